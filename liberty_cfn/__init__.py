@@ -1,0 +1,1 @@
+"""Liberty Social's AWS infrastructure: CloudFormation written in Python."""

@@ -1,0 +1,57 @@
+"""docs/settings.md, written from the settings themselves."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from liberty_cfn.settings import Declaration, declarations
+from liberty_cfn.values import Number, Values
+
+
+def settings_document() -> str:
+    """Return docs/settings.md: every setting with its type, default, limits and meaning."""
+    lines = [
+        "<!-- Generated from liberty_cfn/settings.py by `make templates`; edit that instead. -->",
+        "# Settings",
+        "",
+        "What `params/<environment>.yaml` may say. A file says only what differs from the",
+        "defaults, which are production's; a setting without a default must be said.",
+        "",
+        "Beside the settings, each file says its `Region` and its `Tags`, which every",
+        "resource gets.",
+    ]
+    for group, members in groupby(declarations().values(), key=lambda d: d.group):
+        lines += ["", f"## {group}", "", "| Setting | Type | Default | Limits | Meaning |"]
+        lines += ["|---|---|---|---|---|"]
+        lines += [_row(member) for member in members]
+    return "\n".join(lines) + "\n"
+
+
+def limits_in_words(declaration: Declaration) -> str:
+    """Return what a value may be, for people: `20 to 65536`, `true or false`."""
+    limits = declaration.limits
+    if "AllowedValues" in limits:
+        *most, last = map(str, limits["AllowedValues"])
+        return f"{', '.join(most)} or {last}"
+    if "MinValue" in limits:
+        return f"{limits['MinValue']} to {limits['MaxValue']}"
+    return str(limits["ConstraintDescription"])
+
+
+def type_in_words(declaration: Declaration) -> str:
+    """Return the type of a value: `number`, `text`, `list of text`."""
+    if issubclass(declaration.kind, Values):
+        return "list"
+    return "number" if issubclass(declaration.kind, Number) else "text"
+
+
+def _row(declaration: Declaration) -> str:
+    default = declaration.limits.get("Default")
+    cells = (
+        f"`{declaration.name}`",
+        type_in_words(declaration),
+        "*required*" if default is None else f"`{default}`" if default != "" else "*empty*",
+        limits_in_words(declaration),
+        declaration.limits["Description"],
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

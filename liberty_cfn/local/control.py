@@ -1,0 +1,273 @@
+"""Starts and stops the local AWS, a program in a virtual environment of its own."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import venv
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+FOLDER = REPOSITORY / ".local"
+VENV = REPOSITORY / ".venv-local"
+REQUIREMENTS = REPOSITORY / "requirements-local.txt"
+
+# The account and the key that the local AWS gives to whoever has none.
+ACCOUNT = "000000000000"
+SECRET = "local"  # noqa: S105
+REGION = "us-east-1"
+
+PATIENCE = 30.0  # seconds
+ATTEMPTS = 5
+
+
+class LocalAwsError(Exception):
+    """What went wrong, where, and what to do next."""
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    endpoint: str
+    pid: int
+    account: str
+    region: str
+    token: str
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The arguments of a boto3 Session."""
+        return {
+            "aws_access_key_id": self.account,
+            "aws_secret_access_key": SECRET,
+            "region_name": self.region,
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which any AWS tool finds it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+
+def up(
+    folder: Path = FOLDER,
+    *,
+    say: Callable[[str], object] = print,
+    environment: Mapping[str, str] | None = None,
+) -> LocalAws:
+    """Start the local AWS whose state is in a folder, unless it is up already."""
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder / "lock"):
+        if found := status(folder):
+            return found
+        _end_the_deaf(folder)
+        python = _python(say)
+        for _ in range(ATTEMPTS):
+            say("Starting the local AWS")
+            if started := _start(python, folder, environment or {}):
+                _write(folder, started)
+                return started
+    raise LocalAwsError(f"the local AWS found no free port in {ATTEMPTS} attempts; try again")
+
+
+def status(folder: Path = FOLDER) -> LocalAws | None:
+    """The local AWS of a folder, if it is up and really ours."""
+    known = _read(folder)
+    return known if known and _answers(known.endpoint, known.token) else None
+
+
+def down(folder: Path = FOLDER) -> bool:
+    """Stop it and wait until its state is written; tells whether there was one."""
+    if not folder.is_dir():
+        return False
+    with _alone(folder / "lock"):
+        known = _read(folder)
+        running = known is not None and _is_ours(known)
+        if known and running:
+            _end(known)
+        (folder / "status.json").unlink(missing_ok=True)
+    return running
+
+
+def reset(folder: Path = FOLDER) -> None:
+    """Stop it, and forget everything it held."""
+    down(folder)
+    for kept in ("state", "s3"):
+        shutil.rmtree(folder / kept, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _read(folder: Path) -> LocalAws | None:
+    try:
+        return LocalAws(**json.loads((folder / "status.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write(folder: Path, local: LocalAws) -> None:
+    fresh = folder / "status.json.new"
+    fresh.write_text(json.dumps(asdict(local), indent=2) + "\n")
+    fresh.replace(folder / "status.json")
+
+
+def _answers(endpoint: str, token: str) -> bool:
+    """Whether the server there is the one that was started with this token."""
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=5) as answer:  # noqa: S310
+            return bool(json.load(answer)["edition"] == token)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _is_ours(local: LocalAws) -> bool:
+    """Whether the process is still the server, not a later one under the same number."""
+    try:
+        command = Path(f"/proc/{local.pid}/cmdline").read_text()
+    except OSError:
+        asked = ["ps", "-ww", "-o", "command=", "-p", str(local.pid)]
+        command = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    return local.token in command
+
+
+def _end_the_deaf(folder: Path) -> None:
+    """A server that is there but no longer answers would write over the next one's state."""
+    known = _read(folder)
+    if known and _is_ours(known):
+        _end(known)
+
+
+# Held so that Python neither complains about a running child nor leaves a dead one behind.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def _end(local: LocalAws) -> None:
+    os.kill(local.pid, signal.SIGTERM)
+    child = _children.pop(local.pid, None)
+    deadline = time.monotonic() + PATIENCE
+    while child.poll() is None if child else _is_ours(local):
+        if time.monotonic() > deadline:
+            raise LocalAwsError(
+                f"the local AWS (process {local.pid}) does not end; look at it, then kill it"
+            )
+        time.sleep(0.02)
+
+
+def _start(python: Path, folder: Path, extra: Mapping[str, str]) -> LocalAws | None:
+    """Start one server and wait for it; None when another took its port first."""
+    port, token = _free_port(), secrets.token_hex(8)
+    endpoint, log = f"http://127.0.0.1:{port}", folder / "log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(  # noqa: S603
+            [python, "-m", "server", token],
+            cwd=HERE,
+            env=_environment(folder, port, token) | extra,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    local = LocalAws(endpoint, child.pid, ACCOUNT, REGION, token)
+    deadline = time.monotonic() + PATIENCE
+    while not _answers(endpoint, token):
+        if child.poll() is not None and _is_taken(port):
+            return None
+        if child.poll() is not None or time.monotonic() > deadline:
+            if child.poll() is None:
+                _end(local)
+            raise LocalAwsError(f"the local AWS did not start; {log} ends with:\n{_tail(log)}")
+        time.sleep(0.02)
+    return local
+
+
+def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
+    # Nothing of the caller's AWS or Python: it would change who the local AWS thinks it is.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
+    return kept | {
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "DOCKER_HOST": "tcp://127.0.0.1:9",  # nobody there: no containers are started
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_EDITION": token,  # comes back in the health answer
+        "MINISTACK_REGION": REGION,
+        "PERSIST_STATE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "S3_DATA_DIR": str(folder / "s3"),
+        "S3_PERSIST": "1",
+        "SFTP_ENABLED": "0",
+        "STATE_DIR": str(folder / "state"),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+
+
+def _python(say: Callable[[str], object]) -> Path:
+    """The local virtual environment's Python; the environment is made when it is not current."""
+    python, stamp = VENV / "bin" / "python", VENV / "digest"
+    with REQUIREMENTS.open("rb") as wanted:
+        fcntl.flock(wanted, fcntl.LOCK_EX)
+        digest = hashlib.sha256(wanted.read()).hexdigest()
+        if stamp.is_file() and stamp.read_text() == digest and python.exists():
+            return python
+        say(f"Making {VENV.name}, the local AWS's virtual environment")
+        _make_venv(python)
+        stamp.write_text(digest)
+    return python
+
+
+def _make_venv(python: Path) -> None:
+    try:
+        venv.create(VENV, clear=True, with_pip=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run(  # noqa: S603
+            [*install, "--require-hashes", "--requirement", REQUIREMENTS],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        told = getattr(error, "stderr", None) or str(error)
+        raise LocalAwsError(
+            f"{VENV} could not be made ({sys.executable}, {REQUIREMENTS.name}): "
+            f"{told.strip().splitlines()[-1]}"
+        ) from error

@@ -1,0 +1,60 @@
+"""Ministack's own actions, asked in the process itself."""
+
+import asyncio
+import html
+import re
+from collections.abc import Coroutine, Iterable
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+import ministack.app as gateway
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def now(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Finish a coroutine that never really waits, wherever we are."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    coroutine.close()
+    raise RuntimeError("this action of ministack's waits now; it needs the event loop")
+
+
+def on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Finish a coroutine on the server's event loop, from a thread of its own."""
+    return asyncio.run_coroutine_threadsafe(coroutine, gateway._MAIN_LOOP).result()  # noqa: SLF001
+
+
+def text(answer: Answer, tag: str) -> str:
+    found = re.search(rf"<{tag}>([^<]*)</{tag}>", answer[2].decode())
+    return html.unescape(found[1]) if found else ""
+
+
+def checked(answer: Answer) -> Answer:
+    """An answer, or its error as the reason CloudFormation shows."""
+    if answer[0] >= 400:  # noqa: PLR2004
+        raise ValueError(f"{text(answer, 'Code')}: {text(answer, 'Message')}")
+    return answer
+
+
+def ask(service: ModuleType, action: str, **query: Any) -> Answer:
+    body = urlencode({"Action": action} | query).encode()
+    return checked(now(service.handle_request("POST", "/", {}, body, {})))
+
+
+def tags(properties: dict[str, Any], kind: str) -> dict[str, str]:
+    """The tags of a template, as EC2's actions take them."""
+    return {"TagSpecification.1.ResourceType": kind} | numbered(
+        "TagSpecification.1.Tag", properties.get("Tags") or []
+    )
+
+
+def numbered(name: str, entries: Iterable[dict[str, Any]]) -> dict[str, str]:
+    return {
+        f"{name}.{n}.{key}": str(value)
+        for n, entry in enumerate(entries, 1)
+        for key, value in entry.items()
+    }

@@ -1,0 +1,60 @@
+"""Where the application's images are kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from troposphere import Ref, Template, ecr
+
+from liberty_cfn.names import named
+from liberty_cfn.values import RepositoryName, RepositoryUri, Suffix, Text
+
+UNTAGGED_DAYS = 14
+
+
+@dataclass(frozen=True)
+class Registry:
+    repository_name: RepositoryName
+    repository_uri: RepositoryUri
+
+
+def registry(t: Template, *, suffix: Suffix, image_tag_mutability: Text) -> Registry:
+    """The image repository, which scans what is pushed."""
+    repository = t.add_resource(
+        ecr.Repository(
+            "Repository",
+            RepositoryName=named("liberty-social-backend", suffix),
+            ImageTagMutability=image_tag_mutability,
+            ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
+            EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="AES256"),
+            LifecyclePolicy=ecr.LifecyclePolicy(
+                LifecyclePolicyText=json.dumps(_drop_untagged(), indent=2)
+            ),
+            # Running tasks come back from these images.
+            DeletionPolicy="Retain",
+            UpdateReplacePolicy="Retain",
+        )
+    )
+    return Registry(
+        repository_name=RepositoryName(Ref(repository)),
+        repository_uri=RepositoryUri(repository.get_att("RepositoryUri")),
+    )
+
+
+def _drop_untagged() -> dict[str, object]:
+    return {
+        "rules": [
+            {
+                "rulePriority": 1,
+                "description": f"Untagged images go after {UNTAGGED_DAYS} days",
+                "selection": {
+                    "tagStatus": "untagged",
+                    "countType": "sinceImagePushed",
+                    "countUnit": "days",
+                    "countNumber": UNTAGGED_DAYS,
+                },
+                "action": {"type": "expire"},
+            }
+        ]
+    }

@@ -1,0 +1,74 @@
+"""Fixtures: an AWS of this test run's own, and the same emptied for every test."""
+
+import functools
+import json
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from liberty_cfn.local import control
+
+
+# Making either takes longer than most tests do.
+@functools.cache
+def session(local: control.LocalAws) -> boto3.Session:
+    return boto3.Session(**local.credentials)
+
+
+@functools.cache
+def client(local: control.LocalAws, name: str) -> Any:
+    # A refusal is an answer here, never something to try again.
+    once = Config(retries={"total_max_attempts": 1})
+    return session(local).client(name, endpoint_url=local.endpoint, config=once)
+
+
+@dataclass(frozen=True)
+class Aws:
+    local: control.LocalAws
+
+    @property
+    def endpoint(self) -> str:
+        return self.local.endpoint
+
+    @property
+    def session(self) -> boto3.Session:
+        return session(self.local)
+
+    def client(self, name: str) -> Any:
+        return client(self.local, name)
+
+    def fail(self, *rules: str) -> None:
+        """Make resources fail from now on: "AWS::RDS::DBInstance/Database", "*/Service"."""
+        self._post("config", {"LIBERTY_LOCAL_FAIL": ",".join(rules)})
+
+    def delay(self, seconds: float) -> None:
+        """Make every resource take this long from now on."""
+        self._post("config", {"LIBERTY_LOCAL_DELAY": str(seconds)})
+
+    def reset(self) -> None:
+        self._post("reset", {})
+        self.fail()
+        self.delay(0)
+
+    def _post(self, what: str, body: dict[str, str]) -> None:
+        address = f"{self.endpoint}/_ministack/{what}"
+        with urllib.request.urlopen(address, data=json.dumps(body).encode()) as answer:
+            answer.read()
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("local-aws")
+    yield control.up(folder, say=lambda _line: None)
+    control.down(folder)
+
+
+@pytest.fixture
+def aws(local_aws):
+    empty = Aws(local_aws)
+    empty.reset()
+    return empty
