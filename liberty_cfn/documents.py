@@ -9,16 +9,16 @@ from liberty_cfn.values import Number, Values
 
 
 def settings_document() -> str:
-    """Return docs/settings.md: every setting with its type, default, limits and meaning."""
+    """Return docs/settings.md: each setting with its type, default, limits and meaning."""
     lines = [
-        "<!-- Generated from liberty_cfn/settings.py by `make templates`; edit that instead. -->",
+        "<!-- Generated from liberty_cfn/settings.py by `make templates`; edit that. -->",
         "# Settings",
         "",
         "What `params/<environment>.yaml` may say. A file says only what differs from the",
         "defaults, which are production's; a setting without a default must be said.",
         "",
         "Beside the settings, each file says its `Region` and its `Tags`, which every",
-        "resource gets.",
+        "resource gets; and `Endpoint: local` if it is for the local AWS.",
     ]
     for group, members in groupby(declarations().values(), key=lambda d: d.group):
         lines += ["", f"## {group}", "", "| Setting | Type | Default | Limits | Meaning |"]
@@ -34,7 +34,7 @@ def limits_in_words(declaration: Declaration) -> str:
         *most, last = map(str, limits["AllowedValues"])
         return f"{', '.join(most)} or {last}"
     if "MinValue" in limits:
-        return f"{limits['MinValue']} to {limits['MaxValue']}"
+        return f"a whole number from {limits['MinValue']} to {limits['MaxValue']}"
     return str(limits["ConstraintDescription"])
 
 

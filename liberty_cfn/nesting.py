@@ -42,7 +42,9 @@ class Root:
         kinds = get_type_hints(declared)
         references = {}
         for f in fields(declared):  # type: ignore[arg-type]
-            reference = _parameter(self.template, f.name, kinds[f.name], **limits[pascal(f.name)])
+            reference = _parameter(
+                self.template, f.name, kinds[f.name], **limits[pascal(f.name)]
+            )
             # The root only hands settings on, and stacks hand each other text.
             references[f.name] = kinds[f.name](reference.as_text())
         return declared(**references)

@@ -65,7 +65,7 @@ def tls_only(bucket: Bucket) -> Statement:
         # All of S3's actions: what is refused here is how they are asked for.
         Action=[s3.Action("*")],
         Resource=[bucket.get_att("Arn"), all_objects(bucket.get_att("Arn"))],
-        Condition=Condition(Bool("aws:SecureTransport", False)),
+        Condition=Condition(Bool("aws:SecureTransport", "false")),
     )
 
 

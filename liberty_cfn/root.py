@@ -167,7 +167,9 @@ def build() -> Root:
     )
     _tell(root, "Url", "Where the backend answers.", Join("", ["https://", door.host]))
     _tell(root, "BalancerHost", "DNS name of the load balancer.", door.balancer_host)
-    _tell(root, "RepositoryUri", "Where to push the application's image.", images.repository_uri)
+    _tell(
+        root, "RepositoryUri", "Where to push the application's image.", images.repository_uri
+    )
     _tell(root, "DatabaseHost", "Where PostgreSQL answers, inside the VPC.", db.database_host)
     _tell(root, "CacheHost", "Where Redis answers, inside the VPC.", redis.cache_host)
     _tell(root, "UploadsBucket", "The bucket people upload to.", files.uploads_name)

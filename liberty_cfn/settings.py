@@ -73,7 +73,7 @@ class Settings:
         "for the domain itself.",
         Default="backend",
         AllowedPattern=f"({LABEL})?",
-        ConstraintDescription="one label of a domain name (the certificate covers one), or empty",
+        ConstraintDescription="one label of a domain name (the certificate has one), or empty",
     )
     site_origins: Origins = setting(
         "Site",
@@ -399,7 +399,25 @@ class Settings:
         "Logs (days)",
         "How long logs are kept, in days.",
         Default=30,
-        AllowedValues=[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827],
+        AllowedValues=[
+            1,
+            3,
+            5,
+            7,
+            14,
+            30,
+            60,
+            90,
+            120,
+            150,
+            180,
+            365,
+            400,
+            545,
+            731,
+            1096,
+            1827,
+        ],
     )
     alarm_email: Text = setting(
         "Monitoring",

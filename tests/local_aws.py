@@ -1,8 +1,9 @@
 """Fixtures: an AWS of this test run's own, and the same emptied for every test."""
 
+import contextlib
 import functools
+import http.client
 import json
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +56,10 @@ class Aws:
         self.delay(0)
 
     def _post(self, what: str, body: dict[str, str]) -> None:
-        address = f"{self.endpoint}/_ministack/{what}"
-        with urllib.request.urlopen(address, data=json.dumps(body).encode()) as answer:
-            answer.read()
+        server = http.client.HTTPConnection(self.endpoint.removeprefix("http://"))
+        with contextlib.closing(server):
+            server.request("POST", f"/_ministack/{what}", json.dumps(body))
+            server.getresponse().read()
 
 
 @pytest.fixture(scope="session")

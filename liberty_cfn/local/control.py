@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import http.client
 import json
 import os
 import secrets
@@ -12,8 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 import venv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -134,13 +133,15 @@ def _write(folder: Path, local: LocalAws) -> None:
     fresh.replace(folder / "status.json")
 
 
-def _answers(endpoint: str, token: str) -> bool:
+def _answers(endpoint: str, token: str, patience: float = 5) -> bool:
     """Whether the server there is the one that was started with this token."""
-    try:
-        with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=5) as answer:  # noqa: S310
-            return bool(json.load(answer)["edition"] == token)
-    except (OSError, ValueError, KeyError):
-        return False
+    server = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=patience)
+    with contextlib.closing(server):
+        try:
+            server.request("GET", "/_ministack/health")
+            return bool(json.load(server.getresponse())["edition"] == token)
+        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            return False
 
 
 def _is_ours(local: LocalAws) -> bool:
@@ -184,7 +185,7 @@ def _start(python: Path, folder: Path, extra: Mapping[str, str]) -> LocalAws | N
         child = subprocess.Popen(  # noqa: S603
             [python, "-m", "server", token],
             cwd=HERE,
-            env=_environment(folder, port, token) | extra,
+            env=_environment(folder, port, token) | dict(extra),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -193,7 +194,7 @@ def _start(python: Path, folder: Path, extra: Mapping[str, str]) -> LocalAws | N
     _children[child.pid] = child
     local = LocalAws(endpoint, child.pid, ACCOUNT, REGION, token)
     deadline = time.monotonic() + PATIENCE
-    while not _answers(endpoint, token):
+    while not _answers(endpoint, token, 0.5):
         if child.poll() is not None and _is_taken(port):
             return None
         if child.poll() is not None or time.monotonic() > deadline:
@@ -242,7 +243,7 @@ def _tail(log: Path) -> str:
 
 
 def _python(say: Callable[[str], object]) -> Path:
-    """The local virtual environment's Python; the environment is made when it is not current."""
+    """The local virtual environment's Python; the environment is made unless it is current."""
     python, stamp = VENV / "bin" / "python", VENV / "digest"
     with REQUIREMENTS.open("rb") as wanted:
         fcntl.flock(wanted, fcntl.LOCK_EX)
@@ -258,9 +259,16 @@ def _python(say: Callable[[str], object]) -> Path:
 def _make_venv(python: Path) -> None:
     try:
         venv.create(VENV, clear=True, with_pip=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         subprocess.run(  # noqa: S603
-            [*install, "--require-hashes", "--requirement", REQUIREMENTS],
+            [*install, "--require-hashes", "--requirement", str(REQUIREMENTS)],
             check=True,
             capture_output=True,
             text=True,

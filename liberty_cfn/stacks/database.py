@@ -19,7 +19,7 @@ from liberty_cfn.values import (
     Text,
 )
 
-POSTGRES = 5432
+POSTGRES = "5432"
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,14 @@ from troposphere import (
     Not,
     NoValue,
     Ref,
+    Select,
     Template,
     certificatemanager,
     route53,
     s3,
 )
 from troposphere import elasticloadbalancingv2 as elb
+from troposphere.validators.route53 import AliasTarget
 
 from liberty_cfn.names import name_tag, named
 from liberty_cfn.policies import policy, tls_only
@@ -169,12 +171,15 @@ def entrance(
                 _attribute("access_logs.s3.enabled", balancer_access_logs),
                 If(
                     access_logged,
-                    _attribute("access_logs.s3.bucket", Ref(access_logs)),
+                    # A load balancer is refused a bucket that it can't write to yet, so
+                    # this waits for the policy, too.
+                    _attribute(
+                        "access_logs.s3.bucket",
+                        Select(0, [Ref(access_logs), Ref(access_logs_policy)]),
+                    ),
                     NoValue,
                 ),
             ],
-            # A load balancer is refused a bucket that it can't write to yet.
-            DependsOn=access_logs_policy,
         )
     )
     targets = t.add_resource(
@@ -238,7 +243,7 @@ def entrance(
             HostedZoneId=zone_id,
             Name=host,
             Type="A",
-            AliasTarget=route53.AliasTarget(
+            AliasTarget=AliasTarget(  # type: ignore[no-untyped-call]
                 DNSName=balancer.get_att("DNSName"),
                 HostedZoneId=balancer.get_att("CanonicalHostedZoneID"),
                 EvaluateTargetHealth=True,

@@ -36,9 +36,7 @@ def identity(
 ) -> Identity:
     """The role ECS starts tasks with, and the role tasks run with."""
     makes_role = t.add_condition("MakesExecutionRole", Equals(existing_execution_role, ""))
-    has_role = t.add_condition(
-        "HasExecutionRole", Not(Equals(existing_execution_role, ""))
-    )
+    has_role = t.add_condition("HasExecutionRole", Not(Equals(existing_execution_role, "")))
     has_file = t.add_condition("HasEnvironmentFile", Not(Equals(environment_file, "")))
     shell = t.add_condition("ShellAllowed", Equals(execute_command, "true"))
 

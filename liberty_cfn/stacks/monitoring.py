@@ -66,7 +66,9 @@ def monitoring(
     database = {"DBInstanceIdentifier": database_id}
     cache = {"CacheClusterId": cache_id}
 
-    def alarm(title: str, name: str, meaning: str, dimensions: dict[str, Any], **what: Any) -> None:
+    def alarm(
+        title: str, name: str, meaning: str, dimensions: dict[str, Any], **what: Any
+    ) -> None:
         """Add an alarm that also says when it is over."""
         t.add_resource(
             Alarm(
@@ -307,7 +309,7 @@ def _topic(t: Template, suffix: Suffix, alarm_email: Text) -> sns.Topic:
     )
     t.add_resource(
         sns.SubscriptionResource(
-            "AlarmEmail",
+            "AlarmSubscription",
             Condition=mailed,
             TopicArn=Ref(topic),
             Protocol="email",
@@ -482,7 +484,11 @@ def _widgets() -> list[dict[str, Any]]:
                 [DATABASE, "DatabaseConnections", *of_database],
             ],
         ),
-        ("Database: free storage (bytes)", "Minimum", [[DATABASE, "FreeStorageSpace", *of_database]]),
+        (
+            "Database: free storage (bytes)",
+            "Minimum",
+            [[DATABASE, "FreeStorageSpace", *of_database]],
+        ),
         (
             "Cache: memory (%)",
             "Average",

@@ -233,7 +233,7 @@ def network(
     )
     t.add_resource(
         ec2.FlowLog(
-            "FlowLog",
+            "VpcFlowLog",
             Condition=logged,
             ResourceId=Ref(vpc),
             ResourceType="VPC",

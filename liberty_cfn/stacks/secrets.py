@@ -45,7 +45,7 @@ def secrets(
     application_access_key: Flag,
     uploads_arn: BucketArn,
 ) -> Secrets:
-    """The application's secrets; those that can be are generated, so that nobody has seen them."""
+    """The application's secrets; nobody has seen those that can be generated."""
     by_user = t.add_condition("ReachesS3AsUser", Equals(application_access_key, "true"))
     own_domain = t.add_condition("SendsFromOwnDomain", Equals(default_from_email, ""))
 
@@ -87,7 +87,7 @@ def secrets(
         )
     )
     key = t.add_resource(
-        iam.AccessKey("ApplicationAccessKey", Condition=by_user, UserName=Ref(user))
+        iam.AccessKey("ApplicationUserKey", Condition=by_user, UserName=Ref(user))
     )
     # Empty unless the application is to be an IAM user: a key in its environment
     # would take precedence over the task's role.
@@ -95,7 +95,7 @@ def secrets(
         Secret(
             "AccessKeyId",
             Name=named("liberty-social/AWS_ACCESS_KEY_ID", suffix),
-            Description="Access key of the IAM user that the application reaches S3 as, if any.",
+            Description="Access key of the IAM user that the application is in S3, if any.",
             SecretString=If(by_user, Ref(key), NoValue),
             DeletionPolicy="Retain",
             UpdateReplacePolicy="Retain",
@@ -111,26 +111,29 @@ def secrets(
             UpdateReplacePolicy="Retain",
         )
     )
-    default_from_email_secret = t.add_resource(
+    sender = t.add_resource(
         Secret(
-            "DefaultFromEmail",
+            "SenderAddress",
             Name=named("liberty-social/DEFAULT_FROM_EMAIL", suffix),
             Description="The address that mail comes from.",
-            SecretString=If(own_domain, Join("", ["noreply@", domain_name]), default_from_email),
+            SecretString=If(
+                own_domain, Join("", ["noreply@", domain_name]), default_from_email
+            ),
             DeletionPolicy="Retain",
             UpdateReplacePolicy="Retain",
         )
     )
 
-    # `Id` is the whole ARN, and says so; ECS and IAM can't do with less.
+    # `Id` is the whole ARN, which ECS and IAM need.
     arns = [
         secret.get_att("Id")
-        for secret in (
-            secret_key,
-            database_password,
-            access_key_id,
-            secret_access_key,
-            default_from_email_secret,
-        )
+        for secret in (secret_key, database_password, access_key_id, secret_access_key, sender)
     ]
-    return Secrets(*map(SecretArn, arns), all_arns=SecretArns(arns))
+    return Secrets(
+        secret_key_arn=SecretArn(arns[0]),
+        database_password_arn=SecretArn(arns[1]),
+        access_key_id_arn=SecretArn(arns[2]),
+        secret_access_key_arn=SecretArn(arns[3]),
+        default_from_email_arn=SecretArn(arns[4]),
+        all_arns=SecretArns(arns),
+    )

@@ -75,8 +75,15 @@ def security(t: Template, *, suffix: Suffix, vpc_id: VpcId) -> Security:
             **_port(APP, "Application from the load balancer"),
         )
     )
-    _allow(t, "TasksToDatabase", tasks, database, POSTGRES, "PostgreSQL: tasks to database")
-    _allow(t, "TasksToCache", tasks, cache, REDIS, "Redis: tasks to cache")
+    _allow(
+        t,
+        "TasksToDatabase",
+        tasks,
+        database,
+        POSTGRES,
+        description="PostgreSQL: tasks to database",
+    )
+    _allow(t, "TasksToCache", tasks, cache, REDIS, description="Redis: tasks to cache")
 
     return Security(balancer, tasks, database, cache)
 
@@ -87,6 +94,7 @@ def _allow(
     source: SecurityGroupId,
     target: SecurityGroupId,
     port: int,
+    *,
     description: str,
 ) -> None:
     """Let `source` out to `target`, and let it in there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from troposphere import (
     Equals,
@@ -262,7 +263,7 @@ def service(
 
 
 def _keep(
-    value: Number, metric: str, **where: Join
+    value: Number, metric: str, **where: Any
 ) -> scaling.TargetTrackingScalingPolicyConfiguration:
     """Aim at a value of a metric: quickly upwards, slowly down."""
     return scaling.TargetTrackingScalingPolicyConfiguration(

@@ -30,7 +30,7 @@ def get(name, attribute):
 def upload(aws, **templates):
     """Put templates into a bucket; gives their URLs as AWS writes them."""
     s3 = aws.client("s3")
-    s3.create_bucket(Bucket="templates")
+    s3.create_bucket(Bucket="templates")  # again is fine, in this region
     for name, body in templates.items():
         s3.put_object(Bucket="templates", Key=name, Body=json.dumps(body).encode())
     return {name: f"https://templates.s3.us-east-1.amazonaws.com/{name}" for name in templates}
@@ -76,10 +76,20 @@ def rest(aws, stack):
 
 def physical(aws, title, name="root"):
     found = aws.client("cloudformation").describe_stack_resources(StackName=name)
-    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in found["StackResources"]}[title]
+    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in found["StackResources"]}[
+        title
+    ]
 
 
 def events(aws, name="root"):
     """What happened to each resource of a stack, oldest first."""
     found = aws.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     return [(e["LogicalResourceId"], e["ResourceStatus"]) for e in reversed(found)]
+
+
+def child(aws, title):
+    return describe(aws, physical(aws, title))
+
+
+def outputs(stack):
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -1,33 +1,274 @@
-from local_stacks import delete, deploy, describe, events, get, nested, physical, ref, resource, template, upload
+"""Child stacks: what AWS does with them, and ministack alone does not."""
 
-NETWORK = template({"Vpc": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"})}, {"VpcId": ref("Vpc")})
+import json
+
+import pytest
+from local_stacks import (
+    CAPABILITIES,
+    child,
+    delete,
+    deploy,
+    describe,
+    events,
+    get,
+    nested,
+    outputs,
+    physical,
+    ref,
+    resource,
+    rest,
+    template,
+    upload,
+)
+
+NETWORK = template(
+    {"Vpc": resource("EC2::VPC", {"CidrBlock": ref("Cidr")})},
+    {"VpcId": ref("Vpc"), "Cidr": get("Vpc", "CidrBlock")},
+    {"Cidr": {"Type": "String", "Default": "10.0.0.0/16"}},
+)
 LOGS = template(
-    {"Group": resource("Logs::LogGroup", {"LogGroupName": ref("Name")})},
-    {"Group": ref("Group")},
-    {"Name": {"Type": "String"}},
+    {
+        "Group": resource(
+            "Logs::LogGroup", {"LogGroupName": ref("Name"), "RetentionInDays": ref("Days")}
+        ),
+        "Topic": resource("SNS::Topic"),
+    },
+    {"Group": ref("Group"), "Topic": get("Topic", "TopicName")},
+    {"Name": {"Type": "String"}, "Days": {"Type": "Number", "Default": 7}},
 )
 
 
-def family(aws, **children):
+def family(aws, days=7, cidr="10.0.0.0/16", **more):
     urls = upload(aws, network=NETWORK, logs=LOGS)
+    name = get("Network", "Outputs.VpcId")
     return template(
         {
-            "Network": nested(urls["network"]),
-            "Logs": nested(urls["logs"], {"Name": get("Network", "Outputs.VpcId")}),
-        }
+            "Network": nested(urls["network"], {"Cidr": cidr}),
+            "Logs": nested(urls["logs"], {"Name": name, "Days": days}),
+        },
+        {"Topic": get("Logs", "Outputs.Topic"), "Cidr": get("Network", "Outputs.Cidr")},
+        **more,
     )
+
+
+def alone(aws, resources, **more):
+    return template({"Child": nested(upload(aws, child=template(resources, **more))["child"])})
+
+
+def groups(aws):
+    return [g["logGroupName"] for g in aws.client("logs").describe_log_groups()["logGroups"]]
 
 
 def test_a_child_gets_what_another_gives(aws):
     root = deploy(aws, family(aws))
-    assert root["StackStatus"] == "CREATE_COMPLETE", events(aws)
-    [vpc] = [v for v in aws.client("ec2").describe_vpcs()["Vpcs"] if not v["IsDefault"]]
-    [group] = aws.client("logs").describe_log_groups()["logGroups"]
-    assert group["logGroupName"] == vpc["VpcId"]
+    assert root["StackStatus"] == "CREATE_COMPLETE"
+    assert groups(aws) == [outputs(describe(aws, physical(aws, "Network")))["VpcId"]]
 
 
 def test_a_child_knows_its_parent_and_its_root(aws):
     root = deploy(aws, family(aws))
-    child = describe(aws, physical(aws, "Network"))
-    assert child["ParentId"] == child["RootId"] == root["StackId"]
+    made = child(aws, "Network")
+    assert made["ParentId"] == made["RootId"] == root["StackId"]
     assert "ParentId" not in root
+
+
+def test_an_update_keeps_the_attributes_of_what_it_leaves_alone(aws):
+    before = outputs(deploy(aws, family(aws)))
+    after = deploy(aws, family(aws, days=30))
+    assert after["StackStatus"] == "UPDATE_COMPLETE"
+    assert outputs(after) == before
+
+
+def test_an_update_tells_only_what_it_touches(aws):
+    deploy(aws, family(aws))
+    deploy(aws, family(aws, days=30))
+    touched = [
+        title for title, status in events(aws, physical(aws, "Logs")) if "UPDATE" in status
+    ]
+    assert "Group" in touched
+    assert "Topic" not in touched
+
+
+@pytest.mark.parametrize("host", ["templates.s3", "templates.s3.us-east-1", "s3.us-east-1"])
+def test_a_template_is_found_under_every_address_aws_gives_it(aws, host):
+    upload(aws, network=NETWORK)
+    path = "network" if host.startswith("templates") else "templates/network"
+    body = template({"Network": nested(f"https://{host}.amazonaws.com/{path}")})
+    assert deploy(aws, body)["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_destroying_leaves_exactly_what_is_to_be_kept(aws):
+    kept = resource("Logs::LogGroup", {"LogGroupName": "kept"}, DeletionPolicy="Retain")
+    gone = resource("Logs::LogGroup", {"LogGroupName": "gone"})
+    deploy(aws, alone(aws, {"Kept": kept, "Gone": gone}))
+    made = physical(aws, "Child")
+    assert delete(aws)["StackStatus"] == "DELETE_COMPLETE"
+    assert groups(aws) == ["kept"]
+    assert ("Kept", "DELETE_SKIPPED") in events(aws, made)
+    assert ("Gone", "DELETE_COMPLETE") in events(aws, made)
+
+
+def test_destroying_takes_the_snapshots_asked_for(aws):
+    database = {
+        "DBInstanceClass": "db.t3.micro",
+        "Engine": "postgres",
+        "AllocatedStorage": "20",
+    }
+    cache = {"CacheNodeType": "cache.t3.micro", "Engine": "redis", "NumCacheNodes": 1}
+    snapshot = {"DeletionPolicy": "Snapshot"}
+    resources = {
+        "Database": resource("RDS::DBInstance", database, **snapshot),
+        "Cache": resource("ElastiCache::CacheCluster", cache, **snapshot),
+    }
+    deploy(aws, alone(aws, resources))
+    delete(aws)
+    assert len(aws.client("rds").describe_db_snapshots()["DBSnapshots"]) == 1
+    assert len(aws.client("elasticache").describe_snapshots()["Snapshots"]) == 1
+    assert not aws.client("rds").describe_db_instances()["DBInstances"]
+
+
+def test_a_child_reads_secrets_where_it_refers_to_them(aws):
+    secret = aws.client("secretsmanager").create_secret(Name="name", SecretString="secret-name")
+    text = {"Fn::Sub": "{{resolve:secretsmanager:" + secret["ARN"] + "}}"}
+    deploy(aws, alone(aws, {"Group": resource("Logs::LogGroup", {"LogGroupName": text})}))
+    assert groups(aws) == ["secret-name"]
+
+
+def test_a_child_exports_and_takes_its_exports_along(aws):
+    body = template({"Topic": resource("SNS::Topic")}, {"Topic": ref("Topic")})
+    body["Outputs"]["Topic"]["Export"] = {"Name": "the-topic"}
+    deploy(aws, template({"Child": nested(upload(aws, child=body)["child"])}))
+    cloudformation = aws.client("cloudformation")
+    assert [e["Name"] for e in cloudformation.list_exports()["Exports"]] == ["the-topic"]
+    delete(aws)
+    assert not cloudformation.list_exports()["Exports"]
+
+
+def test_a_child_that_fails_takes_back_what_it_made(aws):
+    aws.fail("AWS::SNS::Topic/Topic")
+    root = deploy(aws, family(aws))
+    assert root["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert not groups(aws)
+    assert all(vpc["IsDefault"] for vpc in aws.client("ec2").describe_vpcs()["Vpcs"])
+    assert describe(aws, physical(aws, "Logs"))["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_failure_is_told_first_hand_in_the_child_and_named_in_the_root(aws):
+    aws.fail("AWS::SNS::Topic/Topic")
+    deploy(aws, family(aws))
+    cloudformation = aws.client("cloudformation")
+    told = {
+        event["LogicalResourceId"]: event["ResourceStatusReason"]
+        for stack in ("root", physical(aws, "Logs"))
+        for event in cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        if event["ResourceStatus"] == "CREATE_FAILED"
+    }
+    assert "LIBERTY_LOCAL_FAIL" in told["Topic"]
+    assert "failed to create: [Topic]" in told["Logs"]
+
+
+def test_a_rollback_takes_back_even_what_a_later_deletion_would_keep(aws):
+    kept = resource("Logs::LogGroup", {}, DeletionPolicy="RetainExceptOnCreate")
+    body = alone(aws, {"Group": kept})
+    body["Resources"]["Topic"] = resource("SNS::Topic", DependsOn="Child")
+    aws.fail("AWS::SNS::Topic/Topic")
+    assert deploy(aws, body)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert not groups(aws)
+
+
+def test_a_failed_update_puts_every_child_back(aws):
+    before = outputs(deploy(aws, family(aws)))
+    aws.fail("AWS::Logs::LogGroup/Group")
+    root = deploy(aws, family(aws, cidr="10.1.0.0/16"))
+    assert root["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert outputs(root)["Cidr"] == before["Cidr"]
+    assert child(aws, "Network")["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_a_stack_left_as_it_failed_can_still_be_deleted_whole(aws):
+    aws.fail("AWS::SNS::Topic/Topic")
+    assert deploy(aws, family(aws), DisableRollback=True)["StackStatus"] == "CREATE_FAILED"
+    assert groups(aws)
+    delete(aws)
+    assert not groups(aws)
+
+
+def test_the_roots_tags_reach_what_its_children_make(aws):
+    database = {
+        "DBInstanceClass": "db.t3.micro",
+        "Engine": "postgres",
+        "AllocatedStorage": "20",
+    }
+    resources = {
+        "Vpc": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"}),
+        "Bucket": resource("S3::Bucket", {"BucketName": "tagged"}),
+        "Database": resource("RDS::DBInstance", database),
+        "Cluster": resource("ECS::Cluster", {"ClusterName": "tagged"}),
+    }
+    deploy(aws, alone(aws, resources), Tags=[{"Key": "Project", "Value": "Liberty"}])
+    tag = {"Key": "Project", "Value": "Liberty"}
+    vpcs = aws.client("ec2").describe_vpcs()["Vpcs"]
+    assert [vpc for vpc in vpcs if tag in vpc["Tags"]]
+    assert tag in aws.client("s3").get_bucket_tagging(Bucket="tagged")["TagSet"]
+    [made] = aws.client("rds").describe_db_instances()["DBInstances"]
+    assert tag in made["TagList"]
+    [cluster] = aws.client("ecs").describe_clusters(clusters=["tagged"], include=["TAGS"])[
+        "clusters"
+    ]
+    assert {"key": "Project", "value": "Liberty"} in cluster["tags"]
+
+
+def test_a_change_set_that_would_change_nothing_fails_and_says_so(aws):
+    body = family(aws)
+    deploy(aws, body)
+    cloudformation = aws.client("cloudformation")
+    cloudformation.create_change_set(
+        StackName="root",
+        ChangeSetName="same",
+        TemplateBody=json.dumps(body),
+        Capabilities=CAPABILITIES,
+        IncludeNestedStacks=True,
+    )
+    found = cloudformation.describe_change_set(StackName="root", ChangeSetName="same")
+    assert found["Status"] == "FAILED"
+    assert "didn't contain changes" in found["StatusReason"]
+    assert not found["Changes"]
+
+
+def test_a_change_set_makes_a_stack_that_says_what_it_is(aws):
+    cloudformation = aws.client("cloudformation")
+    cloudformation.create_change_set(
+        StackName="root",
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps(family(aws, Description="A family.")),
+    )
+    cloudformation.execute_change_set(StackName="root", ChangeSetName="first")
+    assert rest(aws, "root")["Description"] == "A family."
+
+
+def test_a_protected_stack_is_not_deleted(aws):
+    root = deploy(aws, family(aws), EnableTerminationProtection=True)
+    cloudformation = aws.client("cloudformation")
+    with pytest.raises(cloudformation.exceptions.ClientError, match="TerminationProtection"):
+        cloudformation.delete_stack(StackName=root["StackId"])
+
+
+def test_the_server_answers_while_a_resource_takes_its_time(aws):
+    body = alone(aws, {"Topic": resource("SNS::Topic")})
+    aws.delay(0.2)
+    cloudformation = aws.client("cloudformation")
+    cloudformation.create_stack(StackName="root", TemplateBody=json.dumps(body))
+    seen = describe(aws)
+    while not seen["StackStatus"].endswith("COMPLETE"):
+        before, seen = seen["StackStatus"], describe(aws)
+    assert before == "CREATE_IN_PROGRESS"
+
+
+def test_conditions_may_join_and_split(aws):
+    first = {"Fn::Select": [0, {"Fn::Split": [":", "sha256:abc"]}]}
+    region = {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}
+    conditions = {"Digest": {"Fn::And": [{"Fn::Equals": [first, "sha256"]}, region]}}
+    topic = resource("SNS::Topic", Condition="Digest")
+    deploy(aws, alone(aws, {"Topic": topic}, Conditions=conditions))
+    assert aws.client("sns").list_topics()["Topics"]

@@ -10,9 +10,24 @@ if moved := private.missing():
         "liberty_cfn/local/server builds on the version in requirements-local.txt"
     )
 
-from . import ec2, iam, nested, provisioning, scaling  # noqa: E402
+from . import (
+    caches,
+    conditions,
+    ec2,
+    iam,
+    mending,
+    nested,
+    provisioning,
+    refusing,
+    scaling,
+    storage,
+)
 
-for addition in (ec2, iam, nested, provisioning, scaling):
+for addition in (
+    *(conditions, nested, provisioning),
+    *(ec2, iam, scaling, storage),
+    *(mending, caches, refusing),
+):
     addition.add()
 
 # What follows the module's name is only there to know the process by.

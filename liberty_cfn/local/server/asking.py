@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
 """Ministack's own actions, asked in the process itself."""
 
 import asyncio
@@ -11,6 +12,8 @@ from urllib.parse import urlencode
 import ministack.app as gateway
 
 Answer = tuple[int, dict[str, str], bytes]
+Properties = dict[str, Any]
+Made = tuple[str, dict[str, Any]]
 
 
 def now(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -25,7 +28,7 @@ def now(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 def on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Finish a coroutine on the server's event loop, from a thread of its own."""
-    return asyncio.run_coroutine_threadsafe(coroutine, gateway._MAIN_LOOP).result()  # noqa: SLF001
+    return asyncio.run_coroutine_threadsafe(coroutine, gateway._MAIN_LOOP).result()
 
 
 def text(answer: Answer, tag: str) -> str:

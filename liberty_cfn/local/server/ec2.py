@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
 """Addresses, NAT gateways, flow logs, and the rules that stand outside their group."""
 
 import html
@@ -8,10 +9,7 @@ from typing import Any
 from ministack.services import ec2
 from ministack.services.cloudformation import provisioners
 
-from .asking import Answer, ask, now, tags, text
-
-Properties = dict[str, Any]
-Made = tuple[str, dict[str, str]]
+from .asking import Answer, Made, Properties, ask, tags, text
 
 GATEWAY = ("SubnetId", "AllocationId", "ConnectivityType")
 FLOW_LOG = (
@@ -24,16 +22,15 @@ FLOW_LOG = (
     "DeliverLogsPermissionArn",
     "MaxAggregationInterval",
 )
-RULE = (
-    "GroupId",
-    "IpProtocol",
-    "FromPort",
-    "ToPort",
-    "CidrIp",
-    "CidrIpv6",
-    "SourceSecurityGroupId",
-    "DestinationSecurityGroupId",
+ENDS = (
+    ("SourceSecurityGroupId", "Groups", "GroupId"),
+    ("DestinationSecurityGroupId", "Groups", "GroupId"),
+    ("SourcePrefixListId", "PrefixListIds", "PrefixListId"),
+    ("DestinationPrefixListId", "PrefixListIds", "PrefixListId"),
+    ("CidrIp", "IpRanges", "CidrIp"),
+    ("CidrIpv6", "Ipv6Ranges", "CidrIpv6"),
 )
+RULE = ("GroupId", "IpProtocol", "FromPort", "ToPort", *(name for name, _, _ in ENDS))
 
 
 def _given(properties: Properties, names: tuple[str, ...]) -> Properties:
@@ -60,6 +57,8 @@ def _make_gateway(_title: str, properties: Properties, _stack: str) -> Made:
         raise ValueError(f"InvalidSubnetID.NotFound: there is no subnet {subnet}")
     query = _given(properties, GATEWAY) | tags(properties, "natgateway")
     gateway = text(ask(ec2, "CreateNatGateway", **query), "natGatewayId")
+    if allocation:
+        ec2._addresses[allocation]["AssociationId"] = f"eipassoc-{gateway.removeprefix('nat-')}"
     return gateway, {"NatGatewayId": gateway}
 
 
@@ -81,37 +80,33 @@ def _drop_flow_log(flow_log: str, _properties: Properties) -> None:
     ask(ec2, "DeleteFlowLogs", **{"FlowLogId.1": flow_log})
 
 
-def _rule(properties: Properties, *, described: bool) -> dict[str, str]:
-    """One rule, as authorizing and revoking take it."""
+def _rule(properties: Properties) -> dict[str, str]:
+    """One rule, as authorizing takes it."""
     first = "IpPermissions.1"
     query = {"GroupId": properties["GroupId"]}
     for name in ("IpProtocol", "FromPort", "ToPort"):
         if name in properties:
             query[f"{first}.{name}"] = str(properties[name])
-    source = properties.get("SourceSecurityGroupId", properties.get("DestinationSecurityGroupId"))
-    for entry, value in (
-        ("Groups.1.GroupId", source),
-        ("IpRanges.1.CidrIp", properties.get("CidrIp")),
-        ("Ipv6Ranges.1.CidrIpv6", properties.get("CidrIpv6")),
-    ):
-        if value:
-            query[f"{first}.{entry}"] = value
-            if described and properties.get("Description"):
-                query[f"{first}.{entry.rpartition('.')[0]}.Description"] = properties["Description"]
+    for name, kind, key in ENDS:
+        if name in properties:
+            query[f"{first}.{kind}.1.{key}"] = properties[name]
+            query[f"{first}.{kind}.1.Description"] = properties.get("Description", "")
     return query
 
 
 def _rules(way: str) -> dict[str, Any]:
     def make(_title: str, properties: Properties, _stack: str) -> Made:
         action = f"AuthorizeSecurityGroup{way}"
-        answer = ask(ec2, action, **_rule(properties, described=True))
+        answer = ask(ec2, action, **_rule(properties))
         rule = text(answer, "securityGroupRuleId")
         return rule, {"Id": rule}
 
-    def drop(_rule_id: str, properties: Properties) -> None:
+    def drop(rule: str, properties: Properties) -> None:
+        group = properties["GroupId"]
         # A group that is gone has taken its rules along.
-        if properties["GroupId"] in ec2._security_groups:
-            ask(ec2, f"RevokeSecurityGroup{way}", **_rule(properties, described=False))
+        if group in ec2._security_groups:
+            which = {"GroupId": group, "SecurityGroupRuleId.1": rule}
+            ask(ec2, f"RevokeSecurityGroup{way}", **which)
 
     def describe(rule: str, old: Properties, new: Properties, _stack: str) -> Made:
         drop(rule, old)

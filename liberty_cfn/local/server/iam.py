@@ -1,15 +1,12 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
 """Access keys, and inline policies that stand outside their role."""
 
 import json
-from typing import Any
 
 from ministack.services import iam
 from ministack.services.cloudformation import provisioners
 
-from .asking import ask, text
-
-Properties = dict[str, Any]
-Made = tuple[str, dict[str, str]]
+from .asking import Made, Properties, ask, text
 
 
 def _make_key(_title: str, properties: Properties, _stack: str) -> Made:

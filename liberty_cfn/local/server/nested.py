@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
 """A child stack is a stack: made, changed and deleted by the same actions as its parent.
 
 Ministack walks through a child's resources with a shorter loop of its own, which knows no
@@ -13,12 +14,10 @@ from urllib.parse import urlparse
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
 
-from .asking import Answer, checked, numbered, on_loop
+from .asking import Answer, Made, Properties, checked, numbered, on_loop
 
 TYPE = "AWS::CloudFormation::Stack"
-Properties = dict[str, Any]
 Stack = dict[str, Any]
-Made = tuple[str, dict[str, str]]
 
 
 def _plain(value: Any) -> str:
@@ -30,7 +29,7 @@ def _request(properties: Properties, parent: Stack) -> dict[str, str]:
     parameters = properties.get("Parameters") or {}
     if any(isinstance(value, list) for value in parameters.values()):
         raise ValueError(
-            "Value of property Parameters must be an object with String (or simple type) properties"
+            "Value of property Parameters must be an object with String properties"
         )
     given = [{"ParameterKey": k, "ParameterValue": _plain(v)} for k, v in parameters.items()]
     tags = [tag for tag in properties.get("Tags") or [] if not tag["Key"].startswith("aws:")]
@@ -70,7 +69,9 @@ async def _rest(stack: Stack, events: int) -> str:
 
 
 def _outputs(child: Stack) -> Made:
-    return child["StackId"], {f"Outputs.{o['OutputKey']}": o["OutputValue"] for o in child["Outputs"]}
+    return child["StackId"], {
+        f"Outputs.{o['OutputKey']}": o["OutputValue"] for o in child["Outputs"]
+    }
 
 
 def _outcome(child: Stack, verb: str, since: int = 0) -> Made:
@@ -137,22 +138,13 @@ async def _delete(stack_id: str) -> None:
     if "ROLLBACK" in parent["StackStatus"] and child["StackStatus"] == "CREATE_COMPLETE":
         # What is taken back, rather than deleted, leaves neither snapshots nor what only a
         # later deletion would have kept.
-        await stacks._roll_back_operation(
-            child["StackName"], stack_id, child, _whole_creation(child)
-        )
+        creation = {"created": list(child["_resources"]), "template": child["_template"]}
+        creation |= {"param_values": child["_resolved_params"]}
+        await stacks._roll_back_operation(child["StackName"], stack_id, child, creation)
     before = _told(child)
     await _act("DeleteStack", child["StackName"])
     if await _rest(child, before) != "DELETE_COMPLETE":
         raise ValueError(child["StackStatusReason"])
-
-
-def _whole_creation(child: Stack) -> dict[str, Any]:
-    template, values, tags = child["_template"], child["_resolved_params"], child["Tags"]
-    made = list(child["_resources"])
-    operation: dict[str, Any] = stacks._failed_operation(
-        False, None, made, None, None, [], False, template, values, False, tags, []  # noqa: FBT003
-    )
-    return operation
 
 
 def _with_family(query: dict[str, Any]) -> Answer:
@@ -163,6 +155,9 @@ def _with_family(query: dict[str, Any]) -> Answer:
         family = {tag: stack[tag] for tag in ("ParentId", "RootId") if tag in stack}
         return found[0] + "".join(f"<{tag}>{value}</{tag}>" for tag, value in family.items())
 
+    for stack in cloudformation._stacks.values():
+        # A change set that makes a stack forgets this.
+        stack["Description"] = stack["_template"].get("Description", "")
     status, headers, body = handlers._describe_stacks(query)
     return status, headers, re.sub(r"<StackId>([^<]*)</StackId>", told, body.decode()).encode()
 

@@ -1,56 +1,31 @@
-"""The names of ministack's that the others build on; it promises none of them."""
+"""The names of ministack's that the other modules use; it promises none of them."""
 
+import ast
 import importlib
+from collections.abc import Iterator
+from pathlib import Path
 
-NAMES = {
-    "ministack.app": (
-        "SERVICE_HANDLERS",
-        "SERVICE_REGISTRY",
-        "_MAIN_LOOP",
-        "_handle_admin_config_request",
-        "_loaded_modules",
-        "_state_map",
-        "main",
-    ),
-    "ministack.core.responses": ("AccountRegionScopedDict", "get_account_id", "get_region"),
-    "ministack.core.router": ("SERVICE_PATTERNS",),
-    "ministack.services.cloudformation": ("_ACTION_HANDLERS", "_stack_events", "_stacks"),
-    "ministack.services.cloudformation.handlers": ("_describe_stacks", "_resolve_stack"),
-    "ministack.services.cloudformation.helpers": ("urlparse",),
-    "ministack.services.cloudformation.provisioners": (
-        "_REPLACING_PROPERTIES",
-        "_RESOURCE_HANDLERS",
-        "_STACK_TAG_PROPERTY",
-        "_S3_BUCKET_CONFIGURATIONS",
-        "_delete_resource",
-        "_provision_resource",
-        "_update_resource",
-    ),
-    "ministack.services.cloudformation.stacks": (
-        "_add_event",
-        "_delete_resource",
-        "_failed_operation",
-        "_provision_resource",
-        "_roll_back_operation",
-        "_runs_on_worker_thread",
-        "_update_resource",
-    ),
-    "ministack.services.ec2": (
-        "_ACTION_MAP",
-        "_addresses",
-        "_flow_logs",
-        "_nat_gateways",
-        "_security_groups",
-        "_subnets",
-        "_tags",
-    ),
-}
+
+def _used(source: str) -> Iterator[tuple[str, str]]:
+    """Every name that a module takes from a module of ministack's."""
+    modules: dict[str, str] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("ministack"):
+            modules |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+        if isinstance(node, ast.Import):
+            modules |= {a.asname or a.name: a.name for a in node.names if a.asname}
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in modules:
+                yield modules[name], attribute
 
 
 def missing() -> list[str]:
-    return [
+    """Those names that this ministack does not have."""
+    used = {
+        pair for file in Path(__file__).parent.glob("*.py") for pair in _used(file.read_text())
+    }
+    return sorted(
         f"{module}.{name}"
-        for module, names in NAMES.items()
-        for name in names
-        if not hasattr(importlib.import_module(module), name)
-    ]
+        for module, name in used
+        if module.startswith("ministack") and not hasattr(importlib.import_module(module), name)
+    )

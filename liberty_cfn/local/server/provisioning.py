@@ -1,4 +1,5 @@
-"""Around the making of every resource: delays and failures on demand, and numbers as numbers."""
+# ruff: noqa: SLF001 - ministack has no public names for these
+"""Around the making of every resource: delays and failures on demand, numbers as numbers."""
 
 import json
 import os
@@ -8,6 +9,8 @@ from typing import Any
 import ministack.app as gateway
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
+
+from .asking import Made, Properties
 
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY")
 NESTED = "AWS::CloudFormation::Stack"
@@ -47,51 +50,70 @@ def _waited(kind: str) -> None:
         time.sleep(float(os.environ.get("LIBERTY_LOCAL_DELAY") or 0))
 
 
-def add() -> None:
-    create, update = provisioners._provision_resource, provisioners._update_resource
-    delete, tell = provisioners._delete_resource, stacks._add_event
+def _provision(kind: str, title: str, properties: Properties, stack: str) -> Made:
+    _tried(kind, title)
+    made: Made = _create(kind, title, numeric(properties), stack)
+    return made
 
-    def provision(kind: str, title: str, properties: Any, stack: str) -> Any:
+
+def _change(kind: str, physical: str, old: Properties, new: Properties, *more: Any) -> Made:
+    stack, title, attributes = (*more, None, None)[:3]
+    old, new = numeric(old), numeric(new)
+    if old != new:
         _tried(kind, title)
-        return create(kind, title, numeric(properties), stack)
-
-    def change(
-        kind: str, physical: str, old: Any, new: Any, stack: str, title: str = "", attributes: Any = None
-    ) -> Any:
-        old, new = numeric(old), numeric(new)
-        if old != new:
-            _tried(kind, title)
-        made, told = update(kind, physical, old, new, stack, title or None, attributes)
-        # An update tells only what it touched.
-        return made, (attributes or {}) | told if made == physical else told
-
-    def drop(kind: str, *arguments: Any) -> None:
-        _waited(kind)
-        delete(kind, *arguments)
-
-    def event(stack_id: str, stack: str, title: str, *more: Any, **named: Any) -> None:
-        """AWS names the resource in every event, once it has one."""
-        kept = cloudformation._stacks.get(stack, {}).get("_resources", {}).get(title)
-        if kept and not named.get("physical_id") and len(more) < 4:  # noqa: PLR2004
-            named["physical_id"] = kept["PhysicalResourceId"]
-        tell(stack_id, stack, title, *more, **named)
-
-    for module in (provisioners, stacks):
-        module._provision_resource = provision
-        module._update_resource = change
-        module._delete_resource = drop
-    stacks._add_event = event
-    gateway._handle_admin_config_request = configure
-    # Off the event loop, which goes on answering while a resource takes its time.
-    stacks._runs_on_worker_thread = lambda _kind: True
+    elif kind != NESTED:
+        _hush(stack, title)
+    made, told = _update(kind, physical, old, new, stack, title, attributes)
+    # An update tells only what it touched.
+    return made, (attributes or {}) | told if made == physical else told
 
 
-_configure = gateway._handle_admin_config_request
+def _drop(kind: str, *more: Any) -> None:
+    _waited(kind)
+    _delete(kind, *more)
 
 
-async def configure(path: str, method: str, body: bytes) -> Any:
+# Resources, by stack and title, whose update goes untold.
+_quiet: set[tuple[str, str]] = set()
+
+
+def _hush(stack: str, title: str) -> None:
+    """AWS says nothing of what an update leaves as it is."""
+    told = cloudformation._stack_events[cloudformation._stacks[stack]["StackId"]]
+    if told[-1]["LogicalResourceId"] == title:
+        told.pop()
+        _quiet.add((stack, title))
+
+
+def _event(stack_id: str, stack: str, title: str, *more: Any, **named: Any) -> None:
+    """AWS names the resource in every event, once it has one."""
+    if (stack, title) in _quiet:
+        _quiet.remove((stack, title))
+        return
+    kept = cloudformation._stacks.get(stack, {}).get("_resources", {}).get(title)
+    if kept and not named.get("physical_id") and len(more) < 4:  # noqa: PLR2004
+        named["physical_id"] = kept["PhysicalResourceId"]
+    _tell(stack_id, stack, title, *more, **named)
+
+
+async def _set(path: str, method: str, body: bytes) -> Any:
     """Ministack's own way to change a setting while it runs, for these two as well."""
     if path == "/_ministack/config" and method == "POST":
         asked = json.loads(body)
         os.environ |= {name: asked[name] for name in SETTINGS if name in asked}
     return await _configure(path, method, body)
+
+
+_create, _update = provisioners._provision_resource, provisioners._update_resource
+_delete, _tell = provisioners._delete_resource, stacks._add_event
+_configure = gateway._handle_admin_config_request
+
+
+def add() -> None:
+    provisioners._provision_resource = stacks._provision_resource = _provision
+    provisioners._update_resource = stacks._update_resource = _change
+    provisioners._delete_resource = stacks._delete_resource = _drop
+    stacks._add_event = _event
+    gateway._handle_admin_config_request = _set
+    # Off the event loop, which goes on answering while a resource takes its time.
+    stacks._runs_on_worker_thread = lambda _kind: True

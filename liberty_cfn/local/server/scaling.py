@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
 """Application Auto Scaling: its targets and policies, kept and described; nothing scales."""
 
 import json
@@ -10,12 +11,10 @@ import ministack.app as gateway
 from ministack.core import responses, router
 from ministack.services.cloudformation import provisioners
 
-from .asking import Answer
+from .asking import Answer, Made, Properties
 
 NAME = "application-autoscaling"
 TARGET = ("ServiceNamespace", "ResourceId", "ScalableDimension")
-Properties = dict[str, Any]
-Made = tuple[str, dict[str, str]]
 
 targets = responses.AccountRegionScopedDict()
 policies = responses.AccountRegionScopedDict()
@@ -44,7 +43,11 @@ async def handle_request(
         for entry in kept.values()
         if all(entry[key] in values for key, values in wanted.items())
     ]
-    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps({name: found}).encode()
+    return (
+        200,
+        {"Content-Type": "application/x-amz-json-1.1"},
+        json.dumps({name: found}).encode(),
+    )
 
 
 def reset() -> None:
@@ -67,7 +70,11 @@ def _register(_title: str, properties: Properties, _stack: str) -> Made:
     role = "aws-service-role/ecs.application-autoscaling.amazonaws.com/"
     role += "AWSServiceRoleForApplicationAutoScaling_ECSService"
     unpaused = dict.fromkeys(
-        ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"),
+        (
+            "DynamicScalingInSuspended",
+            "DynamicScalingOutSuspended",
+            "ScheduledScalingSuspended",
+        ),
         False,
     )
     before = targets.get(target, {})
@@ -84,13 +91,17 @@ def _register(_title: str, properties: Properties, _stack: str) -> Made:
 
 
 def _id(properties: Properties) -> str:
-    return "|".join(properties[key] for key in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
+    return "|".join(
+        properties[key] for key in ("ResourceId", "ScalableDimension", "ServiceNamespace")
+    )
 
 
 def _put(_title: str, properties: Properties, _stack: str) -> Made:
     target = properties.get("ScalingTargetId") or _id(properties)
     if target not in targets:
-        raise ValueError(f"ObjectNotFoundException: no scalable target is registered for {target}")
+        raise ValueError(
+            f"ObjectNotFoundException: no scalable target is registered for {target}"
+        )
     account, region = responses.get_account_id(), responses.get_region()
     name, kind = properties["PolicyName"], properties["PolicyType"]
     about = {key: targets[target][key] for key in TARGET}
@@ -130,7 +141,11 @@ def add() -> None:
         "delete": lambda arn, _properties: policies.pop(arn, None),
     }
     replacing["AWS::ApplicationAutoScaling::ScalableTarget"] = TARGET
-    replacing["AWS::ApplicationAutoScaling::ScalingPolicy"] = ("PolicyName", "ScalingTargetId", *TARGET)
+    replacing["AWS::ApplicationAutoScaling::ScalingPolicy"] = (
+        "PolicyName",
+        "ScalingTargetId",
+        *TARGET,
+    )
     gateway.SERVICE_REGISTRY[NAME] = {"module": NAME}
     gateway.SERVICE_HANDLERS[NAME] = handle_request
     gateway._state_map[NAME] = NAME

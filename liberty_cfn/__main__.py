@@ -1,0 +1,6 @@
+"""`python -m liberty_cfn`, the same as `liberty-cfn`."""
+
+from liberty_cfn.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The way from the committed templates to a running environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import beforehand, change_sets, diagnosis
+from liberty_cfn.deploy.change_sets import Change
+from liberty_cfn.deploy.following import Event, Follower, follow
+from liberty_cfn.deploy.packaging import package
+from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+WHAT_TO_DO = {
+    Meaning.WORKING: "Wait until it is over, then deploy again.",
+    Meaning.BROKEN: "Its creation failed: `make destroy ENV={name}`, then deploy again.",
+    Meaning.STUCK: "Undoing an update failed. Look at what is stuck, continue the rollback "
+    "(aws cloudformation continue-update-rollback --stack-name {stack}), then deploy again.",
+    Meaning.UNDELETED: "Its deletion failed: `make destroy ENV={name}` again, then deploy.",
+}
+
+
+class DeployError(Exception):
+    """The deploy was refused, or failed. The message says why, and what to do."""
+
+
+class Progress(Protocol):
+    """Who is told how a deploy goes along."""
+
+    def say(self, line: str) -> None: ...
+    def planned(self, changes: tuple[Change, ...]) -> None: ...
+    def consents(self) -> bool: ...
+    def happened(self, events: list[Event]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a deploy ended well: whether anything changed, and the stack's outputs."""
+
+    changed: bool
+    outputs: Mapping[str, str]
+
+
+def deploy(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    progress: Progress,
+) -> Outcome | None:
+    """Make the environment what its templates and settings say; None without consent.
+
+    Raises:
+        DeployError: something is in the way, or CloudFormation refused or undid the change.
+        ChangeSetError: CloudFormation can't plan the change.
+    """
+    if obstacles := list(beforehand.obstacles(environment, target)):
+        raise DeployError("\n".join(obstacles))
+    cloudformation = target.client("cloudformation")
+    new = _is_new(environment, find(cloudformation, environment.stack))
+    change_set = change_sets.create(
+        cloudformation,
+        stack=environment.stack,
+        new=new,
+        template_url=package(target, templates),
+        parameters=environment.given,
+        # CloudFormation copies these to every resource, nested ones included.
+        tags=environment.tags,
+    )
+    if change_set is None:
+        return Outcome(changed=False, outputs=outputs(cloudformation, environment.stack))
+    progress.planned(change_set.changes)
+    if not progress.consents():
+        change_sets.discard(cloudformation, change_set.id)
+        return None
+
+    follower = Follower(cloudformation, change_set.stack_id)
+    cloudformation.execute_change_set(
+        ChangeSetName=change_set.id,
+        ClientRequestToken=change_set.token,
+        DisableRollback=False,
+    )
+    status, events = follow(cloudformation, change_set.stack_id, follower, progress.happened)
+    if meaning(status) is not Meaning.GOOD:
+        raise DeployError(failure(environment, status, events))
+    return Outcome(changed=True, outputs=outputs(cloudformation, change_set.stack_id))
+
+
+def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
+    """Return a stack's description, or None where there is none."""
+    try:
+        found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        # There is no code for this, only words.
+        if "does not exist" in str(error):
+            return None
+        raise
+    return found
+
+
+def outputs(cloudformation: Any, stack: str) -> dict[str, str]:
+    """Return a stack's outputs."""
+    found = find(cloudformation, stack) or {}
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def failure(environment: Environment, status: str, events: list[Event]) -> str:
+    """Return why an operation failed, and what can be done."""
+    why = [f"  {diagnosis.in_words(event)}" for event in diagnosis.reasons(events)]
+    advice = WHAT_TO_DO.get(meaning(status), "Mend the cause, then deploy again.")
+    return "\n".join(
+        [
+            f"{environment.stack} ended as {status}:",
+            *(why or ["  CloudFormation gave no reason; see the stack's events."]),
+            advice.format(name=environment.name, stack=environment.stack),
+        ]
+    )
+
+
+def _is_new(environment: Environment, stack: dict[str, Any] | None) -> bool:
+    if stack is None:
+        return True
+    state = meaning(stack["StackStatus"])
+    if state in WHAT_TO_DO:
+        advice = WHAT_TO_DO[state].format(name=environment.name, stack=environment.stack)
+        raise DeployError(f"{environment.stack} is in {stack['StackStatus']}. {advice}")
+    # A stack whose first change set was never executed is there, but empty.
+    return state is Meaning.ABSENT

@@ -1,0 +1,117 @@
+"""Templates uploaded under the digest of their content.
+
+A key says what is in the file, so that an upload never changes a file that a deployed
+stack points to, and an unchanged child stack is no update.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy.targets import Target
+
+TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
+SENDERS = 4
+
+
+def package(target: Target, templates: Mapping[str, str]) -> str:
+    """Upload `templates`, by file name, and return the URL of root.yaml.
+
+    In the uploaded root, each TemplateURL that names a file is the URL of that file.
+    """
+    s3 = target.client("s3")
+    bucket = _bucket(target, s3)
+    children = {name: text for name, text in templates.items() if name != "root.yaml"}
+
+    def url(text: str) -> str:
+        suffix = ".cn" if target.region.startswith("cn-") else ""
+        return f"https://{bucket}.s3.{target.region}.amazonaws.com{suffix}/{_key(text)}"
+
+    root = TEMPLATE_URL.sub(
+        lambda found: found[1] + url(children[found[2]]), templates["root.yaml"]
+    )
+    with ThreadPoolExecutor(SENDERS) as senders:
+        list(senders.map(lambda text: _send(s3, bucket, text), [*children.values(), root]))
+    return url(root)
+
+
+def read(folder: Path) -> dict[str, str]:
+    """Return the templates of a folder by file name."""
+    return {
+        file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.yaml"))
+    }
+
+
+def _key(text: str) -> str:
+    return f"templates/{hashlib.sha256(text.encode()).hexdigest()}.yaml"
+
+
+def _send(s3: Any, bucket: str, text: str) -> None:
+    if not _answered(lambda: s3.head_object(Bucket=bucket, Key=_key(text))):
+        s3.put_object(Bucket=bucket, Key=_key(text), Body=text.encode())
+
+
+def _answered(ask: Callable[[], object]) -> bool:
+    """Whether what is asked for is there."""
+    try:
+        ask()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchBucket", "NotFound", "NoSuchKey"):
+            return False
+        raise
+    return True
+
+
+def _bucket(target: Target, s3: Any) -> str:
+    """Return the account's bucket for templates, made if it is missing."""
+    account = target.account
+    name = f"liberty-cfn-templates-{account}-{target.region}"
+    if _answered(lambda: s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)):
+        return name
+    # us-east-1 is the one region that may not be named.
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
+    s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
+    s3.put_public_access_block(
+        Bucket=name,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    s3.put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        },
+    )
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(_tls_only(target, name)))
+    return name
+
+
+def _tls_only(target: Target, bucket: str) -> dict[str, object]:
+    partition = target.session.get_partition_for_region(target.region)
+    arn = f"arn:{partition}:s3:::{bucket}"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [arn, f"{arn}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    }

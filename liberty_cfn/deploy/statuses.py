@@ -1,0 +1,66 @@
+"""What each state of a stack means.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Meaning(Enum):
+    """What can be done with a stack that is in such a state."""
+
+    ABSENT = "there is none, or nothing in it"
+    WORKING = "an operation is under way"
+    GOOD = "the last operation succeeded; it can be updated"
+    UNDONE = "the last update failed and was undone; it can be updated"
+    BROKEN = "its creation failed; it can only be deleted"
+    STUCK = "undoing an update failed; it needs a decision"
+    UNDELETED = "its deletion failed; it can only be deleted again"
+
+
+MEANINGS = {
+    "REVIEW_IN_PROGRESS": Meaning.ABSENT,
+    "DELETE_COMPLETE": Meaning.ABSENT,
+    "CREATE_IN_PROGRESS": Meaning.WORKING,
+    "ROLLBACK_IN_PROGRESS": Meaning.WORKING,
+    "UPDATE_IN_PROGRESS": Meaning.WORKING,
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": Meaning.WORKING,
+    "UPDATE_ROLLBACK_IN_PROGRESS": Meaning.WORKING,
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": Meaning.WORKING,
+    "DELETE_IN_PROGRESS": Meaning.WORKING,
+    "IMPORT_IN_PROGRESS": Meaning.WORKING,
+    "IMPORT_ROLLBACK_IN_PROGRESS": Meaning.WORKING,
+    "CREATE_COMPLETE": Meaning.GOOD,
+    "UPDATE_COMPLETE": Meaning.GOOD,
+    "IMPORT_COMPLETE": Meaning.GOOD,
+    "UPDATE_ROLLBACK_COMPLETE": Meaning.UNDONE,
+    "IMPORT_ROLLBACK_COMPLETE": Meaning.UNDONE,
+    "UPDATE_FAILED": Meaning.STUCK,
+    "UPDATE_ROLLBACK_FAILED": Meaning.STUCK,
+    "IMPORT_ROLLBACK_FAILED": Meaning.STUCK,
+    "CREATE_FAILED": Meaning.BROKEN,
+    "ROLLBACK_COMPLETE": Meaning.BROKEN,
+    "ROLLBACK_FAILED": Meaning.BROKEN,
+    "DELETE_FAILED": Meaning.UNDELETED,
+}
+
+
+class UnknownStatusError(Exception):
+    """CloudFormation reports a state that this program doesn't know."""
+
+
+def meaning(status: str) -> Meaning:
+    """Return what `status` means.
+
+    Raises:
+        UnknownStatusError: nobody has said yet; guessing could lose data.
+    """
+    try:
+        return MEANINGS[status]
+    except KeyError as error:
+        raise UnknownStatusError(
+            f"CloudFormation says {status}, which this program does not know; look at the "
+            "stack in the console, and add the state to liberty_cfn/deploy/statuses.py."
+        ) from error

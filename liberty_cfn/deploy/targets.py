@@ -1,0 +1,70 @@
+"""Which account and region to deploy to, and with which credentials."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.local import control
+
+# AWS throttles long deploys; the client slows down by itself rather than fail.
+PATIENT = Config(
+    retries={"mode": "adaptive", "max_attempts": 10}, user_agent_extra="liberty-cfn"
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An account's region, and the means to talk to it."""
+
+    session: Any
+    endpoint: str | None = None
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def client(self, service: str) -> Any:
+        """Return the boto3 client of a service, always the same one."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self.session.client(
+                    service, endpoint_url=self.endpoint, config=PATIENT
+                )
+            return self._clients[service]
+
+    @property
+    def account(self) -> str:
+        """The account that the credentials belong to."""
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+    @property
+    def region(self) -> str:
+        return str(self.session.region_name)
+
+
+def wait_a_little(client: Any) -> None:
+    """Leave a service alone for a while between two looks; it would throttle us."""
+    nearby = client.meta.endpoint_url.startswith("http://127.0.0.1")
+    time.sleep(0.05 if nearby else random.uniform(2, 4))  # noqa: S311 - jitter, no secret
+
+
+def connect(environment: Environment, say: Callable[[str], object]) -> Target:
+    """Return the environment's target; the local AWS is started if it is not up.
+
+    Elsewhere, credentials come from where boto3 looks for them.
+
+    Raises:
+        LocalAwsError: the local AWS doesn't start.
+    """
+    if environment.endpoint != LOCAL:
+        return Target(boto3.Session(region_name=environment.region))
+    local = control.up(say=say)
+    credentials = local.credentials | {"region_name": environment.region}
+    return Target(boto3.Session(**credentials), local.endpoint)

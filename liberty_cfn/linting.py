@@ -1,0 +1,143 @@
+"""What is wrong with the templates and params/, as far as linters can tell.
+
+Both linters take about as long as each other to start as to work, so they work side by
+side, in forked processes.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from liberty_cfn.environments import PARAMS, MisfitsError, collisions, load, names
+
+REPOSITORY = Path(__file__).parent.parent
+TEMPLATES = REPOSITORY / "templates"
+CFN_LINT_SETTINGS = REPOSITORY / ".cfnlintrc.yaml"
+
+# What cloudformation-validate is not asked about, and why. cfn-lint's are in .cfnlintrc.yaml.
+ACCEPTED = {
+    "W1001": "reports references that stand inside the If of the very condition it misses",
+    "W1011": "a parameter with a secret's ARN; the value is read by a dynamic reference",
+    "W2501": "a parameter with a secret's ARN; the value is read by a dynamic reference",
+    "W2509": "a parameter with a secret's ARN is no secret",
+    "W3002": "TemplateURL is a path on purpose; deploying puts the uploaded file's URL there",
+    "W9003": "CloudFormation has no boolean parameters; it turns 'true' and 'false' into them",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """Something wrong: where, by which rule, how bad, and what."""
+
+    file: str
+    line: int
+    rule: str
+    level: str
+    message: str
+
+
+def lint(folder: Path = TEMPLATES, params: Path = PARAMS) -> list[Finding]:
+    """Return what is wrong with the templates of `folder` and the files of `params`.
+
+    Asked are cfn-lint, AWS's cloudformation-validate, and the settings.
+    """
+    files = sorted(folder.glob("*.yaml"))
+    found, regions = _environments(params)
+    validated = _aside(_cloudformation_validate, files)
+    # What the linters make lives until they are done; looking for what could go takes
+    # a third of their time.
+    gc.disable()
+
+    other = _aside(_cfn_lint, files[1::2], regions)
+    found += _cfn_lint(files[::2], regions)
+    gc.enable()
+    return sorted({*found, *other(), *validated()})
+
+
+def _environments(params: Path) -> tuple[list[Finding], list[str]]:
+    """Return what is wrong with params/, and the regions its environments are in."""
+    loaded, found = [], []
+    for name in names(params):
+        try:
+            loaded.append(load(name, params))
+        except MisfitsError as error:
+            found.append(
+                Finding(f"{params.name}/{name}.yaml", 1, "params", "error", str(error))
+            )
+    found += [
+        Finding(f"{params.name}/{name}.yaml", 1, "params", "error", why)
+        for name, why in collisions(loaded)
+    ]
+    return found, sorted({environment.region for environment in loaded}) or ["us-east-1"]
+
+
+def _cfn_lint(files: Sequence[Path], regions: Sequence[str]) -> list[Finding]:
+    from cfnlint.config import ConfigMixIn  # noqa: PLC0415
+    from cfnlint.runner import Runner  # noqa: PLC0415
+
+    config = ConfigMixIn(
+        [*map(str, files), "--regions", *regions, "--config-file", str(CFN_LINT_SETTINGS)]
+    )
+    return [
+        Finding(
+            _shown(Path(match.filename)),
+            match.linenumber,
+            match.rule.id,
+            match.rule.severity,
+            match.message,
+        )
+        for match in Runner(config).run()
+    ]
+
+
+def _cloudformation_validate(files: Sequence[Path]) -> list[Finding]:
+    import cloudformation_validate as validate  # noqa: PLC0415
+
+    engine = validate.CompositeEngine()
+    config = validate.ValidateConfig(severity_level=validate.rules.Severity.WARN)
+    return [
+        Finding(
+            _shown(file),
+            diagnostic.start_line or 1,
+            diagnostic.rule_id,
+            "warning" if diagnostic.severity.name == "WARN" else "error",
+            diagnostic.message,
+        )
+        for file in files
+        for diagnostic in engine.validate_template(file, config).diagnostics
+        if diagnostic.rule_id not in ACCEPTED
+    ]
+
+
+def _shown(file: Path) -> str:
+    file = file.absolute()
+    inside = file.is_relative_to(REPOSITORY)
+    return file.relative_to(REPOSITORY).as_posix() if inside else str(file)
+
+
+def _aside(work: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """Start `work` in another process; return a function that waits for what it returns."""
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe(duplex=False)
+
+    def send() -> None:
+        theirs.send(work(*arguments))
+
+    process = fork.Process(target=send)
+    process.start()
+    theirs.close()
+
+    def result() -> Any:
+        try:
+            return ours.recv()
+        except EOFError as error:
+            raise RuntimeError(f"{work.__name__} ended without a result") from error
+        finally:
+            process.join()
+
+    return result

@@ -1,0 +1,43 @@
+"""What went wrong, in words for the person at the terminal."""
+
+from __future__ import annotations
+
+from liberty_cfn.environments import MisfitsError
+
+NO_CREDENTIALS = (
+    "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
+    "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
+
+
+def in_words(error: Exception) -> str | None:
+    """Return what `error` means; None for a fault in this program."""
+    if isinstance(error, MisfitsError):
+        return str(error)
+    from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415 - slow to load
+    from liberty_cfn.deploy.deploying import DeployError  # noqa: PLC0415
+    from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415
+    from liberty_cfn.local.control import LocalAwsError  # noqa: PLC0415
+    from liberty_cfn.verify import VerifyError  # noqa: PLC0415
+
+    ours = (ChangeSetError, DeployError, LocalAwsError, UnknownStatusError, VerifyError)
+    return str(error) if isinstance(error, ours) else _of_aws(error)
+
+
+def exit_code(error: Exception) -> int:
+    """Return 2 where the person's own file is wrong, else 1."""
+    return 2 if isinstance(error, MisfitsError) else 1
+
+
+def _of_aws(error: Exception) -> str | None:
+    from botocore import exceptions as aws  # noqa: PLC0415 - slow to load
+
+    if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError):
+        return NO_CREDENTIALS
+    if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):
+        return f"AWS can't be reached: {error} Is the network up, and the region right?"
+    if isinstance(error, aws.ClientError):
+        told = error.response.get("Error", {})
+        why = told.get("Message") or "no reason given"
+        return f"AWS refused {error.operation_name}: {why} ({told.get('Code', 'no code')})"
+    return f"AWS could not be asked: {error}" if isinstance(error, aws.BotoCoreError) else None

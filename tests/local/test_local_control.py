@@ -1,0 +1,157 @@
+"""Starting, finding again, stopping and emptying the local AWS."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+
+import pytest
+from local_aws import Aws
+from local_stacks import deploy, describe, events, get, nested, ref, resource, template, upload
+from test_local_resources import COUNT, SERVICE, gateway
+
+from liberty_cfn.local import control
+
+
+def quiet(_line):
+    pass
+
+
+@pytest.fixture
+def folder(tmp_path):
+    yield tmp_path
+    control.down(tmp_path)
+
+
+@pytest.fixture
+def local(folder):
+    return control.up(folder, say=quiet)
+
+
+def answers(local, *questions):
+    """What the services say, without what differs from one answer to the next."""
+    said = []
+    for service, action, arguments in questions:
+        answer = getattr(Aws(local).client(service), action)(**arguments)
+        said.append({key: value for key, value in answer.items() if key != "ResponseMetadata"})
+    return said
+
+
+def test_there_is_one_local_aws_however_many_ask_for_it(folder):
+    with ThreadPoolExecutor(2) as both:
+        first, second = both.map(lambda _n: control.up(folder, say=quiet), range(2))
+    assert first == second == control.status(folder)
+
+
+def test_it_listens_to_this_machine_alone(local):
+    port = int(local.endpoint.rpartition(":")[2])
+    assert local.endpoint.startswith("http://127.0.0.1:")
+    with socket.socket() as elsewhere:
+        # Bound to every address, the server would have taken this one too.
+        elsewhere.bind(("127.0.0.2", port))
+
+
+def test_stopping_and_starting_again_changes_nothing(folder, local):
+    aws = Aws(local)
+    group = get("Group", "GroupId")
+    rule = {"GroupId": group, "SourceSecurityGroupId": group, "IpProtocol": "-1"}
+    log = {"ResourceId": ref("Vpc"), "ResourceType": "VPC", "TrafficType": "ALL"}
+    log |= {"LogGroupName": "flows", "DeliverLogsPermissionArn": "arn:aws:iam::aws:role/a"}
+    lifecycle = {"Rules": [{"Id": "a", "Status": "Enabled", "ExpirationInDays": 3}]}
+    resources = gateway() | {
+        "Rule": resource("EC2::SecurityGroupIngress", rule),
+        "Log": resource("EC2::FlowLog", log),
+        "Bucket": resource(
+            "S3::Bucket", {"BucketName": "kept", "LifecycleConfiguration": lifecycle}
+        ),
+    }
+    children = {"network": template(resources), "service": template(SERVICE, (), COUNT)}
+    urls = upload(aws, **children)
+    deploy(aws, template({title.title(): nested(url) for title, url in urls.items()}))
+    questions = [
+        ("ec2", "describe_nat_gateways", {}),
+        ("ec2", "describe_addresses", {}),
+        ("ec2", "describe_flow_logs", {}),
+        ("ec2", "describe_security_group_rules", {}),
+        ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "ecs"}),
+        ("application-autoscaling", "describe_scaling_policies", {"ServiceNamespace": "ecs"}),
+        ("cloudformation", "describe_stacks", {}),
+        ("cloudformation", "describe_stack_events", {"StackName": "root"}),
+        ("s3", "get_bucket_lifecycle_configuration", {"Bucket": "kept"}),
+        ("ecs", "describe_task_definition", {"taskDefinition": "task"}),
+    ]
+    before = answers(local, *questions)
+    assert describe(aws)["StackStatus"] == "CREATE_COMPLETE", events(aws)
+    assert control.down(folder)
+    assert answers(control.up(folder, say=quiet), *questions) == before
+
+
+def test_a_reset_forgets_everything(folder, local):
+    Aws(local).client("s3").create_bucket(Bucket="kept")
+    control.reset(folder)
+    assert control.status(folder) is None
+    again = Aws(control.up(folder, say=quiet))
+    assert not again.client("s3").list_buckets()["Buckets"]
+
+
+def test_a_server_that_died_is_replaced(folder, local):
+    os.kill(local.pid, signal.SIGKILL)
+    again = control.up(folder, say=quiet)
+    assert again.pid != local.pid
+    assert control.status(folder) == again
+
+
+def test_another_process_under_its_number_is_left_alone(folder):
+    with subprocess.Popen(["sleep", "60"]) as other:
+        stale = control.LocalAws("http://127.0.0.1:9", other.pid, "account", "region", "token")
+        (folder / "status.json").write_text(json.dumps(asdict(stale)))
+        assert control.status(folder) is None
+        assert not control.down(folder)
+        assert other.poll() is None
+        other.kill()
+
+
+def test_another_server_at_its_address_is_not_taken_for_it(folder, local):
+    (folder / "status.json").write_text(json.dumps(asdict(replace(local, token="other"))))
+    assert control.status(folder) is None
+    (folder / "status.json").write_text(json.dumps(asdict(local)))
+
+
+def test_a_port_taken_meanwhile_is_given_up(folder, monkeypatch):
+    free = control._free_port  # noqa: SLF001
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = iter([taken.getsockname()[1]])
+        monkeypatch.setattr(control, "_free_port", lambda: next(ports, None) or free())
+        assert (
+            control.up(folder, say=quiet).endpoint
+            != f"http://127.0.0.1:{taken.getsockname()[1]}"
+        )
+
+
+def test_a_server_that_does_not_start_says_why(folder):
+    with pytest.raises(control.LocalAwsError, match=r"(?s)log ends with:.*PORT"):
+        control.up(folder, say=quiet, environment={"GATEWAY_PORT": "PORT"})
+
+
+def test_an_environment_that_can_not_be_made_says_why(folder, monkeypatch):
+    def make(path, **_options):
+        python = path / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text("#!/bin/sh\necho no such package >&2\nexit 1\n")
+        python.chmod(0o755)
+
+    monkeypatch.setattr(control, "VENV", folder / "venv")
+    monkeypatch.setattr(control.venv, "create", make)
+    with pytest.raises(control.LocalAwsError, match=r"venv could not be made.*no such package"):
+        control.up(folder, say=quiet)
+
+
+def test_a_name_of_ministacks_that_moved_is_named(local_aws):
+    check = "from server import private; import ministack.app as app; del app._state_map; "
+    python = control.VENV / "bin" / "python"
+    asked = [python, "-c", check + "print(private.missing())"]
+    found = subprocess.run(asked, cwd=control.HERE, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "['ministack.app._state_map']"

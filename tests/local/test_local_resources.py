@@ -1,0 +1,432 @@
+"""Resources that ministack alone lacks, or describes otherwise than AWS."""
+
+import pytest
+from local_stacks import delete, deploy, events, get, outputs, physical, ref, resource, template
+
+NETWORK = {
+    "Vpc": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"}),
+    "Subnet": resource(
+        "EC2::Subnet",
+        {"VpcId": ref("Vpc"), "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1b"},
+    ),
+    "Group": resource("EC2::SecurityGroup", {"GroupDescription": "One.", "VpcId": ref("Vpc")}),
+}
+ROLE = {
+    "AssumeRolePolicyDocument": {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+}
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}],
+}
+SERVICE = {
+    "Cluster": resource("ECS::Cluster", {"ClusterName": "cluster"}),
+    "Task": resource(
+        "ECS::TaskDefinition",
+        {
+            "Family": "task",
+            "RuntimePlatform": {"CpuArchitecture": "ARM64"},
+            "ContainerDefinitions": [
+                {
+                    "Name": "web",
+                    "Image": "web",
+                    "Secrets": [{"Name": "KEY", "ValueFrom": "arn"}],
+                    "LinuxParameters": {"InitProcessEnabled": True},
+                    "LogConfiguration": {"LogDriver": "awslogs", "Options": {"Some-Key": "x"}},
+                }
+            ],
+        },
+    ),
+    "Service": resource(
+        "ECS::Service",
+        {
+            "ServiceName": "service",
+            "Cluster": ref("Cluster"),
+            "TaskDefinition": ref("Task"),
+            "DesiredCount": ref("Count"),
+            "HealthCheckGracePeriodSeconds": 120,
+            "PropagateTags": "SERVICE",
+            "EnableExecuteCommand": True,
+        },
+    ),
+    "Target": resource(
+        "ApplicationAutoScaling::ScalableTarget",
+        {
+            "ServiceNamespace": "ecs",
+            "ScalableDimension": "ecs:service:DesiredCount",
+            "ResourceId": {"Fn::Sub": "service/${Cluster}/${Service.Name}"},
+            "MinCapacity": ref("Count"),
+            "MaxCapacity": 10,
+        },
+    ),
+    "Policy": resource(
+        "ApplicationAutoScaling::ScalingPolicy",
+        {
+            "PolicyName": "cpu",
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": ref("Target"),
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": 60,
+                "PredefinedMetricSpecification": {
+                    "PredefinedMetricType": "ECSServiceAverageCPUUtilization"
+                },
+            },
+        },
+    ),
+}
+COUNT = {"Count": {"Type": "Number", "Default": 2}}
+
+
+def made(aws, resources, outputs=(), parameters=()):
+    root = deploy(aws, template(resources, outputs, parameters))
+    assert root["StackStatus"].endswith(("CREATE_COMPLETE", "UPDATE_COMPLETE")), events(aws)
+    return root
+
+
+def gateway(**nat):
+    attach = {"VpcId": ref("Vpc"), "InternetGatewayId": ref("Internet")}
+    return NETWORK | {
+        "Internet": resource("EC2::InternetGateway"),
+        "Attach": resource("EC2::VPCGatewayAttachment", attach),
+        "Address": resource("EC2::EIP", {"Domain": "vpc"}),
+        "Nat": resource(
+            "EC2::NatGateway",
+            {"AllocationId": get("Address", "AllocationId"), "SubnetId": ref("Subnet"), **nat},
+        ),
+    }
+
+
+def test_a_nat_gateway_has_the_address_it_was_given(aws):
+    root = made(aws, gateway(), {"Ip": get("Address", "PublicIp"), "Ref": ref("Address")})
+    [nat] = aws.client("ec2").describe_nat_gateways()["NatGateways"]
+    [address] = aws.client("ec2").describe_addresses()["Addresses"]
+    assert nat["NatGatewayAddresses"][0]["PublicIp"] == address["PublicIp"]
+    assert set(outputs(root).values()) == {address["PublicIp"]}
+    assert address["AssociationId"]
+
+
+def test_a_nat_gateway_and_its_address_go_with_their_stack(aws):
+    made(aws, gateway())
+    delete(aws)
+    assert not aws.client("ec2").describe_addresses()["Addresses"]
+    [nat] = aws.client("ec2").describe_nat_gateways()["NatGateways"]
+    assert nat["State"] == "deleted"
+
+
+@pytest.mark.parametrize("wrong", [{"AllocationId": "eipalloc-no"}, {"SubnetId": "subnet-no"}])
+def test_a_nat_gateway_needs_what_it_refers_to(aws, wrong):
+    body = template(gateway(**wrong))
+    assert deploy(aws, body)["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+def test_a_flow_log_says_where_it_writes_and_as_whom(aws):
+    log = {
+        "ResourceId": ref("Vpc"),
+        "ResourceType": "VPC",
+        "TrafficType": "REJECT",
+        "LogGroupName": "flows",
+        "DeliverLogsPermissionArn": get("Role", "Arn"),
+        "Tags": [{"Key": "Name", "Value": "flows"}],
+    }
+    resources = {"Role": resource("IAM::Role", ROLE), "Log": resource("EC2::FlowLog", log)}
+    made(aws, NETWORK | resources)
+    [found] = aws.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert found["LogGroupName"] == "flows"
+    assert found["TrafficType"] == "REJECT"
+    assert ":role/" in found["DeliverLogsPermissionArn"]
+    assert {"Key": "Name", "Value": "flows"} in found["Tags"]
+    delete(aws)
+    assert not aws.client("ec2").describe_flow_logs()["FlowLogs"]
+
+
+@pytest.mark.parametrize(
+    ("way", "end", "listed"),
+    [
+        ("Ingress", "SourceSecurityGroupId", "IpPermissions"),
+        ("Egress", "DestinationSecurityGroupId", "IpPermissionsEgress"),
+    ],
+)
+def test_a_rule_of_its_own_is_one_of_its_groups(aws, way, end, listed):
+    group = get("Group", "GroupId")
+    rule = {"GroupId": group, end: group, "IpProtocol": "tcp", "FromPort": 80, "ToPort": 81}
+    kind = f"EC2::SecurityGroup{way}"
+    made(aws, NETWORK | {"Rule": resource(kind, rule | {"Description": "Itself."})})
+    ec2, group_id = aws.client("ec2"), physical(aws, "Group")
+
+    def rules():
+        by_group = [{"Name": "group-id", "Values": [group_id]}]
+        found = ec2.describe_security_group_rules(Filters=by_group)["SecurityGroupRules"]
+        return [r for r in found if r.get("Description") == "Itself."]
+
+    [found] = rules()
+    assert (found["FromPort"], found["ToPort"], found["IsEgress"]) == (80, 81, way == "Egress")
+    assert found["ReferencedGroupInfo"]["GroupId"] == group_id
+    assert found["SecurityGroupRuleId"] == physical(aws, "Rule")
+    [whole] = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    assert [p for p in whole[listed] if p.get("FromPort") == 80]
+    made(aws, NETWORK)
+    assert not rules()
+
+
+def test_scaling_targets_and_policies_are_described(aws):
+    made(aws, SERVICE, parameters=COUNT)
+    scaling = aws.client("application-autoscaling")
+    [target] = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 10)
+    assert target["ResourceId"] == "service/cluster/service"
+    [policy] = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 60
+    elsewhere = scaling.describe_scaling_policies(
+        ServiceNamespace="ecs", ResourceId="service/a/b"
+    )
+    assert not elsewhere["ScalingPolicies"]
+    delete(aws)
+    assert not scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    assert not scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
+
+
+def test_scaling_changes_in_place(aws):
+    made(aws, SERVICE, parameters=COUNT)
+    before = physical(aws, "Target"), physical(aws, "Policy")
+    made(aws, SERVICE, parameters={"Count": {"Type": "Number", "Default": 3}})
+    scaling = aws.client("application-autoscaling")
+    [target] = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    assert target["MinCapacity"] == 3
+    assert (physical(aws, "Target"), physical(aws, "Policy")) == before
+
+
+def test_emptying_the_local_aws_forgets_scaling_too(aws):
+    made(aws, SERVICE, parameters=COUNT)
+    aws.reset()
+    scaling = aws.client("application-autoscaling")
+    assert not scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+
+
+def test_a_service_is_described_as_it_was_asked_for(aws):
+    made(aws, SERVICE, parameters=COUNT)
+    found = aws.client("ecs").describe_services(cluster="cluster", services=["service"])
+    [service] = found["services"]
+    assert service["desiredCount"] == 2
+    assert service["healthCheckGracePeriodSeconds"] == 120
+    assert service["propagateTags"] == "SERVICE"
+    assert service["enableExecuteCommand"]
+
+
+def test_a_task_definition_has_the_words_of_the_api(aws):
+    made(aws, SERVICE, parameters=COUNT)
+    task = aws.client("ecs").describe_task_definition(taskDefinition="task")["taskDefinition"]
+    [container] = task["containerDefinitions"]
+    assert container["secrets"] == [{"name": "KEY", "valueFrom": "arn"}]
+    assert container["linuxParameters"] == {"initProcessEnabled": True}
+    assert container["logConfiguration"]["options"] == {"Some-Key": "x"}
+    assert task["runtimePlatform"] == {"cpuArchitecture": "ARM64"}
+
+
+def test_a_bucket_keeps_all_that_it_was_made_with(aws):
+    rule = {
+        "Id": "old",
+        "Status": "Enabled",
+        "ExpirationInDays": "30",
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 5},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        "Transitions": [{"StorageClass": "GLACIER", "TransitionInDays": 10}],
+    }
+    kms = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/mine"}
+    bucket = {
+        "BucketName": "all",
+        "LifecycleConfiguration": {"Rules": [rule]},
+        "BucketEncryption": {
+            "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": kms}]
+        },
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]},
+    }
+    made(aws, {"Bucket": resource("S3::Bucket", bucket)})
+    s3 = aws.client("s3")
+    [found] = s3.get_bucket_lifecycle_configuration(Bucket="all")["Rules"]
+    assert found["Expiration"] == {"Days": 30}
+    assert found["NoncurrentVersionExpiration"] == {"NoncurrentDays": 5}
+    assert found["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert found["Transitions"] == [{"Days": 10, "StorageClass": "GLACIER"}]
+    encryption = s3.get_bucket_encryption(Bucket="all")["ServerSideEncryptionConfiguration"]
+    assert encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"] == kms
+    owners = s3.get_bucket_ownership_controls(Bucket="all")["OwnershipControls"]
+    assert owners["Rules"] == [{"ObjectOwnership": "ObjectWriter"}]
+    made(aws, {"Bucket": resource("S3::Bucket", {"BucketName": "all"})})
+    assert s3.get_bucket_versioning(Bucket="all")["Status"] == "Suspended"
+    with pytest.raises(s3.exceptions.ClientError, match="NoSuchLifecycle"):
+        s3.get_bucket_lifecycle_configuration(Bucket="all")
+
+
+def test_a_bucket_with_files_in_it_is_not_deleted(aws):
+    made(aws, {"Bucket": resource("S3::Bucket", {"BucketName": "full"})})
+    aws.client("s3").put_object(Bucket="full", Key="file", Body=b"")
+    assert delete(aws)["StackStatus"] == "DELETE_FAILED"
+
+
+def test_a_database_tells_its_log_exports(aws):
+    database = {
+        "DBInstanceClass": "db.t3.micro",
+        "Engine": "postgres",
+        "AllocatedStorage": 20,
+        "EnableCloudwatchLogsExports": ["postgresql", "upgrade"],
+    }
+    made(aws, {"Database": resource("RDS::DBInstance", database)})
+    [found] = aws.client("rds").describe_db_instances()["DBInstances"]
+    assert found["EnabledCloudwatchLogsExports"] == ["postgresql", "upgrade"]
+
+
+def test_a_protected_database_is_not_deleted(aws):
+    database = {
+        "DBInstanceClass": "db.t3.micro",
+        "Engine": "postgres",
+        "AllocatedStorage": 20,
+        "DeletionProtection": True,
+    }
+    made(aws, {"Database": resource("RDS::DBInstance", database, DeletionPolicy="Delete")})
+    assert delete(aws)["StackStatus"] == "DELETE_FAILED"
+    [found] = aws.client("rds").describe_db_instances()["DBInstances"]
+    aws.client("rds").modify_db_instance(
+        DBInstanceIdentifier=found["DBInstanceIdentifier"],
+        DeletionProtection=False,
+        ApplyImmediately=True,
+    )
+    assert delete(aws)["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_cache_has_its_groups_and_an_address_of_its_own(aws):
+    cache = {
+        "ClusterName": "sessions",
+        "CacheNodeType": "cache.t3.micro",
+        "Engine": "redis",
+        "NumCacheNodes": 1,
+        "VpcSecurityGroupIds": [get("Group", "GroupId")],
+    }
+    resources = NETWORK | {"Cache": resource("ElastiCache::CacheCluster", cache)}
+    root = made(aws, resources, {"Host": get("Cache", "RedisEndpoint.Address")})
+    [found] = aws.client("elasticache").describe_cache_clusters(ShowCacheNodeInfo=True)[
+        "CacheClusters"
+    ]
+    [group] = found["SecurityGroups"]
+    assert group["SecurityGroupId"] == physical(aws, "Group")
+    address = found["CacheNodes"][0]["Endpoint"]["Address"]
+    assert address.startswith("sessions.")
+    assert outputs(root)["Host"] == address
+
+
+def test_a_load_balancer_is_where_its_subnets_are(aws):
+    balancer = {
+        "Subnets": [ref("Subnet")],
+        "LoadBalancerAttributes": [{"Key": "deletion_protection.enabled", "Value": "true"}],
+    }
+    kind = "ElasticLoadBalancingV2::LoadBalancer"
+    made(aws, NETWORK | {"Balancer": resource(kind, balancer)})
+    [found] = aws.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    assert found["VpcId"] == physical(aws, "Vpc")
+    assert [zone["ZoneName"] for zone in found["AvailabilityZones"]] == ["us-east-1b"]
+    assert delete(aws)["StackStatus"] == "DELETE_FAILED"
+
+
+def test_ref_of_a_secret_is_its_arn(aws):
+    secret = {"Name": "secret", "GenerateSecretString": {"PasswordLength": 40}}
+    root = made(
+        aws, {"Secret": resource("SecretsManager::Secret", secret)}, {"Ref": ref("Secret")}
+    )
+    arn = aws.client("secretsmanager").describe_secret(SecretId="secret")["ARN"]
+    assert outputs(root)["Ref"] == arn
+    described = resource("SecretsManager::Secret", secret | {"Description": "A secret."})
+    made(aws, {"Secret": described})
+    assert (
+        aws.client("secretsmanager").describe_secret(SecretId=arn)["Description"] == "A secret."
+    )
+    delete(aws)
+    assert not aws.client("secretsmanager").list_secrets()["SecretList"]
+
+
+def test_a_topic_is_encrypted_with_the_key_it_names(aws):
+    key = resource("KMS::Key", {"KeyPolicy": POLICY})
+    made(aws, {"Key": key, "Topic": resource("SNS::Topic", {"KmsMasterKeyId": ref("Key")})})
+    topic = aws.client("sns").get_topic_attributes(TopicArn=physical(aws, "Topic"))
+    assert topic["Attributes"]["KmsMasterKeyId"] == physical(aws, "Key")
+
+
+def test_a_zone_gives_the_name_servers_it_has(aws):
+    servers = {"Fn::Join": [",", get("Zone", "NameServers")]}
+    root = made(
+        aws, {"Zone": resource("Route53::HostedZone", {"Name": "a.com"})}, {"Ns": servers}
+    )
+    zone = aws.client("route53").get_hosted_zone(Id=physical(aws, "Zone"))
+    told = [server.rstrip(".") for server in zone["DelegationSet"]["NameServers"]]
+    assert sorted(outputs(root)["Ns"].split(",")) == sorted(told)
+
+
+def test_an_access_key_comes_with_its_secret_and_goes_with_its_stack(aws):
+    resources = {
+        "User": resource("IAM::User"),
+        "Key": resource("IAM::AccessKey", {"UserName": ref("User")}),
+    }
+    root = made(aws, resources, {"Secret": get("Key", "SecretAccessKey")})
+    assert outputs(root)["Secret"]
+    iam, user = aws.client("iam"), physical(aws, "User")
+    [key] = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+    assert key["AccessKeyId"] == physical(aws, "Key")
+    made(aws, {"User": resource("IAM::User")})
+    assert not iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+
+
+def test_an_inline_policy_may_stand_outside_its_role(aws):
+    policy = {"RoleName": ref("Role"), "PolicyName": "list", "PolicyDocument": POLICY}
+    role = {"Role": resource("IAM::Role", ROLE)}
+    made(aws, role | {"Policy": resource("IAM::RolePolicy", policy)})
+    name = physical(aws, "Role")
+    found = aws.client("iam").get_role_policy(RoleName=name, PolicyName="list")
+    assert found["PolicyDocument"] == POLICY
+    made(aws, role)
+    assert not aws.client("iam").list_role_policies(RoleName=name)["PolicyNames"]
+
+
+def test_the_members_of_a_cache_that_is_not_in_shards_are_numbered(aws):
+    cache = {
+        "ReplicationGroupId": "sessions",
+        "ReplicationGroupDescription": "Sessions.",
+        "CacheNodeType": "cache.t3.micro",
+        "Engine": "redis",
+        "NumCacheClusters": 2,
+    }
+    made(aws, {"Cache": resource("ElastiCache::ReplicationGroup", cache)})
+    elasticache = aws.client("elasticache")
+
+    def members():
+        return [
+            c["CacheClusterId"] for c in elasticache.describe_cache_clusters()["CacheClusters"]
+        ]
+
+    assert members() == ["sessions-001", "sessions-002"]
+    [group] = elasticache.describe_replication_groups()["ReplicationGroups"]
+    assert group["MemberClusters"] == members()
+    delete(aws)
+    assert not members()
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("SecretsManager::Secret", {"Name": "one"}),
+        ("IAM::Role", ROLE | {"RoleName": "one"}),
+        ("Logs::LogGroup", {"LogGroupName": "one"}),
+        ("ECR::Repository", {"RepositoryName": "one"}),
+    ],
+)
+def test_a_name_in_use_is_refused(aws, kind, properties):
+    made(aws, {"First": resource(kind, properties, DeletionPolicy="Retain")})
+    delete(aws)
+    again = deploy(aws, template({"Again": resource(kind, properties)}), name="again")
+    assert again["StackStatus"] == "ROLLBACK_COMPLETE"

@@ -1,0 +1,135 @@
+"""Writing the templates, and checking that they are current."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import generate
+
+REPOSITORY = Path(generate.__file__).parent
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Return a copy of what generating needs, to be spoiled."""
+    unneeded = shutil.ignore_patterns("__pycache__", "local", "deploy", "verify")
+    for folder in ("liberty_cfn", "templates"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=unneeded)
+    (tmp_path / "docs").mkdir()
+    for file in ("generate.py", "docs/settings.md"):
+        shutil.copy(REPOSITORY / file, tmp_path / file)
+    return tmp_path
+
+
+def _run(*command, cwd=REPOSITORY, **environment):
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=cwd,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _generated(repository):
+    files = [*repository.glob("templates/*"), repository / "docs/settings.md"]
+    return {file.relative_to(repository).as_posix(): file.read_bytes() for file in files}
+
+
+def test_there_is_a_template_for_each_stack_and_one_for_the_root(stacks):
+    names = {"root", *stacks}
+    assert generate.generate().keys() == {
+        *(f"templates/{name}.yaml" for name in names),
+        "docs/settings.md",
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("templates/root.yaml", "liberty_cfn/root.py"),
+        ("templates/network.yaml", "liberty_cfn/stacks/network.py"),
+        ("docs/settings.md", "liberty_cfn/settings.py"),
+    ],
+)
+def test_the_first_line_names_the_source(file, source):
+    assert f"Generated from {source} " in generate.generate()[file].partition("\n")[0]
+    assert (REPOSITORY / source).exists()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Tokyo"},
+        {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8", "AWS_DEFAULT_REGION": "eu-west-1"},
+    ],
+)
+def test_the_same_code_writes_the_same_bytes_anywhere(
+    repository, tmp_path_factory, environment
+):
+    for file in _generated(repository):
+        (repository / file).unlink()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    run = _run(repository / "generate.py", cwd=elsewhere, **environment)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert _generated(repository) == {
+        file: text.encode() for file, text in generate.generate().items()
+    }
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_what_is_left_over_is_removed(repository):
+    (repository / "templates/old.yaml").write_text("Resources: {}\n")
+    assert _run("generate.py", cwd=repository).returncode == 0
+    assert not (repository / "templates/old.yaml").exists()
+
+
+def test_check_names_what_is_stale_missing_or_left_over_and_writes_nothing(repository):
+    _run("generate.py", cwd=repository)
+    (repository / "templates/network.yaml").write_text("Resources: {}\n")
+    (repository / "templates/logs.yaml").unlink()
+    (repository / "templates/old.yaml").write_text("Resources: {}\n")
+    before = _generated(repository)
+    run = _run("generate.py", "--check", cwd=repository)
+    assert run.returncode == 1
+    assert sorted(run.stderr.splitlines()) == [
+        "templates/logs.yaml is missing; run `make templates`",
+        "templates/network.yaml is stale; run `make templates`",
+        "templates/old.yaml is left over; run `make templates`",
+    ]
+    assert _generated(repository) == before
+
+
+def test_check_is_content_with_what_was_just_generated(repository):
+    _run("generate.py", cwd=repository)
+    run = _run("generate.py", "--check", cwd=repository)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_windows_line_ends_are_stale(repository):
+    _run("generate.py", cwd=repository)
+    file = repository / "templates/logs.yaml"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert generate.differences(generate.generate(), repository) == {
+        "templates/logs.yaml": "stale"
+    }
+
+
+@pytest.mark.parametrize("arguments", [["--chekc"], ["--check", "x"]])
+def test_an_unknown_argument_is_refused_and_writes_nothing(arguments, capsys, monkeypatch):
+    monkeypatch.delattr(generate, "write")
+    assert generate.main(arguments) == 2
+    assert "usage: python generate.py [--check]" in capsys.readouterr().err
+
+
+def test_generating_needs_no_terminal_and_no_aws():
+    heavy = {"boto3", "botocore", "click", "rich", "cfnlint"}
+    run = _run(
+        "-c", f"import generate, sys; generate.generate(); print({heavy} & set(sys.modules))"
+    )
+    assert (run.stdout, run.stderr) == ("set()\n", "")
