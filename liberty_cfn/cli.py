@@ -261,10 +261,12 @@ def main() -> NoReturn:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    console = Console(stderr=stderr, highlight=False)
+    # What is shown comes from AWS and from people: `:secret:` in an ARN is no emoji.
+    plain = {"highlight": False, "emoji": False, "markup": False}
+    console = Console(stderr=stderr, **plain)
     if not console.is_terminal:
         # Read by a program or kept in a file: lines are not to be broken.
-        console = Console(stderr=stderr, highlight=False, width=200)
+        console = Console(stderr=stderr, width=200, **plain)
     return console
 
 

@@ -66,7 +66,7 @@ class Follow:
         self._tree: _Tree | None = None
 
     def say(self, line: str) -> None:
-        self._console.print(line, highlight=False)
+        self._console.print(line)
 
     def planned(self, changes: tuple[Change, ...]) -> None:
         counts = Counter(change.action.lower() for change in changes)
@@ -79,8 +79,10 @@ class Follow:
 
     def happened(self, events: list[Event]) -> None:
         if not self._console.is_terminal:
-            for event in filter(lambda event: event.over, events):
-                self.say(line(event))
+            for event in events:
+                # A nested stack's own events say what its parent's say of it.
+                if event.over and not (event.is_stack and event.stack):
+                    self.say(line(event))
         elif self._tree:
             self._tree.grow(events)
 

@@ -1,0 +1,77 @@
+# Run `make` to see what there is to run. Variables: ENV=<name of a file in params/>,
+# YES=1 (deploy without asking), CONFIRM=<ENV> (destroy without typing it),
+# ARGS="..." (passed on: see `.venv/bin/liberty-cfn --help`).
+.DEFAULT_GOAL := help
+.PHONY: help templates lint test check format deploy verify destroy local-up local-down \
+        bench requirements clean ready
+
+# The first Python at hand that will do.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+            $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+              2>/dev/null && { echo $$python; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+LIBERTY := $(BIN)/python -m liberty_cfn
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+templates: ready ## Write templates/ and docs/settings.md from liberty_cfn/
+	@$(BIN)/python generate.py
+
+lint: ready ## Check templates/ and params/ with cfn-lint and cloudformation-validate
+	@$(LIBERTY) lint $(ARGS)
+
+test: ready ## Run the tests
+	@$(BIN)/python -m pytest --numprocesses 2 --quiet $(ARGS)
+
+check: ready ## Everything a pull request must pass; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python generate.py --check
+	$(LIBERTY) lint
+	@$(MAKE) --no-print-directory test
+
+format: ready ## Format the Python, and mend what ruff can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+deploy: ready ## Deploy an environment and verify it: make deploy ENV=local
+	@$(LIBERTY) deploy "$(ENV)" $(ARGS)
+
+verify: ready ## Tick the spec's checklist from what exists: make verify ENV=local
+	@$(LIBERTY) verify "$(ENV)" $(ARGS)
+
+destroy: ready ## Delete an environment, but what is kept by policy: make destroy ENV=local
+	@$(LIBERTY) destroy "$(ENV)" $(ARGS)
+
+local-up: ready ## Start the local AWS
+	@$(LIBERTY) local up
+
+local-down: ready ## Stop the local AWS; what it holds is kept
+	@$(LIBERTY) local down $(ARGS)
+
+bench: ready ## Measure how long things take
+	@$(BIN)/python tests/bench.py $(ARGS)
+
+requirements: ## Pin requirements*.txt anew from pyproject.toml and requirements-local.in
+	$(PYTHON) -m venv --clear .venv-pins
+	.venv-pins/bin/python -m pip --quiet install pip-tools==7.6.2
+	.venv-pins/bin/pip-compile --upgrade --extra dev --output-file requirements.txt pyproject.toml
+	.venv-pins/bin/pip-compile --upgrade --output-file requirements-local.txt requirements-local.in
+	rm -r .venv-pins
+
+clean: ## Stop the local AWS and delete all that was made here, its data included
+	@! test -x $(BIN)/python || $(LIBERTY) local down
+	rm -rf .venv .venv-local .local .mypy_cache .pytest_cache .ruff_cache
+
+# Made again when what it is made from has changed, by content: a checkout touches files.
+ready:
+	@cat requirements.txt pyproject.toml | cksum | cmp -s - .venv/made-from && exit 0; \
+	test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }; \
+	echo "Setting up .venv with $$($(PYTHON) --version), once"; \
+	$(PYTHON) -m venv --clear .venv || { echo "No virtual environment: apt-get install python3-venv" >&2; exit 1; }; \
+	$(PIP) install --require-hashes --requirement requirements.txt && \
+	$(PIP) install --no-deps --no-build-isolation --editable . && \
+	cat requirements.txt pyproject.toml | cksum > .venv/made-from
