@@ -99,9 +99,9 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
     shown = f"{folder.name}/{file.name}"
     if name not in names(folder):
         there = ", ".join(names(folder)) or "none"
-        raise MisfitsError(
-            f"There is no environment {name!r}: {shown} is missing. There are: {there}."
-        )
+        missing = f"There is no environment {name!r}: {shown} is missing."
+        asked = missing if name else "Which environment? Say it with ENV=..."
+        raise MisfitsError(f"{asked} There are: {there}.")
     given, misfits = _read(file, shown)
     declared = declarations()
     likely, unknown = _known(given, declared)
@@ -167,7 +167,7 @@ def _read(file: Path, shown: str) -> tuple[_Given, list[_Misfit]]:
         if not isinstance(key, yaml.ScalarNode):
             misfits.append(_Misfit(line, "?", "no name of a setting; expected a plain word"))
         elif key.value in given:
-            misfits.append(_Misfit(line, key.value, f"said in line {given[key.value][0]} too"))
+            misfits.append(_Misfit(line, key.value, f"said in line {given[key.value][0]}, too"))
         else:
             given[key.value] = (line, value)
     return given, misfits

@@ -4,13 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import generate
-
-REPOSITORY = Path(generate.__file__).parent
+import generate as command
+from liberty_cfn.generation import REPOSITORY, differences, generate
 
 
 @pytest.fixture
@@ -43,7 +41,7 @@ def _generated(repository):
 
 def test_there_is_a_template_for_each_stack_and_one_for_the_root(stacks):
     names = {"root", *stacks}
-    assert generate.generate().keys() == {
+    assert generate().keys() == {
         *(f"templates/{name}.yaml" for name in names),
         "docs/settings.md",
     }
@@ -58,7 +56,7 @@ def test_there_is_a_template_for_each_stack_and_one_for_the_root(stacks):
     ],
 )
 def test_the_first_line_names_the_source(file, source):
-    assert f"Generated from {source} " in generate.generate()[file].partition("\n")[0]
+    assert f"Generated from {source} " in generate()[file].partition("\n")[0]
     assert (REPOSITORY / source).exists()
 
 
@@ -77,9 +75,7 @@ def test_the_same_code_writes_the_same_bytes_anywhere(
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     run = _run(repository / "generate.py", cwd=elsewhere, **environment)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
-    assert _generated(repository) == {
-        file: text.encode() for file, text in generate.generate().items()
-    }
+    assert _generated(repository) == {file: text.encode() for file, text in generate().items()}
     assert list(elsewhere.iterdir()) == []
 
 
@@ -115,15 +111,13 @@ def test_windows_line_ends_are_stale(repository):
     _run("generate.py", cwd=repository)
     file = repository / "templates/logs.yaml"
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    assert generate.differences(generate.generate(), repository) == {
-        "templates/logs.yaml": "stale"
-    }
+    assert differences(generate(), repository) == {"templates/logs.yaml": "stale"}
 
 
 @pytest.mark.parametrize("arguments", [["--chekc"], ["--check", "x"]])
 def test_an_unknown_argument_is_refused_and_writes_nothing(arguments, capsys, monkeypatch):
-    monkeypatch.delattr(generate, "write")
-    assert generate.main(arguments) == 2
+    monkeypatch.delattr(command, "write")
+    assert command.main(arguments) == 2
     assert "usage: python generate.py [--check]" in capsys.readouterr().err
 
 

@@ -24,9 +24,7 @@ def grants(policy: Any, called: Callable[[str], str] = str) -> list[str]:
     return list(_grants(document(policy), called))
 
 
-def grant(  # noqa: D103
-    effect: str, action: str, resource: str = "", *, to: str = "", when: str = ""
-) -> str:
+def grant(effect: str, action: str, resource: str = "", *, to: str = "", when: str = "") -> str:
     words = f"{effect} {action}"
     words += f" on {resource}" if resource else ""
     words += f" to {to}" if to else ""

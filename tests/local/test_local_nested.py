@@ -108,13 +108,11 @@ def test_destroying_leaves_exactly_what_is_to_be_kept(aws):
     assert ("Gone", "DELETE_COMPLETE") in events(aws, made)
 
 
-def test_destroying_takes_the_snapshots_asked_for(aws):
-    database = {
-        "DBInstanceClass": "db.t3.micro",
-        "Engine": "postgres",
-        "AllocatedStorage": "20",
-    }
-    cache = {"CacheNodeType": "cache.t3.micro", "Engine": "redis", "NumCacheNodes": 1}
+def test_every_destruction_takes_the_snapshots_asked_for(aws):
+    database = {"DBInstanceIdentifier": "data", "DBInstanceClass": "db.t3.micro"}
+    database |= {"Engine": "postgres", "AllocatedStorage": "20"}
+    cache = {"ClusterName": "data", "CacheNodeType": "cache.t3.micro"}
+    cache |= {"Engine": "redis", "NumCacheNodes": 1}
     snapshot = {"DeletionPolicy": "Snapshot"}
     resources = {
         "Database": resource("RDS::DBInstance", database, **snapshot),

@@ -125,6 +125,11 @@ def test_a_nat_gateway_and_its_address_go_with_their_stack(aws):
 def test_a_nat_gateway_needs_what_it_refers_to(aws, wrong):
     body = template(gateway(**wrong))
     assert deploy(aws, body)["StackStatus"] == "ROLLBACK_COMPLETE"
+    told = aws.client("cloudformation").describe_stack_events(StackName="root")["StackEvents"]
+    [reason] = [
+        e["ResourceStatusReason"] for e in told if e["ResourceStatus"] == "CREATE_FAILED"
+    ]
+    assert "NotFound" in reason
 
 
 def test_a_flow_log_says_where_it_writes_and_as_whom(aws):
@@ -378,6 +383,10 @@ def test_an_access_key_comes_with_its_secret_and_goes_with_its_stack(aws):
     iam, user = aws.client("iam"), physical(aws, "User")
     [key] = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
     assert key["AccessKeyId"] == physical(aws, "Key")
+    off = resource("IAM::AccessKey", {"UserName": ref("User"), "Status": "Inactive"})
+    again = made(aws, resources | {"Key": off}, {"Secret": get("Key", "SecretAccessKey")})
+    assert outputs(again) == outputs(root)
+    assert iam.list_access_keys(UserName=user)["AccessKeyMetadata"][0]["Status"] == "Inactive"
     made(aws, {"User": resource("IAM::User")})
     assert not iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
 

@@ -1,0 +1,58 @@
+"""Asking AWS for every row and check, several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from liberty_cfn.environments import Environment
+from liberty_cfn.verify.checks import Command, commands
+from liberty_cfn.verify.facts import Check, Fact, Report, Row
+from liberty_cfn.verify.reading import Aws, MissingError, RefusedError
+from liberty_cfn.verify.rows import Resource, resources
+
+# No more than a boto3 client has connections.
+AT_ONCE = 8
+
+
+def verify(environment: Environment, client: Callable[[str], Any]) -> Report:
+    """Return what of the spec exists in an environment, and what doesn't.
+
+    `client` gives the boto3 client of a service, of the environment's account and region.
+
+    Raises:
+        VerifyError: AWS can't be reached, or doesn't know who asks.
+    """
+    aws = Aws(environment, client)
+
+    def row(number: int, resource: Resource) -> Row:
+        facts = _known(resource.facts, aws, resource.thing)
+        return Row(number, resource.category, resource.name, resource.thing, facts)
+
+    def check(number: int, command: Command) -> Check:
+        facts = _known(command.facts, aws, command.name)
+        return Check(number, command.name, command.written, command.calls, facts)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        rows = [pool.submit(row, *each) for each in enumerate(resources(aws), 1)]
+        checks = [pool.submit(check, *each) for each in enumerate(commands(aws), 1)]
+        return Report(
+            environment=environment.name,
+            region=environment.region,
+            account=aws.account,
+            rows=tuple(each.result() for each in rows),
+            checks=tuple(each.result() for each in checks),
+        )
+
+
+def _known(facts: Callable[[Aws], Iterator[Fact]], aws: Aws, thing: str) -> tuple[Fact, ...]:
+    """Return the facts as far as they can be known, and at the end what kept us from more."""
+    known: list[Fact] = []
+    try:
+        known.extend(facts(aws))
+    except MissingError as error:
+        known.append(Fact("exists", error.thing or thing, None, ok=False))
+    except RefusedError as error:
+        known.append(Fact("answer of AWS", "an answer", str(error), ok=False))
+    return tuple(known)

@@ -1,0 +1,464 @@
+"""From committed templates to a running environment and back, on the local AWS."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from liberty_cfn.deploy import beforehand, change_sets, diagnosis, packaging
+from liberty_cfn.deploy.deploying import DeployError, deploy, find, outputs
+from liberty_cfn.deploy.destroying import destroy, standing
+from liberty_cfn.deploy.following import Event, Follower
+from liberty_cfn.deploy.showing import line, seconds
+from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, meaning
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import load
+from liberty_cfn.linting import TEMPLATES
+
+
+class Listener:
+    """Takes note of what a deploy tells."""
+
+    def __init__(self, *, consent=True):
+        self.consent, self.changes, self.events, self.asked = consent, (), [], False
+
+    def planned(self, changes):
+        self.changes = changes
+
+    def consents(self):
+        self.asked = True
+        return self.consent
+
+    def happened(self, events):
+        self.events += events
+
+
+@pytest.fixture(scope="session")
+def standing_target(local_aws):
+    return Target(boto3.Session(**local_aws.credentials), local_aws.endpoint)
+
+
+@pytest.fixture
+def target(aws, standing_target):
+    """The emptied AWS; its clients take longer to make than most tests do."""
+    return standing_target
+
+
+@pytest.fixture
+def local():
+    return load("local")
+
+
+@pytest.fixture(scope="session")
+def templates():
+    return packaging.read(TEMPLATES)
+
+
+@pytest.fixture
+def deployed(local, target, templates):
+    listener = Listener()
+    assert deploy(local, target, templates, listener).changed
+    return listener
+
+
+def with_settings(environment, **settings):
+    return dataclasses.replace(
+        environment,
+        given={**environment.given, **settings},
+        settings={**environment.settings, **settings},
+    )
+
+
+def change_set_names(target, stack):
+    found = target.client("cloudformation").list_change_sets(StackName=stack)["Summaries"]
+    return [summary["ChangeSetName"] for summary in found]
+
+
+# Deploying
+
+
+def test_the_plan_names_every_stack_before_anything_is_made(deployed, templates):
+    nested = [c.resource for c in deployed.changes if c.type == change_sets.NESTED_STACK]
+    assert sorted(nested) == sorted(
+        f"{name[:-5].capitalize()}" for name in templates if name != "root.yaml"
+    )
+    assert {change.action for change in deployed.changes} == {"Add"}
+
+
+def test_what_happens_in_nested_stacks_is_told_with_its_place_once(deployed):
+    ended = [(e.stack, e.resource) for e in deployed.events if e.over and not e.is_stack]
+    assert (("Network",), "Vpc") in ended
+    assert (("Database",), "Database") in ended
+    assert ((), "Database") in ended
+    assert len(ended) == len(set(ended))
+
+
+def test_the_outputs_are_what_people_look_for(deployed, local, target):
+    found = outputs(target.client("cloudformation"), local.stack)
+    assert found["Url"] == "https://backend.liberty.example"
+    assert found.keys() >= {
+        "BalancerHost",
+        "RepositoryUri",
+        "DatabaseHost",
+        "CacheHost",
+        "UploadsBucket",
+        "Cluster",
+        "Service",
+        "Dashboard",
+        "NatAddresses",
+        "NameServers",
+    }
+
+
+def test_a_second_deploy_changes_nothing_and_leaves_no_change_set(
+    deployed, local, target, templates
+):
+    again = Listener()
+    outcome = deploy(local, target, templates, again)
+    assert not outcome.changed
+    assert outcome.outputs["Cluster"] == "liberty-social-backend-local"
+    assert not again.asked
+    assert len(change_set_names(target, local.stack)) <= 1  # the executed one, as AWS keeps it
+
+
+def test_a_changed_setting_changes_that_alone(deployed, local, target, templates):
+    cluster = {"cluster": "liberty-social-backend-local"}
+    more = with_settings(local, LogRetentionDays="60")
+    assert deploy(more, target, templates, Listener()).changed
+    groups = target.client("logs").describe_log_groups(logGroupNamePrefix="/ecs/")["logGroups"]
+    assert [group["retentionInDays"] for group in groups] == [60]
+    service = target.client("ecs").describe_services(
+        **cluster, services=["liberty-social-backend-service-local"]
+    )["services"][0]
+    assert service["status"] == "ACTIVE"
+
+
+def test_without_consent_nothing_is_made(local, target, templates):
+    assert deploy(local, target, templates, Listener(consent=False)) is None
+    assert find(target.client("cloudformation"), local.stack) is None
+    assert (
+        target.client("ec2").describe_vpcs(
+            Filters=[{"Name": "tag:Name", "Values": ["liberty-social-vpc-local"]}]
+        )["Vpcs"]
+        == []
+    )
+
+
+def test_without_consent_an_update_leaves_no_change_set(deployed, local, target, templates):
+    before = change_set_names(target, local.stack)
+    more = with_settings(local, LogRetentionDays="60")
+    assert deploy(more, target, templates, Listener(consent=False)) is None
+    assert change_set_names(target, local.stack) == before
+
+
+def test_the_tags_reach_resources_of_nested_stacks(deployed, target):
+    vpc = target.client("ec2").describe_vpcs(
+        Filters=[{"Name": "tag:Name", "Values": ["liberty-social-vpc-local"]}]
+    )["Vpcs"][0]
+    tags = {tag["Key"]: tag["Value"] for tag in vpc["Tags"]}
+    assert tags["Project"] == "liberty-social"
+    assert tags["Environment"] == "local"
+    assert tags["ManagedBy"] == "liberty-cfn"
+
+
+def test_a_failure_is_told_first_hand_and_what_to_do_next(aws, local, target, templates):
+    aws.fail("AWS::RDS::DBInstance/Database")
+    with pytest.raises(DeployError) as error:
+        deploy(local, target, templates, Listener())
+    said = str(error.value)
+    assert "Database in Database (AWS::RDS::DBInstance): " in said
+    assert "AWS::CloudFormation::Stack" not in said
+    assert "cancelled" not in said.lower()
+    assert "make destroy ENV=local" in said
+
+
+def test_a_stack_whose_creation_failed_is_not_deployed_over(aws, local, target, templates):
+    aws.fail("AWS::ECS::Cluster/*")
+    with pytest.raises(DeployError):
+        deploy(local, target, templates, Listener())
+    aws.fail()
+    with pytest.raises(DeployError, match="ROLLBACK_COMPLETE. Its creation failed"):
+        deploy(local, target, templates, Listener())
+
+
+def test_a_failed_update_is_undone_and_can_be_tried_again(
+    aws, deployed, local, target, templates
+):
+    aws.fail("AWS::Logs::LogGroup/ApplicationLogs")
+    more = with_settings(local, LogRetentionDays="60")
+    with pytest.raises(DeployError, match="UPDATE_ROLLBACK_COMPLETE"):
+        deploy(more, target, templates, Listener())
+    aws.fail()
+    assert deploy(more, target, templates, Listener()).changed
+
+
+def test_while_it_takes_its_time_it_is_followed_to_the_end(aws, local, target, templates):
+    aws.delay(0.01)
+    listener = Listener()
+    assert deploy(local, target, templates, listener).changed
+    assert listener.events[-1].status == "CREATE_COMPLETE"
+    assert all(e.took is not None for e in listener.events if e.over and not e.is_stack)
+
+
+# Packaging
+
+
+def test_templates_are_uploaded_under_the_digest_of_their_content(target, templates):
+    url = packaging.package(target, templates)
+    s3 = target.client("s3")
+    bucket, key = url.removeprefix("https://").split(".")[0], url.partition(".com/")[2]
+    root = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    assert "TemplateURL: network.yaml" not in root
+    assert (
+        root.count(f"TemplateURL: https://{bucket}.s3.us-east-1.amazonaws.com/templates/") == 12
+    )
+
+
+def test_what_is_there_is_not_sent_again(target, templates):
+    first = packaging.package(target, templates)
+    before = versions(target)
+    assert packaging.package(target, templates) == first
+    assert versions(target) == before
+    packaging.package(target, {**templates, "logs.yaml": templates["logs.yaml"] + "# new\n"})
+    assert len(versions(target)) == len(before) + 2  # the child, and the root that points to it
+
+
+def versions(target):
+    s3 = target.client("s3")
+    bucket = s3.list_buckets()["Buckets"][0]["Name"]
+    return [
+        (v["Key"], v["VersionId"]) for v in s3.list_object_versions(Bucket=bucket)["Versions"]
+    ]
+
+
+def test_the_bucket_for_templates_is_private_encrypted_versioned_and_tls_only(
+    target, templates
+):
+    bucket = packaging.package(target, templates).removeprefix("https://").split(".")[0]
+    s3 = target.client("s3")
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert all(block.values())
+    assert len(block) == 4
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"][
+        "Rules"
+    ]
+    assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    assert policy["Statement"][0]["Effect"] == "Deny"
+    assert policy["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+# Beforehand
+
+
+def test_a_hosted_zone_that_is_not_there_is_told_before_anything_is_made(target, templates):
+    with pytest.raises(
+        DeployError, match="no hosted zone Z0EXAMPLE; say the id of example.com's"
+    ):
+        deploy(load("prod"), target, templates, Listener())
+    assert target.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "complaint"),
+    [
+        ("other.org", "is the zone of other.org, which example.com is not in"),
+        ("example.com", None),
+    ],
+)
+def test_the_hosted_zone_has_to_be_that_of_the_domain(target, zone, complaint):
+    made = target.client("route53").create_hosted_zone(Name=zone, CallerReference="x")
+    zone_id = made["HostedZone"]["Id"].removeprefix("/hostedzone/")
+    found = list(
+        beforehand.obstacles(with_settings(load("prod"), HostedZoneId=zone_id), target)
+    )
+    assert [complaint in said for said in found] == ([True] if complaint else [])
+
+
+def test_a_private_zone_proves_no_certificate(local):
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"))
+    with Stubber(target.client("route53")) as route53, Stubber(target.client("ec2")) as ec2:
+        ec2.add_response("describe_availability_zones", {"AvailabilityZones": [{}, {}]})
+        zone = {"Id": "Z1", "Name": "liberty.example.", "CallerReference": "x"}
+        route53.add_response(
+            "get_hosted_zone", {"HostedZone": {**zone, "Config": {"PrivateZone": True}}}
+        )
+        found = list(beforehand.obstacles(with_settings(local, HostedZoneId="Z1"), target))
+    assert found == ["HostedZoneId: Z1 is private; a certificate is proved in a public zone."]
+
+
+def test_a_region_with_one_zone_is_refused(local):
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"))
+    with Stubber(target.client("ec2")) as ec2:
+        ec2.add_response("describe_availability_zones", {"AvailabilityZones": [{}]})
+        found = list(beforehand.obstacles(local, target))
+    assert found == [
+        "Region: us-east-1 has 1 availability zones for this account, and the subnets need 2; "
+        "choose another region."
+    ]
+
+
+# Destroying
+
+
+def test_destroying_leaves_what_is_kept_by_policy_and_says_what(deployed, local, target):
+    stack_id, kept = standing(local, target)
+    assert {(one.type, one.how) for one in kept} == {
+        ("AWS::S3::Bucket", "stays"),
+        ("AWS::SecretsManager::Secret", "stays"),
+        ("AWS::ECR::Repository", "stays"),
+        ("AWS::Logs::LogGroup", "stays"),
+        ("AWS::Route53::HostedZone", "stays"),
+        ("AWS::RDS::DBInstance", "leaves a snapshot"),
+        ("AWS::ElastiCache::CacheCluster", "leaves a snapshot"),
+    }
+    destroy(local, target, stack_id, lambda events: None)
+    assert standing(local, target) is None
+    assert len(target.client("secretsmanager").list_secrets()["SecretList"]) == 5
+    target.client("s3").head_bucket(Bucket="liberty-social-uploads-local")
+    assert target.client("rds").describe_db_instances()["DBInstances"] == []
+    assert len(target.client("rds").describe_db_snapshots()["DBSnapshots"]) == 1
+    assert target.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+    assert [
+        r for r in target.client("iam").list_roles()["Roles"] if "ecsTask" in r["RoleName"]
+    ] == []
+
+
+def test_a_stack_protected_from_termination_is_not_destroyed(deployed, local, target):
+    stack_id, _ = standing(local, target)
+    target.client("cloudformation").update_termination_protection(
+        StackName=stack_id, EnableTerminationProtection=True
+    )
+    with pytest.raises(DeployError, match="protected from termination"):
+        destroy(local, target, stack_id, lambda events: None)
+    assert standing(local, target)
+
+
+def test_where_there_is_nothing_nothing_is_destroyed(local, target):
+    assert standing(local, target) is None
+
+
+# Statuses, events and reasons
+
+
+def test_a_status_nobody_knows_is_an_error_that_names_it():
+    with pytest.raises(UnknownStatusError, match="UPDATE_SIDEWAYS_COMPLETE"):
+        meaning("UPDATE_SIDEWAYS_COMPLETE")
+
+
+def test_every_status_cloudformation_has_is_known():
+    shapes = boto3.Session().client("cloudformation", "us-east-1").meta.service_model
+    assert set(shapes.shape_for("StackStatus").enum) == set(MEANINGS)
+
+
+@pytest.mark.parametrize("status", [s for s in MEANINGS if s.endswith("_IN_PROGRESS")])
+def test_an_operation_under_way_is_not_the_end(status):
+    expected = Meaning.ABSENT if status == "REVIEW_IN_PROGRESS" else Meaning.WORKING
+    assert meaning(status) is expected
+
+
+def event(resource, type_, status, reason="", stack=(), *, is_stack=False):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Event("id", now, stack, resource, type_, status, reason, "x", is_stack, None)
+
+
+def test_reasons_are_first_hand():
+    failed = event(
+        "Database", "AWS::RDS::DBInstance", "CREATE_FAILED", "too big", ("Database",)
+    )
+    happened = [
+        event("Vpc", "AWS::EC2::VPC", "CREATE_COMPLETE", "", ("Network",)),
+        failed,
+        event("Cache", "AWS::X", "CREATE_FAILED", "Resource creation cancelled", ("Cache",)),
+        event(
+            "db", change_sets.NESTED_STACK, "CREATE_FAILED", "x", ("Database",), is_stack=True
+        ),
+        event("Database", change_sets.NESTED_STACK, "CREATE_FAILED", "Embedded stack failed"),
+        event("root", change_sets.NESTED_STACK, "ROLLBACK_FAILED", "x", is_stack=True),
+    ]
+    assert diagnosis.reasons(happened) == [failed]
+    assert diagnosis.in_words(failed) == "Database in Database (AWS::RDS::DBInstance): too big"
+
+
+def test_where_no_resource_failed_the_nested_stacks_word_has_to_do():
+    refused = event("Cache", change_sets.NESTED_STACK, "CREATE_FAILED", "Template error")
+    assert diagnosis.reasons([refused]) == [refused]
+
+
+class Pages:
+    """CloudFormation's events, a page at a time, newest first."""
+
+    def __init__(self):
+        self.events = {}
+
+    def add(self, stack, number, resource, status, physical="p"):
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+        self.events.setdefault(stack, []).append(
+            {
+                "StackId": stack,
+                "EventId": f"{stack}-{number}",
+                "LogicalResourceId": resource,
+                "PhysicalResourceId": physical,
+                "ResourceType": change_sets.NESTED_STACK if physical.startswith("arn") else "T",
+                "ResourceStatus": status,
+                "Timestamp": at,
+            }
+        )
+
+    def get_paginator(self, _):
+        return self
+
+    def paginate(self, StackName):
+        events = self.events.get(StackName, [])[::-1]
+        for start in range(0, len(events), 2):
+            yield {"StackEvents": events[start : start + 2]}
+
+
+def test_events_are_told_once_in_order_without_those_of_earlier_operations():
+    pages = Pages()
+    pages.add("root", 1, "Old", "CREATE_COMPLETE")
+    pages.add("root", 2, "Nested", "CREATE_COMPLETE", "arn:nested")
+    pages.add("arn:nested", 1, "OldInside", "CREATE_COMPLETE")
+    follower = Follower(pages, "root")
+    assert follower.new_events() == []
+    for number in range(3, 8):
+        pages.add("root", number, f"New{number}", "UPDATE_IN_PROGRESS")
+    pages.add("arn:nested", 4, "Inside", "UPDATE_IN_PROGRESS")
+    pages.add("arn:nested", 6, "Inside", "UPDATE_COMPLETE")
+    told = follower.new_events()
+    assert [e.time.second for e in told] == [3, 4, 4, 5, 6, 6, 7]
+    assert {e.stack for e in told if e.resource == "Inside"} == {("Nested",)}
+    assert follower.new_events() == []
+
+
+def test_an_end_says_how_long_it_took():
+    pages = Pages()
+    follower = Follower(pages, "root")
+    pages.add("root", 1, "Thing", "CREATE_IN_PROGRESS")
+    pages.add("root", 5, "Thing", "CREATE_IN_PROGRESS")
+    pages.add("root", 66, "Thing", "CREATE_COMPLETE")
+    [*_, end] = follower.new_events()
+    assert end.took == timedelta(seconds=65)
+    assert line(end).split() == "00:01:06 CREATE_COMPLETE Thing T 1 min 5 s".split()
+
+
+def test_durations_are_for_people():
+    assert [seconds(timedelta(seconds=s)) for s in (0.42, 12, 200)] == [
+        "0.4 s",
+        "12 s",
+        "3 min 20 s",
+    ]
+
+
+def test_a_change_cloudformation_cannot_plan_is_told_and_leaves_nothing(target, local):
+    bad = "Resources:\n  Bucket:\n    Type: AWS::S3::Bucket\n    Properties:\n" + (
+        "      BucketName: '{{resolve:ssm:/none}}'\n"
+    )
+    plain = dataclasses.replace(local, given={})
+    with pytest.raises(DeployError, match="/none"):
+        deploy(plain, target, {"root.yaml": bad}, Listener())
