@@ -85,8 +85,8 @@ def deploy_command(environment: str, *, yes: bool, as_json: bool) -> None:
     from liberty_cfn.environments import LOCAL, load
     from liberty_cfn.linting import TEMPLATES
     from liberty_cfn.verify import verify
-    from liberty_cfn.verify.showing import as_json as report_as_json
-    from liberty_cfn.verify.showing import as_table
+    from liberty_cfn.verify.document import as_json as report_as_json
+    from liberty_cfn.verify.table import as_table
 
     console = _console(stderr=as_json)
     chosen = load(environment)
@@ -128,17 +128,20 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     from liberty_cfn.environments import load
     from liberty_cfn.verify import showing as show
     from liberty_cfn.verify import verify
+    from liberty_cfn.verify.document import as_json as report_as_json
+    from liberty_cfn.verify.markdown import as_markdown
+    from liberty_cfn.verify.table import as_table
 
     console = _console()
     chosen = load(environment)
     target = _connect(chosen, _console(stderr=True))
     report = verify(chosen, target.client)
     if as_json:
-        click.echo(json.dumps(show.as_json(report), indent=2))
+        click.echo(json.dumps(report_as_json(report), indent=2))
     elif markdown:
-        click.echo(show.as_markdown(report))
+        click.echo(as_markdown(report))
     else:
-        console.print(show.as_table(report, every=every))
+        console.print(as_table(report, everything=every))
     _exit_by(report)
 
 

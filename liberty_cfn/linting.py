@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,23 @@ def lint(folder: Path = TEMPLATES, params: Path = PARAMS) -> list[Finding]:
 
     Asked are cfn-lint, AWS's cloudformation-validate, and the settings.
     """
-    files = sorted(folder.glob("*.yaml"))
+    files = sorted(folder.absolute().glob("*.yaml"))
     found, regions = _environments(params)
+    # cfn-lint follows a TemplateURL only to files below the folder it works in.
+    with chdir(folder.parent):
+        return sorted({*found, *_linters(files, regions)})
+
+
+def _linters(files: Sequence[Path], regions: Sequence[str]) -> list[Finding]:
     validated = _aside(_cloudformation_validate, files)
     # What the linters make lives until they are done; looking for what could go takes
     # a third of their time.
     gc.disable()
 
     other = _aside(_cfn_lint, files[1::2], regions)
-    found += _cfn_lint(files[::2], regions)
+    found = _cfn_lint(files[::2], regions)
     gc.enable()
-    return sorted({*found, *other(), *validated()})
+    return [*found, *other(), *validated()]
 
 
 def _environments(params: Path) -> tuple[list[Finding], list[str]]:

@@ -33,9 +33,7 @@ class Command:
 
 def commands(aws: Aws) -> list[Command]:
     """Return the ten, in the spec's order."""
-    groups = ",".join(
-        aws.named(name) for name in ("ecs-sg", "rds-sg", "elasticache-sg", "alb-sg")
-    )
+    groups = map(aws.named, ("ecs-sg", "rds-sg", "elasticache-sg", "alb-sg"))
     return [
         _one(
             "ECR Repository",
@@ -45,7 +43,8 @@ def commands(aws: Aws) -> list[Command]:
         ),
         _one(
             "RDS Database",
-            f"rds describe-db-instances --db-instance-identifier {aws.named(database.INSTANCE)}",
+            "rds describe-db-instances --db-instance-identifier "
+            f"{aws.named(database.INSTANCE)}",
             "rds.describe_db_instances",
             _database,
         ),
@@ -64,7 +63,7 @@ def commands(aws: Aws) -> list[Command]:
         ),
         _one(
             "Security Groups",
-            f"ec2 describe-security-groups --filters Name=group-name,Values={groups}",
+            f"ec2 describe-security-groups --filters Name=group-name,Values={','.join(groups)}",
             "ec2.describe_security_groups",
             _security_groups,
         ),

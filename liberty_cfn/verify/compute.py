@@ -56,9 +56,8 @@ def service(aws: Aws) -> Iterator[Fact]:
 
     breaker = found.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker", {})
     yield equal("circuit breaker", expected=True, found=breaker.get("enable", False))
-    yield equal(
-        "circuit breaker rolls back", expected=True, found=breaker.get("rollback", False)
-    )
+    rolls_back = breaker.get("rollback", False)
+    yield equal("circuit breaker rolls back", expected=True, found=rolls_back)
     shell = found.get("enableExecuteCommand", False)
     yield equal("ECS Exec", aws.flag("ExecuteCommand"), shell)
     yield from _scaling(aws)
@@ -140,20 +139,15 @@ def _scaling(aws: Aws) -> Iterator[Fact]:
         yield equal("fewest tasks", fewest, target.get("MinCapacity"))
         yield equal("most tasks", most, target.get("MaxCapacity"))
     policies = aws.read(scaling, "describe_scaling_policies", ResourceId=resource, **which)
+    cpu, load = aws.named("liberty-backend-cpu"), aws.named("liberty-backend-requests")
     yield from exactly(
         "scaling policy",
         [
-            _aim("liberty-backend-cpu", "ECSServiceAverageCPUUtilization", "ScaleAtCpu", aws),
-            _aim(
-                "liberty-backend-requests", "ALBRequestCountPerTarget", "ScaleAtRequests", aws
-            ),
+            f"{cpu}: ECSServiceAverageCPUUtilization at {aws.number('ScaleAtCpu')}",
+            f"{load}: ALBRequestCountPerTarget at {aws.number('ScaleAtRequests')}",
         ],
         map(_scaling_words, policies.get("ScalingPolicies", [])),
     )
-
-
-def _aim(name: str, metric: str, setting: str, aws: Aws) -> str:
-    return f"{aws.named(name)}: {metric} at {aws.number(setting)}"
 
 
 def _scaling_words(policy: Mapping[str, Any]) -> str:
@@ -166,12 +160,10 @@ def _container(aws: Aws, found: Mapping[str, Any]) -> Iterator[Fact]:
     # Deploying turns the tag into the digest it stands for; which image runs is its affair.
     image = found.get("image", "").partition("@")[0]
     repository = image.rpartition(":")[0] if ":" in image else image
-    registry = (
-        f"{aws.account}.dkr.ecr.{aws.region}.{DOMAINS.get(aws.partition, 'amazonaws.com')}"
-    )
-    yield equal(
-        "image repository", f"{registry}/{aws.named('liberty-social-backend')}", repository
-    )
+    domain = DOMAINS.get(aws.partition, "amazonaws.com")
+    registry = f"{aws.account}.dkr.ecr.{aws.region}.{domain}"
+    expected = f"{registry}/{aws.named('liberty-social-backend')}"
+    yield equal("image repository", expected, repository)
     ports = [
         f"{port.get('containerPort')} as {port.get('hostPort', port.get('containerPort'))}"
         for port in found.get("portMappings", [])

@@ -87,7 +87,7 @@ def _find_record(aws: Aws) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def _zones(aws: Aws) -> list[Any]:
-    """Return the zone of the setting, or the public ones of the domain: there can be several."""
+    """Return the setting's zone, or the public ones of the domain: there can be several."""
     domain = aws.settings["DomainName"]
     if zone_id := aws.settings["HostedZoneId"]:
         try:
@@ -118,8 +118,9 @@ def _find_certificate(aws: Aws) -> Any:
     ]
     if not found:
         raise MissingError
-    found.sort(
-        key=lambda c: (c["CertificateArn"] not in presented, c.get("Status") != "ISSUED")
+    best = min(
+        found,
+        key=lambda c: (c["CertificateArn"] not in presented, c.get("Status") != "ISSUED"),
     )
-    arn = found[0]["CertificateArn"]
+    arn = best["CertificateArn"]
     return aws.read("acm", "describe_certificate", CertificateArn=arn)["Certificate"]

@@ -35,10 +35,8 @@ def execution_role(aws: Aws) -> Iterator[Fact]:
     yield equal("name", name, found["RoleName"])
     if existing:
         # It was somebody's before it was ours: what else it may do is theirs to say.
-        trusted = _trusted(found)
-        yield equal(
-            "trust", expected=True, found=any(f"to {TASKS}" in each for each in trusted)
-        )
+        trusted = any(f"to {TASKS}" in each for each in _trusted(found))
+        yield equal(f"trusts {TASKS}", expected=True, found=trusted)
     else:
         yield from _trust(aws, found)
     managed = "iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"

@@ -28,7 +28,7 @@ from liberty_cfn.verify.reading import Aws
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of the spec: its category and name there, its name here, and what is stated."""
+    """A resource of the spec: what it is called there and here, and what is stated of it."""
 
     category: str
     name: str

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.padding import Padding
 from rich.text import Text
 
 from liberty_cfn.verify.facts import TOTAL, Check, Fact, Report, Row, words
+
+# What is left of a line that is indented, at the least.
+MIN_WIDTH = 20
 
 
 def as_table(report: Report, *, everything: bool = False) -> Table:
@@ -22,60 +24,52 @@ class Table:
     def __init__(self, report: Report, *, everything: bool) -> None:
         self.report = report
         self.everything = everything
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        marks = ("✓", "✗") if options.encoding.startswith("utf") else ("ok", "NO")
-        yield from _Lines(self.report, marks, everything=self.everything).all()
-
-
-class _Lines:
-    def __init__(self, report: Report, marks: tuple[str, str], *, everything: bool) -> None:
-        self.report = report
-        self.marks = marks
-        self.everything = everything
         self.width = max((len(row.name) for row in report.rows), default=0)
 
-    def all(self) -> Iterator[Text | Padding]:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        # Not every terminal can show the marks.
+        yes, no = ("✓", "✗") if options.encoding.startswith("utf") else ("ok", "NO")
+        marks = {True: Text(yes, "green"), False: Text(no, "bold red")}
+        for indent, ok, text in self._lines():
+            line = text if ok is None else Text.assemble(marks[ok], " ", text)
+            wide = max(options.max_width - indent, MIN_WIDTH)
+            for piece in [line] if options.no_wrap else line.wrap(console, wide):
+                yield Text.assemble(" " * indent, piece)
+
+    def _lines(self) -> Iterator[tuple[int, bool | None, Text]]:
+        """Yield each line: how far it is indented, whether it is marked and how, its text."""
         report = self.report
         where = f"in {report.region}, account {report.account}"
-        yield Text.assemble((report.environment, "bold"), f": what exists {where}")
+        yield 0, None, Text.assemble((report.environment, "bold"), f": what exists {where}")
         for category in report.categories:
-            yield Text()
-            yield self._heading(
-                category.name, category.found, category.expected, ok=category.ok
-            )
+            yield 0, None, Text()
+            yield 0, None, _heading(category.name, category.found, category.expected)
             for row in category.rows:
                 yield from self._item(row, row.thing)
-        yield Text()
         checked = sum(check.ok for check in report.checks)
-        yield self._heading(
-            "Checks", checked, len(report.checks), ok=checked == len(report.checks)
-        )
+        yield 0, None, Text()
+        yield 0, None, _heading("Checks", checked, len(report.checks))
         for check in report.checks:
             yield from self._item(check, ", ".join(dict.fromkeys(check.calls)))
-        yield Text()
-        yield self._heading("Resources", report.found, TOTAL, ok=report.ok)
+        yield 0, None, Text()
+        yield 0, None, _heading("Resources", report.found, TOTAL)
 
-    def _heading(self, name: str, found: int, expected: int, *, ok: bool) -> Text:
-        style = "green" if ok else "red"
-        return Text.assemble((name, "bold"), "  ", (f"{found}/{expected}", style))
-
-    def _item(self, item: Row | Check, thing: str) -> Iterator[Text | Padding]:
+    def _item(self, item: Row | Check, thing: str) -> Iterator[tuple[int, bool | None, Text]]:
         name = f"{item.number:>2} {item.name:<{self.width}}  "
-        line = Text.assemble(self._mark(ok=item.ok), " ", name, (thing, "dim"))
-        yield Padding(line, (0, 0, 0, 2))
+        yield 2, item.ok, Text.assemble(name, (thing, "dim"))
         for fact in item.facts if self.everything else item.wrong:
-            yield Padding(self._fact(fact), (0, 0, 0, 8))
+            yield 8, fact.ok, _told(fact)
 
-    def _fact(self, fact: Fact) -> Text:
-        about = f"{fact.part}: {fact.what}" if fact.part else fact.what
-        expected, found = words(fact.expected), words(fact.found)
-        if fact.ok and expected == found:
-            return Text.assemble(self._mark(ok=True), f" {about}: {found}")
-        style = "green" if fact.ok else "red"
-        told = Text.assemble(f" {about}: expected {expected}, found ", (found, style))
-        return Text.assemble(self._mark(ok=fact.ok), told)
 
-    def _mark(self, *, ok: bool) -> Text:
-        yes, no = self.marks
-        return Text(yes, "green") if ok else Text(no, "bold red")
+def _heading(name: str, found: int, expected: int) -> Text:
+    style = "green" if found == expected else "red"
+    return Text.assemble((name, "bold"), "  ", (f"{found}/{expected}", style))
+
+
+def _told(fact: Fact) -> Text:
+    about = f"{fact.part}: {fact.what}" if fact.part else fact.what
+    expected, found = words(fact.expected), words(fact.found)
+    if fact.ok and expected == found:
+        return Text(f"{about}: {found}")
+    style = "green" if fact.ok else "red"
+    return Text.assemble(f"{about}: expected {expected}, found ", (found, style))

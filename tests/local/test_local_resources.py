@@ -74,7 +74,7 @@ SERVICE = {
             "PolicyType": "TargetTrackingScaling",
             "ScalingTargetId": ref("Target"),
             "TargetTrackingScalingPolicyConfiguration": {
-                "TargetValue": 60,
+                "TargetValue": {"Fn::Sub": "6${Count}"},
                 "PredefinedMetricSpecification": {
                     "PredefinedMetricType": "ECSServiceAverageCPUUtilization"
                 },
@@ -188,7 +188,7 @@ def test_scaling_targets_and_policies_are_described(aws):
     assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 10)
     assert target["ResourceId"] == "service/cluster/service"
     [policy] = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
-    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 60
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 62
     elsewhere = scaling.describe_scaling_policies(
         ServiceNamespace="ecs", ResourceId="service/a/b"
     )
@@ -204,7 +204,10 @@ def test_scaling_changes_in_place(aws):
     made(aws, SERVICE, parameters={"Count": {"Type": "Number", "Default": 3}})
     scaling = aws.client("application-autoscaling")
     [target] = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    [policy] = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
     assert target["MinCapacity"] == 3
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 63
+    assert policy["PolicyARN"] == before[1]
     assert (physical(aws, "Target"), physical(aws, "Policy")) == before
 
 
