@@ -1,1 +1,23 @@
-"""Liberty Social's AWS infrastructure: CloudFormation written in Python."""
+"""Liberty Social's AWS infrastructure: CloudFormation written in Python.
+
+Values flow one way, and each module imports only from those above it:
+
+    values        the kinds of value that cross a stack boundary
+    names         how things are named
+    nesting       how a Python function becomes a nested stack
+    settings      what may differ between environments, with its defaults
+    policies      policies that more than one stack needs
+    stacks/       one function per nested stack
+    root          which stacks there are, and who feeds whom
+    rendering     a template as the YAML we commit
+    documents     docs/settings.md
+    generation    every generated file
+    fitting       what settings must be to each other
+    environments  params/<environment>.yaml, read and checked
+    linting       what is wrong with templates and params/
+    local/        the local AWS
+    deploy/       the templates and an environment's settings, sent to AWS
+    verify/       the spec's checklist, from what exists
+    mishaps       what went wrong, in words
+    cli           the command line
+"""

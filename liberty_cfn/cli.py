@@ -126,7 +126,6 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     templates nor stacks are asked. Exit 1 if any of the 25 rows fails.
     """
     from liberty_cfn.environments import load
-    from liberty_cfn.verify import showing as show
     from liberty_cfn.verify import verify
     from liberty_cfn.verify.document import as_json as report_as_json
     from liberty_cfn.verify.markdown import as_markdown
@@ -264,13 +263,16 @@ def main() -> NoReturn:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    # What is shown comes from AWS and from people: `:secret:` in an ARN is no emoji.
-    plain = {"highlight": False, "emoji": False, "markup": False}
-    console = Console(stderr=stderr, **plain)
-    if not console.is_terminal:
+    shown = sys.stderr if stderr else sys.stdout
+    return Console(
+        stderr=stderr,
         # Read by a program or kept in a file: lines are not to be broken.
-        console = Console(stderr=stderr, width=200, **plain)
-    return console
+        width=None if shown.isatty() else 200,
+        # What is shown comes from AWS and from people: `:secret:` in an ARN is no emoji.
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
 
 
 def _connect(environment: Environment, console: Console) -> Target:

@@ -10,6 +10,7 @@ The defaults are production's. Other environments say what they do differently.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, get_type_hints
 
 from liberty_cfn.nesting import pascal
@@ -44,7 +45,8 @@ def setting(group: str, label: str, description: str, **limits: Any) -> Any:
     )
 
 
-@dataclass(frozen=True)
+# Neither compared nor printed, which forty fields would make slow to declare.
+@dataclass(frozen=True, eq=False, repr=False)
 class Settings:
     """Every setting; the order is the console's, and that of docs/settings.md."""
 
@@ -440,6 +442,7 @@ class Declaration:
     limits: dict[str, Any]
 
 
+@cache
 def declarations() -> dict[str, Declaration]:
     """Return every setting by name, in order."""
     kinds = get_type_hints(Settings)

@@ -107,10 +107,6 @@ class RepositoryUri(Value):
     """Where images are pushed to and pulled from, without a tag."""
 
 
-class RepositoryName(Value):
-    """An image repository."""
-
-
 class BucketName(Value):
     """An S3 bucket, by name."""
 

@@ -2,13 +2,12 @@
 
 import dataclasses
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from botocore.config import Config
 
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import read
@@ -40,24 +39,18 @@ class Deployed:
     """The local AWS, and how to have an environment in it."""
 
     target: Target
-    _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        if service not in self._clients:
-            # A refusal is an answer here, never something to try again.
-            once = Config(retries={"total_max_attempts": 1})
-            self._clients[service] = self.target.session.client(
-                service, endpoint_url=self.target.endpoint, config=once
-            )
-        return self._clients[service]
+        return self.target.client(service)
 
     def reset(self) -> None:
         address = f"{self.target.endpoint}/_ministack/reset"
         urllib.request.urlopen(address, data=b"{}").close()
 
-    def deploy(self, name: str, **settings: str) -> Environment:
+    def deploy(self, name: str, *, empty: bool = True, **settings: str) -> Environment:
         """Empty the AWS, deploy an environment with some other settings, and return it."""
-        self.reset()
+        if empty:
+            self.reset()
         environment = with_settings(load(name), **settings)
         if environment.settings["HostedZoneId"]:
             zone = self.client("route53").create_hosted_zone(

@@ -208,6 +208,14 @@ def test_requests_are_logged_to_a_private_encrypted_bucket(entrance, default):
     assert "AES256" in str(entrance["AccessLogs"]["BucketEncryption"])
 
 
+@pytest.mark.parametrize("title", ["AccessLogs", "AccessLogsPolicy"])
+def test_requests_are_logged_only_if_the_setting_says_so(entrance, title):
+    assert entrance.resource(title)["Condition"] == "AccessLogged"
+    assert entrance.body["Conditions"]["AccessLogged"] == {
+        "Fn::Equals": [{"Ref": "BalancerAccessLogs"}, "true"]
+    }
+
+
 def test_requests_are_kept_for_90_days(entrance):
     (rule,) = entrance["AccessLogs"]["LifecycleConfiguration"]["Rules"]
     assert rule["ExpirationInDays"] == 90

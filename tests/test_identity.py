@@ -130,6 +130,16 @@ def test_whichever_role_starts_tasks_may_read_the_environment_file(identity):
             ]
         }
     ]
-    assert (["s3:GetObject"], [{"Ref": "EnvironmentFile"}]) in _grants(
-        policy["PolicyDocument"]["Statement"]
-    )
+
+
+def test_reading_the_environment_file_takes_the_file_and_its_bucket_s_region(identity):
+    """ECS asks where the bucket is before it fetches the file; refused, no task starts.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html
+    """
+    file = {"Ref": "EnvironmentFile"}
+    bucket = {"Fn::Select": [0, {"Fn::Split": ["/", file]}]}
+    assert _grants(identity.statements("EnvironmentFilePolicy")) == [
+        (["s3:GetObject"], [file]),
+        (["s3:GetBucketLocation"], [bucket]),
+    ]

@@ -107,6 +107,14 @@ def test_connections_are_logged_as_long_as_other_logs(network, default):
     assert network["FlowLogs"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
+@pytest.mark.parametrize("title", ["VpcFlowLog", "FlowLogs", "FlowLogRole"])
+def test_connections_are_logged_only_if_the_setting_says_so(network, title):
+    assert network.resource(title)["Condition"] == "FlowLogged"
+    assert network.body["Conditions"]["FlowLogged"] == {
+        "Fn::Equals": [{"Ref": "FlowLog"}, "true"]
+    }
+
+
 def test_the_flow_log_may_write_to_its_own_log_group_only(network):
     (grant,) = [s for s in network.statements("FlowLogRole") if "Resource" in s]
     assert grant["Resource"] == [{"Fn::GetAtt": ["FlowLogs", "Arn"]}]

@@ -22,7 +22,8 @@ def waits_for(root):
 
     direct = {title: set(givers(p)) for title, p in stacks.items()}
     for title in direct:
-        direct[title] |= set(root.resource(title).get("DependsOn", []))
+        waits = root.resource(title).get("DependsOn", [])
+        direct[title] |= {waits} if isinstance(waits, str) else set(waits)
 
     def all_of(title):
         return direct[title].union(*(all_of(giver) for giver in direct[title]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from awacs import s3, secretsmanager, ssmmessages
 from awacs.aws import Allow, Statement
-from troposphere import Equals, If, Not, NoValue, Ref, Sub, Template, iam
+from troposphere import Equals, If, Not, NoValue, Ref, Select, Split, Sub, Template, iam
 
 from liberty_cfn.names import named
 from liberty_cfn.policies import may_store_in, policy, trust
@@ -70,8 +70,14 @@ def identity(
             Condition=has_file,
             PolicyName=named("EnvironmentFileAccess", suffix),
             Roles=[If(makes_role, Ref(execution), existing_execution_role)],
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html
             PolicyDocument=policy(
-                Statement(Effect=Allow, Action=[s3.GetObject], Resource=[environment_file])
+                Statement(
+                    Effect=Allow,
+                    Action=[s3.GetBucketLocation],
+                    Resource=[Select(0, Split("/", environment_file))],
+                ),
+                Statement(Effect=Allow, Action=[s3.GetObject], Resource=[environment_file]),
             ),
         )
     )

@@ -295,11 +295,9 @@ def _topic(t: Template, suffix: Suffix, alarm_email: Text) -> sns.Topic:
             Topics=[Ref(topic)],
             PolicyDocument=policy(
                 Statement(
-                    Sid="AlarmsAndEvents",
+                    Sid="Alarms",
                     Effect=Allow,
-                    Principal=Principal(
-                        "Service", ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-                    ),
+                    Principal=Principal("Service", ["cloudwatch.amazonaws.com"]),
                     Action=[sns_actions.Publish],
                     Resource=[Ref(topic)],
                     Condition=_of_this_account(),

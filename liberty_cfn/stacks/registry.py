@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from troposphere import Ref, Template, ecr
+from troposphere import Template, ecr
 
 from liberty_cfn.names import named
-from liberty_cfn.values import RepositoryName, RepositoryUri, Suffix, Text
+from liberty_cfn.values import RepositoryUri, Suffix, Text
 
 UNTAGGED_DAYS = 14
 
 
 @dataclass(frozen=True)
 class Registry:
-    repository_name: RepositoryName
     repository_uri: RepositoryUri
 
 
@@ -37,7 +36,6 @@ def registry(t: Template, *, suffix: Suffix, image_tag_mutability: Text) -> Regi
         )
     )
     return Registry(
-        repository_name=RepositoryName(Ref(repository)),
         repository_uri=RepositoryUri(repository.get_att("RepositoryUri")),
     )
 

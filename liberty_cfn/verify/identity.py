@@ -33,6 +33,8 @@ def execution_role(aws: Aws) -> Iterator[Fact]:
     existing = bool(aws.settings["ExistingExecutionRole"])
     found = aws.read("iam", "get_role", RoleName=name)["Role"]
     yield equal("name", name, found["RoleName"])
+    # One under a path has another ARN than the task definition is given.
+    yield equal("ARN", aws.arn("iam", f"role/{name}", regional=False), found["Arn"])
     if existing:
         # It was somebody's before it was ours: what else it may do is theirs to say.
         trusted = any(f"to {TASKS}" in each for each in _trusted(found))

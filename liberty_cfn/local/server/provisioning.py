@@ -1,5 +1,5 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
-"""Around the making of every resource: delays and failures on demand, numbers as numbers."""
+"""Around the making of every resource: delays, failures on demand, values of the right type."""
 
 import json
 import os
@@ -25,16 +25,17 @@ NUMBERS = {
     "ScaleOutCooldown", "SnapshotRetentionLimit", "StopTimeout", "TargetValue", "Threshold",
     "ToPort", "TransitionInDays", "UnhealthyThresholdCount",
 }  # fmt: skip
+FLAGS = {"DeletionProtection", "EnableExecuteCommand", "MultiAZ"}
 
 
-def numeric(value: Any, name: str = "") -> Any:
+def typed(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
-        return {key: numeric(entry, key) for key, entry in value.items()}
+        return {key: typed(entry, key) for key, entry in value.items()}
     if isinstance(value, list):
-        return [numeric(entry, name) for entry in value]
+        return [typed(entry, name) for entry in value]
     if name in NUMBERS and isinstance(value, str):
         return float(value) if "." in value else int(value)
-    return value
+    return value == "true" if name in FLAGS and value in ("true", "false") else value
 
 
 def _tried(kind: str, title: str) -> None:
@@ -52,13 +53,13 @@ def _waited(kind: str) -> None:
 
 def _provision(kind: str, title: str, properties: Properties, stack: str) -> Made:
     _tried(kind, title)
-    made: Made = _create(kind, title, numeric(properties), stack)
+    made: Made = _create(kind, title, typed(properties), stack)
     return made
 
 
 def _change(kind: str, physical: str, old: Properties, new: Properties, *more: Any) -> Made:
     stack, title, attributes = (*more, None, None)[:3]
-    old, new = numeric(old), numeric(new)
+    old, new = typed(old), typed(new)
     if old != new:
         _tried(kind, title)
     elif kind != NESTED:
