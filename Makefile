@@ -66,12 +66,14 @@ clean: ## Stop the local AWS and delete all that was made here, its data include
 	@! test -x $(BIN)/python || $(LIBERTY) local down
 	rm -rf .venv .venv-local .local .mypy_cache .pytest_cache .ruff_cache
 
-# Made again when what it is made from has changed, by content: a checkout touches files.
+# Made again only when what it is made from has other content; a checkout touches files.
 ready:
-	@cat requirements.txt pyproject.toml | cksum | cmp -s - .venv/made-from && exit 0; \
-	test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }; \
-	echo "Setting up .venv with $$($(PYTHON) --version), once"; \
-	$(PYTHON) -m venv --clear .venv || { echo "No virtual environment: apt-get install python3-venv" >&2; exit 1; }; \
-	$(PIP) install --require-hashes --requirement requirements.txt && \
-	$(PIP) install --no-deps --no-build-isolation --editable . && \
-	cat requirements.txt pyproject.toml | cksum > .venv/made-from
+	@cksum < requirements.txt | cmp -s - .venv/made-from || { \
+	  test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }; \
+	  echo "Setting up .venv with $$($(PYTHON) --version), once"; \
+	  $(PYTHON) -m venv --clear .venv || { echo "No virtual environment: apt-get install python3-venv" >&2; exit 1; }; \
+	  $(PIP) install --require-hashes --requirement requirements.txt && \
+	  cksum < requirements.txt > .venv/made-from; }
+	@cksum < pyproject.toml | cmp -s - .venv/installed-from || { \
+	  $(PIP) install --no-deps --no-build-isolation --editable . && \
+	  cksum < pyproject.toml > .venv/installed-from; }

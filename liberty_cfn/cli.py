@@ -285,7 +285,7 @@ def _check_templates(environment: Environment, console: Console) -> None:
     """Refuse templates that are not as generated, or that the linters object to."""
     from liberty_cfn.environments import LOCAL
     from liberty_cfn.generation import differences, generate, write
-    from liberty_cfn.linting import lint
+    from liberty_cfn.linting import lint_if_changed
 
     wanted = generate()
     if found := differences(wanted):
@@ -294,7 +294,7 @@ def _check_templates(environment: Environment, console: Console) -> None:
             _fail(f"Not as generated:\n{named}\nRun `make templates`, and have it reviewed.")
         write(wanted)
         console.print(f"Wrote {', '.join(found)}")
-    if findings := lint():
+    if findings := lint_if_changed():
         for finding in findings:
             console.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
         _fail("The templates are not deployed: the linters object, as above.")

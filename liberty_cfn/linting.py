@@ -7,10 +7,12 @@ side, in forked processes.
 from __future__ import annotations
 
 import gc
+import hashlib
 import multiprocessing
 from collections.abc import Callable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from liberty_cfn.environments import PARAMS, MisfitsError, collisions, load, nam
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATES = REPOSITORY / "templates"
 CFN_LINT_SETTINGS = REPOSITORY / ".cfnlintrc.yaml"
+LINTED = REPOSITORY / ".local" / "linted"
 
 # What cloudformation-validate is not asked about, and why. cfn-lint's are in .cfnlintrc.yaml.
 ACCEPTED = {
@@ -52,6 +55,26 @@ def lint(folder: Path = TEMPLATES, params: Path = PARAMS) -> list[Finding]:
     # cfn-lint follows a TemplateURL only to files below the folder it works in.
     with chdir(folder.parent):
         return sorted({*found, *_linters(files, regions)})
+
+
+def lint_if_changed() -> list[Finding]:
+    """Do what `lint` does, unless it found nothing in the very same files before."""
+    digest = _digest()
+    if LINTED.exists() and LINTED.read_text() == digest:
+        return []
+    if not (found := lint()):
+        LINTED.parent.mkdir(exist_ok=True)
+        LINTED.write_text(digest)
+    return found
+
+
+def _digest() -> str:
+    """Return a digest of everything that what `lint` finds depends on."""
+    files = [*TEMPLATES.glob("*.yaml"), *PARAMS.glob("*.yaml"), CFN_LINT_SETTINGS]
+    files += (REPOSITORY / "liberty_cfn").glob("*.py")
+    said = [version("cfn-lint"), version("cloudformation-validate")]
+    said += [f"{file}\n{file.read_text(encoding='utf-8')}" for file in sorted(files)]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
 def _linters(files: Sequence[Path], regions: Sequence[str]) -> list[Finding]:

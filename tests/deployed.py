@@ -34,16 +34,18 @@ class Silent:
         pass
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deployed:
     """The local AWS, and how to have an environment in it."""
 
     target: Target
+    untouched: Environment | None = None
 
     def client(self, service: str) -> Any:
         return self.target.client(service)
 
     def reset(self) -> None:
+        self.untouched = None
         address = f"{self.target.endpoint}/_ministack/reset"
         urllib.request.urlopen(address, data=b"{}").close()
 
@@ -61,6 +63,12 @@ class Deployed:
         assert outcome and outcome.changed
         return environment
 
+    def still(self, name: str) -> Environment:
+        """Return an environment that nothing was done to; deploy it if it isn't there."""
+        if self.untouched is None or self.untouched.name != name:
+            self.untouched = self.deploy(name)
+        return self.untouched
+
 
 def with_settings(environment: Environment, **settings: str) -> Environment:
     return dataclasses.replace(
@@ -74,5 +82,6 @@ def with_settings(environment: Environment, **settings: str) -> Environment:
 def deployed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("deployed")
     local = control.up(folder, say=lambda _line: None)
-    yield Deployed(Target(boto3.Session(**local.credentials), local.endpoint))
+    session = boto3.Session(**local.credentials)
+    yield Deployed(Target(session, account=local.account, endpoint=local.endpoint))
     control.down(folder)

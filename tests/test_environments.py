@@ -190,7 +190,7 @@ def test_a_misfit_is_explained(written, differences, complaint):
         {"Image": "sha256:" + "a" * 64},
         {"Endpoint": "local"},
     ],
-    ids=lambda value: "-".join(value),
+    ids="-".join,
 )
 def test_what_fits_is_not_complained_of(written, differences):
     assert written(**differences)

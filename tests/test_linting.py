@@ -4,61 +4,64 @@ import shutil
 
 import pytest
 
+from liberty_cfn import linting
 from liberty_cfn.environments import PARAMS
 from liberty_cfn.linting import ACCEPTED, TEMPLATES, lint
 
+# One text in one file put for another, and the rule that finds it.
+BREAKS = [
+    ("templates/database.yaml", "Engine: postgres", "Engine: postgress", "E3691"),
+    ("templates/network.yaml", "EnableDnsSupport", "EnableDnsSuport", "E3002"),
+    ("templates/cache.yaml", "AWS::ElastiCache::SubnetGroup", "AWS::No::Such", "F3006"),
+    ("templates/root.yaml", "Security.Outputs.TasksGroupId", "Security.Outputs.No", "E1010"),
+    ("templates/root.yaml", "        SubnetIds: ", "        Subnets: ", "E3043"),
+    ("params/dev.yaml", "DatabaseMultiAz", "DatabaseMultiAZ", "params"),
+    ("params/staging.yaml", "NameSuffix: -stage", "NameSuffix: -local", "params"),
+]
 
-@pytest.fixture
-def copy(tmp_path):
-    """Copy templates/ and params/, with one text in one file put for another."""
 
-    def make(file, old, new):
-        shutil.copytree(TEMPLATES, tmp_path / "templates")
-        shutil.copytree(PARAMS, tmp_path / "params")
-        changed = tmp_path / file
-        assert old in changed.read_text()
-        changed.write_text(changed.read_text().replace(old, new, 1))
-        return lint(tmp_path / "templates", tmp_path / "params")
-
-    return make
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What the linters say when everything is broken at once; a run takes seconds."""
+    folder = tmp_path_factory.mktemp("broken")
+    shutil.copytree(TEMPLATES, folder / "templates")
+    shutil.copytree(PARAMS, folder / "params")
+    for file, old, new, _ in BREAKS:
+        text = (folder / file).read_text()
+        assert old in text
+        (folder / file).write_text(text.replace(old, new, 1))
+    return lint(folder / "templates", folder / "params")
 
 
 def test_nothing_is_wrong_with_what_is_committed():
     assert lint() == []
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "rule"),
-    [
-        ("templates/database.yaml", "Engine: postgres", "Engine: postgress", "E3691"),
-        ("templates/network.yaml", "EnableDnsSupport", "EnableDnsSuport", "E3002"),
-        ("templates/root.yaml", "Outputs.VpcId", "Outputs.VpcIdd", "E1010"),
-        (
-            "templates/root.yaml",
-            "        VpcId: !GetAtt Network",
-            "        Vpc: !GetAtt Network",
-            "E3043",
-        ),
-        ("params/dev.yaml", "DatabaseMultiAz", "DatabaseMultiAZ", "params"),
-        ("params/dev.yaml", "-dev", "-local", "params"),
-    ],
-)
-def test_what_is_broken_is_found_with_its_place(copy, file, old, new, rule):
-    found = copy(file, old, new)
-    assert rule in {finding.rule for finding in found}
-    assert all(finding.message and finding.line for finding in found)
-    assert {finding.file.rsplit("/", 1)[-1] for finding in found} <= {
-        file.rsplit("/", 1)[-1],
-        "root.yaml",
-        "local.yaml",
-    }
+@pytest.mark.parametrize(("file", "old", "new", "rule"), BREAKS, ids=lambda value: value[:30])
+def test_what_is_broken_is_found_with_its_place(found, file, old, new, rule):
+    told = [
+        finding for finding in found if finding.rule == rule and finding.file.endswith(file)
+    ]
+    assert told
+    assert all(finding.message and finding.line for finding in told)
 
 
-def test_cloudformation_validate_is_asked_too(copy):
-    found = copy(
-        "templates/cache.yaml", "Type: AWS::ElastiCache::SubnetGroup", "Type: AWS::No::Such"
-    )
-    assert {"F3006", "E3006"} & {finding.rule for finding in found}
+def test_what_was_linted_is_not_linted_again_until_it_changes(monkeypatch, tmp_path):
+    runs = []
+    monkeypatch.setattr(linting, "LINTED", tmp_path / "linted")
+    monkeypatch.setattr(linting, "lint", lambda: runs.append(1) or [])
+    linting.lint_if_changed()
+    linting.lint_if_changed()
+    assert len(runs) == 1
+    monkeypatch.setattr(linting, "version", lambda _: "another")
+    linting.lint_if_changed()
+    assert len(runs) == 2
+
+
+def test_what_was_found_is_found_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(linting, "LINTED", tmp_path / "linted")
+    monkeypatch.setattr(linting, "lint", lambda: ["something"])
+    assert [linting.lint_if_changed(), linting.lint_if_changed()] == [["something"]] * 2
 
 
 def test_what_is_accepted_has_its_reason():

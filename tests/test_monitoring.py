@@ -169,12 +169,10 @@ def test_the_account_can_still_manage_the_key(monitoring):
     assert monitoring["AlarmKey"]["EnableKeyRotation"] is True
 
 
-def test_only_cloudwatch_and_events_of_this_account_write_to_the_topic(monitoring):
+def test_only_cloudwatch_of_this_account_writes_to_the_topic(monitoring):
     assert monitoring["AlarmTopicPolicy"]["Topics"] == TOPIC
     (statement,) = monitoring.statements("AlarmTopicPolicy")
-    assert statement["Principal"] == {
-        "Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-    }
+    assert statement["Principal"] == {"Service": ["cloudwatch.amazonaws.com"]}
     assert statement["Action"] == ["sns:Publish"]
     assert statement["Resource"] == TOPIC
     assert statement["Condition"] == {

@@ -1,18 +1,42 @@
+import dataclasses
 import io
 import json
 import re
+import socket
 from collections import Counter
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
+from urllib.parse import quote
 
+import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from botocore.config import Config
+from botocore.exceptions import NoCredentialsError, UnknownServiceError
 from rich.console import Console
 
 from liberty_cfn.environments import load
-from liberty_cfn.verify import VerifyError, verify
+from liberty_cfn.verify import (
+    Fact,
+    VerifyError,
+    cache,
+    compute,
+    database,
+    domain,
+    entrance,
+    identity,
+    monitoring,
+    networking,
+    registry,
+    secrets,
+    uploads,
+    verify,
+)
 from liberty_cfn.verify.document import as_json
 from liberty_cfn.verify.markdown import as_markdown
+from liberty_cfn.verify.policies import grants
+from liberty_cfn.verify.reading import Aws
 from liberty_cfn.verify.table import as_table
 
 pytest_plugins = ["deployed"]
@@ -195,6 +219,863 @@ def test_what_the_account_has_already_is_used(deployed):
     assert wrong(verify(environment, deployed.client)) == {
         18: ["policy: expected SecretsManagerAccess-local, found nothing"]
     }
+
+
+# What AWS answers, and the local one can't be made to
+
+
+@contextmanager
+def answering(deployed, service, operation, edit):
+    """Have an operation's answer edited before it is read."""
+    with _event(deployed, "after-call", service, operation, lambda parsed, **_: edit(parsed)):
+        yield
+
+
+@contextmanager
+def refusing(deployed, service, operation, code, message="no"):
+    """Have an operation refused."""
+
+    def refuse(**_):
+        error = {"Code": code, "Message": message}
+        return SimpleNamespace(status_code=400), {"Error": error, "ResponseMetadata": {}}
+
+    with _event(deployed, "before-call", service, operation, refuse):
+        yield
+
+
+@contextmanager
+def _event(deployed, when, service, operation, handler):
+    meta = deployed.client(service).meta
+    event = f"{when}.{meta.service_model.service_id.hyphenize()}.{operation}"
+    meta.events.register_last(event, handler)
+    try:
+        yield
+    finally:
+        meta.events.unregister(event, handler)
+
+
+def first(*path, **change):
+    """Return an edit of the first thing that is found along a path."""
+
+    def edit(parsed):
+        for key in path:
+            parsed = parsed[key]
+            parsed = parsed[0] if isinstance(parsed, list) else parsed
+        parsed.update(change)
+
+    return edit
+
+
+def put(key, value):
+    return lambda parsed: parsed.update({key: value})
+
+
+def attribute(key, value):
+    def edit(parsed):
+        [found] = [each for each in parsed["Attributes"] if each["Key"] == key]
+        found["Value"] = value
+
+    return edit
+
+
+def one_zone(parsed):
+    for each in parsed["Subnets"]:
+        each["AvailabilityZone"] = "us-east-1a"
+
+
+def swallowed(parsed):
+    for table in parsed["RouteTables"]:
+        for route in table["Routes"]:
+            if route.get("NatGatewayId"):
+                route["State"] = "blackhole"
+
+
+def signed_in_first(parsed):
+    for found in parsed["Listeners"]:
+        if found["Port"] == 80:
+            found["DefaultActions"] = [{"Type": "fixed-response", "Order": 1}]
+
+
+def redirected_for_now(parsed):
+    for found in parsed["Listeners"]:
+        if found["Port"] == 80:
+            found["DefaultActions"][0]["RedirectConfig"]["StatusCode"] = "HTTP_302"
+
+
+def forwarded_elsewhere(parsed):
+    other = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/other/1"
+    for found in parsed["Listeners"]:
+        if found["Port"] == 443:
+            found["DefaultActions"][0]["TargetGroupArn"] = other
+
+
+def one_policy_more(parsed):
+    aim = {
+        "TargetValue": 5.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPU"},
+    }
+    parsed["ScalingPolicies"].append(
+        {"PolicyName": "more", "TargetTrackingScalingPolicyConfiguration": aim}
+    )
+
+
+def by_email(parsed):
+    for each in parsed["Certificate"]["DomainValidationOptions"]:
+        each["ValidationMethod"] = "EMAIL"
+
+
+def dualstack(parsed):
+    alias = parsed["ResourceRecordSets"][0]["AliasTarget"]
+    alias["DNSName"] = f"dualstack.{alias['DNSName']}"
+
+
+NETWORK = ("services", "networkConfiguration", "awsvpcConfiguration")
+CONTAINER = ("taskDefinition", "containerDefinitions")
+OTHER_IMAGE = "111111111111.dkr.ecr.us-east-1.amazonaws.com/other@sha256:" + "0" * 64
+CORS = ("CORSRules",)
+ENCRYPTION = (
+    "ServerSideEncryptionConfiguration",
+    "Rules",
+    "ApplyServerSideEncryptionByDefault",
+)
+
+
+def edited(row, service, operation, *cases):
+    """Return a case of each edit of an operation's answer, with the one fact that it makes."""
+    return [
+        pytest.param((row, service, operation), edit, fact, id=fact.partition(": expected")[0])
+        for edit, fact in cases
+    ]
+
+
+def secret_key(aws):
+    return secrets.secret(aws, "SECRET_KEY")
+
+
+ANSWERS = [
+    *edited(
+        compute.cluster,
+        "ecs",
+        "DescribeClusters",
+        (
+            first("clusters", status="PROVISIONING"),
+            "status: expected ACTIVE, found PROVISIONING",
+        ),
+        (
+            first("clusters", capacityProviders=[]),
+            "capacity providers: expected FARGATE, found nothing",
+        ),
+    ),
+    *edited(
+        compute.service,
+        "ecs",
+        "DescribeServices",
+        (first("services", launchType="EC2"), "launch type: expected FARGATE, found EC2"),
+        (first("services", loadBalancers=[]), "load balancers: expected 1, found 0"),
+        (first("services", enableExecuteCommand=True), "ECS Exec: expected false, found true"),
+        (
+            first("services", "loadBalancers", containerPort=80),
+            "container port: expected 8000, found 80",
+        ),
+        (
+            first(
+                "services",
+                taskDefinition="arn:aws:ecs:us-east-1:000000000000:task-definition/other:7",
+            ),
+            "task definition: expected liberty-social-backend-local, found other",
+        ),
+        (
+            first(*NETWORK, assignPublicIp="ENABLED"),
+            "public IP address: expected DISABLED, found ENABLED",
+        ),
+        (
+            first(*NETWORK, securityGroups=["sg-1"]),
+            "security groups: expected ecs-sg-local, found sg-1",
+        ),
+        (
+            first(*NETWORK, subnets=["subnet-1"]),
+            "subnets: expected 10.0.10.0/24, 10.0.11.0/24, found subnet-1",
+        ),
+        (
+            first(
+                "services",
+                "deploymentConfiguration",
+                "deploymentCircuitBreaker",
+                rollback=False,
+            ),
+            "circuit breaker rolls back: expected true, found false",
+        ),
+    ),
+    *edited(
+        compute.service,
+        "application-autoscaling",
+        "DescribeScalableTargets",
+        (first("ScalableTargets", MinCapacity=1), "fewest tasks: expected 2, found 1"),
+        (first("ScalableTargets", MaxCapacity=500), "most tasks: expected 10, found 500"),
+        (put("ScalableTargets", []), "scalable target: expected true, found false"),
+    ),
+    *edited(
+        compute.service,
+        "application-autoscaling",
+        "DescribeScalingPolicies",
+        (
+            one_policy_more,
+            "scaling policy: expected nothing, found more: ECSServiceAverageCPU at 5",
+        ),
+    ),
+    *edited(
+        compute.task_definition,
+        "ecs",
+        "DescribeTaskDefinition",
+        (
+            first("taskDefinition", networkMode="bridge"),
+            "network mode: expected awsvpc, found bridge",
+        ),
+        (first("taskDefinition", cpu="512"), "CPU: expected 256, found 512"),
+        (
+            first("taskDefinition", taskRoleArn=None),
+            "task role: expected arn:aws:iam::000000000000:role/ecsTaskRole-local, found nothing",
+        ),
+        (
+            first(*CONTAINER, image=OTHER_IMAGE),
+            "image repository: expected 000000000000.dkr.ecr.us-east-1.amazonaws.com/liberty-social-backend-local, found 111111111111.dkr.ecr.us-east-1.amazonaws.com/other",
+        ),
+        (first(*CONTAINER, name="web"), "container: expected nothing, found web"),
+        (
+            first(*CONTAINER, portMappings=[{"containerPort": 80}]),
+            "ports: expected 8000 as 8000, found 80 as 80",
+        ),
+        (
+            first(
+                *CONTAINER, environmentFiles=[{"value": "arn:aws:s3:::a/b.env", "type": "s3"}]
+            ),
+            "environment files: expected nothing, found arn:aws:s3:::a/b.env",
+        ),
+        (
+            first(*CONTAINER, "logConfiguration", logDriver="json-file"),
+            "log driver: expected awslogs, found json-file",
+        ),
+        (
+            first(*CONTAINER, "logConfiguration", "options", **{"awslogs-group": "/ecs/other"}),
+            "awslogs-group: expected /ecs/liberty-social-backend-local, found /ecs/other",
+        ),
+    ),
+    *edited(
+        database.database,
+        "rds",
+        "DescribeDBInstances",
+        (first("DBInstances", EngineVersion="16.3"), "engine version: expected 15, found 16.3"),
+        (
+            first("DBInstances", DBInstanceStatus="storage-full"),
+            "status: expected available, found storage-full",
+        ),
+        (first("DBInstances", StorageEncrypted=False), "encrypted: expected true, found false"),
+        (first("DBInstances", StorageType="gp2"), "storage type: expected gp3, found gp2"),
+        (
+            first("DBInstances", AllocatedStorage=10),
+            "storage (GiB): expected 20 to 100, found 10",
+        ),
+        (first("DBInstances", MasterUsername="admin"), "user: expected postgres, found admin"),
+        (
+            first("DBInstances", VpcSecurityGroups=[]),
+            "security groups: expected rds-sg-local, found nothing",
+        ),
+    ),
+    *edited(
+        cache.cache,
+        "elasticache",
+        "DescribeCacheClusters",
+        (
+            first("CacheClusters", EngineVersion="7.1.0"),
+            "engine version: expected 7.0, found 7.1.0",
+        ),
+        (first("CacheClusters", NumCacheNodes=2), "nodes: expected 1, found 2"),
+        (
+            first("CacheClusters", SecurityGroups=[]),
+            "security groups: expected elasticache-sg-local, found nothing",
+        ),
+    ),
+    *edited(
+        cache.cache,
+        "elasticache",
+        "DescribeCacheSubnetGroups",
+        (
+            put("CacheSubnetGroups", []),
+            "subnets: expected 10.0.10.0/24, 10.0.11.0/24, found nothing",
+        ),
+    ),
+    *edited(
+        uploads.uploads,
+        "s3",
+        "GetBucketLocation",
+        (put("LocationConstraint", "eu-west-1"), "region: expected us-east-1, found eu-west-1"),
+    ),
+    *edited(
+        uploads.uploads,
+        "s3",
+        "GetBucketCors",
+        (
+            first(*CORS, AllowedMethods=["GET"]),
+            "CORS methods: expected DELETE, GET, POST, PUT, found GET",
+        ),
+        (first(*CORS, AllowedHeaders=[]), "CORS headers: expected *, found nothing"),
+    ),
+    *edited(
+        uploads.uploads,
+        "s3",
+        "GetBucketEncryption",
+        (
+            first(*ENCRYPTION, SSEAlgorithm="aws:kms"),
+            "encryption: expected AES256, found aws:kms",
+        ),
+    ),
+    *edited(
+        uploads.uploads,
+        "s3",
+        "GetBucketLifecycleConfiguration",
+        (
+            first("Rules", Expiration={"Days": 1}),
+            "files deleted after (days): expected nothing, found 1",
+        ),
+    ),
+    *edited(
+        networking.vpc,
+        "ec2",
+        "DescribeInternetGateways",
+        (put("InternetGateways", []), "internet gateways: expected 1, found 0"),
+    ),
+    *edited(
+        networking.vpc,
+        "ec2",
+        "DescribeNatGateways",
+        (first("NatGateways", State="deleted"), "NAT gateways: expected 1, found 0"),
+        (
+            first("NatGateways", State="failed"),
+            "state of a NAT gateway: expected available, found failed",
+        ),
+        (
+            first("NatGateways", SubnetId="subnet-1"),
+            "subnet of a NAT gateway: expected 10.0.1.0/24 or 10.0.2.0/24, found subnet-1",
+        ),
+    ),
+    *edited(
+        networking.vpc,
+        "ec2",
+        "DescribeVpcEndpoints",
+        (
+            first("VpcEndpoints", RouteTableIds=[]),
+            "subnets that reach S3 directly: expected 10.0.10.0/24, 10.0.11.0/24, found nothing",
+        ),
+    ),
+    *edited(
+        networking.vpc,
+        "ec2",
+        "DescribeFlowLogs",
+        (put("FlowLogs", []), "flow log: expected true, found false"),
+    ),
+    *edited(
+        networking.subnets,
+        "ec2",
+        "DescribeSubnets",
+        (one_zone, "zones of the public subnets: expected 2, found 1"),
+        (
+            put("Subnets", []),
+            "private subnet 10.0.11.0/24: addresses: expected 10.0.11.0/24, found nothing",
+        ),
+    ),
+    *edited(
+        networking.subnets,
+        "ec2",
+        "DescribeRouteTables",
+        (
+            swallowed,
+            "private subnet 10.0.10.0/24: state of the way out: expected active, found blackhole",
+        ),
+        (
+            put("RouteTables", []),
+            "public subnet 10.0.1.0/24: way out: expected internet gateway, found nothing",
+        ),
+    ),
+    *edited(
+        entrance.load_balancer,
+        "elbv2",
+        "DescribeLoadBalancers",
+        (
+            first("LoadBalancers", Scheme="internal"),
+            "scheme: expected internet-facing, found internal",
+        ),
+        (
+            first("LoadBalancers", VpcId="vpc-1"),
+            "VPC: expected liberty-social-vpc-local, found vpc-1",
+        ),
+        (
+            first("LoadBalancers", "State", Code="failed"),
+            "state: expected active, found failed",
+        ),
+        (
+            first("LoadBalancers", SecurityGroups=[]),
+            "security groups: expected alb-sg-local, found nothing",
+        ),
+    ),
+    *edited(
+        entrance.load_balancer,
+        "elbv2",
+        "DescribeListeners",
+        (signed_in_first, "action of 80: expected redirect, found fixed-response"),
+        (
+            redirected_for_now,
+            "redirect of 80: expected HTTPS 443 HTTP_301, found HTTPS 443 HTTP_302",
+        ),
+        (
+            forwarded_elsewhere,
+            "target group of 443: expected liberty-social-backend-tg-local, found other",
+        ),
+    ),
+    *edited(
+        entrance.load_balancer,
+        "elbv2",
+        "DescribeLoadBalancerAttributes",
+        (
+            attribute("access_logs.s3.enabled", "false"),
+            "access_logs.s3.enabled: expected true, found false",
+        ),
+        (
+            attribute("deletion_protection.enabled", "true"),
+            "deletion_protection.enabled: expected false, found true",
+        ),
+        (
+            attribute("routing.http.drop_invalid_header_fields.enabled", "false"),
+            "routing.http.drop_invalid_header_fields.enabled: expected true, found false",
+        ),
+    ),
+    *edited(
+        entrance.target_group,
+        "elbv2",
+        "DescribeTargetGroups",
+        (first("TargetGroups", Port=80), "port: expected 8000, found 80"),
+        (
+            first("TargetGroups", TargetType="instance"),
+            "target type: expected ip, found instance",
+        ),
+        (
+            first("TargetGroups", HealthCheckIntervalSeconds=10),
+            "health check interval (s): expected 30, found 10",
+        ),
+        (
+            first("TargetGroups", HealthCheckTimeoutSeconds=9),
+            "health check timeout (s): expected 5, found 9",
+        ),
+        (
+            first("TargetGroups", HealthyThresholdCount=5),
+            "healthy threshold: expected 2, found 5",
+        ),
+        (
+            first("TargetGroups", UnhealthyThresholdCount=2),
+            "unhealthy threshold: expected 3, found 2",
+        ),
+    ),
+    *edited(
+        registry.repository,
+        "ecr",
+        "DescribeRepositories",
+        (
+            first("repositories", "encryptionConfiguration", encryptionType="KMS"),
+            "encryption: expected AES256, found KMS",
+        ),
+        (
+            first("repositories", imageTagMutability="IMMUTABLE"),
+            "tag mutability: expected MUTABLE, found IMMUTABLE",
+        ),
+    ),
+    *edited(
+        secret_key,
+        "secretsmanager",
+        "DescribeSecret",
+        (put("VersionIdsToStages", {}), "has a value: expected true, found false"),
+    ),
+    *edited(
+        identity.task_role,
+        "iam",
+        "ListAttachedRolePolicies",
+        (
+            put(
+                "AttachedPolicies",
+                [{"PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}],
+            ),
+            "managed policy: expected nothing, found arn:aws:iam::aws:policy/AdministratorAccess",
+        ),
+    ),
+    *edited(
+        identity.task_role,
+        "iam",
+        "ListRolePolicies",
+        (
+            put("PolicyNames", ["S3Access"]),
+            "policy: expected SecretsManagerAccess, found nothing",
+        ),
+    ),
+    *edited(
+        domain.record,
+        "route53",
+        "ListResourceRecordSets",
+        (
+            first("ResourceRecordSets", "AliasTarget", HostedZoneId="Z1"),
+            "hosted zone of the alias: expected Z35SXDOTRQ7X7K, found Z1",
+        ),
+        (first("ResourceRecordSets", AliasTarget=None), "alias: expected true, found false"),
+    ),
+    *edited(
+        domain.certificate,
+        "acm",
+        "DescribeCertificate",
+        (
+            first("Certificate", Status="PENDING_VALIDATION"),
+            "status: expected ISSUED, found PENDING_VALIDATION",
+        ),
+        (
+            first("Certificate", SubjectAlternativeNames=[]),
+            "wildcard: expected *.liberty.example, found nothing",
+        ),
+        (by_email, "validation: expected DNS, found EMAIL"),
+        (
+            first("Certificate", Type="IMPORTED"),
+            "renewed by AWS: expected AMAZON_ISSUED, found IMPORTED",
+        ),
+    ),
+    *edited(
+        monitoring.cpu_high,
+        "cloudwatch",
+        "DescribeAlarms",
+        (
+            first("MetricAlarms", Namespace="AWS/EC2"),
+            "namespace: expected AWS/ECS, found AWS/EC2",
+        ),
+        (
+            first("MetricAlarms", MetricName="CPUReservation"),
+            "metric: expected CPUUtilization, found CPUReservation",
+        ),
+    ),
+    *edited(
+        monitoring.memory_high,
+        "cloudwatch",
+        "DescribeAlarms",
+        (
+            first("MetricAlarms", ActionsEnabled=False),
+            "actions enabled: expected true, found false",
+        ),
+        (
+            first("MetricAlarms", ComparisonOperator="LessThanThreshold"),
+            "comparison: expected GreaterThanThreshold, found LessThanThreshold",
+        ),
+    ),
+    *edited(
+        monitoring.task_failures,
+        "cloudwatch",
+        "DescribeAlarms",
+        (first("MetricAlarms", Threshold=1.5), "threshold: expected 1, found 1.5"),
+    ),
+    *edited(
+        monitoring.task_failures,
+        "logs",
+        "DescribeResourcePolicies",
+        (
+            put("resourcePolicies", []),
+            "delivery: expected Allow logs:PutLogEvents on arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/liberty-social-task-failures-local:* to Service events.amazonaws.com, found nothing",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "edit", "fact"), ANSWERS)
+def test_a_value_that_is_not_the_specs_is_named(deployed, asked, edit, fact):
+    row, service, operation = asked
+    aws = Aws(deployed.still("local"), deployed.client)
+    with answering(deployed, service, operation, edit):
+        assert fact in [str(each) for each in row(aws) if not each.ok]
+
+
+@pytest.mark.parametrize(
+    ("row", "service", "operation", "edit"),
+    [
+        (compute.service, "ecs", "DescribeServices", first("services", desiredCount=10)),
+        (
+            database.database,
+            "rds",
+            "DescribeDBInstances",
+            first("DBInstances", EngineVersion="15.13"),
+        ),
+        (
+            database.database,
+            "rds",
+            "DescribeDBInstances",
+            first("DBInstances", AllocatedStorage=64),
+        ),
+        (
+            database.database,
+            "rds",
+            "DescribeDBInstances",
+            first("DBInstances", DBInstanceStatus="backing-up"),
+        ),
+        (
+            cache.cache,
+            "elasticache",
+            "DescribeCacheClusters",
+            first("CacheClusters", EngineVersion="7.0.7"),
+        ),
+        (domain.record, "route53", "ListResourceRecordSets", dualstack),
+    ],
+    ids=["scaled out", "minor version", "grown disk", "backup", "patch", "dualstack"],
+)
+def test_what_aws_does_by_itself_is_accepted(deployed, row, service, operation, edit):
+    aws = Aws(deployed.still("local"), deployed.client)
+    with answering(deployed, service, operation, edit):
+        assert [str(each) for each in row(aws) if not each.ok] == []
+
+
+def test_all_pages_are_read(deployed):
+    aws = Aws(deployed.still("local"), deployed.client)
+    asked = []
+
+    def page(params, **_):
+        asked.append(params["body"].get("Marker"))
+        answer = (
+            {"PolicyNames": ["S3Access"]}
+            if asked[-1]
+            else {
+                "PolicyNames": ["SecretsManagerAccess"],
+                "IsTruncated": True,
+                "Marker": "more",
+            }
+        )
+        return SimpleNamespace(status_code=200), {"ResponseMetadata": {}, **answer}
+
+    with _event(deployed, "before-call", "iam", "ListRolePolicies", page):
+        assert all(each.ok for each in identity.task_role(aws))
+    assert asked == [None, "more"]
+
+
+def test_a_policy_is_understood_encoded_or_not():
+    said = {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Action": "s3:*", "NotResource": "arn:aws:s3:::a"},
+    }
+    text = json.dumps(said)
+    granted = ["Allow s3:* on all but arn:aws:s3:::a"]
+    assert grants(said) == grants(text) == grants(quote(text)) == granted
+
+
+def test_two_ways_to_write_the_same_policy_are_the_same(deployed):
+    """The spec has one statement of four actions on two resources; ours are two."""
+    aws = Aws(deployed.still("local"), deployed.client)
+    bucket = "arn:aws:s3:::liberty-social-uploads-local"
+    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
+    said = {"Statement": [_allow(actions, Resource=[bucket, f"{bucket}/*"])]}
+
+    def as_specified(parsed):
+        if parsed["PolicyName"] == "S3Access":
+            parsed["PolicyDocument"] = said
+
+    with answering(deployed, "iam", "GetRolePolicy", as_specified):
+        assert all(each.ok for each in identity.task_role(aws))
+
+
+# What AWS doesn't answer
+
+
+def test_a_refusal_fails_its_row_in_words_and_no_other(deployed):
+    environment = deployed.still("local")
+    with refusing(deployed, "ecr", "DescribeRepositories", "AccessDenied", "You may not."):
+        found = verify(environment, deployed.client)
+    sentence = "ecr describe_repositories: AccessDenied: You may not."
+    assert wrong(found) == {12: [f"answer of AWS: expected an answer, found {sentence}"]}
+    assert failed_checks(found) == {1}
+
+
+def test_a_service_that_is_not_there_fails_its_row(deployed):
+    def client(service):
+        if service == "ecr":
+            raise UnknownServiceError(service_name="ecr", known_service_names="others")
+        return deployed.client(service)
+
+    found = verify(deployed.still("local"), client)
+    assert list(wrong(found)) == [12]
+    assert "Unknown service" in wrong(found)[12][0]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("sts", "GetCallerIdentity"), ("ecs", "DescribeClusters")]
+)
+def test_credentials_that_have_expired_are_said_once(deployed, service, operation):
+    environment = deployed.still("local")
+    with (
+        refusing(deployed, service, operation, "ExpiredTokenException", "It has expired."),
+        pytest.raises(VerifyError, match=r"does not know who asks .*It has expired"),
+    ):
+        verify(environment, deployed.client)
+
+
+def test_an_endpoint_that_does_not_answer_is_said_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        session = boto3.Session("000000000000", "local", region_name="us-east-1")
+        once = Config(retries={"total_max_attempts": 1})
+        with pytest.raises(VerifyError, match=rf"can't be asked .*{endpoint}"):
+            verify(
+                load("local"),
+                lambda name: session.client(name, endpoint_url=endpoint, config=once),
+            )
+
+
+def test_no_credentials_are_said_once():
+    class Nobody:
+        def can_paginate(self, _operation):
+            return False
+
+        def get_caller_identity(self):
+            raise NoCredentialsError
+
+    with pytest.raises(VerifyError, match="Unable to locate credentials"):
+        verify(load("local"), lambda _name: Nobody())
+
+
+# What is asked
+
+
+def test_only_reads_are_made_and_no_secret_is_read_nor_the_stack(deployed):
+    environment, asked, watching = deployed.still("local"), [], {}
+
+    def note(model, **_):
+        asked.append((model.service_model.service_name, model.name))
+
+    def watched(service):
+        client = deployed.client(service)
+        client.meta.events.register("before-call", note)
+        watching[service] = client
+        return client
+
+    verify(environment, watched)
+    for client in watching.values():
+        client.meta.events.unregister("before-call", note)
+    assert len(asked) > 50
+    assert all(name.startswith(("Describe", "Get", "Head", "List")) for _, name in asked)
+    assert "GetSecretValue" not in {name for _, name in asked}
+    assert "cloudformation" not in {service for service, _ in asked}
+
+
+# Nothing there
+
+
+@pytest.fixture(scope="module")
+def nothing(deployed):
+    deployed.reset()
+    return verify(load("local"), deployed.client)
+
+
+def test_where_nothing_was_deployed_every_row_says_so(nothing):
+    assert list(wrong(nothing)) == list(range(1, 26))
+    for facts in wrong(nothing).values():
+        [fact] = facts
+        assert re.fullmatch(r"exists: expected .+, found nothing", fact)
+    assert failed_checks(nothing) == set(range(1, 11))
+    assert {c.name: c.found for c in nothing.categories} == dict.fromkeys(COUNTS, 0)
+    assert not nothing.ok
+
+
+# How it is shown
+
+
+def test_the_json_is_valid_and_complete(report, nothing):
+    for found in (report("local"), nothing):
+        told = as_json(found)
+        assert json.loads(json.dumps(told)) == told
+        assert told["ok"] is found.ok
+        assert told["total"] == {"expected": 25, "found": found.found}
+        assert {c["name"]: c["expected"] for c in told["categories"]} == COUNTS
+        assert [r["number"] for r in told["rows"]] == list(range(1, 26))
+        assert [c["number"] for c in told["checks"]] == list(range(1, 11))
+        for item, shown in zip(
+            (*found.rows, *found.checks), told["rows"] + told["checks"], strict=True
+        ):
+            assert shown["ok"] is item.ok
+            assert [fact["ok"] for fact in shown["facts"]] == [fact.ok for fact in item.facts]
+            assert all({"what", "expected", "found"} <= fact.keys() for fact in shown["facts"])
+
+
+def test_the_markdown_has_every_box_ticked(report):
+    text = as_markdown(report("local"))
+    # 25 resources, of which two are four things each; nine categories and their total;
+    # ten checks.
+    assert text.count("[x]") == 25 + 8 + 10 + 10
+    assert "[ ]" not in text
+    for name in ("alb-sg", "ecs-sg", "rds-sg", "elasticache-sg"):
+        assert f"  - [x] `{name}-local`" in text
+    for row in report("local").rows:
+        assert f"- [x] **{row.name}**" in text
+    assert "| **Networking** | 5/5 | [x] VPC, Subnets, SGs, ALB, TG |" in text
+    assert "| **TOTAL** | **25/25** | **[x]** |" in text
+    assert "  - `aws iam get-role --role-name ecsTaskRole-local`" in text
+
+
+def test_the_markdown_has_a_box_left_empty_for_what_is_missing(nothing):
+    text = as_markdown(nothing)
+    assert "[x]" not in text
+    assert text.count("[ ]") == 25 + 10 + 10
+    assert "- [ ] **ECS Cluster** `liberty-social-backend-local`\n  - exists: expected" in text
+    assert "| **TOTAL** | **0/25** | **[ ]** |" in text
+
+
+def test_what_was_found_has_no_meaning_in_markdown(report):
+    found = report("local")
+    fact = Fact("name", "a", "`b`\n| c", ok=False)
+    row = dataclasses.replace(found.rows[0], facts=(fact,))
+    text = as_markdown(dataclasses.replace(found, rows=(row, *found.rows[1:])))
+    assert "  - name: expected `a`, found `` `b` | c ``" in text
+
+
+def test_the_table_counts_each_category(report, nothing):
+    good, bad = printed(report("local")), printed(nothing)
+    for category, count in COUNTS.items():
+        assert f"{category}  {count}/{count}" in good
+        assert f"{category}  0/{count}" in bad
+    assert "Resources  25/25" in good and "Checks  10/10" in good
+    assert "✗" not in good and "✓" not in bad
+    assert (
+        "✗  1 ECS Cluster                   liberty-social-backend-local\n"
+        "        ✗ exists: expected liberty-social-backend-local, found nothing" in bad
+    )
+
+
+def test_the_table_shows_every_fact_when_asked(report):
+    found = report("local")
+    facts = sum(len(item.facts) for item in (*found.rows, *found.checks))
+    assert printed(found).count("✓") == 35
+    everything = printed(found, everything=True)
+    assert everything.count("✓") == 35 + facts
+    assert "✓ desired count: expected 2 to 10, found 2" in everything
+    assert "✓ engine: postgres\n" in everything
+
+
+def test_the_table_has_colours_in_a_terminal_only_and_not_where_they_are_unwanted(
+    report, monkeypatch
+):
+    terminal = {"force_terminal": True, "color_system": "standard"}
+    found = report("local")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b" not in printed(found)
+    assert "\x1b[32m" in printed(found, console=terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[32m" not in printed(found, console=terminal)
+
+
+def test_the_table_keeps_to_its_width_and_to_what_can_be_printed(nothing):
+    raw = io.BytesIO()
+    console = Console(file=io.TextIOWrapper(raw, encoding="ascii"), width=60)
+    console.print(as_table(nothing))
+    console.file.flush()
+    lines = raw.getvalue().decode("ascii").splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith("  NO  1 ECS Cluster") for line in lines)
 
 
 # Changes by hand
@@ -382,11 +1263,13 @@ def no_s3_endpoint(aws):
 
 
 def rule_removed(aws):
-    tcp = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432}
-    tasks = [{"GroupId": group(aws, "ecs-sg-local")["GroupId"]}]
+    database = group(aws, "rds-sg-local")["GroupId"]
+    rules = aws("ec2").describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [database]}]
+    )["SecurityGroupRules"]
     aws("ec2").revoke_security_group_ingress(
-        GroupId=group(aws, "rds-sg-local")["GroupId"],
-        IpPermissions=[{**tcp, "UserIdGroupPairs": tasks}],
+        GroupId=database,
+        SecurityGroupRuleIds=[r["SecurityGroupRuleId"] for r in rules if not r["IsEgress"]],
     )
 
 
@@ -567,7 +1450,9 @@ CHANGES = [
         redefine(partial_secret),
         {
             3: [
-                "secret: expected SECRET_KEY from liberty-social/SECRET_KEY-local, found nothing"
+                "secret: expected SECRET_KEY from liberty-social/SECRET_KEY-local, found nothing",
+                "secret: expected nothing, found SECRET_KEY from "
+                "liberty-social/SECRET_KEY-local, which is no ARN",
             ]
         },
     ),

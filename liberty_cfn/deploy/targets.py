@@ -19,6 +19,8 @@ from liberty_cfn.local import control
 PATIENT = Config(
     retries={"mode": "adaptive", "max_attempts": 10}, user_agent_extra="liberty-cfn"
 )
+# To find out whether anybody is there at all.
+BRIEF = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Target:
     """An account's region, and the means to talk to it."""
 
     session: Any
+    account: str
     endpoint: str | None = None
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -38,11 +41,6 @@ class Target:
                     service, endpoint_url=self.endpoint, config=PATIENT
                 )
             return self._clients[service]
-
-    @property
-    def account(self) -> str:
-        """The account that the credentials belong to."""
-        return str(self.client("sts").get_caller_identity()["Account"])
 
     @property
     def region(self) -> str:
@@ -62,9 +60,17 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
 
     Raises:
         LocalAwsError: the local AWS doesn't start.
+        BotoCoreError: there are no credentials, or AWS can't be reached.
+        ClientError: AWS refuses the credentials.
     """
-    if environment.endpoint != LOCAL:
-        return Target(boto3.Session(region_name=environment.region))
-    local = control.up(say=say)
-    credentials = local.credentials | {"region_name": environment.region}
-    return Target(boto3.Session(**credentials), local.endpoint)
+    if environment.endpoint == LOCAL:
+        local = control.up(say=say)
+        credentials = local.credentials | {"region_name": environment.region}
+        return target(boto3.Session(**credentials), local.endpoint)
+    return target(boto3.Session(region_name=environment.region))
+
+
+def target(session: Any, endpoint: str | None = None) -> Target:
+    """Return the target that a session's credentials lead to, if they are good."""
+    sts = session.client("sts", endpoint_url=endpoint, config=BRIEF)
+    return Target(session, str(sts.get_caller_identity()["Account"]), endpoint)

@@ -72,12 +72,12 @@ def identity(
             Roles=[If(makes_role, Ref(execution), existing_execution_role)],
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html
             PolicyDocument=policy(
+                Statement(Effect=Allow, Action=[s3.GetObject], Resource=[environment_file]),
                 Statement(
                     Effect=Allow,
                     Action=[s3.GetBucketLocation],
                     Resource=[Select(0, Split("/", environment_file))],
                 ),
-                Statement(Effect=Allow, Action=[s3.GetObject], Resource=[environment_file]),
             ),
         )
     )

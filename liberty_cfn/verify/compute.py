@@ -175,7 +175,7 @@ def _container(aws: Aws, found: Mapping[str, Any]) -> Iterator[Fact]:
         "secret",
         [f"{name} from {secret}" for name, secret in secrets.in_container(aws).items()],
         [
-            f"{each['name']} from {secrets.called(aws, each['valueFrom'])}"
+            f"{each['name']} from {_source(aws, each['valueFrom'])}"
             for each in found.get("secrets", [])
         ],
     )
@@ -187,6 +187,13 @@ def _container(aws: Aws, found: Mapping[str, Any]) -> Iterator[Fact]:
     )
     yield equal("awslogs-region", aws.region, options.get("awslogs-region"))
     yield equal("awslogs-stream-prefix", "ecs", options.get("awslogs-stream-prefix"))
+
+
+def _source(aws: Aws, value_from: str) -> str:
+    if not value_from.startswith("arn:"):
+        # By less than its ARN, ECS may not find a secret, however right the name.
+        return f"{value_from}, which is no ARN"
+    return secrets.called(aws, value_from)
 
 
 def _environment(aws: Aws, found: Mapping[str, Any]) -> Iterator[Fact]:

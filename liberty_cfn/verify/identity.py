@@ -53,7 +53,11 @@ def execution_role(aws: Aws) -> Iterator[Fact]:
     may_read = aws.named("SecretsManagerAccess") if existing else "SecretsManagerAccess"
     expected = {may_read: [grant("Allow", a, s) for a in (READ, DESCRIBE) for s in _all(aws)]}
     if file := aws.settings["EnvironmentFile"]:
-        expected[aws.named("EnvironmentFileAccess")] = [grant("Allow", "s3:GetObject", file)]
+        # ECS asks in which region the bucket is, before it gets the file.
+        expected[aws.named("EnvironmentFileAccess")] = [
+            grant("Allow", "s3:GetObject", file),
+            grant("Allow", "s3:GetBucketLocation", file.partition("/")[0]),
+        ]
     yield from _inline(aws, name, expected, others=existing)
 
 

@@ -70,9 +70,6 @@ def called(aws: Aws, arn: str) -> str:
     It has to be whole, and the secret's that is there now. If there is none, its row says
     so, and any ARN that it can have had will do.
     """
-    if not arn.startswith("arn:"):
-        # ECS finds no secret by less than its ARN, however right the name.
-        return f"{arn}, which is no ARN"
     for name in NAMES:
         found = find_if_any(aws, name)
         if found and arn == found["ARN"]:
