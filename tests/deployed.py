@@ -53,29 +53,29 @@ class Deployed:
         """Empty the AWS, deploy an environment with some other settings, and return it."""
         if empty:
             self.reset()
-        environment = with_settings(load(name), **settings)
+        environment = self.with_settings(load(name), **settings)
         if environment.settings["HostedZoneId"]:
             zone = self.client("route53").create_hosted_zone(
                 Name=environment.settings["DomainName"], CallerReference="test"
             )["HostedZone"]["Id"]
-            environment = with_settings(environment, HostedZoneId=zone.rpartition("/")[2])
+            environment = self.with_settings(environment, HostedZoneId=zone.rpartition("/")[2])
         outcome = deploy(environment, self.target, read(TEMPLATES), Silent())
         assert outcome and outcome.changed
         return environment
+
+    @staticmethod
+    def with_settings(environment: Environment, **settings: str) -> Environment:
+        return dataclasses.replace(
+            environment,
+            given={**environment.given, **settings},
+            settings={**environment.settings, **settings},
+        )
 
     def still(self, name: str) -> Environment:
         """Return an environment that nothing was done to; deploy it if it isn't there."""
         if self.untouched is None or self.untouched.name != name:
             self.untouched = self.deploy(name)
         return self.untouched
-
-
-def with_settings(environment: Environment, **settings: str) -> Environment:
-    return dataclasses.replace(
-        environment,
-        given={**environment.given, **settings},
-        settings={**environment.settings, **settings},
-    )
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ class Follow:
         self._tree: _Tree | None = None
 
     def say(self, line: str) -> None:
-        self._console.print(line)
+        self._console.print(line, soft_wrap=True)
 
     def planned(self, changes: tuple[Change, ...]) -> None:
         counts = Counter(change.action.lower() for change in changes)

@@ -13,7 +13,9 @@ from liberty_cfn.verify.reading import Aws, MissingError
 def record(aws: Aws) -> Iterator[Fact]:
     """State what the spec says of the DNS record."""
     zone, found = _find_record(aws)
-    yield equal("hosted zone", aws.settings["DomainName"], _bare(zone["Name"]))
+    domain, name = aws.settings["DomainName"], _bare(zone["Name"])
+    # The zone can be that of a domain further up.
+    yield equal("hosted zone", name if f".{domain}".endswith(f".{name}") else domain, name)
     private = zone.get("Config", {}).get("PrivateZone", False)
     yield equal("hosted zone is private", expected=False, found=private)
     yield equal("name", aws.environment.host, _bare(found["Name"]))

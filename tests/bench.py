@@ -1,0 +1,102 @@
+"""How long things take: `make bench`, or `make bench ARGS=--all` with the slow ones.
+
+Each command is run as a whole process, as its user runs it: once to warm up, then five
+times (the slow ones once, cold). Shown is the median, and the least and the most of the
+runs: on a machine that does other things too, one run says little.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+REPOSITORY = Path(__file__).parent.parent
+PYTHON = sys.executable
+LIBERTY = (PYTHON, "-m", "liberty_cfn")
+RUNS = 5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Wall seconds of each run, and the most memory of any process of one, in MiB."""
+
+    seconds: list[float]
+    memory: float
+
+
+def run(command: tuple[str, ...], folder: Path) -> tuple[float, float]:
+    """Run a command; return its wall seconds and its peak memory in MiB."""
+    started = time.perf_counter()
+    child = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(child.pid, 0)
+    took = time.perf_counter() - started
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed; run it to see why")
+    return took, usage.ru_maxrss / 1024
+
+
+def measure(*command: str, runs: int = RUNS, folder: Path = REPOSITORY) -> Measured:
+    if runs > 1:
+        run(command, folder)
+    figures = [run(command, folder) for _ in range(runs)]
+    return Measured([took for took, _ in figures], max(memory for _, memory in figures))
+
+
+def fresh_clone(*command: str) -> Measured:
+    """Measure a command in a clone of this repository that has nothing installed yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(("git", "clone", "--quiet", REPOSITORY, clone), check=True)
+        try:
+            return measure(*command, runs=1, folder=clone)
+        finally:
+            if (clone / ".venv").exists():
+                run(("make", "clean"), clone)
+
+
+def main(arguments: list[str]) -> None:
+    console = Console()
+    figures = {
+        "generate.py": measure(PYTHON, "generate.py"),
+        "liberty-cfn --help": measure(*LIBERTY, "--help"),
+        "make lint": measure(*LIBERTY, "lint"),
+        "make deploy ENV=local, no changes": measure(*LIBERTY, "deploy", "local"),
+        "make verify ENV=local": measure(*LIBERTY, "verify", "local"),
+    }
+    if arguments == ["--all"]:
+        figures["make test"] = measure("make", "test", runs=1)
+        figures["make deploy ENV=local, fresh clone"] = fresh_clone(
+            "make", "deploy", "ENV=local"
+        )
+    table = Table("Command", "Median (s)", "Least", "Most", "Memory (MiB)", box=None)
+    for name, measured in figures.items():
+        numbers = [
+            statistics.median(measured.seconds),
+            min(measured.seconds),
+            max(measured.seconds),
+        ]
+        table.add_row(name, *(f"{n:.2f}" for n in numbers), f"{measured.memory:.0f}")
+    console.print(table)
+    templates = list((REPOSITORY / "templates").glob("*.yaml"))
+    resources = sum(file.read_text().count("\n    Type: AWS::") for file in templates)
+    console.print(
+        f"{resources} resources in {len(templates)} templates; {os.cpu_count()} cores"
+    )
+
+
+if __name__ == "__main__":
+    if not shutil.which("git"):
+        sys.exit("make bench needs git, for the fresh clone")
+    main(sys.argv[1:])
