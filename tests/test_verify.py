@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import io
 import json
@@ -30,6 +31,7 @@ from liberty_cfn.verify import (
     networking,
     registry,
     secrets,
+    security,
     uploads,
     verify,
 )
@@ -37,6 +39,7 @@ from liberty_cfn.verify.document import as_json
 from liberty_cfn.verify.markdown import as_markdown
 from liberty_cfn.verify.policies import grants
 from liberty_cfn.verify.reading import Aws
+from liberty_cfn.verify.rows import resources
 from liberty_cfn.verify.table import as_table
 
 pytest_plugins = ["deployed"]
@@ -104,8 +107,8 @@ def printed(report, **options):
 # Settings
 
 
-def test_the_larger_settings_are_followed(report):
-    found = report(
+def test_the_larger_settings_are_followed(deployed):
+    environment = deployed.deploy(
         "prod",
         CacheReplication="true",
         NatGatewayPerZone="true",
@@ -114,21 +117,56 @@ def test_the_larger_settings_are_followed(report):
         EnvironmentFile="arn:aws:s3:::configuration/backend.env",
         RecordLabel="",
         UploadsExpireDays="30",
-        DatabaseStorage="500",
-        DatabaseMaxStorage="1000",
-        DatabaseIops="12000",
         FlowLog="false",
         BalancerAccessLogs="false",
         Image="sha256:" + "0" * 64,
     )
+    found = verify(environment, deployed.client)
     assert wrong(found) == {}
     assert failed_checks(found) == set()
     facts = {row.number: [(f.what, f.found) for f in row.facts] for row in found.rows}
     assert ("secret", "AWS_ACCESS_KEY_ID from liberty-social/AWS_ACCESS_KEY_ID") in facts[3]
-    assert ("IOPS", 12000) in facts[4]
     assert ("nodes", 2) in facts[5] and ("TLS", True) in facts[5]
     assert ("NAT gateways", 2) in facts[7]
     assert "describe-replication-groups" in found.checks[2].commands[0]
+
+    aws = Aws(environment, deployed.client)
+    for edit, fact in (
+        (
+            first("ReplicationGroups", AutomaticFailover="disabled"),
+            "automatic failover: expected enabled, found disabled",
+        ),
+        (
+            first("ReplicationGroups", MultiAZ="disabled"),
+            "Multi-AZ: expected enabled, found disabled",
+        ),
+        (
+            first("ReplicationGroups", TransitEncryptionEnabled=False),
+            "TLS: expected true, found false",
+        ),
+        (
+            first("ReplicationGroups", AtRestEncryptionEnabled=False),
+            "encrypted: expected true, found false",
+        ),
+        (
+            first("ReplicationGroups", CacheNodeType="cache.m5.large"),
+            "node type: expected cache.t3.micro, found cache.m5.large",
+        ),
+        (
+            first("ReplicationGroups", Status="modifying"),
+            "status: expected available, found modifying",
+        ),
+        (
+            first("ReplicationGroups", "NodeGroups", "PrimaryEndpoint", Port=1),
+            "port: expected 6379, found 1",
+        ),
+        (first("ReplicationGroups", MemberClusters=[]), "nodes: expected 2, found 0"),
+    ):
+        told = Told(aws, "describe_replication_groups", edit)
+        assert not_ok(cache.cache(told)) == [fact]
+    told = Told(aws, "describe_nat_gateways", first("NatGateways", SubnetId="subnet-1"))
+    facts = not_ok(networking.subnets(told))
+    assert len(facts) == 1 and "zone of the NAT gateway: expected us-east-1" in facts[0]
 
 
 def test_other_settings_are_followed_and_what_the_account_has_is_used(deployed):
@@ -164,8 +202,7 @@ def test_other_settings_are_followed_and_what_the_account_has_is_used(deployed):
     iam.put_role_policy(RoleName="ourTasks", PolicyName="Other", PolicyDocument=ANYTHING)
     iam.delete_role_policy(RoleName="ourTasks", PolicyName="SecretsManagerAccess-stage")
     iam.update_assume_role_policy(RoleName="ourTasks", PolicyDocument=_document())
-    facts = identity.execution_role(Aws(environment, deployed.client))
-    assert [str(fact) for fact in facts if not fact.ok] == [
+    assert not_ok(identity.execution_role(Aws(environment, deployed.client))) == [
         "trusts Service ecs-tasks.amazonaws.com: expected true, found false",
         "policy: expected SecretsManagerAccess-stage, found nothing",
     ]
@@ -231,11 +268,38 @@ def test_a_row_too_few_is_noticed(report):
 # What AWS answers, and the local one can't be made to
 
 
-@contextmanager
-def answering(deployed, service, operation, edit):
-    """Have an operation's answer edited before it is read."""
-    with _event(deployed, "after-call", service, operation, lambda parsed, **_: edit(parsed)):
-        yield
+class Told(Aws):
+    """An AWS that answers as another does, but for one operation, whose answer is edited."""
+
+    def __init__(self, aws, operation, edit, environment=None):
+        self.aws, self.operation, self.edit = aws, operation, edit
+        self.environment = environment or aws.environment
+        self.account, self.partition, self.region = aws.account, aws.partition, aws.region
+
+    def read(self, service, operation, **arguments):
+        return self._edited(operation, self.aws.read(service, operation, **arguments))
+
+    def read_page(self, service, operation, **arguments):
+        return self._edited(operation, self.aws.read_page(service, operation, **arguments))
+
+    def _edited(self, operation, answer):
+        if operation == self.operation:
+            answer = copy.deepcopy(answer)
+            self.edit(answer)
+        return answer
+
+
+@pytest.fixture(scope="module")
+def local(deployed):
+    """Return the local environment's AWS, of which all has been read."""
+    aws = Aws(deployed.still("local"), deployed.client)
+    for resource in resources(aws):
+        assert all(fact.ok for fact in resource.facts(aws))
+    return aws
+
+
+def not_ok(facts):
+    return [str(fact) for fact in facts if not fact.ok]
 
 
 @contextmanager
@@ -310,10 +374,9 @@ def redirected_for_now(parsed):
 
 
 def forwarded_elsewhere(parsed):
-    other = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/other/1"
     for found in parsed["Listeners"]:
         if found["Port"] == 443:
-            found["DefaultActions"][0]["TargetGroupArn"] = other
+            found["DefaultActions"][0]["TargetGroupArn"] = OTHER_TARGETS
 
 
 def one_policy_more(parsed):
@@ -331,15 +394,64 @@ def by_email(parsed):
         each["ValidationMethod"] = "EMAIL"
 
 
+def variable(name, value):
+    def edit(parsed):
+        [container] = parsed["taskDefinition"]["containerDefinitions"]
+        [found] = [each for each in container["environment"] if each["name"] == name]
+        found["value"] = value
+
+    return edit
+
+
+def from_anywhere(parsed):
+    for found in parsed["SecurityGroups"]:
+        found["IpPermissions"] += [
+            {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]},
+            {
+                "IpProtocol": "udp",
+                "FromPort": 1,
+                "ToPort": 9,
+                "PrefixListIds": [{"PrefixListId": "pl-1"}],
+                "UserIdGroupPairs": [{"GroupId": "sg-1", "UserId": "111111111111"}],
+            },
+        ]
+
+
+def secured_badly(parsed):
+    for found in parsed["Listeners"]:
+        found.update(
+            Protocol="TLS",
+            Certificates=[],
+            DefaultActions=[
+                {"Type": "authenticate-oidc", "Order": 1},
+                {"Type": "fixed-response", "Order": 2},
+            ],
+        )
+
+
+def trusted_twice(parsed):
+    other = _allow("sts:AssumeRole", Principal={"AWS": STRANGER})
+    parsed["Role"]["AssumeRolePolicyDocument"]["Statement"].append(other)
+
+
+def nothing_granted(parsed):
+    parsed["PolicyDocument"] = _document()
+
+
 def dualstack(parsed):
     alias = parsed["ResourceRecordSets"][0]["AliasTarget"]
     alias["DNSName"] = f"dualstack.{alias['DNSName']}"
 
 
 IAM = "arn:aws:iam::000000000000"
+STRANGER = "arn:aws:iam::111111111111:root"
+TOPIC = "arn:aws:sns:us-east-1:000000000000:liberty-social-alarms-local"
+READ = "secretsmanager:GetSecretValue"
+KEY, PASSWORD = "liberty-social/SECRET_KEY-local", "liberty-social/DB_PASSWORD-local"
 PRIVATE = "10.0.10.0/24, 10.0.11.0/24"
 NETWORK = ("services", "networkConfiguration", "awsvpcConfiguration")
 CONTAINER = ("taskDefinition", "containerDefinitions")
+OTHER_TARGETS = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/other/1"
 OTHER_IMAGE = "111111111111.dkr.ecr.us-east-1.amazonaws.com/other@sha256:" + "0" * 64
 CORS = ("CORSRules",)
 ENCRYPTION = (
@@ -349,10 +461,10 @@ ENCRYPTION = (
 )
 
 
-def edited(row, service, operation, *cases):
+def edited(row, operation, *cases):
     """Return a case of each edit of an operation's answer, with the one fact that it makes."""
     return [
-        pytest.param((row, service, operation), edit, fact, id=fact.partition(": expected")[0])
+        pytest.param(row, operation, edit, fact, id=fact.partition(": expected")[0])
         for edit, fact in cases
     ]
 
@@ -364,8 +476,7 @@ def secret_key(aws):
 ANSWERS = [
     *edited(
         compute.cluster,
-        "ecs",
-        "DescribeClusters",
+        "describe_clusters",
         (
             first("clusters", status="PROVISIONING"),
             "status: expected ACTIVE, found PROVISIONING",
@@ -377,8 +488,16 @@ ANSWERS = [
     ),
     *edited(
         compute.service,
-        "ecs",
-        "DescribeServices",
+        "describe_services",
+        (first("services", status="DRAINING"), "status: expected ACTIVE, found DRAINING"),
+        (
+            first("services", "loadBalancers", containerName="web"),
+            "container: expected liberty-social-backend, found web",
+        ),
+        (
+            first("services", "loadBalancers", targetGroupArn=OTHER_TARGETS),
+            "target group: expected liberty-social-backend-tg-local, found other",
+        ),
         (first("services", launchType="EC2"), "launch type: expected FARGATE, found EC2"),
         (first("services", loadBalancers=[]), "load balancers: expected 1, found 0"),
         (first("services", enableExecuteCommand=True), "ECS Exec: expected false, found true"),
@@ -417,16 +536,14 @@ ANSWERS = [
     ),
     *edited(
         compute.service,
-        "application-autoscaling",
-        "DescribeScalableTargets",
+        "describe_scalable_targets",
         (first("ScalableTargets", MinCapacity=1), "fewest tasks: expected 2, found 1"),
         (first("ScalableTargets", MaxCapacity=500), "most tasks: expected 10, found 500"),
         (put("ScalableTargets", []), "scalable target: expected true, found false"),
     ),
     *edited(
         compute.service,
-        "application-autoscaling",
-        "DescribeScalingPolicies",
+        "describe_scaling_policies",
         (
             one_policy_more,
             "scaling policy: expected nothing, found more: ECSServiceAverageCPU at 5",
@@ -434,8 +551,47 @@ ANSWERS = [
     ),
     *edited(
         compute.task_definition,
-        "ecs",
-        "DescribeTaskDefinition",
+        "describe_task_definition",
+        (
+            variable("ALLOWED_HOSTS", "*"),
+            "environment ALLOWED_HOSTS: expected backend.liberty.example, found *",
+        ),
+        (
+            variable("AWS_S3_REGION_NAME", "*"),
+            "environment AWS_S3_REGION_NAME: expected us-east-1, found *",
+        ),
+        (
+            variable("CORS_ALLOWED_ORIGINS", "*"),
+            "environment CORS_ALLOWED_ORIGINS: expected https://liberty.example, found *",
+        ),
+        (
+            variable("CSRF_TRUSTED_ORIGINS", "*"),
+            "environment CSRF_TRUSTED_ORIGINS: expected https://liberty.example, found *",
+        ),
+        (variable("DB_NAME", "*"), "environment DB_NAME: expected liberty_social, found *"),
+        (variable("DB_PORT", "*"), "environment DB_PORT: expected 5432, found *"),
+        (variable("DB_USER", "*"), "environment DB_USER: expected postgres, found *"),
+        (variable("DEBUG", "*"), "environment DEBUG: expected False, found *"),
+        (
+            first(*CONTAINER, "logConfiguration", "options", **{"awslogs-region": "eu-west-1"}),
+            "awslogs-region: expected us-east-1, found eu-west-1",
+        ),
+        (
+            first(
+                *CONTAINER, "logConfiguration", "options", **{"awslogs-stream-prefix": "web"}
+            ),
+            "awslogs-stream-prefix: expected ecs, found web",
+        ),
+        (first("taskDefinition", memory="1024"), "memory: expected 512, found 1024"),
+        (
+            first("taskDefinition", executionRoleArn=None),
+            f"execution role: expected {IAM}:role/ecsTaskExecutionRole-local, found nothing",
+        ),
+        (
+            first("taskDefinition", requiresCompatibilities=["EC2"]),
+            "requires: expected FARGATE, found EC2",
+        ),
+        (first("taskDefinition", status="INACTIVE"), "status: expected ACTIVE, found INACTIVE"),
         (
             first("taskDefinition", networkMode="bridge"),
             "network mode: expected awsvpc, found bridge",
@@ -475,8 +631,29 @@ ANSWERS = [
     ),
     *edited(
         database.database,
-        "rds",
-        "DescribeDBInstances",
+        "describe_db_instances",
+        (first("DBInstances", Engine="mysql"), "engine: expected postgres, found mysql"),
+        (
+            first("DBInstances", DBInstanceClass="db.r5.large"),
+            "class: expected db.t3.micro, found db.r5.large",
+        ),
+        (
+            first("DBInstances", DBName="other"),
+            "database name: expected liberty_social, found other",
+        ),
+        (
+            first("DBInstances", DeletionProtection=True),
+            "deletion protection: expected false, found true",
+        ),
+        (first("DBInstances", "Endpoint", Port=5433), "port: expected 5432, found 5433"),
+        (
+            first("DBInstances", MaxAllocatedStorage=50),
+            "storage limit (GiB): expected 100, found 50",
+        ),
+        (
+            first("DBInstances", "DBSubnetGroup", Subnets=[]),
+            "subnets: expected 10.0.10.0/24, 10.0.11.0/24, found nothing",
+        ),
         (first("DBInstances", EngineVersion="16.3"), "engine version: expected 15, found 16.3"),
         (
             first("DBInstances", DBInstanceStatus="storage-full"),
@@ -496,8 +673,20 @@ ANSWERS = [
     ),
     *edited(
         cache.cache,
-        "elasticache",
-        "DescribeCacheClusters",
+        "describe_cache_clusters",
+        (first("CacheClusters", Engine="memcached"), "engine: expected redis, found memcached"),
+        (
+            first("CacheClusters", "CacheNodes", "Endpoint", Port=6380),
+            "port: expected 6379, found 6380",
+        ),
+        (
+            first("CacheClusters", ReplicationGroupId="other"),
+            "replication group: expected nothing, found other",
+        ),
+        (
+            first("CacheClusters", CacheClusterStatus="deleting"),
+            "status: expected available, found deleting",
+        ),
         (
             first("CacheClusters", EngineVersion="7.1.0"),
             "engine version: expected 7.0, found 7.1.0",
@@ -510,8 +699,7 @@ ANSWERS = [
     ),
     *edited(
         cache.cache,
-        "elasticache",
-        "DescribeCacheSubnetGroups",
+        "describe_cache_subnet_groups",
         (
             put("CacheSubnetGroups", []),
             "subnets: expected 10.0.10.0/24, 10.0.11.0/24, found nothing",
@@ -519,14 +707,13 @@ ANSWERS = [
     ),
     *edited(
         uploads.uploads,
-        "s3",
-        "GetBucketLocation",
+        "get_bucket_location",
         (put("LocationConstraint", "eu-west-1"), "region: expected us-east-1, found eu-west-1"),
     ),
     *edited(
         uploads.uploads,
-        "s3",
-        "GetBucketCors",
+        "get_bucket_cors",
+        (put("CORSRules", []), "CORS rules: expected 1, found 0"),
         (
             first(*CORS, AllowedMethods=["GET"]),
             "CORS methods: expected DELETE, GET, POST, PUT, found GET",
@@ -535,8 +722,7 @@ ANSWERS = [
     ),
     *edited(
         uploads.uploads,
-        "s3",
-        "GetBucketEncryption",
+        "get_bucket_encryption",
         (
             first(*ENCRYPTION, SSEAlgorithm="aws:kms"),
             "encryption: expected AES256, found aws:kms",
@@ -544,8 +730,7 @@ ANSWERS = [
     ),
     *edited(
         uploads.uploads,
-        "s3",
-        "GetBucketLifecycleConfiguration",
+        "get_bucket_lifecycle_configuration",
         (
             first("Rules", Expiration={"Days": 1}),
             "files deleted after (days): expected nothing, found 1",
@@ -553,14 +738,12 @@ ANSWERS = [
     ),
     *edited(
         networking.vpc,
-        "ec2",
-        "DescribeInternetGateways",
+        "describe_internet_gateways",
         (put("InternetGateways", []), "internet gateways: expected 1, found 0"),
     ),
     *edited(
         networking.vpc,
-        "ec2",
-        "DescribeNatGateways",
+        "describe_nat_gateways",
         (first("NatGateways", State="deleted"), "NAT gateways: expected 1, found 0"),
         (
             first("NatGateways", State="failed"),
@@ -573,8 +756,7 @@ ANSWERS = [
     ),
     *edited(
         networking.vpc,
-        "ec2",
-        "DescribeVpcEndpoints",
+        "describe_vpc_endpoints",
         (
             first("VpcEndpoints", RouteTableIds=[]),
             f"subnets that reach S3 directly: expected {PRIVATE}, found nothing",
@@ -582,14 +764,13 @@ ANSWERS = [
     ),
     *edited(
         networking.vpc,
-        "ec2",
-        "DescribeFlowLogs",
+        "describe_flow_logs",
         (put("FlowLogs", []), "flow log: expected true, found false"),
     ),
     *edited(
         networking.subnets,
-        "ec2",
-        "DescribeSubnets",
+        "describe_subnets",
+        (one_zone, "zones of the private subnets: expected 2, found 1"),
         (one_zone, "zones of the public subnets: expected 2, found 1"),
         (
             put("Subnets", []),
@@ -598,8 +779,7 @@ ANSWERS = [
     ),
     *edited(
         networking.subnets,
-        "ec2",
-        "DescribeRouteTables",
+        "describe_route_tables",
         (
             swallowed,
             (
@@ -614,8 +794,12 @@ ANSWERS = [
     ),
     *edited(
         entrance.load_balancer,
-        "elbv2",
-        "DescribeLoadBalancers",
+        "describe_load_balancers",
+        (first("LoadBalancers", Type="network"), "type: expected application, found network"),
+        (
+            first("LoadBalancers", AvailabilityZones=[]),
+            "subnets: expected 10.0.1.0/24, 10.0.2.0/24, found nothing",
+        ),
         (
             first("LoadBalancers", Scheme="internal"),
             "scheme: expected internet-facing, found internal",
@@ -635,8 +819,11 @@ ANSWERS = [
     ),
     *edited(
         entrance.load_balancer,
-        "elbv2",
-        "DescribeListeners",
+        "describe_listeners",
+        (secured_badly, "action of 443: expected forward, found fixed-response"),
+        (secured_badly, "certificates of 443: expected 1, found 0"),
+        (secured_badly, "protocol of 443: expected HTTPS, found TLS"),
+        (secured_badly, "protocol of 80: expected HTTP, found TLS"),
         (signed_in_first, "action of 80: expected redirect, found fixed-response"),
         (
             redirected_for_now,
@@ -649,8 +836,7 @@ ANSWERS = [
     ),
     *edited(
         entrance.load_balancer,
-        "elbv2",
-        "DescribeLoadBalancerAttributes",
+        "describe_load_balancer_attributes",
         (
             attribute("access_logs.s3.enabled", "false"),
             "access_logs.s3.enabled: expected true, found false",
@@ -666,8 +852,16 @@ ANSWERS = [
     ),
     *edited(
         entrance.target_group,
-        "elbv2",
-        "DescribeTargetGroups",
+        "describe_target_groups",
+        (
+            first("TargetGroups", VpcId="vpc-1"),
+            "VPC: expected liberty-social-vpc-local, found vpc-1",
+        ),
+        (
+            first("TargetGroups", HealthCheckProtocol="HTTPS"),
+            "health check protocol: expected HTTP, found HTTPS",
+        ),
+        (first("TargetGroups", Protocol="HTTPS"), "protocol: expected HTTP, found HTTPS"),
         (first("TargetGroups", Port=80), "port: expected 8000, found 80"),
         (
             first("TargetGroups", TargetType="instance"),
@@ -692,8 +886,7 @@ ANSWERS = [
     ),
     *edited(
         registry.repository,
-        "ecr",
-        "DescribeRepositories",
+        "describe_repositories",
         (
             first("repositories", "encryptionConfiguration", encryptionType="KMS"),
             "encryption: expected AES256, found KMS",
@@ -705,14 +898,12 @@ ANSWERS = [
     ),
     *edited(
         secret_key,
-        "secretsmanager",
-        "DescribeSecret",
+        "describe_secret",
         (put("VersionIdsToStages", {}), "has a value: expected true, found false"),
     ),
     *edited(
         identity.task_role,
-        "iam",
-        "ListAttachedRolePolicies",
+        "list_attached_role_policies",
         (
             put(
                 "AttachedPolicies",
@@ -726,8 +917,7 @@ ANSWERS = [
     ),
     *edited(
         identity.task_role,
-        "iam",
-        "ListRolePolicies",
+        "list_role_policies",
         (
             put("PolicyNames", ["S3Access"]),
             "policy: expected SecretsManagerAccess, found nothing",
@@ -735,8 +925,7 @@ ANSWERS = [
     ),
     *edited(
         domain.record,
-        "route53",
-        "ListResourceRecordSets",
+        "list_resource_record_sets",
         (
             first("ResourceRecordSets", "AliasTarget", HostedZoneId="Z1"),
             "hosted zone of the alias: expected Z35SXDOTRQ7X7K, found Z1",
@@ -745,8 +934,11 @@ ANSWERS = [
     ),
     *edited(
         domain.certificate,
-        "acm",
-        "DescribeCertificate",
+        "describe_certificate",
+        (
+            first("Certificate", DomainName="www.liberty.example"),
+            "domain: expected liberty.example, found www.liberty.example",
+        ),
         (
             first("Certificate", Status="PENDING_VALIDATION"),
             "status: expected ISSUED, found PENDING_VALIDATION",
@@ -763,8 +955,27 @@ ANSWERS = [
     ),
     *edited(
         monitoring.cpu_high,
-        "cloudwatch",
-        "DescribeAlarms",
+        "describe_alarms",
+        (
+            first("MetricAlarms", ActionsEnabled=False),
+            "actions enabled: expected true, found false",
+        ),
+        (
+            first("MetricAlarms", ComparisonOperator="LessThanThreshold"),
+            "comparison: expected GreaterThanThreshold, found LessThanThreshold",
+        ),
+        (
+            first("MetricAlarms", Statistic="Minimum"),
+            "statistic: expected Average, found Minimum",
+        ),
+        (
+            first("MetricAlarms", TreatMissingData="ignore"),
+            "missing data: expected notBreaching, found ignore",
+        ),
+        (
+            first("MetricAlarms", Dimensions=[]),
+            "dimension: expected ClusterName liberty-social-backend-local, found nothing",
+        ),
         (
             first("MetricAlarms", Namespace="AWS/EC2"),
             "namespace: expected AWS/ECS, found AWS/EC2",
@@ -776,8 +987,32 @@ ANSWERS = [
     ),
     *edited(
         monitoring.memory_high,
-        "cloudwatch",
-        "DescribeAlarms",
+        "describe_alarms",
+        (
+            first("MetricAlarms", Namespace="AWS/EC2"),
+            "namespace: expected AWS/ECS, found AWS/EC2",
+        ),
+        (
+            first("MetricAlarms", MetricName="CPUUtilization"),
+            "metric: expected MemoryUtilization, found CPUUtilization",
+        ),
+        (first("MetricAlarms", Threshold=99.5), "threshold: expected 80, found 99.5"),
+        (
+            first("MetricAlarms", AlarmActions=["a"]),
+            f"action: expected {TOPIC}, found a",
+        ),
+        (
+            first("MetricAlarms", Statistic="Minimum"),
+            "statistic: expected Average, found Minimum",
+        ),
+        (
+            first("MetricAlarms", TreatMissingData="ignore"),
+            "missing data: expected notBreaching, found ignore",
+        ),
+        (
+            first("MetricAlarms", Dimensions=[]),
+            "dimension: expected ClusterName liberty-social-backend-local, found nothing",
+        ),
         (
             first("MetricAlarms", ActionsEnabled=False),
             "actions enabled: expected true, found false",
@@ -789,14 +1024,37 @@ ANSWERS = [
     ),
     *edited(
         monitoring.task_failures,
-        "cloudwatch",
-        "DescribeAlarms",
+        "describe_alarms",
+        (
+            first("MetricAlarms", Namespace="AWS/ECS"),
+            "namespace: expected LibertySocial/Backend-local, found AWS/ECS",
+        ),
+        (
+            first("MetricAlarms", MetricName="Other"),
+            "metric: expected TaskFailures, found Other",
+        ),
+        (first("MetricAlarms", Statistic="Average"), "statistic: expected Sum, found Average"),
+        (
+            first("MetricAlarms", ActionsEnabled=False),
+            "actions enabled: expected true, found false",
+        ),
+        (
+            first("MetricAlarms", AlarmActions=[]),
+            f"action: expected {TOPIC}, found nothing",
+        ),
+        (
+            first("MetricAlarms", ComparisonOperator="LessThanThreshold"),
+            "comparison: expected GreaterThanOrEqualToThreshold, found LessThanThreshold",
+        ),
+        (
+            first("MetricAlarms", Dimensions=[{"Name": "a", "Value": "b"}]),
+            "dimension: expected nothing, found a b",
+        ),
         (first("MetricAlarms", Threshold=1.5), "threshold: expected 1, found 1.5"),
     ),
     *edited(
         monitoring.task_failures,
-        "logs",
-        "DescribeResourcePolicies",
+        "describe_resource_policies",
         (
             put("resourcePolicies", []),
             (
@@ -807,53 +1065,99 @@ ANSWERS = [
             ),
         ),
     ),
+    *edited(
+        networking.vpc,
+        "describe_vpcs",
+        (
+            first("Vpcs", CidrBlock="10.9.0.0/16"),
+            "addresses: expected 10.0.0.0/16, found 10.9.0.0/16",
+        ),
+        (first("Vpcs", State="pending"), "state: expected available, found pending"),
+    ),
+    *edited(
+        networking.vpc,
+        "describe_vpc_attribute",
+        (
+            put("EnableDnsSupport", {"Value": False}),
+            "enableDnsSupport: expected true, found false",
+        ),
+    ),
+    *edited(
+        security.security_groups,
+        "describe_security_groups",
+        (put("SecurityGroups", []), "ecs-sg-local: name: expected ecs-sg-local, found nothing"),
+        (from_anywhere, "rds-sg-local: inbound: expected nothing, found all traffic: ::/0"),
+        (from_anywhere, "rds-sg-local: inbound: expected nothing, found udp 1-9: pl-1"),
+        (from_anywhere, "rds-sg-local: inbound: expected nothing, found udp 1-9: sg-1"),
+    ),
+    *edited(
+        identity.execution_role,
+        "list_role_policies",
+        (put("PolicyNames", []), "policy: expected SecretsManagerAccess, found nothing"),
+    ),
+    *edited(
+        identity.execution_role,
+        "get_role",
+        (
+            first("Role", Arn=f"{IAM}:role/service/it"),
+            f"ARN: expected {IAM}:role/ecsTaskExecutionRole-local, found {IAM}:role/service/it",
+        ),
+    ),
+    *edited(
+        identity.task_role,
+        "get_role",
+        (
+            trusted_twice,
+            f"trust: expected nothing, found Allow sts:AssumeRole to AWS {STRANGER}",
+        ),
+    ),
+    *edited(
+        identity.task_role,
+        "get_role_policy",
+        (
+            nothing_granted,
+            f"SecretsManagerAccess: expected Allow {READ} on {PASSWORD}, found nothing",
+        ),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("asked", "edit", "fact"), ANSWERS)
-def test_a_value_that_is_not_the_specs_is_named(deployed, asked, edit, fact):
-    row, service, operation = asked
-    aws = Aws(deployed.still("local"), deployed.client)
-    with answering(deployed, service, operation, edit):
-        assert fact in [str(each) for each in row(aws) if not each.ok]
+@pytest.mark.parametrize(("row", "operation", "edit", "fact"), ANSWERS)
+def test_a_value_that_is_not_the_specs_is_named(local, row, operation, edit, fact):
+    assert fact in not_ok(row(Told(local, operation, edit)))
 
 
 @pytest.mark.parametrize(
-    ("row", "service", "operation", "edit"),
+    ("row", "operation", "edit"),
     [
-        (compute.service, "ecs", "DescribeServices", first("services", desiredCount=10)),
+        (compute.service, "describe_services", first("services", desiredCount=10)),
         (
             database.database,
-            "rds",
-            "DescribeDBInstances",
+            "describe_db_instances",
             first("DBInstances", EngineVersion="15.13"),
         ),
+        (database.database, "describe_db_instances", first("DBInstances", AllocatedStorage=64)),
         (
             database.database,
-            "rds",
-            "DescribeDBInstances",
-            first("DBInstances", AllocatedStorage=64),
-        ),
-        (
-            database.database,
-            "rds",
-            "DescribeDBInstances",
+            "describe_db_instances",
             first("DBInstances", DBInstanceStatus="backing-up"),
         ),
-        (
-            cache.cache,
-            "elasticache",
-            "DescribeCacheClusters",
-            first("CacheClusters", EngineVersion="7.0.7"),
-        ),
-        (domain.record, "route53", "ListResourceRecordSets", dualstack),
+        (cache.cache, "describe_cache_clusters", first("CacheClusters", EngineVersion="7.0.7")),
+        (domain.record, "list_resource_record_sets", dualstack),
     ],
     ids=["scaled out", "minor version", "grown disk", "backup", "patch", "dualstack"],
 )
-def test_what_aws_does_by_itself_is_accepted(deployed, row, service, operation, edit):
-    aws = Aws(deployed.still("local"), deployed.client)
-    with answering(deployed, service, operation, edit):
-        assert [str(each) for each in row(aws) if not each.ok] == []
+def test_what_aws_does_by_itself_is_accepted(local, row, operation, edit):
+    assert not_ok(row(Told(local, operation, edit))) == []
+
+
+def test_chosen_iops_are_there(deployed, local):
+    chosen = deployed.with_settings(local.environment, DatabaseIops="12000")
+    for found, facts in ((12000, []), (3000, ["IOPS: expected 12000, found 3000"])):
+        told = Told(
+            local, "describe_db_instances", first("DBInstances", Iops=found), environment=chosen
+        )
+        assert not_ok(database.database(told)) == facts
 
 
 @pytest.mark.parametrize(
@@ -866,26 +1170,23 @@ def test_what_aws_does_by_itself_is_accepted(deployed, row, service, operation, 
         ),
     ],
 )
-def test_the_zone_is_that_of_the_domain_or_of_one_above(deployed, name, wrong):
-    local = deployed.still("local")
-    route53 = deployed.client("route53")
-    [zone] = route53.list_hosted_zones()["HostedZones"]
-    [found] = [
-        each
-        for each in route53.list_resource_record_sets(HostedZoneId=zone["Id"])[
-            "ResourceRecordSets"
-        ]
-        if each["Type"] == "A"
-    ]
+def test_the_zone_is_that_of_the_domain_or_of_one_above(deployed, local, name, wrong):
+    [zone] = deployed.client("route53").list_hosted_zones()["HostedZones"]
+    elsewhere = deployed.with_settings(
+        local.environment, HostedZoneId=zone["Id"], DomainName=name
+    )
+    # Nothing is there by that name, but what is told instead.
+    asked = {"StartRecordName": local.environment.host, "HostedZoneId": zone["Id"]}
+    more = {"StartRecordType": "A", "MaxItems": "1"}
+    there = local.read_page("route53", "list_resource_record_sets", **asked, **more)
+    [found] = there["ResourceRecordSets"]
     there = put("ResourceRecordSets", [{**found, "Name": f"backend.{name}."}])
-    elsewhere = deployed.with_settings(local, HostedZoneId=zone["Id"], DomainName=name)
-    with answering(deployed, "route53", "ListResourceRecordSets", there):
-        facts = list(domain.record(Aws(elsewhere, deployed.client)))
-    assert [str(fact) for fact in facts if not fact.ok] == wrong
+    told = Told(local, "list_resource_record_sets", there, environment=elsewhere)
+    assert not_ok(domain.record(told)) == wrong
 
 
-def test_all_pages_are_read(deployed):
-    aws = Aws(deployed.still("local"), deployed.client)
+def test_all_pages_are_read(deployed, local):
+    aws = Aws(local.environment, deployed.client)
     asked = []
 
     def page(params, **_):
@@ -916,19 +1217,17 @@ def test_a_policy_is_understood_encoded_or_not():
     assert grants(said) == grants(text) == grants(quote(text)) == granted
 
 
-def test_two_ways_to_write_the_same_policy_are_the_same(deployed):
+def test_two_ways_to_write_the_same_policy_are_the_same(local):
     """The spec has one statement of four actions on two resources; ours are two."""
-    aws = Aws(deployed.still("local"), deployed.client)
     bucket = "arn:aws:s3:::liberty-social-uploads-local"
     actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
-    said = {"Statement": [_allow(actions, Resource=[bucket, f"{bucket}/*"])]}
 
-    def as_specified(parsed):
-        if parsed["PolicyName"] == "S3Access":
-            parsed["PolicyDocument"] = quote(json.dumps(said))
+    def as_specified(answer):
+        if answer["PolicyName"] == "S3Access":
+            allowed = _allow(actions, Resource=[bucket, f"{bucket}/*"])
+            answer["PolicyDocument"] = _document(allowed)
 
-    with answering(deployed, "iam", "GetRolePolicy", as_specified):
-        assert all(each.ok for each in identity.task_role(aws))
+    assert not_ok(identity.task_role(Told(local, "get_role_policy", as_specified))) == []
 
 
 # What AWS doesn't answer
@@ -1162,9 +1461,7 @@ LOGS, FAILURES = (
     "/ecs/liberty-social-backend-local",
     "/aws/events/liberty-social-task-failures-local",
 )
-KEY, PASSWORD = "liberty-social/SECRET_KEY-local", "liberty-social/DB_PASSWORD-local"
 OBJECTS = f"arn:aws:s3:::{UPLOADS}/*"
-TOPIC = "arn:aws:sns:us-east-1:000000000000:liberty-social-alarms-local"
 
 
 def _document(*statements):

@@ -280,16 +280,18 @@ def test_a_bucket_with_files_in_it_is_not_deleted(aws):
     assert delete(aws)["StackStatus"] == "DELETE_FAILED"
 
 
-def test_a_database_tells_its_log_exports(aws):
+def test_a_database_tells_its_log_exports_and_its_iops(aws):
     database = {
         "DBInstanceClass": "db.t3.micro",
         "Engine": "postgres",
-        "AllocatedStorage": 20,
+        "AllocatedStorage": 400,
+        "Iops": 12000,
         "EnableCloudwatchLogsExports": ["postgresql", "upgrade"],
     }
     made(aws, {"Database": resource("RDS::DBInstance", database)})
     [found] = aws.client("rds").describe_db_instances()["DBInstances"]
     assert found["EnabledCloudwatchLogsExports"] == ["postgresql", "upgrade"]
+    assert found["Iops"] == 12000
 
 
 def test_a_protected_database_is_not_deleted(aws):

@@ -102,6 +102,7 @@ def _topic(topic: str, _attributes: Attributes, properties: Properties) -> None:
 def _database(database: str, _attributes: Attributes, properties: Properties) -> None:
     exports = properties.get("EnableCloudwatchLogsExports", [])
     rds._instances[database]["EnabledCloudwatchLogsExports"] = exports
+    rds._instances[database]["Iops"] = properties.get("Iops")
 
 
 def _exporting(answer: Answer) -> Answer:
