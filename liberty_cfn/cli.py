@@ -100,6 +100,7 @@ def deploy_command(environment: str, *, yes: bool, as_json: bool) -> None:
         _fail("Nothing was changed.")
     if not outcome.changed:
         follow.say(f"{chosen.stack}: no changes")
+    _keep(chosen)
     report = verify(chosen, target.client)
     console.print(as_table(report))
     console.print(outputs_table(outcome.outputs))
@@ -176,6 +177,7 @@ def destroy_command(environment: str, *, confirm: str | None) -> None:
     follow = Follow(console, lambda: True).watch()
     with _interruptible(chosen, follow.stop):
         destroy(chosen, target, stack_id, follow.happened)
+    _keep(chosen)
     click.echo(
         f"{chosen.stack} is deleted; {len(kept)} resources are kept, as listed above. Under "
         "the same names, they are in the next deploy's way until they are deleted."
@@ -279,6 +281,15 @@ def _connect(environment: Environment, console: Console) -> Target:
     from liberty_cfn.deploy.targets import connect
 
     return connect(environment, console.print)
+
+
+def _keep(environment: Environment) -> None:
+    """Have the local AWS keep what it holds, even if it is killed."""
+    from liberty_cfn.environments import LOCAL
+    from liberty_cfn.local import control
+
+    if environment.endpoint == LOCAL and (local := control.status()):
+        control.save(local)
 
 
 def _check_templates(environment: Environment, console: Console) -> None:

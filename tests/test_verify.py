@@ -117,6 +117,9 @@ def test_the_larger_settings_are_followed(deployed):
         EnvironmentFile="arn:aws:s3:::configuration/backend.env",
         RecordLabel="",
         UploadsExpireDays="30",
+        DatabaseStorage="500",
+        DatabaseMaxStorage="1000",
+        DatabaseIops="12000",
         FlowLog="false",
         BalancerAccessLogs="false",
         Image="sha256:" + "0" * 64,
@@ -126,6 +129,7 @@ def test_the_larger_settings_are_followed(deployed):
     assert failed_checks(found) == set()
     facts = {row.number: [(f.what, f.found) for f in row.facts] for row in found.rows}
     assert ("secret", "AWS_ACCESS_KEY_ID from liberty-social/AWS_ACCESS_KEY_ID") in facts[3]
+    assert ("IOPS", 12000) in facts[4]
     assert ("nodes", 2) in facts[5] and ("TLS", True) in facts[5]
     assert ("NAT gateways", 2) in facts[7]
     assert "describe-replication-groups" in found.checks[2].commands[0]
@@ -1183,6 +1187,14 @@ def test_the_zone_is_that_of_the_domain_or_of_one_above(deployed, local, name, w
     there = put("ResourceRecordSets", [{**found, "Name": f"backend.{name}."}])
     told = Told(local, "list_resource_record_sets", there, environment=elsewhere)
     assert not_ok(domain.record(told)) == wrong
+
+
+def test_a_private_zone_is_not_the_domains(deployed, local):
+    [zone] = deployed.client("route53").list_hosted_zones()["HostedZones"]
+    by_id = deployed.with_settings(local.environment, HostedZoneId=zone["Id"])
+    private = first("HostedZone", Config={"PrivateZone": True})
+    told = Told(local, "get_hosted_zone", private, environment=by_id)
+    assert not_ok(domain.record(told)) == ["hosted zone is private: expected false, found true"]
 
 
 def test_all_pages_are_read(deployed, local):

@@ -106,6 +106,14 @@ def down(folder: Path = FOLDER) -> bool:
     return running
 
 
+def save(local: LocalAws) -> None:
+    """Have what it holds written down now, in case it is killed before it is stopped."""
+    server = http.client.HTTPConnection(local.endpoint.removeprefix("http://"), timeout=PATIENCE)
+    with contextlib.closing(server), contextlib.suppress(OSError, http.client.HTTPException):
+        server.request("POST", "/_ministack/config", json.dumps({"LIBERTY_LOCAL_SAVE": "1"}))
+        server.getresponse().read()
+
+
 def reset(folder: Path = FOLDER) -> None:
     """Stop it, and forget everything it held."""
     down(folder)

@@ -54,6 +54,18 @@ def test_it_listens_to_this_machine_alone(local):
         elsewhere.bind(("127.0.0.2", port))
 
 
+def test_what_was_saved_is_there_again_after_a_crash(folder, local):
+    aws = Aws(local)
+    aws.client("sns").create_topic(Name="kept")
+    aws.client("s3").create_bucket(Bucket="kept")
+    control.save(local)
+    os.kill(local.pid, signal.SIGKILL)
+    os.waitpid(local.pid, 0)
+    again = Aws(control.up(folder, say=quiet))
+    assert len(again.client("sns").list_topics()["Topics"]) == 1
+    again.client("s3").head_bucket(Bucket="kept")
+
+
 def test_stopping_and_starting_again_changes_nothing(folder, local):
     aws = Aws(local)
     group = get("Group", "GroupId")

@@ -102,6 +102,9 @@ async def _set(path: str, method: str, body: bytes) -> Any:
     if path == "/_ministack/config" and method == "POST":
         asked = json.loads(body)
         os.environ |= {name: asked[name] for name in SETTINGS if name in asked}
+        if asked.get("LIBERTY_LOCAL_SAVE"):
+            # Else only a server that is asked to stop writes down what it holds.
+            gateway.save_all(gateway._build_persistence_save_dict())
     return await _configure(path, method, body)
 
 
