@@ -108,7 +108,8 @@ def down(folder: Path = FOLDER) -> bool:
 
 def save(local: LocalAws) -> None:
     """Have what it holds written down now, in case it is killed before it is stopped."""
-    server = http.client.HTTPConnection(local.endpoint.removeprefix("http://"), timeout=PATIENCE)
+    address = local.endpoint.removeprefix("http://")
+    server = http.client.HTTPConnection(address, timeout=PATIENCE)
     with contextlib.closing(server), contextlib.suppress(OSError, http.client.HTTPException):
         server.request("POST", "/_ministack/config", json.dumps({"LIBERTY_LOCAL_SAVE": "1"}))
         server.getresponse().read()
