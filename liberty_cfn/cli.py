@@ -139,7 +139,7 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     if as_json:
         click.echo(json.dumps(report_as_json(report), indent=2))
     elif markdown:
-        click.echo(as_markdown(report))
+        click.echo(as_markdown(report), nl=False)
     else:
         console.print(as_table(report, everything=every))
     _exit_by(report)

@@ -1,6 +1,7 @@
 """Resources that ministack alone lacks, or describes otherwise than AWS."""
 
 import pytest
+from botocore.exceptions import ClientError
 from local_stacks import delete, deploy, events, get, outputs, physical, ref, resource, template
 
 NETWORK = {
@@ -444,3 +445,34 @@ def test_a_name_in_use_is_refused(aws, kind, properties):
     delete(aws)
     again = deploy(aws, template({"Again": resource(kind, properties)}), name="again")
     assert again["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+def test_a_described_rule_can_be_revoked_by_hand(aws):
+    group = get("Group", "GroupId")
+    rule = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    rules = {
+        "ByGroup": resource(
+            "EC2::SecurityGroupIngress",
+            rule | {"SourceSecurityGroupId": group, "Description": "Itself."},
+        ),
+        "ByAddress": resource(
+            "EC2::SecurityGroupIngress", rule | {"CidrIp": "10.0.0.0/8", "Description": "Near."}
+        ),
+    }
+    made(aws, NETWORK | rules)
+    ec2, named = aws.client("ec2"), {"GroupId": physical(aws, "Group")}
+    port = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+
+    def open_ports():
+        [found] = ec2.describe_security_groups(GroupIds=[named["GroupId"]])["SecurityGroups"]
+        return len(found["IpPermissions"])
+
+    assert open_ports() == 2
+    ec2.revoke_security_group_ingress(
+        **named, IpPermissions=[port | {"UserIdGroupPairs": [named]}]
+    )
+    assert open_ports() == 1
+    ec2.revoke_security_group_ingress(**named, **port, CidrIp="10.0.0.0/8")
+    assert open_ports() == 0
+    with pytest.raises(ClientError, match=r"InvalidPermission\.NotFound"):
+        ec2.revoke_security_group_ingress(**named, **port, CidrIp="10.0.0.0/8")

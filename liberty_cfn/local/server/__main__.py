@@ -19,6 +19,7 @@ from . import (
     nested,
     provisioning,
     refusing,
+    rules,
     scaling,
     storage,
 )
@@ -26,7 +27,7 @@ from . import (
 for addition in (
     *(conditions, nested, provisioning),
     *(ec2, iam, scaling, storage),
-    *(mending, caches, refusing),
+    *(mending, caches, refusing, rules),
 ):
     addition.add()
 
