@@ -19,5 +19,5 @@ Values flow one way, and each module imports only from those above it:
     deploy/       the templates and an environment's settings, sent to AWS
     verify/       the spec's checklist, from what exists
     mishaps       what went wrong, in words
-    cli           the command line
+    cli/          the command line, a module for each command
 """

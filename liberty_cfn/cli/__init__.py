@@ -1,0 +1,71 @@
+"""The command line: `liberty-cfn`, or `python -m liberty_cfn`.
+
+A module for each command. What a command needs is imported when it runs: boto3, rich and
+the linters take longer to load than `--help` should.
+"""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from liberty_cfn.cli.common import fail
+from liberty_cfn.cli.deploying import deploy_command
+from liberty_cfn.cli.destroying import destroy_command
+from liberty_cfn.cli.linting import lint_command
+from liberty_cfn.cli.local import local_group
+from liberty_cfn.cli.verifying import verify_command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.version_option(package_name="liberty-cfn")
+def cli() -> None:
+    """The AWS infrastructure of the Liberty Social backend.
+
+    Templates are written by `python generate.py`. ENV is the name of a file in params/:
+    params/prod.yaml is prod.
+
+    Exits with 0 when done, 1 when it failed or was refused, 2 when a file or an argument is
+    wrong.
+    """
+
+
+@cli.command("environments")
+def environments_command() -> None:
+    """List the environments there are."""
+    from liberty_cfn.environments import names
+
+    click.echo("\n".join(names()))
+
+
+for command in (lint_command, deploy_command, verify_command, destroy_command, local_group):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line; say what went wrong in words."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        fail("Interrupted; nothing was changed.", 130)
+    except BrokenPipeError:
+        # Whoever read along has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        from liberty_cfn.mishaps import exit_code, in_words
+
+        if (said := in_words(error)) is None:
+            raise
+        fail(said, exit_code(error))
+    sys.exit(0)

@@ -1,0 +1,80 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""What several commands need."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from liberty_cfn.deploy.targets import Target
+    from liberty_cfn.environments import Environment
+    from liberty_cfn.verify import Report
+
+environment_argument = click.argument("environment", metavar="ENV", default="")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return where people read along."""
+    from rich.console import Console
+
+    shown = sys.stderr if stderr else sys.stdout
+    return Console(
+        stderr=stderr,
+        # Read by a program or kept in a file: lines are not to be broken.
+        width=None if shown.isatty() else 200,
+        # What is shown comes from AWS and from people: `:secret:` in an ARN is no emoji.
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+
+
+def connect(environment: Environment, screen: Console) -> Target:
+    """Return the environment's target; what it takes to get there is said on `screen`."""
+    from liberty_cfn.deploy import targets
+
+    return targets.connect(environment, screen.print)
+
+
+def keep(environment: Environment) -> None:
+    """Have the local AWS keep what it holds, even if it is killed."""
+    from liberty_cfn.environments import LOCAL
+    from liberty_cfn.local import control
+
+    if environment.endpoint == LOCAL and (local := control.status()):
+        control.save(local)
+
+
+@contextmanager
+def interruptible(environment: Environment, stop: Callable[[], None]) -> Iterator[None]:
+    """On Ctrl-C, say that AWS goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop()
+        fail(
+            f"No longer looking. AWS goes on with {environment.stack}, if it had begun: see it "
+            f"in the console, or deploy {environment.name} again when it is over.",
+            130,
+        )
+    finally:
+        stop()
+
+
+def exit_by(report: Report) -> None:
+    """Exit with 1 if what exists is not what the spec says."""
+    if not report.ok:
+        raise SystemExit(1)
+
+
+def fail(why: str, code: int = 1) -> NoReturn:
+    """Say why on standard error, and exit."""
+    click.echo(why, err=True)
+    sys.exit(code)

@@ -1,0 +1,54 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""`liberty-cfn local`: the local AWS."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.group("local")
+def local_group() -> None:
+    """Start and stop the local AWS, which ENV=local and the tests run against."""
+
+
+@local_group.command("up")
+def local_up() -> None:
+    """Start the local AWS, with what it held when it was stopped."""
+    from liberty_cfn.local import control
+
+    click.echo(f"The local AWS answers at {control.up(say=click.echo).endpoint}")
+
+
+@local_group.command("down")
+@click.option("--forget", is_flag=True, help="Delete what it holds, too.")
+def local_down(*, forget: bool) -> None:
+    """Stop the local AWS. What it holds is kept, and there again after `local up`."""
+    from liberty_cfn.local import control
+
+    stopped = control.down()
+    if forget:
+        control.reset()
+    click.echo("Stopped the local AWS" if stopped else "The local AWS was not running")
+    if forget:
+        click.echo("What it held is deleted")
+
+
+@local_group.command("status")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print endpoint, pid, account and region."
+)
+def local_status(*, as_json: bool) -> None:
+    """Say where the local AWS answers. Exit 1 if it is not running."""
+    from liberty_cfn.local import control
+
+    found = control.status()
+    if as_json:
+        keys = ("endpoint", "pid", "account", "region")
+        click.echo(json.dumps({key: getattr(found, key, None) for key in keys}, indent=2))
+    elif found:
+        click.echo(f"{found.endpoint} (process {found.pid}, account {found.account})")
+    else:
+        click.echo("not running; `make local-up` starts it")
+    raise SystemExit(0 if found else 1)

@@ -1,0 +1,40 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""`liberty-cfn verify`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from liberty_cfn.cli.common import connect, console, environment_argument, exit_by
+
+
+@click.command("verify")
+@environment_argument
+@click.option("--all", "every", is_flag=True, help="Show every fact, not only the wrong ones.")
+@click.option("--json", "as_json", is_flag=True, help="Print rows and facts as JSON.")
+@click.option("--markdown", is_flag=True, help="Print the spec's checklist, ticked.")
+def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bool) -> None:
+    """Compare what exists in AWS with the spec's checklist.
+
+    Reads each resource by its name and compares every value the spec states; neither
+    templates nor stacks are asked. Exit 1 if any of the 25 rows fails.
+    """
+    from liberty_cfn.environments import load
+    from liberty_cfn.verify import verify
+    from liberty_cfn.verify.document import as_json as report_as_json
+    from liberty_cfn.verify.markdown import as_markdown
+    from liberty_cfn.verify.table import as_table
+
+    screen = console()
+    chosen = load(environment)
+    target = connect(chosen, console(stderr=True))
+    report = verify(chosen, target.client)
+    if as_json:
+        click.echo(json.dumps(report_as_json(report), indent=2))
+    elif markdown:
+        click.echo(as_markdown(report), nl=False)
+    else:
+        screen.print(as_table(report, everything=every))
+    exit_by(report)
