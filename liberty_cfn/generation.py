@@ -7,6 +7,7 @@ from pathlib import Path
 from liberty_cfn.documents import settings_document
 from liberty_cfn.rendering import render
 from liberty_cfn.root import build
+from liberty_cfn.stateful import stack_policy
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -18,7 +19,10 @@ def generate() -> dict[str, str]:
     for stack, template in root.children.items():
         source = f"liberty_cfn/stacks/{stack}.py"
         files[f"templates/{stack}.yaml"] = render(template, source)
-    return files | {"docs/settings.md": settings_document()}
+    return files | {
+        "templates/stack-policy.json": stack_policy(),
+        "docs/settings.md": settings_document(),
+    }
 
 
 def differences(wanted: dict[str, str], folder: Path = REPOSITORY) -> dict[str, str]:

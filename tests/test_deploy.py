@@ -29,8 +29,8 @@ class Listener:
     def __init__(self, *, consent=True):
         self.consent, self.changes, self.events, self.asked = consent, (), [], False
 
-    def planned(self, changes):
-        self.changes = changes
+    def planned(self, plan):
+        self.plan, self.changes = plan, plan.changes
 
     def consents(self):
         self.asked = True

@@ -43,6 +43,7 @@ def test_there_is_a_template_for_each_stack_and_one_for_the_root(stacks):
     names = {"root", *stacks}
     assert generate().keys() == {
         *(f"templates/{name}.yaml" for name in names),
+        "templates/stack-policy.json",
         "docs/settings.md",
     }
 

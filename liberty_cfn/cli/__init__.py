@@ -19,6 +19,7 @@ from liberty_cfn.cli.deploying import deploy_command
 from liberty_cfn.cli.destroying import destroy_command
 from liberty_cfn.cli.linting import lint_command
 from liberty_cfn.cli.local import local_group
+from liberty_cfn.cli.planning import plan_command
 from liberty_cfn.cli.verifying import verify_command
 
 
@@ -43,7 +44,14 @@ def environments_command() -> None:
     click.echo("\n".join(names()))
 
 
-for command in (lint_command, deploy_command, verify_command, destroy_command, local_group):
+for command in (
+    lint_command,
+    plan_command,
+    deploy_command,
+    verify_command,
+    destroy_command,
+    local_group,
+):
     cli.add_command(command)
 
 

@@ -28,16 +28,47 @@ if TYPE_CHECKING:
 @click.command("deploy")
 @environment_argument
 @click.option("--yes", is_flag=True, envvar="YES", help="Don't ask before changing anything.")
+@click.option(
+    "--confirm",
+    envvar="CONFIRM",
+    metavar="ENV",
+    help="The environment's name once more; asked for where names have no suffix: production.",
+)
+@click.option(
+    "--allow-replace",
+    "allowed",
+    multiple=True,
+    metavar="LOGICAL_ID",
+    help="Let this stateful resource be replaced or deleted, with its data. Repeatable.",
+)
+@click.option(
+    "--template-digest",
+    "approved",
+    envvar="APPROVED",
+    metavar="DIGEST",
+    help="Deploy only if the templates have this digest (generate.py --digest).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def deploy_command(environment: str, *, yes: bool, as_json: bool) -> None:
+def deploy_command(
+    environment: str,
+    *,
+    yes: bool,
+    confirm: str | None,
+    allowed: tuple[str, ...],
+    approved: str | None,
+    as_json: bool,
+) -> None:
     """Make ENV what its templates and settings say, and verify it.
 
     Shows the change set before it is executed, then what happens as it happens, then the
     checklist of the spec and the outputs. What is deployed is what is committed: templates
     that are not as generated are refused (for the local AWS, they are written).
+
+    A change that would replace or delete what holds data is refused, unless each such
+    resource is named with --allow-replace.
     """
     from liberty_cfn.deploy.deploying import deploy
-    from liberty_cfn.deploy.packaging import read
+    from liberty_cfn.deploy.packaging import digest, read
     from liberty_cfn.deploy.showing import Follow, outputs_table
     from liberty_cfn.environments import LOCAL, load
     from liberty_cfn.linting import TEMPLATES
@@ -49,10 +80,20 @@ def deploy_command(environment: str, *, yes: bool, as_json: bool) -> None:
     chosen = load(environment)
     _check_templates(chosen, screen)
     target = connect(chosen, screen)
-    local = chosen.endpoint == LOCAL
-    follow = Follow(screen, lambda: yes or local or _agrees(f"Deploy {chosen.name}?"))
+    templates = read(TEMPLATES)
+    if approved and not (found := digest(templates)).startswith(approved):
+        fail(f"Not the templates that were approved: they have the digest {found}.")
+
+    def agreed() -> bool:
+        if chosen.endpoint == LOCAL:
+            return True
+        if not chosen.settings["NameSuffix"]:
+            return _names(chosen, confirm)
+        return yes or _agrees(f"Deploy {chosen.name}?")
+
+    follow = Follow(screen, agreed)
     with interruptible(chosen, follow.stop):
-        outcome = deploy(chosen, target, read(TEMPLATES), follow)
+        outcome = deploy(chosen, target, templates, follow, allowed)
     if outcome is None:
         fail("Nothing was changed.")
     if not outcome.changed:
@@ -89,10 +130,23 @@ def _check_templates(environment: Environment, screen: Console) -> None:
         for finding in findings:
             screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
         fail("The templates are not deployed: the linters object, as above.")
-    screen.print(f"{len(wanted) - 1} templates are as generated, and the linters are content")
+    templates = sum(name.endswith(".yaml") for name in wanted)
+    screen.print(f"{templates} templates are as generated, and the linters are content")
 
 
 def _agrees(question: str) -> bool:
     if not sys.stdin.isatty():
         fail(f"{question} There is nobody to ask; say so with --yes, or YES=1 for make.")
     return click.confirm(question)
+
+
+def _names(environment: Environment, given: str | None) -> bool:
+    """Whether production is meant: its name is typed, or said beforehand."""
+    if given is None and sys.stdin.isatty():
+        given = click.prompt(f"This is production. To deploy it, type {environment.name}")
+    if given != environment.name:
+        fail(
+            f"Nothing was changed: this is production; say --confirm {environment.name}, or "
+            f"CONFIRM={environment.name} for make."
+        )
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from liberty_cfn.deploy.targets import wait_a_little
@@ -19,15 +20,40 @@ class ChangeSetError(Exception):
     """CloudFormation refused the change. The message says why."""
 
 
+class Replacement(Enum):
+    """Whether a change makes a new resource in the old one's place."""
+
+    NO = ""
+    POSSIBLE = "possible"  # a value is known only when the change is under way
+    CERTAIN = "certain"
+
+
+@dataclass(frozen=True)
+class Property:
+    """What changes about a resource. Values are None where CloudFormation tells none."""
+
+    name: str
+    before: str | None
+    after: str | None
+    replaces: Replacement
+
+
 @dataclass(frozen=True)
 class Change:
-    """What would happen to one resource. `stack` is the path of nested stacks to it."""
+    """What would happen to one resource. `stack` is the path of nested stacks to it.
+
+    `left` is CloudFormation's word for what remains of a resource that goes: Retain,
+    ReplaceAndSnapshot and so on.
+    """
 
     stack: tuple[str, ...]
     resource: str
     type: str
     action: str
-    replacement: str
+    replacement: Replacement
+    properties: tuple[Property, ...] = ()
+    physical_id: str = ""
+    left: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +99,7 @@ def create(
         if any(words in reason for words in NOTHING):
             return None
         raise ChangeSetError(f"CloudFormation can't plan this change: {reason}")
-    changes = tuple(_changes(cloudformation, described, ()))
+    changes = tuple(_changes(cloudformation, made["Id"], ()))
     return ChangeSet(made["Id"], made["StackId"], token, changes)
 
 
@@ -94,28 +120,87 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
         wait_a_little(cloudformation)
 
 
-def _changes(
-    cloudformation: Any, described: dict[str, Any], path: tuple[str, ...]
-) -> Iterator[Change]:
-    for change in _every_page(cloudformation, described):
-        resource = change["ResourceChange"]
-        title = resource["LogicalResourceId"]
+def _changes(cloudformation: Any, change_set: str, path: tuple[str, ...]) -> Iterator[Change]:
+    for resource in _resources(cloudformation, change_set):
+        change = read(resource, path)
+        yield change
+        inside = (*path, change.resource)
+        if nested := resource.get("ChangeSetId"):
+            yield from _changes(cloudformation, nested, inside)
+        elif change.type == NESTED_STACK and change.action == "Remove":
+            yield from _removed(cloudformation, change.physical_id, inside)
+
+
+def _resources(cloudformation: Any, change_set: str) -> Iterator[dict[str, Any]]:
+    """Yield the resource changes of a change set, from all its pages."""
+    more: dict[str, str] = {}
+    while True:
+        page = cloudformation.describe_change_set(
+            ChangeSetName=change_set, IncludePropertyValues=True, **more
+        )
+        for change in page["Changes"]:
+            yield change["ResourceChange"]
+        if not (token := page.get("NextToken")):
+            return
+        more = {"NextToken": token}
+
+
+def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
+    """Return what CloudFormation says of one resource, in the stack at `path`.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+    """
+    properties = tuple(_properties(resource))
+    replacement = {"True": Replacement.CERTAIN, "Conditional": Replacement.POSSIBLE}.get(
+        resource.get("Replacement", ""), Replacement.NO
+    )
+    # CloudFormation may say True of a value that it doesn't know yet.
+    if replacement is Replacement.CERTAIN and properties:
+        certain = any(p.replaces is Replacement.CERTAIN for p in properties)
+        replacement = Replacement.CERTAIN if certain else Replacement.POSSIBLE
+    return Change(
+        path,
+        resource["LogicalResourceId"],
+        resource["ResourceType"],
+        resource["Action"],
+        replacement,
+        properties,
+        resource.get("PhysicalResourceId", ""),
+        resource.get("PolicyAction", ""),
+    )
+
+
+def _properties(resource: dict[str, Any]) -> Iterator[Property]:
+    """Yield what changes, each property once, with the gravest reason to replace for it."""
+    found: dict[str, Property] = {}
+    for detail in resource.get("Details", []):
+        target = detail.get("Target", {})
+        name = target.get("Name") or target.get("Attribute", "")
+        known = detail.get("Evaluation") == "Static"
+        replaces = {
+            "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
+            "Conditionally": Replacement.POSSIBLE,
+        }.get(target.get("RequiresRecreation", ""), Replacement.NO)
+        one = Property(name, target.get("BeforeValue"), target.get("AfterValue"), replaces)
+        before = found.get(name)
+        if before is None or _gravity(one) > _gravity(before):
+            found[name] = one
+    yield from found.values()
+
+
+def _gravity(changed: Property) -> tuple[int, bool]:
+    return list(Replacement).index(changed.replaces), changed.after is not None
+
+
+def _removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
+    """Yield what goes with a nested stack, which CloudFormation doesn't list."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    for resource in (r for page in pages for r in page["StackResourceSummaries"]):
         yield Change(
             path,
-            title,
+            resource["LogicalResourceId"],
             resource["ResourceType"],
-            resource["Action"],
-            resource.get("Replacement", ""),
+            "Remove",
+            Replacement.NO,
+            physical_id=resource.get("PhysicalResourceId", ""),
         )
-        if nested := resource.get("ChangeSetId"):
-            inner = cloudformation.describe_change_set(ChangeSetName=nested)
-            yield from _changes(cloudformation, inner, (*path, title))
-
-
-def _every_page(cloudformation: Any, described: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from described["Changes"]
-    while token := described.get("NextToken"):
-        described = cloudformation.describe_change_set(
-            ChangeSetName=described["ChangeSetId"], NextToken=token
-        )
-        yield from described["Changes"]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import beforehand, change_sets, diagnosis
-from liberty_cfn.deploy.change_sets import Change
+from liberty_cfn.deploy.change_sets import ChangeSet
 from liberty_cfn.deploy.following import Event, Follower, follow
-from liberty_cfn.deploy.packaging import package
+from liberty_cfn.deploy.packaging import digest, package
+from liberty_cfn.deploy.plans import Plan, refusals
+from liberty_cfn.deploy.protection import protect, protect_from_termination
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.environments import Environment
+from liberty_cfn.environments import LOCAL, Environment
 
 WHAT_TO_DO = {
     Meaning.WORKING: "Wait until it is over, then deploy again.",
@@ -30,10 +32,9 @@ class DeployError(Exception):
 
 
 class Progress(Protocol):
-    """Who is told how a deploy goes along."""
+    """Who is told how a deploy goes along, and asked whether it should."""
 
-    def say(self, line: str) -> None: ...
-    def planned(self, changes: tuple[Change, ...]) -> None: ...
+    def planned(self, plan: Plan) -> None: ...
     def consents(self) -> bool: ...
     def happened(self, events: list[Event]) -> None: ...
 
@@ -46,38 +47,79 @@ class Outcome:
     outputs: Mapping[str, str]
 
 
-def deploy(
-    environment: Environment,
-    target: Target,
-    templates: Mapping[str, str],
-    progress: Progress,
-) -> Outcome | None:
-    """Make the environment what its templates and settings say; None without consent.
+def prepare(
+    environment: Environment, target: Target, templates: Mapping[str, str]
+) -> tuple[Plan, ChangeSet | None]:
+    """Return what deploying would do, and the change set that would; None for nothing.
 
     Raises:
-        DeployError: something is in the way, or CloudFormation refused or undid the change.
+        DeployError: something is in the way.
         ChangeSetError: CloudFormation can't plan the change.
     """
     if obstacles := list(beforehand.obstacles(environment, target)):
         raise DeployError("\n".join(obstacles))
     cloudformation = target.client("cloudformation")
-    new = _is_new(environment, find(cloudformation, environment.stack))
+    stack = find(cloudformation, environment.stack)
     change_set = change_sets.create(
         cloudformation,
         stack=environment.stack,
-        new=new,
+        new=_is_new(environment, stack),
         template_url=package(target, templates),
         parameters=environment.given,
         # CloudFormation copies these to every resource, nested ones included.
         tags=environment.tags,
     )
+    plan = Plan(
+        environment.stack,
+        digest(templates),
+        change_set.changes if change_set else (),
+        _parameters(environment, stack),
+    )
+    return plan, change_set
+
+
+def plan(environment: Environment, target: Target, templates: Mapping[str, str]) -> Plan:
+    """Return what deploying would do, and leave no trace of having asked.
+
+    Raises:
+        DeployError: something is in the way.
+        ChangeSetError: CloudFormation can't plan the change.
+    """
+    planned, change_set = prepare(environment, target, templates)
+    if change_set:
+        change_sets.discard(target.client("cloudformation"), change_set.id)
+    return planned
+
+
+def deploy(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    progress: Progress,
+    allowed: Collection[str] = (),
+) -> Outcome | None:
+    """Make the environment what its templates and settings say; None without consent.
+
+    `allowed` are the logical ids of stateful resources that may be replaced or deleted.
+
+    Raises:
+        DeployError: something is in the way, or CloudFormation refused or undid the change.
+        ChangeSetError: CloudFormation can't plan the change.
+    """
+    cloudformation = target.client("cloudformation")
+    planned, change_set = prepare(environment, target, templates)
     if change_set is None:
         return Outcome(changed=False, outputs=outputs(cloudformation, environment.stack))
-    progress.planned(change_set.changes)
-    if not progress.consents():
+    progress.planned(planned)
+    refused = refusals(planned, allowed)
+    if refused or not progress.consents():
         change_sets.discard(cloudformation, change_set.id)
+        if refused:
+            raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
         return None
 
+    if allowed:
+        protect(cloudformation, change_set.stack_id, allowed)
     follower = Follower(cloudformation, change_set.stack_id)
     cloudformation.execute_change_set(
         ChangeSetName=change_set.id,
@@ -85,8 +127,12 @@ def deploy(
         DisableRollback=False,
     )
     status, events = follow(cloudformation, change_set.stack_id, follower, progress.happened)
+    if meaning(status) in (Meaning.GOOD, Meaning.UNDONE):
+        protect(cloudformation, change_set.stack_id)
     if meaning(status) is not Meaning.GOOD:
         raise DeployError(failure(environment, status, events))
+    if environment.endpoint != LOCAL:
+        protect_from_termination(cloudformation, change_set.stack_id)
     return Outcome(changed=True, outputs=outputs(cloudformation, change_set.stack_id))
 
 
@@ -130,3 +176,18 @@ def _is_new(environment: Environment, stack: dict[str, Any] | None) -> bool:
         raise DeployError(f"{environment.stack} is in {stack['StackStatus']}. {advice}")
     # A stack whose first change set was never executed is there, but empty.
     return state is Meaning.ABSENT
+
+
+def _parameters(
+    environment: Environment, stack: dict[str, Any] | None
+) -> dict[str, tuple[str | None, str | None]]:
+    """Return the parameters that would change, with their values before and after."""
+    before = {
+        p["ParameterKey"]: p["ParameterValue"] for p in (stack or {}).get("Parameters", [])
+    }
+    after = environment.settings if before else environment.given
+    return {
+        name: (before.get(name), after.get(name))
+        for name in (*after, *(before.keys() - after.keys()))
+        if before.get(name) != after.get(name)
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
@@ -13,28 +12,88 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK, Change
+from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
+from liberty_cfn.stateful import LOSSES
 
 COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red", "Import": "cyan"}
-REPLACEMENTS = {"True": "replaced", "Conditional": "perhaps replaced", "False": ""}
+LONG = 80  # characters of a value shown
+MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i"}
 
 
-def changes_table(changes: Iterable[Change]) -> Table:
-    """Return what would change, as a table: stack, resource, type, action, replacement."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("Stack", "Resource", "Type", "Action", ""):
-        table.add_column(column, overflow="fold")
-    for change in changes:
-        table.add_row(
+def plan_tree(plan: Plan) -> RenderableType:
+    """Return what would change, as a tree of stacks, resources and properties."""
+    tree = Tree(Text(plan.stack, style="bold"))
+    branches: dict[tuple[str, ...], Tree] = {(): tree}
+    for change in plan.changes:
+        parent = branches.get(change.stack, tree)
+        branch = parent.add(_planned(change))
+        if change.type == NESTED_STACK:
+            branches[*change.stack, change.resource] = branch
+        elif change.action == "Modify":
+            for changed in change.properties:
+                branch.add(_changed(changed))
+    parameters = [
+        Text(f"{name}: {_value(before)} -> {_value(after)}")
+        for name, (before, after) in plan.parameters.items()
+        if before is not None
+    ]
+    heading = [Text("Settings that change", style="bold")] if parameters else []
+    return Group(tree, *heading, *parameters, Text(plan.summary, style="bold"))
+
+
+def plan_markdown(plan: Plan) -> str:
+    """Return what would change, for a pull request: the dangerous first."""
+    lines = [f"### {plan.summary}", "", f"Templates `{plan.digest[:12]}`."]
+    if plan.lost:
+        lines += ["", "**Data would be lost:**", ""]
+        lines += [f"- {refusal}" for refusal in refusals(plan, ())]
+    if plan.resources:
+        lines += ["", "| | Stack | Resource | Type | Replaced | Properties |"]
+        lines += ["|---|---|---|---|---|---|"]
+    for change in sorted(plan.resources, key=lambda c: not is_lost(c)):
+        cells = (
+            MARKS.get(change.action, change.action),
             "/".join(change.stack) or "root",
-            change.resource,
+            f"`{change.resource}`",
             change.type,
-            Text(change.action, style=COLOURS.get(change.action, "")),
-            Text(REPLACEMENTS.get(change.replacement, change.replacement), style="bold red"),
+            change.replacement.value or "no",
+            ", ".join(f"`{p.name}`" for p in change.properties),
         )
-    return table
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _planned(change: Change) -> Text:
+    mark = MARKS.get(change.action, change.action)
+    text = Text(f"{mark} {change.resource}  ", style=COLOURS.get(change.action, ""))
+    text.append(change.type, style="dim")
+    if change.replacement is not Replacement.NO:
+        text.append(f"  replacement {change.replacement.value}", style="bold red")
+    if change.type in LOSSES:
+        text.append("  holds data" + (", AT RISK" if is_lost(change) else ""), style="magenta")
+    if stops_service(change):
+        text.append("  stops service", style="bold red")
+    return text
+
+
+def _changed(changed: Property) -> Text:
+    text = Text(changed.name)
+    if changed.before is not None or changed.after is not None:
+        text.append(f": {_value(changed.before)} -> {_value(changed.after)}")
+    if changed.replaces is not Replacement.NO:
+        text.append(f"  (replacement {changed.replaces.value})", style="red")
+    return text
+
+
+def _value(value: str | None) -> str:
+    """Return a value as it is shown: one line, not too long."""
+    if value is None:
+        return "(known after apply)"
+    line = " ".join(value.split()) or "''"
+    return line if len(line) <= LONG else f"{line[: LONG - 3]}..."
 
 
 def outputs_table(outputs: Mapping[str, str]) -> Table:
@@ -68,11 +127,9 @@ class Follow:
     def say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)
 
-    def planned(self, changes: tuple[Change, ...]) -> None:
-        counts = Counter(change.action.lower() for change in changes)
-        self._console.print(changes_table(changes))
-        self.say("Change set: " + ", ".join(f"{n} {action}" for action, n in counts.items()))
-        self._expect(changes)
+    def planned(self, plan: Plan) -> None:
+        self._console.print(plan_tree(plan))
+        self._expect(plan.changes)
 
     def consents(self) -> bool:
         return self._agree()

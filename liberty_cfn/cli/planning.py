@@ -1,0 +1,44 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""`liberty-cfn plan`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from liberty_cfn.cli.common import connect, console, environment_argument
+
+
+@click.command("plan")
+@environment_argument
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--markdown", is_flag=True, help="Print the plan for a pull request.")
+def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
+    """Show what deploying ENV would change, and change nothing.
+
+    A change set over all nested stacks, shown and discarded: each resource, the properties
+    that change, and whether it is replaced for certain, or possibly (a value is known only
+    after apply).
+
+    Exits with 0 for nothing, 2 for changes, 3 for changes that put data at risk, 1 when it
+    failed.
+    """
+    from liberty_cfn.deploy.deploying import plan
+    from liberty_cfn.deploy.packaging import read
+    from liberty_cfn.deploy.plans import as_json as plan_as_json
+    from liberty_cfn.deploy.showing import plan_markdown, plan_tree
+    from liberty_cfn.environments import load
+    from liberty_cfn.linting import TEMPLATES
+
+    chosen = load(environment)
+    planned = plan(chosen, connect(chosen, console(stderr=True)), read(TEMPLATES))
+    if as_json:
+        click.echo(json.dumps(plan_as_json(planned), indent=2))
+    elif markdown:
+        click.echo(plan_markdown(planned), nl=False)
+    else:
+        screen = console()
+        screen.print(plan_tree(planned))
+        screen.print(f"Templates {planned.digest}")
+    raise SystemExit(planned.code)

@@ -1,0 +1,146 @@
+"""What a change would do, weighed: what is dangerous about it, and what remains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Replacement
+from liberty_cfn.stateful import LEFT, LOSSES
+
+NOTHING, CHANGES, DANGER = 0, 2, 3
+# Replacing these, or taking them away, stops what people use for as long as it takes.
+SERVING = {
+    "AWS::ECS::Service",
+    "AWS::ECS::Cluster",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::Route53::RecordSet",
+    "AWS::EC2::NatGateway",
+    "AWS::EC2::VPC",
+    "AWS::EC2::Subnet",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would become of an environment's stacks.
+
+    `parameters` has the values of the root's parameters that change: before and after,
+    None where there is none.
+    """
+
+    stack: str
+    digest: str
+    changes: tuple[Change, ...]
+    parameters: Mapping[str, tuple[str | None, str | None]]
+
+    @property
+    def resources(self) -> tuple[Change, ...]:
+        """The changes of resources proper; of stacks where nothing is known of their inside."""
+        inside = tuple(change for change in self.changes if change.type != NESTED_STACK)
+        return inside or self.changes
+
+    @property
+    def lost(self) -> tuple[Change, ...]:
+        """The stateful resources that would certainly go."""
+        return tuple(change for change in self.changes if is_lost(change))
+
+    @property
+    def code(self) -> int:
+        """What `plan` exits with."""
+        if not self.changes:
+            return NOTHING
+        return DANGER if self.lost else CHANGES
+
+    @property
+    def summary(self) -> str:
+        """The plan in one line."""
+        if not self.changes:
+            return f"{self.stack}: no changes"
+        words = {"Add": "add", "Modify": "change", "Remove": "remove", "Import": "import"}
+        counts = Counter(words.get(c.action, c.action.lower()) for c in self.resources)
+        replaced = Counter(c.replacement for c in self.resources)
+        parts = [f"{number} to {word}" for word, number in counts.items()]
+        parts += [
+            f"{number} {word}"
+            for word, number in (
+                ("replaced", replaced[Replacement.CERTAIN]),
+                ("perhaps replaced", replaced[Replacement.POSSIBLE]),
+                ("with data at risk", len(self.lost)),
+            )
+            if number
+        ]
+        return f"{self.stack}: {', '.join(parts)}"
+
+
+def is_lost(change: Change) -> bool:
+    """Whether a stateful resource would certainly be replaced or deleted."""
+    goes = change.action == "Remove" or change.replacement is Replacement.CERTAIN
+    return change.type in LOSSES and goes
+
+
+def stops_service(change: Change) -> bool:
+    """Whether people would notice: something that serves them goes, or is made again."""
+    goes = change.action == "Remove" or change.replacement is not Replacement.NO
+    return change.type in SERVING and goes
+
+
+def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
+    """Return, in words, what of the plan can't go ahead without being named in `allowed`."""
+    return [_refusal(change) for change in plan.lost if change.resource not in allowed]
+
+
+def _refusal(change: Change) -> str:
+    causes = [p.name for p in change.properties if p.replaces is not Replacement.NO]
+    how = "deleted" if change.action == "Remove" else "replaced"
+    why = f", because {' and '.join(causes)} changes" if causes else ""
+    left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
+    where = "/".join((*change.stack, change.resource))
+    named = f" {change.physical_id}" if change.physical_id else ""
+    return (
+        f"{where} ({change.type}{named}) would be {how}{why}: lost would be "
+        f"{LOSSES[change.type]}; {left}. To let it go all the same: --allow-replace "
+        f"{change.resource}"
+    )
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """Return the plan for a program to read."""
+    return {
+        "stack": plan.stack,
+        "digest": plan.digest,
+        "summary": plan.summary,
+        "exit_code": plan.code,
+        "parameters": {
+            name: {"before": before, "after": after}
+            for name, (before, after) in plan.parameters.items()
+        },
+        "changes": [
+            {
+                "stack": "/".join(change.stack),
+                "resource": change.resource,
+                "type": change.type,
+                "physical_id": change.physical_id or None,
+                "action": change.action,
+                "replacement": change.replacement.value or "no",
+                "stateful": change.type in LOSSES,
+                "data_at_risk": is_lost(change),
+                "stops_service": stops_service(change),
+                "remains": change.left or None,
+                "properties": [
+                    {
+                        "name": changed.name,
+                        "before": changed.before,
+                        "after": changed.after,
+                        "replacement": changed.replaces.value or "no",
+                    }
+                    for changed in change.properties
+                ],
+            }
+            for change in plan.changes
+        ],
+    }

@@ -1,0 +1,223 @@
+"""What a deploy would do, weighed before it is done; and what keeps data from going."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+from test_deploy import Listener, local, standing_target, target, templates, with_settings
+
+from liberty_cfn.deploy import change_sets, plans
+from liberty_cfn.deploy.change_sets import Change, Property, Replacement
+from liberty_cfn.deploy.deploying import DeployError, deploy, plan
+from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
+from liberty_cfn.deploy.protection import nested
+from liberty_cfn.deploy.showing import plan_markdown
+from liberty_cfn.generation import generate
+from liberty_cfn.stateful import LOSSES, stack_policy
+
+__all__ = ["local", "standing_target", "target", "templates"]
+
+DATABASE = Change(
+    ("Database",),
+    "Database",
+    "AWS::RDS::DBInstance",
+    "Modify",
+    Replacement.CERTAIN,
+    (
+        Property("DBInstanceIdentifier", "a", "b", Replacement.CERTAIN),
+        Property("BackupRetentionPeriod", "30", "7", Replacement.NO),
+    ),
+    "liberty-social-db",
+    "ReplaceAndSnapshot",
+)
+SERVICE = Change(("Service",), "Service", "AWS::ECS::Service", "Modify", Replacement.CERTAIN)
+TOPIC = Change(("Monitoring",), "AlarmTopic", "AWS::SNS::Topic", "Remove", Replacement.NO)
+
+
+def planned(*changes):
+    return Plan("liberty-social-test", "d" * 64, changes, {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ((), 0),
+        ((TOPIC, SERVICE), 2),
+        ((DATABASE, TOPIC), 3),
+        ((dataclasses.replace(DATABASE, replacement=Replacement.POSSIBLE),), 2),
+        ((dataclasses.replace(DATABASE, replacement=Replacement.NO),), 2),
+        ((dataclasses.replace(DATABASE, action="Remove"),), 3),
+        ((dataclasses.replace(DATABASE, action="Add", replacement=Replacement.NO),), 2),
+    ],
+)
+def test_the_exit_code_says_nothing_changes_or_danger(changes, code):
+    assert planned(*changes).code == code
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_whatever_holds_data_is_refused_when_it_would_go(kind):
+    for change in (
+        dataclasses.replace(DATABASE, type=kind),
+        dataclasses.replace(DATABASE, type=kind, action="Remove", replacement=Replacement.NO),
+    ):
+        assert is_lost(change)
+        assert len(refusals(planned(change, TOPIC), ())) == 1
+
+
+def test_a_refusal_says_what_goes_why_what_is_lost_and_what_remains():
+    [said] = refusals(planned(DATABASE), ())
+    assert "Database/Database (AWS::RDS::DBInstance liberty-social-db)" in said
+    assert "would be replaced, because DBInstanceIdentifier changes" in said
+    assert "lost would be everything people entered since the last snapshot" in said
+    assert "a snapshot of the old one remains" in said
+    assert said.endswith("--allow-replace Database")
+
+
+def test_only_what_is_named_is_let_through():
+    other = dataclasses.replace(DATABASE, resource="Other")
+    assert refusals(planned(DATABASE, other), ["Database"]) == refusals(planned(other), ())
+
+
+def test_what_stops_service_is_marked():
+    assert stops_service(SERVICE)
+    assert not stops_service(TOPIC)
+    assert not stops_service(dataclasses.replace(SERVICE, replacement=Replacement.NO))
+
+
+def test_the_summary_counts_what_would_happen():
+    said = planned(DATABASE, SERVICE, TOPIC).summary
+    assert said == (
+        "liberty-social-test: 2 to change, 1 to remove, 2 replaced, 1 with data at risk"
+    )
+    assert planned().summary == "liberty-social-test: no changes"
+
+
+def test_the_markdown_has_the_dangerous_first():
+    text = plan_markdown(planned(TOPIC, DATABASE))
+    assert (
+        text.index("Data would be lost") < text.index("`Database`") < text.index("`AlarmTopic`")
+    )
+
+
+def test_the_json_has_every_change_with_its_properties():
+    said = json.loads(json.dumps(plans.as_json(planned(DATABASE, TOPIC))))
+    assert said["exit_code"] == 3
+    database, topic = said["changes"]
+    assert (database["replacement"], database["data_at_risk"]) == ("certain", True)
+    assert database["properties"][0] == {
+        "name": "DBInstanceIdentifier",
+        "before": "a",
+        "after": "b",
+        "replacement": "certain",
+    }
+    assert (topic["action"], topic["replacement"], topic["stateful"]) == ("Remove", "no", False)
+
+
+def described(replacement, *details):
+    return {
+        "LogicalResourceId": "X",
+        "ResourceType": "T",
+        "Action": "Modify",
+        "Replacement": replacement,
+        "Details": [
+            {
+                "Evaluation": evaluation,
+                "Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": when},
+            }
+            for evaluation, name, when in details
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("resource", "replacement"),
+    [
+        (described("True", ("Static", "Name", "Always")), Replacement.CERTAIN),
+        (described("True", ("Dynamic", "Name", "Always")), Replacement.POSSIBLE),
+        (described("Conditional", ("Static", "Name", "Conditionally")), Replacement.POSSIBLE),
+        (described("False", ("Static", "Name", "Never")), Replacement.NO),
+        (described("True"), Replacement.CERTAIN),
+    ],
+)
+def test_certain_and_possible_replacement_are_told_apart(resource, replacement):
+    assert change_sets.read(resource, ()).replacement is replacement
+
+
+def test_a_property_is_told_once_with_the_gravest_reason():
+    resource = described(
+        "True",
+        ("Dynamic", "Name", "Always"),
+        ("Static", "Name", "Always"),
+        ("Static", "B", "Never"),
+    )
+    told = change_sets.read(resource, ()).properties
+    assert [(p.name, p.replaces) for p in told] == [
+        ("Name", Replacement.CERTAIN),
+        ("B", Replacement.NO),
+    ]
+
+
+def test_a_plan_changes_nothing_and_leaves_no_change_set(local, target, templates):
+    cloudformation = target.client("cloudformation")
+    first = plan(local, target, templates)
+    assert first.code == 2
+    assert cloudformation.describe_stacks()["Stacks"] == []
+    deploy(local, target, templates, Listener())
+    before = cloudformation.list_change_sets(StackName=local.stack)["Summaries"]
+    assert plan(local, target, templates).code == 0
+    more = plan(with_settings(local, LogRetentionDays="60"), target, templates)
+    assert more.code == 2
+    assert more.parameters == {"LogRetentionDays": ("30", "60")}
+    assert cloudformation.list_change_sets(StackName=local.stack)["Summaries"] == before
+
+
+def test_every_stack_has_the_policy_that_was_reviewed(local, target, templates):
+    deploy(local, target, templates, Listener())
+    cloudformation = target.client("cloudformation")
+    stack = cloudformation.describe_stacks(StackName=local.stack)["Stacks"][0]["StackId"]
+    stacks = [stack, *nested(cloudformation, stack)]
+    assert len(stacks) == 13
+    reviewed = generate()["templates/stack-policy.json"]
+    for one in stacks:
+        policy = cloudformation.get_stack_policy(StackName=one)["StackPolicyBody"]
+        assert policy == reviewed
+
+
+def test_the_policy_denies_replacing_and_deleting_whatever_holds_data():
+    deny = json.loads(stack_policy())["Statement"][1]
+    assert (deny["Effect"], deny["Resource"]) == ("Deny", "*")
+    assert deny["Action"] == ["Update:Replace", "Update:Delete"]
+    assert deny["Condition"]["StringEquals"]["ResourceType"] == list(LOSSES)
+
+
+def test_the_policy_is_lifted_for_what_is_named_alone():
+    deny = json.loads(stack_policy(["Database"]))["Statement"][1]
+    assert deny["NotResource"] == ["LogicalResourceId/Database"]
+    assert "Resource" not in deny
+
+
+def test_everything_stateful_in_the_templates_is_in_the_list(templates):
+    kept = set()
+    for text in templates.values():
+        for block in re.split(r"\n  (?=\w+:\n    Type: )", text):
+            if "    DeletionPolicy: Retain" in block or "    DeletionPolicy: Snapshot" in block:
+                kept |= set(re.findall(r"^\w+:\n    Type: (\S+)", block, re.MULTILINE))
+    assert kept <= set(LOSSES)
+    assert len(kept) == 8
+
+
+def test_a_change_that_would_lose_data_is_refused_and_not_executed(local, target, templates):
+    deploy(local, target, templates, Listener())
+    renamed = with_settings(local, NameSuffix="-other")
+    listener = Listener()
+    with pytest.raises(DeployError) as error:
+        deploy(renamed, target, templates, listener)
+    said = str(error.value)
+    assert "Database/Database (AWS::RDS::DBInstance" in said
+    assert "because DBInstanceIdentifier changes" in said
+    assert "Storage/Uploads (AWS::S3::Bucket" in said
+    assert "--allow-replace Database" in said
+    assert not listener.asked
+    assert plan(local, target, templates).code == 0
+    assert plan(renamed, target, templates).code == 3
