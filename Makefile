@@ -2,7 +2,7 @@
 # YES=1 (deploy without asking), CONFIRM=<ENV> (destroy without typing it),
 # ARGS="..." (passed on: see `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
-.PHONY: help templates lint test check format deploy verify destroy local-up local-down \
+.PHONY: help templates lint test check format plan deploy verify destroy local-up local-down \
         bench requirements clean ready
 
 # The first Python at hand that will do.
@@ -36,6 +36,9 @@ check: ready ## Everything a pull request must pass; changes nothing
 format: ready ## Format the Python, and mend what ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+plan: ready ## Show what a deploy would change: make plan ENV=prod
+	@$(LIBERTY) plan "$(ENV)" $(ARGS)
 
 deploy: ready ## Deploy an environment and verify it: make deploy ENV=local
 	@$(LIBERTY) deploy "$(ENV)" $(ARGS)

@@ -6,12 +6,14 @@ Values flow one way, and each module imports only from those above it:
     names         how things are named
     nesting       how a Python function becomes a nested stack
     settings      what may differ between environments, with its defaults
+    stateful      which resources hold data, and the policy that keeps them
     policies      policies that more than one stack needs
     stacks/       one function per nested stack
     root          which stacks there are, and who feeds whom
     rendering     a template as the YAML we commit
     documents     docs/settings.md
     generation    every generated file
+    digests       one digest of a whole set of templates
     fitting       what settings must be to each other
     environments  params/<environment>.yaml, read and checked
     linting       what is wrong with templates and params/

@@ -18,7 +18,8 @@ def settings_document() -> str:
         "defaults, which are production's; a setting without a default must be said.",
         "",
         "Beside the settings, each file says its `Region` and its `Tags`, which every",
-        "resource gets; and `Endpoint: local` if it is for the local AWS.",
+        "resource gets; `Account` to refuse another account's credentials; and `Endpoint:",
+        "local` if it is for the local AWS.",
     ]
     for group, members in groupby(declarations().values(), key=lambda d: d.group):
         lines += ["", f"## {group}", "", "| Setting | Type | Default | Limits | Meaning |"]

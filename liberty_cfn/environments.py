@@ -1,8 +1,8 @@
 """params/<environment>.yaml, read and checked before AWS hears of it.
 
-A file is flat: `Region`, `Tags`, `Endpoint` for the local AWS, and the settings that differ
-from their defaults. All that doesn't fit is said at once, with its line, what was given and
-what was expected.
+A file is flat: `Region`, `Tags`, `Account` to pin it, `Endpoint` for the local AWS, and the
+settings that differ from their defaults. All that doesn't fit is said at once, with its
+line, what was given and what was expected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from liberty_cfn.settings import Declaration, declarations
 from liberty_cfn.values import Flag, Number, Value, Values
 
 PARAMS = Path(__file__).parent.parent / "params"
-REGION, ENDPOINT, TAGS = "Region", "Endpoint", "Tags"
+REGION, ACCOUNT, ENDPOINT, TAGS = "Region", "Account", "Endpoint", "Tags"
 LOCAL = "local"
 LONGEST_VALUE = 4096  # bytes, CloudFormation's limit for a parameter's value
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
@@ -43,12 +43,14 @@ class MisfitsError(Exception):
 class Environment:
     """One environment: where it is, and what its settings are.
 
-    `endpoint` is LOCAL for the local AWS, else empty. `given` is what the file says,
+    `account` is the one it may be in, empty for any. `endpoint` is LOCAL for the local
+    AWS, else empty. `given` is what the file says,
     `settings` that and the defaults; both as text, by the root template's parameters.
     """
 
     name: str
     region: str
+    account: str
     endpoint: str
     tags: Mapping[str, str]
     given: Mapping[str, str]
@@ -107,9 +109,10 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
     likely, unknown = _known(given, declared)
     values, wrong = _values(given, declared)
     region, no_region = _region(given)
+    account, no_account = _account(given)
     endpoint, no_endpoint = _endpoint(given)
     tags, bad_tags = _tags(given)
-    misfits += unknown + wrong + no_region + no_endpoint + bad_tags
+    misfits += unknown + wrong + no_region + no_account + no_endpoint + bad_tags
     # What was misspelt or wrong is not taken for its default: that would find more
     # wrong with it than there is.
     settings = {
@@ -124,7 +127,7 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
     ]
     if misfits:
         raise MisfitsError(_in_words(shown, misfits))
-    return Environment(name, region, endpoint, tags, values, settings)
+    return Environment(name, region, account, endpoint, tags, values, settings)
 
 
 def _in_words(shown: str, misfits: list[_Misfit]) -> str:
@@ -187,7 +190,7 @@ def _known(
     given: _Given, declared: Mapping[str, Declaration]
 ) -> tuple[set[str], list[_Misfit]]:
     """Return what misspelt keys likely mean; and what is unknown or missing."""
-    folded = {name.lower(): name for name in (REGION, ENDPOINT, TAGS, *declared)}
+    folded = {name.lower(): name for name in (REGION, ACCOUNT, ENDPOINT, TAGS, *declared)}
     likely: set[str] = set()
     misfits = []
     for key, (line, _) in given.items():
@@ -282,6 +285,15 @@ def _region(given: _Given) -> tuple[str, list[_Misfit]]:
     close = difflib.get_close_matches(node.value, regions(), n=2)
     meant = f"; did you mean {' or '.join(close)}?" if close else ", such as us-east-1"
     return "", [_Misfit(line, REGION, f"{node.value!r} given, expected an AWS region{meant}")]
+
+
+def _account(given: _Given) -> tuple[str, list[_Misfit]]:
+    line, node = given.get(ACCOUNT, (0, None))
+    if node is None:
+        return "", []
+    if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"\d{12}", node.value):
+        return str(node.value), []
+    return "", [_Misfit(line, ACCOUNT, "expected the 12 digits of an AWS account")]
 
 
 def _endpoint(given: _Given) -> tuple[str, list[_Misfit]]:

@@ -17,10 +17,14 @@ def in_words(error: Exception) -> str | None:
     from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415 - slow to load
     from liberty_cfn.deploy.deploying import DeployError  # noqa: PLC0415
     from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415
+    from liberty_cfn.deploy.targets import WrongAccountError  # noqa: PLC0415
     from liberty_cfn.local.control import LocalAwsError  # noqa: PLC0415
     from liberty_cfn.verify import VerifyError  # noqa: PLC0415
 
-    ours = (ChangeSetError, DeployError, LocalAwsError, UnknownStatusError, VerifyError)
+    ours = (
+        *(ChangeSetError, DeployError, UnknownStatusError, WrongAccountError),
+        *(LocalAwsError, VerifyError),
+    )
     return str(error) if isinstance(error, ours) else _of_aws(error)
 
 

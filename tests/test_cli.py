@@ -124,6 +124,12 @@ def test_an_environment_goes_up_is_verified_and_comes_down(nearby, aws):
     refused = liberty("destroy", "dev", env=nearby)
     assert refused.returncode == 1
     assert "Nothing was deleted: expected --confirm dev" in refused.stderr
+    protected = liberty("destroy", "dev", "--confirm", "dev", env=nearby)
+    assert protected.returncode == 1
+    assert "protected from termination" in protected.stderr
+    aws.client("cloudformation").update_termination_protection(
+        StackName="liberty-social-dev", EnableTerminationProtection=False
+    )
     down = liberty("destroy", "dev", "--confirm", "dev", env=nearby)
     assert down.returncode == 0, down.stderr
     assert "liberty-social-uploads-dev" in down.stdout
@@ -156,6 +162,51 @@ def test_stale_templates_are_refused_anywhere_but_locally(tmp_path, nearby):
     assert answer.returncode == 1
     assert "templates/cache.yaml is stale" in answer.stderr
     assert "Run `make templates`, and have it reviewed." in answer.stderr
+
+
+@pytest.fixture
+def elsewhere(tmp_path, nearby):
+    """Run a command in a copy of the repository, with a line more in an environment's file."""
+
+    def run_there(environment, line, *arguments):
+        for folder in ("liberty_cfn", "templates", "params", "docs"):
+            shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+        file = tmp_path / "params" / f"{environment}.yaml"
+        key = line.partition(":")[0]
+        kept = [one for one in file.read_text().splitlines() if not one.startswith(key)]
+        file.write_text("\n".join([*kept, line, ""]))
+        shutil.copy(REPOSITORY / ".cfnlintrc.yaml", tmp_path)
+        there = {**nearby, "PYTHONPATH": str(tmp_path)}
+        return run(sys.executable, "-m", "liberty_cfn", *arguments, cwd=tmp_path, env=there)
+
+    return run_there
+
+
+def test_another_accounts_credentials_are_refused_before_anything_is_made(elsewhere, aws):
+    answer = elsewhere("dev", "Account: '111122223333'", "plan", "dev")
+    assert answer.returncode == 1
+    assert "credentials are account 000000000000's, and dev is in 111122223333" in answer.stderr
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_production_wants_its_name_not_a_mere_yes(elsewhere, aws):
+    zone = aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")
+    zone_id = zone["HostedZone"]["Id"].removeprefix("/hostedzone/")
+    answer = elsewhere("prod", f"HostedZoneId: {zone_id}", "deploy", "prod", "--yes")
+    assert answer.returncode == 1
+    assert "this is production; say --confirm prod" in answer.stderr
+    assert aws.client("ec2").describe_nat_gateways()["NatGateways"] == []
+
+
+def test_a_deploy_is_held_to_the_digest_that_was_approved(nearby):
+    digest = run(sys.executable, "generate.py", "--digest").stdout.strip()
+    assert len(digest) == 64
+    planned = liberty("plan", "dev", "--json", env=nearby)
+    assert planned.returncode == 2
+    assert json.loads(planned.stdout)["digest"] == digest
+    refused = liberty("deploy", "dev", "--yes", "--template-digest", "0" * 64, env=nearby)
+    assert refused.returncode == 1
+    assert f"they have the digest {digest}" in refused.stderr
 
 
 def test_color_is_only_for_terminals(nearby):

@@ -121,6 +121,7 @@ def test_values_are_given_to_cloudformation_as_it_spells_them(written):
             "expected a text of 1 to 256",
         ),
         ({"Endpoint": "remote"}, "'remote' given, expected local"),
+        ({"Account": "12345"}, "Account: expected the 12 digits of an AWS account"),
         ({"TaskMemory": "4096"}, "Fargate pairs 256 CPU units with 512, 1024 or 2048 MiB"),
         (
             {"TaskCpu": "1024"},

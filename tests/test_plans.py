@@ -207,17 +207,29 @@ def test_everything_stateful_in_the_templates_is_in_the_list(templates):
     assert len(kept) == 8
 
 
-def test_a_change_that_would_lose_data_is_refused_and_not_executed(local, target, templates):
-    deploy(local, target, templates, Listener())
-    renamed = with_settings(local, NameSuffix="-other")
-    listener = Listener()
+TOPIC_ONLY = """
+Resources:
+  News:
+    Type: AWS::SNS::Topic
+"""
+WITH_FILES = f"""{TOPIC_ONLY}
+  Files:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+"""
+
+
+def test_a_change_that_would_lose_data_is_refused_and_not_executed(local, target):
+    plain, listener = dataclasses.replace(local, given={}), Listener()
+    before, after = {"root.yaml": WITH_FILES}, {"root.yaml": TOPIC_ONLY}
+    deploy(plain, target, before, Listener())
     with pytest.raises(DeployError) as error:
-        deploy(renamed, target, templates, listener)
-    said = str(error.value)
-    assert "Database/Database (AWS::RDS::DBInstance" in said
-    assert "because DBInstanceIdentifier changes" in said
-    assert "Storage/Uploads (AWS::S3::Bucket" in said
-    assert "--allow-replace Database" in said
+        deploy(plain, target, after, listener)
+    assert "Data would be lost; nothing was changed" in str(error.value)
+    assert "would be deleted: lost would be the files in it" in str(error.value)
+    assert "--allow-replace Files" in str(error.value)
     assert not listener.asked
-    assert plan(local, target, templates).code == 0
-    assert plan(renamed, target, templates).code == 3
+    assert plan(plain, target, before).code == 0
+    assert plan(plain, target, after).code == 3
+    assert deploy(plain, target, after, listener, ["Files"]).changed

@@ -68,8 +68,9 @@ def deploy_command(
     resource is named with --allow-replace.
     """
     from liberty_cfn.deploy.deploying import deploy
-    from liberty_cfn.deploy.packaging import digest, read
+    from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.showing import Follow, outputs_table
+    from liberty_cfn.digests import digest
     from liberty_cfn.environments import LOCAL, load
     from liberty_cfn.linting import TEMPLATES
     from liberty_cfn.verify import verify

@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import beforehand, change_sets, diagnosis
 from liberty_cfn.deploy.change_sets import ChangeSet
 from liberty_cfn.deploy.following import Event, Follower, follow
-from liberty_cfn.deploy.packaging import digest, package
+from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, refusals
 from liberty_cfn.deploy.protection import protect, protect_from_termination
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.digests import digest
 from liberty_cfn.environments import LOCAL, Environment
 
 WHAT_TO_DO = {

@@ -43,12 +43,6 @@ def package(target: Target, templates: Mapping[str, str]) -> str:
     return url(root)
 
 
-def digest(templates: Mapping[str, str]) -> str:
-    """Return one digest of a whole set of templates: what was reviewed can be held to it."""
-    whole = "".join(f"{name}\0{text}\0" for name, text in sorted(templates.items()))
-    return hashlib.sha256(whole.encode()).hexdigest()
-
-
 def read(folder: Path) -> dict[str, str]:
     """Return the templates of a folder by file name."""
     return {

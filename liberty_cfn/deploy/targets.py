@@ -23,6 +23,10 @@ PATIENT = Config(
 BRIEF = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
 
 
+class WrongAccountError(Exception):
+    """The credentials are another account's. The message says whose, and which was meant."""
+
+
 @dataclass(frozen=True)
 class Target:
     """An account's region, and the means to talk to it."""
@@ -60,6 +64,7 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
 
     Raises:
         LocalAwsError: the local AWS doesn't start.
+        WrongAccountError: the environment is pinned to another account.
         BotoCoreError: there are no credentials, or AWS can't be reached.
         ClientError: AWS refuses the credentials.
     """
@@ -67,7 +72,14 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
         local = control.up(say=say)
         credentials = local.credentials | {"region_name": environment.region}
         return target(boto3.Session(**credentials), local.endpoint)
-    return target(boto3.Session(region_name=environment.region))
+    found = target(boto3.Session(region_name=environment.region))
+    if environment.account and found.account != environment.account:
+        raise WrongAccountError(
+            f"These credentials are account {found.account}'s, and {environment.name} is in "
+            f"{environment.account} (Account in params/{environment.name}.yaml). Nothing was "
+            "changed; sign in to the other account, or choose its profile (AWS_PROFILE)."
+        )
+    return found
 
 
 def target(session: Any, endpoint: str | None = None) -> Target:
