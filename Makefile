@@ -3,7 +3,7 @@
 # ARGS="..." (passed on: see `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
 .PHONY: help templates lint test check format plan deploy verify destroy local-up local-down \
-        bench requirements clean ready
+        bench requirements clean ready status events outputs cancel rollback drift doctor
 
 # The first Python at hand that will do.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -48,6 +48,17 @@ verify: ready ## Tick the spec's checklist from what exists: make verify ENV=loc
 
 destroy: ready ## Delete an environment, but what is kept by policy: make destroy ENV=local
 	@$(LIBERTY) destroy "$(ENV)" $(ARGS)
+
+status events outputs cancel rollback drift doctor: ready
+	@$(LIBERTY) $@ "$(ENV)" $(ARGS)
+
+status: ## Say how an environment's stacks stand
+events: ## Show the last operation; ARGS=--follow attaches to what is running
+outputs: ## Show the stack's outputs
+cancel: ## Cancel an update that is under way
+rollback: ## Continue a rollback that failed
+drift: ## Show what differs from what was deployed
+doctor: ## Say what would make a deploy fail, and what solves it
 
 local-up: ready ## Start the local AWS
 	@$(LIBERTY) local up

@@ -8,6 +8,11 @@ NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 )
+EXPIRED = (
+    "AWS no longer takes these credentials: they have expired, or were withdrawn. Sign in "
+    "again (aws sso login). What AWS had begun goes on; to see how it stands: liberty-cfn "
+    "status ENV."
+)
 
 
 def in_words(error: Exception) -> str | None:
@@ -16,6 +21,8 @@ def in_words(error: Exception) -> str | None:
         return str(error)
     from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415 - slow to load
     from liberty_cfn.deploy.deploying import DeployError  # noqa: PLC0415
+    from liberty_cfn.deploy.following import FollowError  # noqa: PLC0415
+    from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
     from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415
     from liberty_cfn.deploy.targets import WrongAccountError  # noqa: PLC0415
     from liberty_cfn.local.control import LocalAwsError  # noqa: PLC0415
@@ -23,7 +30,7 @@ def in_words(error: Exception) -> str | None:
 
     ours = (
         *(ChangeSetError, DeployError, UnknownStatusError, WrongAccountError),
-        *(LocalAwsError, VerifyError),
+        *(FollowError, LocalAwsError, OperationError, VerifyError),
     )
     return str(error) if isinstance(error, ours) else _of_aws(error)
 
@@ -35,9 +42,16 @@ def exit_code(error: Exception) -> int:
 
 def _of_aws(error: Exception) -> str | None:
     from botocore import exceptions as aws  # noqa: PLC0415 - slow to load
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    from liberty_cfn.deploy import faults  # noqa: PLC0415
 
     if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError):
         return NO_CREDENTIALS
+    if faults.expired(error):
+        return EXPIRED
+    if isinstance(error, ResponseParserError):
+        return "AWS's answer could not be read: it was cut off, or is no XML. Try again."
     if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):
         return f"AWS can't be reached: {error} Is the network up, and the region right?"
     if isinstance(error, aws.ClientError):

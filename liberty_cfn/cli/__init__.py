@@ -17,9 +17,12 @@ import click
 from liberty_cfn.cli.common import fail
 from liberty_cfn.cli.deploying import deploy_command
 from liberty_cfn.cli.destroying import destroy_command
+from liberty_cfn.cli.doctor import doctor_command
 from liberty_cfn.cli.linting import lint_command
 from liberty_cfn.cli.local import local_group
+from liberty_cfn.cli.operations import commands as operations
 from liberty_cfn.cli.planning import plan_command
+from liberty_cfn.cli.secret import secret_group
 from liberty_cfn.cli.verifying import verify_command
 
 
@@ -50,6 +53,9 @@ for command in (
     deploy_command,
     verify_command,
     destroy_command,
+    *operations,
+    secret_group,
+    doctor_command,
     local_group,
 ):
     cli.add_command(command)

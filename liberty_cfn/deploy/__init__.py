@@ -2,15 +2,25 @@
 
 One idea a module, each importing only from those above it:
 
+    faults       which errors of AWS pass by themselves
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
     beforehand   what would make a deploy fail, asked before anything is made
     packaging    templates uploaded under the digest of their content
     change_sets  what would change, stack by stack
     following    what is happening, until it is over
+    executing    a change set executed once, whatever becomes of the answer
+    tasks        why ECS tasks stopped
+    causes       known causes, and the step that solves each
     diagnosis    why it failed, first-hand
+    images       which image runs, by digest
+    secrets      what is a person's to set
+    certificates what a certificate waits for
+    doctor       all that beforehand looks at, and how it stands
     deploying    the way through all of these
     destroying   taking everything down, but what is kept
+    operations   a stack's life after deploying: status, cancel, rollback
+    drift        what differs from what was deployed
     showing      tables and trees of the above
 
 State is kept only in AWS.

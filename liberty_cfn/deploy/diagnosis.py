@@ -6,30 +6,109 @@ resource fails is cancelled: neither is a reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.statuses import what_next
+from liberty_cfn.deploy.tasks import SERVICE, why_stopped
+from liberty_cfn.environments import Environment
 
 CANCELLED = "cancelled"
 
 
 def reasons(events: Iterable[Event]) -> list[Event]:
     """Return the failures that no other failure explains, the first of them first."""
-    failures = [event for event in events if event.failed]
-    first_hand = [
-        event
-        for event in failures
-        if event.type != NESTED_STACK
-        and not event.is_stack
-        and CANCELLED not in event.reason.lower()
-    ]
+    failures = sorted((event for event in events if event.failed), key=lambda e: e.time)
     # When nothing in a nested stack failed by itself, the stack's own word has to do: its
     # template was refused, say.
-    return first_hand or [event for event in failures if not event.is_stack] or failures
+    return (
+        [event for event in failures if is_first_hand(event)]
+        or [event for event in failures if not event.is_stack]
+        or failures
+    )
+
+
+def is_first_hand(event: Event) -> bool:
+    """Whether a failure is a resource's own, not the echo of another's."""
+    echo = event.type == NESTED_STACK or event.is_stack
+    return event.failed and not echo and CANCELLED not in event.reason.lower()
 
 
 def in_words(event: Event) -> str:
     """Return a failure as a sentence."""
     where = " in ".join(filter(None, [event.resource, "/".join(event.stack)]))
     return f"{where} ({event.type}): {event.reason or 'no reason given'}"
+
+
+def refused_early(cloudformation: Any, **asked: str) -> list[str]:
+    """Return what was refused before anything was made, which a stack's events don't tell.
+
+    `asked` is StackName, or ChangeSetName (by its id).
+    """
+    try:
+        found = _failed_events(cloudformation, asked)
+    except (AttributeError, ClientError, BotoCoreError):
+        # An older botocore, a role without cloudformation:DescribeEvents: the stack's own
+        # word has to do, rather than hide behind this.
+        return []
+    sentences = [
+        f"{e.get('LogicalResourceId', '')} ({e.get('ResourceType', '')}"
+        f"{' ' + e['ValidationPath'] if e.get('ValidationPath') else ''}): "
+        f"{e.get('ValidationStatusReason') or e.get('ResourceStatusReason', 'refused')}"
+        for e in sorted(found, key=lambda e: str(e.get("Timestamp", "")))
+        if e.get("EventType") == "VALIDATION_ERROR"
+        and e.get("ValidationFailureMode", "FAIL") == "FAIL"
+    ]
+    return list(dict.fromkeys(sentences))
+
+
+def _failed_events(cloudformation: Any, asked: dict[str, str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    more: dict[str, str] = {}
+    while True:
+        page = cloudformation.describe_events(**asked, Filters={"FailedEvents": True}, **more)
+        found += page["OperationEvents"]
+        if not (token := page.get("NextToken")):
+            # Those of the last operation; the first event is the newest.
+            last = found[0].get("OperationId") if found else None
+            return [event for event in found if event.get("OperationId") == last]
+        more = {"NextToken": token}
+
+
+def explain(
+    client: Callable[[str], Any],
+    environment: Environment,
+    stack_id: str,
+    status: str,
+    events: list[Event],
+) -> str:
+    """Return why an operation failed, how the stack stands now, and what can be done.
+
+    `client` returns the boto3 client of a service.
+    """
+    failures = reasons(events)
+    early = []
+    if not any(is_first_hand(event) for event in failures):
+        stacks = dict.fromkeys(
+            [*(e.physical_id for e in failures if e.type == NESTED_STACK), stack_id]
+        )
+        for one in filter(None, stacks):
+            early += refused_early(client("cloudformation"), StackName=one)
+    sentences = list(dict.fromkeys(early)) or [in_words(event) for event in failures]
+    lines = [f"{environment.stack} ended as {status}."]
+    if not sentences:
+        lines.append("CloudFormation gave no reason; see the stack's events in the console.")
+    for number, sentence in enumerate(sentences):
+        lines.append(f"{'First, ' if number == 0 and len(sentences) > 1 else '  '}{sentence}")
+        if step := next_step(sentence):
+            lines.append(f"    {step}")
+    for event in failures:
+        if event.type == SERVICE and event.physical_id:
+            lines += [f"    {said}" for said in why_stopped(client, event.physical_id)]
+    lines.append(what_next(status, environment.name))
+    return "\n".join(lines)

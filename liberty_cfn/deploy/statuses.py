@@ -46,6 +46,21 @@ MEANINGS = {
     "DELETE_FAILED": Meaning.UNDELETED,
 }
 
+NEXT = {
+    Meaning.ABSENT: "There is nothing there now. Deploy when you are ready: `make deploy "
+    "ENV={name}`.",
+    Meaning.WORKING: "AWS is still at it; to attach: `liberty-cfn events --follow {name}`.",
+    Meaning.GOOD: "Nothing needs to be done.",
+    Meaning.UNDONE: "Everything is as it was before. Mend the cause, then deploy again.",
+    Meaning.BROKEN: "Its creation failed, so it can only be deleted: mend the cause, `make "
+    "destroy ENV={name}`, then deploy again.",
+    Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Mend "
+    "what is in the way, then `liberty-cfn rollback {name}`; only what can't be mended is "
+    "skipped: `--skip LOGICAL_ID`.",
+    Meaning.UNDELETED: "What could not be deleted is still there. Mend the cause, then `make "
+    "destroy ENV={name}` again.",
+}
+
 
 class UnknownStatusError(Exception):
     """CloudFormation reports a state that this program doesn't know."""
@@ -64,3 +79,8 @@ def meaning(status: str) -> Meaning:
             f"CloudFormation says {status}, which this program does not know; look at the "
             "stack in the console, and add the state to liberty_cfn/deploy/statuses.py."
         ) from error
+
+
+def what_next(status: str, name: str) -> str:
+    """Return what can be done with the environment called `name` in such a state."""
+    return NEXT[meaning(status)].format(name=name)

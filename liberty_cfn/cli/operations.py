@@ -1,0 +1,267 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""A stack's life after deploying: status, events, outputs, cancel, rollback, drift."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from liberty_cfn.cli.common import (
+    connect,
+    console,
+    environment_argument,
+    fail,
+    interruptible,
+    keep,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from liberty_cfn.deploy.drift import Drift
+    from liberty_cfn.deploy.following import Event
+    from liberty_cfn.deploy.targets import Target
+    from liberty_cfn.environments import Environment
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+
+
+@click.command("status")
+@environment_argument
+@json_option
+def status_command(environment: str, *, as_json: bool) -> None:
+    """Show how ENV's stacks stand.
+
+    The root and each nested stack: its status, since when, and what is being done to which
+    resources. Then what can be done. Exits with 1 where there is no such stack.
+    """
+    from liberty_cfn.deploy.operations import root, standing
+    from liberty_cfn.deploy.statuses import what_next
+
+    chosen, target, _ = _at(environment)
+    cloudformation = target.client("cloudformation")
+    found = list(standing(cloudformation, root(chosen, cloudformation)["StackId"]))
+    advice = what_next(found[0].status, chosen.name)
+    if as_json:
+        stacks = [
+            {
+                "stack": "/".join(one.path),
+                "id": one.stack_id,
+                "status": one.status,
+                "since": one.since.isoformat(),
+                "reason": one.reason or None,
+                "running": list(one.running),
+            }
+            for one in found
+        ]
+        _print_json({"stack": chosen.stack, "stacks": stacks, "advice": advice})
+        return
+    for one in found:
+        named = "/".join(one.path) or chosen.stack
+        since = f"{one.since:%Y-%m-%d %H:%M:%S}"
+        click.echo("  ".join(filter(None, [since, f"{one.status:<24}", named, one.reason])))
+        for running in one.running:
+            click.echo(f"  {running}")
+    click.echo(advice)
+
+
+@click.command("events")
+@environment_argument
+@click.option("--follow", "attach", is_flag=True, help="Attach to what is running.")
+@json_option
+def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
+    """Show what happened in ENV's last operation, in all its stacks.
+
+    With --follow, attaches to what is running and stays until it is over; then exits with 0
+    if it succeeded, and with 1 and the reason if it didn't.
+    """
+    from liberty_cfn.deploy.diagnosis import explain
+    from liberty_cfn.deploy.following import follow
+    from liberty_cfn.deploy.operations import last_operation, root, succeeded
+    from liberty_cfn.deploy.showing import Follow, line
+    from liberty_cfn.deploy.statuses import Meaning, meaning
+
+    chosen, target, screen = _at(environment)
+    cloudformation = target.client("cloudformation")
+    stack = root(chosen, cloudformation)
+    stack_id, status = stack["StackId"], stack["StackStatus"]
+    follower = last_operation(cloudformation, stack_id)
+    if attach and meaning(status) is Meaning.WORKING:
+        shown = Follow(screen if as_json else console(), lambda: True).watch()
+        with interruptible(chosen, shown.stop):
+            status, events = follow(
+                cloudformation, stack_id, follower, shown.happened, say=shown.say
+            )
+    else:
+        events = follower.new_events()
+        if not as_json:
+            for event in events:
+                click.echo("  " * len(event.stack) + line(event))
+            click.echo(f"{chosen.stack} is in {status}")
+    if as_json:
+        _print_json({"stack": chosen.stack, "status": status, "events": _listed(events)})
+    if attach and not succeeded(status, events):
+        fail(explain(target.client, chosen, stack_id, status, events))
+
+
+@click.command("outputs")
+@environment_argument
+@json_option
+def outputs_command(environment: str, *, as_json: bool) -> None:
+    """Show ENV's outputs: addresses, names and ids that people look for.
+
+    One a line on no terminal, as Name, a tab, and the value. Exits with 1 where there is no
+    such stack.
+    """
+    from liberty_cfn.deploy.operations import root
+    from liberty_cfn.deploy.showing import outputs_table
+
+    chosen, target, _ = _at(environment)
+    stack = root(chosen, target.client("cloudformation"))
+    outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+    screen = console()
+    if as_json:
+        _print_json(outputs)
+    elif screen.is_terminal:
+        screen.print(outputs_table(outputs))
+    else:
+        for name, value in outputs.items():
+            click.echo(f"{name}\t{value}")
+
+
+@click.command("cancel")
+@environment_argument
+@json_option
+def cancel_command(environment: str, *, as_json: bool) -> None:
+    """Cancel an update of ENV that is under way; CloudFormation then undoes it.
+
+    Only an update can be cancelled, and only while it is UPDATE_IN_PROGRESS; anything else
+    is refused, with what can be done instead.
+    """
+    from liberty_cfn.deploy.operations import cancel
+
+    chosen, target, _ = _at(environment)
+    cancel(chosen, target.client("cloudformation"))
+    if as_json:
+        _print_json({"stack": chosen.stack, "cancelled": True})
+    else:
+        click.echo(
+            f"{chosen.stack}: the update is cancelled, and being undone; to see it: "
+            f"liberty-cfn events --follow {chosen.name}"
+        )
+
+
+@click.command("rollback")
+@environment_argument
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="LOGICAL_ID",
+    help="Leave this resource as it is; one of a nested stack is NestedStack.LogicalId. "
+    "Repeatable.",
+)
+@json_option
+def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) -> None:
+    """Continue a rollback of ENV that failed (UPDATE_ROLLBACK_FAILED), and follow it.
+
+    Nothing is skipped unless it is named: CloudFormation takes a skipped resource to be as
+    it was, which it may not be.
+    """
+    from liberty_cfn.deploy.diagnosis import explain
+    from liberty_cfn.deploy.operations import roll_back
+    from liberty_cfn.deploy.showing import Follow
+    from liberty_cfn.deploy.statuses import Meaning, meaning
+
+    chosen, target, screen = _at(environment)
+    shown = Follow(screen if as_json else console(), lambda: True).watch()
+    with interruptible(chosen, shown.stop):
+        stack_id, status, events = roll_back(
+            chosen, target.client("cloudformation"), skip, shown.happened, shown.say
+        )
+    keep(chosen)
+    if as_json:
+        _print_json({"stack": chosen.stack, "status": status, "events": _listed(events)})
+    if meaning(status) is not Meaning.UNDONE:
+        fail(explain(target.client, chosen, stack_id, status, events))
+    if not as_json:
+        click.echo(f"{chosen.stack} is as it was before the update; it can be updated again.")
+
+
+@click.command("drift")
+@environment_argument
+@json_option
+def drift_command(environment: str, *, as_json: bool) -> None:
+    """Show what in ENV was changed by hand since it was deployed.
+
+    Every nested stack is compared with what it was deployed as: each resource that differs,
+    with the properties expected and found. Exits with 1 if anything differs.
+    """
+    from dataclasses import asdict
+
+    from liberty_cfn.deploy.drift import detect
+    from liberty_cfn.deploy.operations import root
+
+    chosen, target, screen = _at(environment)
+    cloudformation = target.client("cloudformation")
+    stack_id = root(chosen, cloudformation)["StackId"]
+    found = detect(cloudformation, stack_id, say=screen.print)
+    if as_json:
+        _print_json({"stack": chosen.stack, **asdict(found)})
+    else:
+        _show_drifts(found.drifts, click.echo)
+        for unknown in found.unknown:
+            click.echo(f"could not be compared: {unknown}")
+        click.echo(f"{chosen.stack}: {len(found.drifts)} differ, in {found.stacks} stacks")
+    if found.drifts:
+        raise SystemExit(1)
+
+
+def _show_drifts(drifts: tuple[Drift, ...], say: Callable[[str], object]) -> None:
+    for drift in drifts:
+        where = "/".join((*drift.stack, drift.resource))
+        say(f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}")
+        for one in drift.differences:
+            expected, actual = one.expected or "nothing", one.actual or "nothing"
+            say(f"  {one.property}: expected {expected}, found {actual}")
+
+
+def _at(environment: str) -> tuple[Environment, Target, Console]:
+    """Return an environment, its target, and where what is not the answer is said."""
+    from liberty_cfn.environments import load
+
+    screen = console(stderr=True)
+    chosen = load(environment)
+    return chosen, connect(chosen, screen), screen
+
+
+def _listed(events: list[Event]) -> list[dict[str, Any]]:
+    return [
+        {
+            "time": event.time.isoformat(),
+            "stack": "/".join(event.stack),
+            "resource": event.resource,
+            "type": event.type,
+            "status": event.status,
+            "reason": event.reason or None,
+            "physical_id": event.physical_id or None,
+            "seconds": event.took.total_seconds() if event.took is not None else None,
+        }
+        for event in events
+    ]
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+commands = (
+    status_command,
+    events_command,
+    outputs_command,
+    cancel_command,
+    rollback_command,
+    drift_command,
+)

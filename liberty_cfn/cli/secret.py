@@ -1,0 +1,99 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""`liberty-cfn secret`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from liberty_cfn.cli.common import connect, console, environment_argument, fail, keep
+
+
+@click.group("secret")
+def secret_group() -> None:
+    """Set the secrets that need a person, and see which of all have a value.
+
+    Values are read from the terminal or from standard input, never from an argument, and
+    are never shown.
+    """
+
+
+@secret_group.command("set")
+@environment_argument
+@click.argument("name")
+@click.option(
+    "--restart", is_flag=True, help="Replace running tasks, which else keep the old value."
+)
+def secret_set(environment: str, name: str, *, restart: bool) -> None:
+    """Set the secret NAME of ENV, such as DEFAULT_FROM_EMAIL.
+
+    Asks for the value without showing it. Where standard input is no terminal, the value
+    is what comes in there, without the line's end: `secret set prod NAME < file`.
+    """
+    from liberty_cfn.deploy import secrets
+    from liberty_cfn.environments import load
+
+    chosen = load(environment)
+    if why := secrets.refusal(chosen, name):
+        fail(why, 2)
+    value = _value(name)
+    target = connect(chosen, console(stderr=True))
+    try:
+        version = secrets.store(chosen, target, name, value)
+        click.echo(f"{secrets.full_name(chosen, name)} is set (version {version})")
+        if restart:
+            tasks = secrets.restart(chosen, target)
+            click.echo(f"The service replaces its tasks ({tasks}), which takes some minutes")
+    except secrets.SecretError as error:
+        fail(str(error))
+    finally:
+        keep(chosen)
+    if not restart:
+        click.echo("Tasks that run keep the old value until they are replaced: --restart")
+
+
+@secret_group.command("list")
+@environment_argument
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def secret_list(environment: str, *, as_json: bool) -> None:
+    """List ENV's secrets: whether each exists and has a value, and when it changed.
+
+    Values are not read.
+    """
+    from rich.table import Table
+
+    from liberty_cfn.deploy import secrets
+    from liberty_cfn.environments import load
+
+    chosen = load(environment)
+    found = secrets.listed(chosen, connect(chosen, console(stderr=True)))
+    if as_json:
+        click.echo(json.dumps([secrets.as_json(each) for each in found], indent=2))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("Secret", "Exists", "Has a value", "Changed"):
+        table.add_column(column, overflow="fold")
+    for each in found:
+        exists = "yes" if each.exists else "no"
+        if each.scheduled_for_deletion:
+            exists = "scheduled for deletion"
+        changed = f"{each.changed:%Y-%m-%d %H:%M}" if each.changed else ""
+        table.add_row(each.full_name, exists, "yes" if each.has_value else "no", changed)
+    console().print(table)
+
+
+def _value(name: str) -> str:
+    """Return the value that a person types unseen, or that comes from standard input."""
+    if sys.stdin.isatty():
+        typed: str = click.prompt(name, hide_input=True, confirmation_prompt=True)
+        return typed
+    given = sys.stdin.buffer.read()
+    try:
+        text = given.decode("utf-8")
+    except UnicodeDecodeError:
+        # The error itself would quote the value.
+        fail(f"{name} was not changed: what was given is not text in UTF-8.", 2)
+    # The line's end is the shell's, not the value's.
+    return text.removesuffix("\n").removesuffix("\r")

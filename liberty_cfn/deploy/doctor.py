@@ -1,0 +1,116 @@
+"""What there is to know of an account, region and zone before a deploy, good and bad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import beforehand, certificates, images, secrets
+from liberty_cfn.deploy.beforehand import REFUSED, Check, Finding, Level
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+
+def examine(environment: Environment, target: Target) -> list[Finding]:
+    """Return all that was found: what is well, what to think of, and what is in the way."""
+    found = [
+        *beforehand.named_by_settings(environment, target),
+        *beforehand.in_the_way(environment, target),
+    ]
+    checks: tuple[tuple[str, Check], ...] = (
+        ("Delegation", _delegation),
+        ("CreateHostedZone", _own_zone),
+        ("Certificate", _certificate),
+        ("Image", _image),
+        ("Secrets", _secrets),
+    )
+    for about, check in checks:
+        try:
+            found += check(environment, target)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            # What the settings name and isn't there was told already.
+            if code not in (*REFUSED, "NoSuchHostedZone", "ResourceNotFoundException"):
+                raise
+            why = f"not checked: AWS refused {error.operation_name} ({code})."
+            found.append(Finding(Level.WARNING, about, why))
+    return found
+
+
+def as_json(found: list[Finding]) -> dict[str, Any]:
+    """Return what was found, for programs."""
+    return {
+        "ok": not any(each.level is Level.OBSTACLE for each in found),
+        "findings": [
+            {"level": each.level.value, "about": each.about, "says": each.says}
+            for each in found
+        ],
+    }
+
+
+def _delegation(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Name the servers that the domain has to be delegated to; DNS can't be asked here.
+
+    Python's own library looks up addresses only, never the NS records this is about.
+    """
+    if not (wanted := environment.settings["HostedZoneId"]):
+        return
+    answer = target.client("route53").get_hosted_zone(Id=wanted)
+    if servers := answer.get("DelegationSet", {}).get("NameServers"):
+        name = answer["HostedZone"]["Name"].rstrip(".")
+        says = (
+            f"not checked, as DNS isn't asked. `dig +short NS {name}` has to answer "
+            f"{', '.join(servers)}; with others, the certificate is never issued."
+        )
+        yield Finding(Level.WARNING, "Delegation", says)
+
+
+def _own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Tell of a zone of the domain that is there although one is to be made."""
+    if environment.settings["CreateHostedZone"] != "true":
+        return
+    if beforehand.deployed(environment, target) is not None:
+        return
+    domain = environment.settings["DomainName"]
+    found = target.client("route53").list_hosted_zones_by_name(DNSName=domain)["HostedZones"]
+    ids = [
+        zone["Id"].rpartition("/")[2]
+        for zone in found
+        if zone["Name"].rstrip(".") == domain and not zone.get("Config", {}).get("PrivateZone")
+    ]
+    if ids:
+        says = (
+            f"{domain} has a public zone already ({', '.join(ids)}), and a new one will have "
+            f"other name servers than the registrar knows; to use it, say HostedZoneId: "
+            f"{ids[0]}, and CreateHostedZone: false."
+        )
+        yield Finding(Level.WARNING, "CreateHostedZone", says)
+
+
+def _certificate(environment: Environment, target: Target) -> Iterator[Finding]:
+    for one in certificates.awaited(environment, target):
+        yield Finding(Level.WARNING, "Certificate", f"{one.in_words()}.")
+
+
+def _image(environment: Environment, target: Target) -> Iterator[Finding]:
+    image = images.resolve(environment, target)
+    named = environment.settings["Image"]
+    if image.found:
+        yield Finding(Level.OK, "Image", f"{named} is {image.digest}.")
+    elif image.refusal:
+        yield Finding(Level.OBSTACLE, "Image", image.refusal.removeprefix("Image: "))
+    elif image.advice:
+        yield Finding(Level.WARNING, "Image", image.advice)
+    else:
+        yield Finding(Level.OK, "Image", "none, and the local AWS needs none.")
+
+
+def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Name the secrets that a person has to set; before the first deploy there are none."""
+    if beforehand.deployed(environment, target) is None:
+        return
+    for name in secrets.missing(environment, target):
+        says = f"it has no value: liberty-cfn secret set {environment.name} {name} --restart"
+        yield Finding(Level.WARNING, name, says)

@@ -1,0 +1,141 @@
+"""What was changed by hand: every nested stack compared with what it was deployed as."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from liberty_cfn.deploy.change_sets import NESTED_STACK
+from liberty_cfn.deploy.following import Patience, pause, silent
+from liberty_cfn.deploy.operations import Standing, standing
+
+# CloudFormation throttles those who ask for more at once.
+AT_ONCE = 5
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A property of a resource that is not as deployed."""
+
+    property: str
+    how: str
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A resource that is not as deployed: MODIFIED or DELETED."""
+
+    stack: tuple[str, ...]
+    resource: str
+    type: str
+    physical_id: str
+    status: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What became of comparing: the drifts, and what could not be compared, in words."""
+
+    stacks: int
+    drifts: tuple[Drift, ...]
+    unknown: tuple[str, ...]
+
+
+def detect(
+    cloudformation: Any,
+    stack_id: str,
+    *,
+    say: Callable[[str], object] = silent,
+    pause: Callable[[Any, int], object] = pause,
+    clock: Callable[[], float] = time.monotonic,
+) -> Compared:
+    """Compare a stack, and all that are nested in it, with what they were deployed as."""
+
+    def compared(one: Standing) -> tuple[list[Drift], str]:
+        patience = Patience(one.stack_id, say, clock)
+        return _compare(cloudformation, one, patience, pause)
+
+    stacks = list(standing(cloudformation, stack_id))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(compared, stacks))
+    return Compared(
+        len(stacks),
+        tuple(drift for drifts, _ in found for drift in drifts),
+        tuple(unknown for _, unknown in found if unknown),
+    )
+
+
+def _compare(
+    cloudformation: Any,
+    stack: Standing,
+    patience: Patience,
+    pause: Callable[[Any, int], object],
+) -> tuple[list[Drift], str]:
+    def until_answered(question: Callable[[], Any]) -> Any:
+        looks = 0
+        while (answer := patience.ask(question)) is None:
+            pause(cloudformation, looks)
+            looks += 1
+        return answer
+
+    asked = {"StackName": stack.stack_id}
+    begun = until_answered(lambda: cloudformation.detect_stack_drift(**asked))
+    detection = {"StackDriftDetectionId": begun["StackDriftDetectionId"]}
+    looks = 0
+    while True:
+        state = until_answered(
+            lambda: cloudformation.describe_stack_drift_detection_status(**detection)
+        )
+        if state["DetectionStatus"] != "DETECTION_IN_PROGRESS":
+            break
+        patience.check()
+        pause(cloudformation, looks)
+        looks += 1
+    drifts = until_answered(lambda: list(_drifts(cloudformation, stack)))
+    unknown = ""
+    if state["DetectionStatus"] == "DETECTION_FAILED":
+        why = state.get("DetectionStatusReason", "no reason given")
+        unknown = f"{'/'.join(stack.path) or 'root'}: {why}"
+    return drifts, unknown
+
+
+def _drifts(cloudformation: Any, stack: Standing) -> Iterator[Drift]:
+    more: dict[str, str] = {}
+    while True:
+        page = cloudformation.describe_stack_resource_drifts(
+            StackName=stack.stack_id,
+            StackResourceDriftStatusFilters=["MODIFIED", "DELETED"],
+            **more,
+        )
+        for raw in page["StackResourceDrifts"]:
+            # What differs in a nested stack is told by itself.
+            if raw["ResourceType"] != NESTED_STACK:
+                yield _drift(stack.path, raw)
+        if not (token := page.get("NextToken")):
+            return
+        more = {"NextToken": token}
+
+
+def _drift(path: tuple[str, ...], raw: dict[str, Any]) -> Drift:
+    return Drift(
+        path,
+        raw["LogicalResourceId"],
+        raw["ResourceType"],
+        raw.get("PhysicalResourceId", ""),
+        raw["StackResourceDriftStatus"],
+        tuple(
+            Difference(
+                one["PropertyPath"],
+                one["DifferenceType"],
+                one.get("ExpectedValue", ""),
+                one.get("ActualValue", ""),
+            )
+            for one in raw.get("PropertyDifferences", [])
+        ),
+    )

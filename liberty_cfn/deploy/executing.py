@@ -1,0 +1,54 @@
+"""Executing a change set, once, also where AWS's answer is lost on its way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
+
+BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
+
+
+def execute(cloudformation: Any, change_set: ChangeSet) -> None:
+    """Execute a change set; an answer that is lost is looked up.
+
+    Raises:
+        ChangeSetError: it can no longer be executed, as its stack was changed meanwhile.
+    """
+    try:
+        cloudformation.execute_change_set(
+            ChangeSetName=change_set.id,
+            ClientRequestToken=change_set.token,
+            DisableRollback=False,
+        )
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        # Sent again by the client, it is refused if it had happened the first time.
+        refused = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
+        if not refused and not faults.passes(error):
+            raise
+        if _has_begun(cloudformation, change_set):
+            return
+        if not refused:
+            raise
+        raise ChangeSetError(
+            "The stack was changed by someone else after this plan was made, which can no "
+            "longer be executed; nothing was changed. Deploy again to see a new plan."
+        ) from error
+
+
+def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:
+    pages = cloudformation.get_paginator("describe_stack_events")
+    for page in pages.paginate(StackName=change_set.stack_id):
+        if any(e.get("ClientRequestToken") == change_set.token for e in page["StackEvents"]):
+            return True
+    try:
+        described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
+    except ClientError as error:
+        if faults.code(error) == "ChangeSetNotFound":
+            return False
+        raise
+    return described.get("ExecutionStatus") in BEGUN

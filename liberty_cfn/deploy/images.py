@@ -1,0 +1,156 @@
+"""Which image to deploy: the digest that the setting stands for now.
+
+A tag can move without CloudFormation noticing; a digest can't. So `latest` moved means a
+new deployment, and nothing moved means none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import LOCAL, Environment
+
+REPOSITORY = "liberty-social-backend"
+DIGEST = "sha256:"
+# A tag to push under, where the setting names a digest; nothing can be pushed as a digest.
+ANY_TAG = "latest"
+MISSING = ("RepositoryNotFoundException", "ImageNotFoundException")
+NO_SERVICE = ("ClusterNotFoundException", "ServiceNotFoundException")
+
+
+@dataclass(frozen=True)
+class Image:
+    """What to deploy with, given what is in the repository.
+
+    `parameters` go over those of the environment. `advice` says how to get an image that is
+    missing. `refusal` is why not to deploy at all, empty if nothing speaks against it.
+    """
+
+    found: bool
+    digest: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    advice: str = ""
+    refusal: str = ""
+
+    def over(self, environment: Environment) -> Environment:
+        """Return the environment with these parameters instead of its own."""
+        return dataclasses.replace(
+            environment,
+            given={**environment.given, **self.parameters},
+            settings={**environment.settings, **self.parameters},
+        )
+
+
+def resolve(environment: Environment, target: Target) -> Image:
+    """Return the image that the setting `Image` stands for now, and what it means.
+
+    Without one, the service is deployed with no tasks, as it would wait for them for hours;
+    the next deploy raises it to the settings' count. But a service that runs is not stopped
+    because a tag was misspelt or deleted: that deploy is refused.
+
+    On the local AWS a missing image is no reason to stop: nothing is pulled there, nobody
+    pushes, and tasks count as running all the same. The image stays as it was given.
+    """
+    digest = _digest(environment, target)
+    if digest:
+        return Image(found=True, digest=digest, parameters={"Image": digest})
+    if environment.endpoint == LOCAL:
+        return Image(found=False)
+    advice = how_to_push(environment, target)
+    if running := _running(environment, target):
+        return Image(
+            found=False,
+            advice=advice,
+            refusal=(
+                f"Image: {_absent(environment)}, and deploying without it would stop "
+                f"what runs ({_tasks(running)}). Say an Image that is there, "
+                f"or push it:\n{advice}"
+            ),
+        )
+    return Image(
+        found=False, parameters={"DesiredCount": "0"}, advice=_stopped(environment, advice)
+    )
+
+
+def how_to_push(environment: Environment, target: Target) -> str:
+    """Return the commands that push an image and have it run, one a line."""
+    uri = repository_uri(environment, target)
+    registry = uri.partition("/")[0]
+    image = environment.settings["Image"]
+    by_digest = image.startswith(DIGEST)
+    tagged = f"{uri}:{ANY_TAG if by_digest else image}"
+    password = f"aws ecr get-login-password --region {target.region}"
+    commands = [
+        f"{password} | docker login --username AWS --password-stdin {registry}",
+        # The tasks run on this, whatever the machine at hand is.
+        f"docker build --platform linux/amd64 --tag {tagged} .",
+        f"docker push {tagged}",
+    ]
+    if by_digest:
+        commands.append(
+            f"# put the digest that the push tells into params/{environment.name}.yaml: Image"
+        )
+    return "\n".join(f"  {line}" for line in [*commands, f"make deploy ENV={environment.name}"])
+
+
+def repository_uri(environment: Environment, target: Target) -> str:
+    """Return the address of the environment's repository, also before there is one."""
+    china = ".cn" if target.region.startswith("cn-") else ""
+    registry = f"{target.account}.dkr.ecr.{target.region}.amazonaws.com{china}"
+    return f"{registry}/{environment.named(REPOSITORY)}"
+
+
+def _digest(environment: Environment, target: Target) -> str:
+    """Return the digest of the image, empty if it, or its repository, isn't there."""
+    image = environment.settings["Image"]
+    by = "imageDigest" if image.startswith(DIGEST) else "imageTag"
+    try:
+        found = target.client("ecr").describe_images(
+            repositoryName=environment.named(REPOSITORY), imageIds=[{by: image}]
+        )["imageDetails"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in MISSING:
+            return ""
+        raise
+    return str(found[0]["imageDigest"]) if found else ""
+
+
+def _running(environment: Environment, target: Target) -> int:
+    """Return how many tasks the service is to run now."""
+    try:
+        found = target.client("ecs").describe_services(
+            cluster=environment.named("liberty-social-backend"),
+            services=[environment.named("liberty-social-backend-service")],
+        )["services"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in NO_SERVICE:
+            return 0
+        raise
+    return sum(int(each["desiredCount"]) for each in found if each["status"] == "ACTIVE")
+
+
+def _absent(environment: Environment) -> str:
+    image = environment.settings["Image"]
+    kind = "digest" if image.startswith(DIGEST) else "tag"
+    return (
+        f"the repository {environment.named(REPOSITORY)} has no image with the {kind} {image}"
+    )
+
+
+def _stopped(environment: Environment, commands: str) -> str:
+    count = int(environment.settings["DesiredCount"])
+    said = _absent(environment)
+    return (
+        f"{said[0].upper()}{said[1:]}, so the service has no tasks yet. From the folder with "
+        f"the application's Dockerfile, push one; the deploy after it starts "
+        f"{_tasks(count)} (make, from this repository):\n{commands}"
+    )
+
+
+def _tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"

@@ -1,0 +1,166 @@
+"""A stack's life after deploying: how it stands, cancelling, and continuing a rollback."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from liberty_cfn.deploy.change_sets import NESTED_STACK
+from liberty_cfn.deploy.deploying import find
+from liberty_cfn.deploy.following import Event, Follower, began, follow, name_of
+from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.environments import Environment
+
+
+class OperationError(Exception):
+    """It can't be done as the stack is now. The message says why, and what can be."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a stack stands. `path` is that of nested stacks to it, `since` its last change.
+
+    `running` are the resources that something is being done to.
+    """
+
+    path: tuple[str, ...]
+    stack_id: str
+    status: str
+    since: datetime
+    reason: str
+    running: tuple[str, ...]
+
+
+def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
+    """Return the description of the environment's root stack.
+
+    Raises:
+        OperationError: there is none.
+    """
+    stack = find(cloudformation, environment.stack)
+    if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
+        raise OperationError(
+            f"{environment.stack}: there is none in this account and region. To make it: `make "
+            f"deploy ENV={environment.name}`."
+        )
+    return stack
+
+
+def standing(cloudformation: Any, stack_id: str) -> Iterator[Standing]:
+    """Yield how a stack stands, and each one nested in it."""
+    return _standing(cloudformation, stack_id, ())
+
+
+def _standing(cloudformation: Any, stack_id: str, path: tuple[str, ...]) -> Iterator[Standing]:
+    stack = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+    resources = list(_resources(cloudformation, stack_id))
+    at_work = [
+        f"{r['LogicalResourceId']} {r['ResourceStatus']}"
+        for r in resources
+        if r["ResourceStatus"].endswith("_IN_PROGRESS")
+    ]
+    since = stack.get("DeletionTime") or stack.get("LastUpdatedTime") or stack["CreationTime"]
+    reason = stack.get("StackStatusReason", "")
+    yield Standing(path, stack_id, stack["StackStatus"], since, reason, tuple(at_work))
+    for resource in resources:
+        if inside := _nested(resource):
+            below = (*path, resource["LogicalResourceId"])
+            yield from _standing(cloudformation, inside, below)
+
+
+def _resources(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+    for page in pages:
+        yield from page["StackResourceSummaries"]
+
+
+def _nested(resource: dict[str, Any]) -> str:
+    inside = str(resource.get("PhysicalResourceId", ""))
+    there = inside.startswith("arn:") and resource["ResourceStatus"] != "DELETE_COMPLETE"
+    return inside if resource["ResourceType"] == NESTED_STACK and there else ""
+
+
+def last_operation(cloudformation: Any, stack_id: str) -> Follower:
+    """Return a follower of a stack's last operation, from its beginning."""
+    since = began(cloudformation, stack_id)
+    return Follower(cloudformation, stack_id, since)
+
+
+def succeeded(status: str, events: list[Event]) -> bool:
+    """Whether the operation that these are the events of did what it was to do."""
+    own = [event.status for event in events if event.is_root]
+    if meaning(status) is Meaning.ABSENT:
+        return "DELETE_IN_PROGRESS" in own[:1]
+    return meaning(status) is Meaning.GOOD
+
+
+def cancel(environment: Environment, cloudformation: Any) -> None:
+    """Have an update that is under way undone.
+
+    Raises:
+        OperationError: no update is under way.
+    """
+    stack = root(environment, cloudformation)
+    status = stack["StackStatus"]
+    if status != "UPDATE_IN_PROGRESS":
+        raise OperationError(
+            f"{environment.stack} is in {status}: only an update that is under way can be "
+            f"cancelled. {what_next(status, environment.name)}"
+        )
+    cloudformation.cancel_update_stack(
+        StackName=stack["StackId"], ClientRequestToken=f"c-{uuid.uuid4().hex}"
+    )
+
+
+def roll_back(
+    environment: Environment,
+    cloudformation: Any,
+    skip: tuple[str, ...],
+    tell: Callable[[list[Event]], object],
+    say: Callable[[str], object],
+) -> tuple[str, str, list[Event]]:
+    """Continue a rollback that failed, and follow it.
+
+    `skip` are the resources to leave as they are: logical ids, those of a nested stack as
+    NestedStack.LogicalId. Returns the stack's id, its last status, and the events.
+
+    Raises:
+        OperationError: no rollback failed, or a resource to skip is not one that did.
+    """
+    stack = root(environment, cloudformation)
+    stack_id, status = stack["StackId"], stack["StackStatus"]
+    if status != "UPDATE_ROLLBACK_FAILED":
+        raise OperationError(
+            f"{environment.stack} is in {status}: only a rollback that failed can be "
+            f"continued. {what_next(status, environment.name)}"
+        )
+    stuck = dict(_stuck(cloudformation, stack_id))
+    if unknown := [name for name in skip if name not in stuck]:
+        raise OperationError(
+            f"{', '.join(unknown)}: no such resource failed to roll back, so it can't be "
+            f"skipped; nothing was done. Those that did: {', '.join(stuck) or 'none'}."
+        )
+    follower = Follower(cloudformation, stack_id)
+    cloudformation.continue_update_rollback(
+        StackName=stack_id,
+        ClientRequestToken=f"r-{uuid.uuid4().hex}",
+        **({"ResourcesToSkip": [stuck[name] for name in skip]} if skip else {}),
+    )
+    return stack_id, *follow(cloudformation, stack_id, follower, tell, say=say)
+
+
+def _stuck(cloudformation: Any, stack_id: str) -> Iterator[tuple[str, str]]:
+    """Yield what failed to roll back: as people name it, and as CloudFormation wants it."""
+    latest = {
+        (*event.stack, event.resource): event
+        for event in last_operation(cloudformation, stack_id).new_events()
+        if not event.is_stack
+    }
+    for place, event in latest.items():
+        if event.status == "UPDATE_FAILED":
+            # A nested stack is meant by its own name, not by its logical id.
+            prefix = f"{name_of(latest[event.stack].physical_id)}." if event.stack else ""
+            yield ".".join(place), prefix + event.resource

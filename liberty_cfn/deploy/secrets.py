@@ -1,0 +1,191 @@
+"""The environment's secrets: which have a value, and setting those that need a person.
+
+Values are never read here, and go nowhere but to AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+SENDER = "DEFAULT_FROM_EMAIL"
+ACCESS_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+GENERATED = {
+    "SECRET_KEY": "AWS generated it and nobody has seen it; another one signs everybody out",
+    "DB_PASSWORD": "AWS generated it together with the database, which would keep the old one",
+}
+NAMES = ("SECRET_KEY", "DB_PASSWORD", *ACCESS_KEY, SENDER)
+LONGEST = 65536  # bytes, what Secrets Manager takes
+CURRENT = "AWSCURRENT"
+
+
+class SecretError(Exception):
+    """A secret can't be set. The message says why, and never its value."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """What there is to know of a secret but its value."""
+
+    name: str
+    full_name: str
+    exists: bool
+    has_value: bool = False
+    changed: datetime | None = None
+    scheduled_for_deletion: bool = False
+
+
+def full_name(environment: Environment, name: str) -> str:
+    """Return what the secret is called in AWS."""
+    return environment.named(f"liberty-social/{name}")
+
+
+def refusal(environment: Environment, name: str) -> str:
+    """Return why `name` is not a person's to set; empty if it is."""
+    settable = _settable(environment)
+    if name in settable:
+        return ""
+    theirs = f"There are, for a person to set: {', '.join(settable)}."
+    if name in GENERATED:
+        return f"{name} is not set by hand: {GENERATED[name]}. {theirs}"
+    if name in ACCESS_KEY:
+        return (
+            f"{name} is not set by hand in {environment.name}: with ApplicationAccessKey, the "
+            f"key is made and kept by the stack. {theirs}"
+        )
+    return f"There is no secret {name}. {theirs}"
+
+
+def listed(environment: Environment, target: Target) -> list[Secret]:
+    """Return the five secrets and what is known of each; no value is read."""
+    return [_known(environment, target, name) for name in NAMES]
+
+
+def missing(environment: Environment, target: Target) -> list[str]:
+    """Return the secrets that the application needs, a person sets, and have no value.
+
+    The access key is not needed where it isn't made: its secrets are empty on purpose, and
+    not given to the container.
+    """
+    return [SENDER] if not _known(environment, target, SENDER).has_value else []
+
+
+def store(environment: Environment, target: Target, name: str, value: str) -> str:
+    """Make `value` the secret's, and return the id of this version.
+
+    Raises:
+        SecretError: it isn't a person's to set, isn't there, or AWS can't take the value.
+    """
+    if why := refusal(environment, name):
+        raise SecretError(why)
+    if not value:
+        raise SecretError(f"{name} was not changed: nothing was given.")
+    if len(value.encode()) > LONGEST:
+        raise SecretError(f"{name} was not changed: AWS takes {LONGEST} bytes at most.")
+    try:
+        stored = target.client("secretsmanager").put_secret_value(
+            SecretId=full_name(environment, name), SecretString=value
+        )
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ResourceNotFoundException":
+            raise SecretError(
+                f"There is no secret {full_name(environment, name)} yet; deploying makes it: "
+                f"make deploy ENV={environment.name}."
+            ) from None
+        if code == "InvalidRequestException":
+            raise SecretError(_scheduled(environment, target, name)) from None
+        raise
+    return str(stored["VersionId"])
+
+
+def restart(environment: Environment, target: Target) -> int:
+    """Have the service replace its tasks, which read secrets only when they start.
+
+    Returns how many tasks it runs.
+
+    Raises:
+        SecretError: there is no service.
+    """
+    name = environment.named("liberty-social-backend-service")
+    try:
+        service = target.client("ecs").update_service(
+            cluster=environment.named("liberty-social-backend"),
+            service=name,
+            forceNewDeployment=True,
+        )["service"]
+    except ClientError as error:
+        gone = ("ClusterNotFoundException", "ServiceNotFoundException")
+        if error.response["Error"]["Code"] in (*gone, "ServiceNotActiveException"):
+            raise SecretError(
+                f"Nothing was restarted: there is no service {name}; tasks that a deploy "
+                "starts have the new value."
+            ) from None
+        raise
+    return int(service["desiredCount"])
+
+
+def as_json(secret: Secret) -> dict[str, Any]:
+    """Return what is known of a secret, for programs."""
+    return {
+        "name": secret.name,
+        "secret": secret.full_name,
+        "exists": secret.exists,
+        "has_value": secret.has_value,
+        "changed": secret.changed and secret.changed.isoformat(),
+        "scheduled_for_deletion": secret.scheduled_for_deletion,
+    }
+
+
+def _settable(environment: Environment) -> tuple[str, ...]:
+    made = environment.settings["ApplicationAccessKey"] == "true"
+    return (SENDER,) if made else (SENDER, *ACCESS_KEY)
+
+
+def _known(environment: Environment, target: Target, name: str) -> Secret:
+    full = full_name(environment, name)
+    found = described(target, full)
+    if found is None:
+        return Secret(name, full, exists=False)
+    stages = found.get("VersionIdsToStages") or {}
+    return Secret(
+        name,
+        full,
+        exists="DeletedDate" not in found,
+        has_value=any(CURRENT in of_version for of_version in stages.values()),
+        changed=found.get("LastChangedDate"),
+        scheduled_for_deletion="DeletedDate" in found,
+    )
+
+
+def described(target: Target, full: str) -> Mapping[str, Any] | None:
+    """Return what AWS says of a secret, also one scheduled for deletion; None without it."""
+    try:
+        found: Mapping[str, Any] = target.client("secretsmanager").describe_secret(
+            SecretId=full
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return None
+        raise
+    return found
+
+
+def restoring(target: Target, full: str) -> str:
+    """Return the command that brings back a secret that is scheduled for deletion."""
+    return f"aws secretsmanager restore-secret --region {target.region} --secret-id {full}"
+
+
+def _scheduled(environment: Environment, target: Target, name: str) -> str:
+    full = full_name(environment, name)
+    return (
+        f"{name} was not changed: {full} can't be written to, as when it is scheduled for "
+        f"deletion. To have it back: {restoring(target, full)}"
+    )

@@ -1,0 +1,81 @@
+"""Why an ECS service did not come up: its stopped tasks, their last words, its health checks.
+
+All of this may be gone by the time it is asked for, or not for us to read; what is left has
+to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+SERVICE = "AWS::ECS::Service"
+LINES = 5
+TASKS = 3
+
+
+def why_stopped(client: Callable[[str], Any], service: str) -> Iterator[str]:
+    """Yield, in words, what became of the tasks of the service with this ARN."""
+    # arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME
+    parts = service.split("/")
+    if len(parts) != 3:  # noqa: PLR2004
+        return
+    where = {"cluster": parts[1]}
+    # The reason why it failed is known already, and not to be hidden by ours.
+    with contextlib.suppress(ClientError, BotoCoreError):
+        yield from _stopped(client, where, parts[2])
+    with contextlib.suppress(ClientError, BotoCoreError):
+        yield from _unhealthy(client, where, parts[2])
+
+
+def _stopped(client: Callable[[str], Any], where: dict[str, str], name: str) -> Iterator[str]:
+    ecs = client("ecs")
+    arns = ecs.list_tasks(**where, serviceName=name, desiredStatus="STOPPED")["taskArns"]
+    if not arns:
+        return
+    tasks = ecs.describe_tasks(**where, tasks=arns[:TASKS])["tasks"]
+    for task in tasks:
+        yield f"task {_id(task)} stopped: {task.get('stoppedReason') or 'no reason given'}"
+        for container in task.get("containers", []):
+            ended = [
+                f"exit code {container['exitCode']}" if "exitCode" in container else "",
+                container.get("reason", ""),
+            ]
+            if said := ", ".join(filter(None, ended)):
+                yield f"  container {container['name']}: {said}"
+    with contextlib.suppress(ClientError, BotoCoreError):
+        yield from _last_words(client, tasks[0])
+
+
+def _last_words(client: Callable[[str], Any], task: dict[str, Any]) -> Iterator[str]:
+    definition = client("ecs").describe_task_definition(
+        taskDefinition=task["taskDefinitionArn"]
+    )["taskDefinition"]
+    for container in definition["containerDefinitions"]:
+        options = container.get("logConfiguration", {}).get("options", {})
+        if "awslogs-group" not in options or "awslogs-stream-prefix" not in options:
+            continue
+        stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{_id(task)}"
+        events = client("logs").get_log_events(
+            logGroupName=options["awslogs-group"],
+            logStreamName=stream,
+            limit=LINES,
+            startFromHead=False,
+        )["events"]
+        yield from (f"  {container['name']} said: {e['message'].rstrip()}" for e in events)
+
+
+def _unhealthy(client: Callable[[str], Any], where: dict[str, str], name: str) -> Iterator[str]:
+    services = client("ecs").describe_services(**where, services=[name])["services"]
+    told = [event["message"] for service in services for event in service.get("events", [])]
+    unwell = [
+        message for message in told if "unhealthy" in message or "health check" in message
+    ]
+    yield from unwell[:TASKS]
+
+
+def _id(task: dict[str, Any]) -> str:
+    return str(task["taskArn"]).rpartition("/")[2]

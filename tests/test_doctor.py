@@ -1,0 +1,466 @@
+"""What would make a deploy fail: found beforehand, with what solves it."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from liberty_cfn.deploy import beforehand, certificates, doctor, targets
+from liberty_cfn.deploy.beforehand import Level, obstacles
+from liberty_cfn.environments import load
+
+REPOSITORY = Path(__file__).parent.parent
+ARN = "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-0000-0000-000000000000"
+ASKED = datetime(2026, 1, 1, tzinfo=UTC)
+CNAME = {"Name": "_a.dev.example.com.", "Type": "CNAME", "Value": "_b.acm.aws."}
+EMPTY_STACK = json.dumps(
+    {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Parameters": {}}
+)
+
+
+@pytest.fixture(scope="module")
+def standing_target(local_aws):
+    return targets.target(boto3.Session(**local_aws.credentials), local_aws.endpoint)
+
+
+@pytest.fixture
+def target(aws, standing_target):
+    return standing_target
+
+
+@pytest.fixture
+def dev():
+    return load("dev")
+
+
+@pytest.fixture
+def nowhere():
+    """A target whose answers each test says, for what the local AWS can't be made to say."""
+    return targets.Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+
+
+def with_settings(environment, **settings):
+    return dataclasses.replace(
+        environment,
+        given={**environment.given, **settings},
+        settings={**environment.settings, **settings},
+    )
+
+
+def trust(**statement):
+    told = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
+    return json.dumps({"Version": "2012-10-17", "Statement": [told]})
+
+
+ECS = {"Service": "ecs-tasks.amazonaws.com"}
+
+
+def role(target, name, policy=None, **more):
+    policy = policy or trust(Principal=ECS)
+    target.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=policy, **more)
+
+
+def stack(target, **parameters):
+    """Make a stack of the environment's name, with these parameters."""
+    declared = {name: {"Type": "String"} for name in parameters}
+    body = {**json.loads(EMPTY_STACK), "Parameters": declared}
+    target.client("cloudformation").create_stack(
+        StackName="liberty-social-dev",
+        TemplateBody=json.dumps(body),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+    )
+
+
+def of(level, found):
+    return [str(each) for each in found if each.level is level]
+
+
+def test_an_empty_account_is_in_nobodys_way(target, dev):
+    assert list(obstacles(dev, target)) == []
+
+
+# What an earlier destroy left
+
+
+def left_secret(target):
+    target.client("secretsmanager").create_secret(Name="liberty-social/SECRET_KEY-dev")
+
+
+def left_deleted_secret(target):
+    left_secret(target)
+    target.client("secretsmanager").delete_secret(
+        SecretId="liberty-social/SECRET_KEY-dev", RecoveryWindowInDays=7
+    )
+
+
+def left_bucket(target):
+    target.client("s3").create_bucket(Bucket="liberty-social-uploads-dev")
+
+
+def left_log_group(target):
+    target.client("logs").create_log_group(logGroupName="/ecs/liberty-social-backend-dev")
+
+
+def left_events(target):
+    name = "/aws/events/liberty-social-task-failures-dev"
+    target.client("logs").create_log_group(logGroupName=name)
+
+
+def left_repository(target):
+    target.client("ecr").create_repository(repositoryName="liberty-social-backend-dev")
+
+
+def left_role(target):
+    role(target, "ecsTaskRole-dev")
+
+
+@pytest.mark.parametrize(
+    ("leave", "said", "solved"),
+    [
+        (left_secret, "Secret liberty-social/SECRET_KEY-dev: is there", "delete-secret"),
+        (left_deleted_secret, "SECRET_KEY-dev: is scheduled for deletion", "without-recovery"),
+        (left_bucket, "Bucket liberty-social-uploads-dev: is there", "aws s3 rb"),
+        (left_log_group, "Log group /ecs/liberty-social-backend-dev: ", "delete-log-group"),
+        (left_events, "Log group /aws/events/liberty-social-task", "delete-log-group"),
+        (left_repository, "Repository liberty-social-backend-dev: ", "delete-repository"),
+        (left_role, "Role ecsTaskRole-dev: is there", "aws iam delete-role"),
+    ],
+)
+def test_leftovers_are_named_with_what_removes_them(target, dev, leave, said, solved):
+    leave(target)
+    [found] = obstacles(dev, target)
+    assert said in found
+    assert solved in found
+    assert "or choose another NameSuffix" in found
+
+
+def test_other_environments_things_are_not_in_the_way(target, dev):
+    left_secret(target)
+    left_log_group(target)
+    assert list(obstacles(with_settings(dev, NameSuffix="-de"), target)) == []
+
+
+def test_all_that_is_in_the_way_is_told_at_once(target, dev):
+    for leave in (left_secret, left_bucket, left_events, left_repository, left_role):
+        leave(target)
+    assert len(list(obstacles(dev, target))) == 5
+
+
+def test_what_the_stack_has_is_not_in_its_own_way(target, dev):
+    for leave in (left_secret, left_bucket, left_role):
+        leave(target)
+    role(target, "ecsTaskExecutionRole-dev")
+    stack(target, NameSuffix="-dev", ExistingExecutionRole="")
+    assert list(obstacles(dev, target)) == []
+
+
+def test_with_another_suffix_a_stack_needs_new_names(target, dev):
+    left_bucket(target)
+    stack(target, NameSuffix="-old", ExistingExecutionRole="")
+    [found] = obstacles(dev, target)
+    assert found.startswith("Bucket liberty-social-uploads-dev")
+
+
+def test_a_bucket_of_another_account_is_told_as_such(dev, nowhere):
+    with Stubber(nowhere.client("s3")) as s3:
+        s3.add_client_error("head_bucket", "403", http_status_code=403)
+        [found] = beforehand.bucket(dev, nowhere)
+    assert found.level is Level.OBSTACLE
+    assert "another account" in found.says
+    assert "choose another NameSuffix" in found.says
+
+
+# Roles
+
+
+def test_an_execution_role_of_others_can_be_used_by_a_setting(target, dev):
+    role(target, "ecsTaskExecutionRole-dev")
+    [found] = obstacles(dev, target)
+    assert "ExistingExecutionRole: ecsTaskExecutionRole-dev" in found
+    named = with_settings(dev, ExistingExecutionRole="ecsTaskExecutionRole-dev")
+    assert list(obstacles(named, target)) == []
+
+
+def test_a_stack_that_used_anothers_role_can_not_make_its_own_beside_it(target, dev):
+    role(target, "ecsTaskExecutionRole-dev")
+    stack(target, NameSuffix="-dev", ExistingExecutionRole="ecsTaskExecutionRole-dev")
+    [found] = obstacles(dev, target)
+    assert found.startswith("Role ecsTaskExecutionRole-dev: is there already")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda target: None, "no role starter; leave it empty"),
+        (lambda target: role(target, "starter", Path="/x/"), "has the path /x/"),
+        (
+            lambda target: role(
+                target, "starter", trust(Principal={"Service": "ec2.amazonaws.com"})
+            ),
+            "has to allow sts:AssumeRole to ecs-tasks.amazonaws.com",
+        ),
+        (
+            lambda target: role(target, "starter", trust(Principal=ECS, Effect="Deny")),
+            "has to allow sts:AssumeRole",
+        ),
+        (
+            lambda target: role(
+                target, "starter", trust(Principal=ECS, Action="sts:TagSession")
+            ),
+            "has to allow sts:AssumeRole",
+        ),
+    ],
+)
+def test_a_named_role_has_to_be_there_and_let_ecs_take_it(target, dev, make, said):
+    make(target)
+    [found] = obstacles(with_settings(dev, ExistingExecutionRole="starter"), target)
+    assert found.startswith("ExistingExecutionRole: ")
+    assert said in found
+
+
+def test_a_trust_may_name_several_services(target, dev):
+    both = {"Service": ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]}
+    role(target, "starter", trust(Principal=both, Action=["sts:AssumeRole"]))
+    assert list(obstacles(with_settings(dev, ExistingExecutionRole="starter"), target)) == []
+
+
+# Certificates
+
+
+def certificate(status="ISSUED", *names, **more):
+    names = names or ("dev.example.com", "*.dev.example.com")
+    return {
+        "Certificate": {
+            "CertificateArn": ARN,
+            "DomainName": names[0],
+            "SubjectAlternativeNames": list(names),
+            "Status": status,
+            "CreatedAt": ASKED,
+            **more,
+        }
+    }
+
+
+def examined(nowhere, environment, answer):
+    with Stubber(nowhere.client("acm")) as acm:
+        acm.add_response("describe_certificate", answer, {"CertificateArn": ARN})
+        return list(
+            beforehand.certificate(with_settings(environment, CertificateArn=ARN), nowhere)
+        )
+
+
+def test_a_certificate_that_is_not_there_is_told(target, dev):
+    [found] = obstacles(with_settings(dev, CertificateArn=ARN), target)
+    assert f"CertificateArn: this account has no certificate {ARN}" in found
+
+
+@pytest.mark.parametrize("status", ["PENDING_VALIDATION", "EXPIRED", "REVOKED"])
+def test_a_certificate_has_to_be_issued(nowhere, dev, status):
+    [found] = examined(nowhere, dev, certificate(status))
+    assert found.level is Level.OBSTACLE
+    assert f"the certificate is {status}" in found.says
+
+
+@pytest.mark.parametrize(
+    ("names", "level"),
+    [
+        (("dev.example.com", "*.dev.example.com"), Level.OK),
+        (("backend.dev.example.com",), Level.OK),
+        (("dev.example.com",), Level.WARNING),
+        (("*.example.com",), Level.WARNING),
+    ],
+)
+def test_a_certificate_of_another_name_is_a_warning(nowhere, dev, names, level):
+    [found] = examined(nowhere, dev, certificate("ISSUED", *names))
+    assert found.level is level
+
+
+def validation(domain, status="PENDING_VALIDATION", **more):
+    return {"DomainName": domain, "ValidationStatus": status, **more}
+
+
+def awaiting(nowhere, environment, *answers):
+    arns = [f"{ARN[:-1]}{number}" for number in range(len(answers))]
+    with Stubber(nowhere.client("acm")) as acm:
+        listed = [{"CertificateArn": arn, "DomainName": "dev.example.com"} for arn in arns]
+        listed.append({"CertificateArn": ARN, "DomainName": "other.org"})
+        acm.add_response(
+            "list_certificates",
+            {"CertificateSummaryList": listed},
+            {"CertificateStatuses": ["PENDING_VALIDATION"]},
+        )
+        for arn, answer in zip(arns, answers, strict=True):
+            acm.add_response("describe_certificate", answer, {"CertificateArn": arn})
+        return certificates.awaited(environment, nowhere)
+
+
+def test_the_cname_that_is_awaited_is_told_once_and_for_how_long(nowhere, dev):
+    options = [
+        validation("dev.example.com", ResourceRecord=CNAME),
+        validation("*.dev.example.com", ResourceRecord=CNAME),
+    ]
+    [one] = awaiting(
+        nowhere, dev, certificate("PENDING_VALIDATION", DomainValidationOptions=options)
+    )
+    assert one.in_words(ASKED + timedelta(minutes=75, seconds=9)) == (
+        "the certificate of dev.example.com waits for the CNAME _a.dev.example.com. -> "
+        "_b.acm.aws. in DNS, for 1 h 15 min now"
+    )
+    assert "for 5 min now" in one.in_words(ASKED + timedelta(minutes=5))
+
+
+def test_of_two_certificates_the_newest_is_the_deploys(nowhere, dev):
+    options = [validation("dev.example.com", ResourceRecord=CNAME)]
+    old = certificate("PENDING_VALIDATION", DomainValidationOptions=options)
+    new = certificate("PENDING_VALIDATION", DomainValidationOptions=options)
+    new["Certificate"]["CreatedAt"] = ASKED + timedelta(days=1)
+    [one] = awaiting(nowhere, dev, old, new)
+    assert one.since == ASKED + timedelta(days=1)
+
+
+def test_before_acm_has_thought_of_a_record_none_is_awaited(nowhere, dev):
+    options = [validation("dev.example.com")]
+    pending = certificate("PENDING_VALIDATION", DomainValidationOptions=options)
+    assert awaiting(nowhere, dev, pending) == []
+
+
+def test_what_is_proved_is_not_awaited(nowhere, dev):
+    options = [validation("dev.example.com", "SUCCESS", ResourceRecord=CNAME)]
+    pending = certificate("PENDING_VALIDATION", DomainValidationOptions=options)
+    assert awaiting(nowhere, dev, pending) == []
+
+
+def test_an_issued_certificate_waits_for_nothing(target, dev):
+    target.client("acm").request_certificate(
+        DomainName="dev.example.com", ValidationMethod="DNS"
+    )
+    assert certificates.awaited(dev, target) == []
+
+
+# Quotas
+
+
+def quotas(nowhere, environment, *, vpcs, addresses, default=False):
+    with (
+        Stubber(nowhere.client("ec2")) as ec2,
+        Stubber(nowhere.client("service-quotas")) as service,
+    ):
+        for _ in range(2):
+            if default:
+                service.add_client_error("get_service_quota", "NoSuchResourceException")
+            asked = "get_aws_default_service_quota" if default else "get_service_quota"
+            service.add_response(asked, {"Quota": {"Value": 5.0}})
+        ec2.add_response("describe_vpcs", {"Vpcs": [{}] * vpcs})
+        ec2.add_response("describe_addresses", {"Addresses": [{}] * addresses})
+        return list(beforehand.quotas(environment, nowhere))
+
+
+@pytest.mark.parametrize("default", [False, True])
+def test_quotas_that_are_used_up_are_told_with_how_to_raise_them(nowhere, dev, default):
+    full = quotas(nowhere, dev, vpcs=5, addresses=5, default=default)
+    assert [each.level for each in full] == [Level.OBSTACLE] * 2
+    assert "5 of 5 are in use in us-east-1, and 1 more needed" in full[0].says
+    assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6" in full[0].says
+
+
+def test_room_for_one_is_room_enough_but_not_for_two_gateways(nowhere, dev):
+    room = quotas(nowhere, dev, vpcs=4, addresses=4)
+    assert [each.level for each in room] == [Level.OK] * 2
+
+
+def test_a_gateway_in_each_zone_takes_two_addresses(nowhere, dev):
+    both = with_settings(dev, NatGatewayPerZone="true")
+    _, addresses = quotas(nowhere, both, vpcs=1, addresses=4)
+    assert addresses.level is Level.OBSTACLE
+
+
+def test_quotas_that_aws_does_not_tell_stop_nothing(nowhere, dev):
+    with Stubber(nowhere.client("service-quotas")) as service:
+        for _ in range(2):
+            service.add_client_error("get_service_quota", "AccessDeniedException")
+        found = list(beforehand.quotas(dev, nowhere))
+    assert [each.level for each in found] == [Level.WARNING] * 2
+    assert "not checked, as AWS doesn't tell" in found[0].says
+
+
+def test_what_credentials_may_not_ask_is_said_and_stops_nothing(nowhere, dev):
+    named = with_settings(dev, ExistingExecutionRole="starter")
+    with Stubber(nowhere.client("ec2")) as ec2, Stubber(nowhere.client("iam")) as iam:
+        ec2.add_response("describe_availability_zones", {"AvailabilityZones": [{}, {}]})
+        iam.add_client_error("get_role", "AccessDenied")
+        found = list(beforehand.named_by_settings(named, nowhere))
+    assert of(Level.OBSTACLE, found) == []
+    assert "these credentials may not call GetRole" in of(Level.WARNING, found)[0]
+
+
+# The command
+
+
+def run_doctor(aws, *arguments):
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    return subprocess.run(
+        [sys.executable, "-m", "liberty_cfn", "doctor", *arguments],
+        cwd=REPOSITORY,
+        env={**kept, **aws.local.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_doctor_tells_what_is_well_and_what_to_think_of(target, dev):
+    found = doctor.examine(dev, target)
+    assert of(Level.OBSTACLE, found) == []
+    assert any(said.startswith("Region: us-east-1 has") for said in of(Level.OK, found))
+    assert any("docker push" in said for said in of(Level.WARNING, found))
+
+
+def test_the_doctor_names_the_servers_a_domain_has_to_be_delegated_to(target):
+    made = target.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")
+    zone = made["HostedZone"]["Id"].rpartition("/")[2]
+    found = doctor.examine(with_settings(load("prod"), HostedZoneId=zone), target)
+    [said] = [each.says for each in found if each.about == "Delegation"]
+    assert "dig +short NS example.com" in said
+    assert all(server in said for server in made["DelegationSet"]["NameServers"])
+
+
+def test_the_doctor_tells_of_a_zone_that_would_be_made_again(target, dev):
+    made = target.client("route53").create_hosted_zone(
+        Name="dev.example.com", CallerReference="x"
+    )
+    zone = made["HostedZone"]["Id"].rpartition("/")[2]
+    found = of(Level.WARNING, doctor.examine(dev, target))
+    assert any(f"HostedZoneId: {zone}" in said for said in found)
+
+
+def test_the_doctor_names_secrets_that_need_a_person(target, dev):
+    stack(target, NameSuffix="-dev", ExistingExecutionRole="")
+    found = of(Level.WARNING, doctor.examine(dev, target))
+    assert any("secret set dev DEFAULT_FROM_EMAIL" in said for said in found)
+
+
+def test_the_command_exits_with_1_only_if_something_is_in_the_way(aws, target):
+    well = run_doctor(aws, "dev")
+    assert well.returncode == 0, well.stderr
+    assert "obstacle" not in well.stdout
+    left_bucket(target)
+    ill = run_doctor(aws, "dev", "--json")
+    assert ill.returncode == 1
+    told = json.loads(ill.stdout)
+    assert told["ok"] is False
+    assert [f["about"] for f in told["findings"] if f["level"] == "obstacle"] == [
+        "Bucket liberty-social-uploads-dev"
+    ]
+
+
+def test_a_zone_that_is_not_there_keeps_the_doctor_from_nothing_else(target):
+    found = doctor.examine(load("prod"), target)
+    assert any("no hosted zone Z0EXAMPLE" in said for said in of(Level.OBSTACLE, found))
+    assert any(each.about == "Image" for each in found)

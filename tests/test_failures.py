@@ -1,0 +1,722 @@
+"""The failures that a deploy must survive, by their numbers in the list of cases.
+
+Answers of AWS's that the local AWS can't give come as raw HTTP, so that botocore itself
+reads them, and tries again. Time is a list: waiting costs none.
+"""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from liberty_cfn.deploy import causes, diagnosis, packaging
+from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.deploying import DeployError, deploy, find
+from liberty_cfn.deploy.executing import execute
+from liberty_cfn.deploy.following import Event, Follower, FollowError, follow
+from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, root
+from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, what_next
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import load
+from liberty_cfn.linting import TEMPLATES
+from liberty_cfn.mishaps import in_words
+
+STACK = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev/1"
+NESTED = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev-Database-X/2"
+SERVICE = "arn:aws:ecs:us-east-1:000000000000:service/backend/web"
+TYPE = "AWS::CloudFormation::Stack"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+THROTTLED = (400, "<Code>Throttling</Code><Message>Rate exceeded</Message>")
+UNAVAILABLE = (503, "<Code>ServiceUnavailable</Code><Message>Later</Message>")
+EXPIRED = (403, "<Code>ExpiredToken</Code><Message>The token is expired</Message>")
+GONE = (400, "<Code>ValidationError</Code><Message>Stack [x] does not exist</Message>")
+BROKEN = (200, "<DescribeStacksResponse><DescribeStacksResult><Stacks><mem")
+RESET = ConnectionClosedError(endpoint_url="https://cloudformation")
+
+
+class _Body:
+    def __init__(self, text):
+        self._text = text.encode()
+
+    def stream(self, **_):
+        yield self._text
+
+
+class Wire:
+    """AWS at the other end of the wire: what it answers to each operation, in turn.
+
+    The last answer is given ever after. An answer is a status and XML, or an exception.
+    """
+
+    def __init__(self, service="cloudformation", attempts=1, **answers):
+        self.asked = []
+        self._answers = {name: list(given) for name, given in answers.items()}
+        once = Config(retries={"mode": "standard", "total_max_attempts": attempts})
+        session = boto3.Session("key", "secret", region_name="us-east-1")
+        self.client = session.client(service, config=once)
+        self.client.meta.events.register("before-send", self._answer)
+
+    def _answer(self, request, event_name, **_):
+        operation = event_name.rpartition(".")[2]
+        self.asked.append((operation, request.body))
+        left = self._answers[operation]
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, Exception):
+            raise answer
+        status, text = answer
+        if status >= 400:
+            text = f"<ErrorResponse><Error>{text}</Error></ErrorResponse>"
+        return AWSResponse(request.url, status, {}, _Body(text))
+
+
+def stack(status):
+    """Return DescribeStacks' answer."""
+    return (
+        200,
+        (
+            f"<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackId>{STACK}"
+            f"</StackId><StackName>liberty-social-dev</StackName><CreationTime>{START.isoformat()}"
+            f"</CreationTime><StackStatus>{status}</StackStatus></member></Stacks>"
+            "</DescribeStacksResult></DescribeStacksResponse>"
+        ),
+    )
+
+
+def told(number, status, resource="liberty-social-dev", type_=TYPE, physical=STACK, **more):
+    """Return one event, as XML. `number` is its second."""
+    within = more.get("within", STACK)
+    return (
+        f"<member><StackId>{within}</StackId><EventId>{within}{number}{resource}</EventId>"
+        f"<StackName>x</StackName><LogicalResourceId>{resource}</LogicalResourceId>"
+        f"<PhysicalResourceId>{physical}</PhysicalResourceId><ResourceType>{type_}"
+        f"</ResourceType><Timestamp>{(START + timedelta(seconds=number)).isoformat()}"
+        f"</Timestamp><ResourceStatus>{status}</ResourceStatus><ResourceStatusReason>"
+        f"{more.get('reason', '')}</ResourceStatusReason><ClientRequestToken>"
+        f"{more.get('token', '')}</ClientRequestToken></member>"
+    )
+
+
+def events(*newest_first, token=""):
+    """Return DescribeStackEvents' answer."""
+    more = f"<NextToken>{token}</NextToken>" if token else ""
+    return (
+        200,
+        (
+            "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>"
+            f"{''.join(newest_first)}</StackEvents>{more}</DescribeStackEventsResult>"
+            "</DescribeStackEventsResponse>"
+        ),
+    )
+
+
+def watch(wire, **more):
+    """Follow the stack on the wire, without waiting; return status, events, and words."""
+    said, told_events = [], []
+    follower = Follower(wire.client, STACK, START)
+    pauses = itertools.count()
+
+    def pause(*_):
+        assert next(pauses) < 100, "followed for ever"
+
+    status, _ = follow(
+        wire.client, STACK, follower, told_events.extend, say=said.append, pause=pause, **more
+    )
+    return status, told_events, said
+
+
+def ended(status):
+    return events(told(2, status), told(1, "UPDATE_IN_PROGRESS"))
+
+
+@pytest.fixture
+def dev():
+    return load("dev")
+
+
+# What a status means
+
+
+@pytest.mark.parametrize("status", MEANINGS)
+def test_each_state_says_what_can_be_done_with_it(status):
+    assert what_next(status, "dev")
+    assert "{" not in what_next(status, "dev")
+
+
+def test_05_a_rollback_that_failed_is_told_with_the_command_that_continues_it():
+    assert "liberty-cfn rollback dev" in what_next("UPDATE_ROLLBACK_FAILED", "dev")
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_ROLLBACK_FAILED")],
+        DescribeStackEvents=[ended("UPDATE_ROLLBACK_FAILED")],
+    )
+    assert watch(wire)[0] == "UPDATE_ROLLBACK_FAILED"
+
+
+def test_06_an_update_that_was_undone_can_be_tried_again():
+    assert MEANINGS["UPDATE_ROLLBACK_COMPLETE"] is Meaning.UNDONE
+    assert "deploy again" in what_next("UPDATE_ROLLBACK_COMPLETE", "dev")
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED"])
+def test_07_a_stack_that_can_only_be_deleted_says_so(status):
+    assert "make destroy ENV=dev" in what_next(status, "dev")
+    wire = Wire(DescribeStacks=[stack(status)], DescribeStackEvents=[ended(status)])
+    assert watch(wire)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("cleaning", "done"),
+    [
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"),
+        ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+    ],
+)
+def test_08_cleaning_up_is_shown_and_is_not_the_end(cleaning, done):
+    during = (told(2, cleaning), told(1, "UPDATE_IN_PROGRESS"))
+    wire = Wire(
+        DescribeStacks=[stack(cleaning), stack(cleaning), stack(done)],
+        DescribeStackEvents=[events(*during), events(told(3, done), *during)],
+    )
+    status, happened, _ = watch(wire)
+    assert status == done
+    assert [event.status for event in happened] == ["UPDATE_IN_PROGRESS", cleaning, done]
+
+
+def test_09_a_status_nobody_knows_ends_the_following_and_is_named():
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_SIDEWAYS_COMPLETE")],
+        DescribeStackEvents=[ended("UPDATE_SIDEWAYS_COMPLETE")],
+    )
+    with pytest.raises(UnknownStatusError, match="UPDATE_SIDEWAYS_COMPLETE") as error:
+        watch(wire)
+    assert "UPDATE_SIDEWAYS_COMPLETE" in in_words(error.value)
+
+
+# Executing
+
+
+def change_set():
+    return ChangeSet("change", STACK, "our-token", ())
+
+
+def described(execution):
+    return (
+        200,
+        (
+            "<DescribeChangeSetResponse><DescribeChangeSetResult><ExecutionStatus>"
+            f"{execution}</ExecutionStatus></DescribeChangeSetResult></DescribeChangeSetResponse>"
+        ),
+    )
+
+
+INVALID = (
+    400,
+    (
+        "<Code>InvalidChangeSetStatus</Code><Message>cannot be executed in its current "
+        "execution status</Message>"
+    ),
+)
+TIMEOUT = ReadTimeoutError(endpoint_url="https://cloudformation")
+
+
+@pytest.mark.parametrize("execution", ["OBSOLETE", "UNAVAILABLE"])
+def test_11_a_change_set_that_became_obsolete_is_a_sentence(execution):
+    wire = Wire(
+        ExecuteChangeSet=[INVALID],
+        DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS", token="other-token"))],
+        DescribeChangeSet=[described(execution)],
+    )
+    with pytest.raises(ChangeSetError, match=r"changed by someone else .* Deploy again"):
+        execute(wire.client, change_set())
+
+
+@pytest.mark.parametrize("lost", [TIMEOUT, INVALID, UNAVAILABLE])
+def test_20_an_execution_whose_answer_was_lost_is_found_by_its_token(lost):
+    wire = Wire(
+        ExecuteChangeSet=[lost],
+        DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS", token="our-token"))],
+    )
+    execute(wire.client, change_set())
+
+
+def test_20_an_execution_that_is_known_only_to_its_change_set_has_happened_too():
+    wire = Wire(
+        ExecuteChangeSet=[TIMEOUT],
+        DescribeStackEvents=[events()],
+        DescribeChangeSet=[described("EXECUTE_IN_PROGRESS")],
+    )
+    execute(wire.client, change_set())
+
+
+def test_20_an_execution_that_never_arrived_is_not_taken_for_done():
+    wire = Wire(
+        ExecuteChangeSet=[TIMEOUT],
+        DescribeStackEvents=[events()],
+        DescribeChangeSet=[described("AVAILABLE")],
+    )
+    with pytest.raises(ReadTimeoutError):
+        execute(wire.client, change_set())
+
+
+# Following
+
+
+def test_13_only_the_stack_that_was_meant_is_followed_not_one_of_the_same_name():
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), stack("DELETE_COMPLETE")],
+        DescribeStackEvents=[ended("UPDATE_IN_PROGRESS"), ended("DELETE_COMPLETE")],
+    )
+    assert watch(wire)[0] == "DELETE_COMPLETE"
+    assert {body["StackName"] for _, body in map(decoded, wire.asked)} == {STACK}
+
+
+def test_13_a_stack_that_is_no_longer_known_is_gone():
+    assert watch(Wire(DescribeStacks=[GONE], DescribeStackEvents=[GONE]))[0] == (
+        "DELETE_COMPLETE"
+    )
+
+
+def decoded(asked):
+    operation, body = asked
+    return operation, body if isinstance(body, dict) else dict(_pairs(body))
+
+
+def _pairs(body):
+    return parse_qsl(body.decode() if isinstance(body, bytes) else body)
+
+
+def test_14_a_stale_review_read_after_execution_is_not_the_end():
+    wire = Wire(
+        DescribeStacks=[stack("REVIEW_IN_PROGRESS")] * 20
+        + [stack("CREATE_IN_PROGRESS"), stack("CREATE_COMPLETE")],
+        DescribeStackEvents=[ended("CREATE_COMPLETE")],
+    )
+    assert watch(wire)[0] == "CREATE_COMPLETE"
+
+
+def test_14_a_stale_success_read_after_execution_is_not_this_ones():
+    during = events(told(1, "UPDATE_IN_PROGRESS"))
+    wire = Wire(
+        DescribeStacks=[
+            stack("UPDATE_COMPLETE"),
+            stack("UPDATE_COMPLETE"),
+            stack("UPDATE_IN_PROGRESS"),
+            stack("UPDATE_ROLLBACK_COMPLETE"),
+        ],
+        DescribeStackEvents=[events(), during, during, ended("UPDATE_ROLLBACK_COMPLETE")],
+    )
+    assert watch(wire)[0] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_15_when_the_deadline_has_passed_a_sentence_says_how_to_attach():
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS")],
+        DescribeStackEvents=[ended("UPDATE_IN_PROGRESS")],
+    )
+    hours = itertools.count(0, 3600)
+    with pytest.raises(FollowError) as error:
+        watch(wire, clock=lambda: next(hours))
+    assert in_words(error.value) == (
+        "liberty-social-dev is not done after 3 h, and is no longer waited for. AWS goes on; "
+        "to attach again: liberty-cfn events --follow dev"
+    )
+
+
+def test_15_the_deadline_also_ends_polls_that_only_fail():
+    wire = Wire(DescribeStacks=[THROTTLED], DescribeStackEvents=[THROTTLED])
+    minutes = itertools.count(0, 60)
+    with pytest.raises(FollowError, match="not done after 1 h"):
+        watch(wire, clock=lambda: next(minutes), deadline=timedelta(hours=1))
+
+
+def survives(*faults):
+    """Follow a stack whose status, and whose events, are answered with faults at first."""
+    done = [stack("UPDATE_IN_PROGRESS"), stack("UPDATE_COMPLETE")]
+    for statuses, happening in (
+        ([*faults, *done], [ended("UPDATE_COMPLETE")]),
+        (done, [*faults, ended("UPDATE_COMPLETE")]),
+    ):
+        wire = Wire(DescribeStacks=statuses, DescribeStackEvents=happening)
+        status, told_events, _ = watch(wire)
+        assert status == "UPDATE_COMPLETE"
+        assert [e.status for e in told_events] == ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+
+
+def test_16_throttled_then_fine():
+    survives(THROTTLED, THROTTLED, THROTTLED)
+
+
+def test_16_the_client_itself_tries_again_first():
+    wire = Wire(
+        attempts=2,
+        DescribeStacks=[THROTTLED, stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[ended("UPDATE_COMPLETE")],
+    )
+    assert watch(wire)[0] == "UPDATE_COMPLETE"
+    assert [operation for operation, _ in wire.asked].count("DescribeStacks") == 2
+
+
+def test_16_who_waits_is_told_when_aws_does_not_answer_for_long():
+    wire = Wire(
+        DescribeStacks=[*[UNAVAILABLE] * 5, stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[*[UNAVAILABLE] * 5, ended("UPDATE_COMPLETE")],
+    )
+    _, _, said = watch(wire)
+    assert "AWS has not answered 5 times (ServiceUnavailable)" in said[0]
+    assert len(said) == 2
+
+
+def test_17_a_last_poll_that_is_throttled_does_not_fail_what_succeeded():
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), THROTTLED, stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[ended("UPDATE_IN_PROGRESS"), THROTTLED, ended("UPDATE_COMPLETE")],
+    )
+    assert watch(wire)[0] == "UPDATE_COMPLETE"
+
+
+@pytest.mark.parametrize("fault", [RESET, UNAVAILABLE, TIMEOUT])
+def test_18_connection_reset_and_unavailable(fault):
+    survives(fault, fault)
+
+
+def test_19_broken_xml():
+    survives(BROKEN, (200, "<html>maintenance"))
+
+
+def test_19_broken_xml_is_a_sentence_where_nobody_waits():
+    wire = Wire(DescribeStacks=[BROKEN])
+    with pytest.raises(Exception) as error:
+        find(wire.client, "x")
+    assert "could not be read" in in_words(error.value)
+
+
+def test_21_credentials_that_expire_meanwhile_are_a_sentence():
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), EXPIRED],
+        DescribeStackEvents=[ended("UPDATE_IN_PROGRESS")],
+    )
+    with pytest.raises(FollowError) as error:
+        watch(wire)
+    assert in_words(error.value) == (
+        "The credentials have expired. AWS goes on with liberty-social-dev; sign in again (aws "
+        "sso login), then attach: liberty-cfn events --follow dev"
+    )
+
+
+def test_21_with_new_credentials_it_is_attached_to_from_its_beginning():
+    before = (told(-5, "CREATE_COMPLETE"), told(-9, "CREATE_IN_PROGRESS"))
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[
+            events(told(2, "UPDATE_COMPLETE"), told(1, "UPDATE_IN_PROGRESS"), *before)
+        ],
+    )
+    attached = last_operation(wire.client, STACK)
+    assert [e.status for e in attached.new_events()] == [
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_COMPLETE",
+    ]
+
+
+def test_21_what_is_refused_for_good_is_not_asked_again():
+    denied = (403, "<Code>AccessDenied</Code><Message>not authorized</Message>")
+    wire = Wire(DescribeStacks=[denied], DescribeStackEvents=[events()])
+    with pytest.raises(Exception) as error:
+        watch(wire)
+    assert in_words(error.value).startswith("AWS refused DescribeStacks: not authorized")
+
+
+def test_23_a_page_that_moved_on_shows_no_event_twice():
+    moved = told(2, "UPDATE_IN_PROGRESS", "Thing", "T", "p")
+    wire = Wire(
+        DescribeStackEvents=[
+            events(told(3, "UPDATE_COMPLETE", "Thing", "T", "p"), moved, token="more"),
+            events(moved, told(1, "UPDATE_IN_PROGRESS")),
+        ]
+    )
+    happened = Follower(wire.client, STACK, START).new_events()
+    assert [event.time.second for event in happened] == [1, 2, 3]
+
+
+def test_23_a_second_page_that_fails_loses_no_event():
+    first = events(told(2, "UPDATE_COMPLETE"), token="more")
+    second = events(told(1, "UPDATE_IN_PROGRESS"))
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[first, THROTTLED, first, second],
+    )
+    assert [e.time.second for e in watch(wire)[1]] == [1, 2]
+
+
+def test_23_a_nested_stack_that_cannot_be_read_loses_no_event_of_its_parent():
+    nests = told(2, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
+    inside = told(3, "UPDATE_COMPLETE", "Thing", "T", "p", within=NESTED)
+    whole = events(told(4, "UPDATE_COMPLETE"), nests, told(1, "UPDATE_IN_PROGRESS"))
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[whole, THROTTLED, events(inside), whole],
+    )
+    happened = watch(wire)[1]
+    assert sorted(e.time.second for e in happened) == [1, 2, 3, 4]
+
+
+def test_23_events_of_older_operations_are_left_out():
+    wire = Wire(
+        DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS"), told(-1, "CREATE_FAILED"))]
+    )
+    assert [e.time.second for e in Follower(wire.client, STACK, START).new_events()] == [1]
+
+
+# Diagnosing
+
+
+def failure(number, resource, reason, type_="AWS::X::Y", *, stack=(), physical=""):
+    at = START + timedelta(seconds=number)
+    status = "CREATE_FAILED"
+    own = type_ == TYPE and resource.startswith("liberty")
+    return Event(str(number), at, stack, resource, type_, status, reason, physical, own, None)
+
+
+def nobody(service):
+    return Wire(service, DescribeEvents=[EXPIRED]).client
+
+
+def test_24_the_first_failure_in_time_of_all_stacks_comes_first(dev):
+    happened = [
+        failure(9, "Late", "also wrong", stack=("Service",)),
+        failure(4, "Cache", "Resource creation cancelled", stack=("Cache",)),
+        failure(3, "Database", "too big", stack=("Database",)),
+        failure(5, "Database", "Embedded stack was not successfully created", TYPE),
+    ]
+    said = diagnosis.explain(nobody, dev, STACK, "ROLLBACK_COMPLETE", happened).splitlines()
+    assert said == [
+        "liberty-social-dev ended as ROLLBACK_COMPLETE.",
+        "First, Database in Database (AWS::X::Y): too big",
+        "  Late in Service (AWS::X::Y): also wrong",
+        what_next("ROLLBACK_COMPLETE", "dev"),
+    ]
+
+
+def operation_event(operation, reason, number, mode="FAIL"):
+    return (
+        f"<member><EventId>{number}</EventId><OperationId>{operation}</OperationId>"
+        "<EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Uploads</LogicalResourceId>"
+        f"<ResourceType>AWS::S3::Bucket</ResourceType><Timestamp>{START.isoformat()}"
+        f"</Timestamp><ValidationFailureMode>{mode}</ValidationFailureMode>"
+        "<ValidationPath>/Resources/Uploads</ValidationPath>"
+        f"<ValidationStatusReason>{reason}</ValidationStatusReason></member>"
+    )
+
+
+def operation_events(*members):
+    return (
+        200,
+        (
+            "<DescribeEventsResponse><DescribeEventsResult><OperationEvents>"
+            f"{''.join(members)}</OperationEvents></DescribeEventsResult></DescribeEventsResponse>"
+        ),
+    )
+
+
+def test_25_what_early_validation_refused_is_told(dev):
+    wire = Wire(
+        DescribeEvents=[
+            operation_events(
+                operation_event("new", "The bucket name already exists", 3),
+                operation_event("new", "only a warning", 2, "WARN"),
+                operation_event("old", "mended long ago", 1),
+            )
+        ]
+    )
+    vague = failure(1, "liberty-social-dev", "Validation failed with 1 error(s).", TYPE)
+    said = diagnosis.explain(lambda _: wire.client, dev, STACK, "ROLLBACK_COMPLETE", [vague])
+    assert "Uploads (AWS::S3::Bucket /Resources/Uploads): The bucket name already" in said
+    assert "choose another NameSuffix" in said
+    assert "warning" not in said
+    assert "long ago" not in said
+
+
+def test_25_where_events_cannot_be_asked_for_the_stacks_own_word_has_to_do(dev):
+    vague = failure(1, "liberty-social-dev", "Validation failed", TYPE)
+    said = diagnosis.explain(nobody, dev, STACK, "ROLLBACK_COMPLETE", [vague])
+    assert "Validation failed" in said
+
+
+def test_25_early_validation_on_the_local_aws(aws, dev):
+    cloudformation = aws.client("cloudformation")
+    aws.client("s3").create_bucket(Bucket="taken-by-someone")
+    body = """
+Resources:
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: taken-by-someone
+"""
+    made = cloudformation.create_stack(StackName=dev.stack, TemplateBody=body)["StackId"]
+    follower = last_operation(cloudformation, made)
+    status, happened = follow(cloudformation, made, follower, lambda _: None)
+    said = diagnosis.explain(aws.client, dev, made, status, happened)
+    assert "Uploads (AWS::S3::Bucket" in said
+    assert "taken-by-someone" in said
+    assert "choose another NameSuffix" in said
+
+
+@pytest.mark.parametrize(
+    ("reason", "step"),
+    [
+        ("liberty-social-uploads already exists in stack arn:x", "choose another NameSuffix"),
+        ("The requested bucket name is not available", "one in the world"),
+        ("User: x is not authorized to perform: ecs:CreateCluster", "lacks that right"),
+        ("Requires capabilities : [CAPABILITY_NAMED_IAM]", "CAPABILITY_IAM"),
+        ("CannotPullContainerError: image not found", "push it"),
+        ("The certificate validation timed out", "name servers"),
+        ("The maximum number of addresses has been reached. LimitExceeded", "Service Quotas"),
+        ("RDS does not support creating a DB instance class x", "DatabaseInstanceClass"),
+        ("Cannot upgrade postgres from 15.8 to 15.6", "major version alone"),
+        ("ECS Deployment Circuit Breaker was triggered", "did not stay up"),
+        ("something new", ""),
+    ],
+)
+def test_a_known_cause_has_its_next_step(reason, step):
+    found = causes.next_step(reason)
+    assert step in found
+    assert bool(step) == bool(found)
+
+
+class Ecs:
+    """What ECS and the logs know of a service that did not come up."""
+
+    def list_tasks(self, *, cluster, serviceName, desiredStatus):
+        assert (cluster, serviceName, desiredStatus) == ("backend", "web", "STOPPED")
+        return {"taskArns": ["arn:task/backend/abc"]}
+
+    def describe_tasks(self, *, cluster, tasks):
+        containers = [{"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"}]
+        return {
+            "tasks": [
+                {
+                    "taskArn": tasks[0],
+                    "taskDefinitionArn": "definition",
+                    "stoppedReason": "Essential container in task exited",
+                    "containers": containers,
+                }
+            ]
+        }
+
+    def describe_task_definition(self, *, taskDefinition):
+        options = {"awslogs-group": "/ecs/backend", "awslogs-stream-prefix": "ecs"}
+        one = {"name": "web", "logConfiguration": {"options": options}}
+        return {"taskDefinition": {"containerDefinitions": [one]}}
+
+    def describe_services(self, *, cluster, services):
+        messages = ["(task abc) failed container health checks", "has started 1 tasks"]
+        return {"services": [{"events": [{"message": message} for message in messages]}]}
+
+    def get_log_events(self, *, logGroupName, logStreamName, **_):
+        assert (logGroupName, logStreamName) == ("/ecs/backend", "ecs/web/abc")
+        return {"events": [{"message": "django.db.utils.OperationalError: no such host\n"}]}
+
+
+def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
+    failed = failure(
+        1,
+        "Service",
+        "did not stabilize",
+        "AWS::ECS::Service",
+        stack=("Service",),
+        physical=SERVICE,
+    )
+    said = diagnosis.explain(lambda _: Ecs(), dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    assert "task abc stopped: Essential container in task exited" in said
+    assert "container web: exit code 137, OutOfMemoryError" in said
+    assert "web said: django.db.utils.OperationalError: no such host" in said
+    assert "failed container health checks" in said
+    assert "has started" not in said
+
+
+# On the local AWS, whole
+
+
+@pytest.fixture
+def target(aws):
+    return Target(aws.session, "000000000000", aws.endpoint)
+
+
+class Crowd:
+    """Progress that nobody follows."""
+
+    def __init__(self, happened=None):
+        self._happened = happened
+
+    def planned(self, plan):
+        pass
+
+    def consents(self):
+        return True
+
+    def say(self, line):
+        pass
+
+    def happened(self, events):
+        if self._happened:
+            self._happened(events)
+
+
+@pytest.fixture(scope="module")
+def templates():
+    return packaging.read(TEMPLATES)
+
+
+def test_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_end(
+    aws, target, templates
+):
+    local = load("local")
+    aws.delay(0.02)
+
+    def interrupt(events):
+        if any(event.resource == "Vpc" for event in events):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(local, target, templates, Crowd(interrupt))
+    cloudformation = target.client("cloudformation")
+    found = root(local, cloudformation)
+    assert found["StackStatus"] == "CREATE_IN_PROGRESS"
+    follower = last_operation(cloudformation, found["StackId"])
+    status, happened = follow(cloudformation, found["StackId"], follower, lambda _: None)
+    assert status == "CREATE_COMPLETE"
+    assert any(event.resource == "Vpc" for event in happened)
+    assert not deploy(local, target, templates, Crowd()).changed
+
+
+def test_24_the_root_cause_of_a_nested_failure_on_the_local_aws(aws, target, templates, dev):
+    aws.fail("AWS::RDS::DBInstance/Database")
+    with pytest.raises(DeployError):
+        deploy(dev, target, templates, Crowd())
+    cloudformation = target.client("cloudformation")
+    found = root(dev, cloudformation)
+    happened = last_operation(cloudformation, found["StackId"]).new_events()
+    said = diagnosis.explain(
+        target.client, dev, found["StackId"], found["StackStatus"], happened
+    )
+    assert "Database in Database (AWS::RDS::DBInstance): LIBERTY_LOCAL_FAIL" in said
+    assert "cancelled" not in said.lower()
+    assert "make destroy ENV=dev" in said
+
+
+def test_34_without_credentials_in_the_middle_there_is_a_sentence_too():
+    wire = Wire(DescribeStacks=[EXPIRED])
+    with pytest.raises(Exception) as error:
+        find(wire.client, "x")
+    assert "Sign in again (aws sso login)" in in_words(error.value)
+
+
+def test_05_only_a_failed_rollback_is_continued(aws, dev):
+    body = "Resources: {Logs: {Type: AWS::Logs::LogGroup}}"
+    aws.client("cloudformation").create_stack(StackName=dev.stack, TemplateBody=body)
+    with pytest.raises(OperationError, match="only a rollback that failed can be continued"):
+        roll_back(dev, aws.client("cloudformation"), (), lambda _: None, lambda _: None)

@@ -1,0 +1,404 @@
+"""The commands for a stack's life after deploying, as their users type them."""
+
+import json
+import threading
+import time
+
+import pytest
+from botocore.stub import Stubber
+from click.testing import CliRunner
+
+from liberty_cfn.cli import cli
+from liberty_cfn.deploy import drift
+from liberty_cfn.deploy.following import FollowError, follow
+from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, standing
+from liberty_cfn.environments import load
+from liberty_cfn.mishaps import in_words
+
+STACK = "liberty-social-dev"
+PARENT = """
+Parameters: {Days: {Type: Number}}
+Resources:
+  Start:
+    Type: AWS::Logs::LogGroup
+    Properties: {LogGroupName: /start, RetentionInDays: !Ref Days}
+  Inner:
+    Type: AWS::CloudFormation::Stack
+    Properties:
+      TemplateURL: https://s3.us-east-1.amazonaws.com/templates/inner.yaml
+      Parameters: {Days: !Ref Days}
+  Last:
+    Type: AWS::Logs::LogGroup
+    DependsOn: [Start, Inner]
+    Properties: {LogGroupName: /last, RetentionInDays: !Ref Days}
+Outputs:
+  Days: {Value: !Ref Days}
+"""
+CHILD = """
+Parameters: {Days: {Type: Number}}
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: uploads-of-dev}}
+  First:
+    Type: AWS::Logs::LogGroup
+    Properties: {LogGroupName: /first, RetentionInDays: !Ref Days}
+  Second:
+    Type: AWS::Logs::LogGroup
+    DependsOn: First
+    Properties: {LogGroupName: /second, RetentionInDays: !Ref Days}
+  Third:
+    Type: AWS::Logs::LogGroup
+    DependsOn: Second
+    Properties: {LogGroupName: /third, RetentionInDays: !Ref Days}
+"""
+
+
+@pytest.fixture
+def dev():
+    return load("dev")
+
+
+@pytest.fixture
+def cloudformation(aws):
+    return aws.client("cloudformation")
+
+
+@pytest.fixture
+def made(aws, cloudformation, dev):
+    """A small stack with one nested in it; the id of the outer."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="templates")
+    s3.put_object(Bucket="templates", Key="inner.yaml", Body=CHILD.encode())
+    stack_id = cloudformation.create_stack(
+        StackName=STACK, TemplateBody=PARENT, Parameters=days(7)
+    )["StackId"]
+    assert settle(cloudformation, stack_id) == "CREATE_COMPLETE"
+    return stack_id
+
+
+def days(number):
+    return [{"ParameterKey": "Days", "ParameterValue": str(number)}]
+
+
+def update(cloudformation, number):
+    cloudformation.update_stack(StackName=STACK, TemplateBody=PARENT, Parameters=days(number))
+
+
+def settle(cloudformation, stack_id):
+    follower = last_operation(cloudformation, stack_id)
+    return follow(cloudformation, stack_id, follower, lambda _: None)[0]
+
+
+def wait_for(cloudformation, status):
+    for _ in range(500):
+        if cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"].endswith(
+            status
+        ):
+            return
+        time.sleep(0.01)
+    raise AssertionError(status)
+
+
+@pytest.fixture
+def liberty(aws, monkeypatch):
+    """Run a command on the local AWS, as if it were a real one."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in aws.local.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments):
+        answer = CliRunner().invoke(cli, arguments)
+        if answer.exception and not isinstance(answer.exception, SystemExit):
+            # What main() says of it.
+            said = in_words(answer.exception)
+            assert said, answer.exception
+            return 1, answer.stdout, said
+        return answer.exit_code, answer.stdout, answer.stderr
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "events", "outputs", "cancel", "rollback", "drift"]
+)
+def test_where_there_is_no_stack_each_command_says_so(liberty, command):
+    code, _, said = liberty(command, "dev")
+    assert code == 1
+    assert "liberty-social-dev: there is none" in said
+    assert "make deploy ENV=dev" in said
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "events", "outputs", "cancel", "rollback", "drift"]
+)
+def test_names_of_environments_are_checked(liberty, command):
+    code, _, said = liberty(command, "prd")
+    assert code == 1
+    assert "There are: dev, local, prod, staging." in said
+
+
+# Status
+
+
+def test_status_shows_the_root_and_the_nested_stacks(liberty, made):
+    code, shown, _ = liberty("status", "dev")
+    assert code == 0
+    first, second, last = shown.splitlines()
+    assert first.split()[2:] == ["CREATE_COMPLETE", "liberty-social-dev"]
+    assert second.split()[2:] == ["CREATE_COMPLETE", "Inner"]
+    assert last == "Nothing needs to be done."
+
+
+def test_status_says_what_is_running(liberty, aws, cloudformation, made):
+    aws.delay(0.5)
+    update(cloudformation, 14)
+    wait_for(cloudformation, "UPDATE_IN_PROGRESS")
+    _, shown, _ = liberty("status", "dev", "--json")
+    said = json.loads(shown)
+    assert said["stacks"][0]["status"] == "UPDATE_IN_PROGRESS"
+    assert said["advice"].endswith("`liberty-cfn events --follow dev`.")
+    aws.delay(0)
+    settle(cloudformation, made)
+
+
+def test_status_names_the_resources_that_are_worked_on(cloudformation, aws):
+    with Stubber(cloudformation) as stub:
+        now = "2026-01-01T00:00:00Z"
+        stack = {"StackName": STACK, "CreationTime": now, "StackStatus": "CREATE_IN_PROGRESS"}
+        stub.add_response("describe_stacks", {"Stacks": [stack]})
+        resource = {
+            "LogicalResourceId": "Database",
+            "ResourceType": "AWS::RDS::DBInstance",
+            "LastUpdatedTimestamp": now,
+            "ResourceStatus": "CREATE_IN_PROGRESS",
+        }
+        done = resource | {"LogicalResourceId": "Vpc", "ResourceStatus": "CREATE_COMPLETE"}
+        stub.add_response("list_stack_resources", {"StackResourceSummaries": [resource, done]})
+        [found] = standing(cloudformation, "x")
+    assert found.running == ("Database CREATE_IN_PROGRESS",)
+
+
+# Events
+
+
+def test_events_are_those_of_the_last_operation(liberty, cloudformation, made):
+    update(cloudformation, 14)
+    settle(cloudformation, made)
+    code, shown, _ = liberty("events", "dev")
+    assert code == 0
+    assert "CREATE_IN_PROGRESS" not in shown
+    assert "Inner/Second" in shown
+    assert shown.splitlines()[-1] == "liberty-social-dev is in UPDATE_COMPLETE"
+    said = json.loads(liberty("events", "dev", "--json")[1])
+    assert {event["status"] for event in said["events"]} <= {
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_COMPLETE",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    }
+
+
+def test_events_attach_to_what_is_running_and_stay_to_its_end(
+    liberty, aws, cloudformation, made
+):
+    aws.delay(0.4)
+    update(cloudformation, 14)
+    wait_for(cloudformation, "UPDATE_IN_PROGRESS")
+    code, shown, _ = liberty("events", "dev", "--follow")
+    assert code == 0
+    assert "Inner/Third" in shown
+    assert shown.splitlines()[-1].split()[1:3] == ["UPDATE_COMPLETE", STACK]
+
+
+def test_events_exit_with_1_and_the_reason_if_what_they_followed_failed(
+    liberty, aws, cloudformation, made
+):
+    aws.delay(0.1)
+    aws.fail("AWS::Logs::LogGroup/Third")
+    update(cloudformation, 14)
+    wait_for(cloudformation, "UPDATE_IN_PROGRESS")
+    code, _, said = liberty("events", "dev", "--follow")
+    assert code == 1
+    assert "Third in Inner (AWS::Logs::LogGroup)" in said
+    assert "deploy again" in said
+
+
+def test_a_deletion_that_is_followed_ends_well(liberty, aws, cloudformation, made):
+    aws.delay(0.2)
+    cloudformation.delete_stack(StackName=made)
+    wait_for(cloudformation, "DELETE_IN_PROGRESS")
+    code, _, said = liberty("events", "dev", "--follow")
+    assert code == 0, said
+
+
+# Outputs
+
+
+def test_outputs_are_lines_that_a_program_can_split(liberty, made):
+    assert liberty("outputs", "dev")[:2] == (0, "Days\t7\n")
+    assert json.loads(liberty("outputs", "dev", "--json")[1]) == {"Days": "7"}
+
+
+# Cancel
+
+
+def test_an_update_under_way_is_cancelled_and_undone(liberty, aws, cloudformation, made):
+    aws.delay(0.2)
+    update(cloudformation, 14)
+    wait_for(cloudformation, "UPDATE_IN_PROGRESS")
+    code, shown, _ = liberty("cancel", "dev")
+    assert code == 0
+    assert "liberty-cfn events --follow dev" in shown
+    aws.delay(0)
+    assert settle(cloudformation, made) == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_what_is_no_update_under_way_cannot_be_cancelled(liberty, made):
+    code, _, said = liberty("cancel", "dev")
+    assert code == 1
+    assert "is in CREATE_COMPLETE: only an update that is under way" in said
+
+
+# Rollback
+
+
+@pytest.fixture
+def stuck(aws, cloudformation, made):
+    """A stack whose update failed, and couldn't be undone either."""
+    aws.fail("AWS::Logs::LogGroup/Last")
+    aws.delay(0.1)
+    update(cloudformation, 14)
+    seen = threading.Event()
+
+    def undoing(events):
+        # Now that it fails, what it had changed is to fail as well when changed back.
+        if any(e.resource == "Last" and e.failed for e in events) and not seen.is_set():
+            aws.fail("AWS::Logs::LogGroup/Start")
+            seen.set()
+
+    follower = last_operation(cloudformation, made)
+    status, _ = follow(
+        cloudformation, made, follower, undoing, pause=lambda *_: time.sleep(0.01)
+    )
+    assert status == "UPDATE_ROLLBACK_FAILED"
+    aws.delay(0)
+    return made
+
+
+def test_05_a_failed_rollback_is_continued_when_its_cause_is_mended(liberty, aws, stuck):
+    assert "liberty-cfn rollback dev" in liberty("status", "dev")[1]
+    aws.fail()
+    code, shown, said = liberty("rollback", "dev")
+    assert code == 0, said
+    assert "is as it was before the update" in shown
+
+
+def test_05_a_resource_that_cannot_be_mended_is_skipped_only_when_named(liberty, stuck):
+    code, _, said = liberty("rollback", "dev")
+    assert code == 1
+    assert "Start (AWS::Logs::LogGroup)" in said
+    code, shown, said = liberty("rollback", "dev", "--skip", "Start", "--json")
+    assert code == 0, said
+    assert json.loads(shown)["status"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_only_what_failed_to_roll_back_can_be_skipped(liberty, stuck):
+    code, _, said = liberty("rollback", "dev", "--skip", "Inner.Vpc")
+    assert code == 1
+    assert "Inner.Vpc: no such resource failed to roll back" in said
+    assert "nothing was done. Those that did: Start." in said
+
+
+def test_a_nested_resource_to_skip_is_named_by_its_stacks_own_name(cloudformation, dev, aws):
+    arn = "arn:aws:cloudformation:us-east-1:1:stack/{}/1"
+    root, inner = arn.format(STACK), arn.format(f"{STACK}-Inner-ABC")
+    now = "2026-01-01T00:00:00Z"
+    stack = {"StackId": root, "StackName": STACK, "CreationTime": now}
+
+    def event(within, title, kind, physical, status="UPDATE_FAILED"):
+        return {
+            "StackId": within,
+            "StackName": "x",
+            "EventId": title + status,
+            "LogicalResourceId": title,
+            "PhysicalResourceId": physical,
+            "ResourceType": kind,
+            "ResourceStatus": status,
+            "Timestamp": now,
+        }
+
+    kind = "AWS::CloudFormation::Stack"
+    outer = [
+        event(root, "Inner", kind, inner),
+        event(root, STACK, kind, root, "UPDATE_IN_PROGRESS"),
+    ]
+    within = [event(inner, "Bucket", "AWS::S3::Bucket", "b")]
+    with Stubber(cloudformation) as stub:
+        stub.add_response(
+            "describe_stacks", {"Stacks": [stack | {"StackStatus": "UPDATE_ROLLBACK_FAILED"}]}
+        )
+        for events in (outer, outer, within, outer, within):
+            stub.add_response("describe_stack_events", {"StackEvents": events})
+        stub.add_client_error(
+            "continue_update_rollback",
+            "Stop",
+            expected_params={
+                "StackName": root,
+                "ClientRequestToken": Anything(),
+                "ResourcesToSkip": [f"{STACK}-Inner-ABC.Bucket"],
+            },
+        )
+        with pytest.raises(Exception, match="Stop"):
+            roll_back(dev, cloudformation, ("Inner.Bucket",), lambda _: None, lambda _: None)
+
+
+class Anything:
+    """Equal to whatever it is compared with."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+def test_what_is_not_stuck_cannot_be_rolled_back(cloudformation, dev, made):
+    with pytest.raises(OperationError, match=r"CREATE_COMPLETE: only a rollback that failed"):
+        roll_back(dev, cloudformation, (), lambda _: None, lambda _: None)
+
+
+# Drift
+
+
+def test_what_is_as_deployed_has_not_drifted(liberty, made):
+    code, shown, _ = liberty("drift", "dev")
+    assert (code, shown) == (0, "liberty-social-dev: 0 differ, in 2 stacks\n")
+
+
+def test_what_was_changed_by_hand_in_a_nested_stack_is_shown(liberty, aws, made):
+    aws.client("logs").put_retention_policy(logGroupName="/first", retentionInDays=30)
+    code, shown, _ = liberty("drift", "dev")
+    assert code == 1
+    assert "MODIFIED  Inner/First  AWS::Logs::LogGroup" in shown
+    assert "RetentionInDays: expected 7, found 30" in shown
+    code, shown, _ = liberty("drift", "dev", "--json")
+    [found] = json.loads(shown)["drifts"]
+    assert (code, found["resource"], found["stack"]) == (1, "First", ["Inner"])
+
+
+def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws):
+    arn = "arn:aws:cloudformation:us-east-1:1:stack/liberty-social-dev/1"
+    now = "2026-01-01T00:00:00Z"
+    stack = {"StackName": STACK, "CreationTime": now, "StackStatus": "CREATE_COMPLETE"}
+    running = {
+        "StackId": arn,
+        "StackDriftDetectionId": "d",
+        "DetectionStatus": "DETECTION_IN_PROGRESS",
+        "Timestamp": now,
+    }
+    hours = iter([0, 1, 3600 * 4])
+    with Stubber(cloudformation) as stub:
+        stub.add_response("describe_stacks", {"Stacks": [stack]})
+        stub.add_response("list_stack_resources", {"StackResourceSummaries": []})
+        stub.add_response("detect_stack_drift", {"StackDriftDetectionId": "d"})
+        for _ in range(2):
+            stub.add_response("describe_stack_drift_detection_status", running)
+        with pytest.raises(FollowError, match="not done after 3 h"):
+            drift.detect(cloudformation, arn, pause=lambda *_: None, clock=lambda: next(hours))

@@ -1,0 +1,261 @@
+"""Secrets that need a person: set unseen, listed without their values."""
+
+import dataclasses
+import json
+import os
+import pty
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from liberty_cfn.deploy import secrets, targets
+from liberty_cfn.deploy.secrets import SecretError
+from liberty_cfn.environments import load
+
+REPOSITORY = Path(__file__).parent.parent
+SENDER = "liberty-social/DEFAULT_FROM_EMAIL-dev"
+VALUE = "hush@dev.example.com"
+
+
+@pytest.fixture(scope="module")
+def standing_target(local_aws):
+    return targets.target(boto3.Session(**local_aws.credentials), local_aws.endpoint)
+
+
+@pytest.fixture
+def target(aws, standing_target):
+    return standing_target
+
+
+@pytest.fixture
+def dev():
+    return load("dev")
+
+
+@pytest.fixture
+def by_user(dev):
+    settings = {**dev.settings, "ApplicationAccessKey": "true"}
+    return dataclasses.replace(dev, settings=settings)
+
+
+@pytest.fixture
+def made(target):
+    """Secrets as a deploy makes them, without a value."""
+    for name in secrets.NAMES:
+        target.client("secretsmanager").create_secret(Name=f"liberty-social/{name}-dev")
+
+
+@pytest.fixture
+def service(target):
+    ecs = target.client("ecs")
+    name = "liberty-social-backend-dev"
+    ecs.create_cluster(clusterName=name)
+    ecs.register_task_definition(
+        family=name, containerDefinitions=[{"name": "app", "image": "x"}]
+    )
+    named = {"cluster": name, "serviceName": "liberty-social-backend-service-dev"}
+    ecs.create_service(**named, taskDefinition=name, desiredCount=1)
+
+
+@pytest.fixture
+def nowhere():
+    """A target whose answers each test says: the local AWS gives every secret a version."""
+    return targets.Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+
+
+def versions(target, name):
+    found = target.client("secretsmanager").describe_secret(SecretId=name)
+    return found["VersionIdsToStages"]
+
+
+def value(target, name=SENDER):
+    return target.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+
+
+def deployments(target):
+    found = target.client("ecs").describe_services(
+        cluster="liberty-social-backend-dev", services=["liberty-social-backend-service-dev"]
+    )["services"][0]["deployments"]
+    return [each["id"] for each in found]
+
+
+def liberty(aws, *arguments, given=b""):
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    return subprocess.run(
+        [sys.executable, "-m", "liberty_cfn", *arguments],
+        cwd=REPOSITORY,
+        env={**kept, **aws.local.environment},
+        input=given,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_the_value_comes_from_standard_input_and_is_never_shown(aws, target, made):
+    answer = liberty(aws, "secret", "set", "dev", "DEFAULT_FROM_EMAIL", given=b"hush@a.b\r\n")
+    assert answer.returncode == 0, answer.stderr
+    assert value(target) == "hush@a.b"
+    assert b"hush" not in answer.stdout + answer.stderr
+    assert b"--restart" in answer.stdout
+
+
+def test_the_value_is_no_argument(aws, target, made):
+    before = versions(target, SENDER)
+    answer = liberty(aws, "secret", "set", "dev", "DEFAULT_FROM_EMAIL", VALUE, given=b"x")
+    assert answer.returncode == 2
+    assert versions(target, SENDER) == before
+
+
+def test_what_is_no_text_is_refused_without_being_quoted(aws, target, made):
+    answer = liberty(
+        aws, "secret", "set", "dev", "DEFAULT_FROM_EMAIL", given=b"hush\xff\xfeless"
+    )
+    assert answer.returncode == 2
+    assert b"not text in UTF-8" in answer.stderr
+    assert b"hush" not in answer.stderr
+    assert b"Traceback" not in answer.stderr
+
+
+def test_generated_secrets_are_refused_before_a_value_is_asked_for(aws):
+    answer = liberty(aws, "secret", "set", "dev", "DB_PASSWORD", given=b"x")
+    assert answer.returncode == 2
+    assert b"AWS generated it together with the database" in answer.stderr
+
+
+def test_a_terminal_is_asked_and_shows_nothing(aws, target, made):
+    ours, theirs = pty.openpty()
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "liberty_cfn", "secret", "set", "dev", "DEFAULT_FROM_EMAIL"],
+        cwd=REPOSITORY,
+        env={**kept, **aws.local.environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = b""
+    for _ in range(2):
+        while not shown.rstrip().endswith(b":"):
+            shown += os.read(ours, 1024)
+        shown += b"|"
+        os.write(ours, VALUE.encode() + b"\n")
+    while b"version" not in shown and running.poll() is None:
+        shown += os.read(ours, 1024)
+    running.wait(30)
+    os.close(ours)
+    assert value(target) == VALUE
+    assert VALUE.encode() not in shown
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DB_PASSWORD"])
+def test_generated_secrets_are_left_alone(target, dev, made, name):
+    before = versions(target, f"liberty-social/{name}-dev")
+    with pytest.raises(SecretError, match=r"not set by hand: AWS generated it"):
+        secrets.store(dev, target, name, "x")
+    assert versions(target, f"liberty-social/{name}-dev") == before
+
+
+@pytest.mark.parametrize("name", secrets.ACCESS_KEY)
+def test_an_access_key_is_a_persons_unless_the_stack_makes_it(dev, by_user, name):
+    assert secrets.refusal(dev, name) == ""
+    assert "the key is made and kept by the stack" in secrets.refusal(by_user, name)
+
+
+def test_an_unknown_name_is_answered_with_those_there_are(dev):
+    said = secrets.refusal(dev, "SENDER")
+    assert said.startswith("There is no secret SENDER.")
+    assert "DEFAULT_FROM_EMAIL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY" in said
+
+
+def test_before_the_first_deploy_there_is_nothing_to_set(target, dev):
+    with pytest.raises(SecretError, match="deploying makes it: make deploy ENV=dev"):
+        secrets.store(dev, target, "DEFAULT_FROM_EMAIL", VALUE)
+
+
+def test_a_secret_scheduled_for_deletion_can_be_had_back(target, dev, made):
+    target.client("secretsmanager").delete_secret(SecretId=SENDER, RecoveryWindowInDays=7)
+    with pytest.raises(SecretError, match=f"restore-secret .*{SENDER}") as error:
+        secrets.store(dev, target, "DEFAULT_FROM_EMAIL", VALUE)
+    assert VALUE not in str(error.value)
+    [sender] = [e for e in secrets.listed(dev, target) if e.name == "DEFAULT_FROM_EMAIL"]
+    assert (sender.exists, sender.scheduled_for_deletion) == (False, True)
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65537])
+def test_nothing_and_too_much_are_no_values(target, dev, made, given):
+    with pytest.raises(SecretError, match="was not changed"):
+        secrets.store(dev, target, "DEFAULT_FROM_EMAIL", given)
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        (None, ["DEFAULT_FROM_EMAIL"]),
+        ({"v" * 32: ["AWSPREVIOUS"]}, ["DEFAULT_FROM_EMAIL"]),
+        ({"v" * 32: ["AWSCURRENT"]}, []),
+    ],
+)
+def test_what_needs_a_person_is_missing_until_it_is_set(nowhere, dev, stages, expected):
+    answer = {"Name": SENDER, **({"VersionIdsToStages": stages} if stages else {})}
+    with Stubber(nowhere.client("secretsmanager")) as manager:
+        manager.add_response("describe_secret", answer, {"SecretId": SENDER})
+        assert secrets.missing(dev, nowhere) == expected
+
+
+def test_what_is_not_there_is_missing_too(target, dev):
+    assert secrets.missing(dev, target) == ["DEFAULT_FROM_EMAIL"]
+
+
+def test_the_list_says_what_exists_has_a_value_and_when_it_changed(aws, target, dev, made):
+    secrets.store(dev, target, "DEFAULT_FROM_EMAIL", VALUE)
+    target.client("secretsmanager").delete_secret(
+        SecretId="liberty-social/SECRET_KEY-dev", ForceDeleteWithoutRecovery=True
+    )
+    answer = liberty(aws, "secret", "list", "dev", "--json")
+    found = {each["name"]: each for each in json.loads(answer.stdout)}
+    assert list(found) == list(secrets.NAMES)
+    assert found["DEFAULT_FROM_EMAIL"]["has_value"]
+    assert not found["SECRET_KEY"]["has_value"]
+    assert [name for name, each in found.items() if not each["exists"]] == ["SECRET_KEY"]
+    assert datetime.fromisoformat(found["DEFAULT_FROM_EMAIL"]["changed"])
+    assert VALUE.encode() not in answer.stdout
+    table = liberty(aws, "secret", "list", "dev").stdout.decode()
+    assert SENDER in table
+    assert VALUE not in table
+
+
+def test_no_value_is_ever_read(target, dev, made, monkeypatch):
+    def refused(**kwargs):
+        raise AssertionError
+
+    monkeypatch.setattr(target.client("secretsmanager"), "get_secret_value", refused)
+    secrets.listed(dev, target)
+    secrets.missing(dev, target)
+    secrets.store(dev, target, "DEFAULT_FROM_EMAIL", VALUE)
+
+
+def test_running_tasks_get_it_when_they_are_restarted(aws, target, made, service):
+    before = deployments(target)
+    set_it = ("secret", "set", "dev", "DEFAULT_FROM_EMAIL")
+    assert liberty(aws, *set_it, given=b"a@b.c").returncode == 0
+    assert deployments(target) == before
+    answer = liberty(aws, *set_it, "--restart", given=b"a@b.d")
+    assert answer.returncode == 0, answer.stderr
+    assert deployments(target) != before
+    assert b"replaces its tasks" in answer.stdout
+
+
+def test_without_a_service_the_secret_is_set_and_that_is_said(aws, target, made):
+    answer = liberty(
+        aws, "secret", "set", "dev", "DEFAULT_FROM_EMAIL", "--restart", given=b"a@b.c"
+    )
+    assert answer.returncode == 1
+    assert value(target) == "a@b.c"
+    assert b"there is no service liberty-social-backend-service-dev" in answer.stderr
