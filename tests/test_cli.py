@@ -111,6 +111,14 @@ def test_an_environment_goes_up_is_verified_and_comes_down(nearby, aws):
     assert up.returncode == 0, up.stdout + up.stderr
     assert "CREATE_COMPLETE" in up.stdout
     assert "https://backend.dev.example.com" in up.stdout
+    assert "docker push" in up.stdout  # no image yet: no tasks, and how to get there
+    aws.client("ecr").put_image(
+        repositoryName="liberty-social-backend-dev",
+        imageManifest=json.dumps({"schemaVersion": 2}),
+        imageTag="latest",
+    )
+    first = liberty("deploy", "dev", "--yes", "--json", env=nearby)
+    assert json.loads(first.stdout)["changed"] is True
     again = liberty("deploy", "dev", "--yes", "--json", env=nearby)
     assert json.loads(again.stdout)["changed"] is False
     assert "liberty-social-dev: no changes" in again.stderr

@@ -29,6 +29,9 @@ class Listener:
     def __init__(self, *, consent=True):
         self.consent, self.changes, self.events, self.asked = consent, (), [], False
 
+    def say(self, line):
+        pass
+
     def planned(self, plan):
         self.plan, self.changes = plan, plan.changes
 

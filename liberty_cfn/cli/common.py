@@ -43,6 +43,16 @@ def connect(environment: Environment, screen: Console) -> Target:
     return targets.connect(environment, screen.print)
 
 
+def with_image(environment: Environment, target: Target) -> tuple[Environment, str]:
+    """Return the environment with its image by digest, and what to do if there is none yet."""
+    from liberty_cfn.deploy import images
+
+    image = images.resolve(environment, target)
+    if image.refusal:
+        fail(image.refusal)
+    return image.over(environment), image.advice
+
+
 def keep(environment: Environment) -> None:
     """Have the local AWS keep what it holds, even if it is killed."""
     from liberty_cfn.environments import LOCAL
@@ -60,8 +70,9 @@ def interruptible(environment: Environment, stop: Callable[[], None]) -> Iterato
     except KeyboardInterrupt:
         stop()
         fail(
-            f"No longer looking. AWS goes on with {environment.stack}, if it had begun: see it "
-            f"in the console, or deploy {environment.name} again when it is over.",
+            f"No longer looking. AWS goes on with {environment.stack}, if it had begun: "
+            f"liberty-cfn events --follow {environment.name} looks on, liberty-cfn cancel "
+            f"{environment.name} undoes an update.",
             130,
         )
     finally:

@@ -17,6 +17,7 @@ from liberty_cfn.cli.common import (
     fail,
     interruptible,
     keep,
+    with_image,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def deploy_command(
     A change that would replace or delete what holds data is refused, unless each such
     resource is named with --allow-replace.
     """
+    from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.showing import Follow, outputs_table
@@ -81,6 +83,7 @@ def deploy_command(
     chosen = load(environment)
     _check_templates(chosen, screen)
     target = connect(chosen, screen)
+    chosen, advice = with_image(chosen, target)
     templates = read(TEMPLATES)
     if approved and not (found := digest(templates)).startswith(approved):
         fail(f"Not the templates that were approved: they have the digest {found}.")
@@ -103,6 +106,12 @@ def deploy_command(
     report = verify(chosen, target.client)
     screen.print(as_table(report))
     screen.print(outputs_table(outcome.outputs))
+    if advice:
+        screen.print(advice)
+    for name in secrets.missing(chosen, target):
+        screen.print(
+            f"{name} has no value: liberty-cfn secret set {chosen.name} {name} --restart"
+        )
     if as_json:
         said = {
             "stack": chosen.stack,

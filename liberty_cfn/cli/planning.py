@@ -7,7 +7,7 @@ import json
 
 import click
 
-from liberty_cfn.cli.common import connect, console, environment_argument
+from liberty_cfn.cli.common import connect, console, environment_argument, with_image
 
 
 @click.command("plan")
@@ -32,7 +32,9 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     from liberty_cfn.linting import TEMPLATES
 
     chosen = load(environment)
-    planned = plan(chosen, connect(chosen, console(stderr=True)), read(TEMPLATES))
+    target = connect(chosen, console(stderr=True))
+    chosen, _ = with_image(chosen, target)
+    planned = plan(chosen, target, read(TEMPLATES))
     if as_json:
         click.echo(json.dumps(plan_as_json(planned), indent=2))
     elif markdown:

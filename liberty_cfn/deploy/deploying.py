@@ -10,22 +10,18 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import beforehand, change_sets, diagnosis
 from liberty_cfn.deploy.change_sets import ChangeSet
+from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import Event, Follower, follow
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, refusals
 from liberty_cfn.deploy.protection import protect, protect_from_termination
-from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import LOCAL, Environment
 
-WHAT_TO_DO = {
-    Meaning.WORKING: "Wait until it is over, then deploy again.",
-    Meaning.BROKEN: "Its creation failed: `make destroy ENV={name}`, then deploy again.",
-    Meaning.STUCK: "Undoing an update failed. Look at what is stuck, continue the rollback "
-    "(aws cloudformation continue-update-rollback --stack-name {stack}), then deploy again.",
-    Meaning.UNDELETED: "Its deletion failed: `make destroy ENV={name}` again, then deploy.",
-}
+# What a deploy can start from; from any other state the person has to go on first.
+UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
 
 
 class DeployError(Exception):
@@ -35,6 +31,7 @@ class DeployError(Exception):
 class Progress(Protocol):
     """Who is told how a deploy goes along, and asked whether it should."""
 
+    def say(self, line: str) -> None: ...
     def planned(self, plan: Plan) -> None: ...
     def consents(self) -> bool: ...
     def happened(self, events: list[Event]) -> None: ...
@@ -122,16 +119,21 @@ def deploy(
     if allowed:
         protect(cloudformation, change_set.stack_id, allowed)
     follower = Follower(cloudformation, change_set.stack_id)
-    cloudformation.execute_change_set(
-        ChangeSetName=change_set.id,
-        ClientRequestToken=change_set.token,
-        DisableRollback=False,
+    execute(cloudformation, change_set)
+    status, events = follow(
+        cloudformation,
+        change_set.stack_id,
+        follower,
+        progress.happened,
+        say=progress.say,
     )
-    status, events = follow(cloudformation, change_set.stack_id, follower, progress.happened)
     if meaning(status) in (Meaning.GOOD, Meaning.UNDONE):
         protect(cloudformation, change_set.stack_id)
     if meaning(status) is not Meaning.GOOD:
-        raise DeployError(failure(environment, status, events))
+        stack_id = change_set.stack_id
+        raise DeployError(
+            diagnosis.explain(target.client, environment, stack_id, status, events)
+        )
     if environment.endpoint != LOCAL:
         protect_from_termination(cloudformation, change_set.stack_id)
     return Outcome(changed=True, outputs=outputs(cloudformation, change_set.stack_id))
@@ -155,26 +157,13 @@ def outputs(cloudformation: Any, stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
-def failure(environment: Environment, status: str, events: list[Event]) -> str:
-    """Return why an operation failed, and what can be done."""
-    why = [f"  {diagnosis.in_words(event)}" for event in diagnosis.reasons(events)]
-    advice = WHAT_TO_DO.get(meaning(status), "Mend the cause, then deploy again.")
-    return "\n".join(
-        [
-            f"{environment.stack} ended as {status}:",
-            *(why or ["  CloudFormation gave no reason; see the stack's events."]),
-            advice.format(name=environment.name, stack=environment.stack),
-        ]
-    )
-
-
 def _is_new(environment: Environment, stack: dict[str, Any] | None) -> bool:
     if stack is None:
         return True
-    state = meaning(stack["StackStatus"])
-    if state in WHAT_TO_DO:
-        advice = WHAT_TO_DO[state].format(name=environment.name, stack=environment.stack)
-        raise DeployError(f"{environment.stack} is in {stack['StackStatus']}. {advice}")
+    status = stack["StackStatus"]
+    if (state := meaning(status)) not in UPDATABLE:
+        advice = what_next(status, environment.name)
+        raise DeployError(f"{environment.stack} is in {status}. {advice}")
     # A stack whose first change set was never executed is there, but empty.
     return state is Meaning.ABSENT
 

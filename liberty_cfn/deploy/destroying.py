@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
+from liberty_cfn.deploy import diagnosis
 from liberty_cfn.deploy.change_sets import NESTED_STACK
-from liberty_cfn.deploy.deploying import DeployError, failure, find
+from liberty_cfn.deploy.deploying import DeployError, find
 from liberty_cfn.deploy.following import Event, Follower, follow
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
@@ -66,7 +67,9 @@ def destroy(
     cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
     status, events = follow(cloudformation, stack_id, follower, tell)
     if meaning(status) is not Meaning.ABSENT:
-        raise DeployError(failure(environment, status, events))
+        raise DeployError(
+            diagnosis.explain(target.client, environment, stack_id, status, events)
+        )
 
 
 def _kept(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
