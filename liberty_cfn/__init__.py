@@ -16,6 +16,7 @@ Values flow one way, and each module imports only from those above it:
     digests       one digest of a whole set of templates
     fitting       what settings must be to each other
     environments  params/<environment>.yaml, read and checked
+    model/        what a set of nested templates means, worked out offline
     linting       what is wrong with templates and params/
     local/        the local AWS
     deploy/       the templates and an environment's settings, sent to AWS

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from troposphere import Template
 
 from liberty_cfn.nesting import Root
 from liberty_cfn.root import build
 
 pytest_plugins = ["local_aws"]
+
+# The same examples everywhere, however slow the machine: a test that failed once fails again.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.load_profile("steady")
 
 
 @dataclass(frozen=True)

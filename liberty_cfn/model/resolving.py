@@ -1,0 +1,321 @@
+"""The resources that come of a set of templates, with one environment's values.
+
+What only AWS knows stays as it is in a template, so that it can be compared: {"Ref":
+"NetworkVpc"}, {"Fn::GetAtt": ["DatabaseDatabase", "Endpoint.Address"]}. A text with such in
+it is {"Fn::Join": ["", [...]]}, whatever function it was written with.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from liberty_cfn.model import subs
+from liberty_cfn.model.flattening import LISTS, Flat, Origin
+
+NOTHING = {"Ref": "AWS::NoValue"}
+Functions = Mapping[str, Callable[[Any], Any]]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as it would be made. `body` has all of it, `properties` its Properties."""
+
+    id: str
+    type: str
+    body: Mapping[str, Any]
+    origin: Origin
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        found = self.body.get("Properties")
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What comes of a set: resources by flat id, outputs and conditions by name.
+
+    A condition that can't be decided is None, and what hangs on it is there.
+    """
+
+    resources: Mapping[str, Resource]
+    outputs: Mapping[str, Any]
+    conditions: Mapping[str, bool | None]
+
+    def of_type(self, *types: str) -> Iterator[Resource]:
+        """Yield the resources of some types, in order."""
+        return (r for r in self.resources.values() if r.type in types)
+
+
+def resolve(
+    flat: Flat, parameters: Mapping[str, str], *, region: str = "", account: str = ""
+) -> Resolved:
+    """Return what comes of a flat template with these values for its parameters.
+
+    Where one isn't given, its default counts; where there is none, it stays symbolic. So
+    do the region and the account, where they are empty.
+    """
+    work = _Resolving(flat.template, parameters, region, account)
+    resources = {}
+    for title, body in flat.template.get("Resources", {}).items():
+        if work.holds(body.get("Condition")) is False:
+            continue
+        made = {key: work.value(item) for key, item in body.items() if key != "Condition"}
+        kind = made.get("Type")
+        resources[title] = Resource(
+            title, kind if isinstance(kind, str) else "", made, flat.origins[title]
+        )
+    outputs = {
+        name: work.value(body.get("Value"))
+        for name, body in flat.template.get("Outputs", {}).items()
+        if isinstance(body, dict) and work.holds(body.get("Condition")) is not False
+    }
+    conditions = {name: work.holds(name) for name in work.declared}
+    return Resolved(resources, outputs, conditions)
+
+
+class _Resolving:
+    def __init__(
+        self, template: dict[str, Any], parameters: Mapping[str, str], region: str, account: str
+    ) -> None:
+        self.declared = template.get("Conditions", {})
+        self.mappings = template.get("Mappings", {})
+        self.values = _parameters(template.get("Parameters", {}), parameters)
+        self.values |= _pseudo_parameters(region, account)
+        self.decided: dict[str, bool | None] = {}
+        self.functions: Functions = {
+            "Ref": self._ref,
+            "Fn::If": self._if,
+            "Fn::Join": self._join,
+            "Fn::Sub": self._sub,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
+            "Fn::FindInMap": self._find,
+            "Fn::GetAZs": self._zones,
+            "Fn::Cidr": self._cidr,
+            "Fn::Length": self._length,
+            "Fn::ToJsonString": self._json,
+        }
+
+    def value(self, value: Any) -> Any:
+        """Return a value with all in it worked out that can be."""
+        if isinstance(value, dict):
+            if len(value) == 1:
+                ((function, argument),) = value.items()
+                if (work := self.functions.get(function)) is not None:
+                    return work(argument)
+            found = {}
+            for key, item in value.items():
+                made = self.value(item)
+                if made != NOTHING:
+                    found[key] = made
+            return found
+        if isinstance(value, list):
+            return [made for item in value if (made := self.value(item)) != NOTHING]
+        return value
+
+    def holds(self, name: Any) -> bool | None:
+        """Whether a condition holds; True for none, None if that can't be said."""
+        if not isinstance(name, str):
+            return True if name is None else None
+        if name not in self.decided:
+            self.decided[name] = None
+            self.decided[name] = self._decide(self.declared.get(name))
+        return self.decided[name]
+
+    def _decide(self, body: Any) -> bool | None:
+        if isinstance(body, bool):
+            return body
+        if not isinstance(body, dict) or len(body) != 1:
+            return None
+        ((function, argument),) = body.items()
+        if function == "Condition":
+            return self.holds(argument)
+        parts = argument if isinstance(argument, list) else []
+        if function == "Fn::Equals":
+            return _equal([self.value(part) for part in parts])
+        return _combined(function, [self._decide(part) for part in parts])
+
+    def _ref(self, name: Any) -> Any:
+        return self.values.get(name, {"Ref": name}) if isinstance(name, str) else {"Ref": name}
+
+    def _if(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) != 3:  # noqa: PLR2004
+            return {"Fn::If": argument}
+        name, then, otherwise = argument
+        held = self.holds(name)
+        if held is None:
+            return {"Fn::If": [name, self.value(then), self.value(otherwise)]}
+        return self.value(then if held else otherwise)
+
+    def _join(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) != 2:  # noqa: PLR2004
+            return {"Fn::Join": argument}
+        delimiter, items = self.value(argument)
+        if not isinstance(items, list) or not isinstance(delimiter, str):
+            return {"Fn::Join": [delimiter, items]}
+        found: list[Any] = []
+        for number, item in enumerate(items):
+            found += ([delimiter] if number else []) + _pieces(item)
+        return _text(found)
+
+    def _sub(self, argument: Any) -> Any:
+        found: list[Any] = []
+        for piece in subs.pieces(argument):
+            found += _pieces(self.value(piece))
+        return _text(found)
+
+    def _select(self, argument: Any) -> Any:
+        made = self.value(argument)
+        if isinstance(made, list) and len(made) == 2 and isinstance(made[1], list):  # noqa: PLR2004
+            index, items = made
+            if str(index).isdecimal() and int(index) < len(items):
+                return items[int(index)]
+        return {"Fn::Select": made}
+
+    def _split(self, argument: Any) -> Any:
+        made = self.value(argument)
+        if isinstance(made, list) and len(made) == 2 and isinstance(made[0], str) and made[0]:  # noqa: PLR2004
+            delimiter, source = made
+            found = _pieces(source)
+            if isinstance(source, str) or len(found) > 1:
+                return _divided(delimiter, found)
+        return {"Fn::Split": made}
+
+    def _find(self, argument: Any) -> Any:
+        made = self.value(argument)
+        names = made[:3] if isinstance(made, list) else []
+        found: Any = self.mappings
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) and _plain(name) else None
+        if found is not None and len(names) == 3:  # noqa: PLR2004 - map, first and second key
+            return found
+        if names and all(_plain(name) for name in names) and isinstance(made[-1], dict):
+            return made[-1].get("DefaultValue", {"Fn::FindInMap": made})
+        return {"Fn::FindInMap": made}
+
+    def _zones(self, argument: Any) -> Any:
+        made = self.value(argument)
+        return {"Fn::GetAZs": made if made != "" else self._ref("AWS::Region")}
+
+    def _cidr(self, argument: Any) -> Any:
+        made = self.value(argument)
+        try:
+            block, count, *bits = made
+            network = ipaddress.ip_network(block)
+            size = network.max_prefixlen - int(bits[0] if bits else 8)
+            ranges = network.subnets(new_prefix=size)
+            return [str(next(ranges)) for _ in range(int(count))]
+        except (ValueError, TypeError, StopIteration):
+            return {"Fn::Cidr": made}
+
+    def _length(self, argument: Any) -> Any:
+        made = self.value(argument)
+        return len(made) if isinstance(made, list) else {"Fn::Length": made}
+
+    def _json(self, argument: Any) -> Any:
+        made = self.value(argument)
+        return {"Fn::ToJsonString": made} if symbolic(made) else json.dumps(made)
+
+
+def _combined(function: str, parts: list[bool | None]) -> bool | None:
+    if function == "Fn::Not" and len(parts) == 1:
+        return None if parts[0] is None else not parts[0]
+    if function not in ("Fn::And", "Fn::Or") or not parts:
+        return None
+    decisive = function == "Fn::Or"
+    if decisive in parts:
+        return decisive
+    return None if None in parts else not decisive
+
+
+def symbolic(value: Any) -> bool:
+    """Whether there is something in a value that only AWS knows."""
+    if isinstance(value, list):
+        return any(symbolic(item) for item in value)
+    if not isinstance(value, dict):
+        return False
+    if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+        return True
+    return any(symbolic(item) for item in value.values())
+
+
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is known of the parameters; a list where one is."""
+    values: dict[str, Any] = {}
+    for name, body in declared.items():
+        limits = body if isinstance(body, dict) else {}
+        kind = str(limits.get("Type", ""))
+        value = given.get(name, limits.get("Default"))
+        if value is None or kind.startswith("AWS::SSM::"):
+            continue
+        text = _plain_text(value)
+        values[name] = [i.strip() for i in text.split(",")] if kind.startswith(LISTS) else text
+    return values
+
+
+def _pseudo_parameters(region: str, account: str) -> dict[str, Any]:
+    if not region:
+        return {"AWS::AccountId": account} if account else {}
+    partition, suffix = "aws", "amazonaws.com"
+    if region.startswith("cn-"):
+        partition, suffix = "aws-cn", "amazonaws.com.cn"
+    elif region.startswith("us-gov-"):
+        partition = "aws-us-gov"
+    known = {
+        "AWS::Region": region,
+        "AWS::Partition": partition,
+        "AWS::URLSuffix": suffix,
+        "AWS::AccountId": account,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _plain_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _equal(both: list[Any]) -> bool | None:
+    if len(both) != 2:  # noqa: PLR2004
+        return None
+    one, other = both
+    if not symbolic(both):
+        return bool(_plain_text(one) == _plain_text(other))
+    return True if one == other else None
+
+
+def _pieces(value: Any) -> list[Any]:
+    """Return the pieces of a text, those of a text within it among them."""
+    if isinstance(value, dict) and value.keys() == {"Fn::Join"} and value["Fn::Join"][0] == "":
+        items = value["Fn::Join"][1]
+        return list(items) if isinstance(items, list) else [value]
+    return [_plain_text(value)] if _plain(value) else [value]
+
+
+def _text(found: Iterable[Any]) -> Any:
+    """Return the text of pieces: plain if all are, else a Join."""
+    made = list(subs.merged(found))
+    if len(made) > 1:
+        return {"Fn::Join": ["", made]}
+    return made[0] if made else ""
+
+
+def _divided(delimiter: str, found: list[Any]) -> list[Any]:
+    """Return a text's parts between delimiters. What AWS puts in is taken to hold none."""
+    parts: list[list[Any]] = [[]]
+    for piece in found:
+        if isinstance(piece, str):
+            first, *more = piece.split(delimiter)
+            parts[-1].append(first)
+            parts += [[part] for part in more]
+        else:
+            parts[-1].append(piece)
+    return [_text(part) for part in parts]
