@@ -17,6 +17,8 @@ Values flow one way, and each module imports only from those above it:
     fitting       what settings must be to each other
     environments  params/<environment>.yaml, read and checked
     model/        what a set of nested templates means, worked out offline
+    findings      something wrong, and where
+    rules/        house rules: what AWS refuses, or what hurts later
     linting       what is wrong with templates and params/
     local/        the local AWS
     deploy/       the templates and an environment's settings, sent to AWS

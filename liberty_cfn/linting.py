@@ -11,12 +11,12 @@ import hashlib
 import multiprocessing
 from collections.abc import Callable, Sequence
 from contextlib import chdir
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from liberty_cfn.environments import PARAMS, MisfitsError, collisions, load, names
+from liberty_cfn.findings import Finding
 
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATES = REPOSITORY / "templates"
@@ -32,17 +32,6 @@ ACCEPTED = {
     "W3002": "TemplateURL is a path on purpose; deploying puts the uploaded file's URL there",
     "W9003": "CloudFormation has no boolean parameters; it turns 'true' and 'false' into them",
 }
-
-
-@dataclass(frozen=True, order=True)
-class Finding:
-    """Something wrong: where, by which rule, how bad, and what."""
-
-    file: str
-    line: int
-    rule: str
-    level: str
-    message: str
 
 
 def lint(folder: Path = TEMPLATES, params: Path = PARAMS) -> list[Finding]:

@@ -1,0 +1,270 @@
+"""Every rule over a set of templates, with each environment's values and with others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path as File
+from typing import Any
+
+from liberty_cfn.environments import Environment
+from liberty_cfn.findings import Finding
+from liberty_cfn.model.flattening import Flat, flatten
+from liberty_cfn.model.loading import TemplateSet
+from liberty_cfn.model.resolving import NOTHING, resolve
+from liberty_cfn.rules import (
+    between_stacks,
+    data,
+    iam,
+    limits,
+    load_balancing,
+    names,
+    network,
+    observability,
+    secrets,
+    tasks,
+)
+from liberty_cfn.rules.rule import Design, Path, Problem, Rule, look, text
+from liberty_cfn.settings import declarations
+
+RULES: tuple[Rule, ...] = (
+    *between_stacks.RULES,
+    *names.RULES,
+    *load_balancing.RULES,
+    *tasks.RULES,
+    *data.RULES,
+    *secrets.RULES,
+    *iam.RULES,
+    *network.RULES,
+    *observability.RULES,
+    *limits.RULES,
+)
+# Where the templates of nobody's environment are taken to be.
+REGION = "us-east-1"
+# A resource's Metadata, or a template's, accepts a rule's findings with a reason:
+#   Metadata: {liberty-cfn: {accept: {LC1203: why it is right here}}}
+METADATA = ("Metadata", "liberty-cfn", "accept")
+# Said where an acceptance has no reason, and where a rule can't read a template.
+UNREASONED, UNREAD = "LC0001", "LC0002"
+# What rules run into where a template isn't of the shape CloudFormation takes. Linters that
+# know every property say so better than each rule could.
+MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+def check(
+    design: TemplateSet,
+    environments: Sequence[Environment] = (),
+    rules: Sequence[Rule] = RULES,
+) -> list[Finding]:
+    """Return what the rules find in a set of templates.
+
+    With the values of each of the environments, if it is their settings that the root has
+    for parameters; else with the parameters' defaults. And with the other values that its
+    conditions ask for, so that nothing goes unseen for being switched off.
+    """
+    flat = flatten(design)
+    found: dict[tuple[str, Problem], _Found] = {}
+    unread = []
+    cases = list(_cases(design, flat, environments))
+    for name, case in cases:
+        for rule in rules:
+            try:
+                for problem in rule.check(case):
+                    # One place is told once, in the words of the first who sees it.
+                    key = (rule.id, Problem(problem.resource, problem.path, "", problem.file))
+                    found.setdefault(key, _Found(rule, problem, case)).where.append(name)
+            except MISSHAPEN as error:
+                unread.append(_unread(design, rule, error))
+    placed = [_placed(one, all_of=len(cases)) for one in found.values()]
+    return sorted({*filter(None, placed), *unread, *_unreasoned(design)})
+
+
+@dataclass
+class _Found:
+    rule: Rule
+    problem: Problem
+    case: Design
+    where: list[str] = field(default_factory=list)
+
+
+def _cases(
+    design: TemplateSet, flat: Flat, environments: Sequence[Environment]
+) -> Iterator[tuple[str, Design]]:
+    """Yield the values to look at, each with what whose they are."""
+    parameters = flat.template.get("Parameters", {})
+    known = set(parameters) & set(declarations())
+    ours = environments if len(known) * 2 > len(parameters) else ()
+    for environment in ours:
+        resolved = resolve(
+            flat, environment.settings, region=environment.region, account=environment.account
+        )
+        yield environment.name, Design(design, flat, resolved, environment)
+    if not ours:
+        yield "the defaults", Design(design, flat, resolve(flat, {}, region=REGION))
+    if others := _switched(flat.template):
+        # Not an environment's, but what its conditions could be turned to.
+        resolved = resolve(flat, others, region=REGION)
+        yield _in_words(others), Design(design, flat, resolved)
+
+
+def _switched(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return values that turn over what conditions ask of the parameters.
+
+    A parameter whose other value can't be guessed is left without one.
+    """
+    parameters = template.get("Parameters", {})
+    asked: dict[str, set[str]] = {}
+    for name, literal in _compared(template.get("Conditions", {})):
+        if name in parameters:
+            asked.setdefault(name, set()).add(literal)
+    values: dict[str, Any] = {}
+    for name, literals in asked.items():
+        body = parameters[name]
+        default = text(look(body, "Default"))
+        allowed = [str(text(value)) for value in look(body, "AllowedValues") or ()]
+        others = literals if default not in literals else set(allowed) - literals
+        values[name] = min(others, default=None)
+    return values
+
+
+def _compared(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the parameters that conditions compare with a literal, and that literal."""
+    if isinstance(value, dict):
+        both = value.get("Fn::Equals")
+        if isinstance(both, list) and len(both) == 2:  # noqa: PLR2004
+            for one, other in (both, both[::-1]):
+                name, literal = look(one, "Ref"), text(other)
+                if isinstance(name, str) and literal is not None:
+                    yield name, literal
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _compared(item)
+
+
+def _in_words(values: Mapping[str, Any]) -> str:
+    said = [f"{name} {value!r}" for name, value in values.items() if value is not None]
+    return ", ".join(said) or "other values"
+
+
+def _placed(found: _Found, all_of: int) -> Finding | None:
+    """Return what was found with its place; None if it is accepted there."""
+    problem, flat = found.problem, found.case.flat
+    templates = found.case.templates.templates
+    if origin := flat.origins.get(problem.resource):
+        template, resource = templates[origin.file], origin.logical_id
+        body = template.section("Resources")[resource]
+        held = {
+            name.removeprefix("".join(origin.path)): value
+            for name, value in found.case.resolved.conditions.items()
+            if name.startswith("".join(origin.path))
+        }
+        path: Path = ("Resources", resource, *_written(body, problem.path, held))
+    else:
+        template = templates[problem.file or found.case.templates.root]
+        path = problem.path
+        resource = str(path[1]) if path[:1] == ("Resources",) and len(path) > 1 else ""
+        body = template.section("Resources").get(resource, {})
+    accepted = (look(body, *METADATA), look(template.body, *METADATA))
+    if any(isinstance(ids, dict) and ids.get(found.rule.id) for ids in accepted):
+        return None
+    only = list(dict.fromkeys(found.where))
+    message = problem.message
+    if len(only) < all_of:
+        message += f" (with {' or '.join(only[:3])})"
+    return Finding(
+        template.file,
+        template.line(*path),
+        found.rule.id,
+        found.rule.level,
+        message,
+        resource,
+        python_line(template.file, resource),
+    )
+
+
+def _written(body: Any, path: Path, held: Mapping[str, bool | None]) -> Path:
+    """Return where in a resource that stands which is at `path` of what came of it."""
+    found: list[str | int] = []
+    for step in path:
+        while isinstance(body, dict) and isinstance(branches := body.get("Fn::If"), list):
+            branch = 1 if held.get(str(branches[0])) is not False else 2
+            if branch >= len(branches):
+                return tuple(found)
+            found += ["Fn::If", branch]
+            body = branches[branch]
+        place = step
+        if isinstance(body, list) and isinstance(step, int):
+            kept = [i for i, item in enumerate(body) if not _left_out(item, held)]
+            place = kept[step] if step < len(kept) else step
+        below = look(body, place)
+        if below is None:
+            break
+        found.append(place)
+        body = below
+    return tuple(found)
+
+
+def _left_out(item: Any, held: Mapping[str, bool | None]) -> bool:
+    """Whether an item of a list is an If that comes to NoValue."""
+    branches = item.get("Fn::If") if isinstance(item, dict) else None
+    if not isinstance(branches, list) or len(branches) != 3:  # noqa: PLR2004
+        return bool(item == NOTHING)
+    decided = held.get(str(branches[0]))
+    return decided is not None and _left_out(branches[1 if decided else 2], held)
+
+
+def python_line(file: str, resource: str) -> str:
+    """Return the line of Python that added a resource; empty for what isn't generated.
+
+    A generated template says in its first line what it is generated from, and a resource's
+    title is a literal there, or one with something appended.
+    """
+    if not resource or not File(file).is_file():
+        return ""
+    with File(file).open(encoding="utf-8") as lines:
+        _, generated, rest = lines.readline().partition("# Generated from ")
+    source = File(__file__).parent.parent.parent / rest.partition(" by ")[0]
+    if not generated or not source.is_file():
+        return ""
+    code = source.read_text(encoding="utf-8").splitlines()
+    for length in range(len(resource), 3, -1):
+        for number, line in enumerate(code, start=1):
+            if f'"{resource[:length]}"' in line:
+                return f"{rest.partition(' by ')[0]}:{number}"
+    return ""
+
+
+def _unread(design: TemplateSet, rule: Rule, error: Exception) -> Finding:
+    why = f"{rule.id} ({rule.title}) can't read this: {type(error).__name__}: {error}"
+    return Finding(design.root, 1, UNREAD, "warning", why)
+
+
+def _unreasoned(design: TemplateSet) -> Iterator[Finding]:
+    """Yield the acceptances that say no reason, or accept what there isn't."""
+    ids = {rule.id for rule in RULES}
+    for template in design.templates.values():
+        bodies: Iterable[tuple[Path, Any]] = [
+            ((), template.body),
+            *(
+                (("Resources", title), body)
+                for title, body in template.section("Resources").items()
+            ),
+        ]
+        for path, body in bodies:
+            accepted = look(body, *METADATA)
+            for rule, reason in accepted.items() if isinstance(accepted, dict) else ():
+                why = ""
+                if rule not in ids:
+                    why = f"accepts {rule}, and there is no such rule (see docs/rules.md)"
+                elif not isinstance(reason, str) or not reason.strip():
+                    why = f"accepts {rule} without saying why; expected the reason as text"
+                if why:
+                    yield Finding(
+                        template.file,
+                        template.line(*path, *METADATA, rule),
+                        UNREASONED,
+                        "error",
+                        why,
+                        str(path[1]) if path else "",
+                    )

@@ -1,0 +1,145 @@
+"""What a rule is, and what it is given to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from liberty_cfn.environments import Environment
+from liberty_cfn.model.flattening import Flat
+from liberty_cfn.model.loading import TemplateSet
+from liberty_cfn.model.resolving import Resolved, Resource
+
+Path = tuple[str | int, ...]
+# Resources as YAML, or whole templates by file, the first of which is the root.
+Example = str | Mapping[str, str]
+
+# Stands for what only AWS knows, in `spelt`. No name that AWS takes has it.
+UNKNOWN = "\0"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong, where it is, and what to do about it.
+
+    `resource` is a flat id, and `path` is below its body: ("Properties", "Port"). A problem
+    of a template itself has its `file` instead, the root's where that is empty, and `path`
+    is from its top: ("Parameters", "Suffix").
+    """
+
+    resource: str
+    path: Path
+    message: str
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A set of templates, and what comes of it with some values for its parameters.
+
+    `environment` is the one whose values they are; None for the parameters' defaults.
+    """
+
+    templates: TemplateSet
+    flat: Flat
+    resolved: Resolved
+    environment: Environment | None = None
+
+    @property
+    def production(self) -> bool:
+        """Whether what is thrifty is unwise: defaults are production's."""
+        return self.environment is None or not self.environment.named("")
+
+    def of_type(self, *types: str) -> Iterator[Resource]:
+        """Yield the resources of these types that would be made, in order."""
+        return self.resolved.of_type(*types)
+
+    def follow(self, value: Any) -> Resource | None:
+        """Return the resource that a Ref or GetAtt is of; None for anything else."""
+        return self.resolved.resources.get(referred(value))
+
+
+Check = Callable[[Design], Iterator[Problem]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: `check`, and what there is to say about it.
+
+    `reason` says what happens to who doesn't keep it, `source` where that is written. The
+    examples prove it: `good` ones pass, and in each of the `bad` it finds something.
+    """
+
+    id: str
+    level: Literal["error", "warning"]
+    title: str
+    reason: str
+    source: str
+    check: Check
+    good: tuple[Example, ...]
+    bad: tuple[Example, ...]
+
+
+def referred(value: Any) -> str:
+    """Return the logical id that a Ref or GetAtt names; empty for anything else."""
+    if isinstance(value, dict) and len(value) == 1:
+        if isinstance(name := value.get("Ref"), str):
+            return name
+        if isinstance(named := value.get("Fn::GetAtt"), list) and named:
+            return str(named[0])
+    return ""
+
+
+def text(value: Any) -> str | None:
+    """Return a value as CloudFormation spells it: true, 5432. None if AWS has a say in it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def number(value: Any) -> float | None:
+    """Return a value as a number, also one that stands there as text; None for no number."""
+    try:
+        return float(text(value) or "")
+    except ValueError:
+        return None
+
+
+def flag(value: Any) -> bool | None:
+    """Return whether a value is true or false, also as text; None for neither."""
+    return {"true": True, "false": False}.get((text(value) or "").lower())
+
+
+def spelt(value: Any) -> str:
+    """Return a text with UNKNOWN in place of each part that only AWS knows."""
+    if isinstance(value, dict) and isinstance(joined := value.get("Fn::Join"), list):
+        delimiter, parts = joined
+        if isinstance(parts, list):
+            return str(delimiter).join(spelt(part) for part in parts)
+    return UNKNOWN if (plain := text(value)) is None else plain
+
+
+def each(value: Any, *steps: str | int, at: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield what is at `steps` below a value, with its path; nothing where there is none.
+
+    The step "*" is every item of a list, or a lone item that stands for a list of one.
+    """
+    if not steps:
+        yield at, value
+        return
+    step, *rest = steps
+    if step == "*" and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from each(item, *rest, at=(*at, index))
+    elif step == "*":
+        yield from each(value, *rest, at=at)
+    elif isinstance(value, Mapping) and step in value:
+        yield from each(value[str(step)], *rest, at=(*at, step))
+    elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+        yield from each(value[step], *rest, at=(*at, step))
+
+
+def look(value: Any, *steps: str | int) -> Any:
+    """Return what is at `steps` below a value; None where there is nothing."""
+    return next((found for _, found in each(value, *steps)), None)

@@ -1,0 +1,133 @@
+"""Every house rule, by its own examples; and none complains of what is ours."""
+
+from collections import Counter
+from dataclasses import replace
+from textwrap import indent
+
+import pytest
+
+from liberty_cfn.environments import load, names
+from liberty_cfn.fitting import FARGATE, contradictions
+from liberty_cfn.linting import TEMPLATES
+from liberty_cfn.model.loading import from_texts, read, sets
+from liberty_cfn.rules.checking import RULES, UNREAD, check
+from liberty_cfn.settings import declarations
+
+# A value other than its default for each setting that is not one of a few.
+OTHERS = {
+    "NameSuffix": ("-abc12",),
+    "DomainName": ("a.b.example.com",),
+    "RecordLabel": ("", "api"),
+    "SiteOrigins": ("https://example.com,http://localhost:3000",),
+    "HostedZoneId": ("Z0123456789ABCDEFGHIJ",),
+    "CertificateArn": ("arn:aws:acm:us-east-1:123456789012:certificate/abc-123",),
+    "DatabaseClass": ("db.r6g.large",),
+    "DatabaseStorage": ("90",),
+    "DatabaseMaxStorage": ("22", "65536"),
+    "DatabaseBackupDays": ("1", "35"),
+    "CacheClass": ("cache.r7g.large",),
+    "UploadsExpireDays": ("1", "36500"),
+    "UploadsOldVersionDays": ("0", "1"),
+    "DefaultFromEmail": ("hello@example.com",),
+    "EnvironmentFile": ("arn:aws:s3:::settings/prod.env",),
+    "ExistingExecutionRole": ("ecsTaskExecutionRole",),
+    "Image": ("sha256:" + "0" * 64, "v1.2.3"),
+    "ContainerUser": ("1000",),
+    "TaskMemory": ("1024", "2048"),
+    "DesiredCount": ("0", "3"),
+    "MinTasks": ("1",),
+    "MaxTasks": ("2",),
+    "ScaleAtCpu": ("90",),
+    "ScaleAtRequests": ("1",),
+    "AlarmEmail": ("team@example.com",),
+}
+# What makes a value fit that would contradict the others' defaults.
+WITH = {
+    "CacheEngine=valkey": {"CacheReplication": "true"},
+    "CreateHostedZone=true": {"HostedZoneId": ""},
+    **{f"TaskCpu={cpu}": {"TaskMemory": str(2 * cpu)} for cpu in FARGATE},
+}
+
+
+def templates_of(example):
+    """Return an example as a set of templates: resources alone, or files with more."""
+    if isinstance(example, str):
+        return from_texts({"root.yaml": "Resources:\n" + indent(example, "  ")})
+    return from_texts(example, root=next(iter(example)))
+
+
+def finds(rule, example):
+    return [found for found in check(templates_of(example), rules=[rule]) if found.rule]
+
+
+def proved(rule):
+    """Whether a rule's examples show that it finds what it is for, and nothing else."""
+    return (
+        not any(finds(rule, example) for example in rule.good)
+        and bool(rule.good and rule.bad)
+        and all(finds(rule, example) for example in rule.bad)
+    )
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return sets(read([TEMPLATES]))
+
+
+by_id = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+
+
+@by_id
+def test_a_rule_passes_what_is_good_and_finds_what_is_bad(rule):
+    assert [finds(rule, example) for example in rule.good] == [[] for _ in rule.good]
+    found = [finds(rule, example) for example in rule.bad]
+    assert [bool(each) for each in found] == [True for _ in rule.bad]
+    assert {one.rule for each in found for one in each} == {rule.id}
+
+
+@by_id
+def test_an_emptied_rule_is_noticed(rule):
+    assert proved(rule)
+    assert not proved(replace(rule, check=lambda design: iter(())))
+
+
+@by_id
+def test_a_rule_says_what_happens_and_where_that_is_written(rule):
+    assert rule.title
+    assert len(rule.reason.split()) > 5
+    assert rule.source.startswith(("https://", "docs/", "liberty_cfn/"))
+
+
+def test_rules_have_ids_of_their_own():
+    assert [i for i, count in Counter(rule.id for rule in RULES).items() if count > 1] == []
+
+
+@by_id
+def test_every_rule_can_read_every_example(rule):
+    examples = [*rule.good, *rule.bad]
+    found = [one for e in examples for one in check(templates_of(e)) if one.rule == UNREAD]
+    assert found == []
+
+
+@pytest.mark.parametrize("environment", names())
+def test_no_rule_complains_of_our_own_environments(ours, environment):
+    assert [check(one, [load(environment)]) for one in ours] == [[]]
+
+
+def elsewhere():
+    """Production, with one setting other than it is, at each value it may have."""
+    production = load("prod")
+    for name, declared in declarations().items():
+        allowed = map(str, declared.limits.get("AllowedValues", OTHERS.get(name, ())))
+        for value in allowed:
+            said = f"{name}={value}"
+            settings = {**production.settings, name: value, **WITH.get(said, {})}
+            yield pytest.param(settings, id=said)
+
+
+@pytest.mark.parametrize("settings", list(elsewhere()))
+def test_no_rule_complains_of_settings_nobody_has_chosen_yet(ours, settings):
+    production = load("prod")
+    assert list(contradictions(settings, production.region)) == []
+    environment = replace(production, settings=settings)
+    assert [check(one, [environment]) for one in ours] == [[]]
