@@ -15,6 +15,8 @@ Values flow one way, and each module imports only from those above it:
     generation    every generated file
     digests       one digest of a whole set of templates
     fitting       what settings must be to each other
+    misfits       what a value of params/ may be
+    deployment_targets  the accounts and regions of a stack set
     environments  params/<environment>.yaml, read and checked
     model/        what a set of nested templates means, worked out offline
     findings      something wrong, and where

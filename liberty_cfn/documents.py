@@ -7,6 +7,24 @@ from itertools import groupby
 from liberty_cfn.settings import Declaration, declarations
 from liberty_cfn.values import Number, Values
 
+TARGETS = {
+    "Accounts": "list of 12-digit accounts, in quotes",
+    "OrganizationalUnitIds": "list of units, instead: the set is service-managed",
+    "AccountFilterType": "what `Accounts` are to these units: `INTERSECTION` (only these, the "
+    "default), `DIFFERENCE` (not these), `UNION` (these, too); `NONE` without `Accounts`",
+    "Regions": "list of regions",
+    "ParameterOverrides": "settings that differ, by region, unit, account or "
+    "`ACCOUNT/REGION`; where two say the same setting, the later in this order wins",
+    "Canary": "the `ACCOUNT/REGION` that goes first; else the first account and region",
+    "OperationPreferences": "`RegionOrder` (that of `Regions`), `RegionConcurrencyType` "
+    "(`SEQUENTIAL`), `FailureToleranceCount` or `FailureTolerancePercentage` (0), "
+    "`MaxConcurrentCount` or `MaxConcurrentPercentage` (1), `ConcurrencyMode`",
+    "ManagedExecution": "`true` to let AWS queue operations, and run what doesn't conflict",
+    "AutoDeployment": "service-managed only: `true` to deploy to accounts that join the units",
+    "RetainStacksOnAccountRemoval": "service-managed only: `true` to keep the stacks of "
+    "accounts that leave the units",
+}
+
 
 def settings_document() -> str:
     """Return docs/settings.md: each setting with its type, default, limits and meaning."""
@@ -20,6 +38,19 @@ def settings_document() -> str:
         "Beside the settings, each file says its `Region` and its `Tags`, which every",
         "resource gets; `Account` to refuse another account's credentials; and `Endpoint:",
         "local` if it is for the local AWS.",
+        "",
+        "## Targets",
+        "",
+        "With `Targets`, the environment is a stack set: the same stacks in many accounts and",
+        "regions (docs/stack-sets.md). `Region` is then where the stack set itself is, and",
+        "`Account` its administrator. The words are CloudFormation's.",
+        "",
+        "| Key | What it says |",
+        "|---|---|",
+        *(f"| `{key}` | {says} |" for key, says in TARGETS.items()),
+        "",
+        "Each target needs a `NameSuffix` of its own, as buckets are one in the world and",
+        "roles one in an account, and a name of its own in DNS.",
     ]
     for group, members in groupby(declarations().values(), key=lambda d: d.group):
         lines += ["", f"## {group}", "", "| Setting | Type | Default | Limits | Meaning |"]

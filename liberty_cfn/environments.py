@@ -1,34 +1,30 @@
 """params/<environment>.yaml, read and checked before AWS hears of it.
 
 A file is flat: `Region`, `Tags`, `Account` to pin it, `Endpoint` for the local AWS, and the
-settings that differ from their defaults. All that doesn't fit is said at once, with its
-line, what was given and what was expected.
+settings that differ from their defaults; `Targets` where it is a stack set. All that doesn't
+fit is said at once, with its line, what was given and what was expected.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from liberty_cfn.documents import limits_in_words
+from liberty_cfn import deployment_targets
+from liberty_cfn.deployment_targets import TARGETS, Place, Targets, crowding
 from liberty_cfn.fitting import contradictions
+from liberty_cfn.misfits import Misfit, as_text, regions
 from liberty_cfn.settings import Declaration, declarations
-from liberty_cfn.values import Flag, Number, Value, Values
 
 PARAMS = Path(__file__).parent.parent / "params"
 REGION, ACCOUNT, ENDPOINT, TAGS = "Region", "Account", "Endpoint", "Tags"
 LOCAL = "local"
-LONGEST_VALUE = 4096  # bytes, CloudFormation's limit for a parameter's value
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
 TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
@@ -46,6 +42,7 @@ class Environment:
     `account` is the one it may be in, empty for any. `endpoint` is LOCAL for the local
     AWS, else empty. `given` is what the file says,
     `settings` that and the defaults; both as text, by the root template's parameters.
+    `targets` are where the stacks of a stack set are to be; None for a single stack.
     """
 
     name: str
@@ -55,10 +52,11 @@ class Environment:
     tags: Mapping[str, str]
     given: Mapping[str, str]
     settings: Mapping[str, str] = field(repr=False)
+    targets: Targets | None = None
 
     @property
     def stack(self) -> str:
-        """The name of the root stack."""
+        """The name of the root stack, or of the stack set."""
         return f"liberty-social-{self.name}"
 
     def named(self, name: str) -> str:
@@ -71,19 +69,22 @@ class Environment:
         label, domain = self.settings["RecordLabel"], self.settings["DomainName"]
         return f"{label}.{domain}" if label else domain
 
-
-@dataclass(frozen=True)
-class _Misfit:
-    line: int
-    key: str
-    why: str
-
-    def __str__(self) -> str:
-        return (
-            f"  line {self.line}: {self.key}: {self.why}"
-            if self.line
-            else f"  {self.key}: {self.why}"
+    def at(self, place: Place) -> Environment:
+        """Return what a stack set's environment is in one of its places."""
+        different = self.targets.overrides[place] if self.targets else {}
+        return replace(
+            self,
+            region=place.region,
+            account=place.account,
+            given={**self.given, **different},
+            settings={**self.settings, **different},
+            targets=None,
         )
+
+    @property
+    def parts(self) -> list[Environment]:
+        """Return the environment in each of its places; itself, where it is one stack."""
+        return [self.at(p) for p in self.targets.places] if self.targets else [self]
 
 
 def names(folder: Path = PARAMS) -> list[str]:
@@ -112,7 +113,8 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
     account, no_account = _account(given)
     endpoint, no_endpoint = _endpoint(given)
     tags, bad_tags = _tags(given)
-    misfits += unknown + wrong + no_region + no_account + no_endpoint + bad_tags
+    targets, bad_targets = _targets(given, declared, region)
+    misfits += unknown + wrong + no_region + no_account + no_endpoint + bad_tags + bad_targets
     # What was misspelt or wrong is not taken for its default: that would find more
     # wrong with it than there is.
     settings = {
@@ -121,16 +123,19 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
         if key in values
         or ("Default" in declaration.limits and key not in given and key not in likely)
     }
-    misfits += [
-        _Misfit(given[key][0] if key in given else 0, key, why)
-        for key, why in contradictions(settings, region)
-    ]
+    if targets:
+        misfits += _contradictions_in(targets, settings, given)
+    elif TARGETS not in given:
+        misfits += [
+            Misfit(given[key][0] if key in given else 0, key, why)
+            for key, why in contradictions(settings, region)
+        ]
     if misfits:
         raise MisfitsError(_in_words(shown, misfits))
-    return Environment(name, region, account, endpoint, tags, values, settings)
+    return Environment(name, region, account, endpoint, tags, values, settings, targets)
 
 
-def _in_words(shown: str, misfits: list[_Misfit]) -> str:
+def _in_words(shown: str, misfits: list[Misfit]) -> str:
     count = "1 misfit" if len(misfits) == 1 else f"{len(misfits)} misfits"
     ordered = sorted(misfits, key=lambda m: (m.line or 10**6, m.key))
     return "\n".join(
@@ -145,7 +150,7 @@ def _in_words(shown: str, misfits: list[_Misfit]) -> str:
 _Given = dict[str, tuple[int, yaml.Node]]
 
 
-def _read(file: Path, shown: str) -> tuple[_Given, list[_Misfit]]:
+def _read(file: Path, shown: str) -> tuple[_Given, list[Misfit]]:
     """Return what the file says, with lines, by key; and the keys it says twice."""
     try:
         text = file.read_text(encoding="utf-8")
@@ -168,9 +173,9 @@ def _read(file: Path, shown: str) -> tuple[_Given, list[_Misfit]]:
     for key, value in document.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            misfits.append(_Misfit(line, "?", "no name of a setting; expected a plain word"))
+            misfits.append(Misfit(line, "?", "no name of a setting; expected a plain word"))
         elif key.value in given:
-            misfits.append(_Misfit(line, key.value, f"said in line {given[key.value][0]}, too"))
+            misfits.append(Misfit(line, key.value, f"said in line {given[key.value][0]}, too"))
         else:
             given[key.value] = (line, value)
     return given, misfits
@@ -186,11 +191,11 @@ def _not_yaml(shown: str, text: str, error: yaml.MarkedYAMLError) -> str:
     return f"{shown} is no YAML: line {line + 1}, column {column + 1}: {problem}."
 
 
-def _known(
-    given: _Given, declared: Mapping[str, Declaration]
-) -> tuple[set[str], list[_Misfit]]:
+def _known(given: _Given, declared: Mapping[str, Declaration]) -> tuple[set[str], list[Misfit]]:
     """Return what misspelt keys likely mean; and what is unknown or missing."""
-    folded = {name.lower(): name for name in (REGION, ACCOUNT, ENDPOINT, TAGS, *declared)}
+    folded = {
+        name.lower(): name for name in (REGION, ACCOUNT, ENDPOINT, TAGS, TARGETS, *declared)
+    }
     likely: set[str] = set()
     misfits = []
     for key, (line, _) in given.items():
@@ -200,9 +205,9 @@ def _known(
             ]
             likely.update(close)
             meant = f"; did you mean {close[0]}?" if close else ""
-            misfits.append(_Misfit(line, key, f"no such setting{meant}"))
+            misfits.append(Misfit(line, key, f"no such setting{meant}"))
     misfits += [
-        _Misfit(0, name, f"missing. {declaration.limits['Description']}")
+        Misfit(0, name, f"missing. {declaration.limits['Description']}")
         for name, declaration in declared.items()
         if "Default" not in declaration.limits and name not in {*given, *likely}
     ]
@@ -211,128 +216,97 @@ def _known(
 
 def _values(
     given: _Given, declared: Mapping[str, Declaration]
-) -> tuple[dict[str, str], list[_Misfit]]:
+) -> tuple[dict[str, str], list[Misfit]]:
     """Return the settings given as CloudFormation takes them, all text."""
     values, misfits = {}, []
     for key, (line, node) in given.items():
         if key in declared:
             try:
-                values[key] = _value(node, declared[key])
+                values[key] = as_text(node, declared[key])
             except ValueError as error:
-                misfits.append(_Misfit(line, key, str(error)))
+                misfits.append(Misfit(line, key, str(error)))
     return values, misfits
 
 
-def _value(node: yaml.Node, declaration: Declaration) -> str:
-    """Return a setting's value as text.
-
-    Raises:
-        ValueError: it is of the wrong type or out of its limits; says which were expected.
-    """
-    expected = f"expected {limits_in_words(declaration)}"
-    several = issubclass(declaration.kind, Values)
-    if several and isinstance(node, yaml.SequenceNode):
-        items = [_scalar(item, expected) for item in node.value]
-    else:
-        text = _scalar(node, expected)
-        items = text.split(",") if several else [text]
-    items = [_canonical(item, declaration.kind) for item in items]
-    for item in items:
-        if not _fits(item, declaration.limits):
-            raise ValueError(f"{item!r} given, {expected}")
-    text = ",".join(items)
-    if len(text.encode()) > LONGEST_VALUE:
-        raise ValueError(f"{len(text.encode())} bytes given, expected at most {LONGEST_VALUE}")
-    if several and not items:
-        raise ValueError(f"nothing given, {expected}")
-    return text
-
-
-def _canonical(text: str, kind: type[Value]) -> str:
-    """Return a value as AWS spells it: 020 as 20, True as true."""
-    if issubclass(kind, Number) and re.fullmatch(r"-?\d+", text):
-        return str(int(text))
-    return text.lower() if issubclass(kind, Flag) else text.strip()
-
-
-def _scalar(node: yaml.Node, expected: str) -> str:
-    if not isinstance(node, yaml.ScalarNode):
-        kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-        raise ValueError(f"{kind} given, {expected}")  # noqa: TRY004 - the caller tells misfits
-    if node.tag.endswith(":null"):
-        raise ValueError(f"nothing given, {expected}; '' for an empty text")
-    return str(node.value)
-
-
-def _fits(value: str, limits: Mapping[str, Any]) -> bool:
-    if "AllowedValues" in limits:
-        return value in map(str, limits["AllowedValues"])
-    if "MinValue" in limits:
-        whole = re.fullmatch(r"-?\d+", value) is not None
-        return whole and limits["MinValue"] <= int(value) <= limits["MaxValue"]
-    return re.fullmatch(limits["AllowedPattern"], value) is not None
-
-
-def _region(given: _Given) -> tuple[str, list[_Misfit]]:
+def _region(given: _Given) -> tuple[str, list[Misfit]]:
     """Return the region, empty if it is none."""
     if REGION not in given:
-        return "", [_Misfit(0, REGION, "missing; expected an AWS region, such as us-east-1")]
+        return "", [Misfit(0, REGION, "missing; expected an AWS region, such as us-east-1")]
     line, node = given[REGION]
     if not isinstance(node, yaml.ScalarNode):
-        return "", [_Misfit(line, REGION, "expected one AWS region, such as us-east-1")]
+        return "", [Misfit(line, REGION, "expected one AWS region, such as us-east-1")]
     if node.value in regions():
         return str(node.value), []
     close = difflib.get_close_matches(node.value, regions(), n=2)
     meant = f"; did you mean {' or '.join(close)}?" if close else ", such as us-east-1"
-    return "", [_Misfit(line, REGION, f"{node.value!r} given, expected an AWS region{meant}")]
+    return "", [Misfit(line, REGION, f"{node.value!r} given, expected an AWS region{meant}")]
 
 
-def _account(given: _Given) -> tuple[str, list[_Misfit]]:
+def _account(given: _Given) -> tuple[str, list[Misfit]]:
     line, node = given.get(ACCOUNT, (0, None))
     if node is None:
         return "", []
     if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"\d{12}", node.value):
         return str(node.value), []
-    return "", [_Misfit(line, ACCOUNT, "expected the 12 digits of an AWS account")]
+    return "", [Misfit(line, ACCOUNT, "expected the 12 digits of an AWS account")]
 
 
-def _endpoint(given: _Given) -> tuple[str, list[_Misfit]]:
+def _endpoint(given: _Given) -> tuple[str, list[Misfit]]:
     line, node = given.get(ENDPOINT, (0, None))
     if node is None or node.value == LOCAL:
         return LOCAL if node else "", []
     why = f"{node.value!r} given, expected {LOCAL}; without it, AWS_ENDPOINT_URL or AWS itself"
-    return "", [_Misfit(line, ENDPOINT, why)]
+    return "", [Misfit(line, ENDPOINT, why)]
 
 
-@cache
-def regions() -> tuple[str, ...]:
-    """Return AWS's regions, as botocore knows them. Global pseudo-regions are left out."""
-    file = resources.files("botocore") / "data" / "partitions.json"
-    partitions = json.loads(file.read_text(encoding="utf-8"))["partitions"]
-    return tuple(r for p in partitions for r in p["regions"] if not r.endswith("-global"))
+def _targets(
+    given: _Given, declared: Mapping[str, Declaration], region: str
+) -> tuple[Targets | None, list[Misfit]]:
+    line, node = given.get(TARGETS, (0, None))
+    return deployment_targets.read(node, line, declared, region) if node else (None, [])
 
 
-def _tags(given: _Given) -> tuple[dict[str, str], list[_Misfit]]:
+def _contradictions_in(
+    targets: Targets, settings: Mapping[str, str], given: _Given
+) -> Iterator[Misfit]:
+    """Yield what can't be together at some place; what is so everywhere, once."""
+    chosen = {place: {**settings, **targets.overrides[place]} for place in targets.places}
+    found: dict[tuple[str, str], list[Place]] = {}
+    for place, there in chosen.items():
+        for misfit in contradictions(there, place.region):
+            found.setdefault(misfit, []).append(place)
+    for (key, why), places in found.items():
+        own = [place for place in places if (place, key) in targets.lines]
+        if len(places) == len(chosen) and not own:
+            yield Misfit(given[key][0] if key in given else 0, key, why)
+            continue
+        for place in places:
+            line = targets.lines.get((place, key), given[TARGETS][0])
+            yield Misfit(line, f"{TARGETS}.{place}.{key}", why)
+    for place, key, why in crowding(chosen):
+        line = targets.lines.get((place, key), given[TARGETS][0])
+        yield Misfit(line, f"{TARGETS}.{place}.{key}", why)
+
+
+def _tags(given: _Given) -> tuple[dict[str, str], list[Misfit]]:
     line, node = given.get(TAGS, (0, None))
     tags: dict[str, str] = {}
     misfits = []
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         name, where = str(key.value), key.start_mark.line + 1
         if name in tags:
-            misfits.append(_Misfit(where, f"{TAGS}.{name}", "said twice"))
+            misfits.append(Misfit(where, f"{TAGS}.{name}", "said twice"))
         if not TAG_NAME.fullmatch(name):
             expected = "1 to 128 letters, digits, spaces or _ . : / = + - @, not aws: first"
             misfits.append(
-                _Misfit(where, f"{TAGS}.{name}", f"no tag's name; expected {expected}")
+                Misfit(where, f"{TAGS}.{name}", f"no tag's name; expected {expected}")
             )
         tags[name] = str(value.value) if isinstance(value, yaml.ScalarNode) else ""
         if not TAG_VALUE.fullmatch(tags[name]):
             expected = "expected a text of 1 to 256 letters, digits, spaces or _ . : / = + - @"
-            misfits.append(_Misfit(where, f"{TAGS}.{name}", expected))
+            misfits.append(Misfit(where, f"{TAGS}.{name}", expected))
     misfits += [
-        _Misfit(
-            line, TAGS, f"{name} is missing; expected {', '.join(COMMON_TAGS)}, with values"
-        )
+        Misfit(line, TAGS, f"{name} is missing; expected {', '.join(COMMON_TAGS)}, with values")
         for name in COMMON_TAGS
         if name not in tags
     ]
@@ -347,9 +321,14 @@ def collisions(environments: Sequence[Environment]) -> list[tuple[str, str]]:
     """
     found = []
     for one, other in combinations(environments, 2):
-        if one.named("") == other.named(""):
-            suffix = one.named("") or "none"
-            found.append((other.name, f"NameSuffix: {suffix} is that of {one.name}, too"))
-        if one.host == other.host:
-            found.append((other.name, f"RecordLabel: {one.name} answers at {one.host}, too"))
+        suffixes = {part.named("") for part in one.parts}
+        hosts = {part.host for part in one.parts}
+        for part in other.parts:
+            if part.named("") in suffixes:
+                suffix = part.named("") or "none"
+                why = f"NameSuffix: {suffix} is that of {one.name}, too"
+                found.append((other.name, why))
+            if part.host in hosts:
+                why = f"RecordLabel: {one.name} answers at {part.host}, too"
+                found.append((other.name, why))
     return found

@@ -92,7 +92,8 @@ def _environments(params: Path) -> tuple[list[Finding], list[str]]:
         Finding(f"{params.name}/{name}.yaml", 1, "params", "error", why)
         for name, why in collisions(loaded)
     ]
-    return found, sorted({environment.region for environment in loaded}) or ["us-east-1"]
+    regions = {part.region for environment in loaded for part in environment.parts}
+    return found, sorted(regions) or ["us-east-1"]
 
 
 def _cfn_lint(files: Sequence[Path], regions: Sequence[str]) -> list[Finding]:

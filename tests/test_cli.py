@@ -67,7 +67,7 @@ def test_make_lists_its_targets_each_with_a_line():
 def test_a_missing_or_wrong_env_is_answered_with_the_environments_there_are(arguments):
     answer = run("make", *arguments)
     assert answer.returncode != 0
-    assert "There are: dev, local, prod, staging." in answer.stderr
+    assert "There are: dev, global, local, prod, staging." in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
@@ -154,7 +154,7 @@ def test_a_failure_exits_with_1_and_its_reason(nearby, aws):
 
 def test_it_finds_its_repository_from_any_folder(tmp_path):
     answer = run(sys.executable, "-m", "liberty_cfn", "environments", cwd=tmp_path)
-    assert answer.stdout.split() == ["dev", "local", "prod", "staging"]
+    assert answer.stdout.split() == ["dev", "global", "local", "prod", "staging"]
 
 
 def test_stale_templates_are_refused_anywhere_but_locally(tmp_path, nearby):

@@ -32,7 +32,7 @@ def misfits(written, *arguments, **differences):
     return str(error.value)
 
 
-@pytest.mark.parametrize("name", ["dev", "local", "prod", "staging"])
+@pytest.mark.parametrize("name", ["dev", "global", "local", "prod", "staging"])
 def test_every_environment_fits_the_settings(name):
     environment = load(name)
     assert environment.region == "us-east-1"
@@ -49,7 +49,8 @@ def test_production_has_the_specs_exact_names_and_values():
 
 def test_the_other_environments_share_no_name_with_it_or_each_other():
     everyone = [load(name) for name in names()]
-    assert len({environment.named("") for environment in everyone}) == len(everyone)
+    parts = [part for environment in everyone for part in environment.parts]
+    assert len({part.named("") for part in parts}) == len(parts)
     assert collisions(everyone) == []
 
 
@@ -241,5 +242,5 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["prd", "", "../params/prod"])
 def test_an_environment_that_is_not_there_is_answered_with_those_that_are(name):
-    with pytest.raises(MisfitsError, match="dev, local, prod, staging"):
+    with pytest.raises(MisfitsError, match="dev, global, local, prod, staging"):
         load(name)

@@ -133,7 +133,7 @@ def test_where_there_is_no_stack_each_command_says_so(liberty, command):
 def test_names_of_environments_are_checked(liberty, command):
     code, _, said = liberty(command, "prd")
     assert code == 1
-    assert "There are: dev, local, prod, staging." in said
+    assert "There are: dev, global, local, prod, staging." in said
 
 
 # Status
