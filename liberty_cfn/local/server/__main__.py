@@ -14,6 +14,7 @@ from . import (
     caches,
     conditions,
     ec2,
+    existing,
     iam,
     mending,
     nested,
@@ -25,7 +26,7 @@ from . import (
 )
 
 for addition in (
-    *(conditions, nested, provisioning),
+    *(conditions, nested, existing, provisioning),
     *(ec2, iam, scaling, storage),
     *(mending, caches, refusing, rules),
 ):

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import alb, ec2, ecs, rds, route53, secretsmanager, sns
+from ministack.services import alb, ec2, ecs, rds, secretsmanager, sns
 from ministack.services.cloudformation import provisioners
 
+from . import existing
 from .asking import Answer, Properties
 
 Attributes = dict[str, Any]
@@ -120,8 +121,7 @@ def _exporting(answer: Answer) -> Answer:
 
 
 def _zone(zone: str, _attributes: Attributes, _properties: Properties) -> Attributes:
-    [servers] = [r for r in route53._records[zone] if r["Type"] == "NS"]
-    return {"NameServers": [r.rstrip(".") for r in servers["ResourceRecords"]]}
+    return existing.zone(zone)[1]  # type: ignore[index]
 
 
 def _answering(actions: dict[str, Any], action: str, mend: Callable[[Answer], Answer]) -> None:

@@ -43,7 +43,7 @@ def _request(properties: Properties, parent: Stack) -> dict[str, str]:
     )
 
 
-def _child(stack_id: str) -> Stack:
+def child_of(stack_id: str) -> Stack:
     found: Stack = handlers._resolve_stack(stack_id) or {"StackStatus": "DELETE_COMPLETE"}
     return found
 
@@ -68,7 +68,7 @@ async def _rest(stack: Stack, events: int) -> str:
         await asyncio.sleep(0.001)
 
 
-def _outputs(child: Stack) -> Made:
+def outputs(child: Stack) -> Made:
     return child["StackId"], {
         f"Outputs.{o['OutputKey']}": o["OutputValue"] for o in child["Outputs"]
     }
@@ -76,7 +76,7 @@ def _outputs(child: Stack) -> Made:
 
 def _outcome(child: Stack, verb: str, since: int = 0) -> Made:
     if child["StackStatus"] == f"{verb.upper()}_COMPLETE":
-        return _outputs(child)
+        return outputs(child)
     failed = [
         event["LogicalResourceId"]
         for event in cloudformation._stack_events[child["StackId"]][since:]
@@ -96,6 +96,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     child = await _act("CreateStack", name, **query)
     child["ParentId"] = parent["StackId"]
     child["RootId"] = parent.get("RootId", parent["StackId"])
+    child["_adopts"] = parent.get("_adopts", False)
     # Known to the parent from the start: whoever watches can follow it, and a parent that is
     # left as it failed can still delete it.
     parent["_resources"][title] = {
@@ -118,23 +119,24 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
 
 
 async def _update(stack_id: str, properties: Properties, parent_name: str) -> Made:
-    child, parent = _child(stack_id), cloudformation._stacks[parent_name]
+    child, parent = child_of(stack_id), cloudformation._stacks[parent_name]
+    child["_adopts"] = parent.get("_adopts", False)
     before = _told(child)
     try:
         await _act("UpdateStack", child["StackName"], **_request(properties, parent))
     except ValueError as error:
         if "No updates are to be performed" not in str(error):
             raise
-        return _outputs(child)
+        return outputs(child)
     await _rest(child, before)
     return _outcome(child, "update", before)
 
 
 async def _delete(stack_id: str) -> None:
-    child = _child(stack_id)
+    child = child_of(stack_id)
     if child["StackStatus"] == "DELETE_COMPLETE":
         return
-    parent = _child(child.get("ParentId", ""))
+    parent = child_of(child.get("ParentId", ""))
     if "ROLLBACK" in parent["StackStatus"] and child["StackStatus"] == "CREATE_COMPLETE":
         # What is taken back, rather than deleted, leaves neither snapshots nor what only a
         # later deletion would have kept.
@@ -151,7 +153,7 @@ def _with_family(query: dict[str, Any]) -> Answer:
     """The parent and the root of child stacks."""
 
     def told(found: re.Match[str]) -> str:
-        stack = _child(found[1])
+        stack = child_of(found[1])
         family = {tag: stack[tag] for tag in ("ParentId", "RootId") if tag in stack}
         return found[0] + "".join(f"<{tag}>{value}</{tag}>" for tag, value in family.items())
 

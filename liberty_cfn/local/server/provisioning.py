@@ -10,6 +10,7 @@ import ministack.app as gateway
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
+from . import existing
 from .asking import Made, Properties
 
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY")
@@ -53,6 +54,8 @@ def _waited(kind: str) -> None:
 
 def _provision(kind: str, title: str, properties: Properties, stack: str) -> Made:
     _tried(kind, title)
+    if taken := existing.refusal(kind, properties):
+        raise ValueError(taken)
     made: Made = _create(kind, title, typed(properties), stack)
     return made
 

@@ -1,0 +1,223 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
+"""What exists already: refused where it would be made again, taken in where that is asked."""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ministack.services import (
+    alb,
+    cloudformation,
+    cloudwatch_logs,
+    ecr,
+    elasticache,
+    iam,
+    rds,
+    route53,
+    s3,
+    secretsmanager,
+)
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+
+from .asking import Answer, Made, Properties
+from .nested import TYPE as NESTED
+from .nested import Stack, child_of, outputs
+
+Finder = Callable[[str], Made | None]
+Import = dict[str, Any]
+
+
+def _cluster(name: str) -> Made | None:
+    kept = name in elasticache._clusters
+    return (name, provisioners._ec_cluster_attrs(name)) if kept else None
+
+
+def _database(name: str) -> Made | None:
+    kept = rds._instances.get(name)
+    return kept and (name, provisioners._rds_db_instance_attrs(kept))
+
+
+def _group(name: str) -> Made | None:
+    kept = name in elasticache._replication_groups
+    return (name, provisioners._ec_rg_attrs(name)) if kept else None
+
+
+def _repository(name: str) -> Made | None:
+    kept = ecr._repositories.get(name)
+    return kept and (
+        name,
+        {"Arn": kept["repositoryArn"], "RepositoryUri": kept["repositoryUri"]},
+    )
+
+
+def _secret(name: str) -> Made | None:
+    for secret in secretsmanager._secrets.values():
+        if name in (secret["Name"], secret["ARN"]):
+            return secret["ARN"], {"Id": secret["ARN"], "Arn": secret["ARN"]}
+    return None
+
+
+def _stack(stack_id: str) -> Made | None:
+    child = child_of(stack_id)
+    return None if child["StackStatus"] == "DELETE_COMPLETE" else outputs(child)
+
+
+def zone(zone_id: str) -> Made | None:
+    """A zone, and the name servers that it really has."""
+    for record in route53._records.get(zone_id, ()):
+        if record["Type"] == "NS":
+            servers = [server.rstrip(".") for server in record["ResourceRecords"]]
+            return zone_id, {"Id": zone_id, "NameServers": servers}
+    return None
+
+
+# By type: what identifies it, and how it is found.
+IMPORTED: dict[str, tuple[str, Finder]] = {
+    "AWS::ECR::Repository": ("RepositoryName", _repository),
+    "AWS::ElastiCache::CacheCluster": ("ClusterName", _cluster),
+    "AWS::ElastiCache::ReplicationGroup": ("ReplicationGroupId", _group),
+    "AWS::RDS::DBInstance": ("DBInstanceIdentifier", _database),
+    "AWS::Route53::HostedZone": ("Id", zone),
+    "AWS::SecretsManager::Secret": ("Id", _secret),
+    NESTED: ("StackId", _stack),
+}
+# By type: the property that names it, and whether something has that name already.
+NAMED: dict[str, tuple[str, Callable[[str], object]]] = {
+    "AWS::ECR::Repository": ("RepositoryName", _repository),
+    "AWS::ElastiCache::CacheCluster": ("ClusterName", _cluster),
+    "AWS::ElastiCache::ReplicationGroup": ("ReplicationGroupId", _group),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
+        "Name",
+        lambda name: any(kept["LoadBalancerName"] == name for kept in alb._lbs.values()),
+    ),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": (
+        "Name",
+        lambda name: any(kept["TargetGroupName"] == name for kept in alb._tgs.values()),
+    ),
+    "AWS::IAM::Role": ("RoleName", lambda name: name in iam._roles),
+    "AWS::IAM::User": ("UserName", lambda name: name in iam._users),
+    "AWS::Logs::LogGroup": (
+        "LogGroupName",
+        lambda name: name in cloudwatch_logs._log_groups,
+    ),
+    "AWS::RDS::DBInstance": ("DBInstanceIdentifier", _database),
+    "AWS::S3::Bucket": ("BucketName", lambda name: name in s3._buckets),
+    "AWS::SecretsManager::Secret": ("Name", _secret),
+}
+
+
+def refusal(kind: str, properties: Properties) -> str:
+    """Why AWS refuses to make this: its name is in use."""
+    name, known = NAMED.get(kind, ("", bool))
+    # Ministack refuses a bucket that is there, before it begins.
+    if name and kind != "AWS::S3::Bucket" and known(str(properties.get(name, ""))):
+        return f"{kind} {properties[name]} already exists"
+    return ""
+
+
+def adoptable(
+    template: dict[str, Any], values: dict[str, Any], stack: Stack
+) -> Iterator[Import]:
+    """What a template would make in a stack anew, although it exists under that name."""
+    conditions = engine._evaluate_conditions(template, values)
+    for title, definition in template["Resources"].items():
+        kind = definition["Type"]
+        made = title in stack["_resources"] or not conditions.get(
+            definition.get("Condition"), True
+        )
+        if made or kind not in NAMED or kind not in changesets._IMPORT_LOOKUPS:
+            continue
+        named, known = NAMED[kind]
+        name = engine._resolve_refs(
+            copy.deepcopy(definition.get("Properties", {}).get(named)),
+            *({}, values, conditions, template.get("Mappings", {})),
+            *(stack["StackName"], stack["StackId"]),
+        )
+        if isinstance(name, str) and (found := known(name)):
+            [key] = changesets._IMPORT_LOOKUPS[kind][0]
+            identifier = {key: found[0] if isinstance(found, tuple) else name}
+            yield {
+                "ResourceType": kind,
+                "LogicalResourceId": title,
+                "ResourceIdentifier": identifier,
+            }
+
+
+async def _deploy(
+    name: str, stack_id: str, template: Any, values: Any, *more: Any, **named: Any
+) -> None:
+    stack = cloudformation._stacks[name]
+    if stack.get("_adopts"):
+        named["imports"] = {
+            one["LogicalResourceId"]: one["ResourceIdentifier"]
+            for one in adoptable(template, values, stack)
+        }
+    await _deploy_stack(name, stack_id, template, values, *more, **named)
+
+
+def _execute(query: dict[str, Any]) -> Answer:
+    found = changesets._find_change_set(
+        *(changesets._p(query, key) for key in ("ChangeSetName", "StackName"))
+    )[1]
+    if found and found["ExecutionStatus"] == "AVAILABLE":
+        stack = cloudformation._stacks[found["StackName"]]
+        stack["_adopts"] = found.get("ImportExistingResources", False)
+    answer: Answer = _execute_change_set(query)
+    return answer
+
+
+def _errors(*arguments: Any) -> list[tuple[str, ...]]:
+    """What is wrong beforehand; a name in use is right where it is what to take in."""
+    stack = cloudformation._stacks[arguments[5]]
+    found: list[tuple[str, ...]] = _validation_errors(*arguments)
+    return [e for e in found if not (stack.get("_adopts") and e[2].startswith("NAME_CONFLICT"))]
+
+
+async def _take_in(change_set: Import, stack: Stack, new: bool) -> None:  # noqa: FBT001
+    await _import_resources(change_set, stack, new)
+    for entry in change_set["_resources_to_import"]:
+        if (
+            entry["ResourceType"] == NESTED
+            and entry["LogicalResourceId"] in stack["_resources"]
+        ):
+            child = child_of(entry["ResourceIdentifier"]["StackId"])
+            child["ParentId"] = child["RootId"] = stack["StackId"]
+
+
+def _problem(kind: str, find: Finder) -> Callable[[str], str | None]:
+    def problem(identifier: str) -> str | None:
+        if not find(identifier):
+            return f"Resource of type '{kind}' with identifier '{identifier}' was not found."
+        if kind != NESTED:
+            return None
+        child = child_of(identifier)
+        if any(r["ResourceType"] == NESTED for r in child["_resources"].values()):
+            return "Stacks to be imported cannot have any child stacks."
+        if child["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            return (
+                f"Stack {child['StackId']} is not in an importable status, current stack "
+                f"status is {child['StackStatus']}"
+            )
+        return None
+
+    return problem
+
+
+def _importer(key: str, find: Finder) -> Callable[[dict[str, str]], Made | None]:
+    return lambda identifier: find(identifier[key])
+
+
+_deploy_stack = changesets._deploy_stack_async
+_execute_change_set = cloudformation._ACTION_HANDLERS["ExecuteChangeSet"]
+_validation_errors = stacks._validation_errors
+_import_resources = changesets._import_resources_async
+
+
+def add() -> None:
+    for kind, (key, find) in IMPORTED.items():
+        changesets._IMPORT_LOOKUPS[kind] = ((key,), _problem(kind, find))
+        provisioners._RESOURCE_HANDLERS[kind]["import"] = _importer(key, find)
+    changesets._deploy_stack_async = handlers._deploy_stack_async = _deploy
+    changesets._import_resources_async = _take_in
+    stacks._validation_errors = _errors
+    cloudformation._ACTION_HANDLERS["ExecuteChangeSet"] = _execute
