@@ -10,6 +10,7 @@ Values flow one way, and each module imports only from those above it:
     policies      policies that more than one stack needs
     stacks/       one function per nested stack
     root          which stacks there are, and who feeds whom
+    bootstrap/    what an account needs before the first deploy
     rendering     a template as the YAML we commit
     documents     docs/settings.md
     generation    every generated file

@@ -8,9 +8,14 @@ from pathlib import PurePath
 
 
 def digest(files: Mapping[str, str]) -> str:
-    """Return the digest of the templates (*.yaml) among `files`, by path or name."""
+    """Return the digest of the templates (*.yaml) among `files`, by path or name.
+
+    Those of templates/bootstrap/ are an administrator's, and no part of what is deployed.
+    """
     templates = sorted(
-        (PurePath(file).name, text) for file, text in files.items() if file.endswith(".yaml")
+        (path.name, text)
+        for path, text in ((PurePath(file), text) for file, text in files.items())
+        if path.suffix == ".yaml" and path.parent.name != "bootstrap"
     )
     whole = "".join(f"{name}\0{text}\0" for name, text in templates)
     return hashlib.sha256(whole.encode()).hexdigest()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from troposphere import Template
+
+from liberty_cfn.bootstrap.deploy_role import deploy_role
 from liberty_cfn.documents import settings_document
 from liberty_cfn.rendering import render
 from liberty_cfn.root import build
 from liberty_cfn.stateful import stack_policy
 
 REPOSITORY = Path(__file__).parent.parent
+# What an administrator makes in an account, before anything is deployed to it.
+BOOTSTRAP: tuple[Callable[[Template], object], ...] = (deploy_role,)
 
 
 def generate() -> dict[str, str]:
@@ -19,10 +25,21 @@ def generate() -> dict[str, str]:
     for stack, template in root.children.items():
         source = f"liberty_cfn/stacks/{stack}.py"
         files[f"templates/{stack}.yaml"] = render(template, source)
+    for build_one in BOOTSTRAP:
+        name, template = bootstrap(build_one)
+        source = f"liberty_cfn/bootstrap/{build_one.__name__}.py"
+        files[f"templates/bootstrap/{name}.yaml"] = render(template, source)
     return files | {
         "templates/stack-policy.json": stack_policy(),
         "docs/settings.md": settings_document(),
     }
+
+
+def bootstrap(build_one: Callable[[Template], object]) -> tuple[str, Template]:
+    """Return the name and the template of one of `BOOTSTRAP`."""
+    template = Template(Description=(build_one.__doc__ or "").partition("\n")[0])
+    build_one(template)
+    return build_one.__name__.replace("_", "-"), template
 
 
 def differences(wanted: dict[str, str], folder: Path = REPOSITORY) -> dict[str, str]:
@@ -34,7 +51,7 @@ def differences(wanted: dict[str, str], folder: Path = REPOSITORY) -> dict[str, 
             found[name] = "missing"
         elif file.read_bytes() != text.encode():
             found[name] = "stale"
-    for file in sorted(folder.glob("templates/*")):
+    for file in sorted(f for f in folder.glob("templates/**/*") if f.is_file()):
         name = file.relative_to(folder).as_posix()
         if name not in wanted:
             found[name] = "left over"

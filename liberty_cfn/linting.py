@@ -39,7 +39,7 @@ def lint(folder: Path = TEMPLATES, params: Path = PARAMS) -> list[Finding]:
 
     Asked are cfn-lint, AWS's cloudformation-validate, and the settings.
     """
-    files = sorted(folder.absolute().glob("*.yaml"))
+    files = sorted(folder.absolute().rglob("*.yaml"))
     found, regions = _environments(params)
     # cfn-lint follows a TemplateURL only to files below the folder it works in.
     with chdir(folder.parent):
@@ -59,7 +59,7 @@ def lint_if_changed() -> list[Finding]:
 
 def _digest() -> str:
     """Return a digest of everything that what `lint` finds depends on."""
-    files = [*TEMPLATES.glob("*.yaml"), *PARAMS.glob("*.yaml"), CFN_LINT_SETTINGS]
+    files = [*TEMPLATES.rglob("*.yaml"), *PARAMS.glob("*.yaml"), CFN_LINT_SETTINGS]
     files += (REPOSITORY / "liberty_cfn").glob("*.py")
     said = [version("cfn-lint"), version("cloudformation-validate")]
     said += [f"{file}\n{file.read_text(encoding='utf-8')}" for file in sorted(files)]

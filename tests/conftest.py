@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from troposphere import Template
 
+from liberty_cfn.generation import BOOTSTRAP, bootstrap
 from liberty_cfn.nesting import Root
 from liberty_cfn.root import build
 
@@ -85,6 +86,21 @@ def stacks(built: Root) -> dict[str, Rendered]:
 def templates(root: Rendered, stacks: dict[str, Rendered]) -> dict[str, Rendered]:
     """Return the root and what is nested in it."""
     return {"root": root, **stacks}
+
+
+@pytest.fixture(scope="session")
+def bootstraps() -> dict[str, Rendered]:
+    """Return what an administrator makes, by the path of its file in templates/."""
+    built = dict(bootstrap(build_one) for build_one in BOOTSTRAP)
+    return {f"bootstrap/{name}": _rendered(template) for name, template in built.items()}
+
+
+@pytest.fixture(scope="session")
+def all_templates(
+    templates: dict[str, Rendered], bootstraps: dict[str, Rendered]
+) -> dict[str, Rendered]:
+    """Return every template there is, by the path of its file in templates/."""
+    return templates | bootstraps
 
 
 @pytest.fixture(scope="session")

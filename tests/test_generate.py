@@ -35,7 +35,8 @@ def _run(*command, cwd=REPOSITORY, **environment):
 
 
 def _generated(repository):
-    files = [*repository.glob("templates/*"), repository / "docs/settings.md"]
+    files = [f for f in repository.glob("templates/**/*") if f.is_file()]
+    files.append(repository / "docs/settings.md")
     return {file.relative_to(repository).as_posix(): file.read_bytes() for file in files}
 
 
@@ -43,6 +44,7 @@ def test_there_is_a_template_for_each_stack_and_one_for_the_root(stacks):
     names = {"root", *stacks}
     assert generate().keys() == {
         *(f"templates/{name}.yaml" for name in names),
+        "templates/bootstrap/deploy-role.yaml",
         "templates/stack-policy.json",
         "docs/settings.md",
     }
@@ -53,6 +55,7 @@ def test_there_is_a_template_for_each_stack_and_one_for_the_root(stacks):
     [
         ("templates/root.yaml", "liberty_cfn/root.py"),
         ("templates/network.yaml", "liberty_cfn/stacks/network.py"),
+        ("templates/bootstrap/deploy-role.yaml", "liberty_cfn/bootstrap/deploy_role.py"),
         ("docs/settings.md", "liberty_cfn/settings.py"),
     ],
 )
@@ -81,9 +84,11 @@ def test_the_same_code_writes_the_same_bytes_anywhere(
 
 
 def test_what_is_left_over_is_removed(repository):
-    (repository / "templates/old.yaml").write_text("Resources: {}\n")
+    old = [repository / "templates/old.yaml", repository / "templates/bootstrap/old.yaml"]
+    for file in old:
+        file.write_text("Resources: {}\n")
     assert _run("generate.py", cwd=repository).returncode == 0
-    assert not (repository / "templates/old.yaml").exists()
+    assert not any(file.exists() for file in old)
 
 
 def test_check_names_what_is_stale_missing_or_left_over_and_writes_nothing(repository):

@@ -125,15 +125,16 @@ def _mentioned(body):
 
 
 def test_the_committed_templates_are_what_the_code_generates():
-    committed = {f"templates/{f.name}": f.read_text() for f in TEMPLATES.iterdir()}
+    files = (file for file in TEMPLATES.rglob("*") if file.is_file())
+    committed = {f.relative_to(REPOSITORY).as_posix(): f.read_text() for f in files}
     generated = generate()
     del generated["docs/settings.md"]
     assert committed == generated, "run `make templates`"
 
 
-def test_the_yaml_says_what_the_code_built(templates):
+def test_the_yaml_says_what_the_code_built(all_templates):
     """Short tags, Subs for Joins and quotes are spelling; the document must be the same."""
-    for name, template in templates.items():
+    for name, template in all_templates.items():
         read = yaml.load((TEMPLATES / f"{name}.yaml").read_text(), ShortTags)
         assert read.pop("AWSTemplateFormatVersion") == "2010-09-09"
         assert _spelled_out(read) == _spelled_out(template.body), name
@@ -183,21 +184,21 @@ def _spelled_out(value):
     ("section", "limit"),
     [("Resources", 500), ("Parameters", 200), ("Outputs", 200), ("Mappings", 200)],
 )
-def test_no_template_is_near_a_limit_of_cloudformation(templates, section, limit):
+def test_no_template_is_near_a_limit_of_cloudformation(all_templates, section, limit):
     """Past a limit, nothing can be deployed until somebody has split the stack."""
-    for name, template in templates.items():
+    for name, template in all_templates.items():
         assert len(template.body.get(section, ())) <= 0.8 * limit, name
 
 
-def test_every_template_fits_in_a_request(templates):
+def test_every_template_fits_in_a_request(all_templates):
     """51,200 bytes go inline; what a URL points to may have 1 MB."""
-    for name in templates:
+    for name in all_templates:
         assert (TEMPLATES / f"{name}.yaml").stat().st_size <= 0.8 * 51_200, name
 
 
-def test_descriptions_fit(templates):
+def test_descriptions_fit(all_templates):
     """A template's may have 1,024 bytes, a parameter's 4,000, and a parameter's value 4,096."""
-    for name, template in templates.items():
+    for name, template in all_templates.items():
         assert 0 < len(template.body["Description"].encode()) <= 0.8 * 1024, name
         for title, parameter in template.body["Parameters"].items():
             assert len(parameter.get("Description", "")) <= 0.8 * 4000, title
@@ -220,17 +221,17 @@ def test_rules_of_security_groups_are_described_in_characters_that_ec2_takes(tem
             assert taken.fullmatch(rule["Description"]), (name, title)
 
 
-def test_what_keeps_data_survives_its_stack_and_its_replacement(templates):
+def test_what_keeps_data_survives_its_stack_and_its_replacement(all_templates):
     """DeletionPolicy alone lets a replacement, by a change of name, take the data along."""
-    for name, title, resource in _resources(templates):
+    for name, title, resource in _resources(all_templates):
         if resource["Type"] in KEEPING:
             policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
             assert policies in {("Retain",) * 2, ("Snapshot",) * 2}, (name, title)
 
 
-def test_every_key_s_fate_is_stated(templates):
+def test_every_key_s_fate_is_stated(all_templates):
     """What a key encrypted is lost with the key."""
-    for name, title, resource in _resources(templates):
+    for name, title, resource in _resources(all_templates):
         if resource["Type"] == "AWS::KMS::Key":
             assert "DeletionPolicy" in resource, (name, title)
             assert "UpdateReplacePolicy" in resource, (name, title)
@@ -247,8 +248,8 @@ def test_every_output_is_used(root, stacks):
     assert unused == []
 
 
-def test_every_parameter_is_used(templates):
-    for name, template in templates.items():
+def test_every_parameter_is_used(all_templates):
+    for name, template in all_templates.items():
         unused = template.body["Parameters"].keys() - _mentioned(template.body)
         assert unused == set(), name
 
@@ -266,16 +267,16 @@ def test_every_output_that_is_asked_for_exists(root, stacks):
             assert attribute.removeprefix("Outputs.") in stacks[stack.lower()].body["Outputs"]
 
 
-def test_everything_mentioned_exists(templates):
-    for name, template in templates.items():
+def test_everything_mentioned_exists(all_templates):
+    for name, template in all_templates.items():
         body = template.body
         there = body["Parameters"].keys() | body["Resources"].keys()
         missing = {m for m in _mentioned(body) - there if not m.startswith("AWS::")}
         assert missing == set(), name
 
 
-def test_every_condition_that_is_asked_for_exists_and_is_asked_for(templates):
-    for name, template in templates.items():
+def test_every_condition_that_is_asked_for_exists_and_is_asked_for(all_templates):
+    for name, template in all_templates.items():
         asked = set(_conditions_asked(template.body))
         assert asked == template.body.get("Conditions", {}).keys(), name
 
@@ -298,22 +299,22 @@ def _conditions_asked(body):
     ],
     ids=["account", "region", "partition"],
 )
-def test_no_template_knows_an_account_a_region_or_a_partition(templates, pattern):
+def test_no_template_knows_an_account_a_region_or_a_partition(all_templates, pattern):
     """The same templates serve every account; the spec's us-east-1 is params' Region."""
-    for name in templates:
+    for name in all_templates:
         text = (TEMPLATES / f"{name}.yaml").read_text()
         assert re.findall(pattern, text) == [], name
 
 
-def test_no_template_knows_an_environment(templates):
-    for name in templates:
+def test_no_template_knows_an_environment(all_templates):
+    for name in all_templates:
         text = (TEMPLATES / f"{name}.yaml").read_text()
         assert not re.search(r"\b(dev|staging|prod)\b", text), name
 
 
-def test_every_policy_states_the_current_version(templates):
+def test_every_policy_states_the_current_version(all_templates):
     """Without it, IAM reads the language of 2008, which knows no variables."""
-    for name, template in templates.items():
+    for name, template in all_templates.items():
         for title in template.body["Resources"]:
             for policy in template.policies(title):
                 assert policy["Version"] == "2012-10-17", (name, title)
@@ -329,8 +330,8 @@ def test_no_policy_allows_everything_without_a_reason(templates):
     assert wide == WIDE.keys()
 
 
-def test_nothing_is_allowed_but_named_actions_on_named_things(templates):
-    for name, title, statement in _statements(templates):
+def test_nothing_is_allowed_but_named_actions_on_named_things(all_templates):
+    for name, title, statement in _statements(all_templates):
         assert not statement.keys() & {"NotAction", "NotResource", "NotPrincipal"}, (
             name,
             title,
@@ -339,11 +340,11 @@ def test_nothing_is_allowed_but_named_actions_on_named_things(templates):
             assert statement.get("Principal") != "*", (name, title)
 
 
-def test_services_act_for_this_account_only(templates):
+def test_services_act_for_this_account_only(all_templates):
     """Without such a condition, somebody else's rule or task could ask on our behalf."""
     unasked = {
         (name, title, action)
-        for name, title, statement in _statements(templates)
+        for name, title, statement in _statements(all_templates)
         if statement["Effect"] == "Allow" and "Service" in statement.get("Principal", {})
         for action in _listed(statement["Action"])
         if not re.search(r"aws:Source(Account|Arn)", json.dumps(statement.get("Condition")))
@@ -358,9 +359,9 @@ def _statements(templates):
                 yield name, title, statement
 
 
-def test_conditions_are_few_and_never_nested(templates):
+def test_conditions_are_few_and_never_nested(all_templates):
     """Linters and CDK try every combination: they double with each condition."""
-    for name, template in templates.items():
+    for name, template in all_templates.items():
         conditions = template.body.get("Conditions", {})
         assert len(conditions) <= 5, name
         assert "Condition" not in dict(_pairs(conditions)), name
@@ -398,21 +399,21 @@ def _is_named(value):
     return (delimiter, parts[1:]) == ("", [{"Ref": "Suffix"}])
 
 
-def test_an_id_is_a_parameter_or_a_resource_never_both(templates):
+def test_an_id_is_a_parameter_or_a_resource_never_both(all_templates):
     """CloudFormation refuses a name that is both a parameter and a resource."""
-    for name, template in templates.items():
+    for name, template in all_templates.items():
         ids = Counter([*template.body["Parameters"], *template.body["Resources"]])
         assert [title for title, count in ids.items() if count > 1] == [], name
 
 
-def test_no_secret_is_written_down(templates):
+def test_no_secret_is_written_down(all_templates):
     """A template is readable by whoever may describe the stack."""
     secret = re.compile(r"(Password|SecretString|AuthToken|SecretKey|PrivateKey)$")
-    for name, title, resource in _resources(templates):
+    for name, title, resource in _resources(all_templates):
         for key, value in _pairs(resource.get("Properties", {})):
             if secret.search(key):
                 assert isinstance(value, dict), (name, title)
-    for name, template in templates.items():
+    for name, template in all_templates.items():
         for title, parameter in template.body["Parameters"].items():
             assert not (secret.search(title) and parameter.get("Default")), (name, title)
 
@@ -424,8 +425,8 @@ def test_tags_that_all_share_are_the_root_stack_s(templates):
         assert {tag["Key"] for tag in tags} <= {"Name", "Listener"}, (name, title)
 
 
-def test_lines_are_short_enough_to_review(templates):
-    for name in templates:
+def test_lines_are_short_enough_to_review(all_templates):
+    for name in all_templates:
         for line in (TEMPLATES / f"{name}.yaml").read_text().splitlines():
             if not line.strip().startswith(UNBREAKABLE):
                 assert len(line) < 120, (name, line)

@@ -30,7 +30,7 @@ def lint_command(*, as_json: bool) -> None:
     if found:
         raise SystemExit(1)
     if not as_json:
-        templates = len(list(TEMPLATES.glob("*.yaml")))
+        templates = len(list(TEMPLATES.rglob("*.yaml")))
         click.echo(
             f"{templates} templates and {len(names())} environments: nothing to complain of"
         )

@@ -1,0 +1,117 @@
+"""The role that deploys: bound to a workflow, and to what deploying asks of AWS."""
+
+import json
+import re
+
+import pytest
+
+from liberty_cfn.bootstrap.deploy_role import GITHUB
+from liberty_cfn.bootstrap.rights import BY_TYPE
+from liberty_cfn.deploy import packaging
+from liberty_cfn.generation import REPOSITORY
+
+LONGEST_POLICY = 6144  # characters, white space aside, of a managed policy
+
+
+@pytest.fixture(scope="module")
+def role(bootstraps):
+    return bootstraps["bootstrap/deploy-role"]
+
+
+@pytest.fixture(scope="module")
+def policies(role):
+    """Return the statements of each of the role's policies."""
+    return {
+        title: policy["PolicyDocument"]["Statement"]
+        for title, policy in role.of_type("AWS::IAM::ManagedPolicy").items()
+    }
+
+
+@pytest.fixture(scope="module")
+def statements(policies):
+    return [statement for policy in policies.values() for statement in policy]
+
+
+def through_cloudformation(statement):
+    asked = statement.get("Condition", {}).get("ForAnyValue:StringEquals", {})
+    return asked.get("aws:CalledVia") == "cloudformation.amazonaws.com"
+
+
+def test_only_a_workflow_of_this_repository_and_environment_may_take_the_role(role):
+    [trust] = role["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {
+        "StringEquals": {
+            f"{GITHUB}:aud": "sts.amazonaws.com",
+            f"{GITHUB}:sub": {"Fn::Sub": "repo:${Repository}:environment:${Environment}"},
+        }
+    }
+    assert trust["Action"] == ["sts:AssumeRoleWithWebIdentity"]
+
+
+def test_every_type_in_the_templates_has_its_rights_and_no_other_has(templates):
+    used = {r["Type"] for t in templates.values() for r in t.body["Resources"].values()}
+    assert BY_TYPE.keys() == used
+
+
+def test_what_a_type_asks_for_is_allowed_and_only_through_cloudformation(statements):
+    asked = {action.JSONrepr() for actions in BY_TYPE.values() for action in actions}
+    allowed = {
+        action
+        for statement in statements
+        if through_cloudformation(statement)
+        for action in statement["Action"]
+    }
+    assert allowed == asked
+
+
+def test_by_itself_the_role_changes_only_stacks_templates_secrets_and_services(statements):
+    reads = re.compile(r":(Describe|Get|List)")
+    changes = {
+        action
+        for statement in statements
+        if not through_cloudformation(statement)
+        for action in statement["Action"]
+        if not reads.search(action) and "cloudformation:" not in action
+    }
+    assert {action for action in changes if not action.startswith("s3:Put")} == {
+        "s3:CreateBucket",
+        "ecs:UpdateService",
+        "secretsmanager:PutSecretValue",
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+    }
+
+
+def test_the_role_cannot_change_itself_or_read_secrets_but_for_the_stacks(role, statements):
+    name = role["Role"]["RoleName"]["Fn::Sub"]
+    for statement in statements:
+        iam = [action for action in statement["Action"] if action.startswith("iam:")]
+        if iam and not all(re.match("iam:(Get|List)", action) for action in iam):
+            for resource in statement["Resource"]:
+                pattern = resource["Fn::Sub"].rpartition("/")[2].replace("*", ".*")
+                assert not re.fullmatch(pattern, name) or "aws-service-role" in str(resource)
+        if "secretsmanager:GetSecretValue" in statement["Action"]:
+            assert through_cloudformation(statement)
+
+
+def test_roles_are_handed_only_to_the_services_that_run_with_them(statements):
+    [hand] = [s for s in statements if "iam:PassRole" in s["Action"]]
+    assert hand["Condition"]["StringEquals"]["iam:PassedToService"] == [
+        "ecs-tasks.amazonaws.com",
+        "vpc-flow-logs.amazonaws.com",
+    ]
+
+
+def test_no_action_is_a_pattern(statements):
+    assert not [a for s in statements for a in s["Action"] if "*" in a]
+
+
+def test_every_policy_is_short_enough_for_iam(role):
+    for title, policy in role.of_type("AWS::IAM::ManagedPolicy").items():
+        text = json.dumps(policy["PolicyDocument"], separators=(",", ":"))
+        # What stands for an account or an environment gets longer.
+        assert len(text) + 20 * text.count("${") < LONGEST_POLICY, title
+
+
+def test_bootstrap_templates_are_no_part_of_what_is_deployed():
+    assert not [name for name in packaging.read(REPOSITORY / "templates") if "role" in name]
