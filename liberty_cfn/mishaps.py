@@ -23,6 +23,7 @@ def in_words(error: Exception) -> str | None:
     from liberty_cfn.deploy.deploying import DeployError  # noqa: PLC0415
     from liberty_cfn.deploy.following import FollowError  # noqa: PLC0415
     from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
+    from liberty_cfn.deploy.packaging import PackagingError  # noqa: PLC0415
     from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415
     from liberty_cfn.deploy.targets import WrongAccountError  # noqa: PLC0415
     from liberty_cfn.local.control import LocalAwsError  # noqa: PLC0415
@@ -30,7 +31,7 @@ def in_words(error: Exception) -> str | None:
 
     ours = (
         *(ChangeSetError, DeployError, UnknownStatusError, WrongAccountError),
-        *(FollowError, LocalAwsError, OperationError, VerifyError),
+        *(FollowError, LocalAwsError, OperationError, PackagingError, VerifyError),
     )
     return str(error) if isinstance(error, ours) else _of_aws(error)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
-from troposphere import GetAtt, Output, Parameter, Ref, Template
+from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
 from troposphere.cloudformation import Stack
 
 from liberty_cfn.values import Value
@@ -24,6 +24,10 @@ from liberty_cfn.values import Value
 Inputs = ParamSpec("Inputs")
 Outputs = TypeVar("Outputs")
 Settings = TypeVar("Settings")
+
+# The tag of the root stack that says which templates it was deployed from. CloudFormation
+# copies a stack's tags to what is in it; a nested stack's own tag of that name stops it there.
+DIGEST_TAG = "TemplateDigest"
 
 
 class Root:
@@ -71,6 +75,7 @@ class Root:
             # wiring too. Deploying uploads the file and puts its URL here.
             TemplateURL=f"{build.__name__}.yaml",
             Parameters={pascal(key): value for key, value in inputs.items()},
+            Tags=Tags(**{DIGEST_TAG: "see the root stack"}),
         )
         outside = {}
         for f in fields(inside):

@@ -59,6 +59,7 @@ def test_arguments_become_parameters_of_the_child_and_of_the_stack(root):
     assert root.template.to_dict()["Resources"]["Taker"]["Properties"] == {
         "TemplateURL": "taker.yaml",
         "Parameters": {"VpcId": {"Fn::GetAtt": ["Giver", "Outputs.VpcId"]}},
+        "Tags": [{"Key": "TemplateDigest", "Value": "see the root stack"}],
     }
 
 

@@ -36,14 +36,17 @@ def status_command(environment: str, *, as_json: bool) -> None:
     """Show how ENV's stacks stand.
 
     The root and each nested stack: its status, since when, and what is being done to which
-    resources. Then what can be done. Exits with 1 where there is no such stack.
+    resources. Then the digest of the templates that were deployed, and what can be done.
+    Exits with 1 where there is no such stack.
     """
-    from liberty_cfn.deploy.operations import root, standing
+    from liberty_cfn.deploy.operations import digest_of, root, standing
     from liberty_cfn.deploy.statuses import what_next
 
     chosen, target, _ = _at(environment)
     cloudformation = target.client("cloudformation")
-    found = list(standing(cloudformation, root(chosen, cloudformation)["StackId"]))
+    stack = root(chosen, cloudformation)
+    digest = digest_of(stack)
+    found = list(standing(cloudformation, stack["StackId"]))
     advice = what_next(found[0].status, chosen.name)
     if as_json:
         stacks = [
@@ -57,7 +60,14 @@ def status_command(environment: str, *, as_json: bool) -> None:
             }
             for one in found
         ]
-        _print_json({"stack": chosen.stack, "stacks": stacks, "advice": advice})
+        _print_json(
+            {
+                "stack": chosen.stack,
+                "digest": digest or None,
+                "stacks": stacks,
+                "advice": advice,
+            }
+        )
         return
     for one in found:
         named = "/".join(one.path) or chosen.stack
@@ -65,6 +75,8 @@ def status_command(environment: str, *, as_json: bool) -> None:
         click.echo("  ".join(filter(None, [since, f"{one.status:<24}", named, one.reason])))
         for running in one.running:
             click.echo(f"  {running}")
+    if digest:
+        click.echo(f"Templates {digest}")
     click.echo(advice)
 
 

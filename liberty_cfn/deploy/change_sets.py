@@ -14,6 +14,7 @@ NESTED_STACK = "AWS::CloudFormation::Stack"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation calls it a failure when there is nothing to do. There is no code for it.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 class ChangeSetError(Exception):
@@ -30,12 +31,16 @@ class Replacement(Enum):
 
 @dataclass(frozen=True)
 class Property:
-    """What changes about a resource. Values are None where CloudFormation tells none."""
+    """What changes about a resource. Values are None where CloudFormation tells none.
+
+    `create_only` is whether any change of it replaces the resource.
+    """
 
     name: str
     before: str | None
     after: str | None
     replaces: Replacement
+    create_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,19 +182,27 @@ def _properties(resource: dict[str, Any]) -> Iterator[Property]:
         target = detail.get("Target", {})
         name = target.get("Name") or target.get("Attribute", "")
         known = detail.get("Evaluation") == "Static"
+        recreation = target.get("RequiresRecreation", "")
         replaces = {
             "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
             "Conditionally": Replacement.POSSIBLE,
-        }.get(target.get("RequiresRecreation", ""), Replacement.NO)
-        one = Property(name, target.get("BeforeValue"), target.get("AfterValue"), replaces)
+        }.get(recreation, Replacement.NO)
+        one = Property(
+            name,
+            target.get("BeforeValue"),
+            None if (after := target.get("AfterValue")) == UNKNOWN else after,
+            replaces,
+            recreation == "Always",
+        )
         before = found.get(name)
         if before is None or _gravity(one) > _gravity(before):
             found[name] = one
     yield from found.values()
 
 
-def _gravity(changed: Property) -> tuple[int, bool]:
-    return list(Replacement).index(changed.replaces), changed.after is not None
+def _gravity(changed: Property) -> tuple[int, bool, bool]:
+    replaces = list(Replacement).index(changed.replaces)
+    return replaces, changed.create_only, changed.after is not None
 
 
 def _removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:

@@ -13,12 +13,13 @@ from liberty_cfn.deploy.change_sets import ChangeSet
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import Event, Follower, follow
 from liberty_cfn.deploy.packaging import package
-from liberty_cfn.deploy.plans import Plan, refusals
-from liberty_cfn.deploy.protection import protect, protect_from_termination
+from liberty_cfn.deploy.plans import Plan, needless, refusals
+from liberty_cfn.deploy.protection import protect, protect_from_termination, restore
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.nesting import DIGEST_TAG
 
 # What a deploy can start from; from any other state the person has to go on first.
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
@@ -64,8 +65,9 @@ def prepare(
         new=_is_new(environment, stack),
         template_url=package(target, templates),
         parameters=environment.given,
-        # CloudFormation copies these to every resource, nested ones included.
-        tags=environment.tags,
+        # CloudFormation copies these to every resource, nested ones included; but the
+        # digest's, which each nested stack has in its own right (nesting.py).
+        tags={**environment.tags, DIGEST_TAG: digest(templates)},
     )
     plan = Plan(
         environment.stack,
@@ -107,36 +109,45 @@ def deploy(
     cloudformation = target.client("cloudformation")
     planned, change_set = prepare(environment, target, templates)
     if change_set is None:
+        restore(cloudformation, environment.stack)
         return Outcome(changed=False, outputs=outputs(cloudformation, environment.stack))
     progress.planned(planned)
+    for name in needless(planned, allowed):
+        progress.say(f"--allow-replace {name}: as far as is known, nothing of that name goes")
     refused = refusals(planned, allowed)
     if refused or not progress.consents():
         change_sets.discard(cloudformation, change_set.id)
         if refused:
             raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
         return None
-
     if allowed:
         protect(cloudformation, change_set.stack_id, allowed)
-    follower = Follower(cloudformation, change_set.stack_id)
-    execute(cloudformation, change_set)
-    status, events = follow(
-        cloudformation,
-        change_set.stack_id,
-        follower,
-        progress.happened,
-        say=progress.say,
-    )
-    if meaning(status) in (Meaning.GOOD, Meaning.UNDONE):
-        protect(cloudformation, change_set.stack_id)
-    if meaning(status) is not Meaning.GOOD:
-        stack_id = change_set.stack_id
-        raise DeployError(
-            diagnosis.explain(target.client, environment, stack_id, status, events)
-        )
+    _carry_out(environment, target, change_set, progress)
     if environment.endpoint != LOCAL:
         protect_from_termination(cloudformation, change_set.stack_id)
     return Outcome(changed=True, outputs=outputs(cloudformation, change_set.stack_id))
+
+
+def _carry_out(
+    environment: Environment, target: Target, change_set: ChangeSet, progress: Progress
+) -> None:
+    """Execute a change set, follow it to its end, and protect what is there then.
+
+    Raises:
+        DeployError: it failed.
+    """
+    cloudformation, stack_id = target.client("cloudformation"), change_set.stack_id
+    follower = Follower(cloudformation, stack_id)
+    execute(cloudformation, change_set)
+    status, events = follow(
+        cloudformation, stack_id, follower, progress.happened, say=progress.say
+    )
+    if meaning(status) in (Meaning.GOOD, Meaning.UNDONE):
+        protect(cloudformation, stack_id)
+    if meaning(status) is not Meaning.GOOD:
+        raise DeployError(
+            diagnosis.explain(target.client, environment, stack_id, status, events)
+        )
 
 
 def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:

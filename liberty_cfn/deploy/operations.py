@@ -13,6 +13,7 @@ from liberty_cfn.deploy.deploying import find
 from liberty_cfn.deploy.following import Event, Follower, began, follow, name_of
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.environments import Environment
+from liberty_cfn.nesting import DIGEST_TAG
 
 
 class OperationError(Exception):
@@ -47,6 +48,12 @@ def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
             f"deploy ENV={environment.name}`."
         )
     return stack
+
+
+def digest_of(stack: dict[str, Any]) -> str:
+    """Return the digest of the templates a root stack was deployed from; empty if unknown."""
+    tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
+    return str(tags.get(DIGEST_TAG, ""))
 
 
 def standing(cloudformation: Any, stack_id: str) -> Iterator[Standing]:

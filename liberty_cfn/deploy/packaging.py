@@ -16,30 +16,40 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.targets import Target
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
 SENDERS = 4
 
 
+class PackagingError(Exception):
+    """The templates can't be uploaded. The message says why."""
+
+
 def package(target: Target, templates: Mapping[str, str]) -> str:
     """Upload `templates`, by file name, and return the URL of root.yaml.
 
     In the uploaded root, each TemplateURL that names a file is the URL of that file.
+
+    Raises:
+        PackagingError: the bucket for them is another account's, or closed to us.
     """
     s3 = target.client("s3")
-    bucket = _bucket(target, s3)
+    where = _bucket(target, s3)
     children = {name: text for name, text in templates.items() if name != "root.yaml"}
 
     def url(text: str) -> str:
         suffix = ".cn" if target.region.startswith("cn-") else ""
-        return f"https://{bucket}.s3.{target.region}.amazonaws.com{suffix}/{_key(text)}"
+        return (
+            f"https://{where['Bucket']}.s3.{target.region}.amazonaws.com{suffix}/{_key(text)}"
+        )
 
     root = TEMPLATE_URL.sub(
         lambda found: found[1] + url(children[found[2]]), templates["root.yaml"]
     )
     with ThreadPoolExecutor(SENDERS) as senders:
-        list(senders.map(lambda text: _send(s3, bucket, text), [*children.values(), root]))
+        list(senders.map(lambda text: _send(s3, where, text), [*children.values(), root]))
     return url(root)
 
 
@@ -54,9 +64,15 @@ def _key(text: str) -> str:
     return f"templates/{hashlib.sha256(text.encode()).hexdigest()}.yaml"
 
 
-def _send(s3: Any, bucket: str, text: str) -> None:
-    if not _answered(lambda: s3.head_object(Bucket=bucket, Key=_key(text))):
-        s3.put_object(Bucket=bucket, Key=_key(text), Body=text.encode())
+def _send(s3: Any, where: Mapping[str, str], text: str) -> None:
+    if _answered(lambda: s3.head_object(**where, Key=_key(text))):
+        return
+    try:
+        s3.put_object(**where, Key=_key(text), Body=text.encode(), IfNoneMatch="*")
+    except ClientError as error:
+        # Someone else sent it meanwhile; under that key, it can only be the same.
+        if code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise
 
 
 def _answered(ask: Callable[[], object]) -> bool:
@@ -64,23 +80,44 @@ def _answered(ask: Callable[[], object]) -> bool:
     try:
         ask()
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchBucket", "NotFound", "NoSuchKey"):
+        if code(error) in ("404", "NoSuchBucketPolicy", "NotFound", "NoSuchKey"):
             return False
         raise
     return True
 
 
-def _bucket(target: Target, s3: Any) -> str:
-    """Return the account's bucket for templates, made if it is missing."""
-    account = target.account
-    name = f"liberty-cfn-templates-{account}-{target.region}"
-    if _answered(lambda: s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)):
-        return name
-    # us-east-1 is the one region that may not be named.
-    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
-    s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
+def _bucket(target: Target, s3: Any) -> dict[str, str]:
+    """Return the account's bucket for templates, made if it is missing, and its owner.
+
+    Its policy is what it gets last: with it, the rest is there, too.
+
+    Raises:
+        PackagingError: the bucket is another account's, or closed to us.
+    """
+    name = f"liberty-cfn-templates-{target.account}-{target.region}"
+    where = {"Bucket": name, "ExpectedBucketOwner": target.account}
+    try:
+        if _answered(lambda: s3.get_bucket_policy(**where)):
+            return where
+    except ClientError as error:
+        if code(error) in ("AccessDenied", "403"):
+            raise PackagingError(
+                f"The templates can't be uploaded: the bucket {name} is another account's, or "
+                "these credentials may not use it (s3:GetBucketPolicy). Nothing was changed."
+            ) from error
+        if code(error) != "NoSuchBucket":
+            raise
+        # us-east-1 is the one region that may not be named.
+        elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
+        s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
+    _close(target, s3, where)
+    return where
+
+
+def _close(target: Target, s3: Any, where: Mapping[str, str]) -> None:
+    """Make a bucket private, encrypted and versioned, and open to TLS only."""
     s3.put_public_access_block(
-        Bucket=name,
+        **where,
         PublicAccessBlockConfiguration={
             "BlockPublicAcls": True,
             "BlockPublicPolicy": True,
@@ -89,14 +126,13 @@ def _bucket(target: Target, s3: Any) -> str:
         },
     )
     s3.put_bucket_encryption(
-        Bucket=name,
+        **where,
         ServerSideEncryptionConfiguration={
             "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
         },
     )
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(_tls_only(target, name)))
-    return name
+    s3.put_bucket_versioning(**where, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_policy(**where, Policy=json.dumps(_tls_only(target, where["Bucket"])))
 
 
 def _tls_only(target: Target, bucket: str) -> dict[str, object]:

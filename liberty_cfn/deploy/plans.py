@@ -46,8 +46,19 @@ class Plan:
 
     @property
     def lost(self) -> tuple[Change, ...]:
-        """The stateful resources that would certainly go."""
+        """The stateful resources that would go, or may well."""
         return tuple(change for change in self.changes if is_lost(change))
+
+    @property
+    def doubtful(self) -> tuple[Change, ...]:
+        """The stateful resources of which CloudFormation can't say that they stay."""
+        return tuple(
+            change
+            for change in self.changes
+            if change.type in LOSSES
+            and change.replacement is Replacement.POSSIBLE
+            and not is_lost(change)
+        )
 
     @property
     def code(self) -> int:
@@ -78,9 +89,17 @@ class Plan:
 
 
 def is_lost(change: Change) -> bool:
-    """Whether a stateful resource would certainly be replaced or deleted."""
+    """Whether a stateful resource would be replaced or deleted, or may well be.
+
+    It may well be if what changes can't change without replacing it, or if CloudFormation
+    doesn't say what changes.
+    """
     goes = change.action == "Remove" or change.replacement is Replacement.CERTAIN
-    return change.type in LOSSES and goes
+    causes = change.properties
+    may_go = change.replacement is Replacement.POSSIBLE and (
+        not causes or any(p.create_only for p in causes)
+    )
+    return change.type in LOSSES and (goes or may_go)
 
 
 def stops_service(change: Change) -> bool:
@@ -94,18 +113,42 @@ def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
     return [_refusal(change) for change in plan.lost if change.resource not in allowed]
 
 
+def doubts(plan: Plan) -> list[str]:
+    """Return, in words, what may be replaced, and what stands against it."""
+    return [
+        f"{_where(change)} is replaced only if {_causes(change)} turns out to need it, which "
+        "CloudFormation knows when it is there: the stack policy then denies it, and the whole "
+        f"update is undone. To let it go all the same: --allow-replace {change.resource}"
+        for change in plan.doubtful
+    ]
+
+
+def needless(plan: Plan, allowed: Collection[str]) -> list[str]:
+    """Return which of the `allowed` names are those of nothing that the plan puts at risk."""
+    risked = {change.resource for change in (*plan.lost, *plan.doubtful)}
+    return [name for name in allowed if name not in risked]
+
+
 def _refusal(change: Change) -> str:
-    causes = [p.name for p in change.properties if p.replaces is not Replacement.NO]
-    how = "deleted" if change.action == "Remove" else "replaced"
-    why = f", because {' and '.join(causes)} changes" if causes else ""
+    certain = change.replacement is not Replacement.POSSIBLE
+    how = "would be deleted" if change.action == "Remove" else "would be replaced"
+    how = how if certain else "may be replaced"
+    why = f", because {causes} changes" if (causes := _causes(change)) else ""
+    known = "" if certain else " (to what, is known only after apply)"
     left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
-    where = "/".join((*change.stack, change.resource))
-    named = f" {change.physical_id}" if change.physical_id else ""
     return (
-        f"{where} ({change.type}{named}) would be {how}{why}: lost would be "
-        f"{LOSSES[change.type]}; {left}. To let it go all the same: --allow-replace "
-        f"{change.resource}"
+        f"{_where(change)} {how}{why}{known}: lost would be {LOSSES[change.type]}; {left}. To "
+        f"let it go all the same: --allow-replace {change.resource}"
     )
+
+
+def _where(change: Change) -> str:
+    named = f" {change.physical_id}" if change.physical_id else ""
+    return f"{'/'.join((*change.stack, change.resource))} ({change.type}{named})"
+
+
+def _causes(change: Change) -> str:
+    return " and ".join(p.name for p in change.properties if p.replaces is not Replacement.NO)
 
 
 def as_json(plan: Plan) -> dict[str, Any]:

@@ -14,9 +14,20 @@ from liberty_cfn.stateful import stack_policy
 
 
 def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -> None:
-    """Deny replacing and deleting stateful resources, but those with `allowed` logical ids."""
-    for one in (stack_id, *nested(cloudformation, stack_id)):
+    """Deny replacing and deleting stateful resources, but those with `allowed` logical ids.
+
+    The root is the first to be opened and the last to be closed: while it is closed, all are.
+    """
+    stacks = [stack_id, *nested(cloudformation, stack_id)]
+    for one in stacks if allowed else stacks[::-1]:
         cloudformation.set_stack_policy(StackName=one, StackPolicyBody=stack_policy(allowed))
+
+
+def restore(cloudformation: Any, stack_id: str) -> None:
+    """Close what a deploy that was interrupted left open."""
+    body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
+    if body != stack_policy():
+        protect(cloudformation, stack_id)
 
 
 def protect_from_termination(cloudformation: Any, stack_id: str) -> None:

@@ -15,7 +15,7 @@ from rich.tree import Tree
 from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.following import Event
-from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
+from liberty_cfn.deploy.plans import Plan, doubts, is_lost, refusals, stops_service
 from liberty_cfn.stateful import LOSSES
 
 COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red", "Import": "cyan"}
@@ -41,7 +41,8 @@ def plan_tree(plan: Plan) -> RenderableType:
         if before is not None
     ]
     heading = [Text("Settings that change", style="bold")] if parameters else []
-    return Group(tree, *heading, *parameters, Text(plan.summary, style="bold"))
+    notes = [Text(doubt, style="yellow") for doubt in doubts(plan)]
+    return Group(tree, *heading, *parameters, *notes, Text(plan.summary, style="bold"))
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -50,6 +51,8 @@ def plan_markdown(plan: Plan) -> str:
     if plan.lost:
         lines += ["", "**Data would be lost:**", ""]
         lines += [f"- {refusal}" for refusal in refusals(plan, ())]
+    if plan.doubtful:
+        lines += ["", "**Perhaps replaced:**", "", *(f"- {doubt}" for doubt in doubts(plan))]
     if plan.resources:
         lines += ["", "| | Stack | Resource | Type | Replaced | Properties |"]
         lines += ["|---|---|---|---|---|---|"]

@@ -1,0 +1,275 @@
+"""What deploying asks leave for, and what it puts back: policies, the digest, the upload."""
+
+import dataclasses
+import json
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from local_aws import Aws
+from test_deploy import Listener, local, standing_target, target, templates, with_settings
+
+from liberty_cfn.deploy import packaging
+from liberty_cfn.deploy.change_sets import UNKNOWN, Change, Property, Replacement, read
+from liberty_cfn.deploy.deploying import deploy, find
+from liberty_cfn.deploy.packaging import PackagingError
+from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
+from liberty_cfn.deploy.protection import nested, protect
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.digests import digest
+from liberty_cfn.environments import load
+from liberty_cfn.nesting import DIGEST_TAG
+from liberty_cfn.stateful import stack_policy
+
+__all__ = ["local", "standing_target", "target", "templates"]
+
+
+def tags(target, environment):
+    stack = find(target.client("cloudformation"), environment.stack)
+    return {tag["Key"]: tag["Value"] for tag in stack["Tags"]}
+
+
+def policies(target, environment):
+    cloudformation = target.client("cloudformation")
+    root = find(cloudformation, environment.stack)["StackId"]
+    return {
+        stack: cloudformation.get_stack_policy(StackName=stack).get("StackPolicyBody")
+        for stack in (root, *nested(cloudformation, root))
+    }
+
+
+class Interrupting(Listener):
+    """Presses Ctrl-C as soon as anything happens."""
+
+    def happened(self, events):
+        raise KeyboardInterrupt
+
+
+@dataclasses.dataclass
+class Life:
+    """An environment after a deploy, one of changed templates, and one interrupted."""
+
+    first: dict
+    reworded: dict
+    touched: list
+    vpc: dict
+    lifted: list
+    open: dict
+    closed: dict
+
+
+@pytest.fixture(scope="module")
+def life(local_aws, standing_target, templates):
+    Aws(local_aws).reset()
+    target, cloudformation = standing_target, standing_target.client("cloudformation")
+    environment = load("local")
+    deploy(environment, target, templates, Listener())
+    first = tags(target, environment)
+    # Another text of the same meaning.
+    after = {**templates, "logs.yaml": templates["logs.yaml"] + "# reworded\n"}
+    again = Listener()
+    deploy(environment, target, after, again)
+    reworded = tags(target, environment)
+    vpc = target.client("ec2").describe_vpcs(
+        Filters=[{"Name": "tag:Name", "Values": ["liberty-social-vpc-local"]}]
+    )["Vpcs"][0]
+    lifted = []
+    cloudformation.meta.events.register(
+        "provide-client-params.cloudformation.SetStackPolicy",
+        take_note := lambda params, **_: lifted.append(params),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        deploy(
+            with_settings(environment, LogRetentionDays="60"),
+            target,
+            templates,
+            Interrupting(),
+            ["Uploads"],
+        )
+    cloudformation.meta.events.unregister(
+        "provide-client-params.cloudformation.SetStackPolicy", take_note
+    )
+    settle(cloudformation, environment.stack)
+    left_open = policies(target, environment)
+    deploy(with_settings(environment, LogRetentionDays="60"), target, templates, Listener())
+    return Life(
+        first,
+        reworded,
+        [e.resource for e in again.events if e.type != "AWS::CloudFormation::Stack"],
+        {tag["Key"]: tag["Value"] for tag in vpc["Tags"]},
+        lifted,
+        left_open,
+        policies(target, environment),
+    )
+
+
+def settle(cloudformation, stack):
+    """Wait until an operation that nobody follows is over."""
+    while find(cloudformation, stack)["StackStatus"].endswith("_IN_PROGRESS"):
+        pass
+
+
+def test_the_root_is_tagged_with_the_digest_of_the_whole_set(life, templates):
+    assert life.first[DIGEST_TAG] == digest(templates)
+    assert life.reworded[DIGEST_TAG] != digest(templates)
+
+
+def test_another_digest_touches_no_resource(life):
+    assert life.touched == []
+    assert life.vpc[DIGEST_TAG] == "see the root stack"
+
+
+def test_the_policy_is_lifted_for_the_named_alone_in_every_stack(life):
+    assert {params["StackName"] for params in life.lifted} == set(life.open)
+    for params in life.lifted:
+        deny = json.loads(params["StackPolicyBody"])["Statement"][1]
+        assert deny["NotResource"] == ["LogicalResourceId/Uploads"]
+        assert "Resource" not in deny
+
+
+def test_what_an_interrupted_deploy_left_open_the_next_one_closes_though_nothing_changes(life):
+    assert set(life.open.values()) == {stack_policy(["Uploads"])}
+    assert set(life.closed.values()) == {stack_policy()}
+
+
+# What may be replaced, and isn't known to be
+
+DATABASE = "AWS::RDS::DBInstance"
+
+
+def perhaps(*properties, kind=DATABASE):
+    stack = ("Database",)
+    return Change(stack, "Database", kind, "Modify", Replacement.POSSIBLE, properties, "db")
+
+
+def named(name, *, create_only):
+    return Property(name, "a", None, Replacement.POSSIBLE, create_only)
+
+
+def planned(*changes):
+    return Plan("liberty-social-test", "d" * 64, changes, {})
+
+
+def test_what_may_be_replaced_by_a_property_that_is_create_only_is_refused_unless_named():
+    plan = planned(perhaps(named("DBSubnetGroupName", create_only=True)))
+    [said] = refusals(plan, ())
+    assert "may be replaced, because DBSubnetGroupName changes (to what, is known only" in said
+    assert refusals(plan, ["Database"]) == []
+    assert plan.code == 3
+
+
+def test_what_may_be_replaced_for_no_known_reason_is_refused():
+    assert is_lost(perhaps())
+    assert not is_lost(perhaps(kind="AWS::EC2::Subnet"))
+
+
+def test_what_is_replaced_only_under_conditions_is_told_with_what_stands_against_it():
+    plan = planned(perhaps(named("EngineVersion", create_only=False)))
+    assert refusals(plan, ()) == []
+    [said] = doubts(plan)
+    assert said.startswith("Database/Database (AWS::RDS::DBInstance db) is replaced only if ")
+    assert "EngineVersion" in said
+    assert "stack policy then denies it" in said
+    assert plan.code == 2
+
+
+def test_names_of_nothing_at_risk_are_told():
+    plan = planned(perhaps(named("EngineVersion", create_only=False)))
+    assert needless(plan, ["Database", "Databse"]) == ["Databse"]
+
+
+def test_a_property_that_is_create_only_is_known_as_one_and_its_value_perhaps_later():
+    target = {"Attribute": "Properties", "Name": "KmsKeyId", "RequiresRecreation": "Always"}
+    resource = {
+        "Action": "Modify",
+        "LogicalResourceId": "Database",
+        "ResourceType": DATABASE,
+        "Replacement": "Conditional",
+        "Details": [
+            {"Evaluation": "Dynamic", "Target": {**target, "AfterValue": UNKNOWN}},
+            {"Evaluation": "Dynamic", "Target": {**target, "RequiresRecreation": "Never"}},
+        ],
+    }
+    [changed] = read(resource, ()).properties
+    assert changed == Property("KmsKeyId", None, None, Replacement.POSSIBLE, create_only=True)
+
+
+# Uploads
+
+
+def bucket_of(target):
+    return f"liberty-cfn-templates-{target.account}-{target.region}"
+
+
+def test_a_bucket_whose_making_was_interrupted_is_finished(target, templates):
+    target.client("s3").create_bucket(Bucket=bucket_of(target))
+    packaging.package(target, templates)
+    versioning = target.client("s3").get_bucket_versioning(Bucket=bucket_of(target))
+    assert versioning["Status"] == "Enabled"
+
+
+def test_nothing_that_was_uploaded_is_overwritten(target, templates):
+    url = packaging.package(target, templates)
+    s3, key = target.client("s3"), url.partition(".com/")[2]
+    asked = []
+    s3.meta.events.register(
+        "provide-client-params.s3.PutObject", note := lambda params, **_: asked.append(params)
+    )
+    packaging.package(target, {**templates, "logs.yaml": "# other\n" + templates["logs.yaml"]})
+    s3.meta.events.unregister("provide-client-params.s3.PutObject", note)
+    assert len(asked) == 2  # the child, and the root that points to it
+    assert {put["IfNoneMatch"] for put in asked} == {"*"}
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket=bucket_of(target), Key=key, Body=b"x", IfNoneMatch="*")
+
+
+def test_every_call_to_the_bucket_names_its_owner(target, templates):
+    s3, asked = target.client("s3"), []
+    s3.meta.events.register(
+        "provide-client-params.s3", note := lambda params, model, **_: asked.append(params)
+    )
+    packaging.package(target, templates)
+    s3.meta.events.unregister("provide-client-params.s3", note)
+    without = [params for params in asked if params.get("ExpectedBucketOwner") is None]
+    assert [set(params) for params in without] == [{"Bucket"}]  # CreateBucket, which makes it
+
+
+def test_a_bucket_of_somebody_else_is_a_sentence():
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+    with Stubber(target.client("s3")) as s3:
+        s3.add_client_error("get_bucket_policy", "AccessDenied", http_status_code=403)
+        with pytest.raises(PackagingError, match="is another account's"):
+            packaging.package(target, {"root.yaml": ""})
+
+
+def test_a_template_that_somebody_else_sent_meanwhile_is_as_good():
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+    with Stubber(target.client("s3")) as s3:
+        s3.add_response("get_bucket_policy", {"Policy": "{}"})
+        s3.add_client_error("head_object", "404", http_status_code=404)
+        s3.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+        assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
+
+
+def test_closing_ends_with_the_root():
+    order = []
+
+    class Stacks:
+        def get_paginator(self, _):
+            return self
+
+        def paginate(self, StackName):
+            inside = {
+                "ResourceType": "AWS::CloudFormation::Stack",
+                "PhysicalResourceId": "arn:c",
+            }
+            found = {"LogicalResourceId": "Child", **inside} if StackName == "arn:r" else None
+            return [{"StackResourceSummaries": [found] if found else []}]
+
+        def set_stack_policy(self, StackName, StackPolicyBody):
+            order.append(StackName)
+
+    protect(Stacks(), "arn:r", ["Database"])
+    protect(Stacks(), "arn:r")
+    assert order == ["arn:r", "arn:c", "arn:c", "arn:r"]
