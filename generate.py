@@ -2,7 +2,8 @@
 
 With --check, write nothing, name each file that is stale, missing or left over, and
 exit 1 if there is one. With --digest, write nothing and print the digest of the whole set
-of templates: a deploy can be held to it.
+of templates: a deploy can be held to it. With --flat, write nothing and print one template
+that makes the same resources as the nested ones: what service-managed stack sets get.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import sys
 gc.disable()
 
 from liberty_cfn.digests import digest  # noqa: E402
-from liberty_cfn.generation import differences, generate, write  # noqa: E402
+from liberty_cfn.generation import differences, generate, nested, write  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:
-    if arguments not in ([], ["--check"], ["--digest"]):
-        usage = "usage: python generate.py [--check | --digest]"
+    if arguments not in ([], ["--check"], ["--digest"], ["--flat"]):
+        usage = "usage: python generate.py [--check | --digest | --flat]"
         print(f"{usage}\n\n{__doc__}", end="", file=sys.stderr)
         return 0 if arguments in (["--help"], ["-h"]) else 2
     wanted = generate()
@@ -28,6 +29,11 @@ def main(arguments: list[str]) -> int:
         return 0
     if arguments == ["--digest"]:
         print(digest(wanted))
+        return 0
+    if arguments == ["--flat"]:
+        from liberty_cfn.model.one_template import one_template  # noqa: PLC0415 - rarely asked
+
+        print(one_template(nested(wanted)), end="")
         return 0
     found = differences(wanted)
     for name, how in found.items():

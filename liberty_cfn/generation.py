@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from troposphere import Template
 
@@ -32,6 +32,15 @@ def generate() -> dict[str, str]:
     return files | {
         "templates/stack-policy.json": stack_policy(),
         "docs/settings.md": settings_document(),
+    }
+
+
+def nested(files: dict[str, str]) -> dict[str, str]:
+    """Return the root's template and those nested in it among `files`, by file name."""
+    return {
+        PurePath(name).name: text
+        for name, text in files.items()
+        if name.endswith(".yaml") and PurePath(name).parent == PurePath("templates")
     }
 
 

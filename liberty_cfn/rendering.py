@@ -38,13 +38,19 @@ YAML = "tag:yaml.org,2002:"
 def render(template: Template, source: str) -> str:
     """Render `template` as YAML whose first line says that it comes from `source`."""
     body = {"AWSTemplateFormatVersion": "2010-09-09", **template.to_dict()}
+    return f"# Generated from {source} by `make templates`; edit that instead.\n{as_yaml(body)}"
+
+
+def as_yaml(template: dict[str, Any]) -> str:
+    """Return a template's body as YAML, in the order in which people read it."""
+    body = dict(template)
     body["Resources"] = {
         title: {key: resource[key] for key in ATTRIBUTES if key in resource}
         for title, resource in body["Resources"].items()
     }
     document = {section: body[section] for section in SECTIONS if section in body}
-    text = yaml.serialize(_node(document), Dumper=yaml.CSafeDumper, width=WIDTH)
-    return f"# Generated from {source} by `make templates`; edit that instead.\n{text}"
+    text: str = yaml.serialize(_node(document), Dumper=yaml.CSafeDumper, width=WIDTH)
+    return text
 
 
 def _node(value: Any) -> yaml.Node:

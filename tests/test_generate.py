@@ -124,7 +124,7 @@ def test_windows_line_ends_are_stale(repository):
 def test_an_unknown_argument_is_refused_and_writes_nothing(arguments, capsys, monkeypatch):
     monkeypatch.delattr(command, "write")
     assert command.main(arguments) == 2
-    assert "usage: python generate.py [--check | --digest]" in capsys.readouterr().err
+    assert "usage: python generate.py [--check | --digest | --flat]" in capsys.readouterr().err
 
 
 def test_generating_needs_no_terminal_and_no_aws():

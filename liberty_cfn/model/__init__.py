@@ -7,5 +7,6 @@ only from those above it:
     loading     which templates are nested in which
     subs        the text of Fn::Sub, taken apart
     flattening  a nested set as one template that makes the same resources
+    one_template  our design, flattened, as YAML
     resolving   the resources that come of it, with one environment's values
 """
