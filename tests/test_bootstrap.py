@@ -4,12 +4,23 @@ import json
 import re
 
 import pytest
+from allowed import ACTIONS, FREE, allowed
+from botocore import xform_name
 
 from liberty_cfn.bootstrap.deploy_role import GITHUB
 from liberty_cfn.bootstrap.rights import BY_TYPE
 from liberty_cfn.deploy import packaging
+from liberty_cfn.deploy.deploying import plan
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import load
 from liberty_cfn.generation import REPOSITORY
 
+# What AWS asks for beside an operation: to read a template, to tag a stack, to hand on a role.
+UNASKED = {
+    "cloudformation:TagResource",
+    "iam:CreateServiceLinkedRole",
+    "iam:PassRole",
+}
 LONGEST_POLICY = 6144  # characters, white space aside, of a managed policy
 
 
@@ -115,3 +126,30 @@ def test_every_policy_is_short_enough_for_iam(role):
 
 def test_bootstrap_templates_are_no_part_of_what_is_deployed():
     assert not [name for name in packaging.read(REPOSITORY / "templates") if "role" in name]
+
+
+def test_the_role_allows_itself_nothing_that_the_helper_never_asks():
+    """Actions whose operation stands nowhere in the helper's code."""
+    code = " ".join(
+        file.read_text()
+        for part in ("deploy", "verify")
+        for file in (REPOSITORY / "liberty_cfn" / part).glob("*.py")
+    )
+    operations = {named: operation for operation, named in ACTIONS.items()}
+    asked = allowed() - FREE - UNASKED
+    assert not [
+        action
+        for action in asked
+        if xform_name(operations.get(action, action).partition(":")[2]) not in code
+    ]
+
+
+def test_what_the_helper_calls_is_compared_with_what_the_role_allows(aws, helper_calls):
+    """All over the test run (tests/allowed.py); here, that such calls are heard at all."""
+    target = Target(aws.session, "000000000000", aws.endpoint)
+    helper_calls.clear()
+    plan(load("local"), target, packaging.read(REPOSITORY / "templates"))
+    assert {"cloudformation:CreateChangeSet", "s3:PutObject"} <= helper_calls <= allowed()
+    # This is the test's own, and not for the role.
+    target.client("ec2").delete_vpc_endpoints(VpcEndpointIds=["vpce-1"])
+    assert "ec2:DeleteVpcEndpoints" not in helper_calls | allowed()
