@@ -1,7 +1,6 @@
-"""What is wrong with the templates and params/, as far as linters can tell.
+"""What is wrong with templates and params/: what linters, house rules and settings say.
 
-Both linters take about as long as each other to start as to work, so they work side by
-side, in forked processes.
+Linting takes seconds, most of them cfn-lint's, so it is shared among forked processes.
 """
 
 from __future__ import annotations
@@ -9,49 +8,55 @@ from __future__ import annotations
 import gc
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Sequence
-from contextlib import chdir
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from liberty_cfn.environments import PARAMS, MisfitsError, collisions, load, names
+from liberty_cfn.environments import PARAMS, Environment, MisfitsError, collisions, load, names
 from liberty_cfn.findings import Finding
+from liberty_cfn.linters import CFN_LINT_SETTINGS, REPOSITORY, cfn_lint, cloudformation_validate
+from liberty_cfn.model.loading import grouped, read
+from liberty_cfn.model.parsing import ParseError, Template, parse
+from liberty_cfn.rules.checking import Case, cases, reports, told, unreasoned
 
-REPOSITORY = Path(__file__).parent.parent
 TEMPLATES = REPOSITORY / "templates"
-CFN_LINT_SETTINGS = REPOSITORY / ".cfnlintrc.yaml"
 LINTED = REPOSITORY / ".local" / "linted"
-
-# What cloudformation-validate is not asked about, and why. cfn-lint's are in .cfnlintrc.yaml.
-ACCEPTED = {
-    "W1001": "reports references that stand inside the If of the very condition it misses",
-    "W1011": "a parameter with a secret's ARN; the value is read by a dynamic reference",
-    "W2501": "a parameter with a secret's ARN; the value is read by a dynamic reference",
-    "W2509": "a parameter with a secret's ARN is no secret",
-    "W3002": "TemplateURL is a path on purpose; deploying puts the uploaded file's URL there",
-    "W9003": "CloudFormation has no boolean parameters; it turns 'true' and 'false' into them",
-}
+# The rule that a file is a template.
+UNPARSABLE = "LC0000"
 
 
-def lint(folder: Path = TEMPLATES, params: Path = PARAMS) -> list[Finding]:
-    """Return what is wrong with the templates of `folder` and the files of `params`.
+def lint(paths: Sequence[Path] = (TEMPLATES,), params: Path | None = None) -> list[Finding]:
+    """Return what is wrong with the templates among `paths`, and the files of `params`.
 
-    Asked are cfn-lint, AWS's cloudformation-validate, and the settings.
+    Asked are cfn-lint, AWS's cloudformation-validate, the house rules, and the settings.
+    Where a file is no template, only that is said.
+
+    Raises:
+        LoadError: a path isn't there, or has no template.
     """
-    files = sorted(folder.absolute().rglob("*.yaml"))
-    found, regions = _environments(params)
-    # cfn-lint follows a TemplateURL only to files below the folder it works in.
-    with chdir(folder.parent):
-        return sorted({*found, *_linters(files, regions)})
+    texts = read(paths)
+    templates, unparsable = _parsed(texts)
+    if unparsable:
+        return [_shown(finding) for finding in unparsable]
+    environments, misfits = _environments(params or PARAMS)
+    parts = [part for environment in environments for part in environment.parts]
+    found = {*_asked(templates, texts, parts), *(misfits if params else ())}
+    return sorted(map(_shown, _once(found)))
+
+
+def lint_ours() -> list[Finding]:
+    """Return what is wrong with our own templates and params/."""
+    return lint((TEMPLATES,), PARAMS)
 
 
 def lint_if_changed() -> list[Finding]:
-    """Do what `lint` does, unless it found nothing in the very same files before."""
+    """Do what `lint_ours` does, unless it found nothing in the very same files before."""
     digest = _digest()
     if LINTED.exists() and LINTED.read_text() == digest:
         return []
-    if not (found := lint()):
+    if not (found := lint_ours()):
         LINTED.parent.mkdir(exist_ok=True)
         LINTED.write_text(digest)
     return found
@@ -60,26 +65,82 @@ def lint_if_changed() -> list[Finding]:
 def _digest() -> str:
     """Return a digest of everything that what `lint` finds depends on."""
     files = [*TEMPLATES.rglob("*.yaml"), *PARAMS.glob("*.yaml"), CFN_LINT_SETTINGS]
-    files += (REPOSITORY / "liberty_cfn").glob("*.py")
+    files += (REPOSITORY / "liberty_cfn").rglob("*.py")
     said = [version("cfn-lint"), version("cloudformation-validate")]
     said += [f"{file}\n{file.read_text(encoding='utf-8')}" for file in sorted(files)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
-def _linters(files: Sequence[Path], regions: Sequence[str]) -> list[Finding]:
-    validated = _aside(_cloudformation_validate, files)
-    # What the linters make lives until they are done; looking for what could go takes
-    # a third of their time.
+def _parsed(texts: Mapping[str, str]) -> tuple[dict[str, Template], list[Finding]]:
+    """Return the templates by file, and which files are none."""
+    templates, found = {}, []
+    for file, text in texts.items():
+        try:
+            templates[file] = parse(text, file)
+        except ParseError as error:
+            found.append(Finding(file, error.line, UNPARSABLE, "error", error.why))
+    return templates, found
+
+
+def _asked(
+    templates: Mapping[str, Template],
+    texts: Mapping[str, str],
+    environments: Sequence[Environment],
+) -> list[Finding]:
+    """Return what linters and house rules find, in no order."""
+    # What they make lives until they are done; looking for what could go takes a third
+    # of their time.
     gc.disable()
-
-    other = _aside(_cfn_lint, files[1::2], regions)
-    found = _cfn_lint(files[::2], regions)
+    ruled = _aside(_ruled, templates, texts, environments)
+    regions = {environment.region for environment in environments}
+    ask = cfn_lint(list(templates), sorted(regions) or ["us-east-1"])
+    largest_first = sorted(templates.values(), key=lambda t: -len(texts[t.file]))
+    other = _aside(ask, largest_first[1::2])
+    found = ask(largest_first[::2])
     gc.enable()
-    return [*found, *other(), *validated()]
+    return [*found, *other(), *ruled()]
 
 
-def _environments(params: Path) -> tuple[list[Finding], list[str]]:
-    """Return what is wrong with params/, and the regions its environments are in."""
+def _ruled(
+    templates: Mapping[str, Template],
+    texts: Mapping[str, str],
+    environments: Sequence[Environment],
+) -> list[Finding]:
+    """Return what house rules and cloudformation-validate find, set by set."""
+    found: list[Finding] = []
+    looked_at: list[list[Case]] = []
+    for one in grouped(templates):
+        looked_at.append(cases(one, environments))
+        found += unreasoned(one)
+        found += told([r for case in looked_at[-1] for r in reports(case)], looked_at[-1])
+    said, reported = cloudformation_validate(
+        templates.values(), texts, [case for several in looked_at for case in several]
+    )
+    for several in looked_at:
+        found += told([r for r in reported if r.case in several], several)
+    return [*found, *said]
+
+
+def _once(found: Iterable[Finding]) -> list[Finding]:
+    """Return the findings, each once: linters share many rules, and their numbers."""
+    once: dict[tuple[object, ...], Finding] = {}
+    for finding in sorted(found):
+        number = finding.rule.lstrip("EFIW")
+        once.setdefault((finding.file, finding.line, number), finding)
+    said = {(f.file, f.line, f.message): f for f in reversed(once.values())}
+    return list(said.values())
+
+
+def _shown(finding: Finding) -> Finding:
+    """Return a finding with its file as people here call it."""
+    file = Path(finding.file).absolute()
+    if not file.is_relative_to(REPOSITORY):
+        return finding
+    return replace(finding, file=file.relative_to(REPOSITORY).as_posix())
+
+
+def _environments(params: Path) -> tuple[list[Environment], list[Finding]]:
+    """Return the environments there are in params/, and what is wrong with them."""
     loaded, found = [], []
     for name in names(params):
         try:
@@ -92,52 +153,7 @@ def _environments(params: Path) -> tuple[list[Finding], list[str]]:
         Finding(f"{params.name}/{name}.yaml", 1, "params", "error", why)
         for name, why in collisions(loaded)
     ]
-    regions = {part.region for environment in loaded for part in environment.parts}
-    return found, sorted(regions) or ["us-east-1"]
-
-
-def _cfn_lint(files: Sequence[Path], regions: Sequence[str]) -> list[Finding]:
-    from cfnlint.config import ConfigMixIn  # noqa: PLC0415
-    from cfnlint.runner import Runner  # noqa: PLC0415
-
-    config = ConfigMixIn(
-        [*map(str, files), "--regions", *regions, "--config-file", str(CFN_LINT_SETTINGS)]
-    )
-    return [
-        Finding(
-            _shown(Path(match.filename)),
-            match.linenumber,
-            match.rule.id,
-            match.rule.severity,
-            match.message,
-        )
-        for match in Runner(config).run()
-    ]
-
-
-def _cloudformation_validate(files: Sequence[Path]) -> list[Finding]:
-    import cloudformation_validate as validate  # noqa: PLC0415
-
-    engine = validate.CompositeEngine()
-    config = validate.ValidateConfig(severity_level=validate.rules.Severity.WARN)
-    return [
-        Finding(
-            _shown(file),
-            diagnostic.start_line or 1,
-            diagnostic.rule_id,
-            "warning" if diagnostic.severity.name == "WARN" else "error",
-            diagnostic.message,
-        )
-        for file in files
-        for diagnostic in engine.validate_template(file, config).diagnostics
-        if diagnostic.rule_id not in ACCEPTED
-    ]
-
-
-def _shown(file: Path) -> str:
-    file = file.absolute()
-    inside = file.is_relative_to(REPOSITORY)
-    return file.relative_to(REPOSITORY).as_posix() if inside else str(file)
+    return loaded, found
 
 
 def _aside(work: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from liberty_cfn.environments import MisfitsError
+from liberty_cfn.model.loading import LoadError
+from liberty_cfn.model.parsing import ParseError
 
+# What is wrong with the person's own files.
+UNREADABLE = (MisfitsError, LoadError, ParseError)
 NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
@@ -17,7 +21,7 @@ EXPIRED = (
 
 def in_words(error: Exception) -> str | None:
     """Return what `error` means; None for a fault in this program."""
-    if isinstance(error, MisfitsError):
+    if isinstance(error, UNREADABLE):
         return str(error)
     from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415 - slow to load
     from liberty_cfn.deploy.deploying import DeployError  # noqa: PLC0415
@@ -38,7 +42,7 @@ def in_words(error: Exception) -> str | None:
 
 def exit_code(error: Exception) -> int:
     """Return 2 where the person's own file is wrong, else 1."""
-    return 2 if isinstance(error, MisfitsError) else 1
+    return 2 if isinstance(error, UNREADABLE) else 1
 
 
 def _of_aws(error: Exception) -> str | None:

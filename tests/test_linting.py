@@ -6,7 +6,8 @@ import pytest
 
 from liberty_cfn import linting
 from liberty_cfn.environments import PARAMS
-from liberty_cfn.linting import ACCEPTED, TEMPLATES, lint
+from liberty_cfn.linters import ACCEPTED
+from liberty_cfn.linting import TEMPLATES, lint, lint_ours
 
 # One text in one file put for another, and the rule that finds it.
 BREAKS = [
@@ -30,11 +31,11 @@ def found(tmp_path_factory):
         text = (folder / file).read_text()
         assert old in text
         (folder / file).write_text(text.replace(old, new, 1))
-    return lint(folder / "templates", folder / "params")
+    return lint([folder / "templates"], folder / "params")
 
 
 def test_nothing_is_wrong_with_what_is_committed():
-    assert lint() == []
+    assert lint_ours() == []
 
 
 @pytest.mark.parametrize(("file", "old", "new", "rule"), BREAKS, ids=lambda value: value[:30])
@@ -49,7 +50,7 @@ def test_what_is_broken_is_found_with_its_place(found, file, old, new, rule):
 def test_what_was_linted_is_not_linted_again_until_it_changes(monkeypatch, tmp_path):
     runs = []
     monkeypatch.setattr(linting, "LINTED", tmp_path / "linted")
-    monkeypatch.setattr(linting, "lint", lambda: runs.append(1) or [])
+    monkeypatch.setattr(linting, "lint_ours", lambda: runs.append(1) or [])
     linting.lint_if_changed()
     linting.lint_if_changed()
     assert len(runs) == 1
@@ -60,7 +61,7 @@ def test_what_was_linted_is_not_linted_again_until_it_changes(monkeypatch, tmp_p
 
 def test_what_was_found_is_found_again(monkeypatch, tmp_path):
     monkeypatch.setattr(linting, "LINTED", tmp_path / "linted")
-    monkeypatch.setattr(linting, "lint", lambda: ["something"])
+    monkeypatch.setattr(linting, "lint_ours", lambda: ["something"])
     assert [linting.lint_if_changed(), linting.lint_if_changed()] == [["something"]] * 2
 
 

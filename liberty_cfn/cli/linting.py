@@ -4,33 +4,45 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 
 @click.command("lint")
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print a list of findings as JSON.")
-def lint_command(*, as_json: bool) -> None:
-    """Check templates/ and params/.
+@click.option("--sarif", "as_sarif", is_flag=True, help="Print them as GitHub takes them.")
+def lint_command(paths: tuple[Path, ...], *, as_json: bool, as_sarif: bool) -> None:
+    """Check templates: those of templates/ with params/, or files and folders.
 
-    With cfn-lint and AWS's cloudformation-validate, all templates at once, in the regions
-    of all environments. What they are not asked about is listed with its reason in
-    .cfnlintrc.yaml and liberty_cfn/linting.py.
+    With cfn-lint and AWS's cloudformation-validate, and with the house rules of
+    docs/rules.md, which look at what comes of a whole set with each environment's values.
+    Templates may be JSON or YAML, nested or not, and of any design.
+
+    Exits with 0 if there is no error, 1 if there is one, 2 if a PATH can't be read as
+    templates.
     """
+    from liberty_cfn import findings
     from liberty_cfn.environments import names
-    from liberty_cfn.linting import TEMPLATES, lint
+    from liberty_cfn.linting import TEMPLATES, UNPARSABLE, lint, lint_ours
+    from liberty_cfn.rules.checking import RULES
 
-    found = lint()
+    found = lint(paths) if paths else lint_ours()
     if as_json:
-        click.echo(json.dumps([finding.__dict__ for finding in found], indent=2))
-    for finding in [] if as_json else found:
-        click.echo(
-            f"{finding.file}:{finding.line}: {finding.level} {finding.rule}: {finding.message}"
-        )
-    if found:
+        click.echo(json.dumps(findings.as_json(found), indent=2))
+    elif as_sarif:
+        titles = {rule.id: rule.title for rule in RULES}
+        click.echo(json.dumps(findings.as_sarif(found, titles), indent=2))
+    else:
+        for finding in found:
+            click.echo(str(finding))
+    if any(finding.rule == UNPARSABLE for finding in found):
+        raise SystemExit(2)
+    if any(finding.level == "error" for finding in found):
         raise SystemExit(1)
-    if not as_json:
+    if not found and not as_json and not as_sarif:
         templates = len(list(TEMPLATES.rglob("*.yaml")))
-        click.echo(
-            f"{templates} templates and {len(names())} environments: nothing to complain of"
-        )
+        ours = f"{templates} templates and {len(names())} environments"
+        given = ", ".join(map(str, paths))
+        click.echo(f"{given or ours}: nothing to complain of")

@@ -61,11 +61,8 @@ def read(paths: Iterable[Path]) -> dict[str, str]:
     for path in paths:
         if not path.exists():
             raise LoadError(f"{path}: there is no such file or folder")
-        files = [path] if path.is_file() else sorted(path.rglob("*"))
-        found = [file for file in files if file.suffix in SUFFIXES and file.is_file()]
-        if not (found := [path] if path.is_file() else found):
-            raise LoadError(f"{path}: no template in it (expected {', '.join(SUFFIXES)})")
-        for file in found:
+        found = False
+        for file in [path] if path.is_file() else _files(path):
             try:
                 text = file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
@@ -73,7 +70,22 @@ def read(paths: Iterable[Path]) -> dict[str, str]:
             # A folder may hold other files, such as stack policies; a file was meant.
             if path.is_file() or SECTION in text:
                 texts[file.as_posix()] = text
+                found = True
+        if not found:
+            expected = f"expected {SECTION} in files ending in {', '.join(SUFFIXES)}"
+            raise LoadError(f"{path}: no template in it; {expected}")
     return texts
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files in a folder that may be templates, but what is hidden in it."""
+    return [
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in SUFFIXES
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
 
 
 def sets(texts: Mapping[str, str]) -> list[TemplateSet]:
@@ -82,7 +94,11 @@ def sets(texts: Mapping[str, str]) -> list[TemplateSet]:
     Raises:
         ParseError: one of them is no template.
     """
-    parsed = {file: parse(text, file) for file, text in texts.items()}
+    return grouped({file: parse(text, file) for file, text in texts.items()})
+
+
+def grouped(parsed: Mapping[str, Template]) -> list[TemplateSet]:
+    """Return the sets that templates, by file, form."""
     nested = {
         below
         for file, template in parsed.items()

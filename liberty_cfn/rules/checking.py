@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
@@ -11,7 +11,7 @@ from liberty_cfn.environments import Environment
 from liberty_cfn.findings import Finding
 from liberty_cfn.model.flattening import Flat, flatten
 from liberty_cfn.model.loading import TemplateSet
-from liberty_cfn.model.resolving import NOTHING, resolve
+from liberty_cfn.model.resolving import NOTHING, Resolved, resolve
 from liberty_cfn.rules import (
     between_stacks,
     data,
@@ -51,60 +51,88 @@ UNREASONED, UNREAD = "LC0001", "LC0002"
 MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
+@dataclass(frozen=True)
+class Case:
+    """A set of templates with some values, and whose they are."""
+
+    values: str
+    design: Design
+
+
+@dataclass(frozen=True)
+class Report:
+    """A problem of a case, and who says so."""
+
+    rule: str
+    level: str
+    problem: Problem
+    case: Case
+
+
 def check(
-    design: TemplateSet,
+    templates: TemplateSet,
     environments: Sequence[Environment] = (),
     rules: Sequence[Rule] = RULES,
 ) -> list[Finding]:
-    """Return what the rules find in a set of templates.
+    """Return what the rules find in a set of templates, with the values of `cases`."""
+    looked_at = cases(templates, environments)
+    found = told([report for case in looked_at for report in reports(case, rules)], looked_at)
+    return sorted({*found, *unreasoned(templates)})
 
-    With the values of each of the environments, if it is their settings that the root has
-    for parameters; else with the parameters' defaults. And with the other values that its
-    conditions ask for, so that nothing goes unseen for being switched off.
+
+def cases(templates: TemplateSet, environments: Sequence[Environment] = ()) -> list[Case]:
+    """Return the values to look at a set of templates with.
+
+    Those of each of the environments, if it is their settings that the root has for
+    parameters; else the parameters' defaults. And the other values that its conditions ask
+    for, so that nothing goes unseen for being switched off.
     """
-    flat = flatten(design)
-    found: dict[tuple[str, Problem], _Found] = {}
-    unread = []
-    cases = list(_cases(design, flat, environments))
-    for name, case in cases:
-        for rule in rules:
-            try:
-                for problem in rule.check(case):
-                    # One place is told once, in the words of the first who sees it.
-                    key = (rule.id, Problem(problem.resource, problem.path, "", problem.file))
-                    found.setdefault(key, _Found(rule, problem, case)).where.append(name)
-            except MISSHAPEN as error:
-                unread.append(_unread(design, rule, error))
-    placed = [_placed(one, all_of=len(cases)) for one in found.values()]
-    return sorted({*filter(None, placed), *unread, *_unreasoned(design)})
-
-
-@dataclass
-class _Found:
-    rule: Rule
-    problem: Problem
-    case: Design
-    where: list[str] = field(default_factory=list)
-
-
-def _cases(
-    design: TemplateSet, flat: Flat, environments: Sequence[Environment]
-) -> Iterator[tuple[str, Design]]:
-    """Yield the values to look at, each with what whose they are."""
+    flat = flatten(templates)
     parameters = flat.template.get("Parameters", {})
     known = set(parameters) & set(declarations())
     ours = environments if len(known) * 2 > len(parameters) else ()
-    for environment in ours:
-        resolved = resolve(
-            flat, environment.settings, region=environment.region, account=environment.account
-        )
-        yield environment.name, Design(design, flat, resolved, environment)
+    found = [
+        Case(e.name, Design(templates, flat, _resolved(flat, e.settings, e), e)) for e in ours
+    ]
     if not ours:
-        yield "the defaults", Design(design, flat, resolve(flat, {}, region=REGION))
+        found.append(Case("the defaults", Design(templates, flat, _resolved(flat, {}))))
     if others := _switched(flat.template):
-        # Not an environment's, but what its conditions could be turned to.
-        resolved = resolve(flat, others, region=REGION)
-        yield _in_words(others), Design(design, flat, resolved)
+        case = Design(templates, flat, _resolved(flat, others))
+        found.append(Case("conditions the other way", case))
+    return found
+
+
+def reports(case: Case, rules: Sequence[Rule] = RULES) -> Iterator[Report]:
+    """Yield what the rules find in a case."""
+    for rule in rules:
+        try:
+            for problem in rule.check(case.design):
+                yield Report(rule.id, rule.level, problem, case)
+        except MISSHAPEN as error:
+            why = f"{rule.id} ({rule.title}) can't read this: {type(error).__name__}: {error}"
+            yield Report(UNREAD, "warning", Problem("", (), why), case)
+
+
+def told(found: Iterable[Report], looked_at: Sequence[Case]) -> list[Finding]:
+    """Return reports with their places in the files.
+
+    A place is told once by a rule, in the words of its first report, and with whose values
+    it is wrong, if only with some.
+    """
+    places: dict[tuple[str, str, Path, str], list[Report]] = {}
+    for report in found:
+        problem = report.problem
+        key = (report.rule, problem.resource, problem.path, problem.file)
+        places.setdefault(key, []).append(report)
+    return sorted({f for together in places.values() if (f := _placed(together, looked_at))})
+
+
+def _resolved(
+    flat: Flat, values: Mapping[str, str], environment: Environment | None = None
+) -> Resolved:
+    if environment is None:
+        return resolve(flat, values, region=REGION)
+    return resolve(flat, values, region=environment.region, account=environment.account)
 
 
 def _switched(template: Mapping[str, Any]) -> dict[str, str]:
@@ -142,42 +170,36 @@ def _compared(value: Any) -> Iterator[tuple[str, str]]:
             yield from _compared(item)
 
 
-def _in_words(values: Mapping[str, Any]) -> str:
-    said = [f"{name} {value!r}" for name, value in values.items() if value is not None]
-    return ", ".join(said) or "other values"
-
-
-def _placed(found: _Found, all_of: int) -> Finding | None:
-    """Return what was found with its place; None if it is accepted there."""
-    problem, flat = found.problem, found.case.flat
-    templates = found.case.templates.templates
-    if origin := flat.origins.get(problem.resource):
-        template, resource = templates[origin.file], origin.logical_id
-        body = template.section("Resources")[resource]
+def _placed(together: Sequence[Report], looked_at: Sequence[Case]) -> Finding | None:
+    """Return what one rule found in one place; None if it is accepted there."""
+    report = together[0]
+    problem, design = report.problem, report.case.design
+    if origin := design.flat.origins.get(problem.resource):
+        template, resource = design.templates.templates[origin.file], origin.logical_id
+        prefix = "".join(origin.path)
         held = {
-            name.removeprefix("".join(origin.path)): value
-            for name, value in found.case.resolved.conditions.items()
-            if name.startswith("".join(origin.path))
+            name.removeprefix(prefix): value
+            for name, value in design.resolved.conditions.items()
+            if name.startswith(prefix)
         }
+        body = template.section("Resources")[resource]
         path: Path = ("Resources", resource, *_written(body, problem.path, held))
     else:
-        template = templates[problem.file or found.case.templates.root]
+        template = design.templates.templates[problem.file or design.templates.root]
         path = problem.path
         resource = str(path[1]) if path[:1] == ("Resources",) and len(path) > 1 else ""
         body = template.section("Resources").get(resource, {})
     accepted = (look(body, *METADATA), look(template.body, *METADATA))
-    if any(isinstance(ids, dict) and ids.get(found.rule.id) for ids in accepted):
+    if any(isinstance(ids, dict) and ids.get(report.rule) for ids in accepted):
         return None
-    only = list(dict.fromkeys(found.where))
-    message = problem.message
-    if len(only) < all_of:
-        message += f" (with {' or '.join(only[:3])})"
+    values = list(dict.fromkeys(one.case.values for one in together))
+    only = f" (with {' or '.join(values[:3])})" if len(values) < len(looked_at) else ""
     return Finding(
         template.file,
         template.line(*path),
-        found.rule.id,
-        found.rule.level,
-        message,
+        report.rule,
+        report.level,
+        problem.message + only,
         resource,
         python_line(template.file, resource),
     )
@@ -235,15 +257,10 @@ def python_line(file: str, resource: str) -> str:
     return ""
 
 
-def _unread(design: TemplateSet, rule: Rule, error: Exception) -> Finding:
-    why = f"{rule.id} ({rule.title}) can't read this: {type(error).__name__}: {error}"
-    return Finding(design.root, 1, UNREAD, "warning", why)
-
-
-def _unreasoned(design: TemplateSet) -> Iterator[Finding]:
+def unreasoned(templates: TemplateSet) -> Iterator[Finding]:
     """Yield the acceptances that say no reason, or accept what there isn't."""
     ids = {rule.id for rule in RULES}
-    for template in design.templates.values():
+    for template in templates.templates.values():
         bodies: Iterable[tuple[Path, Any]] = [
             ((), template.body),
             *(
