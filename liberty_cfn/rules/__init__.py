@@ -5,9 +5,17 @@ with their suffix, rules with their ports, a task with the roles it really gets.
 function and what is to be said about it; no rule knows of another.
 
     rule            what a rule is, and what it is given to look at
+    expected        what AWS takes for a property, in words and as a test
+    statements      what documents say that are JSON, or text of it
+    ordering        what CloudFormation makes before what
+    placing         where things are: zones and routes
+    front           load balancers, listeners, and what they send where
+    examples        examples of what is wrong, made of what is right
     between_stacks  LC10xx  what stacks hand each other
     names           LC11xx  what things are called
-    load_balancing  LC12xx
+    load_balancing  LC120x  load balancers, the groups behind them, and their logs
+    listening       LC122x  what listens, and where it sends whom
+    domains         LC124x  certificates, and the names under which people come
     tasks           LC13xx
     data            LC14xx
     secrets         LC15xx
