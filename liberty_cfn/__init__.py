@@ -20,6 +20,7 @@ Values flow one way, and each module imports only from those above it:
     deployment_targets  the accounts and regions of a stack set
     environments  params/<environment>.yaml, read and checked
     model/        what a set of nested templates means, worked out offline
+    review/       what a change does to AWS: who reaches whom, who may do what
     findings      something wrong, and where
     rules/        house rules: what AWS refuses, or what hurts later
     linting       what is wrong with templates and params/
