@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import http.client
+import importlib.util
 import json
 import os
 import secrets
@@ -222,6 +223,7 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
         "BIND_HOST": "127.0.0.1",
         "DOCKER_HOST": "tcp://127.0.0.1:9",  # nobody there: no containers are started
         "GATEWAY_PORT": str(port),
+        "LIBERTY_LOCAL_SCHEMAS": str(_schemas()),
         "IOT_MTLS_ENABLED": "0",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_EDITION": token,  # comes back in the health answer
@@ -233,6 +235,14 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "STATE_DIR": str(folder / "state"),
     }
+
+
+def _schemas() -> Path:
+    """cfn-lint's schemas. It is found without being imported, which takes a second."""
+    found = importlib.util.find_spec("cfnlint")
+    if found is None or found.origin is None:
+        raise LocalAwsError("cfn-lint is not installed, whose schemas the local AWS reads")
+    return Path(found.origin).parent / "data" / "schemas"
 
 
 def _free_port() -> int:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from local_stacks import (
     CAPABILITIES,
     delete,
@@ -140,3 +141,9 @@ def test_a_stack_of_its_own_can_be_nested_once_it_was_updated(aws):
     deploy(aws, child, "alone", Tags=[{"Key": "a", "Value": "b"}])
     assert execute(aws, adopt(aws, parent, stack))["StackStatus"] == "IMPORT_COMPLETE"
     assert describe(aws, "alone")["ParentId"] == describe(aws)["StackId"]
+
+
+def test_an_import_reaches_into_no_nested_stack(aws):
+    body = template({"Kept": resource("ECR::Repository", {"RepositoryName": "a"}, **RETAINED)})
+    with pytest.raises(ClientError, match="IncludeNestedStacks is not supported"):
+        change_set(aws, body, ChangeSetType="IMPORT", IncludeNestedStacks=True)

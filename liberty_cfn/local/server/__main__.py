@@ -18,6 +18,7 @@ from . import (
     iam,
     mending,
     nested,
+    planning,
     provisioning,
     refusing,
     rules,
@@ -26,7 +27,7 @@ from . import (
 )
 
 for addition in (
-    *(conditions, nested, existing, provisioning),
+    *(conditions, nested, existing, planning, provisioning),
     *(ec2, iam, scaling, storage),
     *(mending, caches, refusing, rules),
 ):

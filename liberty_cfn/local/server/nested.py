@@ -20,7 +20,7 @@ TYPE = "AWS::CloudFormation::Stack"
 Stack = dict[str, Any]
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -31,7 +31,7 @@ def _request(properties: Properties, parent: Stack) -> dict[str, str]:
         raise ValueError(
             "Value of property Parameters must be an object with String properties"
         )
-    given = [{"ParameterKey": k, "ParameterValue": _plain(v)} for k, v in parameters.items()]
+    given = [{"ParameterKey": k, "ParameterValue": plain(v)} for k, v in parameters.items()]
     tags = [tag for tag in properties.get("Tags") or [] if not tag["Key"].startswith("aws:")]
     granted = enumerate(parent.get("Capabilities", []), 1)
     return (
@@ -92,7 +92,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     parent = cloudformation._stacks[parent_name]
     stays = parent.get("DisableRollback", False)
     name = f"{parent_name}-{title}-{secrets.token_hex(6).upper()}"
-    query = _request(properties, parent) | {"DisableRollback": _plain(stays)}
+    query = _request(properties, parent) | {"DisableRollback": plain(stays)}
     child = await _act("CreateStack", name, **query)
     child["ParentId"] = parent["StackId"]
     child["RootId"] = parent.get("RootId", parent["StackId"])

@@ -10,33 +10,11 @@ import ministack.app as gateway
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
-from . import existing
+from . import existing, schemas
 from .asking import Made, Properties
 
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY")
 NESTED = "AWS::CloudFormation::Stack"
-# A Ref to a parameter is text, and ministack hands it on as that.
-NUMBERS = {
-    "AllocatedStorage", "BackupRetentionPeriod", "ContainerPort", "DaysAfterInitiation",
-    "DesiredCount", "EvaluationPeriods", "DatapointsToAlarm", "ExpirationInDays", "FromPort",
-    "HealthCheckGracePeriodSeconds", "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds",
-    "HealthyThresholdCount", "Iops", "MaxAllocatedStorage", "MaxCapacity", "MaximumPercent",
-    "MinCapacity", "MinimumHealthyPercent", "NoncurrentDays", "NumCacheClusters",
-    "NumCacheNodes", "PasswordLength", "Period", "Port", "RetentionInDays", "ScaleInCooldown",
-    "ScaleOutCooldown", "SnapshotRetentionLimit", "StopTimeout", "TargetValue", "Threshold",
-    "ToPort", "TransitionInDays", "UnhealthyThresholdCount",
-}  # fmt: skip
-FLAGS = {"DeletionProtection", "EnableExecuteCommand", "MultiAZ"}
-
-
-def typed(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        return {key: typed(entry, key) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [typed(entry, name) for entry in value]
-    if name in NUMBERS and isinstance(value, str):
-        return float(value) if "." in value else int(value)
-    return value == "true" if name in FLAGS and value in ("true", "false") else value
 
 
 def _tried(kind: str, title: str) -> None:
@@ -52,17 +30,27 @@ def _waited(kind: str) -> None:
         time.sleep(float(os.environ.get("LIBERTY_LOCAL_DELAY") or 0))
 
 
+def _allowed(kind: str, title: str, properties: Properties) -> Properties:
+    properties, unknown = schemas.fitted(kind, properties)
+    if unknown:
+        why = "; ".join(unknown)
+        raise ValueError(
+            f"Properties validation failed for resource {title} with message: {why}"
+        )
+    return properties
+
+
 def _provision(kind: str, title: str, properties: Properties, stack: str) -> Made:
     _tried(kind, title)
     if taken := existing.refusal(kind, properties):
         raise ValueError(taken)
-    made: Made = _create(kind, title, typed(properties), stack)
+    made: Made = _create(kind, title, _allowed(kind, title, properties), stack)
     return made
 
 
 def _change(kind: str, physical: str, old: Properties, new: Properties, *more: Any) -> Made:
     stack, title, attributes = (*more, None, None)[:3]
-    old, new = typed(old), typed(new)
+    old, new = schemas.fitted(kind, old)[0], _allowed(kind, title, new)
     if old != new:
         _tried(kind, title)
     elif kind != NESTED:
@@ -120,6 +108,7 @@ def add() -> None:
     provisioners._provision_resource = stacks._provision_resource = _provision
     provisioners._update_resource = stacks._update_resource = _change
     provisioners._delete_resource = stacks._delete_resource = _drop
+    provisioners._replacing_change = stacks._replacing_change = schemas.replaces
     stacks._add_event = _event
     gateway._handle_admin_config_request = _set
     # Off the event loop, which goes on answering while a resource takes its time.

@@ -1,0 +1,472 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
+"""Change sets over nested stacks: what would change, with the values before and after.
+
+Values are followed through parameters and outputs. What comes out the same is no change;
+what only the update will tell, such as the id of what is made anew, is UNKNOWN, and so is
+all that is made of it. AWS claims more: that whatever reads an attribute of something that
+changes may change.
+"""
+
+import copy
+import html
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ministack.core.responses import now_iso
+from ministack.services import cloudformation
+from ministack.services.cloudformation import changesets, engine, helpers, stacks
+
+from . import schemas
+from .asking import Answer, text
+from .existing import adoptable
+from .nested import TYPE as NESTED
+from .nested import Stack, child_of, plain
+
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+NOTHING = (
+    "The submitted information didn't contain changes. "
+    "Submit different information to create a change set."
+)
+VALUES = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
+Change = dict[str, Any]
+Query = dict[str, list[str]]
+
+
+class _Unmade(dict[str, Any]):
+    """The attributes of what is not there yet."""
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+    def __missing__(self, _name: str) -> str:
+        return UNKNOWN
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A stack as it is, or as it would be: a template, its values, and what they refer to."""
+
+    name: str
+    stack_id: str
+    template: dict[str, Any]
+    values: dict[str, Any]
+    resources: dict[str, Any]
+
+    @cached_property
+    def conditions(self) -> dict[str, bool]:
+        found: dict[str, bool] = engine._evaluate_conditions(self.template, self.values)
+        return found
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """What it has, in the order in which it is made."""
+        defined = self.template.get("Resources", {})
+        ordered = engine._topological_sort(defined, self.conditions)
+        return [t for t in ordered if self.conditions.get(defined[t].get("Condition"), True)]
+
+    @property
+    def _context(self) -> tuple[Any, ...]:
+        mappings = self.template.get("Mappings", {})
+        return (
+            self.resources,
+            self.values,
+            self.conditions,
+            mappings,
+            self.name,
+            self.stack_id,
+        )
+
+    def resolved(self, value: Any) -> Any:
+        try:
+            return engine._resolve_refs(copy.deepcopy(value), *self._context)
+        except (IndexError, KeyError, TypeError, ValueError):
+            # A function of a value that isn't known yet: the second of one, say.
+            return UNKNOWN
+
+    def definition(self, title: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.template.get("Resources", {}).get(title, {})
+        return found
+
+    def properties(self, title: str) -> dict[str, Any]:
+        definition = self.definition(title)
+        found = {k: self.resolved(v) for k, v in definition.get("Properties", {}).items()}
+        given = {k: v for k, v in found.items() if v is not engine._NO_VALUE}
+        return schemas.fitted(definition.get("Type", ""), given)[0]
+
+    def outputs(self) -> dict[str, Any]:
+        return {
+            f"Outputs.{key}": self.resolved(output["Value"])
+            for key, output in self.template.get("Outputs", {}).items()
+            if self.conditions.get(output.get("Condition"), True)
+        }
+
+    def policy(self, title: str, attribute: str, prefix: str = "") -> Change:
+        policy = stacks._resource_policy(self.definition(title), attribute, *self._context)
+        return {"PolicyAction": prefix + stacks._POLICY_ACTIONS[policy]}
+
+    def told(self, title: str, when: str) -> Change:
+        """The whole of a resource."""
+        definition = self.definition(title)
+        kept = {a: definition[a] for a in stacks._DIFFED_ATTRIBUTES if a in definition}
+        return {f"{when}Context": _text({"Properties": self.properties(title)} | kept)}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How one stack would change, as a part of a change set.
+
+    `deep` is whether nested stacks get change sets too; `adopts`, whether what exists under
+    its name is taken in; `retagged`, whether the tags change that all resources have.
+    """
+
+    change_set: Stack
+    before: _Side
+    after: _Side
+    deep: bool
+    adopts: bool
+    retagged: bool
+
+    def changes(self) -> list[Change]:
+        """All changes, by title; `after.resources` becomes what would be there."""
+        adopted = self._adopted()
+        replaced: dict[str, str] = {}
+        found = {title: self._removed(title) for title in self._gone()}
+        for title in self.after.titles:
+            kind = self.after.definition(title)["Type"]
+            old = self.before.resources.get(title)
+            change = adopted.get(title) or self._change(title, kind, old, replaced)
+            if kind == NESTED:
+                change = self._nested(title, old, change)
+            elif not old or change.get("Replacement", "False") != "False":
+                self.after.resources[title] = {
+                    "PhysicalResourceId": UNKNOWN,
+                    "Attributes": _Unmade(),
+                }
+            if change:
+                replaced[title] = change.get("Replacement", "False")
+                found[title] = change
+        return [{"Type": "Resource", "ResourceChange": found[title]} for title in sorted(found)]
+
+    def _adopted(self) -> dict[str, Change]:
+        if not self.adopts:
+            return {}
+        stack: Stack = {"StackName": self.after.name, "StackId": self.after.stack_id}
+        stack |= {"_resources": self.before.resources}
+        entries = list(adoptable(self.after.template, self.after.values, stack))
+        wrong = changesets._unretained_import_reason(entries, self.after.template)
+        if wrong := wrong or changesets._import_owner(entries):
+            raise ValueError(wrong)
+        changes = [changesets._import_change(entry)["ResourceChange"] for entry in entries]
+        return {change["LogicalResourceId"]: change for change in changes}
+
+    def _gone(self) -> list[str]:
+        return [title for title in self.before.resources if title not in self.after.titles]
+
+    def _removed(self, title: str) -> Change:
+        old = self.before.resources[title]
+        return (
+            {"Action": "Remove", "LogicalResourceId": title}
+            | {key: old[key] for key in ("PhysicalResourceId", "ResourceType")}
+            | self.before.policy(title, "DeletionPolicy")
+            | self.before.told(title, "Before")
+        )
+
+    def _change(
+        self, title: str, kind: str, old: Stack | None, replaced: dict[str, str]
+    ) -> Change:
+        """What becomes of one resource; nothing, if it stays as it is."""
+        named = {"LogicalResourceId": title, "ResourceType": kind}
+        if not old:
+            return {"Action": "Add"} | named | self.after.told(title, "After")
+        details = list(self._details(title, kind, replaced))
+        if not details:
+            return {}
+        replacement = stacks._replacement(
+            details, self.before.definition(title)["Type"] != kind
+        )
+        if replacement == "True":
+            named |= self.after.policy(title, "UpdateReplacePolicy", "ReplaceAnd")
+        return (
+            {"Action": "Modify", "PhysicalResourceId": old["PhysicalResourceId"]}
+            | named
+            | {"Replacement": replacement, "Details": details}
+            | {"Scope": list(dict.fromkeys(d["Target"]["Attribute"] for d in details))}
+            | self.before.told(title, "Before")
+            | self.after.told(title, "After")
+        )
+
+    def _details(self, title: str, kind: str, replaced: dict[str, str]) -> Iterator[Change]:
+        if self.retagged and kind not in stacks._UNTAGGED_TYPES:
+            yield {
+                "Target": {"Attribute": "Tags", "RequiresRecreation": "Never"},
+                "Evaluation": "Static",
+            }
+        before, after = self.before.properties(title), self.after.properties(title)
+        defined = self.after.definition(title).get("Properties", {})
+        for name in sorted(before.keys() | after.keys()):
+            old, new = before.get(name), after.get(name)
+            if old == new:
+                continue
+            target = {"Attribute": "Properties", "Name": name} | _values(name, old, new)
+            target["RequiresRecreation"] = schemas.recreation(kind, name, old, new)
+            causes = list(dict.fromkeys(self._causes(defined.get(name), replaced)))
+            yield {
+                "Target": target,
+                "Evaluation": "Dynamic" if causes else "Static",
+                "ChangeSource": "DirectModification",
+            }
+            for source, entity, known in causes:
+                yield {
+                    "Target": target,
+                    "Evaluation": "Static" if known else "Dynamic",
+                    "ChangeSource": source,
+                    "CausingEntity": entity,
+                }
+        before, after = self.before.definition(title), self.after.definition(title)
+        for attribute in stacks._DIFFED_ATTRIBUTES:
+            if before.get(attribute) != after.get(attribute):
+                target = {"Attribute": attribute, "RequiresRecreation": "Never"}
+                target |= _values("", before.get(attribute), after.get(attribute))
+                yield {
+                    "Target": target | {"Path": f"/{attribute}"},
+                    "Evaluation": "Static",
+                    "ChangeSource": "DirectModification",
+                }
+
+    def _causes(self, value: Any, replaced: dict[str, str]) -> Iterator[tuple[str, str, bool]]:
+        """What a value changes with: its kind, its name, and whether it is known already."""
+        for name, attribute in engine._intrinsic_references(value):
+            if name in self.after.values:
+                old = self.before.values.get(name, {}).get("Value")
+                if old != (new := self.after.values[name]["Value"]):
+                    yield "ParameterReference", name, UNKNOWN not in new
+            elif name in replaced:
+                kept = self.after.resources[name]
+                told = kept["Attributes"].get(attribute) if attribute else None
+                if replaced[name] != "False" or told == UNKNOWN:
+                    source = "ResourceAttribute" if attribute else "ResourceReference"
+                    entity = f"{name}.{attribute}" if attribute else name
+                    yield source, entity, replaced[name] == "True"
+
+    def _nested(self, title: str, old: Stack | None, change: Change) -> Change:
+        """The same change, with the change set of the stack nested there."""
+        before = _standing(child_of(old["PhysicalResourceId"])) if old else None
+        name = f"{self.after.name}-{title}-{secrets.token_hex(6).upper()}"
+        before = before or _Side(name, "", {}, {}, {})
+        properties = self.after.properties(title)
+        template = _template(properties["TemplateURL"])
+        values = _values_for(template, properties.get("Parameters") or {})
+        after = _Side(before.name, before.stack_id, template, values, dict(before.resources))
+        change_set = _change_set_for(self.change_set, title, after, new=not old)
+        plan = _Plan(change_set, before, after, self.deep, self.adopts, self.retagged)
+        change_set["Changes"] = plan.changes()
+        was = before.outputs()
+        outputs = {k: v if was.get(k) == v else UNKNOWN for k, v in after.outputs().items()}
+        self.after.resources[title] = {
+            "PhysicalResourceId": before.stack_id or UNKNOWN,
+            "Attributes": outputs,
+        }
+        if not self.deep:
+            # Without a look inside, any nested stack may change.
+            return change or _automatic(title, before.stack_id)
+        if change_set["Changes"]:
+            cloudformation._change_sets[change_set["ChangeSetId"]] = change_set
+            change = change or _automatic(title, before.stack_id)
+            change |= {"ChangeSetId": change_set["ChangeSetId"]}
+        return change
+
+
+def _automatic(title: str, stack_id: str) -> Change:
+    """The change of a nested stack that changes only inside."""
+    target = {"Attribute": "Properties", "RequiresRecreation": "Never"}
+    detail = {"Target": target, "Evaluation": "Dynamic", "ChangeSource": "Automatic"}
+    return {
+        "Action": "Modify",
+        "LogicalResourceId": title,
+        "PhysicalResourceId": stack_id,
+        "ResourceType": NESTED,
+        "Replacement": "False",
+        "Scope": ["Properties"],
+        "Details": [detail],
+    }
+
+
+def _standing(stack: Stack) -> _Side:
+    """A stack as it is."""
+    return _Side(
+        *(stack["StackName"], stack["StackId"], stack.get("_template") or {}),
+        *(stack.get("_resolved_params", {}), stack.get("_resources", {})),
+    )
+
+
+def _template(url: str) -> dict[str, Any]:
+    body, wrong = helpers._resolve_template({"TemplateURL": [url]})
+    if wrong:
+        raise ValueError(text(wrong, "Message"))
+    found: dict[str, Any] = engine._parse_template(body)
+    return found
+
+
+def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a nested stack; what isn't known yet meets every condition."""
+    declared = template.get("Parameters", {})
+    loose = {
+        n: {"Type": "String"} if UNKNOWN in str(given.get(n)) else d
+        for n, d in declared.items()
+    }
+    provided = [{"Key": name, "Value": plain(value)} for name, value in given.items()]
+    found: dict[str, Any] = engine._resolve_parameters({"Parameters": loose}, provided)
+    return {name: value | {"Type": declared[name]["Type"]} for name, value in found.items()}
+
+
+def _values(name: str, old: Any, new: Any) -> dict[str, str]:
+    kind = "Add" if old is None else "Remove" if new is None else "Modify"
+    told = {"BeforeValue": old, "AfterValue": new}
+    return {"Path": f"/Properties/{name}", "AttributeChangeType": kind} | {
+        key: _text(value) for key, value in told.items() if value is not None
+    }
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _change_set_for(parent: Stack, title: str, side: _Side, *, new: bool) -> Stack:
+    name = f"{parent['ChangeSetName']}-{title}-{secrets.token_hex(6)}"
+    arn = re.sub(
+        r"changeSet/.*", f"changeSet/{name}/{secrets.token_hex(16)}", parent["ChangeSetId"]
+    )
+    return parent | {
+        "ChangeSetId": arn,
+        "ChangeSetName": name,
+        "ChangeSetType": "CREATE" if new else "UPDATE",
+        "StackName": side.name,
+        "StackId": side.stack_id,
+        "CreationTime": now_iso(),
+        "ParentChangeSetId": parent["ChangeSetId"],
+        "RootChangeSetId": parent.get("RootChangeSetId", parent["ChangeSetId"]),
+        "Parameters": [
+            {"ParameterKey": key, "ParameterValue": value["Value"]}
+            for key, value in side.values.items()
+        ],
+    }
+
+
+def _asked(query: Query, key: str) -> bool:
+    return bool(helpers._p(query, key).lower() == "true")
+
+
+def _create(query: Query) -> Answer:
+    deep, imports = (
+        _asked(query, "IncludeNestedStacks"),
+        query.get("ChangeSetType") == ["IMPORT"],
+    )
+    if deep and imports:
+        why = "IncludeNestedStacks is not supported for changeSet type: IMPORT."
+        return helpers._error("ValidationError", why)  # type: ignore[no-any-return]
+    answer: Answer = changesets._create_change_set(query)
+    if answer[0] == 200 and not imports:  # noqa: PLR2004
+        change_set = cloudformation._change_sets[text(answer, "Id")]
+        change_set["IncludeNestedStacks"] = deep
+        _plan(change_set)
+    _sweep()
+    return answer
+
+
+def _plan(change_set: Stack) -> None:
+    """Put into a change set what it would change, in place of what ministack says."""
+    stack = cloudformation._stacks[change_set["StackName"]]
+    before = _standing(stack)
+    after = _Side(
+        *(before.name, before.stack_id, change_set["_template"]),
+        *(change_set["_resolved_params"], dict(before.resources)),
+    )
+    retagged = change_set["ChangeSetType"] == "UPDATE" and stacks._stack_tags_changed(
+        stack, change_set["Tags"], change_set["_tags_given"]
+    )
+    adopts = change_set["ImportExistingResources"]
+    plan = _Plan(change_set, before, after, change_set["IncludeNestedStacks"], adopts, retagged)
+    try:
+        change_set["Changes"] = plan.changes()
+        same = before.outputs() == after.outputs()
+        why = "" if change_set["Changes"] or not same else NOTHING
+    except ValueError as wrong:
+        change_set["Changes"], why = [], str(wrong)
+    change_set |= {
+        "Status": "FAILED" if why else "CREATE_COMPLETE",
+        "ExecutionStatus": "UNAVAILABLE" if why else "AVAILABLE",
+        "StatusReason": why,
+    }
+
+
+def _describe(query: Query) -> Answer:
+    name, stack = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
+    change_set = changesets._find_change_set(name, stack)[1]
+    if root := change_set and cloudformation._change_sets.get(
+        change_set.get("RootChangeSetId")
+    ):
+        change_set["ExecutionStatus"] = root["ExecutionStatus"]
+    status, headers, body = changesets._describe_change_set(query)
+    if status == 200:  # noqa: PLR2004
+        family = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
+        told = _xml({key: change_set[key] for key in family if key in change_set})
+        changes = copy.deepcopy(change_set["Changes"])
+        if not _asked(query, "IncludePropertyValues"):
+            _leave_out_values(changes)
+        told += f"<Changes>{_xml(changes)}</Changes>"
+        shown = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)
+        body = shown.encode()
+    return status, headers, body
+
+
+def _leave_out_values(changes: list[Change]) -> None:
+    for change in changes:
+        for key in ("BeforeContext", "AfterContext"):
+            change["ResourceChange"].pop(key, None)
+        for detail in change["ResourceChange"].get("Details", ()):
+            for key in VALUES:
+                detail["Target"].pop(key, None)
+
+
+def _xml(value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(f"<member>{_xml(entry)}</member>" for entry in value)
+    if isinstance(value, dict):
+        return "".join(f"<{key}>{_xml(entry)}</{key}>" for key, entry in value.items())
+    return html.escape(plain(value))
+
+
+def _from_the_root(action: str) -> None:
+    """A nested change set is executed and deleted with its root's, and only so."""
+    handle = cloudformation._ACTION_HANDLERS[action]
+
+    def handled(query: Query) -> Answer:
+        name, stack = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
+        change_set = changesets._find_change_set(name, stack)[1]
+        if change_set and "RootChangeSetId" in change_set:
+            why = f"{action} has to be called on the root change set"
+            return helpers._error("InvalidChangeSetStatus", why)  # type: ignore[no-any-return]
+        answer: Answer = handle(query)
+        _sweep()
+        return answer
+
+    cloudformation._ACTION_HANDLERS[action] = handled
+
+
+def _sweep() -> None:
+    """Nested change sets go with their root."""
+    kept = cloudformation._change_sets
+    for name in [n for n, c in kept.items() if c.get("RootChangeSetId", n) not in kept]:
+        kept.pop(name)
+
+
+def add() -> None:
+    cloudformation._ACTION_HANDLERS["CreateChangeSet"] = _create
+    cloudformation._ACTION_HANDLERS["DescribeChangeSet"] = _describe
+    _from_the_root("DeleteChangeSet")
+    _from_the_root("ExecuteChangeSet")

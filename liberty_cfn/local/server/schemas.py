@@ -1,0 +1,99 @@
+"""What each type of resource allows, by the schemas that cfn-lint carries.
+
+They are read where cfn-lint is installed, in the environment that starts the server:
+LIBERTY_LOCAL_SCHEMAS is the folder.
+"""
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+Properties = dict[str, Any]
+
+
+def _read(*path: str) -> dict[str, Any]:
+    file = Path(os.environ["LIBERTY_LOCAL_SCHEMAS"], *path)
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+@functools.cache
+def _files() -> dict[str, str]:
+    return _read("providers", "us-east-1.json")
+
+
+@functools.cache
+def schema(kind: str) -> dict[str, Any]:
+    """A type's schema; an empty one for a type that has none, which allows everything."""
+    return _read("resources", f"{_files()[kind]}.json") if kind in _files() else {}
+
+
+def recreation(kind: str, name: str, before: Any, after: Any) -> str:
+    """Whether a property's change makes a new resource: Always, Conditionally or Never."""
+    for word, listed in (
+        ("Always", "createOnlyProperties"),
+        ("Conditionally", "conditionalCreateOnlyProperties"),
+    ):
+        for path in schema(kind).get(listed, ()):
+            first, *inside = path.removeprefix("/properties/").split("/")
+            if first == name and _at(before, inside) != _at(after, inside):
+                return word
+    return "Never"
+
+
+def _at(value: Any, path: list[str]) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def replaces(kind: str, old: Properties, new: Properties) -> bool:
+    """Whether an update certainly makes a new resource."""
+    return any(
+        recreation(kind, name, old.get(name), new.get(name)) == "Always"
+        for name in old.keys() | new.keys()
+        if old.get(name) != new.get(name)
+    )
+
+
+def fitted(kind: str, properties: Properties) -> tuple[Properties, list[str]]:
+    """The properties with text as the numbers and flags it stands for, and what is unknown.
+
+    A Ref to a parameter is text, and ministack hands it on as that.
+    """
+    whole: dict[str, Any] = schema(kind)
+    unknown: list[str] = []
+
+    def fit(node: dict[str, Any], value: Any, path: str) -> Any:
+        while "$ref" in node:
+            node = _at(whole, node["$ref"].removeprefix("#/").split("/"))
+        if isinstance(value, list):
+            return [
+                fit(node.get("items", {}), entry, f"{path}/{n}")
+                for n, entry in enumerate(value)
+            ]
+        if isinstance(value, dict) and (known := node.get("properties")):
+            if not (node.get("additionalProperties", True) or node.get("patternProperties")):
+                unknown.extend(
+                    f"#{path}: extraneous key [{key}] is not permitted"
+                    for key in value.keys() - known.keys()
+                )
+            return {
+                key: fit(known.get(key, {}), v, f"{path}/{key}") for key, v in value.items()
+            }
+        return _typed(value, node.get("type")) if isinstance(value, str) else value
+
+    return fit(whole, properties, ""), sorted(unknown)
+
+
+def _typed(text: str, kind: Any) -> Any:
+    if kind == "boolean" and text in ("true", "false"):
+        return text == "true"
+    if kind in ("integer", "number"):
+        try:
+            return float(text) if "." in text else int(text)
+        except ValueError:
+            return text
+    return text

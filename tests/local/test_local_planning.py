@@ -1,0 +1,250 @@
+"""Change sets over nested stacks: what they say of every level, and how they come and go."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from local_stacks import (
+    CAPABILITIES,
+    deploy,
+    get,
+    nested,
+    physical,
+    ref,
+    resource,
+    rest,
+    template,
+    upload,
+)
+
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+TEXT = {"Type": "String"}
+STORE = template(
+    {
+        "Bucket": resource(
+            "S3::Bucket", {"BucketName": ref("Name")}, UpdateReplacePolicy="Retain"
+        ),
+        "Policy": resource(
+            "S3::BucketPolicy", {"Bucket": ref("Bucket"), "PolicyDocument": {"Statement": []}}
+        ),
+    },
+    {"Bucket": ref("Bucket"), "Fixed": "fixed"},
+    {"Name": TEXT},
+)
+READER = template(
+    {
+        "Group": resource(
+            "Logs::LogGroup", {"LogGroupName": ref("Name"), "RetentionInDays": ref("Days")}
+        ),
+        "Topic": resource("SNS::Topic", {"DisplayName": ref("Fixed")}),
+        "Other": resource("SNS::Topic", {"TopicName": "other"}),
+    },
+    {},
+    {"Name": TEXT, "Days": {"Type": "Number"}, "Fixed": TEXT},
+)
+
+
+def family(aws, bucket="one", days=7, reader=READER, **more):
+    urls = upload(aws, store=STORE, reader=reader)
+    from_store = {
+        "Name": get("Store", "Outputs.Bucket"),
+        "Fixed": get("Store", "Outputs.Fixed"),
+    }
+    stacks = {
+        "Store": nested(urls["store"], {"Name": bucket}),
+        "Reader": nested(urls["reader"], {"Days": days, **from_store}),
+    }
+    return template(stacks | more)
+
+
+def plan(aws, body, name="root", **options):
+    cloudformation = aws.client("cloudformation")
+    asked = {"StackName": name, "ChangeSetName": "planned", "Capabilities": CAPABILITIES}
+    asked |= {"TemplateBody": json.dumps(body), "IncludeNestedStacks": True}
+    made = cloudformation.create_change_set(**asked | options)
+    return cloudformation.describe_change_set(ChangeSetName=made["Id"])
+
+
+def inside(aws, change, **options):
+    cloudformation = aws.client("cloudformation")
+    return cloudformation.describe_change_set(ChangeSetName=change["ChangeSetId"], **options)
+
+
+def changes(described):
+    found = [change["ResourceChange"] for change in described["Changes"]]
+    return {change["LogicalResourceId"]: change for change in found}
+
+
+def details(change):
+    return {
+        (d["Target"].get("Name"), d["ChangeSource"]): (
+            d["Evaluation"],
+            d["Target"]["RequiresRecreation"],
+            d.get("CausingEntity"),
+        )
+        for d in change["Details"]
+    }
+
+
+def test_a_nested_stacks_change_set_hangs_on_its_parents(aws):
+    deploy(aws, family(aws))
+    root = plan(aws, family(aws, days=30))
+    [(title, change)] = changes(root).items()
+    child = inside(aws, change)
+    assert title == "Reader"
+    assert child["ParentChangeSetId"] == child["RootChangeSetId"] == root["ChangeSetId"]
+    assert child["StackId"] == change["PhysicalResourceId"] == physical(aws, "Reader")
+    assert "ParentChangeSetId" not in root
+
+
+def test_a_setting_that_changes_marks_what_is_made_of_it_and_nothing_else(aws):
+    deploy(aws, family(aws))
+    child = inside(aws, changes(plan(aws, family(aws, days=30)))["Reader"])
+    [(title, change)] = changes(child).items()
+    assert (title, change["Action"], change["Replacement"]) == ("Group", "Modify", "False")
+    assert change["Scope"] == ["Properties"]
+    assert details(change) == {
+        ("RetentionInDays", "DirectModification"): ("Dynamic", "Never", None),
+        ("RetentionInDays", "ParameterReference"): ("Static", "Never", "Days"),
+    }
+
+
+def test_a_name_that_changes_certainly_replaces_and_what_reads_it_perhaps(aws):
+    deploy(aws, family(aws))
+    planned = changes(plan(aws, family(aws, bucket="two")))
+    store, reader = (changes(inside(aws, planned[title])) for title in ("Store", "Reader"))
+    assert store["Bucket"]["Replacement"] == "True"
+    assert store["Bucket"]["PolicyAction"] == "ReplaceAndRetain"
+    assert details(store["Policy"])["Bucket", "ResourceReference"] == (
+        "Static",
+        "Always",
+        "Bucket",
+    )
+    assert list(reader) == ["Group"]
+    assert reader["Group"]["Replacement"] == "Conditional"
+    cause = details(reader["Group"])["LogGroupName", "ParameterReference"]
+    assert cause == ("Dynamic", "Always", "Name")
+
+
+def test_values_are_told_to_those_who_ask(aws):
+    deploy(aws, family(aws))
+    planned = changes(plan(aws, family(aws, bucket="two")))
+    store = changes(inside(aws, planned["Store"], IncludePropertyValues=True))["Bucket"]
+    target = store["Details"][0]["Target"]
+    assert (target["Path"], target["AttributeChangeType"]) == (
+        "/Properties/BucketName",
+        "Modify",
+    )
+    assert (target["BeforeValue"], target["AfterValue"]) == ("one", "two")
+    assert json.loads(store["BeforeContext"])["Properties"] == {"BucketName": "one"}
+    assert json.loads(store["AfterContext"])["Properties"] == {"BucketName": "two"}
+    reader = changes(inside(aws, planned["Reader"], IncludePropertyValues=True))["Group"]
+    assert reader["Details"][0]["Target"]["AfterValue"] == UNKNOWN
+    untold = changes(inside(aws, planned["Store"]))["Bucket"]
+    assert "BeforeContext" not in untold
+    assert "BeforeValue" not in untold["Details"][0]["Target"]
+
+
+def test_what_comes_and_goes_is_told_at_every_level(aws):
+    def grown(*titles):
+        topics = {title: resource("SNS::Topic", DeletionPolicy="Retain") for title in titles}
+        urls = upload(aws, grandchild=template(topics))
+        urls |= upload(aws, child=template({"Inner": nested(urls["grandchild"])}))
+        return template({"Outer": nested(urls["child"])})
+
+    deploy(aws, grown("Kept", "Gone"))
+    outer = changes(plan(aws, grown("Kept", "New")))["Outer"]
+    inner = changes(inside(aws, outer))["Inner"]
+    found = changes(inside(aws, inner))
+    assert {title: change["Action"] for title, change in found.items()} == {
+        "Gone": "Remove",
+        "New": "Add",
+    }
+    assert found["Gone"]["PolicyAction"] == "Retain"
+    assert inside(aws, inner)["ParentChangeSetId"] == outer["ChangeSetId"]
+
+
+def test_a_stack_that_is_not_there_yet_is_planned_too(aws):
+    root = plan(aws, family(aws), ChangeSetType="CREATE")
+    reader = inside(aws, changes(root)["Reader"], IncludePropertyValues=True)
+    assert {change["Action"] for change in changes(reader).values()} == {"Add"}
+    group = json.loads(changes(reader)["Group"]["AfterContext"])["Properties"]
+    assert group == {"LogGroupName": UNKNOWN, "RetentionInDays": 7}
+
+
+def test_a_nested_stack_that_goes_has_no_change_set(aws):
+    deploy(aws, family(aws, More=nested(upload(aws, more=STORE)["more"], {"Name": "more"})))
+    gone = changes(plan(aws, family(aws)))["More"]
+    assert gone["Action"] == "Remove"
+    assert "ChangeSetId" not in gone
+
+
+def test_nothing_to_change_is_a_failure_however_many_stacks_there_are(aws):
+    deploy(aws, family(aws))
+    nothing = plan(aws, family(aws))
+    assert nothing["Status"] == "FAILED"
+    assert "didn't contain changes" in nothing["StatusReason"]
+
+
+def test_without_a_look_inside_every_nested_stack_may_change(aws):
+    deploy(aws, family(aws))
+    found = changes(plan(aws, family(aws), IncludeNestedStacks=False))
+    assert {title: c["Details"][0]["ChangeSource"] for title, c in found.items()} == {
+        "Reader": "Automatic",
+        "Store": "Automatic",
+    }
+    assert not any("ChangeSetId" in change for change in found.values())
+
+
+def test_executing_the_root_does_what_all_of_them_say(aws):
+    deploy(aws, family(aws))
+    root = plan(aws, family(aws, days=30))
+    child = changes(root)["Reader"]
+    cloudformation = aws.client("cloudformation")
+    with pytest.raises(ClientError, match="root change set"):
+        cloudformation.execute_change_set(ChangeSetName=child["ChangeSetId"])
+    cloudformation.execute_change_set(ChangeSetName=root["ChangeSetId"])
+    assert rest(aws, root["StackId"])["StackStatus"] == "UPDATE_COMPLETE"
+    assert aws.client("logs").describe_log_groups()["logGroups"][0]["retentionInDays"] == 30
+    assert inside(aws, child)["ExecutionStatus"] == "EXECUTE_COMPLETE"
+
+
+def test_nested_change_sets_go_with_their_root(aws):
+    deploy(aws, family(aws))
+    root = plan(aws, family(aws, days=30))
+    child = changes(root)["Reader"]
+    cloudformation = aws.client("cloudformation")
+    with pytest.raises(ClientError, match="root change set"):
+        cloudformation.delete_change_set(ChangeSetName=child["ChangeSetId"])
+    cloudformation.delete_change_set(ChangeSetName=root["ChangeSetId"])
+    with pytest.raises(ClientError, match="ChangeSetNotFound"):
+        inside(aws, child)
+
+
+def test_what_is_replaced_in_a_plan_is_replaced_by_executing_it(aws):
+    def network(cidr):
+        return template({"Vpc": resource("EC2::VPC", {"CidrBlock": cidr})})
+
+    deploy(aws, network("10.0.0.0/16"))
+    before = physical(aws, "Vpc")
+    root = plan(aws, network("10.1.0.0/16"))
+    assert changes(root)["Vpc"]["Replacement"] == "True"
+    aws.client("cloudformation").execute_change_set(ChangeSetName=root["ChangeSetId"])
+    rest(aws, root["StackId"])
+    assert physical(aws, "Vpc") != before
+
+
+def test_a_tag_that_changes_touches_everything(aws):
+    deploy(aws, family(aws))
+    root = plan(aws, family(aws), Tags=[{"Key": "a", "Value": "b"}])
+    store = changes(inside(aws, changes(root)["Store"]))
+    assert {title: change["Scope"] for title, change in store.items()} == {
+        "Bucket": ["Tags"],
+        "Policy": ["Tags"],
+    }
+
+
+def test_outputs_alone_are_a_change_that_can_be_executed(aws):
+    deploy(aws, template({"Topic": resource("SNS::Topic")}))
+    root = plan(aws, template({"Topic": resource("SNS::Topic")}, {"New": "output"}))
+    assert (root["Status"], root["Changes"]) == ("CREATE_COMPLETE", [])
