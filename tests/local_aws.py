@@ -43,7 +43,10 @@ class Aws:
         return client(self.local, name)
 
     def fail(self, *rules: str) -> None:
-        """Make resources fail from now on: "AWS::RDS::DBInstance/Database", "*/Service"."""
+        """Make resources fail from now on: "AWS::RDS::DBInstance/Database", "*/Service".
+
+        In one account, or its region, only: "*/Service@111111111111/eu-west-1".
+        """
         self._post("config", {"LIBERTY_LOCAL_FAIL": ",".join(rules)})
 
     def delay(self, seconds: float) -> None:

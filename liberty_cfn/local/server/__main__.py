@@ -23,12 +23,14 @@ from . import (
     refusing,
     rules,
     scaling,
+    stack_sets,
     storage,
 )
 
 for addition in (
     *(conditions, nested, existing, planning, provisioning),
     *(ec2, iam, scaling, storage),
+    *(stack_sets,),
     *(mending, caches, refusing, rules),
 ):
     addition.add()

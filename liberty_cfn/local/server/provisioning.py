@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import ministack.app as gateway
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
@@ -19,8 +20,10 @@ NESTED = "AWS::CloudFormation::Stack"
 
 def _tried(kind: str, title: str) -> None:
     for rule in filter(None, os.environ.get("LIBERTY_LOCAL_FAIL", "").split(",")):
-        wanted, _, named = rule.strip().partition("/")
-        if wanted in (kind, "*") and named in (title, "*", ""):
+        rule, _, where = rule.strip().partition("@")
+        wanted, _, named = rule.partition("/")
+        here = f"{get_account_id()}/{get_region()}".startswith(where)
+        if wanted in (kind, "*") and named in (title, "*", "") and here:
             raise ValueError(f"LIBERTY_LOCAL_FAIL asks that {kind}/{title} fail")
     _waited(kind)
 
