@@ -20,8 +20,8 @@ NESTED = "AWS::CloudFormation::Stack"
 
 def _tried(kind: str, title: str) -> None:
     for rule in filter(None, os.environ.get("LIBERTY_LOCAL_FAIL", "").split(",")):
-        rule, _, where = rule.strip().partition("@")
-        wanted, _, named = rule.partition("/")
+        resource, _, where = rule.strip().partition("@")
+        wanted, _, named = resource.partition("/")
         here = f"{get_account_id()}/{get_region()}".startswith(where)
         if wanted in (kind, "*") and named in (title, "*", "") and here:
             raise ValueError(f"LIBERTY_LOCAL_FAIL asks that {kind}/{title} fail")

@@ -1,0 +1,124 @@
+"""Policies of roles that act on our design, and on nothing else where AWS can tell.
+
+Most of it only through CloudFormation: `aws:CalledVia` says who asks on the role's behalf.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from awacs import iam as may
+from awacs.aws import (
+    Action,
+    Allow,
+    Condition,
+    ForAnyValueStringEquals,
+    Statement,
+    StringEquals,
+)
+from troposphere import Ref, Sub, iam
+
+from liberty_cfn.bootstrap.rights import BY_TYPE
+from liberty_cfn.policies import policy
+
+Names = tuple[str, ...]
+
+# Whom roles of the design are handed to.
+PASSED_TO = ("ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com")
+# Services whose own roles are made with the first resource of theirs in an account.
+LINKED = (
+    "ecs.amazonaws.com",
+    "ecs.application-autoscaling.amazonaws.com",
+    "elasticache.amazonaws.com",
+    "elasticloadbalancing.amazonaws.com",
+    "rds.amazonaws.com",
+)
+# What is told apart by name; of other services, ids are not known beforehand. Roles are
+# one for all regions, and so is this one.
+NAMED = {
+    "ecr": ("arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/liberty-social-*",),
+    "iam": (
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/ecsTask*",
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/liberty-social-*",
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/liberty-social-*",
+    ),
+    "s3": ("arn:${AWS::Partition}:s3:::liberty-social-*",),
+    "secretsmanager": (
+        "arn:${AWS::Partition}:secretsmanager:*:${AWS::AccountId}:secret:liberty-social/*",
+    ),
+}
+# These know no resources.
+ANYWHERE = ("secretsmanager:GetRandomPassword", "secretsmanager:ListSecrets")
+# The services of each policy: one alone would be longer than IAM lets a policy be.
+PARTS = {
+    "Network": ("ec2", "elasticloadbalancing", "route53", "acm"),
+    "Data": ("rds", "elasticache", "s3", "secretsmanager", "kms", "ecr", "cloudformation"),
+    "Running": ("ecs", "application-autoscaling", "iam", "logs", "events", "cloudwatch", "sns"),
+}
+
+
+def through_cloudformation(services: Iterable[str], stacks: Names) -> Iterator[Statement]:
+    """Yield what a role may have CloudFormation do, and can't do otherwise.
+
+    `stacks` are the names of the stacks that it may do it with.
+    """
+    asked = Condition(ForAnyValueStringEquals("aws:CalledVia", "cloudformation.amazonaws.com"))
+    actions = by_service(action for each in BY_TYPE.values() for action in each)
+    for service in services:
+        named = [a for a in actions[service] if a.JSONrepr() not in ANYWHERE]
+        yield allow(sid(service), named, where(service, stacks), asked)
+        if wide := [a for a in actions[service] if a.JSONrepr() in ANYWHERE]:
+            yield allow(f"{sid(service)}Anywhere", wide, ("*",), asked)
+    if "iam" in services:
+        yield allow(
+            "HandRoles",
+            [may.PassRole],
+            NAMED["iam"][:2],
+            Condition(StringEquals("iam:PassedToService", list(PASSED_TO))),
+        )
+        yield allow(
+            "LinkedRoles",
+            [may.CreateServiceLinkedRole],
+            ("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/*",),
+            Condition(StringEquals("iam:AWSServiceName", list(LINKED))),
+        )
+
+
+def allow(
+    sid: str, actions: Iterable[Action], where: Iterable[str], when: Condition | None = None
+) -> Statement:
+    """Return a statement that allows `actions` on ARNs, in which ${...} is filled in."""
+    more: dict[str, Any] = {"Condition": when} if when else {}
+    resources = [Sub(arn) if "$" in arn else arn for arn in where]
+    return Statement(Sid=sid, Effect=Allow, Action=list(actions), Resource=resources, **more)
+
+
+def by_service(actions: Iterable[Action]) -> dict[str, list[Action]]:
+    """Return each service's actions, once, in order."""
+    named = {action.JSONrepr(): action for action in actions}
+    found: dict[str, list[Action]] = defaultdict(list)
+    for name in sorted(named):
+        found[name.partition(":")[0]].append(named[name])
+    return found
+
+
+def where(service: str, stacks: Names) -> Names:
+    """Return the ARNs of what is ours of a service; `*` where its names aren't ours."""
+    if service == "cloudformation":
+        return tuple(
+            f"arn:${{AWS::Partition}}:cloudformation:*:${{AWS::AccountId}}:stack/{name}/*"
+            for name in stacks
+        )
+    return NAMED.get(service, ("*",))
+
+
+def sid(service: str) -> str:
+    """Return a statement's id for a service."""
+    return "".join(word.capitalize() for word in service.split("-"))
+
+
+def attached(title: str, role: iam.Role, statements: Iterable[Statement]) -> iam.ManagedPolicy:
+    """Return a role's policy of these statements."""
+    return iam.ManagedPolicy(title, Roles=[Ref(role)], PolicyDocument=policy(*statements))
