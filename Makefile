@@ -1,8 +1,8 @@
 # Run `make` to see what there is to run. Variables: ENV=<name of a file in params/>,
-# YES=1 (deploy without asking), CONFIRM=<ENV> (destroy without typing it),
+# YES=1 (deploy without asking), CONFIRM=<ENV> (destroy without typing it), BASE=<revision>,
 # ARGS="..." (passed on: see `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
-.PHONY: help templates lint test check format plan deploy verify destroy local-up local-down \
+.PHONY: help templates lint diff explain test check format plan deploy verify destroy local-up local-down \
         bench requirements clean ready status events outputs cancel rollback drift doctor
 
 # The first Python at hand that will do.
@@ -36,6 +36,12 @@ check: ready ## Everything a pull request must pass; changes nothing
 format: ready ## Format the Python, and mend what ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+diff: ready ## Say what a change does to AWS, in every environment: make diff BASE=main
+	@$(LIBERTY) diff $(if $(BASE),--base "$(BASE)") $(ARGS)
+
+explain: ready ## Say who uses a resource, what replacing it would do: make explain ID=Vpc
+	@$(LIBERTY) explain "$(ID)" $(ARGS)
 
 plan: ready ## Show what a deploy would change: make plan ENV=prod
 	@$(LIBERTY) plan "$(ENV)" $(ARGS)

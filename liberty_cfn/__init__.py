@@ -27,6 +27,7 @@ Values flow one way, and each module imports only from those above it:
     local/        the local AWS
     deploy/       the templates and an environment's settings, sent to AWS
     verify/       the spec's checklist, from what exists
+    review/       what a change does to AWS, said offline
     mishaps       what went wrong, in words
     cli/          the command line, a module for each command
 """

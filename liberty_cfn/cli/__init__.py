@@ -17,6 +17,7 @@ import click
 from liberty_cfn.cli.common import fail
 from liberty_cfn.cli.deploying import deploy_command
 from liberty_cfn.cli.destroying import destroy_command
+from liberty_cfn.cli.diffing import diff_command, explain_command
 from liberty_cfn.cli.doctor import doctor_command
 from liberty_cfn.cli.linting import lint_command
 from liberty_cfn.cli.local import local_group
@@ -49,6 +50,8 @@ def environments_command() -> None:
 
 for command in (
     lint_command,
+    diff_command,
+    explain_command,
     plan_command,
     deploy_command,
     verify_command,

@@ -1,0 +1,162 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""`liberty-cfn diff` and `liberty-cfn explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from liberty_cfn.cli.common import fail
+
+if TYPE_CHECKING:
+    from liberty_cfn.review.reviewing import Review
+    from liberty_cfn.review.sources import Version
+
+LEVELS = ("destructive", "replacement", "broadening", "any")
+FAILED = 3  # what `--fail-on` asked for is there
+
+
+@click.command("diff")
+@click.argument("old", required=False)
+@click.argument("new", required=False)
+@click.option("--base", metavar="REVISION", help="Compare with this revision.")
+@click.option("--env", "environments", multiple=True, help="Compare two environments (twice).")
+@click.option("--deployed", metavar="ENV", help="Compare with what is deployed as ENV.")
+@click.option("--markdown", is_flag=True, help="Print it for a pull request.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option(
+    "--fail-on",
+    "levels",
+    type=click.Choice(LEVELS),
+    multiple=True,
+    help=f"Exit with {FAILED} if there is such a change.",
+)
+def diff_command(
+    old: str | None,
+    new: str | None,
+    *,
+    base: str | None,
+    environments: tuple[str, ...],
+    deployed: str | None,
+    markdown: bool,
+    as_json: bool,
+    levels: tuple[str, ...],
+) -> None:
+    r"""Say what a change of templates/ and params/ does to AWS, in every environment.
+
+    Compares what is here with where it left the main branch; with OLD and NEW, two folders.
+    Needs no account and no network (but --deployed does).
+
+    \b
+    Exits with 0 when done, 1 when it can't compare, 3 when --fail-on finds what it names:
+      destructive  data, a secret or a protection is lost
+      replacement  that, or a resource is or may be made anew
+      broadening   somebody can reach or do more than before
+      any          anything changes at all
+    """
+    from liberty_cfn.model.loading import LoadError
+    from liberty_cfn.model.parsing import ParseError
+    from liberty_cfn.review.sources import SourceError
+    from liberty_cfn.review.values import ValuesError
+
+    try:
+        found = _review(old, new, base, environments, deployed)
+    except (SourceError, ValuesError, ParseError, LoadError) as error:
+        fail(str(error))
+    _show(found, markdown=markdown, as_json=as_json)
+    if any(found.fails_on(level) for level in levels):
+        raise SystemExit(FAILED)
+
+
+def _review(
+    old: str | None,
+    new: str | None,
+    base: str | None,
+    environments: tuple[str, ...],
+    deployed: str | None,
+) -> Review:
+    from liberty_cfn.review import sources
+    from liberty_cfn.review.reviewing import between, review
+
+    asked = [bool(old), bool(base), bool(environments), bool(deployed)]
+    if sum(asked) > 1:
+        raise click.UsageError(
+            "Give two folders, --base, two --env or --deployed: one of them."
+        )
+    here = Path.cwd()
+    if old:
+        if not new:
+            raise click.UsageError("Give two folders: liberty-cfn diff OLD NEW.")
+        return review(sources.folder(Path(old)), sources.folder(Path(new)))
+    if environments:
+        one, other = _two(environments)
+        try:
+            return between(sources.folder(here), one, other)
+        except KeyError as error:
+            raise sources.SourceError(
+                f"There is no environment {error.args[0]!r}: params/{error.args[0]}.yaml is "
+                "missing."
+            ) from error
+    now = sources.here(here)
+    if deployed:
+        return _deployed(deployed, now)
+    return review(sources.revision(base or sources.merge_base(here), here), now)
+
+
+def _deployed(name: str, now: Version) -> Review:
+    from liberty_cfn.cli.common import connect, console
+    from liberty_cfn.environments import load
+    from liberty_cfn.review.deployed import fetch
+
+    environment = load(name)
+    return fetch(environment, connect(environment, console(stderr=True)), now)
+
+
+def _two(environments: tuple[str, ...]) -> tuple[str, str]:
+    if len(environments) != 2:  # noqa: PLR2004
+        raise click.UsageError("Give --env twice: diff --env staging --env prod.")
+    return environments[0], environments[1]
+
+
+def _show(found: Review, *, markdown: bool, as_json: bool) -> None:
+    from liberty_cfn.review.folding import fold
+
+    if as_json:
+        import json
+
+        from liberty_cfn.review.data import data
+
+        click.echo(json.dumps(data(found), indent=2, ensure_ascii=False))
+    elif markdown:
+        from liberty_cfn.review.markdown import markdown as render
+
+        click.echo(render(found, fold(found.parts)), nl=False)
+    else:
+        from liberty_cfn.review.text import lines
+
+        for line in lines(found, fold(found.parts)):
+            click.echo(line)
+
+
+@click.command("explain")
+@click.argument("resource", metavar="LOGICAL_ID")
+@click.option("--env", "environment", default="", help="With this environment's values.")
+def explain_command(resource: str, *, environment: str) -> None:
+    """Say who makes a resource, who refers to it, and what replacing it would do.
+
+    LOGICAL_ID is a resource's own (Vpc), or says its stack, too (Network/Vpc).
+    """
+    from liberty_cfn.model.parsing import ParseError
+    from liberty_cfn.review.explaining import UnknownResourceError, explain, lines
+    from liberty_cfn.review.sources import SourceError, here
+    from liberty_cfn.review.values import ValuesError
+
+    try:
+        found = explain(here(Path.cwd()), resource, environment)
+    except (SourceError, ValuesError, ParseError, UnknownResourceError) as error:
+        fail(str(error))
+    for told in found:
+        for line in lines(told):
+            click.echo(line)

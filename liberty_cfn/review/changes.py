@@ -1,0 +1,381 @@
+"""What becomes of each resource between two resolved sets, replacements followed through.
+
+A resource that is made anew gives those that refer to it another value, wherever in the set
+they stand; that may replace them in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from liberty_cfn.model.flattening import Origin
+from liberty_cfn.model.resolving import Resolved, Resource
+from liberty_cfn.review.comparing import Steps, differences, equal, is_call, shown
+from liberty_cfn.review.documented import SEVERITY, Replacement
+from liberty_cfn.review.replacement import Verdict, names, verdict
+from liberty_cfn.review.schemas import Schema, schema
+
+POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
+# Each change of these makes a new revision beside the old ones; that is how they are used.
+REVISIONS = ("AWS::ECS::TaskDefinition",)
+# Attributes that say what a property says, and stay when the resource is made anew.
+SAME_AS = {
+    "Endpoint.Port": "Port",
+    "RedisEndpoint.Port": "Port",
+    "ConfigurationEndpoint.Port": "Port",
+    "PrimaryEndPoint.Port": "Port",
+    "ReaderEndPoint.Port": "Port",
+}
+# The same for all of a region.
+CONSTANT = ("CanonicalHostedZoneID", "CanonicalHostedZoneNameID")
+
+
+class Action(StrEnum):
+    """What is done with a resource."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    CHANGE = "change"
+
+
+@dataclass(frozen=True)
+class PropertyChange:
+    """A property that changes; `because` is the replaced resource whose new value it takes."""
+
+    path: Steps
+    before: Any
+    after: Any
+    verdict: Verdict
+    because: str = ""
+
+    @property
+    def name(self) -> str:
+        """The path in words."""
+        return shown(self.path)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one resource. `moved` is the id it had, or gets, in another stack."""
+
+    action: Action
+    id: str
+    type: str
+    origin: Origin
+    before: Resource | None = field(repr=False)
+    after: Resource | None = field(repr=False)
+    properties: tuple[PropertyChange, ...] = ()
+    policies: tuple[PropertyChange, ...] = ()
+    moved: str = ""
+
+    @property
+    def replacement(self) -> Replacement:
+        """The gravest of what its properties call for."""
+        found = [change.verdict.replacement for change in self.properties]
+        return max(found, key=SEVERITY.index, default=Replacement.NONE)
+
+    @property
+    def revision(self) -> bool:
+        """Whether being made anew is how this is changed, and costs nothing."""
+        return self.type in REVISIONS
+
+    @property
+    def replaced(self) -> bool:
+        """Whether it is certainly made anew, as something that people would notice."""
+        return self.replacement is Replacement.CERTAIN and not self.revision
+
+    @property
+    def perhaps_replaced(self) -> bool:
+        """Whether it may be made anew."""
+        certain = self.replacement is Replacement.CERTAIN
+        return _may_be_new(self) and not certain and not self.revision
+
+    @property
+    def name(self) -> str:
+        """Where it stands: Network/Vpc."""
+        return str(self.origin)
+
+
+def changes(before: Resolved, after: Resolved) -> tuple[Change, ...]:
+    """Return what becomes of every resource that something becomes of, in the set's order."""
+    found: dict[str, Change] = {}
+    for title, resource in after.resources.items():
+        old = before.resources.get(title)
+        if old is None:
+            found[title] = Change(
+                Action.ADD, title, resource.type, resource.origin, None, resource
+            )
+        elif old.type != resource.type:
+            found |= _another_type(old, resource)
+        elif change := _changed(old, resource):
+            found[title] = change
+    for title, resource in before.resources.items():
+        if title not in after.resources:
+            found[title] = Change(
+                Action.REMOVE, title, resource.type, resource.origin, resource, None
+            )
+    _follow(found, before, after)
+    _match_moved(found)
+    order = {
+        title: number for number, title in enumerate({**before.resources, **after.resources})
+    }
+    return tuple(sorted(found.values(), key=lambda change: order[change.id]))
+
+
+def replacing(resolved: Resolved, title: str) -> tuple[Change, ...]:
+    """Return what would become of a set if one resource were made anew."""
+    resource = resolved.resources[title]
+    certain = Verdict(Replacement.CERTAIN)
+    anew = PropertyChange((), None, None, certain)
+    start = Change(
+        Action.CHANGE, title, resource.type, resource.origin, resource, resource, (anew,)
+    )
+    found = {title: start}
+    _follow(found, resolved, resolved)
+    return tuple(found[one] for one in resolved.resources if one in found)
+
+
+def references(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, str, str]]:
+    """Yield what a value refers to: where, a resource's id, and an attribute (Ref: empty)."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from references(item, (*path, f"[{_identity(item, number)}]"))
+    elif isinstance(value, dict):
+        if is_call(value):
+            ((function, argument),) = value.items()
+            if function == "Ref" and isinstance(argument, str):
+                yield path, argument, ""
+                return
+            if function == "Fn::GetAtt" and isinstance(argument, list):
+                yield path, str(argument[0]), ".".join(map(str, argument[1:]))
+                return
+            for _, title, attribute in references(list(_leaves(argument))):
+                yield path, title, attribute
+            return
+        for key, item in value.items():
+            yield from references(item, (*path, str(key)))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Yield every Ref and GetAtt in what a function is given."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, dict):
+        if value.keys() == {"Ref"} or value.keys() == {"Fn::GetAtt"}:
+            yield value
+        else:
+            for item in value.values():
+                yield from _leaves(item)
+
+
+def _identity(item: Any, number: int) -> Any:
+    if isinstance(item, dict):
+        return next((item[key] for key in ("Name", "Key", "Sid") if key in item), number)
+    return number
+
+
+def _another_type(old: Resource, new: Resource) -> dict[str, Change]:
+    """Return the change of a logical id that gets another type, which AWS refuses."""
+    refused = Verdict(
+        Replacement.CERTAIN, "a logical id can't get another type in one update", refused=True
+    )
+    told = PropertyChange(("Type",), old.type, new.type, refused)
+    return {new.id: Change(Action.CHANGE, new.id, new.type, new.origin, old, new, (told,))}
+
+
+def _changed(old: Resource, new: Resource) -> Change | None:
+    if old.body == new.body:
+        return None
+    properties = _properties(old, new)
+    policies = tuple(
+        PropertyChange(
+            (name,), old.body.get(name), new.body.get(name), Verdict(Replacement.NONE)
+        )
+        for name in POLICIES
+        if old.body.get(name) != new.body.get(name)
+    )
+    if not properties and not policies:
+        return None
+    return Change(
+        Action.CHANGE, new.id, new.type, new.origin, old, new, tuple(properties), policies
+    )
+
+
+def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
+    known = schema(new.type)
+
+    def unordered(path: Steps) -> bool:
+        return known is not None and known.unordered(names(path))
+
+    return [
+        PropertyChange(
+            found.path,
+            found.before,
+            found.after,
+            verdict(new.type, found.path, found.before, found.after),
+        )
+        for found in differences(old.properties, new.properties, unordered)
+    ]
+
+
+def _follow(found: dict[str, Change], before: Resolved, after: Resolved) -> None:
+    """Add what changes because what it refers to is made anew; until nothing is added."""
+    users = _users(before, after)
+    waiting = [title for title, change in found.items() if change.action is Action.CHANGE]
+    while waiting:
+        title = waiting.pop(0)
+        change = found[title]
+        for user, path, attribute in users.get(title, ()):
+            certainty = _gets_another(change, attribute)
+            if certainty is Replacement.NONE:
+                continue
+            old, new = before.resources[user], after.resources[user]
+            untold = Change(Action.CHANGE, user, new.type, new.origin, old, new)
+            grown = _with(found.get(user, untold), new, path, title, certainty)
+            if grown is not None:
+                found[user] = grown
+                waiting.append(user)
+
+
+def _gets_another(change: Change, attribute: str) -> Replacement:
+    """Return how certainly an attribute of a changed resource gets another value."""
+    if attribute in CONSTANT:
+        return Replacement.NONE
+    same = SAME_AS.get(attribute, attribute)
+    known = schema(change.type)
+    if same and known is not None and known.knows((same,)) and (same,) not in known.read_only:
+        changed = any(found.path[:1] == (same,) for found in change.properties)
+        return Replacement.CERTAIN if changed else Replacement.NONE
+    if attribute in SAME_AS:
+        changed = any(found.path[:1] == (same,) for found in change.properties)
+        return Replacement.CERTAIN if changed else Replacement.NONE
+    if _refused(change):
+        return Replacement.NONE
+    if change.replacement is Replacement.CERTAIN:
+        return Replacement.CERTAIN
+    return Replacement.CONDITIONAL if _may_be_new(change) else Replacement.NONE
+
+
+def _may_be_new(change: Change) -> bool:
+    return any(
+        found.verdict.replacement is Replacement.CONDITIONAL
+        and not found.verdict.only_interrupted
+        for found in change.properties
+    )
+
+
+def _refused(change: Change) -> bool:
+    return any(found.verdict.refused for found in change.properties)
+
+
+def _with(
+    change: Change, new: Resource, path: Steps, because: str, certainty: Replacement
+) -> Change | None:
+    """Return a user's change with the value it gets anew; None if that is known already."""
+    if change.action is not Action.CHANGE:
+        return None
+    value = _value_at(new.properties, path)
+    judged = verdict(new.type, path, value, None)
+    if judged.replacement is Replacement.CERTAIN and certainty is Replacement.CONDITIONAL:
+        judged = replace(judged, replacement=Replacement.CONDITIONAL)
+    added = PropertyChange(path, value, value, judged, because)
+    for number, there in enumerate(change.properties):
+        if there.path == path:
+            graver = SEVERITY.index(judged.replacement) > SEVERITY.index(
+                there.verdict.replacement
+            )
+            if not graver:
+                return None
+            listed = list(change.properties)
+            listed[number] = replace(there, verdict=judged, because=because)
+            return replace(change, properties=tuple(listed))
+    return replace(change, properties=(*change.properties, added))
+
+
+def _value_at(value: Any, path: Steps) -> Any:
+    for step in path:
+        if isinstance(value, list):
+            wanted = step.strip("[]")
+            value = next(
+                (i for n, i in enumerate(value) if str(_identity(i, n)) == wanted), None
+            )
+        elif isinstance(value, dict):
+            value = value.get(step)
+    return value
+
+
+def _users(before: Resolved, after: Resolved) -> Mapping[str, list[tuple[str, Steps, str]]]:
+    """Return who refers to each resource after, and did before: user, where, attribute."""
+    users: dict[str, list[tuple[str, Steps, str]]] = {}
+    for title, resource in after.resources.items():
+        old = before.resources.get(title)
+        if old is None or old.type != resource.type:
+            continue
+        for path, target, attribute in references(resource.properties):
+            if target in after.resources and target in before.resources:
+                users.setdefault(target, []).append((title, path, attribute))
+    return users
+
+
+def _match_moved(found: dict[str, Change]) -> None:
+    """Mark what goes in one stack and comes in another: the same thing, moved."""
+    gone = [change for change in found.values() if change.action is Action.REMOVE]
+    come = [change for change in found.values() if change.action is Action.ADD]
+    for change in come:
+        match = next((one for one in gone if _same(one, change)), None)
+        if match is not None:
+            gone.remove(match)
+            found[change.id] = replace(change, moved=match.id)
+            found[match.id] = replace(match, moved=change.id)
+
+
+def _same(gone: Change, come: Change) -> bool:
+    """Whether what comes is what goes, under another id: by its own id, or its name."""
+    if gone.type != come.type or gone.before is None or come.after is None:
+        return False
+    if (
+        gone.origin.path != come.origin.path
+        and gone.origin.logical_id == come.origin.logical_id
+    ):
+        return True
+    name = fixed_name(gone.before)
+    return bool(name) and equal(name, fixed_name(come.after))
+
+
+# Where a name is not among what identifies the type, or doesn't have to be the only one.
+NAMES = {
+    "AWS::EC2::SecurityGroup": "GroupName",
+    "AWS::ECS::Service": "ServiceName",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
+    "AWS::ElasticLoadBalancingV2::TargetGroup": "Name",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::Events::Rule": "Name",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::ElasticLoadBalancing::LoadBalancer": "LoadBalancerName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::ECS::CapacityProvider": "Name",
+    "AWS::KMS::Alias": "AliasName",
+}
+
+
+def name_property(resource_type: str) -> str:
+    """Return the property with the name that only one resource can have; empty for none."""
+    if resource_type in NAMES:
+        return NAMES[resource_type]
+    known: Schema | None = schema(resource_type)
+    if known is None or len(known.identifier) != 1:
+        return ""
+    (identifier,) = known.identifier
+    return identifier[0] if identifier in known.create_only and len(identifier) == 1 else ""
+
+
+def fixed_name(resource: Resource) -> Any:
+    """Return the name a template gives a resource; None where AWS chooses it."""
+    name = name_property(resource.type)
+    return resource.properties.get(name) if name else None

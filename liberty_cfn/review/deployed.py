@@ -1,0 +1,64 @@
+"""What AWS has of an environment, as a version to compare with. This asks AWS."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from botocore.exceptions import ClientError
+
+from liberty_cfn import environments
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.model.loading import NESTED
+from liberty_cfn.model.parsing import Template, parse
+from liberty_cfn.review.reviewing import Review, review
+from liberty_cfn.review.sources import SourceError, Version
+
+ROOT = "templates/root.yaml"
+
+
+def fetch(environment: environments.Environment, target: Target, now: Version) -> Review:
+    """Return what deploying what is here would do to an environment.
+
+    Raises:
+        SourceError: nothing is deployed.
+        ClientError: AWS refuses.
+    """
+    file = f"params/{environment.name}.yaml"
+    here = Version(now.name, now.templates, {file: now.params[file]})
+    return review(_version(environment, target, file), here)
+
+
+def _version(environment: environments.Environment, target: Target, file: str) -> Version:
+    client = target.client("cloudformation")
+    try:
+        (stack,) = client.describe_stacks(StackName=environment.stack)["Stacks"]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        raise SourceError(
+            f"{environment.stack} isn't deployed, so there is nothing to compare with."
+        ) from error
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
+    values = yaml.safe_dump({"Region": environment.region, **given})
+    templates: dict[str, str] = {}
+    _gather(client, stack["StackId"], ROOT, templates)
+    return Version(f"{environment.stack} as deployed", templates, {file: values})
+
+
+def _gather(client: Any, stack: str, file: str, templates: dict[str, str]) -> None:
+    """Add a stack's template, and those of the stacks in it, each under its place."""
+    body = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    text = body if isinstance(body, str) else json.dumps(body)
+    template: Template = parse(text, file)
+    for title, resource in template.section("Resources").items():
+        if not isinstance(resource, dict) or resource.get("Type") != NESTED:
+            continue
+        told = client.describe_stack_resource(StackName=stack, LogicalResourceId=title)
+        child = told["StackResourceDetail"].get("PhysicalResourceId")
+        if child:
+            name = f"{file.removesuffix('.yaml')}-{title}.yaml"
+            resource["Properties"]["TemplateURL"] = name.rpartition("/")[2]
+            _gather(client, child, name, templates)
+    templates[file] = json.dumps(template.body)

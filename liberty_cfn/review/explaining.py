@@ -1,0 +1,153 @@
+"""One resource: who makes it, who refers to it, and what replacing it would do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from liberty_cfn.model.flattening import flatten
+from liberty_cfn.model.loading import TemplateSet, sets
+from liberty_cfn.model.resolving import Resolved, Resource, resolve
+from liberty_cfn.review.changes import Change, fixed_name, references, replacing
+from liberty_cfn.review.comparing import shown
+from liberty_cfn.review.documented import page
+from liberty_cfn.review.losing import REMAINS, remains
+from liberty_cfn.review.sources import Version
+from liberty_cfn.review.values import Environment, environments
+from liberty_cfn.stateful import LOSSES
+
+MADE_BY = re.compile(r"# Generated from (\S+) ")
+
+
+class UnknownResourceError(Exception):
+    """There is no such resource. The message says which come close."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What there is to know about one resource of one set, with one environment's values."""
+
+    resource: Resource
+    environment: str
+    line: int
+    module: str
+    refers_to: tuple[tuple[str, str], ...]
+    referred_by: tuple[tuple[str, str], ...]
+    replacing: tuple[Change, ...]
+
+
+def explain(version: Version, name: str, environment: str = "") -> list[Explained]:
+    """Return what is known of a resource, by its logical id, flat id, or Stack/Id.
+
+    Several stacks may have a resource of that logical id: all are explained.
+
+    Raises:
+        UnknownResourceError: there is none, or no such environment.
+    """
+    given = environments(version.params)
+    if environment and environment not in given:
+        raise UnknownResourceError(
+            f"There is no environment {environment!r}; there are: {', '.join(given)}."
+        )
+    found, known = [], set()
+    for design in sets(version.templates):
+        chosen = _environment(design, given, environment)
+        resolved = resolve(flatten(design), chosen.given, region=chosen.region)
+        for title, resource in resolved.resources.items():
+            names = {title, str(resource.origin), resource.origin.logical_id}
+            known |= names
+            if name in names:
+                found.append(_explained(version, design, resolved, resource, chosen.name))
+    if not found:
+        close = difflib.get_close_matches(name, sorted(known), n=3)
+        meant = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise UnknownResourceError(f"There is no resource {name}.{meant}")
+    return found
+
+
+def _environment(
+    design: TemplateSet, given: Mapping[str, Environment], name: str
+) -> Environment:
+    declared = design.templates[design.root].section("Parameters")
+    fitting = [one for one in given.values() if declared.keys() & one.given.keys()]
+    if name:
+        fitting = [given[name], *fitting]
+    # Production's values say most about what would be lost.
+    production = [one for one in fitting if one.name == "prod"] if not name else []
+    return next(iter([*production, *fitting]), Environment(""))
+
+
+def _explained(
+    version: Version,
+    design: TemplateSet,
+    resolved: Resolved,
+    resource: Resource,
+    environment: str,
+) -> Explained:
+    file = resource.origin.file
+    made = MADE_BY.match(version.templates[file])
+    line = design.templates[file].line("Resources", resource.origin.logical_id)
+    to = {
+        (str(resolved.resources[title].origin), shown(path))
+        for path, title, _ in references(resource.properties)
+        if title in resolved.resources
+    }
+    by = {
+        (str(other.origin), shown(path))
+        for other in resolved.resources.values()
+        for path, title, _ in references(other.properties)
+        if title == resource.id
+    }
+    return Explained(
+        resource,
+        environment,
+        line,
+        made[1] if made else "",
+        tuple(sorted(to)),
+        tuple(sorted(by)),
+        replacing(resolved, resource.id),
+    )
+
+
+def lines(told: Explained) -> Iterator[str]:
+    """Yield what is known of a resource as lines."""
+    resource = told.resource
+    yield f"{resource.origin} ({resource.type})"
+    where = f" with the values of {told.environment}" if told.environment else ""
+    yield f"  {resource.origin.file}:{told.line}{where}"
+    if told.module:
+        yield f"  made by {told.module}"
+    name = fixed_name(resource)
+    if isinstance(name, str):
+        yield f"  under the fixed name {name}, which nothing else can have"
+    if resource.type.startswith("AWS::"):
+        yield f"  {page(resource.type)}"
+    for heading, rows in (
+        ("refers to", told.refers_to),
+        ("is referred to by", told.referred_by),
+    ):
+        if rows:
+            yield f"  {heading}"
+            yield from (f"    {other} ({where})" for other, where in rows)
+    yield from _replacing(told)
+
+
+def _replacing(told: Explained) -> Iterator[str]:
+    yield "  replacing it"
+    start, *others = sorted(told.replacing, key=lambda change: change.id != told.resource.id)
+    if start.type in LOSSES:
+        yield f"    loses {LOSSES[start.type]}; {REMAINS.get(remains(start), '')}"
+    if isinstance(fixed_name(told.resource), str):
+        yield "    fails under its fixed name; it needs another in the same update"
+    replaced = [change for change in others if change.replaced]
+    changed = [change for change in others if not change.replaced]
+    for change in replaced:
+        lost = f": loses {LOSSES[change.type]}" if change.type in LOSSES else ""
+        yield f"    replaces {change.name} ({change.type}){lost}"
+    for change in changed:
+        how = "gives a new revision to" if change.revision else "changes"
+        yield f"    {how} {change.name} ({change.type})"
+    if not others:
+        yield "    changes nothing else"

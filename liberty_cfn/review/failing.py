@@ -1,0 +1,268 @@
+"""What CloudFormation or AWS would refuse, half-way through an update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from liberty_cfn.model.loading import TemplateSet
+from liberty_cfn.model.resolving import Resolved, Resource
+from liberty_cfn.review.changes import (
+    Action,
+    Change,
+    fixed_name,
+    name_property,
+    references,
+)
+from liberty_cfn.review.comparing import equal, mapping
+from liberty_cfn.review.findings import Finding, Kind
+from liberty_cfn.review.schemas import schema
+
+LIMITS_PAGE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"
+)
+MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
+LARGEST = 1_000_000  # bytes of a template that is read from S3
+LONGEST_VALUE = 4096  # bytes of a parameter's value
+LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
+# What AWS keeps in the VPC where it was made.
+STAY_IN_VPC = (
+    "AWS::RDS::DBSubnetGroup",
+    "AWS::ElastiCache::SubnetGroup",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+)
+# Within what a name has to be the only one, where not in the account's region.
+SCOPES = {"AWS::EC2::SecurityGroup": "VpcId", "AWS::ECS::Service": "Cluster"}
+
+
+def failures(changes: Sequence[Change], before: Resolved, after: Resolved) -> Iterator[Finding]:
+    """Yield what would be refused, resource by resource."""
+    by_id = {change.id: change for change in changes}
+    for change in changes:
+        if change.action is Action.CHANGE:
+            yield from _refused(change)
+            yield from _name_in_use(change, by_id)
+            yield from _addresses_in_use(change)
+            yield from _another_network(change, by_id)
+            yield from _shrinks(change)
+            yield from _stops_forwarding(change, after)
+    yield from _taken_names(changes, before, after)
+
+
+def _refused(change: Change) -> Iterator[Finding]:
+    for changed in change.properties:
+        if changed.verdict.refused:
+            text = f"{change.name}: {changed.name} changes: {changed.verdict.why}"
+            yield Finding(Kind.FAILS, change.id, text, changed.verdict.source)
+
+
+def _name_in_use(change: Change, by_id: Mapping[str, Change]) -> Iterator[Finding]:
+    """A replacement is made before the old one goes, and can't have its name."""
+    known = schema(change.type)
+    after = change.after
+    if not (change.replaced or change.perhaps_replaced) or known is None or after is None:
+        return
+    name = fixed_name(after)
+    kept = name is not None and not any(
+        changed.path[0] == name_property(change.type) for changed in change.properties
+    )
+    if not kept or known.deletes_first or _other_scope(change, by_id):
+        return
+    would = "will fail" if change.replaced else "would fail, if it is replaced"
+    text = (
+        f"{change.name} is to be replaced under its fixed name {_words(name)}: that {would}, "
+        "as the name is in use; give the new one another name in the same update"
+    )
+    yield Finding(Kind.FAILS, change.id, text)
+
+
+def _other_scope(change: Change, by_id: Mapping[str, Change]) -> bool:
+    """Whether the new one is in another VPC or cluster, where the name is free."""
+    scope = SCOPES.get(change.type, "")
+    return any(
+        changed.path[0] == scope and (not changed.because or by_id[changed.because].replaced)
+        for changed in change.properties
+    )
+
+
+def _taken_names(
+    changes: Sequence[Change], before: Resolved, after: Resolved
+) -> Iterator[Finding]:
+    """A new resource can't have the name of one that is there, or goes only afterwards."""
+    taken: dict[tuple[str, str], list[Resource]] = {}
+    for resource in before.resources.values():
+        name = fixed_name(resource)
+        if isinstance(name, str):
+            taken.setdefault((resource.type, name), []).append(resource)
+    for change in changes:
+        if change.action is not Action.ADD or change.after is None:
+            continue
+        name = fixed_name(change.after)
+        scope = SCOPES.get(change.type, "")
+        for holder in taken.get((change.type, name), []) if isinstance(name, str) else []:
+            if not equal(holder.properties.get(scope), change.after.properties.get(scope)):
+                continue
+            goes = holder.id not in after.resources
+            why = (
+                f"goes only afterwards: {holder.origin}'s logical id changed"
+                if goes
+                else f"stays: {holder.origin}"
+            )
+            text = (
+                f"{change.name} is to be made under the name {name}, which is in use by one "
+                f"that {why}"
+            )
+            yield Finding(Kind.FAILS, change.id, text)
+
+
+def _addresses_in_use(change: Change) -> Iterator[Finding]:
+    """A subnet made anew in the same VPC overlaps the one it is to replace."""
+    if change.type != "AWS::EC2::Subnet" or not change.replaced:
+        return
+    changed = {found.path[0] for found in change.properties}
+    if not changed & {"CidrBlock", "VpcId", "Ipv4IpamPoolId", "Ipv4NetmaskLength"}:
+        block = change.after.properties.get("CidrBlock") if change.after else None
+        text = (
+            f"{change.name} is to be replaced with the same addresses {_words(block)}: they "
+            "are in use in the VPC until the old one goes"
+        )
+        yield Finding(Kind.FAILS, change.id, text)
+
+
+def _another_network(change: Change, by_id: Mapping[str, Change]) -> Iterator[Finding]:
+    """What stays can't go to another VPC's subnets."""
+    if change.type not in STAY_IN_VPC or change.replaced:
+        return
+    subnets = [by_id[c.because] for c in change.properties if c.because]
+    moved = [
+        subnet.name
+        for subnet in subnets
+        if subnet.type == "AWS::EC2::Subnet"
+        and subnet.replaced
+        and any(changed.path[0] == "VpcId" for changed in subnet.properties)
+    ]
+    if moved:
+        text = (
+            f"{change.name} isn't replaced, but gets subnets of another VPC "
+            f"({', '.join(moved)}): AWS refuses that"
+        )
+        yield Finding(Kind.FAILS, change.id, text)
+
+
+def _shrinks(change: Change) -> Iterator[Finding]:
+    if change.type != "AWS::RDS::DBInstance":
+        return
+    for changed in change.properties:
+        if changed.path == ("AllocatedStorage",) and _number(changed.after) < _number(
+            changed.before
+        ):
+            text = (
+                f"{change.name}: AllocatedStorage {_words(changed.before)} → "
+                f"{_words(changed.after)}: a database's disk can grow, never shrink"
+            )
+            yield Finding(
+                Kind.FAILS,
+                change.id,
+                text,
+                "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+                "USER_PIOPS.ModifyingExisting.html",
+            )
+
+
+def _stops_forwarding(change: Change, after: Resolved) -> Iterator[Finding]:
+    """A target group that no listener forwards to is no target group for a service."""
+    if change.type != LISTENER or change.before is None or change.after is None:
+        return
+    if "forward" not in _actions(change.before) or "redirect" not in _actions(change.after):
+        return
+    if "forward" in _actions(change.after):
+        return
+    groups = set(_groups(change.before))
+    served = sorted(
+        str(service.origin)
+        for service in after.of_type("AWS::ECS::Service")
+        if groups & set(_groups(service))
+    )
+    elsewhere = {
+        group
+        for listener in after.of_type(LISTENER, f"{LISTENER}Rule")
+        for group in _groups(listener)
+    }
+    orphaned = groups - elsewhere
+    behind = f", and {', '.join(served)} behind it" if served and orphaned else ""
+    text = (
+        f"{change.name} turns from forward to redirect in one update: its target group is then "
+        f"without a load balancer{behind}, and ECS refuses a service whose target group has "
+        "none. First have another listener forward to it, then turn this one in a second update"
+    )
+    yield Finding(
+        Kind.FAILS,
+        change.id,
+        text,
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
+        "service-event-messages-list.html",
+    )
+
+
+def _actions(listener: Resource) -> list[str]:
+    actions = listener.properties.get("DefaultActions")
+    found = actions if isinstance(actions, list) else []
+    return [str(mapping(action).get("Type", "")).lower() for action in found]
+
+
+def _groups(resource: Resource) -> Iterator[str]:
+    """Yield what may be the target groups that a resource names."""
+    for path, title, _ in references(resource.properties):
+        if "TargetGroupArn" in path:
+            yield title
+
+
+def over_limits(design: TemplateSet, sizes: Mapping[str, int]) -> Iterator[Finding]:
+    """Yield what of a set is larger than CloudFormation takes; `sizes` in bytes, by file."""
+    for file, template in design.templates.items():
+        for section, most in MOST.items():
+            count = len(template.section(section))
+            if count > most:
+                text = f"{file} has {count} {section}; CloudFormation takes {most}"
+                yield Finding(Kind.FAILS, "", text, LIMITS_PAGE)
+        if sizes.get(file, 0) > LARGEST:
+            text = f"{file} has {sizes[file]} bytes; CloudFormation takes {LARGEST}"
+            yield Finding(Kind.FAILS, "", text, LIMITS_PAGE)
+
+
+def unfit(
+    declared: Mapping[str, Any], given: Mapping[str, str], *, checked: bool
+) -> Iterator[Finding]:
+    """Yield what of an environment's values the root template doesn't take.
+
+    `checked` is whether there are values at all: without, all stays open.
+    """
+    for name, body in declared.items() if checked else ():
+        limits = mapping(body)
+        if name not in given and "Default" not in limits:
+            text = f"the parameter {name} has no value and no default"
+            yield Finding(Kind.FAILS, "", text)
+        value = given.get(name, "")
+        if len(value.encode()) > LONGEST_VALUE:
+            size = len(value.encode())
+            text = f"the parameter {name} has {size} bytes; CloudFormation takes 4096"
+            yield Finding(Kind.FAILS, "", text, LIMITS_PAGE)
+        allowed = limits.get("AllowedValues")
+        if name in given and allowed and not _allowed(value, allowed):
+            text = f"the parameter {name} is {value}, which is not among its AllowedValues"
+            yield Finding(Kind.FAILS, "", text)
+
+
+def _allowed(value: str, allowed: Sequence[Any]) -> bool:
+    return any(equal(value, one) for one in allowed)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _words(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) else "(made of other values)"

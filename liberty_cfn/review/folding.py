@@ -1,0 +1,114 @@
+"""Environments in which the same happens, told once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from liberty_cfn.review.changes import Change, PropertyChange
+from liberty_cfn.review.findings import Kind
+from liberty_cfn.review.reviewing import Part
+from liberty_cfn.review.words import value
+
+FEW = 4  # environments whose values are told one by one
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parts of one set with the same changes and findings, but for values."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def first(self) -> Part:
+        return self.parts[0]
+
+    @property
+    def name(self) -> str:
+        """The environments, or the set's root where it has none."""
+        named = [part.environment for part in self.parts if part.environment]
+        return ", ".join(named) or self.first.set
+
+    def types(self) -> Counter[str]:
+        """Return how many resources of each type there are."""
+        return Counter(change.type for change in self.first.changes)
+
+    def named(self, title: str) -> str:
+        """Return where a resource stands: Network/Vpc."""
+        return self._names.get(title, title)
+
+    def told(self, kind: Kind) -> Iterator[str]:
+        """Yield what is found of a kind; by environment where that differs."""
+        rows = [[f.text for f in part.findings if f.kind is kind] for part in self.parts]
+        for texts in zip(*rows, strict=True):
+            yield from self._by_value(list(texts), ": ")
+
+    def values(self, change: Change, changed: PropertyChange) -> str:
+        """Return a property before and after; by environment where that differs."""
+        number = self._place(change, changed)
+        shown = [self._shown(part, number) for part in self.parts]
+        return "; ".join(self._by_value(shown, ": "))
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {change.id: change.name for change in self.first.changes}
+
+    def _place(self, change: Change, changed: PropertyChange) -> tuple[int, str, int]:
+        row = next(n for n, c in enumerate(self.first.changes) if c is change)
+        for kind, found in (("properties", change.properties), ("policies", change.policies)):
+            for number, one in enumerate(found):
+                if one is changed:
+                    return row, kind, number
+        raise LookupError(changed.name)
+
+    def _shown(self, part: Part, place: tuple[int, str, int]) -> str:
+        row, kind, number = place
+        changed: PropertyChange = getattr(part.changes[row], kind)[number]
+        return f"{value(changed.before)} → {value(changed.after)}"
+
+    def _by_value(self, texts: Sequence[str], between: str) -> list[str]:
+        """Return a text once, or with the environments that each one is of."""
+        if len(set(texts)) == 1:
+            return [texts[0]]
+        holders: dict[str, list[str]] = {}
+        for part, text in zip(self.parts, texts, strict=True):
+            holders.setdefault(text, []).append(part.environment)
+        told = [f"{_few(names)}{between}{text}" for text, names in list(holders.items())[:FEW]]
+        more = len(holders) - FEW
+        return [*told, f"(another value in each of {more} more)"] if more > 0 else told
+
+
+def fold(parts: Sequence[Part]) -> list[Group]:
+    """Return the parts in groups, those that touch most environments first."""
+    groups: dict[Any, list[Part]] = {}
+    for part in parts:
+        groups.setdefault(_shape(part), []).append(part)
+    return [Group(tuple(found)) for found in groups.values()]
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:FEW])
+    return shown if len(names) <= FEW else f"{shown} and {len(names) - FEW} more"
+
+
+def _shape(part: Part) -> Any:
+    """Return what happens, without the values."""
+    return (
+        part.set,
+        part.new,
+        tuple(
+            (
+                change.id,
+                change.type,
+                change.action,
+                change.moved,
+                tuple((c.path, c.verdict, c.because) for c in change.properties),
+                tuple(c.path for c in change.policies),
+            )
+            for change in part.changes
+        ),
+        tuple((finding.kind, finding.id) for finding in part.findings),
+    )

@@ -1,0 +1,118 @@
+"""What a change opens or closes: to the public, and from whom to whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from liberty_cfn.model.resolving import Resource
+from liberty_cfn.review.changes import Action, Change
+from liberty_cfn.review.comparing import at, canonical, equal, mapping
+from liberty_cfn.review.findings import Finding, Kind
+
+# What lets the public in, by type: a property, the value that is private, and what is open.
+PUBLIC = {
+    "AWS::RDS::DBInstance": (
+        ("PubliclyAccessible", "false", "the database gets a public address"),
+    ),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
+        ("Scheme", "internal", "the load balancer can be reached from the internet"),
+    ),
+    "AWS::EC2::Subnet": (
+        ("MapPublicIpOnLaunch", "false", "what starts in the subnet gets a public address"),
+    ),
+    "AWS::ECS::Service": (
+        (
+            "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp",
+            "DISABLED",
+            "its tasks get public addresses",
+        ),
+        ("EnableExecuteCommand", "false", "a shell can be opened in its tasks"),
+    ),
+    "AWS::S3::Bucket": tuple(
+        (f"PublicAccessBlockConfiguration.{name}", "true", why)
+        for name, why in (
+            ("BlockPublicAcls", "access lists may let the public in"),
+            ("IgnorePublicAcls", "access lists that let the public in count"),
+            ("BlockPublicPolicy", "a policy may let the public in"),
+            ("RestrictPublicBuckets", "a policy that lets the public in counts"),
+        )
+    ),
+}
+# What a type is where a template leaves the property out.
+DEFAULTS = {
+    "PubliclyAccessible": "false",
+    "Scheme": "internet-facing",
+    "MapPublicIpOnLaunch": "false",
+    "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp": "DISABLED",
+    "EnableExecuteCommand": "false",
+}
+POLICIES = ("PolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText")
+
+
+def public_access(changes: Sequence[Change]) -> Iterator[Finding]:
+    """Yield what is newly open to the public, or no longer is."""
+    for change in changes:
+        for path, private, why in PUBLIC.get(change.type, ()):
+            was = _open(change.before, path, private)
+            now = _open(change.after, path, private)
+            if now and not was:
+                text = f"{change.name}: {path} {_value(change.after, path)}: {why}"
+                yield Finding(Kind.OPENS, change.id, text)
+            elif was and not now and change.action is Action.CHANGE:
+                text = f"{change.name}: {path} {_value(change.after, path)}: no longer: {why}"
+                yield Finding(Kind.CLOSES, change.id, text)
+        yield from _policies(change)
+
+
+def _open(resource: Resource | None, path: str, private: str) -> bool:
+    if resource is None:
+        return False
+    value = at(resource.properties, tuple(path.split(".")))
+    return not equal(DEFAULTS.get(path) if value is None else value, private)
+
+
+def _value(resource: Resource | None, path: str) -> str:
+    found = at(resource.properties if resource else {}, tuple(path.split(".")))
+    return "left out" if found is None else str(found).lower()
+
+
+def _policies(change: Change) -> Iterator[Finding]:
+    """Yield statements of a resource's policy that let anybody in."""
+    before, after = _anybody(change.before), _anybody(change.after)
+    for form, statement in after.items():
+        if form not in before:
+            conditions = statement.get("Condition")
+            under = f", if {json.dumps(conditions)}" if conditions else ", without a condition"
+            actions = _listed(statement.get("Action", "everything but some"))
+            text = f"{change.name}: anybody may {', '.join(actions)}{under}"
+            yield Finding(Kind.OPENS, change.id, text)
+    for form, statement in before.items():
+        if form not in after and change.after is not None:
+            actions = _listed(statement.get("Action", "everything but some"))
+            text = f"{change.name}: no longer may anybody {', '.join(actions)}"
+            yield Finding(Kind.CLOSES, change.id, text)
+
+
+def _anybody(resource: Resource | None) -> dict[str, Mapping[str, Any]]:
+    """Return the statements that allow to anybody, by their form."""
+    found = {}
+    for name in POLICIES if resource else ():
+        document = mapping(resource.properties.get(name) if resource else None)
+        statements = document.get("Statement", [])
+        for statement in statements if isinstance(statements, list) else [statements]:
+            if mapping(statement).get("Effect") == "Allow" and _is_anybody(statement):
+                found[json.dumps(canonical(statement), sort_keys=True)] = statement
+    return found
+
+
+def _is_anybody(statement: Mapping[str, Any]) -> bool:
+    principal = statement.get("Principal")
+    return principal == "*" or "*" in _listed(mapping(principal).get("AWS"))
+
+
+def _listed(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]

@@ -1,0 +1,170 @@
+"""What a change means for those on duty: tasks that restart, scaling, alarms, interruptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from liberty_cfn.model.resolving import Resource
+from liberty_cfn.review.changes import Action, Change, PropertyChange
+from liberty_cfn.review.comparing import equal
+from liberty_cfn.review.documented import Replacement
+from liberty_cfn.review.findings import Finding, Kind
+
+SERVICE = "AWS::ECS::Service"
+TASKS = "AWS::ECS::TaskDefinition"
+ALARM = "AWS::CloudWatch::Alarm"
+SCALING = "AWS::ApplicationAutoScaling::ScalableTarget"
+POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
+# Of a service, what makes ECS start its tasks anew.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-parameters.html
+RESTARTING = (
+    *("TaskDefinition", "NetworkConfiguration", "PlatformVersion", "LoadBalancers"),
+    *("ServiceRegistries", "CapacityProviderStrategy", "ForceNewDeployment"),
+    *("ServiceConnectConfiguration", "VolumeConfigurations", "EnableExecuteCommand"),
+)
+# What serves people: made anew, it is away or elsewhere for a while.
+SERVING = {
+    "AWS::ECS::Cluster": "its services are made anew in another cluster",
+    "AWS::ECS::Service": "its tasks stop, and others start in the new one",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "its address is another; DNS has to follow",
+    "AWS::ElasticLoadBalancingV2::Listener": "connections through it break",
+    "AWS::ElasticLoadBalancingV2::TargetGroup": "its targets have to become healthy anew",
+    "AWS::Route53::RecordSet": "the name is without an answer for a moment",
+    "AWS::EC2::NatGateway": "connections to the internet break",
+    "AWS::EC2::EIP": "the address is another; whoever let the old one in has to be told",
+    "AWS::EC2::VPC": "everything in it is made anew elsewhere",
+    "AWS::EC2::Subnet": "everything in it is made anew elsewhere",
+    "AWS::CertificateManager::Certificate": "the new one waits for its validation",
+}
+ALARM_LIMITS = ("Threshold", "ComparisonOperator", "EvaluationPeriods", "DatapointsToAlarm")
+ALARM_DETAILS = (*ALARM_LIMITS, "Period", "TreatMissingData", "Statistic", "ExtendedStatistic")
+
+
+def operations(changes: Sequence[Change]) -> Iterator[Finding]:
+    """Yield what stops, restarts, scales or is watched in another way."""
+    for change in changes:
+        if change.action is Action.CHANGE:
+            yield from _interruptions(change)
+            yield from _made_anew(change)
+            yield from _not_known(change)
+            yield from _scaling(change)
+        yield from _size(change)
+        yield from _alarm(change)
+        yield from _tasks(change, changes)
+
+
+def _interruptions(change: Change) -> Iterator[Finding]:
+    if change.replaced:
+        return
+    for changed in change.properties:
+        stops = changed.verdict.interruption
+        if stops is not None and not changed.because:
+            text = f"{change.name}: {changed.name} changes: {stops.what}"
+            yield Finding(Kind.INTERRUPTION, change.id, text, stops.source)
+
+
+def _made_anew(change: Change) -> Iterator[Finding]:
+    if change.type in SERVING and (change.replaced or change.perhaps_replaced):
+        may = "is" if change.replaced else "may be"
+        text = f"{change.name} {may} replaced: {SERVING[change.type]}"
+        yield Finding(Kind.INTERRUPTION, change.id, text)
+
+
+def _not_known(change: Change) -> Iterator[Finding]:
+    unknown = [
+        changed
+        for changed in change.properties
+        if changed.verdict.replacement is Replacement.UNKNOWN
+    ]
+    if unknown:
+        what = ", ".join(changed.name for changed in unknown)
+        text = f"{change.name}: whether {what} replaces it is unknown: {unknown[0].verdict.why}"
+        yield Finding(Kind.UNKNOWN, change.id, text)
+
+
+def _tasks(change: Change, changes: Sequence[Change]) -> Iterator[Finding]:
+    """Whether a service's tasks restart, and how many there are."""
+    if change.type != SERVICE or change.action is not Action.CHANGE or change.replaced:
+        return
+    why = [c for c in change.properties if c.path[0] in RESTARTING]
+    if not why or change.after is None:
+        return
+    count = change.after.properties.get("DesiredCount")
+    number = f"{_shown(count)} tasks" if _shown(count) != "1" else "1 task"
+    causes = ", ".join(dict.fromkeys(_cause(c, changes) for c in why))
+    text = f"{change.name}: its tasks restart ({number}), as {causes} changes"
+    yield Finding(Kind.OPERATIONS, change.id, text)
+
+
+def _cause(changed: PropertyChange, changes: Sequence[Change]) -> str:
+    if not changed.because:
+        return changed.name
+    return next((c.name for c in changes if c.id == changed.because), changed.because)
+
+
+def _size(change: Change) -> Iterator[Finding]:
+    if change.type != TASKS or change.action is not Action.CHANGE:
+        return
+    for changed in change.properties:
+        if changed.path in (("Cpu",), ("Memory",)):
+            unit = "CPU units" if changed.path == ("Cpu",) else "MiB"
+            was, now = _shown(changed.before), _shown(changed.after)
+            text = f"{change.name}: a task has {changed.name} {now} {unit} instead of {was}"
+            yield Finding(Kind.OPERATIONS, change.id, text)
+
+
+def _scaling(change: Change) -> Iterator[Finding]:
+    words = {
+        (SCALING, "MinCapacity"): "fewest tasks",
+        (SCALING, "MaxCapacity"): "most tasks",
+        (SERVICE, "DesiredCount"): "tasks that a deployment starts with",
+        (POLICY, "TargetValue"): "what scaling aims at",
+    }
+    for changed in change.properties:
+        said = words.get((change.type, changed.path[-1]))
+        if said and not changed.because:
+            was, now = _shown(changed.before), _shown(changed.after)
+            text = f"{change.name}: {said} {was} → {now}"
+            yield Finding(Kind.OPERATIONS, change.id, text)
+
+
+def _alarm(change: Change) -> Iterator[Finding]:
+    if change.type != ALARM:
+        return
+    if change.action is Action.REMOVE:
+        text = f"{change.name} is removed: {_watches(change.before)} is no longer watched"
+        yield Finding(Kind.OPERATIONS, change.id, text)
+    elif change.action is Action.ADD:
+        text = f"{change.name} is new: watches {_watches(change.after)}"
+        yield Finding(Kind.OPERATIONS, change.id, text)
+    else:
+        for changed in change.properties:
+            if changed.path[0] in ALARM_DETAILS and not changed.because:
+                was, now = _shown(changed.before), _shown(changed.after)
+                text = f"{change.name}: {changed.name} {was} → {now}"
+                yield Finding(Kind.OPERATIONS, change.id, text)
+            elif _silenced(changed):
+                text = f"{change.name}: {changed.name}: nobody hears of it any more"
+                yield Finding(Kind.WEAKENED, change.id, text)
+
+
+def _silenced(changed: PropertyChange) -> bool:
+    if changed.path == ("ActionsEnabled",):
+        return equal(changed.after, "false")
+    return changed.path == ("AlarmActions",) and not changed.after and not changed.because
+
+
+def _watches(alarm: Resource | None) -> str:
+    if alarm is None:
+        return ""
+    metric = alarm.properties.get("MetricName")
+    return metric if isinstance(metric, str) else str(alarm.origin.logical_id)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else str(value)

@@ -1,0 +1,253 @@
+"""Two versions compared: in each set of templates, for each environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from liberty_cfn.digests import digest
+from liberty_cfn.model.flattening import Flat, flatten
+from liberty_cfn.model.loading import TemplateSet, sets
+from liberty_cfn.model.resolving import Resolved, resolve
+from liberty_cfn.review.changes import Action, Change, changes
+from liberty_cfn.review.costs import Cost, cost
+from liberty_cfn.review.failing import failures, over_limits, unfit
+from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
+from liberty_cfn.review.losing import losses
+from liberty_cfn.review.opening import public_access
+from liberty_cfn.review.operating import operations
+from liberty_cfn.review.sources import Version
+from liberty_cfn.review.values import Environment, environments
+
+EMPTY = Resolved({}, {}, {})
+BOOTSTRAP = "bootstrap"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a set of templates does in one environment. `set` is its root's file."""
+
+    set: str
+    environment: str
+    changes: tuple[Change, ...]
+    findings: tuple[Finding, ...]
+    cost: Cost
+    new: bool = False
+
+    @property
+    def touched(self) -> bool:
+        return bool(self.changes or self.findings)
+
+
+@dataclass(frozen=True)
+class Review:
+    """All parts that something changes in; `untouched` has the rest, as their names."""
+
+    before: str
+    after: str
+    digests: tuple[str, str]
+    parts: tuple[Part, ...]
+    untouched: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def fails_on(self, level: str) -> bool:
+        """Whether there is what `--fail-on` names."""
+        kinds = {finding.kind for part in self.parts for finding in part.findings}
+        every = [change for part in self.parts for change in part.changes]
+        destroys = bool(kinds & set(DESTRUCTIVE))
+        replaces = any(change.replaced or change.perhaps_replaced for change in every)
+        return {
+            "destructive": destroys,
+            "replacement": destroys or replaces,
+            "broadening": bool(kinds & set(BROADENING)),
+            "any": bool(self.parts or self.notes),
+        }[level]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One version of one set, flat."""
+
+    design: TemplateSet | None
+    flat: Flat | None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def declared(self) -> Mapping[str, object]:
+        found = self.flat.template.get("Parameters", {}) if self.flat else {}
+        return found if isinstance(found, dict) else {}
+
+    def resolved(self, environment: Environment | None) -> Resolved:
+        if self.flat is None or environment is None:
+            return EMPTY
+        return resolve(self.flat, environment.given, region=environment.region)
+
+
+def review(before: Version, after: Version) -> Review:
+    """Return what a change does, everywhere.
+
+    Raises:
+        ParseError: a template is no template.
+        ValuesError: a file of params/ can't be read.
+    """
+    given = environments(before.params), environments(after.params)
+    digests = digest(before.templates), digest(after.templates)
+    parts: list[Part] = []
+    untouched: list[str] = []
+    for name, old, new in _pairs(before, after):
+        same = old.flat is not None and new.flat is not None and _same(old.flat, new.flat)
+        for was, now in _values(old, new, *given):
+            environment = now.name if now else was.name if was else ""
+            if same and was == now:
+                untouched.append(environment or name)
+                continue
+            part = compare(
+                name,
+                environment,
+                old.resolved(was),
+                new.resolved(now),
+                _whole(old, new, was, now),
+                new=bool(environment) and was is None,
+            )
+            if part.touched:
+                parts.append(part)
+            else:
+                untouched.append(environment or name)
+    gone = sorted(given[0].keys() - given[1].keys())
+    notes = tuple(
+        f"{name}: its values are gone from {'params/'}; its stacks stay until destroyed"
+        for name in gone
+    )
+    return Review(
+        before.name, after.name, digests, tuple(parts), tuple(dict.fromkeys(untouched)), notes
+    )
+
+
+def between(version: Version, one: str, other: str) -> Review:
+    """Return what `other` environment has that `one` hasn't, in the same templates.
+
+    Raises:
+        KeyError: there is no such environment.
+    """
+    given = environments(version.params)
+    for name in (one, other):
+        if name not in given:
+            raise KeyError(name)
+    parts = []
+    for name, side, _ in _pairs(version, version):
+        if _takes_values(side, given):
+            pair = side.resolved(given[one]), side.resolved(given[other])
+            part = compare(name, f"{one} → {other}", *pair, ())
+            if part.touched:
+                parts.append(part)
+    whole = digest(version.templates)
+    return Review(one, other, (whole, whole), tuple(parts))
+
+
+def compare(
+    name: str,
+    environment: str,
+    before: Resolved,
+    after: Resolved,
+    whole: Sequence[Finding] = (),
+    *,
+    new: bool = False,
+) -> Part:
+    """Return what becomes of one environment between two resolved sets."""
+    found = changes(before, after)
+    findings = [
+        *whole,
+        *failures(found, before, after),
+        *losses(found),
+        *public_access(found),
+        *operations(found),
+    ]
+    bill = cost(found, before, after)
+    if bill.text:
+        findings.append(Finding(Kind.COST, "", bill.text))
+    ordered = sorted(dict.fromkeys(findings), key=lambda finding: ORDER.index(finding.kind))
+    return Part(name, environment, found, tuple(ordered), bill, new=new)
+
+
+def _pairs(before: Version, after: Version) -> list[tuple[str, _Side, _Side]]:
+    """Return the sets of both versions side by side, by their root's file."""
+    olds = {design.root: design for design in sets(before.templates)}
+    news = {design.root: design for design in sets(after.templates)}
+    only_old, only_new = olds.keys() - news.keys(), news.keys() - olds.keys()
+    if len(only_old) == len(only_new) == 1:
+        # A root by another name; it is the one that is left.
+        olds[next(iter(only_new))] = olds.pop(next(iter(only_old)))
+    return [
+        (root, _side(olds.get(root), before), _side(news.get(root), after))
+        for root in {**news, **olds}
+    ]
+
+
+def _side(design: TemplateSet | None, version: Version) -> _Side:
+    if design is None:
+        return _Side(None, None)
+    sizes = {file: len(version.templates[file].encode()) for file in design.templates}
+    return _Side(design, flatten(design), sizes)
+
+
+def _same(old: Flat, new: Flat) -> bool:
+    return old.template == new.template and old.origins == new.origins
+
+
+def _values(
+    old: _Side,
+    new: _Side,
+    before: Mapping[str, Environment],
+    after: Mapping[str, Environment],
+) -> list[tuple[Environment | None, Environment | None]]:
+    """Return the environments a set is made in, before and after; None for not at all."""
+    if not (_takes_values(new, after) or _takes_values(old, before)):
+        alone = Environment("")
+        return [(alone if old.flat else None, alone if new.flat else None)]
+    # One that is no longer in params/ is not taken down by that.
+    return [(before.get(one), environment) for one, environment in after.items()]
+
+
+def _takes_values(side: _Side, given: Mapping[str, Environment]) -> bool:
+    """Whether a set is made once for each environment, with its values."""
+    if side.design is None or BOOTSTRAP in side.design.root.split("/"):
+        return False
+    return any(side.declared.keys() & one.given.keys() for one in given.values())
+
+
+def _whole(
+    old: _Side, new: _Side, was: Environment | None, now: Environment | None
+) -> list[Finding]:
+    """Return what is wrong with the set as a whole, and wasn't before."""
+    if new.design is None or new.flat is None or now is None:
+        return []
+    known = set(_loose(old.flat)) if old.flat else set()
+    findings = [
+        Finding(Kind.FAILS, "", f"{end.file}: {'.'.join(end.place)}: {end.why}")
+        for end in new.flat.loose
+        if (end.place, end.why) not in known
+    ]
+    limits = list(over_limits(new.design, new.sizes))
+    before = set(over_limits(old.design, old.sizes)) if old.design else set()
+    findings += [finding for finding in limits if finding not in before]
+    misfits = unfit(new.declared, now.given, checked=bool(now.name))
+    there = set(unfit(old.declared, was.given, checked=bool(was.name))) if was else set()
+    return findings + [finding for finding in misfits if finding not in there]
+
+
+def _loose(flat: Flat) -> list[tuple[tuple[str, ...], str]]:
+    return [(end.place, end.why) for end in flat.loose]
+
+
+def counts(part: Part) -> dict[str, int]:
+    """Return how many resources each thing happens to, in words."""
+    plain = [c for c in part.changes if c.action is Action.CHANGE]
+    replaced = [c for c in plain if c.replaced]
+    perhaps = [c for c in plain if c.perhaps_replaced]
+    return {
+        "added": sum(c.action is Action.ADD for c in part.changes),
+        "removed": sum(c.action is Action.REMOVE for c in part.changes),
+        "replaced": len(replaced),
+        "perhaps replaced": len(perhaps),
+        "changed": len(plain) - len(replaced) - len(perhaps),
+    }

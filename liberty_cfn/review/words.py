@@ -1,0 +1,47 @@
+"""Values as people read them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+LONGEST = 110  # characters of a value
+
+
+def value(found: Any) -> str:
+    """Return a value in words, short."""
+    if found is None:
+        return "(none)"
+    text = _expression(found)
+    text = text if text is not None else json.dumps(_readable(found), ensure_ascii=False)
+    text = " ".join(text.split()) or '""'
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _readable(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_readable(item) for item in found]
+    if isinstance(found, dict):
+        text = _expression(found)
+        return text or {key: _readable(item) for key, item in found.items()}
+    return found
+
+
+def _expression(found: Any) -> str | None:
+    """Return a plain value or a call of a function as people write it."""
+    if isinstance(found, bool):
+        return str(found).lower()
+    if isinstance(found, str | int | float):
+        return str(found)
+    if not isinstance(found, dict) or len(found) != 1:
+        return None
+    ((function, argument),) = found.items()
+    text: str | None = None
+    if function == "Ref":
+        text = f"${{{argument}}}"
+    elif function == "Fn::GetAtt" and isinstance(argument, list):
+        text = f"${{{'.'.join(map(str, argument))}}}"
+    elif function == "Fn::Join" and isinstance(argument, list) and argument[:1] == [""]:
+        items = argument[1] if isinstance(argument[1], list) else [argument[1]]
+        text = "".join(_expression(item) or json.dumps(item) for item in items)
+    return text
