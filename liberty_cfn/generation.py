@@ -8,6 +8,8 @@ from pathlib import Path, PurePath
 from troposphere import Template
 
 from liberty_cfn.bootstrap.deploy_role import deploy_role
+from liberty_cfn.bootstrap.stack_set_administration_role import stack_set_administration_role
+from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
 from liberty_cfn.documents import settings_document
 from liberty_cfn.rendering import render
 from liberty_cfn.root import build
@@ -15,7 +17,11 @@ from liberty_cfn.stateful import stack_policy
 
 REPOSITORY = Path(__file__).parent.parent
 # What an administrator makes in an account, before anything is deployed to it.
-BOOTSTRAP: tuple[Callable[[Template], object], ...] = (deploy_role,)
+BOOTSTRAP: tuple[Callable[[Template], object], ...] = (
+    deploy_role,
+    stack_set_administration_role,
+    stack_set_execution_role,
+)
 
 
 def generate() -> dict[str, str]:
