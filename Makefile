@@ -1,9 +1,12 @@
 # Run `make` to see what there is to run. Variables: ENV=<name of a file in params/>,
-# YES=1 (deploy without asking), CONFIRM=<ENV> (destroy without typing it), BASE=<revision>,
-# ARGS="..." (passed on: see `.venv/bin/liberty-cfn --help`).
+# YES=1 (deploy without asking), CONFIRM=<ENV> (deploy production, or destroy, without typing
+# it), APPROVED=<digest> (deploy only those templates), ADOPT=1 (take in what an earlier destroy
+# kept), RESTART=1 (replace tasks that are older than a secret's value), BASE=<revision>,
+# ARGS="..." (passed on, such as --json: see `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
-.PHONY: help templates lint diff explain test check format plan deploy verify destroy local-up local-down \
-        bench requirements clean ready status events outputs cancel rollback drift doctor
+.PHONY: help templates lint diff explain test check format plan deploy verify destroy local-up \
+        local-down bench requirements clean ready status events outputs cancel rollback drift \
+        doctor secret secrets
 
 # The first Python at hand that will do.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -65,6 +68,12 @@ cancel: ## Cancel an update that is under way
 rollback: ## Continue a rollback that failed
 drift: ## Show what differs from what was deployed
 doctor: ## Say what would make a deploy fail, and what solves it
+
+secret: ready ## Set a secret: make secret ENV=prod NAME=DEFAULT_FROM_EMAIL
+	@$(LIBERTY) secret set "$(ENV)" "$(NAME)" $(ARGS)
+
+secrets: ready ## Say which secrets have a value, and since when
+	@$(LIBERTY) secret list "$(ENV)" $(ARGS)
 
 local-up: ready ## Start the local AWS
 	@$(LIBERTY) local up

@@ -23,7 +23,8 @@ def in_words(error: Exception) -> str | None:
     """Return what `error` means; None for a fault in this program."""
     if isinstance(error, UNREADABLE):
         return str(error)
-    from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415 - slow to load
+    from liberty_cfn.deploy.adopting import AdoptError  # noqa: PLC0415 - slow to load
+    from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415
     from liberty_cfn.deploy.deploying import DeployError  # noqa: PLC0415
     from liberty_cfn.deploy.following import FollowError  # noqa: PLC0415
     from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
@@ -34,7 +35,7 @@ def in_words(error: Exception) -> str | None:
     from liberty_cfn.verify import VerifyError  # noqa: PLC0415
 
     ours = (
-        *(ChangeSetError, DeployError, UnknownStatusError, WrongAccountError),
+        *(AdoptError, ChangeSetError, DeployError, UnknownStatusError, WrongAccountError),
         *(FollowError, LocalAwsError, OperationError, PackagingError, VerifyError),
     )
     return str(error) if isinstance(error, ours) else _of_aws(error)

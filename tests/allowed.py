@@ -31,6 +31,11 @@ ACTIONS = {
     "servicequotas:GetAwsDefaultServiceQuota": "servicequotas:GetAWSDefaultServiceQuota",
 }
 FREE = {"sts:GetCallerIdentity"}  # nobody can be refused this
+# Adopting secrets reads and deletes them, which a person does, and no workflow (0023).
+BY_A_PERSON = {
+    f"secretsmanager:{name}"
+    for name in ("CreateSecret", "DeleteSecret", "GetSecretValue", "RestoreSecret")
+}
 
 
 def allowed():
@@ -38,14 +43,18 @@ def allowed():
     template = Template()
     deploy_role(template)
     resources = template.to_dict()["Resources"].values()
-    return FREE | {
-        action
-        for resource in resources
-        if resource["Type"] == "AWS::IAM::ManagedPolicy"
-        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
-        if "ForAnyValue:StringEquals" not in statement.get("Condition", {})
-        for action in statement["Action"]
-    }
+    return (
+        FREE
+        | BY_A_PERSON
+        | {
+            action
+            for resource in resources
+            if resource["Type"] == "AWS::IAM::ManagedPolicy"
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+            if "ForAnyValue:StringEquals" not in statement.get("Condition", {})
+            for action in statement["Action"]
+        }
+    )
 
 
 def action(service, operation):

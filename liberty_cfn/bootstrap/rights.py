@@ -467,6 +467,7 @@ STACKS: Actions = (
     cloudformation.DescribeStacks,
     cloudformation.DetectStackDrift,
     cloudformation.ExecuteChangeSet,
+    cloudformation.GetStackPolicy,
     cloudformation.GetTemplate,
     cloudformation.ListStackResources,
     cloudformation.SetStackPolicy,
@@ -475,6 +476,7 @@ STACKS: Actions = (
 )
 TEMPLATES: Actions = (
     s3.CreateBucket,
+    s3.GetBucketPolicy,
     s3.GetObject,
     s3.ListBucket,
     s3.PutBucketPolicy,
@@ -506,6 +508,7 @@ READS: Actions = (
     ecr.DescribeImages,
     ecr.DescribeRepositories,
     ecr.GetLifecyclePolicy,
+    ecr.ListImages,
     ecs.DescribeClusters,
     ecs.DescribeServices,
     ecs.DescribeTaskDefinition,
@@ -541,6 +544,7 @@ READS: Actions = (
     s3.GetEncryptionConfiguration,
     s3.GetLifecycleConfiguration,
     s3.ListBucket,
+    s3.ListBucketVersions,
     secretsmanager.DescribeSecret,
     secretsmanager.ListSecrets,
     servicequotas.GetAWSDefaultServiceQuota,

@@ -49,6 +49,12 @@ if TYPE_CHECKING:
     metavar="DIGEST",
     help="Deploy only if the templates have this digest (generate.py --digest).",
 )
+@click.option(
+    "--adopt",
+    is_flag=True,
+    envvar="ADOPT",
+    help="Let a new environment take in what an earlier destroy kept under its names.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def deploy_command(
     environment: str,
@@ -57,6 +63,7 @@ def deploy_command(
     confirm: str | None,
     allowed: tuple[str, ...],
     approved: str | None,
+    adopt: bool,
     as_json: bool,
 ) -> None:
     """Make ENV what its templates and settings say, and verify it.
@@ -97,7 +104,7 @@ def deploy_command(
 
     follow = Follow(screen, agreed)
     with interruptible(chosen, follow.stop):
-        outcome = deploy(chosen, target, templates, follow, allowed)
+        outcome = deploy(chosen, target, templates, follow, allowed, adopt=adopt)
     if outcome is None:
         fail("Nothing was changed.")
     if not outcome.changed:

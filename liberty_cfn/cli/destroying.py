@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from liberty_cfn.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from liberty_cfn.deploy.destroying import Kept
     from liberty_cfn.environments import Environment
 
 
@@ -29,24 +31,28 @@ if TYPE_CHECKING:
     metavar="ENV",
     help="The environment's name once more, instead of typing it when asked.",
 )
-def destroy_command(environment: str, *, confirm: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> None:
     """Delete ENV's stacks, but what is kept by policy.
 
     Uploads, secrets, images, logs and the hosted zone stay; the database and the cache
-    leave snapshots. What stays is listed before and after, and goes on costing money.
+    leave snapshots. What stays is listed before and after, and goes on costing money. What
+    AWS would not delete, such as a protected database, is told before anything is deleted.
     """
-    from liberty_cfn.deploy.destroying import destroy, standing
+    from liberty_cfn.deploy.destroying import destroy, hindrances, standing
     from liberty_cfn.deploy.showing import Follow, kept_table
     from liberty_cfn.environments import LOCAL, load
 
-    screen = console()
+    screen = console(stderr=as_json)
     chosen = load(environment)
     target = connect(chosen, screen)
     found = standing(chosen, target)
     if found is None:
-        click.echo(f"{chosen.stack}: there is none")
+        _say(chosen, [], deleted=False, as_json=as_json)
         return
     stack_id, kept = found
+    if held := hindrances(chosen, target, stack_id):
+        fail("\n".join(["Nothing was deleted:", *held]))
     screen.print(kept_table(kept))
     if chosen.endpoint != LOCAL:
         _confirm(chosen, confirm)
@@ -54,10 +60,21 @@ def destroy_command(environment: str, *, confirm: str | None) -> None:
     with interruptible(chosen, follow.stop):
         destroy(chosen, target, stack_id, follow.happened)
     keep(chosen)
-    click.echo(
-        f"{chosen.stack} is deleted; {len(kept)} resources are kept, as listed above. Under "
-        "the same names, they are in the next deploy's way until they are deleted."
-    )
+    _say(chosen, kept, deleted=True, as_json=as_json)
+
+
+def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: bool) -> None:
+    stack = environment.stack
+    if as_json:
+        left = [{"type": one.type, "id": one.id, "how": one.how} for one in kept]
+        click.echo(json.dumps({"stack": stack, "deleted": deleted, "kept": left}, indent=2))
+    elif not deleted:
+        click.echo(f"{stack}: there is none")
+    else:
+        click.echo(
+            f"{stack} is deleted; {len(kept)} resources are kept, as listed above. A new "
+            f"deploy can take them in: make deploy ENV={environment.name} ADOPT=1"
+        )
 
 
 def _confirm(environment: Environment, given: str | None) -> None:
@@ -65,6 +82,6 @@ def _confirm(environment: Environment, given: str | None) -> None:
         given = click.prompt(f"To delete {environment.stack}, type {environment.name}")
     if given != environment.name:
         fail(
-            f"Nothing was deleted: expected --confirm {environment.name}, or "
-            f"CONFIRM={environment.name} for make."
+            f"Nothing was deleted: say --confirm {environment.name}, or "
+            f"CONFIRM={environment.name} for make; YES=1 isn't enough."
         )

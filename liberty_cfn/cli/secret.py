@@ -26,7 +26,8 @@ def secret_group() -> None:
 @click.option(
     "--restart", is_flag=True, help="Replace running tasks, which else keep the old value."
 )
-def secret_set(environment: str, name: str, *, restart: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> None:
     """Set the secret NAME of ENV, such as DEFAULT_FROM_EMAIL.
 
     Asks for the value without showing it. Where standard input is no terminal, the value
@@ -39,19 +40,25 @@ def secret_set(environment: str, name: str, *, restart: bool) -> None:
     if why := secrets.refusal(chosen, name):
         fail(why, 2)
     value = _value(name)
+    screen = console(stderr=as_json)
     target = connect(chosen, console(stderr=True))
+    full, tasks = secrets.full_name(chosen, name), 0
     try:
         version = secrets.store(chosen, target, name, value)
-        click.echo(f"{secrets.full_name(chosen, name)} is set (version {version})")
+        # Said at once: what follows may fail.
+        screen.print(f"{full} is set (version {version})")
         if restart:
             tasks = secrets.restart(chosen, target)
-            click.echo(f"The service replaces its tasks ({tasks}), which takes some minutes")
+            screen.print(f"The service replaces its tasks ({tasks}), which takes some minutes")
     except secrets.SecretError as error:
         fail(str(error))
     finally:
         keep(chosen)
+    if as_json:
+        said = {"secret": full, "version": version, "restarted_tasks": tasks}
+        click.echo(json.dumps(said, indent=2))
     if not restart:
-        click.echo("Tasks that run keep the old value until they are replaced: --restart")
+        screen.print("Tasks that run keep the old value until they are replaced: --restart")
 
 
 @secret_group.command("list")

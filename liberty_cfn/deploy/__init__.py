@@ -15,6 +15,7 @@ One idea a module, each importing only from those above it:
     diagnosis    why it failed, first-hand
     images       which image runs, by digest
     secrets      what is a person's to set
+    adopting     taking in what an earlier destroy kept
     certificates what a certificate waits for
     doctor       all that beforehand looks at, and how it stands
     deploying    the way through all of these

@@ -47,11 +47,15 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about a setting or a thing, and what to do about it."""
+    """What was found about a setting or a thing, and what to do about it.
+
+    `adoptable` is whether it is in the way only unless a deploy adopts it.
+    """
 
     level: Level
     about: str
     says: str
+    adoptable: bool = False
 
     def __str__(self) -> str:
         return f"{self.about}: {self.says}"
@@ -60,14 +64,20 @@ class Finding:
 Check = Callable[[Environment, Target], Iterator[Finding]]
 
 
-def obstacles(environment: Environment, target: Target) -> Iterator[str]:
+def obstacles(
+    environment: Environment, target: Target, *, adopt: bool = False
+) -> Iterator[str]:
     """Yield, in words, what surely makes a deploy fail, and what to do about it.
 
-    With a setting that leads nowhere, the account is not looked through: with another
-    region or zone, other things may be in the way.
+    What a deploy can `adopt` is then none. With a setting that leads nowhere, the account
+    is not looked through: with another region or zone, other things may be in the way.
     """
     for part in (named_by_settings, in_the_way):
-        found = [f for f in part(environment, target) if f.level is Level.OBSTACLE]
+        found = [
+            f
+            for f in part(environment, target)
+            if f.level is Level.OBSTACLE and not (adopt and f.adoptable)
+        ]
         yield from map(str, found)
         if found:
             return
@@ -270,7 +280,8 @@ def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
         for each in page["SecretList"]:
             if each["Name"] in ours:
                 deleted = "DeletedDate" in each
-                yield _taken(
+                yield _kept(
+                    environment,
                     "Secret",
                     each["Name"],
                     "aws secretsmanager delete-secret --force-delete-without-recovery "
@@ -292,7 +303,9 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
         elif code not in ("404", "NoSuchBucket", "NotFound"):
             raise
         return
-    yield _taken("Bucket", name, f"aws s3 rb s3://{name} --force, and its old versions")
+    yield _kept(
+        environment, "Bucket", name, f"aws s3 rb s3://{name} --force, and its old versions"
+    )
 
 
 def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -301,7 +314,8 @@ def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
         found = target.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         if any(each["logGroupName"] == name for each in found):
             command = f"aws logs delete-log-group --region {target.region}"
-            yield _taken("Log group", name, f"{command} --log-group-name {name}")
+            command += f" --log-group-name {name}"
+            yield _kept(environment, "Log group", name, command)
 
 
 def _repository(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -313,7 +327,8 @@ def _repository(environment: Environment, target: Target) -> Iterator[Finding]:
             return
         raise
     command = f"aws ecr delete-repository --region {target.region} --force"
-    yield _taken("Repository", name, f"{command} --repository-name {name}")
+    command += f" --repository-name {name}"
+    yield _kept(environment, "Repository", name, command)
 
 
 def _task_role(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -343,12 +358,20 @@ def _role(target: Target, name: str) -> Any:
         raise
 
 
-def _taken(kind: str, name: str, command: str, how: str = "there") -> Finding:
+def _kept(
+    environment: Environment, kind: str, name: str, command: str, how: str = "there"
+) -> Finding:
+    """Return that a name is taken by what an earlier destroy may have kept."""
+    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in. "
+    return _taken(kind, name, command, how, adopt)
+
+
+def _taken(kind: str, name: str, command: str, how: str = "there", adopt: str = "") -> Finding:
     says = (
-        f"is {how}, though {kind.lower()}s of that name are to be made: kept by an earlier "
-        f"destroy? Delete it, if nobody needs it ({command}), {ELSE}."
+        f"is {how}, and one of that name is to be made: kept by an earlier destroy? {adopt}"
+        f"Delete it, if nobody needs it ({command}), {ELSE}."
     )
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says)
+    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adoptable=bool(adopt))
 
 
 @dataclass(frozen=True)

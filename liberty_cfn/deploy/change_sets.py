@@ -79,8 +79,11 @@ def create(
     template_url: str,
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
+    adopt: bool = False,
 ) -> ChangeSet | None:
     """Return the change set that makes `stack` what is wanted; None if it is so already.
+
+    With `adopt`, what exists under a name that the templates spell out is imported.
 
     Raises:
         ChangeSetError: CloudFormation can't make one.
@@ -96,6 +99,7 @@ def create(
         Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         Capabilities=CAPABILITIES,
         IncludeNestedStacks=True,
+        **({"ImportExistingResources": True} if adopt else {}),
     )
     described = _wait(cloudformation, made["Id"])
     if described["Status"] == "FAILED":

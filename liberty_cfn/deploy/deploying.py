@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import beforehand, change_sets, diagnosis
+from liberty_cfn.deploy import adopting, beforehand, change_sets, diagnosis, secrets
+from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.change_sets import ChangeSet
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import Event, Follower, follow
@@ -47,15 +49,21 @@ class Outcome:
 
 
 def prepare(
-    environment: Environment, target: Target, templates: Mapping[str, str]
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    *,
+    adopt: bool = False,
 ) -> tuple[Plan, ChangeSet | None]:
     """Return what deploying would do, and the change set that would; None for nothing.
+
+    With `adopt`, what is there under the environment's names is taken in.
 
     Raises:
         DeployError: something is in the way.
         ChangeSetError: CloudFormation can't plan the change.
     """
-    if obstacles := list(beforehand.obstacles(environment, target)):
+    if obstacles := list(beforehand.obstacles(environment, target, adopt=adopt)):
         raise DeployError("\n".join(obstacles))
     cloudformation = target.client("cloudformation")
     stack = find(cloudformation, environment.stack)
@@ -63,11 +71,14 @@ def prepare(
         cloudformation,
         stack=environment.stack,
         new=_is_new(environment, stack),
-        template_url=package(target, templates),
+        template_url=package(
+            target, spelled_out(templates, environment) if adopt else templates
+        ),
         parameters=environment.given,
         # CloudFormation copies these to every resource, nested ones included; but the
         # digest's, which each nested stack has in its own right (nesting.py).
         tags={**environment.tags, DIGEST_TAG: digest(templates)},
+        adopt=adopt,
     )
     plan = Plan(
         environment.stack,
@@ -97,19 +108,27 @@ def deploy(
     templates: Mapping[str, str],
     progress: Progress,
     allowed: Collection[str] = (),
+    *,
+    adopt: bool = False,
 ) -> Outcome | None:
     """Make the environment what its templates and settings say; None without consent.
 
-    `allowed` are the logical ids of stateful resources that may be replaced or deleted.
+    `allowed` are the logical ids of stateful resources that may be replaced or deleted. With
+    `adopt`, a new environment takes in what an earlier destroy kept.
 
     Raises:
+        AdoptError: a secret can't be taken in.
         DeployError: something is in the way, or CloudFormation refused or undid the change.
         ChangeSetError: CloudFormation can't plan the change.
     """
     cloudformation = target.client("cloudformation")
-    planned, change_set = prepare(environment, target, templates)
+    adopt = adopt and beforehand.deployed(environment, target) is None
+    if adopt and not _free_names(environment, target, progress):
+        return None
+    planned, change_set = prepare(environment, target, templates, adopt=adopt)
     if change_set is None:
         restore(cloudformation, environment.stack)
+        _give_back(environment, target, progress)
         return Outcome(changed=False, outputs=outputs(cloudformation, environment.stack))
     progress.planned(planned)
     for name in needless(planned, allowed):
@@ -123,9 +142,67 @@ def deploy(
     if allowed:
         protect(cloudformation, change_set.stack_id, allowed)
     _carry_out(environment, target, change_set, progress)
+    if adopt:
+        _put_names_back(environment, target, templates, progress)
+    _give_back(environment, target, progress)
     if environment.endpoint != LOCAL:
         protect_from_termination(cloudformation, change_set.stack_id)
     return Outcome(changed=True, outputs=outputs(cloudformation, change_set.stack_id))
+
+
+def _free_names(environment: Environment, target: Target, progress: Progress) -> bool:
+    """Free the names of secrets, which can't be imported; False without consent.
+
+    Raises:
+        AdoptError: a secret can't be taken in.
+        DeployError: something else is in the way.
+    """
+    if obstacles := list(beforehand.obstacles(environment, target, adopt=True)):
+        raise DeployError("\n".join(obstacles))
+    kept = adopting.kept_secrets(environment, target)
+    if not kept:
+        return True
+    progress.say(
+        "CloudFormation can't import secrets. These are deleted, made again by the stack, and "
+        "given their values back, which wait in other secrets meanwhile:"
+    )
+    for name in kept:
+        full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
+        progress.say(f"  {full}, by way of {aside}")
+    if not progress.consents():
+        return False
+    for name in kept:
+        adopting.put_aside(environment, target, name)
+    return True
+
+
+def _put_names_back(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    progress: Progress,
+) -> None:
+    """Have the reviewed templates again in place of those with names spelled out."""
+    planned, change_set = prepare(environment, target, templates)
+    if change_set is None:
+        return
+    if any(change.type != change_sets.NESTED_STACK for change in planned.changes):
+        change_sets.discard(target.client("cloudformation"), change_set.id)
+        progress.say("What was adopted differs from the templates: see make plan")
+        return
+    progress.say("All is adopted; the stacks get the reviewed templates")
+    _carry_out(environment, target, change_set, progress)
+
+
+def _give_back(environment: Environment, target: Target, progress: Progress) -> None:
+    """Give secrets that were adopted their values, and have running tasks read them."""
+    given = adopting.give_back(environment, target)
+    for full in given:
+        progress.say(f"{full} has the value again that it had before")
+    if given:
+        with contextlib.suppress(secrets.SecretError):
+            secrets.restart(environment, target)
+            progress.say("The service replaces its tasks, which had other values")
 
 
 def _carry_out(

@@ -22,7 +22,7 @@ KEPT = {"Retain": "stays", "Snapshot": "leaves a snapshot"}
 
 @dataclass(frozen=True)
 class Kept:
-    """What a resource leaves behind when its stack is deleted."""
+    """A resource, and the policy that says what it leaves behind when its stack is deleted."""
 
     type: str
     id: str
@@ -40,7 +40,29 @@ def standing(environment: Environment, target: Target) -> tuple[str, list[Kept]]
     stack = find(cloudformation, environment.stack)
     if stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT:
         return None
-    return stack["StackId"], list(_kept(cloudformation, stack["StackId"]))
+    kept = [one for one in _left(cloudformation, stack["StackId"]) if one.policy in KEPT]
+    return stack["StackId"], kept
+
+
+def hindrances(environment: Environment, target: Target, stack_id: str) -> list[str]:
+    """Return, in words, what would keep a stack from being deleted whole.
+
+    CloudFormation would find out only when half of it is gone.
+    """
+    cloudformation = target.client("cloudformation")
+    stack = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+    found = []
+    if stack.get("EnableTerminationProtection"):
+        found.append(
+            f"{environment.stack} is protected from termination. If it really is to go: aws "
+            "cloudformation update-termination-protection --no-enable-termination-protection "
+            f"--region {target.region} --stack-name {environment.stack}"
+        )
+    for one in _left(cloudformation, stack_id):
+        held = HELD.get(one.type)
+        if held and one.policy != "Retain" and held.by(target, one.id):
+            found.append(f"{one.type} {one.id} {held.says.format(name=environment.name)}")
+    return found
 
 
 def destroy(
@@ -52,16 +74,11 @@ def destroy(
     """Delete the environment's stack, and all that its templates don't keep.
 
     Raises:
-        DeployError: something could not be deleted. The message says what and why.
+        DeployError: something can't be deleted, or could not. The message says what and why.
     """
+    if found := hindrances(environment, target, stack_id):
+        raise DeployError("\n".join(["Nothing was deleted:", *found]))
     cloudformation = target.client("cloudformation")
-    stack = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
-    if stack.get("EnableTerminationProtection"):
-        raise DeployError(
-            f"{environment.stack} is protected from termination. If it really is to go: aws "
-            "cloudformation update-termination-protection --no-enable-termination-protection "
-            f"--stack-name {environment.stack}"
-        )
     follower = Follower(cloudformation, stack_id)
     # Only the id means this stack: a new one may have its name before it is gone.
     cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
@@ -72,17 +89,70 @@ def destroy(
         )
 
 
-def _kept(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
+@dataclass(frozen=True)
+class _Held:
+    """What keeps a resource from being deleted: how it is asked, and what is to be done."""
+
+    by: Callable[[Target, str], bool]
+    says: str
+
+
+def _holds_files(target: Target, bucket: str) -> bool:
+    found = target.client("s3").list_object_versions(Bucket=bucket, MaxKeys=1)
+    return bool(found.get("Versions") or found.get("DeleteMarkers"))
+
+
+def _holds_images(target: Target, repository: str) -> bool:
+    found = target.client("ecr").list_images(repositoryName=repository, maxResults=1)
+    return bool(found["imageIds"])
+
+
+def _protected_database(target: Target, database: str) -> bool:
+    found = target.client("rds").describe_db_instances(DBInstanceIdentifier=database)
+    return any(each.get("DeletionProtection") for each in found["DBInstances"])
+
+
+def _protected_balancer(target: Target, balancer: str) -> bool:
+    found = target.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer)
+    attributes = {each["Key"]: each["Value"] for each in found["Attributes"]}
+    return attributes.get("deletion_protection.enabled") == "true"
+
+
+_PROTECTED = (
+    "is protected from deletion: say {setting}: false in params/{{name}}.yaml, and "
+    "make deploy ENV={{name}}, first."
+)
+HELD = {
+    "AWS::S3::Bucket": _Held(
+        _holds_files,
+        "holds files, so AWS doesn't delete it: empty it first, old versions included.",
+    ),
+    "AWS::ECR::Repository": _Held(
+        _holds_images, "holds images, so AWS doesn't delete it: delete them first."
+    ),
+    "AWS::RDS::DBInstance": _Held(
+        _protected_database, _PROTECTED.format(setting="DatabaseDeletionProtection")
+    ),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": _Held(
+        _protected_balancer, _PROTECTED.format(setting="BalancerDeletionProtection")
+    ),
+}
+
+
+def _left(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
+    """Yield a stack's resources, and those of the stacks nested in it."""
     template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")
     policies = _policies(template["TemplateBody"])
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
     for resource in (r for page in pages for r in page["StackResourceSummaries"]):
-        if "PhysicalResourceId" not in resource:
+        gone = resource.get("ResourceStatus") == "DELETE_COMPLETE"
+        if gone or "PhysicalResourceId" not in resource:
             continue
-        if resource["ResourceType"] == NESTED_STACK:
-            yield from _kept(cloudformation, resource["PhysicalResourceId"])
-        elif (policy := policies.get(resource["LogicalResourceId"])) in KEPT:
-            yield Kept(resource["ResourceType"], resource["PhysicalResourceId"], str(policy))
+        kind, physical_id = resource["ResourceType"], resource["PhysicalResourceId"]
+        if kind == NESTED_STACK:
+            yield from _left(cloudformation, physical_id)
+        else:
+            yield Kept(kind, physical_id, policies.get(resource["LogicalResourceId"], ""))
 
 
 def _policies(template: Any) -> dict[str, str]:

@@ -16,12 +16,14 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
 SENDER = "DEFAULT_FROM_EMAIL"
+DJANGO_KEY, DATABASE_PASSWORD = "SECRET_KEY", "DB_PASSWORD"
 ACCESS_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 GENERATED = {
-    "SECRET_KEY": "AWS generated it and nobody has seen it; another one signs everybody out",
-    "DB_PASSWORD": "AWS generated it together with the database, which would keep the old one",
+    DJANGO_KEY: "AWS generated it and nobody has seen it; another one signs everybody out",
+    DATABASE_PASSWORD: "AWS generated it together with the database, which would keep the old "
+    "one",
 }
-NAMES = ("SECRET_KEY", "DB_PASSWORD", *ACCESS_KEY, SENDER)
+NAMES = (DJANGO_KEY, DATABASE_PASSWORD, *ACCESS_KEY, SENDER)
 LONGEST = 65536  # bytes, what Secrets Manager takes
 CURRENT = "AWSCURRENT"
 

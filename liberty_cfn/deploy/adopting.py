@@ -1,0 +1,143 @@
+"""Taking in what an earlier destroy kept: by import where CloudFormation can, else by value.
+
+CloudFormation imports by name while it makes a stack (ImportExistingResources), also into
+nested stacks, but only what is retained and has a name that the template spells out.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+
+Secrets it can't import so: it knows them by an ARN that no template can say beforehand. Their
+value is put into the secret that the stack makes in their place. Until it is there, it is in a
+second secret, so that a deploy that is interrupted loses nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import secrets
+from liberty_cfn.deploy.faults import code
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+KEPT = "liberty-social/kept/"
+NAME = re.compile(r"(?<=: )!Sub '?([\w./-]+)\$\{Suffix\}'?$", re.MULTILINE)
+# AWS deletes a secret at once when asked to, and has its name free a little later.
+LOOKS, PAUSE = 60, 2.0
+MISSING = "ResourceNotFoundException"
+
+
+class AdoptError(Exception):
+    """Something can't be adopted. The message says what, why, and that nothing is lost."""
+
+
+def spelled_out(templates: Mapping[str, str], environment: Environment) -> dict[str, str]:
+    """Return the templates with the names that the suffix ends written as plain text."""
+    suffix = environment.named("")
+    return {name: NAME.sub(rf"\g<1>{suffix}", text) for name, text in templates.items()}
+
+
+def kept_secrets(environment: Environment, target: Target) -> list[str]:
+    """Return which secrets of a new environment are there already."""
+    return [
+        name
+        for name in secrets.NAMES
+        if secrets.described(target, secrets.full_name(environment, name))
+    ]
+
+
+def put_aside(environment: Environment, target: Target, name: str) -> None:
+    """Copy a secret's value to a second secret, and free the first one's name.
+
+    Raises:
+        AdoptError: the copy isn't what was copied, or the name isn't freed.
+    """
+    client, full = target.client("secretsmanager"), secrets.full_name(environment, name)
+    known = secrets.described(target, full) or {}
+    if "DeletedDate" in known:
+        client.restore_secret(SecretId=full)
+    value = _value(client, full)
+    if value is not None:
+        copy = aside(environment, name)
+        _store(client, copy, value)
+        if _value(client, copy) != value:
+            raise AdoptError(f"{full} could not be copied to {copy}; it was left as it is.")
+    client.delete_secret(SecretId=full, ForceDeleteWithoutRecovery=True)
+    for _ in range(LOOKS):
+        if secrets.described(target, full) is None:
+            return
+        time.sleep(PAUSE)
+    raise AdoptError(
+        f"AWS is still deleting {full}, whose value is in {aside(environment, name)}; deploy "
+        "again in some minutes."
+    )
+
+
+def waiting(environment: Environment, target: Target) -> list[str]:
+    """Return the secrets whose values are still to be given back.
+
+    The database's password stays aside: the new database has a new one, and only a database
+    restored from a snapshot has the old.
+    """
+    pages = (
+        target.client("secretsmanager")
+        .get_paginator("list_secrets")
+        .paginate(Filters=[{"Key": "name", "Values": [KEPT]}])
+    )
+    there = {each["Name"] for page in pages for each in page["SecretList"]}
+    return [
+        name
+        for name in secrets.NAMES
+        if name != secrets.DATABASE_PASSWORD and aside(environment, name) in there
+    ]
+
+
+def give_back(environment: Environment, target: Target) -> list[str]:
+    """Put values that were put aside into the stack's secrets; return those that have them.
+
+    An access key that the stack makes is a new one, and the old value of no use.
+    """
+    client, given = target.client("secretsmanager"), []
+    for name in waiting(environment, target):
+        copy, full = aside(environment, name), secrets.full_name(environment, name)
+        value = _value(client, copy)
+        settable = name == secrets.DJANGO_KEY or not secrets.refusal(environment, name)
+        if value is not None and settable:
+            client.put_secret_value(SecretId=full, SecretString=value)
+            given.append(full)
+        client.delete_secret(SecretId=copy, ForceDeleteWithoutRecovery=True)
+    return given
+
+
+def aside(environment: Environment, name: str) -> str:
+    """Return the name of the secret that a value waits in."""
+    return environment.named(f"{KEPT}{name}")
+
+
+def _store(client: Any, name: str, value: str) -> None:
+    try:
+        client.create_secret(
+            Name=name,
+            SecretString=value,
+            Description="Kept by an earlier destroy; a deploy puts it back.",
+        )
+    except ClientError as error:
+        if code(error) != "ResourceExistsException":
+            raise
+        client.put_secret_value(SecretId=name, SecretString=value)
+
+
+def _value(client: Any, name: str) -> str | None:
+    """Return a secret's value as text; None where it has none, or isn't there."""
+    try:
+        found = client.get_secret_value(SecretId=name)
+    except ClientError as error:
+        if code(error) != MISSING:
+            raise
+        return None
+    if "SecretString" not in found:
+        raise AdoptError(f"{name} is binary, which is none of ours; it was left as it is.")
+    return str(found["SecretString"]) or None

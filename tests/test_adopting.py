@@ -1,0 +1,247 @@
+"""What a destroy kept, and a deploy after it takes in again; what it doesn't delete halfway."""
+
+import dataclasses
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from local_aws import Aws
+from test_consent import settle
+from test_deploy import Listener, local, standing_target, target, templates, with_settings
+
+from liberty_cfn.deploy import adopting, secrets
+from liberty_cfn.deploy.adopting import AdoptError, spelled_out
+from liberty_cfn.deploy.deploying import DeployError, deploy
+from liberty_cfn.deploy.destroying import HELD, destroy, hindrances, standing
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import load
+
+__all__ = ["local", "standing_target", "target", "templates"]
+
+
+def secret(target, name):
+    manager = target.client("secretsmanager")
+    return manager.get_secret_value(SecretId=f"liberty-social/{name}-local")["SecretString"]
+
+
+class Taking(Listener):
+    """Takes note of what is said, too."""
+
+    def __init__(self, *, consent=True):
+        super().__init__(consent=consent)
+        self.said = []
+
+    def say(self, line):
+        self.said.append(line)
+
+
+@dataclasses.dataclass
+class Adopted:
+    """An environment destroyed, refused, and deployed again with what was kept."""
+
+    key: str
+    password: str
+    refused: str
+    declined: object
+    listener: Taking
+    again: object
+
+
+@pytest.fixture(scope="module")
+def adopted(local_aws, standing_target, templates):
+    Aws(local_aws).reset()
+    target, environment = standing_target, load("local")
+    deploy(environment, target, templates, Listener())
+    key, password = secret(target, "SECRET_KEY"), secret(target, "DB_PASSWORD")
+    secrets.store(environment, target, "DEFAULT_FROM_EMAIL", "hello@liberty.example")
+    target.client("s3").put_object(Bucket="liberty-social-uploads-local", Key="cat", Body=b"m")
+    stack_id, _ = standing(environment, target)
+    destroy(environment, target, stack_id, lambda events: None)
+    with pytest.raises(DeployError) as refused:
+        deploy(environment, target, templates, Listener())
+    no = Taking(consent=False)
+    declined = deploy(environment, target, templates, no, adopt=True)
+    listener = Taking()
+    deploy(environment, target, templates, listener, adopt=True)
+    again = deploy(environment, target, templates, Listener(), adopt=True)
+    return Adopted(key, password, str(refused.value), declined, listener, again)
+
+
+def test_what_is_in_the_way_is_named_with_how_to_have_it_adopted(adopted):
+    kinds = [line.split()[0] for line in adopted.refused.splitlines()]
+    assert kinds == ["Secret"] * 5 + ["Bucket", "Log", "Log", "Repository"]
+    for line in adopted.refused.splitlines():
+        assert "make deploy ENV=local ADOPT=1 takes it in" in line
+
+
+def test_what_is_named_in_the_templates_is_imported(adopted, standing_target):
+    imported = {
+        event.resource
+        for event in adopted.listener.events
+        if event.status == "IMPORT_COMPLETE" and event.stack
+    }
+    assert imported >= {"Uploads", "ApplicationLogs", "TaskFailureEvents", "Repository"}
+    cat = standing_target.client("s3").get_object(
+        Bucket="liberty-social-uploads-local", Key="cat"
+    )
+    assert cat["Body"].read() == b"m"
+
+
+def test_secrets_have_the_values_they_had_but_for_the_new_databases_password(
+    adopted, standing_target
+):
+    assert secret(standing_target, "SECRET_KEY") == adopted.key
+    assert secret(standing_target, "DEFAULT_FROM_EMAIL") == "hello@liberty.example"
+    assert secret(standing_target, "DB_PASSWORD") != adopted.password
+    aside = standing_target.client("secretsmanager").list_secrets(
+        Filters=[{"Key": "name", "Values": [adopting.KEPT]}]
+    )["SecretList"]
+    assert [each["Name"] for each in aside] == ["liberty-social/kept/DB_PASSWORD-local"]
+
+
+def test_tasks_are_replaced_as_they_had_other_values(adopted):
+    assert adopted.listener.said[-1].startswith("The service replaces its tasks")
+
+
+def test_the_stacks_end_with_the_templates_that_were_reviewed(adopted, standing_target):
+    assert not adopted.again.changed
+
+
+def test_without_consent_no_secret_is_touched(adopted):
+    assert adopted.declined is None
+    assert "liberty-social/SECRET_KEY-local" in "\n".join(adopted.listener.said)
+
+
+def test_names_are_spelled_out_and_nothing_else_is_changed(templates, local):
+    plain = spelled_out(templates, local)
+    assert "BucketName: liberty-social-uploads-local\n" in plain["storage.yaml"]
+    assert "LogGroupName: /ecs/liberty-social-backend-local\n" in plain["logs.yaml"]
+    assert "RepositoryName: liberty-social-backend-local\n" in plain["registry.yaml"]
+    for name, text in templates.items():
+        for before, after in zip(text.splitlines(), plain[name].splitlines(), strict=True):
+            assert after in (before, before.replace("!Sub ", "").replace("${Suffix}", "-local"))
+
+
+# Secrets on their way
+
+
+@pytest.fixture
+def manager(target):
+    return target.client("secretsmanager")
+
+
+def test_a_secret_scheduled_for_deletion_is_brought_back_first(target, local, manager):
+    manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
+    manager.delete_secret(SecretId="liberty-social/SECRET_KEY-local")
+    adopting.put_aside(local, target, "SECRET_KEY")
+    assert adopting.kept_secrets(local, target) == []
+    assert secret(target, "kept/SECRET_KEY") == "old"
+
+
+def test_a_deploy_that_was_interrupted_gives_back_what_waits(target, local, manager):
+    manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
+    manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="new")
+    assert adopting.give_back(local, target) == ["liberty-social/SECRET_KEY-local"]
+    assert secret(target, "SECRET_KEY") == "old"
+    assert adopting.waiting(local, target) == []
+
+
+def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, manager):
+    ours = with_settings(local, ApplicationAccessKey="true")
+    manager.create_secret(Name="liberty-social/AWS_ACCESS_KEY_ID-local", SecretString="new")
+    manager.create_secret(
+        Name="liberty-social/kept/AWS_ACCESS_KEY_ID-local", SecretString="old"
+    )
+    assert adopting.give_back(ours, target) == []
+    assert secret(target, "AWS_ACCESS_KEY_ID") == "new"
+    assert adopting.waiting(ours, target) == []
+
+
+def stubbed():
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+    return target, Stubber(target.client("secretsmanager"))
+
+
+@pytest.mark.parametrize(
+    ("copied", "complaint"),
+    [({"SecretString": "other"}, "could not be copied"), ({"SecretBinary": b"x"}, "is binary")],
+)
+def test_a_secret_is_deleted_only_when_its_copy_is_proved(local, copied, complaint):
+    target, manager = stubbed()
+    with manager:
+        manager.add_response("describe_secret", {})
+        manager.add_response("get_secret_value", {"SecretString": "value"})
+        manager.add_response("create_secret", {})
+        manager.add_response("get_secret_value", copied)
+        with pytest.raises(AdoptError, match=complaint):
+            adopting.put_aside(local, target, "SECRET_KEY")
+        manager.assert_no_pending_responses()
+
+
+# Destroying
+
+
+@pytest.fixture(scope="module")
+def held(local_aws, standing_target):
+    """Return the hindrances of a stack of things that AWS would not delete."""
+    Aws(local_aws).reset()
+    target, environment = standing_target, load("local")
+    template = """
+Resources:
+  Full: {Type: 'AWS::S3::Bucket', Properties: {BucketName: full}}
+  Kept: {Type: 'AWS::S3::Bucket', DeletionPolicy: Retain, Properties: {BucketName: kept}}
+  Empty: {Type: 'AWS::S3::Bucket', Properties: {BucketName: empty}}
+  Images: {Type: 'AWS::ECR::Repository', Properties: {RepositoryName: images}}
+  Database:
+    Type: AWS::RDS::DBInstance
+    DeletionPolicy: Snapshot
+    Properties:
+      DBInstanceIdentifier: data
+      Engine: postgres
+      DBInstanceClass: db.t4g.micro
+      AllocatedStorage: '20'
+      MasterUsername: liberty
+      MasterUserPassword: not-a-secret
+      DeletionProtection: true
+"""
+    cloudformation = target.client("cloudformation")
+    cloudformation.create_stack(StackName=environment.stack, TemplateBody=template)
+    settle(cloudformation, environment.stack)
+    for bucket in ("full", "kept"):
+        target.client("s3").put_object(Bucket=bucket, Key="cat", Body=b"m")
+    target.client("ecr").put_image(
+        repositoryName="images", imageManifest="{}", imageTag="latest"
+    )
+    cloudformation.update_termination_protection(
+        StackName=environment.stack, EnableTerminationProtection=True
+    )
+    stack_id, _ = standing(environment, target)
+    return environment, stack_id, hindrances(environment, target, stack_id)
+
+
+def test_what_would_not_be_deleted_is_told_before_anything_is(held, standing_target):
+    environment, stack_id, found = held
+    said = {line.split()[0]: line for line in found}
+    assert said.keys() == {
+        "liberty-social-local",
+        "AWS::S3::Bucket",
+        "AWS::ECR::Repository",
+        "AWS::RDS::DBInstance",
+    }
+    assert len(found) == len(said)
+    assert "AWS::S3::Bucket full holds files" in said["AWS::S3::Bucket"]
+    database = said["AWS::RDS::DBInstance"]
+    assert "say DatabaseDeletionProtection: false in params/local.yaml" in database
+    with pytest.raises(DeployError, match="Nothing was deleted"):
+        destroy(environment, standing_target, stack_id, lambda events: None)
+    assert standing(environment, standing_target)
+
+
+def test_a_protected_balancer_is_told():
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+    held = HELD["AWS::ElasticLoadBalancingV2::LoadBalancer"]
+    with Stubber(target.client("elbv2")) as balancers:
+        attribute = {"Key": "deletion_protection.enabled", "Value": "true"}
+        balancers.add_response("describe_load_balancer_attributes", {"Attributes": [attribute]})
+        assert held.by(target, "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/a/b")
+    assert "BalancerDeletionProtection: false" in held.says.format(name="prod")
