@@ -10,6 +10,7 @@ from troposphere import AWSHelperFn, Equals, Join, Output
 
 from liberty_cfn.nesting import Root
 from liberty_cfn.settings import Declaration, Settings, declarations
+from liberty_cfn.stacks.alerts import alerts
 from liberty_cfn.stacks.cache import cache
 from liberty_cfn.stacks.database import database
 from liberty_cfn.stacks.entrance import entrance
@@ -17,6 +18,7 @@ from liberty_cfn.stacks.identity import identity
 from liberty_cfn.stacks.logs import logs
 from liberty_cfn.stacks.monitoring import monitoring
 from liberty_cfn.stacks.network import network
+from liberty_cfn.stacks.outbound import outbound
 from liberty_cfn.stacks.registry import registry
 from liberty_cfn.stacks.secrets import secrets
 from liberty_cfn.stacks.security import security
@@ -42,6 +44,7 @@ def build() -> Root:
         uploads_old_version_days=settings.uploads_old_version_days,
     )
     output = root.nest(logs, suffix=suffix, log_retention_days=settings.log_retention_days)
+    told = root.nest(alerts, suffix=suffix, alarm_email=settings.alarm_email)
     secret = root.nest(
         secrets,
         suffix=suffix,
@@ -68,9 +71,17 @@ def build() -> Root:
         public_subnet_b_cidr=settings.public_subnet_b_cidr,
         private_subnet_a_cidr=settings.private_subnet_a_cidr,
         private_subnet_b_cidr=settings.private_subnet_b_cidr,
-        nat_gateway_per_zone=settings.nat_gateway_per_zone,
         flow_log=settings.flow_log,
         log_retention_days=settings.log_retention_days,
+    )
+    out = root.nest(
+        outbound,
+        suffix=suffix,
+        vpc_id=net.vpc_id,
+        public_subnet_ids=net.public_subnet_ids,
+        private_subnet_ids=net.private_subnet_ids,
+        private_route_table_ids=net.private_route_table_ids,
+        nat_gateway_per_zone=settings.nat_gateway_per_zone,
     )
     groups = root.nest(security, suffix=suffix, vpc_id=net.vpc_id)
     door = root.nest(
@@ -113,7 +124,7 @@ def build() -> Root:
     app = root.nest(
         service,
         suffix=suffix,
-        subnet_ids=net.private_subnet_ids,
+        subnet_ids=out.routed_subnet_ids,
         tasks_group_id=groups.tasks_group_id,
         target_group_arn=door.target_group_arn,
         target_group_metric_name=door.target_group_metric_name,
@@ -158,7 +169,7 @@ def build() -> Root:
         target_group_metric_name=door.target_group_metric_name,
         database_id=db.database_id,
         cache_id=redis.cache_id,
-        alarm_email=settings.alarm_email,
+        alarm_topic_arn=told.alarm_topic_arn,
         log_retention_days=settings.log_retention_days,
     )
 
@@ -176,7 +187,7 @@ def build() -> Root:
     _tell(root, "Cluster", "The ECS cluster.", app.cluster_name)
     _tell(root, "Service", "The ECS service.", app.service_name)
     _tell(root, "Dashboard", "What to look at.", watch.dashboard_url)
-    _tell(root, "NatAddresses", "Addresses the tasks reach others from.", net.nat_addresses)
+    _tell(root, "NatAddresses", "Addresses the tasks reach others from.", out.nat_addresses)
     _tell(
         root,
         "NameServers",

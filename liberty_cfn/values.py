@@ -63,6 +63,10 @@ class SubnetIds(Values):
     parameter_type = "List<AWS::EC2::Subnet::Id>"
 
 
+class RouteTableIds(Values):
+    """Route tables, in the order of their zones."""
+
+
 class SecurityGroupId(Value):
     parameter_type = "AWS::EC2::SecurityGroup::Id"
 
@@ -145,3 +149,7 @@ class DatabaseId(Value):
 
 class CacheId(Value):
     """An ElastiCache cluster, by its identifier."""
+
+
+class TopicArn(Value):
+    """An SNS topic."""

@@ -116,6 +116,16 @@ def default(root: Rendered) -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
+def alerts(stacks: dict[str, Rendered]) -> Rendered:
+    return stacks["alerts"]
+
+
+@pytest.fixture(scope="session")
+def outbound(stacks: dict[str, Rendered]) -> Rendered:
+    return stacks["outbound"]
+
+
+@pytest.fixture(scope="session")
 def registry(stacks: dict[str, Rendered]) -> Rendered:
     return stacks["registry"]
 

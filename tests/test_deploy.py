@@ -229,7 +229,7 @@ def test_templates_are_uploaded_under_the_digest_of_their_content(target, templa
     root = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     assert "TemplateURL: network.yaml" not in root
     assert (
-        root.count(f"TemplateURL: https://{bucket}.s3.us-east-1.amazonaws.com/templates/") == 12
+        root.count(f"TemplateURL: https://{bucket}.s3.us-east-1.amazonaws.com/templates/") == 14
     )
 
 

@@ -40,11 +40,12 @@ def _generated(repository):
     return {file.relative_to(repository).as_posix(): file.read_bytes() for file in files}
 
 
-def test_there_is_a_template_for_each_stack_and_one_for_the_root(stacks):
-    names = {"root", *stacks}
+def test_there_is_a_template_for_each_stack_one_for_the_root_and_the_administrators(
+    stacks, bootstraps
+):
+    names = {"root", *stacks, *bootstraps}
     assert generate().keys() == {
         *(f"templates/{name}.yaml" for name in names),
-        "templates/bootstrap/deploy-role.yaml",
         "templates/stack-policy.json",
         "docs/settings.md",
     }

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-TOPIC = [{"Ref": "AlarmTopic"}]
+TOPIC = [{"Ref": "AlarmTopicArn"}]
 ALARM = "AWS::CloudWatch::Alarm"
 SERVICE = {"ClusterName": "ClusterName", "ServiceName": "ServiceName"}
 BALANCER = {"LoadBalancer": "BalancerMetricName"}
@@ -139,45 +139,6 @@ def test_each_alarm_is_told_and_so_is_its_end(monitoring):
 def test_each_alarm_says_what_it_means(monitoring):
     alarms = monitoring.of_type(ALARM)
     assert len({alarm["AlarmDescription"] for alarm in alarms.values()}) == len(alarms) == 12
-
-
-def test_alarms_are_mailed_if_a_setting_says_where(monitoring, default):
-    assert monitoring.resource("AlarmSubscription")["Condition"] == "AlarmsMailed"
-    assert monitoring["AlarmSubscription"]["Protocol"] == "email"
-    assert monitoring["AlarmSubscription"]["Endpoint"] == {"Ref": "AlarmEmail"}
-    assert monitoring["AlarmSubscription"]["TopicArn"] == TOPIC[0]
-    assert default("AlarmEmail") == ""
-
-
-def test_cloudwatch_and_events_may_use_the_key_of_the_topic(monitoring):
-    """Alarms sent to a topic under AWS's own key for SNS are dropped without a word."""
-    assert monitoring["AlarmTopic"]["KmsMasterKeyId"] == {"Fn::GetAtt": ["AlarmKey", "Arn"]}
-    _, services = monitoring.statements("AlarmKey")
-    assert services["Principal"] == {
-        "Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-    }
-    assert services["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
-    assert services["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    }
-
-
-def test_the_account_can_still_manage_the_key(monitoring):
-    account, _ = monitoring.statements("AlarmKey")
-    (principal,) = account["Principal"]["AWS"]
-    assert principal["Fn::Sub"].endswith(":iam::${AWS::AccountId}:root")
-    assert monitoring["AlarmKey"]["EnableKeyRotation"] is True
-
-
-def test_only_cloudwatch_of_this_account_writes_to_the_topic(monitoring):
-    assert monitoring["AlarmTopicPolicy"]["Topics"] == TOPIC
-    (statement,) = monitoring.statements("AlarmTopicPolicy")
-    assert statement["Principal"] == {"Service": ["cloudwatch.amazonaws.com"]}
-    assert statement["Action"] == ["sns:Publish"]
-    assert statement["Resource"] == TOPIC
-    assert statement["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    }
 
 
 def test_a_failure_is_a_task_of_our_cluster_that_stopped(stopped):

@@ -1,4 +1,4 @@
-"""The VPC, its subnets and their ways out."""
+"""The VPC, and its subnets."""
 
 import pytest
 
@@ -59,45 +59,15 @@ def test_public_subnets_reach_the_internet_directly(network):
     assert route["GatewayId"] == {"Ref": "InternetGateway"}
 
 
-def test_private_subnets_reach_the_internet_through_nat_only(network):
-    for route in ("PrivateDefaultRouteA", "PrivateDefaultRouteB"):
-        assert "NatGatewayId" in network[route]
-        assert "GatewayId" not in network[route]
-        assert network[route]["DestinationCidrBlock"] == ANYWHERE
-    assert len(network.of_type("AWS::EC2::Route")) == 3
-
-
-def test_the_nat_gateways_are_in_the_public_subnets(network):
-    assert network["NatGatewayA"]["SubnetId"] == {"Ref": "PublicSubnetA"}
-    assert network["NatGatewayB"]["SubnetId"] == {"Ref": "PublicSubnetB"}
-
-
-def test_there_is_one_nat_gateway_unless_a_setting_asks_for_one_in_each_zone(network, default):
-    assert default("NatGatewayPerZone") == "false"
-    assert "Condition" not in network.resource("NatGatewayA")
-    for second in ("NatAddressB", "NatGatewayB"):
-        assert network.resource(second)["Condition"] == "NatGatewayInEachZone"
-    assert network["PrivateDefaultRouteA"]["NatGatewayId"] == {"Ref": "NatGatewayA"}
-    assert network["PrivateDefaultRouteB"]["NatGatewayId"] == {
-        "Fn::If": ["NatGatewayInEachZone", {"Ref": "NatGatewayB"}, {"Ref": "NatGatewayA"}]
-    }
-
-
-@pytest.mark.parametrize("title", ["PublicDefaultRoute", "NatAddressA", "NatAddressB"])
-def test_what_needs_the_internet_gateway_waits_until_it_is_attached(network, title):
-    assert network.resource(title)["DependsOn"] == "InternetGatewayAttachment"
+def test_what_needs_the_internet_gateway_waits_until_it_is_attached(network, root):
+    assert network.resource("PublicDefaultRoute")["DependsOn"] == "InternetGatewayAttachment"
+    # Taking a value of the network's, it waits for the whole of that stack.
+    assert root["Outbound"]["Parameters"]["VpcId"]["Fn::GetAtt"][0] == "Network"
 
 
 @pytest.mark.parametrize("subnet", SUBNETS)
 def test_nothing_gets_a_public_address_by_default(network, subnet):
     assert network[subnet]["MapPublicIpOnLaunch"] is False
-
-
-def test_private_subnets_reach_s3_without_the_nat_gateway(network):
-    endpoint = network["S3Endpoint"]
-    assert endpoint["VpcEndpointType"] == "Gateway"
-    assert endpoint["ServiceName"] == {"Fn::Sub": "com.amazonaws.${AWS::Region}.s3"}
-    assert endpoint["RouteTableIds"] == [{"Ref": "PrivateRoutesA"}, {"Ref": "PrivateRoutesB"}]
 
 
 def test_connections_are_logged_as_long_as_other_logs(network, default):

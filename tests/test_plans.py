@@ -32,7 +32,7 @@ DATABASE = Change(
     "ReplaceAndSnapshot",
 )
 SERVICE = Change(("Service",), "Service", "AWS::ECS::Service", "Modify", Replacement.CERTAIN)
-TOPIC = Change(("Monitoring",), "AlarmTopic", "AWS::SNS::Topic", "Remove", Replacement.NO)
+TOPIC = Change(("Alerts",), "AlarmTopic", "AWS::SNS::Topic", "Remove", Replacement.NO)
 
 
 def planned(*changes):
@@ -177,7 +177,7 @@ def test_every_stack_has_the_policy_that_was_reviewed(local, target, templates):
     cloudformation = target.client("cloudformation")
     stack = cloudformation.describe_stacks(StackName=local.stack)["Stacks"][0]["StackId"]
     stacks = [stack, *nested(cloudformation, stack)]
-    assert len(stacks) == 13
+    assert len(stacks) == 15
     reviewed = generate()["templates/stack-policy.json"]
     for one in stacks:
         policy = cloudformation.get_stack_policy(StackName=one)["StackPolicyBody"]

@@ -31,9 +31,9 @@ def waits_for(root):
     return {title: all_of(title) for title in direct}
 
 
-def test_there_are_twelve_stacks(root, stacks):
+def test_there_are_fourteen_stacks(root, stacks):
     nested = root.of_type("AWS::CloudFormation::Stack")
-    assert len(nested) == 12
+    assert len(nested) == 14
     assert nested.keys() == root.body["Resources"].keys()
     assert [p["TemplateURL"] for p in nested.values()] == [f"{name}.yaml" for name in stacks]
 
@@ -65,6 +65,7 @@ def test_the_application_starts_when_all_it_needs_is_there(waits_for):
         "Secrets",
         "Identity",
         "Network",
+        "Outbound",
         "Security",
         "Entrance",
         "Database",
@@ -96,7 +97,7 @@ def test_an_output_keeps_its_name_but_for_the_subnets_which_say_of_what_kind(roo
         ("Entrance", "SubnetIds"): "PublicSubnetIds",
         ("Database", "SubnetIds"): "PrivateSubnetIds",
         ("Cache", "SubnetIds"): "PrivateSubnetIds",
-        ("Service", "SubnetIds"): "PrivateSubnetIds",
+        ("Service", "SubnetIds"): "RoutedSubnetIds",
     }
 
 
@@ -185,7 +186,7 @@ def test_the_defaults_are_production_s(default, setting):
         ("Cluster", "Service", "ClusterName"),
         ("Service", "Service", "ServiceName"),
         ("Dashboard", "Monitoring", "DashboardUrl"),
-        ("NatAddresses", "Network", "NatAddresses"),
+        ("NatAddresses", "Outbound", "NatAddresses"),
         ("NameServers", "Entrance", "NameServers"),
     ],
 )

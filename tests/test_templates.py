@@ -60,9 +60,9 @@ LONGEST = {
 WIDE = {
     ("storage", "UploadsPolicy", "s3:*"): "a Deny: refused is how it is asked for, not what",
     ("entrance", "AccessLogsPolicy", "s3:*"): "likewise",
-    ("monitoring", "AlarmKey", "kms:*"): "to the account: else nobody could change the key",
-    ("monitoring", "AlarmKey", "kms:Decrypt"): "in a key's policy, `*` is the key",
-    ("monitoring", "AlarmKey", "kms:GenerateDataKey"): "likewise",
+    ("alerts", "AlarmKey", "kms:*"): "to the account: else nobody could change the key",
+    ("alerts", "AlarmKey", "kms:Decrypt"): "in a key's policy, `*` is the key",
+    ("alerts", "AlarmKey", "kms:GenerateDataKey"): "likewise",
     ("identity", "TaskRole", "ssmmessages:CreateControlChannel"): "knows no resources",
     ("identity", "TaskRole", "ssmmessages:CreateDataChannel"): "likewise",
     ("identity", "TaskRole", "ssmmessages:OpenControlChannel"): "likewise",
@@ -201,7 +201,7 @@ def test_descriptions_fit(all_templates):
     """A template's may have 1,024 bytes, a parameter's 4,000, and a parameter's value 4,096."""
     for name, template in all_templates.items():
         assert 0 < len(template.body["Description"].encode()) <= 0.8 * 1024, name
-        for title, parameter in template.body["Parameters"].items():
+        for title, parameter in template.body.get("Parameters", {}).items():
             assert len(parameter.get("Description", "")) <= 0.8 * 4000, title
             assert len(str(parameter.get("Default", ""))) <= 0.8 * 4096, title
 
@@ -251,14 +251,14 @@ def test_every_output_is_used(root, stacks):
 
 def test_every_parameter_is_used(all_templates):
     for name, template in all_templates.items():
-        unused = template.body["Parameters"].keys() - _mentioned(template.body)
+        unused = template.body.get("Parameters", {}).keys() - _mentioned(template.body)
         assert unused == set(), name
 
 
 def test_every_stack_is_given_what_it_asks_for_and_nothing_else(root, stacks):
     for name, stack in stacks.items():
         given = root[pascal(name)]["Parameters"]
-        assert given.keys() == stack.body["Parameters"].keys(), name
+        assert given.keys() == stack.body.get("Parameters", {}).keys(), name
 
 
 def test_every_output_that_is_asked_for_exists(root, stacks):
@@ -271,7 +271,7 @@ def test_every_output_that_is_asked_for_exists(root, stacks):
 def test_everything_mentioned_exists(all_templates):
     for name, template in all_templates.items():
         body = template.body
-        there = body["Parameters"].keys() | body["Resources"].keys()
+        there = body.get("Parameters", {}).keys() | body["Resources"].keys()
         missing = {m for m in _mentioned(body) - there if not m.startswith("AWS::")}
         assert missing == set(), name
 
@@ -370,7 +370,7 @@ def test_conditions_are_few_and_never_nested(all_templates):
 
 def test_names_fit_with_the_longest_suffix(root, templates):
     """A load balancer's may have 32 characters; AWS says so when everything else is made."""
-    pattern = root.body["Parameters"]["NameSuffix"]["AllowedPattern"]
+    pattern = root.body.get("Parameters", {})["NameSuffix"]["AllowedPattern"]
     suffix = "-abcde"
     assert re.fullmatch(pattern, suffix)
     assert not re.fullmatch(pattern, suffix + "f")
@@ -403,7 +403,7 @@ def _is_named(value):
 def test_an_id_is_a_parameter_or_a_resource_never_both(all_templates):
     """CloudFormation refuses a name that is both a parameter and a resource."""
     for name, template in all_templates.items():
-        ids = Counter([*template.body["Parameters"], *template.body["Resources"]])
+        ids = Counter([*template.body.get("Parameters", {}), *template.body["Resources"]])
         assert [title for title, count in ids.items() if count > 1] == [], name
 
 
@@ -415,7 +415,7 @@ def test_no_secret_is_written_down(all_templates):
             if secret.search(key):
                 assert isinstance(value, dict), (name, title)
     for name, template in all_templates.items():
-        for title, parameter in template.body["Parameters"].items():
+        for title, parameter in template.body.get("Parameters", {}).items():
             assert not (secret.search(title) and parameter.get("Default")), (name, title)
 
 

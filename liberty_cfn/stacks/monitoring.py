@@ -6,11 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from awacs import kms as kms_actions
 from awacs import logs as log_actions
-from awacs import sns as sns_actions
-from awacs.aws import Action, Allow, ArnLike, Condition, Principal, Statement, StringEquals
-from troposphere import Equals, Join, Not, Ref, Sub, Template, events, kms, logs, sns
+from awacs.aws import Action, Allow, ArnLike, Condition, Principal, Statement
+from troposphere import Join, Ref, Sub, Template, events, logs
 from troposphere.cloudwatch import Alarm, Dashboard, MetricDimension
 
 from liberty_cfn.names import named
@@ -24,6 +22,7 @@ from liberty_cfn.values import (
     ServiceName,
     Suffix,
     Text,
+    TopicArn,
 )
 
 HIGH_PERCENT = 80
@@ -52,11 +51,10 @@ def monitoring(
     target_group_metric_name: MetricName,
     database_id: DatabaseId,
     cache_id: CacheId,
-    alarm_email: Text,
+    alarm_topic_arn: TopicArn,
     log_retention_days: Number,
 ) -> Monitoring:
-    """Alarms, where they are sent, and a dashboard."""
-    topic = _topic(t, suffix, alarm_email)
+    """Alarms, and a dashboard."""
     namespace = named("LibertySocial/Backend", suffix)
     _count_task_failures(t, suffix, cluster_name, namespace, log_retention_days)
 
@@ -79,8 +77,8 @@ def monitoring(
                     MetricDimension(Name=key, Value=value) for key, value in dimensions.items()
                 ],
                 TreatMissingData="notBreaching",
-                AlarmActions=[Ref(topic)],
-                OKActions=[Ref(topic)],
+                AlarmActions=[alarm_topic_arn],
+                OKActions=[alarm_topic_arn],
                 **what,
             )
         )
@@ -238,87 +236,6 @@ def _at_least(count: int, statistic: str, *, minutes: int, times: int) -> dict[s
         "Threshold": count,
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
     }
-
-
-def _topic(t: Template, suffix: Suffix, alarm_email: Text) -> sns.Topic:
-    """Add the topic that alarms go to, encrypted so that CloudWatch can still write to it.
-
-    The key that AWS has for SNS lets no other service use it: alarms sent to a
-    topic under it are dropped without a word.
-    https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger
-    """
-    mailed = t.add_condition("AlarmsMailed", Not(Equals(alarm_email, "")))
-    key = t.add_resource(
-        kms.Key(
-            "AlarmKey",
-            Description="Encrypts the alarms of the Liberty Social backend on their way.",
-            EnableKeyRotation=True,
-            PendingWindowInDays=30,
-            KeyPolicy=policy(
-                Statement(
-                    Sid="AccountDecides",
-                    Effect=Allow,
-                    Principal=Principal(
-                        "AWS", [Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")]
-                    ),
-                    # All of this key's actions, to the account's own IAM policies: without
-                    # this, nobody could ever change or delete the key.
-                    Action=[kms_actions.Action("*")],
-                    Resource=["*"],
-                ),
-                Statement(
-                    Sid="AlarmsAndEvents",
-                    Effect=Allow,
-                    Principal=Principal(
-                        "Service", ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-                    ),
-                    Action=[kms_actions.Decrypt, kms_actions.GenerateDataKey],
-                    Resource=["*"],  # in a key's policy, this key
-                    Condition=_of_this_account(),
-                ),
-            ),
-            # It keeps nothing: a message is read minutes after it was written.
-            DeletionPolicy="Delete",
-            UpdateReplacePolicy="Delete",
-        )
-    )
-    topic = t.add_resource(
-        sns.Topic(
-            "AlarmTopic",
-            TopicName=named("liberty-social-alarms", suffix),
-            KmsMasterKeyId=key.get_att("Arn"),
-        )
-    )
-    t.add_resource(
-        sns.TopicPolicy(
-            "AlarmTopicPolicy",
-            Topics=[Ref(topic)],
-            PolicyDocument=policy(
-                Statement(
-                    Sid="Alarms",
-                    Effect=Allow,
-                    Principal=Principal("Service", ["cloudwatch.amazonaws.com"]),
-                    Action=[sns_actions.Publish],
-                    Resource=[Ref(topic)],
-                    Condition=_of_this_account(),
-                )
-            ),
-        )
-    )
-    t.add_resource(
-        sns.SubscriptionResource(
-            "AlarmSubscription",
-            Condition=mailed,
-            TopicArn=Ref(topic),
-            Protocol="email",
-            Endpoint=alarm_email,
-        )
-    )
-    return topic
-
-
-def _of_this_account() -> Condition:
-    return Condition(StringEquals("aws:SourceAccount", Ref("AWS::AccountId")))
 
 
 def _count_task_failures(

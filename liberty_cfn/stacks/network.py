@@ -1,4 +1,4 @@
-"""The VPC, its subnets and their ways out."""
+"""The VPC, and its subnets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from troposphere import (
     AWSHelperFn,
     Equals,
     GetAZs,
-    If,
     Ref,
     Select,
     Sub,
@@ -22,7 +21,7 @@ from troposphere import (
 
 from liberty_cfn.names import name_tag
 from liberty_cfn.policies import policy, trust
-from liberty_cfn.values import Cidr, Flag, IpAddresses, Number, SubnetIds, Suffix, VpcId
+from liberty_cfn.values import Cidr, Flag, Number, RouteTableIds, SubnetIds, Suffix, VpcId
 
 ANYWHERE = "0.0.0.0/0"
 FLOW_LOGS = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc-flow-log/*"
@@ -33,7 +32,7 @@ class Network:
     vpc_id: VpcId
     public_subnet_ids: SubnetIds
     private_subnet_ids: SubnetIds
-    nat_addresses: IpAddresses
+    private_route_table_ids: RouteTableIds
 
 
 def network(
@@ -45,12 +44,10 @@ def network(
     public_subnet_b_cidr: Cidr,
     private_subnet_a_cidr: Cidr,
     private_subnet_b_cidr: Cidr,
-    nat_gateway_per_zone: Flag,
     flow_log: Flag,
     log_retention_days: Number,
 ) -> Network:
     """A VPC with a public and a private subnet in each of two zones."""
-    per_zone = t.add_condition("NatGatewayInEachZone", Equals(nat_gateway_per_zone, "true"))
     logged = t.add_condition("FlowLogged", Equals(flow_log, "true"))
 
     vpc = t.add_resource(
@@ -111,53 +108,10 @@ def network(
         public_routes,
     )
 
-    address_a = t.add_resource(
-        ec2.EIP(
-            "NatAddressA",
-            Domain="vpc",
-            Tags=name_tag("liberty-social-nat-a", suffix),
-            DependsOn=attachment,
-        )
-    )
-    nat_a = t.add_resource(
-        ec2.NatGateway(
-            "NatGatewayA",
-            AllocationId=address_a.get_att("AllocationId"),
-            SubnetId=Ref(public_a),
-            Tags=name_tag("liberty-social-nat-a", suffix),
-        )
-    )
-    address_b = t.add_resource(
-        ec2.EIP(
-            "NatAddressB",
-            Condition=per_zone,
-            Domain="vpc",
-            Tags=name_tag("liberty-social-nat-b", suffix),
-            DependsOn=attachment,
-        )
-    )
-    nat_b = t.add_resource(
-        ec2.NatGateway(
-            "NatGatewayB",
-            Condition=per_zone,
-            AllocationId=address_b.get_att("AllocationId"),
-            SubnetId=Ref(public_b),
-            Tags=name_tag("liberty-social-nat-b", suffix),
-        )
-    )
-
     # A table for each zone, so that a second gateway changes one route and no table.
     private_routes_a = t.add_resource(
         ec2.RouteTable(
             "PrivateRoutesA", VpcId=Ref(vpc), Tags=name_tag("liberty-social-private-a", suffix)
-        )
-    )
-    t.add_resource(
-        ec2.Route(
-            "PrivateDefaultRouteA",
-            RouteTableId=Ref(private_routes_a),
-            DestinationCidrBlock=ANYWHERE,
-            NatGatewayId=Ref(nat_a),
         )
     )
     private_a = _subnet(
@@ -177,14 +131,6 @@ def network(
             "PrivateRoutesB", VpcId=Ref(vpc), Tags=name_tag("liberty-social-private-b", suffix)
         )
     )
-    t.add_resource(
-        ec2.Route(
-            "PrivateDefaultRouteB",
-            RouteTableId=Ref(private_routes_b),
-            DestinationCidrBlock=ANYWHERE,
-            NatGatewayId=If(per_zone, Ref(nat_b), Ref(nat_a)),
-        )
-    )
     private_b = _subnet(
         t,
         ec2.Subnet(
@@ -196,17 +142,6 @@ def network(
             Tags=name_tag("liberty-social-private-b", suffix),
         ),
         private_routes_b,
-    )
-
-    # Uploads and image layers reach S3 without passing, and paying, the NAT gateway.
-    t.add_resource(
-        ec2.VPCEndpoint(
-            "S3Endpoint",
-            VpcId=Ref(vpc),
-            VpcEndpointType="Gateway",
-            ServiceName=Sub("com.amazonaws.${AWS::Region}.s3"),
-            RouteTableIds=[Ref(private_routes_a), Ref(private_routes_b)],
-        )
     )
 
     flow_logs = t.add_resource(
@@ -249,13 +184,7 @@ def network(
         vpc_id=VpcId(Ref(vpc)),
         public_subnet_ids=SubnetIds([Ref(public_a), Ref(public_b)]),
         private_subnet_ids=SubnetIds([Ref(private_a), Ref(private_b)]),
-        nat_addresses=IpAddresses(
-            If(
-                per_zone,
-                [address_a.get_att("PublicIp"), address_b.get_att("PublicIp")],
-                [address_a.get_att("PublicIp")],
-            )
-        ),
+        private_route_table_ids=RouteTableIds([Ref(private_routes_a), Ref(private_routes_b)]),
     )
 
 
