@@ -133,7 +133,9 @@ def _of_lists(
     for number in range(max(len(left), len(right))):
         one = left[number] if number < len(left) else None
         other = right[number] if number < len(right) else None
-        place = after.index(other) if other is not None else before.index(one)
+        places = [before.index(one)] if one is not None else []
+        places += [after.index(other)] if other is not None else []
+        place = min(places)
         yield from differences(one, other, unordered, (*path, f"[{place}]"))
 
 

@@ -82,6 +82,8 @@ REPLACEMENTS = {
         "AWS::EC2::CapacityReservation TagSpecifications",
         "AWS::EC2::CapacityReservationFleet TagSpecifications",
         "AWS::EC2::EIP Domain",
+        "AWS::EC2::SpotFleet SpotFleetRequestConfigData.LaunchTemplateConfigs",
+        "AWS::EC2::SpotFleet SpotFleetRequestConfigData.OnDemandTargetCapacity",
         "AWS::EC2::TrafficMirrorSession NetworkInterfaceId",
         "AWS::EC2::TransitGatewayRouteTable Tags",
         "AWS::EC2::VPCPeeringConnection AssumeRoleRegion",

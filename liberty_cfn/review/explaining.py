@@ -14,6 +14,7 @@ from liberty_cfn.review.changes import Change, fixed_name, references, replacing
 from liberty_cfn.review.comparing import shown
 from liberty_cfn.review.documented import page
 from liberty_cfn.review.losing import REMAINS, remains
+from liberty_cfn.review.opening import reaches
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
 from liberty_cfn.stateful import LOSSES
@@ -35,6 +36,8 @@ class Explained:
     module: str
     refers_to: tuple[tuple[str, str], ...]
     referred_by: tuple[tuple[str, str], ...]
+    reaches: tuple[str, ...]
+    reached_by: tuple[str, ...]
     replacing: tuple[Change, ...]
 
 
@@ -100,6 +103,7 @@ def _explained(
         for path, title, _ in references(other.properties)
         if title == resource.id
     }
+    outward, inward = reaches(resolved, resource.id)
     return Explained(
         resource,
         environment,
@@ -107,6 +111,8 @@ def _explained(
         made[1] if made else "",
         tuple(sorted(to)),
         tuple(sorted(by)),
+        tuple(outward),
+        tuple(inward),
         replacing(resolved, resource.id),
     )
 
@@ -131,6 +137,10 @@ def lines(told: Explained) -> Iterator[str]:
         if rows:
             yield f"  {heading}"
             yield from (f"    {other} ({where})" for other, where in rows)
+    for heading, names in (("reaches", told.reaches), ("is reached by", told.reached_by)):
+        if names:
+            yield f"  {heading}"
+            yield from (f"    {name}" for name in names)
     yield from _replacing(told)
 
 

@@ -153,9 +153,9 @@ def _shrinks(change: Change) -> Iterator[Finding]:
     if change.type != "AWS::RDS::DBInstance":
         return
     for changed in change.properties:
-        if changed.path == ("AllocatedStorage",) and _number(changed.after) < _number(
-            changed.before
-        ):
+        before, after = _number(changed.before), _number(changed.after)
+        smaller = before is not None and after is not None and after < before
+        if changed.path == ("AllocatedStorage",) and smaller:
             text = (
                 f"{change.name}: AllocatedStorage {_words(changed.before)} → "
                 f"{_words(changed.after)}: a database's disk can grow, never shrink"
@@ -257,11 +257,11 @@ def _allowed(value: str, allowed: Sequence[Any]) -> bool:
     return any(equal(value, one) for one in allowed)
 
 
-def _number(value: Any) -> float:
+def _number(value: Any) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError):
-        return 0
+        return None
 
 
 def _words(value: Any) -> str:

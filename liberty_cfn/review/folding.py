@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,8 +29,7 @@ class Group:
     @property
     def name(self) -> str:
         """The environments, or the set's root where it has none."""
-        named = [part.environment for part in self.parts if part.environment]
-        return ", ".join(named) or self.first.set
+        return ", ".join(_places(part.environment for part in self.parts)) or self.first.set
 
     def types(self) -> Counter[str]:
         """Return how many resources of each type there are."""
@@ -87,6 +86,15 @@ def fold(parts: Sequence[Part]) -> list[Group]:
     for part in parts:
         groups.setdefault(_shape(part), []).append(part)
     return [Group(tuple(found)) for found in groups.values()]
+
+
+def _places(names: Iterable[str]) -> Iterator[str]:
+    """Yield environments' names; those of a stack set's places as their number."""
+    found: dict[str, list[str]] = {}
+    for name in filter(None, names):
+        found.setdefault(name.partition(" ")[0], []).append(name)
+    for name, places in found.items():
+        yield f"{name} ({len(places)} places)" if len(places) > 1 else places[0]
 
 
 def _few(names: Sequence[str]) -> str:

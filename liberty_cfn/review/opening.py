@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from liberty_cfn.model.resolving import Resource
+from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.changes import Action, Change
 from liberty_cfn.review.comparing import at, canonical, equal, mapping
 from liberty_cfn.review.findings import Finding, Kind
+from liberty_cfn.review.reach import Flow, opened, reach, reachable
 
 # What lets the public in, by type: a property, the value that is private, and what is open.
 PUBLIC = {
@@ -116,3 +117,72 @@ def _listed(value: Any) -> list[str]:
     if value is None:
         return []
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+# The services whose resources stand in a network.
+NETWORKED = ("EC2", "ECS", "EFS", "ElastiCache", "ElasticLoadBalancingV2", "Lambda", "RDS")
+WORDS = ("Tags", "Description", "GroupDescription")
+
+
+def connections(
+    changes: Sequence[Change], before: Resolved, after: Resolved
+) -> Iterator[Finding]:
+    """Yield who can newly open a connection to whom, or no longer can."""
+    # A set that is wholly new opens nothing to anybody who had it.
+    if not before.resources or not any(_in_network(change) for change in changes):
+        return
+    moved = {c.moved: c.id for c in changes if c.moved and c.action is Action.ADD}
+    was = {
+        (moved.get(source, source), moved.get(place, place)): spans
+        for (source, place), spans in reachable(before).items()
+    }
+    now = reachable(after)
+    for flow in opened(was, now):
+        text = f"{_place(flow.source, after)} can newly reach {_reached(flow, after)}"
+        yield Finding(Kind.OPENS, _nearest(flow, after), text)
+    for flow in opened(now, was):
+        if flow.source in after.resources or flow.source not in before.resources:
+            text = f"{_place(flow.source, before)} can no longer reach {_reached(flow, before)}"
+            yield Finding(Kind.CLOSES, _nearest(flow, before), text)
+
+
+def reaches(resolved: Resolved, title: str) -> tuple[list[str], list[str]]:
+    """Return what a resource can open a connection to, and what can to it, in words."""
+    found = sorted(reach(resolved))
+    outward = [_reached(flow, resolved) for flow in found if flow.source == title]
+    inward = [
+        f"{_place(flow.source, resolved)}, {_traffic(flow)}"
+        for flow in found
+        if flow.destination == title
+    ]
+    return outward, inward
+
+
+def _in_network(change: Change) -> bool:
+    if not any(change.type.startswith(f"AWS::{service}::") for service in NETWORKED):
+        return False
+    return change.action is not Action.CHANGE or any(
+        not changed.because and changed.path[:1] not in [(word,) for word in WORDS]
+        for changed in change.properties
+    )
+
+
+def _reached(flow: Flow, resolved: Resolved) -> str:
+    return f"{_place(flow.destination, resolved)}, {_traffic(flow)}"
+
+
+def _traffic(flow: Flow) -> str:
+    if flow.ports == "all":
+        return f"all {flow.protocol}" if flow.protocol != "all" else "on every port"
+    return f"{flow.protocol} {flow.ports}"
+
+
+def _place(name: str, resolved: Resolved) -> str:
+    if name in resolved.resources:
+        return str(resolved.resources[name].origin)
+    return "the internet" if name == "internet" else name
+
+
+def _nearest(flow: Flow, resolved: Resolved) -> str:
+    """Return the resource that a flow is about: what is reached, else what reaches out."""
+    return next((n for n in (flow.destination, flow.source) if n in resolved.resources), "")

@@ -14,7 +14,7 @@ from liberty_cfn.review.costs import Cost, cost
 from liberty_cfn.review.failing import failures, over_limits, unfit
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
 from liberty_cfn.review.losing import losses
-from liberty_cfn.review.opening import public_access
+from liberty_cfn.review.opening import connections, public_access
 from liberty_cfn.review.operating import operations
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
@@ -160,6 +160,7 @@ def compare(
         *failures(found, before, after),
         *losses(found),
         *public_access(found),
+        *connections(found, before, after),
         *operations(found),
     ]
     bill = cost(found, before, after)

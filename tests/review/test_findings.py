@@ -1,0 +1,439 @@
+"""What is lost, refused, interrupted and operated otherwise."""
+
+import pytest
+from versions import nested, nothing, part, resource, told, version
+
+from liberty_cfn.review.findings import Kind
+from liberty_cfn.review.reviewing import review
+
+SAFE = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+
+
+def one(kind, properties=None, **attributes):
+    return {"It": resource(kind, properties, **attributes)}
+
+
+def kinds(before, after):
+    return {finding.kind for finding in part(before, after).findings}
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("RDS::DBInstance", {"DBName": "a"}, {"DBName": "b"}),
+        ("S3::Bucket", {"BucketName": "a"}, {"BucketName": "b"}),
+        ("Logs::LogGroup", {"LogGroupName": "a"}, {"LogGroupName": "b"}),
+        ("SecretsManager::Secret", {"Name": "a"}, {"Name": "b"}),
+        ("ECR::Repository", {"RepositoryName": "a"}, {"RepositoryName": "b"}),
+        ("ElastiCache::CacheCluster", {"Port": 1}, {"Port": 2}),
+        ("Route53::HostedZone", {"Name": "a."}, {"Name": "b."}),
+    ],
+)
+def test_replacing_what_holds_data_loses_it(kind, before, after):
+    (text,) = told(one(kind, before), one(kind, after), Kind.LOSS)
+    assert "replaced by an empty one" in text
+    assert "nothing of it remains" in text
+    (kept,) = told(one(kind, before), one(kind, after, **SAFE), Kind.LOSS)
+    assert "the old one remains, no longer managed" in kept
+
+
+def test_removing_what_holds_data_says_what_its_policy_leaves():
+    bucket = one("S3::Bucket")
+    (text,) = told({**bucket, "Topic": resource("SNS::Topic")}, {"Topic": {}}, Kind.LOSS)
+    assert "removed" in text
+    assert "nothing of it remains" in text
+
+
+def test_a_database_without_a_policy_leaves_a_snapshot_when_it_is_removed():
+    topic = {"Topic": resource("SNS::Topic")}
+    (text,) = told({**one("RDS::DBInstance"), **topic}, topic, Kind.LOSS)
+    assert "a snapshot of it remains" in text
+
+
+def test_replacing_what_holds_no_data_loses_nothing():
+    before, after = ({"CidrBlock": f"10.{n}.0.0/16"} for n in (0, 1))
+    assert Kind.LOSS not in kinds(one("EC2::VPC", before), one("EC2::VPC", after))
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("RDS::DBInstance", {"DeletionProtection": True}, {"DeletionProtection": "false"}),
+        ("RDS::DBInstance", {"DeletionProtection": True}, {}),
+        ("RDS::DBInstance", {"BackupRetentionPeriod": 30}, {"BackupRetentionPeriod": 7}),
+        ("RDS::DBInstance", {"MultiAZ": True}, {"MultiAZ": False}),
+        ("Logs::LogGroup", {"RetentionInDays": 90}, {"RetentionInDays": 30}),
+        ("Logs::LogGroup", {}, {"RetentionInDays": 30}),
+        ("KMS::Key", {"EnableKeyRotation": True}, {"EnableKeyRotation": False}),
+        ("ECR::Repository", {"ImageTagMutability": "IMMUTABLE"}, {}),
+        (
+            "S3::Bucket",
+            {"VersioningConfiguration": {"Status": "Enabled"}},
+            {"VersioningConfiguration": {"Status": "Suspended"}},
+        ),
+        (
+            "S3::Bucket",
+            {"LifecycleConfiguration": {"Rules": [{"Id": "a"}]}},
+            {"LifecycleConfiguration": {"Rules": [{"Id": "a", "ExpirationInDays": 9}]}},
+        ),
+        ("S3::Bucket", {}, {"LifecycleConfiguration": {"Rules": [{"ExpirationInDays": 9}]}}),
+        (
+            "ElasticLoadBalancingV2::LoadBalancer",
+            {
+                "LoadBalancerAttributes": [
+                    {"Key": "deletion_protection.enabled", "Value": "true"},
+                    {"Key": "idle_timeout.timeout_seconds", "Value": "60"},
+                ]
+            },
+            {
+                "LoadBalancerAttributes": [
+                    {"Key": "deletion_protection.enabled", "Value": "false"},
+                    {"Key": "idle_timeout.timeout_seconds", "Value": "60"},
+                ]
+            },
+        ),
+    ],
+)
+def test_a_protection_that_weakens_is_told_and_one_that_strengthens_is_not(kind, before, after):
+    assert told(one(kind, before), one(kind, after), Kind.WEAKENED)
+    assert not told(one(kind, after), one(kind, before), Kind.WEAKENED)
+
+
+def test_a_deletion_policy_that_weakens_is_told():
+    bucket, safe = one("S3::Bucket"), one("S3::Bucket", **SAFE)
+    assert len(told(safe, bucket, Kind.WEAKENED)) == 2
+    assert not told(bucket, safe, Kind.WEAKENED)
+
+
+def test_editing_how_a_secret_is_generated_regenerates_it():
+    def secret(**generated):
+        properties = {"GenerateSecretString": generated} if generated else {"SecretString": "x"}
+        return one("SecretsManager::Secret", properties)
+
+    (text,) = told(secret(PasswordLength=32), secret(PasswordLength=40), Kind.SECRET)
+    assert "regenerates the secret" in text
+    assert not told(secret(PasswordLength=32), secret(), Kind.SECRET)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "before", "after"),
+    [
+        ("EC2::SecurityGroup", {"GroupName": "a"}, "GroupDescription", ("x", "y")),
+        ("ElasticLoadBalancingV2::LoadBalancer", {"Name": "a"}, "Type", ("x", "y")),
+        ("RDS::DBInstance", {"DBInstanceIdentifier": "a"}, "DBName", ("x", "y")),
+        ("IAM::Role", {"RoleName": "a"}, "Path", ("/x/", "/y/")),
+    ],
+)
+def test_replacing_under_a_fixed_name_will_fail(kind, name, before, after):
+    olds, news = ({**name, before: value} for value in after)
+    (text,) = told(one(kind, olds), one(kind, news), Kind.FAILS)
+    assert "the name is in use" in text
+    renamed = news | {next(iter(name)): "b"}
+    assert not told(one(kind, olds), one(kind, renamed), Kind.FAILS)
+    unnamed = [{k: v for k, v in p.items() if k not in name} for p in (olds, news)]
+    assert not told(one(kind, unnamed[0]), one(kind, unnamed[1]), Kind.FAILS)
+
+
+def test_a_named_group_in_a_vpc_that_is_replaced_too_can_have_its_name():
+    def groups(block):
+        group = {"GroupName": "a", "VpcId": {"Ref": "Vpc"}}
+        return {
+            "Vpc": resource("EC2::VPC", {"CidrBlock": block}),
+            "Group": resource("EC2::SecurityGroup", group),
+        }
+
+    assert not told(groups("10.0.0.0/16"), groups("10.1.0.0/16"), Kind.FAILS)
+
+
+def test_a_named_resource_whose_logical_id_changes_will_fail():
+    topic = resource("SNS::Topic", {"TopicName": "alarms"})
+    (text,) = told({"Old": topic}, {"New": topic}, Kind.FAILS)
+    assert "alarms" in text
+    assert "logical id changed" in text
+    unnamed = resource("SNS::Topic")
+    assert not told({"Old": unnamed}, {"New": unnamed}, Kind.FAILS)
+
+
+def test_a_subnet_made_anew_in_the_same_vpc_overlaps_the_old_one():
+    def subnet(zone, block="10.0.1.0/24"):
+        return one("EC2::Subnet", {"AvailabilityZone": zone, "CidrBlock": block})
+
+    (text,) = told(subnet("a"), subnet("b"), Kind.FAILS)
+    assert "10.0.1.0/24" in text
+    assert not told(subnet("a"), subnet("b", "10.0.2.0/24"), Kind.FAILS)
+
+
+def test_a_database_s_disk_can_t_shrink():
+    small, large = (one("RDS::DBInstance", {"AllocatedStorage": n}) for n in ("20", 100))
+    assert told(large, small, Kind.FAILS)
+    assert not told(small, large, Kind.FAILS)
+
+
+def listener(*actions):
+    group = {"TargetGroupArn": {"Ref": "Group"}}
+    return {
+        "Group": resource("ElasticLoadBalancingV2::TargetGroup"),
+        "Listener": resource(
+            "ElasticLoadBalancingV2::Listener",
+            {
+                "DefaultActions": [
+                    {"Type": a, **(group if a == "forward" else {})} for a in actions
+                ]
+            },
+        ),
+        "Service": resource("ECS::Service", {"LoadBalancers": [group]}),
+    }
+
+
+def test_a_listener_turned_from_forward_to_redirect_in_one_update_will_fail():
+    (text,) = told(listener("forward"), listener("redirect"), Kind.FAILS)
+    assert "Service behind it" in text
+    assert not told(listener("redirect"), listener("forward"), Kind.FAILS)
+
+
+def test_a_key_s_spec_that_changes_will_fail():
+    rsa, symmetric = (
+        one("KMS::Key", {"KeySpec": s}) for s in ("RSA_2048", "SYMMETRIC_DEFAULT")
+    )
+    assert told(symmetric, rsa, Kind.FAILS)
+    assert not told(symmetric, rsa, Kind.LOSS)
+
+
+def test_a_removed_output_that_is_still_used_will_fail():
+    def stacks(outputs):
+        given = {"Id": {"Fn::GetAtt": ["One", "Outputs.Id"]}}
+        return version(
+            root=nested(One={}, Two=given),
+            one={"Resources": {"Vpc": resource("EC2::VPC")}, "Outputs": outputs},
+            two={
+                "Parameters": {"Id": {"Type": "String"}},
+                "Resources": {
+                    "Group": resource("EC2::SecurityGroup", {"VpcId": {"Ref": "Id"}})
+                },
+            },
+        )
+
+    texts = told(stacks({"Id": {"Value": {"Ref": "Vpc"}}}), stacks({}), Kind.FAILS)
+    assert any("has no output Id" in text for text in texts)
+
+
+def test_more_than_cloudformation_takes_will_fail():
+    few, many = ({f"Topic{n}": resource("SNS::Topic") for n in range(c)} for c in (1, 501))
+    (text,) = told(few, many, Kind.FAILS)
+    assert "501 Resources" in text
+
+
+def with_parameter(**limits):
+    return {
+        "Parameters": {"Size": {"Type": "String", **limits}, "Given": {"Type": "String"}},
+        "Resources": {"Topic": resource("SNS::Topic")},
+    }
+
+
+def test_a_parameter_that_an_environment_gives_no_value_will_fail_there():
+    before = version(root=with_parameter(Default="a"), values={"dev": {"Given": "x"}})
+    after = version(root=with_parameter(), values={"dev": {"Given": "x"}})
+    (text,) = told(before, after, Kind.FAILS)
+    assert "Size has no value" in text
+
+
+def test_a_value_that_is_no_longer_allowed_will_fail():
+    values = {"dev": {"Given": "x", "Size": "b"}}
+    before = version(root=with_parameter(AllowedValues=["a", "b"]), values=values)
+    after = version(root=with_parameter(AllowedValues=["a"]), values=values)
+    (text,) = told(before, after, Kind.FAILS)
+    assert "AllowedValues" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "before", "after"),
+    [
+        ("RDS::DBInstance", "DBInstanceClass", "db.t3.micro", "db.t3.small"),
+        ("RDS::DBInstance", "EngineVersion", "15", "16"),
+        ("ElastiCache::CacheCluster", "CacheNodeType", "cache.t3.micro", "cache.t3.small"),
+    ],
+)
+def test_an_interruption_is_told_where_aws_documents_it(kind, name, before, after):
+    found = part(one(kind, {name: before}), one(kind, {name: after})).findings
+    (stops,) = [finding for finding in found if finding.kind is Kind.INTERRUPTION]
+    assert stops.source.startswith("https://docs.aws.amazon.com/")
+    assert not part(one(kind, {name: before}), one(kind, {name: after})).changes[0].replaced
+
+
+def service(cpu=256, count=2, **properties):
+    return {
+        "Task": resource("ECS::TaskDefinition", {"Cpu": cpu, "Memory": 512}),
+        "Service": resource(
+            "ECS::Service",
+            {"TaskDefinition": {"Ref": "Task"}, "DesiredCount": count, **properties},
+        ),
+    }
+
+
+def test_a_new_revision_restarts_the_tasks_and_says_how_many():
+    texts = told(service(), service(cpu=512), Kind.OPERATIONS)
+    assert any("its tasks restart (2 tasks), as Task changes" in text for text in texts)
+    assert any("Cpu 512 CPU units instead of 256" in text for text in texts)
+
+
+def test_another_number_of_tasks_restarts_none():
+    texts = told(service(), service(count=5), Kind.OPERATIONS)
+    assert texts == ["Service: tasks that a deployment starts with 2 → 5"]
+
+
+def test_scaling_limits_are_told():
+    few, many = (
+        one("ApplicationAutoScaling::ScalableTarget", {"MaxCapacity": n}) for n in (4, 10)
+    )
+    assert told(few, many, Kind.OPERATIONS) == ["It: most tasks 4 → 10"]
+
+
+def test_alarms_that_go_come_or_move_are_told():
+    def alarm(threshold):
+        return one("CloudWatch::Alarm", {"MetricName": "CPU", "Threshold": threshold})
+
+    vpc = {"Vpc": resource("EC2::VPC")}
+    assert told(alarm(80), alarm(90), Kind.OPERATIONS) == ["It: Threshold 80 → 90"]
+    assert "no longer watched" in told({**alarm(80), **vpc}, vpc, Kind.OPERATIONS)[0]
+    assert "is new" in told(vpc, {**alarm(80), **vpc}, Kind.OPERATIONS)[0]
+
+
+def test_an_alarm_that_tells_nobody_any_more_is_a_weakened_protection():
+    loud, silent = (one("CloudWatch::Alarm", {"AlarmActions": a}) for a in (["x"], []))
+    assert told(loud, silent, Kind.WEAKENED)
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("RDS::DBInstance", {}, {"PubliclyAccessible": True}),
+        ("ElasticLoadBalancingV2::LoadBalancer", {"Scheme": "internal"}, {}),
+        ("EC2::Subnet", {}, {"MapPublicIpOnLaunch": True}),
+        ("ECS::Service", {}, {"EnableExecuteCommand": True}),
+        (
+            "S3::Bucket",
+            {"PublicAccessBlockConfiguration": {"BlockPublicPolicy": True}},
+            {"PublicAccessBlockConfiguration": {"BlockPublicPolicy": False}},
+        ),
+        (
+            "S3::BucketPolicy",
+            {"PolicyDocument": {"Statement": []}},
+            {
+                "PolicyDocument": {
+                    "Statement": [
+                        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+                    ]
+                }
+            },
+        ),
+    ],
+)
+def test_what_is_opened_to_the_public_is_told_and_closing_it_is_no_opening(kind, before, after):
+    assert told(one(kind, before), one(kind, after), Kind.OPENS)
+    assert not told(one(kind, after), one(kind, before), Kind.OPENS)
+    assert told(one(kind, after), one(kind, before), Kind.CLOSES)
+
+
+def test_who_can_newly_reach_whom_is_told_from_the_whole_graph():
+    def network(source):
+        rule = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "CidrIp": source}
+        return {
+            "Vpc": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"}),
+            "Gateway": resource("EC2::InternetGateway"),
+            "Attached": resource(
+                "EC2::VPCGatewayAttachment",
+                {"VpcId": {"Ref": "Vpc"}, "InternetGatewayId": {"Ref": "Gateway"}},
+            ),
+            "Subnet": resource(
+                "EC2::Subnet", {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}
+            ),
+            "Table": resource("EC2::RouteTable", {"VpcId": {"Ref": "Vpc"}}),
+            "Default": resource(
+                "EC2::Route",
+                {
+                    "RouteTableId": {"Ref": "Table"},
+                    "DestinationCidrBlock": "0.0.0.0/0",
+                    "GatewayId": {"Ref": "Gateway"},
+                },
+            ),
+            "Routed": resource(
+                "EC2::SubnetRouteTableAssociation",
+                {"SubnetId": {"Ref": "Subnet"}, "RouteTableId": {"Ref": "Table"}},
+            ),
+            "Group": resource(
+                "EC2::SecurityGroup",
+                {"VpcId": {"Ref": "Vpc"}, "SecurityGroupIngress": [rule]},
+            ),
+            "Subnets": resource("RDS::DBSubnetGroup", {"SubnetIds": [{"Ref": "Subnet"}]}),
+            "Db": resource(
+                "RDS::DBInstance",
+                {
+                    "PubliclyAccessible": True,
+                    "DBSubnetGroupName": {"Ref": "Subnets"},
+                    "VPCSecurityGroups": [{"Fn::GetAtt": ["Group", "GroupId"]}],
+                },
+            ),
+        }
+
+    closed, open_ = network("10.0.0.0/16"), network("0.0.0.0/0")
+    assert "the internet can newly reach Db, tcp 5432" in told(closed, open_, Kind.OPENS)
+    assert any("can no longer reach Db" in text for text in told(open_, closed, Kind.CLOSES))
+
+
+def database(size):
+    return one(
+        "RDS::DBInstance",
+        {"DBInstanceClass": size, "Engine": "postgres", "AllocatedStorage": 20},
+    )
+
+
+def test_the_bill_s_difference_is_an_estimate_with_its_date():
+    (text,) = told(database("db.t3.micro"), database("db.t3.small"), Kind.COST)
+    assert "+$13.14" in text  # 730 hours at 0.018 more
+    assert "estimated at list prices of us-east-1, 2026-06" in text
+
+
+def test_a_price_that_isn_t_known_is_said_never_zero():
+    (text,) = told(database("db.t3.micro"), database("db.x9.huge"), Kind.COST)
+    assert "not known: It" in text
+
+
+def test_more_tasks_cost_more():
+    (text,) = told(service(count=2), service(count=4), Kind.COST)
+    assert "+$18.02" in text  # two tasks of 0.25 vCPU and 0.5 GB
+
+
+def test_what_costs_the_same_says_nothing_of_cost():
+    small, large = (one("EC2::VPC", {"Tags": [{"Key": "a", "Value": v}]}) for v in "ab")
+    assert not told(small, large, Kind.COST)
+
+
+def test_unknown_replacement_is_said():
+    before, after = ({"It": {"Type": "Custom::Thing", "Properties": {"A": n}}} for n in (1, 2))
+    (text,) = told(before, after, Kind.UNKNOWN)
+    assert "its own handler decides" in text
+
+
+def test_the_most_dangerous_is_told_first():
+    before = {**database("db.t3.micro"), **service()}
+    after = {**one("RDS::DBInstance", {"DBName": "x"}), **service(count=3)}
+    found = [finding.kind for finding in part(before, after).findings]
+    assert found == sorted(found, key=list(Kind).index)
+    assert found[0] is Kind.LOSS
+
+
+def test_a_level_to_fail_on_takes_what_it_names():
+    def failing(before, after):
+        found = review(version(before), version(after))
+        levels = ("destructive", "replacement", "broadening", "any")
+        return {level for level in levels if found.fails_on(level)}
+
+    vpcs = [one("EC2::VPC", {"CidrBlock": f"10.{n}.0.0/16"}) for n in (0, 1)]
+    public = one("RDS::DBInstance", {"PubliclyAccessible": True})
+    assert failing(vpcs[0], vpcs[0]) == set()
+    assert failing(*vpcs) == {"replacement", "any"}
+    assert failing(one("RDS::DBInstance"), public) == {"broadening", "any"}
+    vpc = {"Vpc": vpcs[0]["It"]}
+    assert failing({**public, **vpc}, vpc) == {"destructive", "replacement", "any"}
+    assert failing(service(), service(cpu=512)) == {"any"}
+    assert nothing(service(), service())
