@@ -153,7 +153,8 @@ def test_what_comes_and_goes_is_told_at_every_level(aws):
         return template({"Outer": nested(urls["child"])})
 
     deploy(aws, grown("Kept", "Gone"))
-    outer = changes(plan(aws, grown("Kept", "New")))["Outer"]
+    root = plan(aws, grown("Kept", "New"))
+    outer = changes(root)["Outer"]
     inner = changes(inside(aws, outer))["Inner"]
     found = changes(inside(aws, inner))
     assert {title: change["Action"] for title, change in found.items()} == {
@@ -162,6 +163,9 @@ def test_what_comes_and_goes_is_told_at_every_level(aws):
     }
     assert found["Gone"]["PolicyAction"] == "Retain"
     assert inside(aws, inner)["ParentChangeSetId"] == outer["ChangeSetId"]
+    aws.client("cloudformation").execute_change_set(ChangeSetName=root["ChangeSetId"])
+    rest(aws, root["StackId"])
+    assert physical(aws, "New", physical(aws, "Inner", physical(aws, "Outer")))
 
 
 def test_a_stack_that_is_not_there_yet_is_planned_too(aws):

@@ -15,12 +15,14 @@ from . import (
     conditions,
     ec2,
     existing,
+    guarding,
     iam,
     mending,
     nested,
     planning,
     provisioning,
     refusing,
+    repeating,
     rules,
     scaling,
     stack_sets,
@@ -28,7 +30,7 @@ from . import (
 )
 
 for addition in (
-    *(conditions, nested, existing, planning, provisioning),
+    *(conditions, nested, existing, planning, guarding, repeating, provisioning),
     *(ec2, iam, scaling, storage),
     *(stack_sets,),
     *(mending, caches, refusing, rules),

@@ -2,16 +2,22 @@
 """Ministack's own actions, asked in the process itself."""
 
 import asyncio
+import functools
 import html
+import http
 import re
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
 import ministack.app as gateway
+from ministack.services import cloudformation
+from ministack.services.cloudformation import helpers
 
 Answer = tuple[int, dict[str, str], bytes]
+Query = dict[str, list[str]]
+Action = Callable[[Query], Answer]
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]
 
@@ -36,11 +42,31 @@ def text(answer: Answer, tag: str) -> str:
     return html.unescape(found[1]) if found else ""
 
 
+def given(query: Query, key: str) -> str:
+    """What an action is asked; nothing, where it isn't."""
+    return query.get(key, [""])[0]
+
+
+def refuse(code: str, why: str) -> Answer:
+    answer: Answer = helpers._error(code, why)
+    return answer
+
+
+def went_well(answer: Answer) -> bool:
+    return answer[0] < http.HTTPStatus.BAD_REQUEST
+
+
 def checked(answer: Answer) -> Answer:
     """An answer, or its error as the reason CloudFormation shows."""
-    if answer[0] >= 400:  # noqa: PLR2004
+    if not went_well(answer):
         raise ValueError(f"{text(answer, 'Code')}: {text(answer, 'Message')}")
     return answer
+
+
+def around(action: str, wrapper: Callable[[Action, Query], Answer]) -> None:
+    """Put a function around an action of CloudFormation's; it is given the action."""
+    actions = cloudformation._ACTION_HANDLERS
+    actions[action] = functools.partial(wrapper, actions[action])
 
 
 def ask(service: ModuleType, action: str, **query: Any) -> Answer:

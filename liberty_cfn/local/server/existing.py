@@ -2,7 +2,8 @@
 """What exists already: refused where it would be made again, taken in where that is asked."""
 
 import copy
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from ministack.services import (
@@ -19,7 +20,7 @@ from ministack.services import (
 )
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
-from .asking import Answer, Made, Properties
+from .asking import Action, Answer, Made, Properties, Query, around, given
 from .nested import TYPE as NESTED
 from .nested import Stack, child_of, outputs
 
@@ -144,7 +145,13 @@ def adoptable(
 
 
 async def _deploy(
-    name: str, stack_id: str, template: Any, values: Any, *more: Any, **named: Any
+    deploy: Callable[..., Awaitable[None]],
+    name: str,
+    stack_id: str,
+    template: Any,
+    values: Any,
+    *more: Any,
+    **named: Any,
 ) -> None:
     stack = cloudformation._stacks[name]
     if stack.get("_adopts"):
@@ -152,18 +159,17 @@ async def _deploy(
             one["LogicalResourceId"]: one["ResourceIdentifier"]
             for one in adoptable(template, values, stack)
         }
-    await _deploy_stack(name, stack_id, template, values, *more, **named)
+    await deploy(name, stack_id, template, values, *more, **named)
 
 
-def _execute(query: dict[str, Any]) -> Answer:
+def _execute(execute: Action, query: Query) -> Answer:
     found = changesets._find_change_set(
-        *(changesets._p(query, key) for key in ("ChangeSetName", "StackName"))
+        *(given(query, key) for key in ("ChangeSetName", "StackName"))
     )[1]
     if found and found["ExecutionStatus"] == "AVAILABLE":
         stack = cloudformation._stacks[found["StackName"]]
         stack["_adopts"] = found.get("ImportExistingResources", False)
-    answer: Answer = _execute_change_set(query)
-    return answer
+    return execute(query)
 
 
 def _errors(*arguments: Any) -> list[tuple[str, ...]]:
@@ -207,8 +213,6 @@ def _importer(key: str, find: Finder) -> Callable[[dict[str, str]], Made | None]
     return lambda identifier: find(identifier[key])
 
 
-_deploy_stack = changesets._deploy_stack_async
-_execute_change_set = cloudformation._ACTION_HANDLERS["ExecuteChangeSet"]
 _validation_errors = stacks._validation_errors
 _import_resources = changesets._import_resources_async
 
@@ -217,7 +221,8 @@ def add() -> None:
     for kind, (key, find) in IMPORTED.items():
         changesets._IMPORT_LOOKUPS[kind] = ((key,), _problem(kind, find))
         provisioners._RESOURCE_HANDLERS[kind]["import"] = _importer(key, find)
-    changesets._deploy_stack_async = handlers._deploy_stack_async = _deploy
+    deploy = functools.partial(_deploy, changesets._deploy_stack_async)
+    changesets._deploy_stack_async = handlers._deploy_stack_async = deploy
     changesets._import_resources_async = _take_in
     stacks._validation_errors = _errors
-    cloudformation._ACTION_HANDLERS["ExecuteChangeSet"] = _execute
+    around("ExecuteChangeSet", _execute)

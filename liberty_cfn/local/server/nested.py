@@ -6,15 +6,17 @@ rollback, no exports, no deletion policy and no dynamic reference.
 """
 
 import asyncio
+import functools
 import re
 import secrets
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlparse
 
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
 
-from .asking import Answer, Made, Properties, checked, numbered, on_loop
+from .asking import Action, Answer, Made, Properties, Query, around, checked, numbered, on_loop
 
 TYPE = "AWS::CloudFormation::Stack"
 Stack = dict[str, Any]
@@ -48,9 +50,9 @@ def child_of(stack_id: str) -> Stack:
     return found
 
 
-async def _act(action: str, name: str, **query: str) -> Stack:
+async def _act(action: Action, name: str, **query: str) -> Stack:
     asked = {key: [value] for key, value in (query | {"StackName": name}).items()}
-    checked(cloudformation._ACTION_HANDLERS[action](asked))
+    checked(action(asked))
     stack: Stack = cloudformation._stacks[name]
     return stack
 
@@ -93,7 +95,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     stays = parent.get("DisableRollback", False)
     name = f"{parent_name}-{title}-{secrets.token_hex(6).upper()}"
     query = _request(properties, parent) | {"DisableRollback": plain(stays)}
-    child = await _act("CreateStack", name, **query)
+    child = await _act(handlers._create_stack, name, **query)
     child["ParentId"] = parent["StackId"]
     child["RootId"] = parent.get("RootId", parent["StackId"])
     child["_adopts"] = parent.get("_adopts", False)
@@ -123,7 +125,7 @@ async def _update(stack_id: str, properties: Properties, parent_name: str) -> Ma
     child["_adopts"] = parent.get("_adopts", False)
     before = _told(child)
     try:
-        await _act("UpdateStack", child["StackName"], **_request(properties, parent))
+        await _act(handlers._update_stack, child["StackName"], **_request(properties, parent))
     except ValueError as error:
         if "No updates are to be performed" not in str(error):
             raise
@@ -144,12 +146,17 @@ async def _delete(stack_id: str) -> None:
         creation |= {"param_values": child["_resolved_params"]}
         await stacks._roll_back_operation(child["StackName"], stack_id, child, creation)
     before = _told(child)
-    await _act("DeleteStack", child["StackName"])
+    child["EnableTerminationProtection"] = False  # what its root is protected from is no update
+    await _act(handlers._delete_stack, child["StackName"])
     if await _rest(child, before) != "DELETE_COMPLETE":
         raise ValueError(child["StackStatusReason"])
 
 
-def _with_family(query: dict[str, Any]) -> Answer:
+def root_of(stack: Stack) -> Stack:
+    return child_of(stack["RootId"]) if "RootId" in stack else stack
+
+
+def _with_family(describe: Action, query: Query) -> Answer:
     """The parent and the root of child stacks."""
 
     def told(found: re.Match[str]) -> str:
@@ -160,8 +167,18 @@ def _with_family(query: dict[str, Any]) -> Answer:
     for stack in cloudformation._stacks.values():
         # A change set that makes a stack forgets this.
         stack["Description"] = stack["_template"].get("Description", "")
-    status, headers, body = handlers._describe_stacks(query)
+        protected = root_of(stack).get("EnableTerminationProtection", False)
+        stack["EnableTerminationProtection"] = protected
+    status, headers, body = describe(query)
     return status, headers, re.sub(r"<StackId>([^<]*)</StackId>", told, body.decode()).encode()
+
+
+def _has_no_updates(
+    look: Callable[..., bool], stack: Stack, template: dict[str, Any], *more: Any
+) -> bool:
+    """What is nested may have changed, though its parent is as it was."""
+    kinds = {resource.get("Type") for resource in template["Resources"].values()}
+    return TYPE not in kinds and look(stack, template, *more)
 
 
 def _by_path(url: str) -> Any:
@@ -176,5 +193,7 @@ def add() -> None:
         "update": lambda stack_id, _old, new, parent: on_loop(_update(stack_id, new, parent)),
         "delete": lambda stack_id, _properties: on_loop(_delete(stack_id)),
     }
-    cloudformation._ACTION_HANDLERS["DescribeStacks"] = _with_family
+    around("DescribeStacks", _with_family)
     helpers.urlparse = _by_path
+    look = functools.partial(_has_no_updates, handlers._stack_has_no_updates)
+    handlers._stack_has_no_updates = look

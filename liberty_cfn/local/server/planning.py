@@ -22,7 +22,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, helpers, stacks
 
 from . import schemas
-from .asking import Answer, text
+from .asking import Action, Answer, Query, around, given, refuse, text, went_well
 from .existing import adoptable
 from .nested import TYPE as NESTED
 from .nested import Stack, child_of, plain
@@ -34,7 +34,6 @@ NOTHING = (
 )
 VALUES = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
 Change = dict[str, Any]
-Query = dict[str, list[str]]
 
 
 class _Unmade(dict[str, Any]):
@@ -358,19 +357,19 @@ def _change_set_for(parent: Stack, title: str, side: _Side, *, new: bool) -> Sta
 
 
 def _asked(query: Query, key: str) -> bool:
-    return bool(helpers._p(query, key).lower() == "true")
+    return bool(given(query, key).lower() == "true")
 
 
-def _create(query: Query) -> Answer:
+def _create(create: Action, query: Query) -> Answer:
     deep, imports = (
         _asked(query, "IncludeNestedStacks"),
         query.get("ChangeSetType") == ["IMPORT"],
     )
     if deep and imports:
         why = "IncludeNestedStacks is not supported for changeSet type: IMPORT."
-        return helpers._error("ValidationError", why)  # type: ignore[no-any-return]
-    answer: Answer = changesets._create_change_set(query)
-    if answer[0] == 200 and not imports:  # noqa: PLR2004
+        return refuse("ValidationError", why)
+    answer = create(query)
+    if went_well(answer) and not imports:
         change_set = cloudformation._change_sets[text(answer, "Id")]
         change_set["IncludeNestedStacks"] = deep
         _plan(change_set)
@@ -404,15 +403,15 @@ def _plan(change_set: Stack) -> None:
     }
 
 
-def _describe(query: Query) -> Answer:
-    name, stack = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
+def _describe(describe: Action, query: Query) -> Answer:
+    name, stack = given(query, "ChangeSetName"), given(query, "StackName")
     change_set = changesets._find_change_set(name, stack)[1]
     if root := change_set and cloudformation._change_sets.get(
         change_set.get("RootChangeSetId")
     ):
         change_set["ExecutionStatus"] = root["ExecutionStatus"]
-    status, headers, body = changesets._describe_change_set(query)
-    if status == 200:  # noqa: PLR2004
+    status, headers, body = describe(query)
+    if change_set:
         family = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
         told = _xml({key: change_set[key] for key in family if key in change_set})
         changes = copy.deepcopy(change_set["Changes"])
@@ -441,21 +440,16 @@ def _xml(value: Any) -> str:
     return html.escape(plain(value))
 
 
-def _from_the_root(action: str) -> None:
+def _from_the_root(act: Action, query: Query) -> Answer:
     """A nested change set is executed and deleted with its root's, and only so."""
-    handle = cloudformation._ACTION_HANDLERS[action]
-
-    def handled(query: Query) -> Answer:
-        name, stack = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
-        change_set = changesets._find_change_set(name, stack)[1]
-        if change_set and "RootChangeSetId" in change_set:
-            why = f"{action} has to be called on the root change set"
-            return helpers._error("InvalidChangeSetStatus", why)  # type: ignore[no-any-return]
-        answer: Answer = handle(query)
-        _sweep()
-        return answer
-
-    cloudformation._ACTION_HANDLERS[action] = handled
+    name, stack = given(query, "ChangeSetName"), given(query, "StackName")
+    change_set = changesets._find_change_set(name, stack)[1]
+    if change_set and "RootChangeSetId" in change_set:
+        why = f"ChangeSet [{name}] is nested: this has to be asked of its root change set"
+        return refuse("InvalidChangeSetStatus", why)
+    answer = act(query)
+    _sweep()
+    return answer
 
 
 def _sweep() -> None:
@@ -466,7 +460,7 @@ def _sweep() -> None:
 
 
 def add() -> None:
-    cloudformation._ACTION_HANDLERS["CreateChangeSet"] = _create
-    cloudformation._ACTION_HANDLERS["DescribeChangeSet"] = _describe
-    _from_the_root("DeleteChangeSet")
-    _from_the_root("ExecuteChangeSet")
+    around("CreateChangeSet", _create)
+    around("DescribeChangeSet", _describe)
+    around("DeleteChangeSet", _from_the_root)
+    around("ExecuteChangeSet", _from_the_root)

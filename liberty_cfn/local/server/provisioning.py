@@ -11,7 +11,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
-from . import existing, schemas
+from . import existing, guarding, schemas
 from .asking import Made, Properties
 
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY")
@@ -55,9 +55,13 @@ def _change(kind: str, physical: str, old: Properties, new: Properties, *more: A
     stack, title, attributes = (*more, None, None)[:3]
     old, new = schemas.fitted(kind, old)[0], _allowed(kind, title, new)
     if old != new:
+        guarding.check(stack, title, kind, old, new)
         _tried(kind, title)
     elif kind != NESTED:
         _hush(stack, title)
+    if kind == NESTED:
+        # The template at the same address may be another by now.
+        return provisioners._RESOURCE_HANDLERS[kind]["update"](physical, old, new, stack)  # type: ignore[no-any-return]
     made, told = _update(kind, physical, old, new, stack, title, attributes)
     # An update tells only what it touched.
     return made, (attributes or {}) | told if made == physical else told

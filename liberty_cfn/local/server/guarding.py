@@ -1,0 +1,137 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
+"""What guards a stack: its policy, while it is updated, and its protection from termination."""
+
+import contextvars
+import fnmatch
+import functools
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ministack.services import cloudformation
+from ministack.services.cloudformation import (
+    changesets,
+    engine,
+    handlers,
+    helpers,
+    stacks,
+)
+
+from . import schemas
+from .asking import Action, Answer, Properties, Query, around, given, refuse
+from .nested import Stack, root_of
+
+# The policy that UpdateStack gives for this one update of this one stack.
+_meanwhile = contextvars.ContextVar("policy during an update", default=("", ""))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _matches(patterns: Any, value: str) -> bool:
+    return any(fnmatch.fnmatchcase(value, pattern) for pattern in _listed(patterns))
+
+
+def _applies(statement: dict[str, Any], action: str, title: str, kind: str) -> bool:
+    """Whether a statement of a stack policy speaks of this.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
+    """
+    for element, value in (("Action", action), ("Resource", f"LogicalResourceId/{title}")):
+        if element in statement and not _matches(statement[element], value):
+            return False
+        if f"Not{element}" in statement and _matches(statement[f"Not{element}"], value):
+            return False
+    tests = statement.get("Condition", {}).values()
+    return all(_matches(test.get("ResourceType", "*"), kind) for test in tests)
+
+
+def refusal(stack: Stack, action: str, title: str, kind: str) -> str:
+    """Why a stack's policy denies an update of a resource; nothing where it allows it."""
+    name, policy = _meanwhile.get()
+    policy = policy if name == stack["StackName"] else stack.get("_stack_policy", "")
+    if not policy:
+        return ""
+    statements = list(enumerate(_listed(json.loads(policy)["Statement"]), 1))
+    speaking = [(n, s["Effect"]) for n, s in statements if _applies(s, action, title, kind)]
+    denying = next((n for n, effect in speaking if effect == "Deny"), 0)
+    if speaking and not denying:
+        return ""
+    by = f"Statement [#{denying}]" if denying else "no statement"
+    verb = "does not allow" if denying else "allows"
+    return f"Action denied by stack policy: {by} {verb} [{action}] for resource [{title}]"
+
+
+def check(stack: str, title: str, kind: str, old: Properties, new: Properties) -> None:
+    """Let an update of a resource pass, unless the stack's policy denies it."""
+    action = "Update:Replace" if schemas.replaces(kind, old, new) else "Update:Modify"
+    if why := refusal(cloudformation._stacks[stack], action, title, kind):
+        raise ValueError(why)
+
+
+async def _deploy(
+    deploy: Callable[..., Awaitable[None]],
+    name: str,
+    stack_id: str,
+    template: Any,
+    values: Any,
+    *more: Any,
+    **named: Any,
+) -> None:
+    """A resource that may not be deleted fails the update before anything was changed."""
+    stack, before = cloudformation._stacks[name], named.get("previous_stack")
+    conditions = engine._evaluate_conditions(template, values)
+    defined = template["Resources"]
+    for title, resource in (before or {}).get("_resources", {}).items():
+        stays = conditions.get(defined.get(title, {}).get("Condition"), title in defined)
+        kind, physical = resource["ResourceType"], resource["PhysicalResourceId"]
+        why = "" if stays else refusal(stack, "Update:Delete", title, kind)
+        if why:
+            stacks._add_event(stack_id, name, title, kind, "UPDATE_FAILED", why, physical)
+            await stacks._roll_back_operation(
+                *(name, stack_id, stack),
+                {"is_update": True, "previous_stack": before, "template": template}
+                | {"param_values": values, "failed_logical_id": title, "failed_update": None},
+            )
+            return
+    await deploy(name, stack_id, template, values, *more, **named)
+
+
+def _refused(stack: Stack, why: str) -> Answer:
+    return refuse("ValidationError", f"Stack [{stack['StackId']}] {why}")
+
+
+def _update(update: Action, query: Query) -> Answer:
+    keys = ("StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "Stack policy")
+    body, wrong = helpers._resolve_document(query, *keys)
+    if wrong:
+        return wrong  # type: ignore[no-any-return]
+    stack = handlers._resolve_stack(given(query, "StackName"))
+    scope = _meanwhile.set((stack["StackName"], body) if stack and body else ("", ""))
+    try:
+        return update(query)
+    finally:
+        _meanwhile.reset(scope)
+
+
+def _delete(delete: Action, query: Query) -> Answer:
+    stack = handlers._resolve_stack(given(query, "StackName"))
+    if stack and root_of(stack).get("EnableTerminationProtection"):
+        return _refused(stack, "cannot be deleted while TerminationProtection is enabled")
+    return delete(query)
+
+
+def _protect(protect: Action, query: Query) -> Answer:
+    stack = handlers._resolve_stack(given(query, "StackName"))
+    if stack and "RootId" in stack:
+        return _refused(stack, "is nested; termination protection is a matter of its root")
+    return protect(query)
+
+
+def add() -> None:
+    deploy = functools.partial(_deploy, changesets._deploy_stack_async)
+    changesets._deploy_stack_async = handlers._deploy_stack_async = deploy
+    around("UpdateStack", _update)
+    around("DeleteStack", _delete)
+    around("UpdateTerminationProtection", _protect)

@@ -1,0 +1,162 @@
+"""Stack policies, protection from termination, and requests that are sent twice."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from local_stacks import (
+    CAPABILITIES,
+    delete,
+    deploy,
+    describe,
+    events,
+    nested,
+    physical,
+    resource,
+    rest,
+    template,
+    upload,
+)
+
+ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}
+DENY = ALLOW | {"Effect": "Deny"}
+GROUPS = {"Condition": {"StringEquals": {"ResourceType": ["AWS::Logs::LogGroup"]}}}
+
+
+def group(name="kept", days=7):
+    properties = {"LogGroupName": name, "RetentionInDays": days}
+    return {"Group": resource("Logs::LogGroup", properties), "Topic": resource("SNS::Topic")}
+
+
+def protect(aws, *statements, stack="root"):
+    body = json.dumps({"Statement": list(statements)})
+    aws.client("cloudformation").set_stack_policy(StackName=stack, StackPolicyBody=body)
+
+
+def names(aws):
+    return [g["logGroupName"] for g in aws.client("logs").describe_log_groups()["logGroups"]]
+
+
+@pytest.mark.parametrize(
+    ("statement", "passes"),
+    [
+        (DENY | {"Action": "Update:Replace"}, {"changed", "deleted"}),
+        (DENY | {"Action": ["Update:Replace", "Update:Delete"]} | GROUPS, {"changed"}),
+        (DENY | {"Action": "Update:Delete"}, {"changed", "replaced"}),
+        (DENY | {"Resource": "LogicalResourceId/Group"}, set()),
+        (DENY | {"Resource": "LogicalResourceId/Top*"}, {"changed", "replaced", "deleted"}),
+        (
+            {"Effect": "Deny", "Action": "Update:*", "NotResource": "LogicalResourceId/Group"},
+            {"changed", "replaced", "deleted"},
+        ),
+        (DENY | {"Condition": {"StringEquals": {"ResourceType": "AWS::SNS::*"}}}, None),
+        (DENY | {"Condition": {"StringLike": {"ResourceType": ["AWS::Logs::*"]}}}, set()),
+    ],
+)
+def test_an_update_does_what_the_stacks_policy_allows_and_nothing_else(aws, statement, passes):
+    after = {
+        "changed": group(days=30),
+        "replaced": group("new"),
+        "deleted": {"Topic": resource("SNS::Topic")},
+    }
+    deploy(aws, template(group()))
+    passed = set()
+    for what, resources in after.items():
+        protect(aws, ALLOW, statement)
+        if deploy(aws, template(resources))["StackStatus"] == "UPDATE_COMPLETE":
+            passed.add(what)
+            protect(aws, ALLOW)
+            deploy(aws, template(group()))
+        assert names(aws) == ["kept"]
+    assert passed == (set(after) if passes is None else passes)
+
+
+def test_a_policy_denies_what_it_does_not_allow(aws):
+    deploy(aws, template(group()))
+    protect(aws, ALLOW | {"Resource": "LogicalResourceId/Topic"})
+    assert deploy(aws, template(group(days=30)))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    reasons = aws.client("cloudformation").describe_stack_events(StackName="root")[
+        "StackEvents"
+    ]
+    assert any("denied by stack policy" in e.get("ResourceStatusReason", "") for e in reasons)
+
+
+def test_a_nested_stacks_policy_is_its_own(aws):
+    def body(name):
+        url = upload(aws, **{name: template(group(name))})[name]
+        return template({"Child": nested(url)})
+
+    deploy(aws, body("kept"))
+    protect(aws, ALLOW, DENY | {"Action": "Update:Replace"})
+    assert deploy(aws, body("second"))["StackStatus"] == "UPDATE_COMPLETE"
+    child = physical(aws, "Child")
+    protect(aws, ALLOW, DENY | {"Action": "Update:Replace"}, stack=child)
+    assert deploy(aws, body("third"))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert ("Group", "UPDATE_FAILED") in events(aws, child)
+    assert names(aws) == ["second"]
+
+
+def test_another_policy_may_hold_for_one_update(aws):
+    deploy(aws, template(group()))
+    protect(aws, ALLOW, DENY)
+    meanwhile = json.dumps({"Statement": [ALLOW]})
+    stack = aws.client("cloudformation").update_stack(
+        StackName="root",
+        TemplateBody=json.dumps(template(group(days=30))),
+        StackPolicyDuringUpdateBody=meanwhile,
+    )["StackId"]
+    assert rest(aws, stack)["StackStatus"] == "UPDATE_COMPLETE"
+    assert deploy(aws, template(group()))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_a_protected_stack_is_not_deleted_nor_is_what_is_nested_in_it(aws):
+    cloudformation = aws.client("cloudformation")
+    body = template({"Child": nested(upload(aws, child=template(group()))["child"])})
+    deploy(aws, body, EnableTerminationProtection=True)
+    child = physical(aws, "Child")
+    assert describe(aws, child)["EnableTerminationProtection"]
+    for stack in ("root", child):
+        with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+            cloudformation.delete_stack(StackName=stack)
+    turned_off = {"EnableTerminationProtection": False}
+    with pytest.raises(ClientError, match="nested"):
+        cloudformation.update_termination_protection(StackName=child, **turned_off)
+    # Protection is from deleting the whole; an update may take any of it away.
+    without = template({"Topic": resource("SNS::Topic")})
+    assert deploy(aws, without)["StackStatus"] == "UPDATE_COMPLETE"
+    assert not names(aws)
+    cloudformation.update_termination_protection(StackName="root", **turned_off)
+    assert delete(aws)["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_request_sent_again_is_the_same_operation(aws):
+    cloudformation = aws.client("cloudformation")
+    asked = {"StackName": "root", "Capabilities": CAPABILITIES}
+    made = asked | {"TemplateBody": json.dumps(template(group())), "ClientRequestToken": "made"}
+    stack = cloudformation.create_stack(**made)["StackId"]
+    assert cloudformation.create_stack(**made)["StackId"] == stack
+    deploy(aws, template(group(days=30)), ClientRequestToken="changed")
+    changed = made | {"TemplateBody": json.dumps(template(group(days=30)))}
+    changed |= {"ClientRequestToken": "changed"}
+    assert cloudformation.update_stack(**changed)["StackId"] == stack
+    planned = asked | {"ChangeSetName": "one", "ClientToken": "planned"}
+    planned |= {"TemplateBody": json.dumps(template(group(days=90)))}
+    first, second = (cloudformation.create_change_set(**planned)["Id"] for _ in range(2))
+    assert first == second
+    for _ in range(2):
+        cloudformation.execute_change_set(ChangeSetName=first, ClientRequestToken="run")
+    with pytest.raises(ClientError, match="TokenAlreadyExists"):
+        cloudformation.delete_stack(StackName=stack, ClientRequestToken="run")
+    deploy(aws, template(group(days=1)))
+    for _ in range(2):
+        cloudformation.delete_stack(StackName=stack, ClientRequestToken="gone")
+    tokens = [
+        event["ClientRequestToken"]
+        for event in cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        if event["ResourceType"] == "AWS::CloudFormation::Stack"
+        and event["ResourceStatus"].endswith("_IN_PROGRESS")
+        and "CLEANUP" not in event["ResourceStatus"]
+        and "ClientRequestToken" in event
+    ]
+    assert set(tokens) == {"made", "changed", "run", "gone"}
+    assert len(tokens) == len(set(tokens))
