@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from textwrap import indent
 
 import pytest
@@ -52,8 +53,14 @@ WITH = {
 def templates_of(example):
     """Return an example as a set of templates: resources alone, or files with more."""
     if isinstance(example, str):
-        return from_texts({"root.yaml": "Resources:\n" + indent(example, "  ")})
+        return read_once("Resources:\n" + indent(example, "  "))
     return from_texts(example, root=next(iter(example)))
+
+
+@cache
+def read_once(text):
+    """Return one template as a set. Every rule looks at it; reading takes the time."""
+    return from_texts({"root.yaml": text})
 
 
 def finds(rule, example):

@@ -16,7 +16,10 @@ function and what is to be said about it; no rule knows of another.
     load_balancing  LC120x  load balancers, the groups behind them, and their logs
     listening       LC122x  what listens, and where it sends whom
     domains         LC124x  certificates, and the names under which people come
-    tasks           LC13xx
+    vault           which secret is meant, and what is in it
+    tasks           LC130x  tasks, and the containers in them
+    running         LC132x  what a task needs to start, and the truth
+    services        LC134x  clusters, the services in them, and how they scale
     data            LC14xx
     secrets         LC15xx
     iam             LC16xx

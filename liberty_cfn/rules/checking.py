@@ -23,7 +23,9 @@ from liberty_cfn.rules import (
     names,
     network,
     observability,
+    running,
     secrets,
+    services,
     tasks,
 )
 from liberty_cfn.rules.rule import Design, Path, Problem, Rule, look, text
@@ -36,6 +38,8 @@ RULES: tuple[Rule, ...] = (
     *listening.RULES,
     *domains.RULES,
     *tasks.RULES,
+    *running.RULES,
+    *services.RULES,
     *data.RULES,
     *secrets.RULES,
     *iam.RULES,

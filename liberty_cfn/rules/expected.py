@@ -48,10 +48,12 @@ TRUTH = one_of("true", "false")
 def misfits(resource: Resource, expected: Mapping[str, Expectation]) -> Iterator[Problem]:
     """Yield what of a resource's properties doesn't fit, as far as it is known here.
 
-    Keys are the steps to a property, with dots between them; "*" is every item of a list.
+    Keys are the steps to a property, with dots between them; "*" is every item of a list,
+    and a number the item of that index.
     """
-    for steps, fits in expected.items():
-        for path, value in each(resource.properties, *steps.split(".")):
+    for dotted, fits in expected.items():
+        steps = [int(step) if step.isdecimal() else step for step in dotted.split(".")]
+        for path, value in each(resource.properties, *steps):
             if wanted := unfit(value, fits):
                 name = next(str(step) for step in reversed(path) if isinstance(step, str))
                 why = f"{name} is {text(value)!r}; expected {wanted}"
