@@ -85,7 +85,7 @@ class _Resolving:
         self.declared = template.get("Conditions", {})
         self.mappings = template.get("Mappings", {})
         self.values = _parameters(template.get("Parameters", {}), parameters)
-        self.values |= _pseudo_parameters(region, account)
+        self.values |= pseudo_parameters(region, account)
         self.decided: dict[str, bool | None] = {}
         self.functions: Functions = {
             "Ref": self._ref,
@@ -258,7 +258,8 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
     return values
 
 
-def _pseudo_parameters(region: str, account: str) -> dict[str, Any]:
+def pseudo_parameters(region: str, account: str) -> dict[str, Any]:
+    """Return what is known of AWS::Region and the like."""
     if not region:
         return {"AWS::AccountId": account} if account else {}
     partition, suffix = "aws", "amazonaws.com"

@@ -8,7 +8,9 @@ module imports only from those above it:
     places      who is where: groups, subnets, routes, network ACLs
     reach       who can open a connection to whom
     actions     the actions AWS knows
+    statements  every statement of every policy
     grants      who may do what to what, and what a change grants
+    deciding    whether a request is allowed
     comparing   what differs between two values
     schemas     CloudFormation's resource schemas, as cfn-lint carries them
     documented  what AWS documents of updates where the schemas are silent
