@@ -13,6 +13,7 @@ from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.adopting import AdoptError, spelled_out
 from liberty_cfn.deploy.deploying import DeployError, deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, hindrances, standing
+from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 
@@ -56,6 +57,7 @@ def adopted(local_aws, standing_target, templates):
     secrets.store(environment, target, "DEFAULT_FROM_EMAIL", "hello@liberty.example")
     target.client("s3").put_object(Bucket="liberty-social-uploads-local", Key="cat", Body=b"m")
     stack_id, _ = standing(environment, target)
+    protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(environment, target, stack_id, lambda events: None)
     with pytest.raises(DeployError) as refused:
         deploy(environment, target, templates, Listener())

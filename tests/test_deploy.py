@@ -14,6 +14,7 @@ from liberty_cfn.deploy import beforehand, change_sets, diagnosis, packaging, ta
 from liberty_cfn.deploy.deploying import DeployError, Outcome, deploy, find, outputs
 from liberty_cfn.deploy.destroying import destroy, standing
 from liberty_cfn.deploy.following import Event, Follower
+from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.showing import line, seconds
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, meaning
 from liberty_cfn.deploy.targets import Target
@@ -331,6 +332,7 @@ def test_destroying_leaves_what_is_kept_by_policy_and_says_what(deployed, local,
         ("AWS::RDS::DBInstance", "leaves a snapshot"),
         ("AWS::ElastiCache::CacheCluster", "leaves a snapshot"),
     }
+    protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(local, target, stack_id, lambda events: None)
     assert standing(local, target) is None
     assert len(target.client("secretsmanager").list_secrets()["SecretList"]) == 5
@@ -343,11 +345,8 @@ def test_destroying_leaves_what_is_kept_by_policy_and_says_what(deployed, local,
     ] == []
 
 
-def test_a_stack_protected_from_termination_is_not_destroyed(deployed, local, target):
+def test_what_is_deployed_is_protected_from_being_destroyed(deployed, local, target):
     stack_id, _ = standing(local, target)
-    target.client("cloudformation").update_termination_protection(
-        StackName=stack_id, EnableTerminationProtection=True
-    )
     with pytest.raises(DeployError, match="protected from termination"):
         destroy(local, target, stack_id, lambda events: None)
     assert standing(local, target)

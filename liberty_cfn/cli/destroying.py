@@ -40,6 +40,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     AWS would not delete, such as a protected database, is told before anything is deleted.
     """
     from liberty_cfn.deploy.destroying import destroy, hindrances, standing
+    from liberty_cfn.deploy.protection import protect_from_termination
     from liberty_cfn.deploy.showing import Follow, kept_table
     from liberty_cfn.environments import LOCAL, load
 
@@ -51,6 +52,10 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
         _say(chosen, [], deleted=False, as_json=as_json)
         return
     stack_id, kept = found
+    if chosen.endpoint == LOCAL:
+        # Nobody is asked before the local AWS is emptied, in words or by its protection.
+        cloudformation = target.client("cloudformation")
+        protect_from_termination(cloudformation, stack_id, on=False)
     if held := hindrances(chosen, target, stack_id):
         fail("\n".join(["Nothing was deleted:", *held]))
     screen.print(kept_table(kept))

@@ -20,7 +20,7 @@ from liberty_cfn.deploy.protection import protect, protect_from_termination, res
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
-from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
 
 # What a deploy can start from; from any other state the person has to go on first.
@@ -145,8 +145,7 @@ def deploy(
     if adopt:
         _put_names_back(environment, target, templates, progress)
     _give_back(environment, target, progress)
-    if environment.endpoint != LOCAL:
-        protect_from_termination(cloudformation, change_set.stack_id)
+    protect_from_termination(cloudformation, change_set.stack_id)
     return Outcome(changed=True, outputs=outputs(cloudformation, change_set.stack_id))
 
 

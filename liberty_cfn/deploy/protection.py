@@ -30,10 +30,10 @@ def restore(cloudformation: Any, stack_id: str) -> None:
         protect(cloudformation, stack_id)
 
 
-def protect_from_termination(cloudformation: Any, stack_id: str) -> None:
-    """Refuse to delete the whole stack until that is switched off."""
+def protect_from_termination(cloudformation: Any, stack_id: str, *, on: bool = True) -> None:
+    """Refuse to delete the whole stack, until that is switched off."""
     cloudformation.update_termination_protection(
-        StackName=stack_id, EnableTerminationProtection=True
+        StackName=stack_id, EnableTerminationProtection=on
     )
 
 

@@ -10,7 +10,18 @@ from dataclasses import asdict, replace
 
 import pytest
 from local_aws import Aws
-from local_stacks import deploy, describe, events, get, nested, ref, resource, template, upload
+from local_stacks import (
+    CAPABILITIES,
+    deploy,
+    describe,
+    events,
+    get,
+    nested,
+    ref,
+    resource,
+    template,
+    upload,
+)
 from test_local_resources import COUNT, SERVICE, gateway
 
 from liberty_cfn.local import control
@@ -82,7 +93,17 @@ def test_stopping_and_starting_again_changes_nothing(folder, local):
     }
     children = {"network": template(resources), "service": template(SERVICE, (), COUNT)}
     urls = upload(aws, **children)
-    deploy(aws, template({title.title(): nested(url) for title, url in urls.items()}))
+    body = template({title.title(): nested(url) for title, url in urls.items()})
+    policy = json.dumps({"Statement": []})
+    kept = {"EnableTerminationProtection": True, "StackPolicyBody": policy}
+    deploy(aws, body, ClientRequestToken="made", **kept)
+    planned = {"StackName": "root", "ChangeSetName": "planned", "Capabilities": CAPABILITIES}
+    planned |= {
+        "TemplateBody": json.dumps(
+            {**body, "Resources": {"Service": body["Resources"]["Service"]}}
+        )
+    }
+    aws.client("cloudformation").create_change_set(**planned)
     questions = [
         ("ec2", "describe_nat_gateways", {}),
         ("ec2", "describe_addresses", {}),
@@ -92,6 +113,12 @@ def test_stopping_and_starting_again_changes_nothing(folder, local):
         ("application-autoscaling", "describe_scaling_policies", {"ServiceNamespace": "ecs"}),
         ("cloudformation", "describe_stacks", {}),
         ("cloudformation", "describe_stack_events", {"StackName": "root"}),
+        ("cloudformation", "get_stack_policy", {"StackName": "root"}),
+        (
+            "cloudformation",
+            "describe_change_set",
+            {"StackName": "root", "ChangeSetName": "planned", "IncludePropertyValues": True},
+        ),
         ("s3", "get_bucket_lifecycle_configuration", {"Bucket": "kept"}),
         ("ecs", "describe_task_definition", {"taskDefinition": "task"}),
     ]

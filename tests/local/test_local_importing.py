@@ -41,7 +41,7 @@ KEPT = {
     "ElastiCache::CacheCluster": (CACHE, "ClusterName", "RedisEndpoint.Address"),
     "ElastiCache::ReplicationGroup": (GROUP, "ReplicationGroupId", "PrimaryEndPoint.Address"),
 }
-NAMED = ["S3::Bucket", "SecretsManager::Secret", "ECR::Repository", "Logs::LogGroup"]
+NAMED = ["S3::Bucket", "ECR::Repository", "Logs::LogGroup", "RDS::DBInstance"]
 
 
 def change_set(aws, body, name="root", **options):
@@ -81,15 +81,11 @@ def test_what_a_stack_left_behind_is_taken_in_by_its_identifier(aws, kind):
 
 @pytest.mark.parametrize("kind", NAMED)
 def test_what_has_the_name_already_is_taken_in_with_the_rest_of_the_stack(aws, kind):
-    properties, _, _ = KEPT[kind]
-    [named] = [key for key in properties if key.endswith("Name")]
-    properties = properties | {named: {"Fn::Sub": "o${Rest}"}}
-    child = template(
-        {"Kept": resource(kind, properties, **RETAINED), "New": resource("SNS::Topic")},
-        {},
-        {"Rest": {"Type": "String"}},
-    )
-    body = template({"Child": nested(upload(aws, child=child)["child"], {"Rest": "ne"})})
+    resources = {
+        "Kept": resource(kind, KEPT[kind][0], **RETAINED),
+        "New": resource("SNS::Topic"),
+    }
+    body = template({"Child": nested(upload(aws, child=template(resources))["child"])})
     deploy(aws, body)
     kept = physical(aws, "Kept", physical(aws, "Child"))
     delete(aws)
@@ -105,6 +101,22 @@ def test_what_has_the_name_already_is_taken_in_with_the_rest_of_the_stack(aws, k
     assert physical(aws, "Kept", made) == kept
     assert ("Kept", "IMPORT_COMPLETE") in events(aws, made)
     assert ("New", "CREATE_COMPLETE") in events(aws, made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("S3::Bucket", {"BucketName": {"Fn::Sub": "${AWS::StackName}"}}),
+        ("SecretsManager::Secret", {"Name": "one"}),
+    ],
+)
+def test_what_no_name_written_out_identifies_is_not_taken_in(aws, kind, properties):
+    body = template({"Kept": resource(kind, properties, **RETAINED)})
+    deploy(aws, body)
+    delete(aws)
+    planned = change_set(aws, body, ChangeSetType="CREATE", ImportExistingResources=True)
+    assert [c["ResourceChange"]["Action"] for c in planned["Changes"]] == ["Add"]
+    assert execute(aws, planned)["StackStatus"] == "ROLLBACK_COMPLETE"
 
 
 def test_what_does_not_exist_can_not_be_taken_in(aws):

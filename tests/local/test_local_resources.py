@@ -431,20 +431,72 @@ def test_the_members_of_a_cache_that_is_not_in_shards_are_numbered(aws):
     assert not members()
 
 
+CACHE = {"CacheNodeType": "cache.t3.micro", "Engine": "redis"}
+DATABASE = {"DBInstanceClass": "db.t3.micro", "Engine": "postgres", "AllocatedStorage": "20"}
+
+
 @pytest.mark.parametrize(
     ("kind", "properties"),
     [
+        ("S3::Bucket", {"BucketName": "one"}),
         ("SecretsManager::Secret", {"Name": "one"}),
         ("IAM::Role", ROLE | {"RoleName": "one"}),
         ("Logs::LogGroup", {"LogGroupName": "one"}),
         ("ECR::Repository", {"RepositoryName": "one"}),
+        ("ElasticLoadBalancingV2::LoadBalancer", {"Name": "one"}),
+        ("ElasticLoadBalancingV2::TargetGroup", {"Name": "one"}),
+        ("RDS::DBInstance", DATABASE | {"DBInstanceIdentifier": "one"}),
+        ("ElastiCache::CacheCluster", CACHE | {"ClusterName": "one", "NumCacheNodes": 1}),
+        (
+            "ElastiCache::ReplicationGroup",
+            CACHE | {"ReplicationGroupId": "one", "ReplicationGroupDescription": "One."},
+        ),
+        ("ECS::Service", {"ServiceName": "one", "TaskDefinition": "one"}),
     ],
 )
 def test_a_name_in_use_is_refused(aws, kind, properties):
-    made(aws, {"First": resource(kind, properties, DeletionPolicy="Retain")})
-    delete(aws)
+    aws.client("ecs").register_task_definition(
+        family="one", containerDefinitions=[{"name": "a", "image": "b"}]
+    )
+    made(aws, {"First": resource(kind, properties)})
     again = deploy(aws, template({"Again": resource(kind, properties)}), name="again")
     assert again["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("block", "status"),
+    [
+        ("10.0.1.0/24", "CREATE_COMPLETE"),
+        ("10.0.0.128/25", "ROLLBACK_COMPLETE"),
+        ("10.1.0.0/24", "ROLLBACK_COMPLETE"),
+    ],
+)
+def test_a_subnet_is_within_its_network_and_beside_the_others(aws, block, status):
+    def subnet(block):
+        return resource("EC2::Subnet", {"VpcId": ref("Vpc"), "CidrBlock": block})
+
+    resources = {"Vpc": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"})}
+    first = subnet("10.0.0.0/24")
+    second = subnet(block) | {"DependsOn": "First"}
+    root = deploy(aws, template(resources | {"First": first, "Second": second}))
+    assert root["StackStatus"] == status
+
+
+@pytest.mark.parametrize(
+    ("properties", "unknown"),
+    [
+        ({"Colour": "red"}, "#: extraneous key [Colour]"),
+        (
+            {"VersioningConfiguration": {"Status": "Enabled", "Mode": "x"}},
+            "#/VersioningConfiguration: extraneous key [Mode]",
+        ),
+    ],
+)
+def test_a_property_that_the_type_does_not_have_is_refused(aws, properties, unknown):
+    body = template({"Bucket": resource("S3::Bucket", properties)})
+    assert deploy(aws, body)["StackStatus"] == "ROLLBACK_COMPLETE"
+    told = aws.client("cloudformation").describe_stack_events(StackName="root")["StackEvents"]
+    assert any(unknown in e.get("ResourceStatusReason", "") for e in told)
 
 
 def test_a_described_rule_can_be_revoked_by_hand(aws):

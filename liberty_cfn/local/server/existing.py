@@ -1,8 +1,8 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
 """What exists already: refused where it would be made again, taken in where that is asked."""
 
-import copy
 import functools
+import ipaddress
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -10,6 +10,7 @@ from ministack.services import (
     alb,
     cloudformation,
     cloudwatch_logs,
+    ec2,
     ecr,
     elasticache,
     iam,
@@ -107,8 +108,27 @@ NAMED: dict[str, tuple[str, Callable[[str], object]]] = {
 }
 
 
+def _misplaced(properties: Properties) -> str:
+    """Why a subnet can't be where it is to be."""
+    if "CidrBlock" not in properties or properties["VpcId"] not in ec2._vpcs:
+        return ""
+    block = ipaddress.IPv4Network(properties["CidrBlock"])
+    within = ec2._vpcs[properties["VpcId"]]["CidrBlock"]
+    if not block.subnet_of(ipaddress.IPv4Network(within)):
+        return f"InvalidSubnet.Range: The CIDR '{block}' is not within the VPC's {within}"
+    for kept in ec2._subnets.values():
+        taken = kept["VpcId"] == properties["VpcId"] and ipaddress.IPv4Network(
+            kept["CidrBlock"]
+        )
+        if taken and block.overlaps(taken):
+            return f"InvalidSubnet.Conflict: The CIDR '{block}' conflicts with another subnet"
+    return ""
+
+
 def refusal(kind: str, properties: Properties) -> str:
-    """Why AWS refuses to make this: its name is in use."""
+    """Why AWS refuses to make this: its name, or its place, is taken."""
+    if kind == "AWS::EC2::Subnet":
+        return _misplaced(properties)
     name, known = NAMED.get(kind, ("", bool))
     # Ministack refuses a bucket that is there, before it begins.
     if name and kind != "AWS::S3::Bucket" and known(str(properties.get(name, ""))):
@@ -117,30 +137,28 @@ def refusal(kind: str, properties: Properties) -> str:
 
 
 def adoptable(
-    template: dict[str, Any], values: dict[str, Any], stack: Stack
+    template: dict[str, Any], values: dict[str, Any], resources: dict[str, Any]
 ) -> Iterator[Import]:
-    """What a template would make in a stack anew, although it exists under that name."""
+    """What a template would make anew, although something exists under the same name.
+
+    Its name has to be what identifies it, and to be written out.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    """
     conditions = engine._evaluate_conditions(template, values)
     for title, definition in template["Resources"].items():
-        kind = definition["Type"]
-        made = title in stack["_resources"] or not conditions.get(
-            definition.get("Condition"), True
-        )
-        if made or kind not in NAMED or kind not in changesets._IMPORT_LOOKUPS:
-            continue
-        named, known = NAMED[kind]
-        name = engine._resolve_refs(
-            copy.deepcopy(definition.get("Properties", {}).get(named)),
-            *({}, values, conditions, template.get("Mappings", {})),
-            *(stack["StackName"], stack["StackId"]),
-        )
-        if isinstance(name, str) and (found := known(name)):
-            [key] = changesets._IMPORT_LOOKUPS[kind][0]
-            identifier = {key: found[0] if isinstance(found, tuple) else name}
+        key, known = NAMED.get(definition["Type"], ("", bool))
+        name = definition.get("Properties", {}).get(key)
+        if (
+            title not in resources
+            and conditions.get(definition.get("Condition"), True)
+            and changesets._IMPORT_LOOKUPS.get(definition["Type"], ("",))[0] == (key,)
+            and isinstance(name, str)
+            and known(name)
+        ):
             yield {
-                "ResourceType": kind,
+                "ResourceType": definition["Type"],
                 "LogicalResourceId": title,
-                "ResourceIdentifier": identifier,
+                "ResourceIdentifier": {key: name},
             }
 
 
@@ -157,7 +175,7 @@ async def _deploy(
     if stack.get("_adopts"):
         named["imports"] = {
             one["LogicalResourceId"]: one["ResourceIdentifier"]
-            for one in adoptable(template, values, stack)
+            for one in adoptable(template, values, stack["_resources"])
         }
     await deploy(name, stack_id, template, values, *more, **named)
 

@@ -154,9 +154,8 @@ class _Plan:
     def _adopted(self) -> dict[str, Change]:
         if not self.adopts:
             return {}
-        stack: Stack = {"StackName": self.after.name, "StackId": self.after.stack_id}
-        stack |= {"_resources": self.before.resources}
-        entries = list(adoptable(self.after.template, self.after.values, stack))
+        held = self.before.resources
+        entries = list(adoptable(self.after.template, self.after.values, held))
         wrong = changesets._unretained_import_reason(entries, self.after.template)
         if wrong := wrong or changesets._import_owner(entries):
             raise ValueError(wrong)
