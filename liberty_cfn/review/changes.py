@@ -13,7 +13,14 @@ from typing import Any
 
 from liberty_cfn.model.flattening import Origin
 from liberty_cfn.model.resolving import Resolved, Resource
-from liberty_cfn.review.comparing import Steps, differences, equal, is_call, shown
+from liberty_cfn.review.comparing import (
+    Steps,
+    canonical,
+    differences,
+    equal,
+    is_call,
+    shown,
+)
 from liberty_cfn.review.documented import SEVERITY, Replacement
 from liberty_cfn.review.replacement import Verdict, names, verdict
 from liberty_cfn.review.schemas import Schema, schema
@@ -59,7 +66,10 @@ class PropertyChange:
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one resource. `moved` is the id it had, or gets, in another stack."""
+    """What becomes of one resource.
+
+    `moved` is the id it had, or gets, in another stack; `moved_name` is where that is.
+    """
 
     action: Action
     id: str
@@ -70,6 +80,7 @@ class Change:
     properties: tuple[PropertyChange, ...] = ()
     policies: tuple[PropertyChange, ...] = ()
     moved: str = ""
+    moved_name: str = ""
 
     @property
     def replacement(self) -> Replacement:
@@ -329,8 +340,8 @@ def _match_moved(found: dict[str, Change]) -> None:
         match = next((one for one in gone if _same(one, change)), None)
         if match is not None:
             gone.remove(match)
-            found[change.id] = replace(change, moved=match.id)
-            found[match.id] = replace(match, moved=change.id)
+            found[change.id] = replace(change, moved=match.id, moved_name=match.name)
+            found[match.id] = replace(match, moved=change.id, moved_name=change.name)
 
 
 def _same(gone: Change, come: Change) -> bool:
@@ -379,3 +390,33 @@ def fixed_name(resource: Resource) -> Any:
     """Return the name a template gives a resource; None where AWS chooses it."""
     name = name_property(resource.type)
     return resource.properties.get(name) if name else None
+
+
+# What only one resource can have, where it is more than a name.
+PLACES = {
+    "AWS::EC2::Route": (
+        "RouteTableId",
+        "DestinationCidrBlock",
+        "DestinationIpv6CidrBlock",
+        "DestinationPrefixListId",
+    ),
+    "AWS::EC2::SubnetRouteTableAssociation": ("SubnetId",),
+    "AWS::Route53::RecordSet": (
+        *("HostedZoneId", "HostedZoneName", "Name", "Type", "SetIdentifier"),
+    ),
+}
+
+
+def place(resource: Resource) -> tuple[Any, ...]:
+    """Return what no other resource of its type can have at the same time; empty for nothing.
+
+    A name, or several properties together; what only AWS knows is compared as it stands.
+    """
+    known = schema(resource.type)
+    names = PLACES.get(resource.type, ())
+    if not names and known is not None and known.identifier <= known.create_only:
+        names = tuple(sorted(steps[0] for steps in known.identifier))
+    if not names or resource.type in NAMES:
+        names = (name,) if (name := name_property(resource.type)) else ()
+    values = tuple(canonical(resource.properties.get(name)) for name in names)
+    return values if any(value is not None for value in values) else ()

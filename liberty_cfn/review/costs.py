@@ -69,6 +69,12 @@ def cost(changes: Sequence[Change], before: Resolved, after: Resolved) -> Cost:
                 unknown.append(name)
         elif round(other - one, 2):
             items.append((name, round(other - one, 2)))
+    moved = {c.name: c.moved_name for c in changes if c.moved and c.action is Action.REMOVE}
+    amounts = dict(items)
+    for old, new in moved.items():
+        if old in amounts and new in amounts:
+            amounts[new] = round(amounts[new] + amounts.pop(old), 2)
+    items = [(name, amount) for name, amount in amounts.items() if amount]
     ordered = sorted(items, key=lambda item: -abs(item[1]))
     return Cost(tuple(ordered), tuple(unknown), tuple(by_use))
 

@@ -61,7 +61,7 @@ def _change(change: Change) -> dict[str, Any]:
         "type": change.type,
         "action": change.action.value,
         "replacement": change.replacement.value,
-        "moved": change.moved or None,
+        "moved": change.moved_name or None,
         "properties": [_property(changed) for changed in change.properties],
         "policies": [_property(changed) for changed in change.policies],
     }

@@ -12,6 +12,7 @@ from liberty_cfn.review.changes import (
     Change,
     fixed_name,
     name_property,
+    place,
     references,
 )
 from liberty_cfn.review.comparing import equal, mapping
@@ -89,30 +90,35 @@ def _taken_names(
     changes: Sequence[Change], before: Resolved, after: Resolved
 ) -> Iterator[Finding]:
     """A new resource can't have the name of one that is there, or goes only afterwards."""
-    taken: dict[tuple[str, str], list[Resource]] = {}
+    taken: dict[str, list[Resource]] = {}
     for resource in before.resources.values():
-        name = fixed_name(resource)
-        if isinstance(name, str):
-            taken.setdefault((resource.type, name), []).append(resource)
+        if where := place(resource):
+            taken.setdefault(repr((resource.type, where)), []).append(resource)
     for change in changes:
         if change.action is not Action.ADD or change.after is None:
             continue
-        name = fixed_name(change.after)
+        where = place(change.after)
         scope = SCOPES.get(change.type, "")
-        for holder in taken.get((change.type, name), []) if isinstance(name, str) else []:
+        for holder in taken.get(repr((change.type, where)), []) if where else []:
             if not equal(holder.properties.get(scope), change.after.properties.get(scope)):
+                continue
+            if _made_of_new(change.after, before):
                 continue
             goes = holder.id not in after.resources
             why = (
-                f"goes only afterwards: {holder.origin}'s logical id changed"
+                f"{holder.origin}, which goes only afterwards: its logical id changed"
                 if goes
-                else f"stays: {holder.origin}"
+                else f"{holder.origin}, which stays"
             )
-            text = (
-                f"{change.name} is to be made under the name {name}, which is in use by one "
-                f"that {why}"
-            )
+            name = fixed_name(change.after)
+            under = f"under the name {name}" if isinstance(name, str) else "in the place"
+            text = f"{change.name} is to be made {under} that is in use by {why}"
             yield Finding(Kind.FAILS, change.id, text)
+
+
+def _made_of_new(resource: Resource, before: Resolved) -> bool:
+    """Whether where it is to be is itself made anew, so that nothing is there yet."""
+    return any(title not in before.resources for _, title, _ in references(place(resource)))
 
 
 def _addresses_in_use(change: Change) -> Iterator[Finding]:

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from liberty_cfn.review.changes import Change, PropertyChange
-from liberty_cfn.review.findings import Kind
+from liberty_cfn.review.findings import ORDER, Kind
 from liberty_cfn.review.reviewing import Part
-from liberty_cfn.review.words import value
+from liberty_cfn.review.words import difference
 
 FEW = 4  # environments whose values are told one by one
 
@@ -43,7 +43,11 @@ class Group:
         """Yield what is found of a kind; by environment where that differs."""
         rows = [[f.text for f in part.findings if f.kind is kind] for part in self.parts]
         for texts in zip(*rows, strict=True):
-            yield from self._by_value(list(texts), ": ")
+            if len(set(texts)) <= 2:  # noqa: PLR2004 - one more example than is needed
+                yield from self._by_value(list(texts), ": ")
+            else:
+                alike = len(texts) - 1
+                yield f"{self.first.environment}: {texts[0]} (alike in {alike} more)"
 
     def values(self, change: Change, changed: PropertyChange) -> str:
         """Return a property before and after; by environment where that differs."""
@@ -66,7 +70,7 @@ class Group:
     def _shown(self, part: Part, place: tuple[int, str, int]) -> str:
         row, kind, number = place
         changed: PropertyChange = getattr(part.changes[row], kind)[number]
-        return f"{value(changed.before)} → {value(changed.after)}"
+        return difference(changed.before, changed.after)
 
     def _by_value(self, texts: Sequence[str], between: str) -> list[str]:
         """Return a text once, or with the environments that each one is of."""
@@ -81,11 +85,17 @@ class Group:
 
 
 def fold(parts: Sequence[Part]) -> list[Group]:
-    """Return the parts in groups, those that touch most environments first."""
+    """Return the parts in groups, the most dangerous first."""
     groups: dict[Any, list[Part]] = {}
     for part in parts:
         groups.setdefault(_shape(part), []).append(part)
-    return [Group(tuple(found)) for found in groups.values()]
+    return sorted((Group(tuple(found)) for found in groups.values()), key=_danger)
+
+
+def _danger(group: Group) -> tuple[int, bool]:
+    """Return where a group comes: by the worst in it; environments before what has none."""
+    worst = [ORDER.index(finding.kind) for finding in group.first.findings]
+    return min(worst, default=len(ORDER)), not group.first.environment
 
 
 def _places(names: Iterable[str]) -> Iterator[str]:

@@ -66,7 +66,7 @@ def _data(change: Change) -> Iterator[Finding]:
     left = REMAINS.get(remains(change), "what remains, its policy doesn't say")
     lost = LOSSES[change.type]
     if change.action is Action.REMOVE:
-        moved = f", and made anew and empty as {change.moved}" if change.moved else ""
+        moved = f", and made anew and empty as {change.moved_name}" if change.moved else ""
         text = f"{change.name} is removed{moved}: lost is {lost}; {left}"
         yield Finding(Kind.LOSS, change.id, text, POLICY_PAGE)
     elif change.replaced and not _refused(change):

@@ -44,11 +44,10 @@ def markdown(review: Review, groups: Sequence[Group]) -> str:
     ]
     if not review.parts and not review.notes:
         return "\n\n".join([*head, NOTHING]) + "\n"
-    ordered = sorted(groups, key=lambda group: _rank(group.first))
-    blocks = [*head, _summary(ordered)]
+    blocks = [*head, _summary(groups)]
     # Of each group first what is dangerous, then the rest: what doesn't fit is the harmless.
-    blocks += [_dangers(group) for group in ordered]
-    details = [_details(group) for group in ordered]
+    blocks += [_dangers(group) for group in groups]
+    details = [_details(group) for group in groups]
     details += [_escaped(note) for note in review.notes]
     if review.untouched:
         names = ", ".join(f"`{name}`" for name in review.untouched)
@@ -77,10 +76,6 @@ def _cells(part: Part) -> list[str]:
     words = f"{HEADINGS[worst][0]} {HEADINGS[worst][1].lower()}" if worst else "nothing"
     plain = (number["added"], number["changed"], replaced, number["removed"], words)
     return [str(cell) for cell in plain]
-
-
-def _rank(part: Part) -> int:
-    return min((ORDER.index(finding.kind) for finding in part.findings), default=len(ORDER))
 
 
 def _dangers(group: Group) -> str:

@@ -72,7 +72,7 @@ def headline(change: Change) -> str:
     moved = ""
     if change.moved:
         direction = "from" if change.action is Action.ADD else "to"
-        moved = f", moved {direction} {change.moved}"
+        moved = f", moved {direction} {change.moved_name}"
     return f"{change.name} ({change.type}) {became}{moved}"
 
 

@@ -18,6 +18,24 @@ def value(found: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def difference(before: Any, after: Any) -> str:
+    """Return what differs between two values in words; of lists, what is in only one."""
+    if not _plain_list(before) or not _plain_list(after):
+        return f"{value(before)} → {value(after)}"
+    gone = [item for item in before if item not in after]
+    come = [item for item in after if item not in before]
+    told = [
+        f"{word} {', '.join(map(value, items))}"
+        for word, items in (("without", gone), ("with", come))
+        if items
+    ]
+    return "; ".join(told) or "in another order"
+
+
+def _plain_list(found: Any) -> bool:
+    return isinstance(found, list) and all(_expression(item) is not None for item in found)
+
+
 def _readable(found: Any) -> Any:
     if isinstance(found, list):
         return [_readable(item) for item in found]
