@@ -60,15 +60,7 @@ def resolve(
     do the region and the account, where they are empty.
     """
     work = _Resolving(flat.template, parameters, region, account)
-    resources = {}
-    for title, body in flat.template.get("Resources", {}).items():
-        if work.holds(body.get("Condition")) is False:
-            continue
-        made = {key: work.value(item) for key, item in body.items() if key != "Condition"}
-        kind = made.get("Type")
-        resources[title] = Resource(
-            title, kind if isinstance(kind, str) else "", made, flat.origins[title]
-        )
+    resources = dict(_Lazy(flat, work))
     outputs = {
         name: work.value(body.get("Value"))
         for name, body in flat.template.get("Outputs", {}).items()
@@ -76,6 +68,57 @@ def resolve(
     }
     conditions = {name: work.holds(name) for name in work.declared}
     return Resolved(resources, outputs, conditions)
+
+
+def lazily(
+    flat: Flat, parameters: Mapping[str, str], *, region: str = "", account: str = ""
+) -> Resolved:
+    """Return what `resolve` does, each resource worked out when it is looked at; no outputs.
+
+    For who looks at few of them, in many environments.
+    """
+    work = _Resolving(flat.template, parameters, region, account)
+    return _LazilyResolved(_Lazy(flat, work), {}, {})
+
+
+class _Lazy(Mapping[str, Resource]):
+    """The resources that there are, each made when it is first looked at."""
+
+    def __init__(self, flat: Flat, work: _Resolving) -> None:
+        self.work, self.origins = work, flat.origins
+        self.made: dict[str, Resource] = {}
+        self.bodies = {
+            title: body
+            for title, body in flat.template.get("Resources", {}).items()
+            if work.holds(body.get("Condition")) is not False
+        }
+
+    def __getitem__(self, title: str) -> Resource:
+        if title not in self.made:
+            value = self.work.value
+            body = self.bodies[title]
+            made = {key: value(item) for key, item in body.items() if key != "Condition"}
+            kind = made.get("Type")
+            kind = kind if isinstance(kind, str) else ""
+            self.made[title] = Resource(title, kind, made, self.origins[title])
+        return self.made[title]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.bodies)
+
+    def __len__(self) -> int:
+        return len(self.bodies)
+
+    def __contains__(self, title: object) -> bool:
+        return title in self.bodies
+
+
+class _LazilyResolved(Resolved):
+    def of_type(self, *types: str) -> Iterator[Resource]:
+        """Yield the resources of some types, in order; no others are made for it."""
+        found = self.resources
+        bodies = found.bodies if isinstance(found, _Lazy) else {}
+        return (found[title] for title, body in bodies.items() if body.get("Type") in types)
 
 
 class _Resolving:

@@ -11,6 +11,7 @@ module imports only from those above it:
     statements  every statement of every policy
     grants      who may do what to what, and what a change grants
     deciding    whether a request is allowed
+    affected    what a change can touch at all, without any values
     comparing   what differs between two values
     schemas     CloudFormation's resource schemas, as cfn-lint carries them
     documented  what AWS documents of updates where the schemas are silent

@@ -6,7 +6,7 @@ they stand; that may replace them in turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -110,10 +110,22 @@ class Change:
         return str(self.origin)
 
 
-def changes(before: Resolved, after: Resolved) -> tuple[Change, ...]:
-    """Return what becomes of every resource that something becomes of, in the set's order."""
+def changes(
+    before: Resolved,
+    after: Resolved,
+    suspects: Collection[str] | None = None,
+    users: Mapping[str, Collection[str]] | None = None,
+) -> tuple[Change, ...]:
+    """Return what becomes of every resource that something becomes of, in the set's order.
+
+    Where it is known, `suspects` are those that may differ, and `users` those that may
+    refer to each: others needn't be looked at.
+    """
     found: dict[str, Change] = {}
-    for title, resource in after.resources.items():
+    for title in after.resources:
+        if suspects is not None and title not in suspects:
+            continue
+        resource = after.resources[title]
         old = before.resources.get(title)
         if old is None:
             found[title] = Change(
@@ -123,17 +135,20 @@ def changes(before: Resolved, after: Resolved) -> tuple[Change, ...]:
             found |= _another_type(old, resource)
         elif change := _changed(old, resource):
             found[title] = change
-    for title, resource in before.resources.items():
+    for title in before.resources:
         if title not in after.resources:
+            resource = before.resources[title]
             found[title] = Change(
                 Action.REMOVE, title, resource.type, resource.origin, resource, None
             )
-    _follow(found, before, after)
+    _follow(found, before, after, _users(after) if users is None else users)
     _match_moved(found)
-    order = {
-        title: number for number, title in enumerate({**before.resources, **after.resources})
-    }
+    order = {title: n for n, title in enumerate({**_all(before), **_all(after)})}
     return tuple(sorted(found.values(), key=lambda change: order[change.id]))
+
+
+def _all(resolved: Resolved) -> dict[str, None]:
+    return dict.fromkeys(resolved.resources)
 
 
 def replacing(resolved: Resolved, title: str) -> tuple[Change, ...]:
@@ -145,7 +160,7 @@ def replacing(resolved: Resolved, title: str) -> tuple[Change, ...]:
         Action.CHANGE, title, resource.type, resource.origin, resource, resource, (anew,)
     )
     found = {title: start}
-    _follow(found, resolved, resolved)
+    _follow(found, resolved, resolved, _users(resolved))
     return tuple(found[one] for one in resolved.resources if one in found)
 
 
@@ -233,23 +248,38 @@ def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
     ]
 
 
-def _follow(found: dict[str, Change], before: Resolved, after: Resolved) -> None:
+def _follow(
+    found: dict[str, Change],
+    before: Resolved,
+    after: Resolved,
+    users: Mapping[str, Collection[str]],
+) -> None:
     """Add what changes because what it refers to is made anew; until nothing is added."""
-    users = _users(before, after)
+    referring: dict[str, list[tuple[Steps, str, str]]] = {}
+    order = {title: number for number, title in enumerate(after.resources)}
     waiting = [title for title, change in found.items() if change.action is Action.CHANGE]
     while waiting:
         title = waiting.pop(0)
         change = found[title]
-        for user, path, attribute in users.get(title, ()):
-            certainty = _gets_another(change, attribute)
-            if certainty is Replacement.NONE:
+        there = [user for user in users.get(title, ()) if user in order]
+        for user in sorted(there, key=order.__getitem__):
+            new = after.resources[user]
+            old = before.resources.get(user)
+            if old is None or old.type != new.type:
                 continue
-            old, new = before.resources[user], after.resources[user]
+            if user not in referring:
+                referring[user] = list(references(new.properties))
             untold = Change(Action.CHANGE, user, new.type, new.origin, old, new)
-            grown = _with(found.get(user, untold), new, path, title, certainty)
-            if grown is not None:
-                found[user] = grown
-                waiting.append(user)
+            for path, target, attribute in referring[user]:
+                if target != title:
+                    continue
+                certainty = _gets_another(change, attribute)
+                if certainty is Replacement.NONE:
+                    continue
+                grown = _with(found.get(user, untold), new, path, title, certainty)
+                if grown is not None:
+                    found[user] = grown
+                    waiting.append(user)
 
 
 def _gets_another(change: Change, attribute: str) -> Replacement:
@@ -319,16 +349,12 @@ def _value_at(value: Any, path: Steps) -> Any:
     return value
 
 
-def _users(before: Resolved, after: Resolved) -> Mapping[str, list[tuple[str, Steps, str]]]:
-    """Return who refers to each resource after, and did before: user, where, attribute."""
-    users: dict[str, list[tuple[str, Steps, str]]] = {}
-    for title, resource in after.resources.items():
-        old = before.resources.get(title)
-        if old is None or old.type != resource.type:
-            continue
-        for path, target, attribute in references(resource.properties):
-            if target in after.resources and target in before.resources:
-                users.setdefault(target, []).append((title, path, attribute))
+def _users(resolved: Resolved) -> dict[str, list[str]]:
+    """Return who refers to each resource."""
+    users: dict[str, list[str]] = {}
+    for title, resource in resolved.resources.items():
+        for target in dict.fromkeys(t for _, t, _ in references(resource.properties)):
+            users.setdefault(target, []).append(title)
     return users
 
 

@@ -90,8 +90,9 @@ def _taken_names(
     changes: Sequence[Change], before: Resolved, after: Resolved
 ) -> Iterator[Finding]:
     """A new resource can't have the name of one that is there, or goes only afterwards."""
+    types = {change.type for change in changes if change.action is Action.ADD}
     taken: dict[str, list[Resource]] = {}
-    for resource in before.resources.values():
+    for resource in before.of_type(*types) if types else ():
         if where := place(resource):
             taken.setdefault(repr((resource.type, where)), []).append(resource)
     for change in changes:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from liberty_cfn.digests import digest
 from liberty_cfn.model.flattening import Flat, flatten
 from liberty_cfn.model.loading import TemplateSet, sets
-from liberty_cfn.model.resolving import Resolved, resolve
+from liberty_cfn.model.resolving import Resolved, lazily
+from liberty_cfn.review.affected import Affected, affected
 from liberty_cfn.review.changes import Action, Change, changes
 from liberty_cfn.review.costs import Cost, cost
 from liberty_cfn.review.failing import failures, over_limits, unfit
@@ -80,7 +81,7 @@ class _Side:
     def resolved(self, environment: Environment | None) -> Resolved:
         if self.flat is None or environment is None:
             return EMPTY
-        return resolve(self.flat, environment.given, region=environment.region)
+        return lazily(self.flat, environment.given, region=environment.region)
 
 
 def review(before: Version, after: Version) -> Review:
@@ -95,10 +96,13 @@ def review(before: Version, after: Version) -> Review:
     parts: list[Part] = []
     untouched: list[str] = []
     for name, old, new in _pairs(before, after):
-        same = old.flat is not None and new.flat is not None and _same(old.flat, new.flat)
+        hangs = affected(old.flat, new.flat)
+        whole = _of_set(old, new)
         for was, now in _values(old, new, *given):
             environment = now.name if now else was.name if was else ""
-            if same and was == now:
+            suspects = _suspects(hangs, was, now)
+            unfitting = _of_values(old, new, was, now) if now else []
+            if not suspects and not whole and not unfitting:
                 untouched.append(environment or name)
                 continue
             part = compare(
@@ -106,7 +110,9 @@ def review(before: Version, after: Version) -> Review:
                 environment,
                 old.resolved(was),
                 new.resolved(now),
-                _whole(old, new, was, now),
+                [*whole, *unfitting] if now else [],
+                hangs=hangs,
+                suspects=suspects,
                 new=bool(environment) and was is None,
             )
             if part.touched:
@@ -151,10 +157,16 @@ def compare(
     after: Resolved,
     whole: Sequence[Finding] = (),
     *,
+    hangs: Affected | None = None,
+    suspects: frozenset[str] | None = None,
     new: bool = False,
 ) -> Part:
-    """Return what becomes of one environment between two resolved sets."""
-    found = changes(before, after)
+    """Return what becomes of one environment between two resolved sets.
+
+    Where it is known what hangs on what, only the `suspects` are looked at, and those that
+    refer to them.
+    """
+    found = changes(before, after, suspects, hangs.users if hangs else None)
     findings = [
         *whole,
         *failures(found, before, after),
@@ -191,8 +203,14 @@ def _side(design: TemplateSet | None, version: Version) -> _Side:
     return _Side(design, flatten(design), sizes)
 
 
-def _same(old: Flat, new: Flat) -> bool:
-    return old.template == new.template and old.origins == new.origins
+def _suspects(
+    hangs: Affected, was: Environment | None, now: Environment | None
+) -> frozenset[str]:
+    """Return the resources that may differ between two environments' values."""
+    if was is None or now is None or was.region != now.region:
+        return hangs.everything
+    names = was.given.keys() | now.given.keys()
+    return hangs.titles(n for n in names if was.given.get(n) != now.given.get(n))
 
 
 def _values(
@@ -216,11 +234,9 @@ def _takes_values(side: _Side, given: Mapping[str, Environment]) -> bool:
     return any(side.declared.keys() & one.given.keys() for one in given.values())
 
 
-def _whole(
-    old: _Side, new: _Side, was: Environment | None, now: Environment | None
-) -> list[Finding]:
-    """Return what is wrong with the set as a whole, and wasn't before."""
-    if new.design is None or new.flat is None or now is None:
+def _of_set(old: _Side, new: _Side) -> list[Finding]:
+    """Return what is wrong with the set in any environment, and wasn't before."""
+    if new.design is None or new.flat is None:
         return []
     known = set(_loose(old.flat)) if old.flat else set()
     findings = [
@@ -228,12 +244,18 @@ def _whole(
         for end in new.flat.loose
         if (end.place, end.why) not in known
     ]
-    limits = list(over_limits(new.design, new.sizes))
     before = set(over_limits(old.design, old.sizes)) if old.design else set()
-    findings += [finding for finding in limits if finding not in before]
-    misfits = unfit(new.declared, now.given, checked=bool(now.name))
+    limits = over_limits(new.design, new.sizes)
+    return findings + [finding for finding in limits if finding not in before]
+
+
+def _of_values(
+    old: _Side, new: _Side, was: Environment | None, now: Environment
+) -> list[Finding]:
+    """Return what is wrong with an environment's values, and wasn't before."""
     there = set(unfit(old.declared, was.given, checked=bool(was.name))) if was else set()
-    return findings + [finding for finding in misfits if finding not in there]
+    misfits = unfit(new.declared, now.given, checked=bool(now.name))
+    return [finding for finding in misfits if finding not in there]
 
 
 def _loose(flat: Flat) -> list[tuple[tuple[str, ...], str]]:
