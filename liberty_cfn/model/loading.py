@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -117,6 +118,12 @@ def grouped(parsed: Mapping[str, Template]) -> list[TemplateSet]:
         for file in parsed
         if file not in reached
     ]
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, file: str) -> Template:
+    """Return a template, parsed once: of two versions, most files are the same."""
+    return parse(text, file)
 
 
 def _children(file: str, template: Template) -> list[str]:

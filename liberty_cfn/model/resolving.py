@@ -50,6 +50,10 @@ class Resolved:
         """Yield the resources of some types, in order."""
         return (r for r in self.resources.values() if r.type in types)
 
+    def types(self) -> list[str]:
+        """Return the types there are, in order of first appearance."""
+        return list(dict.fromkeys(resource.type for resource in self.resources.values()))
+
 
 def resolve(
     flat: Flat, parameters: Mapping[str, str], *, region: str = "", account: str = ""
@@ -116,9 +120,18 @@ class _Lazy(Mapping[str, Resource]):
 class _LazilyResolved(Resolved):
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Yield the resources of some types, in order; no others are made for it."""
-        found = self.resources
-        bodies = found.bodies if isinstance(found, _Lazy) else {}
-        return (found[title] for title, body in bodies.items() if body.get("Type") in types)
+        return (
+            self.resources[title]
+            for title, body in self._bodies().items()
+            if body.get("Type") in types
+        )
+
+    def types(self) -> list[str]:
+        """Return the types there are, in order of first appearance; nothing is made for it."""
+        return list(dict.fromkeys(str(body.get("Type")) for body in self._bodies().values()))
+
+    def _bodies(self) -> Mapping[str, Any]:
+        return self.resources.bodies if isinstance(self.resources, _Lazy) else {}
 
 
 class _Resolving:

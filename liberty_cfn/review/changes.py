@@ -141,7 +141,8 @@ def changes(
             found[title] = Change(
                 Action.REMOVE, title, resource.type, resource.origin, resource, None
             )
-    _follow(found, before, after, _users(after) if users is None else users)
+    same = set() if suspects is None else after.resources.keys() - set(suspects)
+    _follow(found, before, after, _users(after) if users is None else users, same)
     _match_moved(found)
     order = {title: n for n, title in enumerate({**_all(before), **_all(after)})}
     return tuple(sorted(found.values(), key=lambda change: order[change.id]))
@@ -160,7 +161,7 @@ def replacing(resolved: Resolved, title: str) -> tuple[Change, ...]:
         Action.CHANGE, title, resource.type, resource.origin, resource, resource, (anew,)
     )
     found = {title: start}
-    _follow(found, resolved, resolved, _users(resolved))
+    _follow(found, resolved, resolved, _users(resolved), resolved.resources)
     return tuple(found[one] for one in resolved.resources if one in found)
 
 
@@ -253,8 +254,12 @@ def _follow(
     before: Resolved,
     after: Resolved,
     users: Mapping[str, Collection[str]],
+    same: Collection[str],
 ) -> None:
-    """Add what changes because what it refers to is made anew; until nothing is added."""
+    """Add what changes because what it refers to is made anew; until nothing is added.
+
+    `same` are known to be the same before and after, but for that.
+    """
     referring: dict[str, list[tuple[Steps, str, str]]] = {}
     order = {title: number for number, title in enumerate(after.resources)}
     waiting = [title for title, change in found.items() if change.action is Action.CHANGE]
@@ -264,7 +269,7 @@ def _follow(
         there = [user for user in users.get(title, ()) if user in order]
         for user in sorted(there, key=order.__getitem__):
             new = after.resources[user]
-            old = before.resources.get(user)
+            old = new if user in same else before.resources.get(user)
             if old is None or old.type != new.type:
                 continue
             if user not in referring:

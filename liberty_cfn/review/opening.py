@@ -10,7 +10,7 @@ from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.changes import Action, Change
 from liberty_cfn.review.comparing import at, canonical, equal, mapping
 from liberty_cfn.review.findings import Finding, Kind
-from liberty_cfn.review.reach import Flow, opened, reach, reachable
+from liberty_cfn.review.reach import Flow, Reach, opened, reach, reachable
 
 # What lets the public in, by type: a property, the value that is private, and what is open.
 PUBLIC = {
@@ -121,22 +121,33 @@ def _listed(value: Any) -> list[str]:
 
 # The services whose resources stand in a network.
 NETWORKED = ("EC2", "ECS", "EFS", "ElastiCache", "ElasticLoadBalancingV2", "Lambda", "RDS")
+# What environments have different names for, and no connection depends on.
+NAMING = (
+    *("Tags", "GroupName", "Name", "ServiceName", "ClusterName", "DBInstanceIdentifier"),
+    *("ReplicationGroupId", "MasterUserPassword", "LoadBalancerAttributes"),
+)
 WORDS = ("Tags", "Description", "GroupDescription")
 
 
 def connections(
-    changes: Sequence[Change], before: Resolved, after: Resolved
+    changes: Sequence[Change],
+    before: Resolved,
+    after: Resolved,
+    known: dict[str, Reach] | None = None,
 ) -> Iterator[Finding]:
-    """Yield who can newly open a connection to whom, or no longer can."""
+    """Yield who can newly open a connection to whom, or no longer can.
+
+    `known` keeps what was worked out, for other environments with the same network.
+    """
     # A set that is wholly new opens nothing to anybody who had it.
     if not before.resources or not any(_in_network(change) for change in changes):
         return
     moved = {c.moved: c.id for c in changes if c.moved and c.action is Action.ADD}
     was = {
         (moved.get(source, source), moved.get(place, place)): spans
-        for (source, place), spans in reachable(before).items()
+        for (source, place), spans in _reach(before, known).items()
     }
-    now = reachable(after)
+    now = _reach(after, known)
     for flow in opened(was, now):
         text = f"{_place(flow.source, after)} can newly reach {_reached(flow, after)}"
         yield Finding(Kind.OPENS, _nearest(flow, after), text)
@@ -144,6 +155,22 @@ def connections(
         if flow.source in after.resources or flow.source not in before.resources:
             text = f"{_place(flow.source, before)} can no longer reach {_reached(flow, before)}"
             yield Finding(Kind.CLOSES, _nearest(flow, before), text)
+
+
+def _reach(resolved: Resolved, known: dict[str, Reach] | None) -> Reach:
+    if known is None:
+        return reachable(resolved)
+    types = [kind for kind in resolved.types() if _networked(kind)]
+    form = json.dumps(
+        [
+            (one.id, {k: v for k, v in one.properties.items() if k not in NAMING})
+            for one in resolved.of_type(*types)
+        ],
+        default=str,
+    )
+    if form not in known:
+        known[form] = reachable(resolved)
+    return known[form]
 
 
 def reaches(resolved: Resolved, title: str) -> tuple[list[str], list[str]]:
@@ -158,8 +185,13 @@ def reaches(resolved: Resolved, title: str) -> tuple[list[str], list[str]]:
     return outward, inward
 
 
+def _networked(resource_type: str) -> bool:
+    services = resource_type.startswith(tuple(f"AWS::{service}::" for service in NETWORKED))
+    return services and resource_type != "AWS::ECS::TaskDefinition"
+
+
 def _in_network(change: Change) -> bool:
-    if not any(change.type.startswith(f"AWS::{service}::") for service in NETWORKED):
+    if not _networked(change.type):
         return False
     return change.action is not Action.CHANGE or any(
         not changed.because and changed.path[:1] not in [(word,) for word in WORDS]

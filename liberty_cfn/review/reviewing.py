@@ -17,6 +17,7 @@ from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding,
 from liberty_cfn.review.losing import losses
 from liberty_cfn.review.opening import connections, public_access
 from liberty_cfn.review.operating import operations
+from liberty_cfn.review.reach import Reach
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
 
@@ -96,6 +97,7 @@ def review(before: Version, after: Version) -> Review:
     parts: list[Part] = []
     untouched: list[str] = []
     for name, old, new in _pairs(before, after):
+        known: dict[str, Reach] = {}
         hangs = affected(old.flat, new.flat)
         whole = _of_set(old, new)
         for was, now in _values(old, new, *given):
@@ -113,6 +115,7 @@ def review(before: Version, after: Version) -> Review:
                 [*whole, *unfitting] if now else [],
                 hangs=hangs,
                 suspects=suspects,
+                known=known,
                 new=bool(environment) and was is None,
             )
             if part.touched:
@@ -159,6 +162,7 @@ def compare(
     *,
     hangs: Affected | None = None,
     suspects: frozenset[str] | None = None,
+    known: dict[str, Reach] | None = None,
     new: bool = False,
 ) -> Part:
     """Return what becomes of one environment between two resolved sets.
@@ -172,7 +176,7 @@ def compare(
         *failures(found, before, after),
         *losses(found),
         *public_access(found),
-        *connections(found, before, after),
+        *connections(found, before, after, known),
         *operations(found),
     ]
     bill = cost(found, before, after)
