@@ -22,6 +22,7 @@ module imports only from those above it:
     failing     what AWS would refuse half-way
     operating   what stops, restarts, scales or is watched in another way
     opening     what is opened to whom
+    granting    what is granted to whom
     prices      list prices, dated
     costs       what a change adds to the bill
     values      params/ of a revision

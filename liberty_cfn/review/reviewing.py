@@ -14,6 +14,7 @@ from liberty_cfn.review.changes import Action, Change, changes
 from liberty_cfn.review.costs import Cost, cost
 from liberty_cfn.review.failing import failures, over_limits, unfit
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
+from liberty_cfn.review.granting import granted
 from liberty_cfn.review.losing import losses
 from liberty_cfn.review.opening import connections, public_access
 from liberty_cfn.review.operating import operations
@@ -177,6 +178,7 @@ def compare(
         *losses(found),
         *public_access(found),
         *connections(found, before, after, known),
+        *granted(found, before, after),
         *operations(found),
     ]
     bill = cost(found, before, after)

@@ -111,6 +111,8 @@ GUARDED = {
     "AWS::Logs::ResourcePolicy": ("PolicyDocument", ""),
     "AWS::EFS::FileSystem": ("FileSystemPolicy", ""),
 }
+# All that is read.
+READ = (*HOLDERS, *POLICIES, *GUARDED, "AWS::Lambda::Permission")
 # The ARN of what has a name, and the attribute or Ref that stands for it.
 ARNS = {
     "AWS::S3::Bucket": ("BucketName", ("Arn",), "arn:{partition}:s3:::{name}"),
@@ -150,14 +152,14 @@ class _Reading:
         self.arns = _arns(resolved, region, account)
 
     def all(self) -> Iterator[Statement]:
-        for resource in self.resolved.resources.values():
+        for resource in self.resolved.of_type(*READ):
             if resource.type in HOLDERS:
                 yield from self._of_holder(resource)
             elif resource.type in POLICIES:
                 yield from self._of_policy(resource)
             elif resource.type in GUARDED:
                 yield from self._of_resource(resource)
-            elif resource.type == "AWS::Lambda::Permission":
+            else:
                 yield from self._of_permission(resource)
 
     def _of_holder(self, holder: Resource) -> Iterator[Statement]:

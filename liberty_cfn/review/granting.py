@@ -1,0 +1,91 @@
+"""What a change grants and takes back, in words: per role, trust and resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from liberty_cfn.model.resolving import Resolved
+from liberty_cfn.review.changes import Action, Change
+from liberty_cfn.review.findings import Finding, Kind
+from liberty_cfn.review.grants import Grant, difference
+from liberty_cfn.review.statements import EVERYONE, READ, Statement, statements
+
+FEW = 8  # actions that are named one by one
+SOME = 3  # of more
+
+
+def granted(changes: Sequence[Change], before: Resolved, after: Resolved) -> Iterator[Finding]:
+    """Yield who may do more than before, and who may do less.
+
+    What anybody may do is public access, which `opening` tells.
+    """
+    # A set that is wholly new grants nothing to anybody who was there.
+    if not before.resources or not any(_has_policy(change) for change in changes):
+        return
+    moved = {c.moved: c.id for c in changes if c.moved and c.action is Action.ADD}
+    was = [_at(moved, statement) for statement in statements(before)]
+    found = difference(was, statements(after))
+    public = (found.gained, found.loosened, found.lost, found.tightened)
+    gained, loosened, lost, tightened = ([g for g in p if g.holder != EVERYONE] for p in public)
+    for kind, what, told in (
+        (Kind.GRANTS, "may now", gained),
+        (Kind.GRANTS, "may, under fewer conditions,", loosened),
+        (Kind.GRANTS, "is no longer refused", found.refusals_dropped),
+        (Kind.REVOKES, "may no longer", lost),
+        (Kind.REVOKES, "may, under more conditions,", tightened),
+        (Kind.REVOKES, "is now refused", found.refusals_added),
+    ):
+        names = before if what == "may no longer" else after
+        yield from (
+            Finding(kind, _resource(group[0]), _in_words(group, what, names))
+            for group in _together(told)
+        )
+
+
+def _has_policy(change: Change) -> bool:
+    own = any(not changed.because for changed in change.properties)
+    return change.type in READ and (change.action is not Action.CHANGE or own)
+
+
+def _at(moved: dict[str, str], statement: Statement) -> Statement:
+    """Return a statement as it is where its holder moves to."""
+    holder = moved.get(statement.holder, statement.holder)
+    return replace(statement, holder=holder) if holder != statement.holder else statement
+
+
+def _together(grants: Iterable[Grant]) -> list[list[Grant]]:
+    """Return grants of one statement to one holder, on one thing, together."""
+    groups: dict[object, list[Grant]] = {}
+    for grant in grants:
+        key = (grant.holder, grant.kind, grant.resource, grant.conditions, grant.statement)
+        groups.setdefault(key, []).append(grant)
+    return list(groups.values())
+
+
+def _in_words(group: Sequence[Grant], what: str, resolved: Resolved) -> str:
+    first = group[0]
+    holder = _name(first.holder, resolved)
+    conditions = f", if {' and '.join(map(str, first.conditions))}" if first.conditions else ""
+    if first.kind == "trust":
+        return f"{holder} {what} assume {_name(first.resource, resolved)}{conditions}"
+    but = "everything but " if first.statement.all_resources_but else ""
+    thing = _name(first.resource, resolved)
+    on = f"{but}{'everything' if thing == '*' else thing}"
+    return f"{holder} {what} {_actions(group)} on {on}{conditions}"
+
+
+def _actions(group: Sequence[Grant]) -> str:
+    actions = [grant.action for grant in group]
+    if len(actions) <= FEW:
+        return ", ".join(actions)
+    patterns = ", ".join(group[0].statement.actions)
+    return f"{patterns} ({len(actions)} actions: {', '.join(actions[:SOME])}, ...)"
+
+
+def _name(name: str, resolved: Resolved) -> str:
+    return str(resolved.resources[name].origin) if name in resolved.resources else name
+
+
+def _resource(grant: Grant) -> str:
+    return grant.statement.resource
