@@ -7,8 +7,10 @@ fit is said at once, with its line, what was given and what was expected.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -24,6 +26,7 @@ from liberty_cfn.settings import Declaration, declarations
 
 PARAMS = Path(__file__).parent.parent / "params"
 REGION, ACCOUNT, ENDPOINT, TAGS = "Region", "Account", "Endpoint", "Tags"
+MIGRATE, DJANGO = "Migrate", "python manage.py migrate --noinput"
 LOCAL = "local"
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
@@ -43,6 +46,7 @@ class Environment:
     AWS, else empty. `given` is what the file says,
     `settings` that and the defaults; both as text, by the root template's parameters.
     `targets` are where the stacks of a stack set are to be; None for a single stack.
+    `migrate` is the command that migrates the database before the service moves on, if any.
     """
 
     name: str
@@ -53,11 +57,20 @@ class Environment:
     given: Mapping[str, str]
     settings: Mapping[str, str] = field(repr=False)
     targets: Targets | None = None
+    migrate: str = ""
 
     @property
     def stack(self) -> str:
         """The name of the root stack, or of the stack set."""
         return f"liberty-social-{self.name}"
+
+    def with_parameters(self, parameters: Mapping[str, str]) -> Environment:
+        """Return the environment with these parameters over its own."""
+        return replace(
+            self,
+            given={**self.given, **parameters},
+            settings={**self.settings, **parameters},
+        )
 
     def named(self, name: str) -> str:
         """Return `name`, one of the spec's, as this environment spells it."""
@@ -114,7 +127,9 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
     endpoint, no_endpoint = _endpoint(given)
     tags, bad_tags = _tags(given)
     targets, bad_targets = _targets(given, declared, region)
+    migrate, no_command = _migrate(given)
     misfits += unknown + wrong + no_region + no_account + no_endpoint + bad_tags + bad_targets
+    misfits += no_command
     # What was misspelt or wrong is not taken for its default: that would find more
     # wrong with it than there is.
     settings = {
@@ -132,7 +147,9 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
         ]
     if misfits:
         raise MisfitsError(_in_words(shown, misfits))
-    return Environment(name, region, account, endpoint, tags, values, settings, targets)
+    return Environment(
+        name, region, account, endpoint, tags, values, settings, targets, migrate
+    )
 
 
 def _in_words(shown: str, misfits: list[Misfit]) -> str:
@@ -194,7 +211,8 @@ def _not_yaml(shown: str, text: str, error: yaml.MarkedYAMLError) -> str:
 def _known(given: _Given, declared: Mapping[str, Declaration]) -> tuple[set[str], list[Misfit]]:
     """Return what misspelt keys likely mean; and what is unknown or missing."""
     folded = {
-        name.lower(): name for name in (REGION, ACCOUNT, ENDPOINT, TAGS, TARGETS, *declared)
+        name.lower(): name
+        for name in (REGION, ACCOUNT, ENDPOINT, MIGRATE, TAGS, TARGETS, *declared)
     }
     likely: set[str] = set()
     misfits = []
@@ -286,6 +304,22 @@ def _contradictions_in(
     for place, key, why in crowding(chosen):
         line = targets.lines.get((place, key), given[TARGETS][0])
         yield Misfit(line, f"{TARGETS}.{place}.{key}", why)
+
+
+def _migrate(given: _Given) -> tuple[str, list[Misfit]]:
+    """Return the command that migrates the database, empty for none."""
+    line, node = given.get(MIGRATE, (0, None))
+    if node is None:
+        return "", []
+    if isinstance(node, yaml.ScalarNode) and not node.tag.endswith(":null"):
+        text = str(node.value)
+        if node.tag.endswith(":bool"):
+            return (DJANGO if text.lower() in ("true", "yes", "on") else ""), []
+        with contextlib.suppress(ValueError):
+            if shlex.split(text):
+                return text, []
+    expected = f"expected true (for `{DJANGO}`), false, or a command"
+    return "", [Misfit(line, MIGRATE, expected)]
 
 
 def _tags(given: _Given) -> tuple[dict[str, str], list[Misfit]]:

@@ -27,6 +27,7 @@ def in_words(error: Exception) -> str | None:
     from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415
     from liberty_cfn.deploy.deploying import DeployError  # noqa: PLC0415
     from liberty_cfn.deploy.following import FollowError  # noqa: PLC0415
+    from liberty_cfn.deploy.migrating import MigrationError  # noqa: PLC0415
     from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
     from liberty_cfn.deploy.packaging import PackagingError  # noqa: PLC0415
     from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415
@@ -36,7 +37,14 @@ def in_words(error: Exception) -> str | None:
 
     ours = (
         *(AdoptError, ChangeSetError, DeployError, UnknownStatusError, WrongAccountError),
-        *(FollowError, LocalAwsError, OperationError, PackagingError, VerifyError),
+        *(
+            FollowError,
+            LocalAwsError,
+            MigrationError,
+            OperationError,
+            PackagingError,
+            VerifyError,
+        ),
     )
     return str(error) if isinstance(error, ours) else _of_aws(error)
 

@@ -151,6 +151,7 @@ def build() -> Root:
         default_from_email_arn=secret.default_from_email_arn,
         application_access_key=settings.application_access_key,
         container_user=settings.container_user,
+        held_task_definition=settings.held_task_definition,
         task_cpu=settings.task_cpu,
         task_memory=settings.task_memory,
         desired_count=settings.desired_count,

@@ -334,6 +334,15 @@ class Settings:
         AllowedPattern="[1-9][0-9]{0,8}(:[1-9][0-9]{0,8})?",
         ConstraintDescription="numbers such as 1000:1000; 0 is root",
     )
+    held_task_definition: Text = setting(
+        "Application",
+        "Held task definition",
+        "ARN of the task definition that the service stays with while a newer one migrates the "
+        "database. Deploying sets it, and empties it again; leave it empty.",
+        Default="",
+        AllowedPattern=r"(arn:aws[a-z-]*:ecs:[a-z0-9-]+:\d{12}:task-definition/[\w-]+:\d+)?",
+        ConstraintDescription="the ARN of a task definition with its revision, or empty",
+    )
     task_cpu: Number = setting(
         "Tasks",
         "CPU (units)",

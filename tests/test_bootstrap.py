@@ -86,6 +86,7 @@ def test_by_itself_the_role_changes_only_stacks_templates_secrets_and_services(s
     }
     assert {action for action in changes if not action.startswith("s3:Put")} == {
         "s3:CreateBucket",
+        "ecs:RunTask",
         "ecs:UpdateService",
         "secretsmanager:PutSecretValue",
         "iam:PassRole",

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from local_aws import Aws
+from small_sets import small
 from test_deploy import Listener, local, standing_target, target, templates, with_settings
 
 from liberty_cfn.deploy import packaging
@@ -50,6 +51,7 @@ class Interrupting(Listener):
 class Life:
     """An environment after a deploy, one of changed templates, and one interrupted."""
 
+    templates: dict
     first: dict
     reworded: dict
     touched: list
@@ -64,6 +66,7 @@ def life(local_aws, standing_target, templates):
     Aws(local_aws).reset()
     target, cloudformation = standing_target, standing_target.client("cloudformation")
     environment = load("local")
+    templates = small(templates, "Network", "Logs", "Storage")
     deploy(environment, target, templates, Listener())
     first = tags(target, environment)
     # Another text of the same meaning.
@@ -94,6 +97,7 @@ def life(local_aws, standing_target, templates):
     left_open = policies(target, environment)
     deploy(with_settings(environment, LogRetentionDays="60"), target, templates, Listener())
     return Life(
+        templates,
         first,
         reworded,
         [e.resource for e in again.events if e.type != "AWS::CloudFormation::Stack"],
@@ -110,9 +114,9 @@ def settle(cloudformation, stack):
         pass
 
 
-def test_the_root_is_tagged_with_the_digest_of_the_whole_set(life, templates):
-    assert life.first[DIGEST_TAG] == digest(templates)
-    assert life.reworded[DIGEST_TAG] != digest(templates)
+def test_the_root_is_tagged_with_the_digest_of_the_whole_set(life):
+    assert life.first[DIGEST_TAG] == digest(life.templates)
+    assert life.reworded[DIGEST_TAG] not in ("", digest(life.templates))
 
 
 def test_another_digest_touches_no_resource(life):

@@ -220,7 +220,19 @@ def test_the_service_waits_for_the_https_listener(service, root, entrance):
 
 def test_the_service_runs_the_task_definition_on_the_cluster(service):
     assert service["Service"]["Cluster"] == {"Ref": "Cluster"}
-    assert service["Service"]["TaskDefinition"] == {"Ref": "TaskDefinition"}
+    assert service["Service"]["TaskDefinition"] == {
+        "Fn::If": ["Held", {"Ref": "HeldTaskDefinition"}, {"Ref": "TaskDefinition"}]
+    }
+
+
+def test_the_service_is_held_at_no_task_definition_unless_deploying_says_so(service, default):
+    assert default("HeldTaskDefinition") == ""
+    held = service.body["Conditions"]["Held"]
+    assert held == {"Fn::Not": [{"Fn::Equals": [{"Ref": "HeldTaskDefinition"}, ""]}]}
+
+
+def test_the_task_definition_before_stays_one_that_ecs_takes(service):
+    assert service.resource("TaskDefinition")["UpdateReplacePolicy"] == "Retain"
 
 
 def test_a_deployment_that_fails_is_rolled_back(service):

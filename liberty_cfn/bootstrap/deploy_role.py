@@ -23,6 +23,11 @@ from liberty_cfn.policies import policy
 GITHUB = "token.actions.githubusercontent.com"
 # As long as a deploy is followed: CloudFormation acts with the caller's session.
 SESSION = 3 * 3600  # seconds
+# The services and task definitions that the helper may start tasks of.
+STARTED = (
+    "arn:${AWS::Partition}:ecs:*:${AWS::AccountId}:service/liberty-social-*",
+    "arn:${AWS::Partition}:ecs:*:${AWS::AccountId}:task-definition/liberty-social-*",
+)
 SENT = (
     "arn:${AWS::Partition}:s3:::liberty-cfn-templates-${AWS::AccountId}-*",
     "arn:${AWS::Partition}:s3:::liberty-cfn-templates-${AWS::AccountId}-*/*",
@@ -110,5 +115,6 @@ def _helper() -> Iterator[Statement]:
     yield allow("Stacks", STACKS, where("cloudformation", STACKS_HERE))
     yield allow("Templates", TEMPLATES, SENT)
     for service, actions in by_service(CHANGES).items():
-        yield allow(f"Change{sid(service)}", actions, where(service, STACKS_HERE))
+        changed = STARTED if service == "ecs" else where(service, STACKS_HERE)
+        yield allow(f"Change{sid(service)}", actions, changed)
     yield allow("Read", READS, ("*",))

@@ -485,8 +485,8 @@ TEMPLATES: Actions = (
     s3.PutEncryptionConfiguration,
     s3.PutObject,
 )
-# `secret set`, and the restart of tasks that read what was set.
-CHANGES: Actions = (ecs.UpdateService, secretsmanager.PutSecretValue)
+# `secret set`, the restart of tasks that read what was set, and the task that migrates.
+CHANGES: Actions = (ecs.RunTask, ecs.UpdateService, secretsmanager.PutSecretValue)
 READS: Actions = (
     acm.DescribeCertificate,
     acm.ListCertificates,

@@ -18,6 +18,7 @@ One idea a module, each importing only from those above it:
     adopting     taking in what an earlier destroy kept
     certificates what a certificate waits for
     doctor       all that beforehand looks at, and how it stands
+    migrating    the database, before the service moves to the version that needs it
     deploying    the way through all of these
     destroying   taking everything down, but what is kept
     operations   a stack's life after deploying: status, cancel, rollback

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import adopting, beforehand, change_sets, diagnosis, secrets
+from liberty_cfn.deploy import adopting, beforehand, change_sets, diagnosis, migrating, secrets
 from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.change_sets import ChangeSet
 from liberty_cfn.deploy.executing import execute
@@ -120,6 +120,7 @@ def deploy(
         AdoptError: a secret can't be taken in.
         DeployError: something is in the way, or CloudFormation refused or undid the change.
         ChangeSetError: CloudFormation can't plan the change.
+        MigrationError: the migration failed; the service is as it was.
     """
     cloudformation = target.client("cloudformation")
     adopt = adopt and beforehand.deployed(environment, target) is None
@@ -139,6 +140,9 @@ def deploy(
         if refused:
             raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
         return None
+    if migrating.is_due(environment, planned):
+        change_sets.discard(cloudformation, change_set.id)
+        change_set = _migrate(environment, target, templates, progress, allowed, adopt=adopt)
     if allowed:
         protect(cloudformation, change_set.stack_id, allowed)
     _carry_out(environment, target, change_set, progress)
@@ -147,6 +151,37 @@ def deploy(
     _give_back(environment, target, progress)
     protect_from_termination(cloudformation, change_set.stack_id)
     return Outcome(changed=True, outputs=outputs(cloudformation, change_set.stack_id))
+
+
+def _migrate(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    progress: Progress,
+    allowed: Collection[str],
+    *,
+    adopt: bool,
+) -> ChangeSet:
+    """Deploy all but the service's move, migrate, and return the change set of the move.
+
+    Raises:
+        DeployError: the deploy failed.
+        MigrationError: the migration failed; the service is as it was.
+    """
+    cloudformation = target.client("cloudformation")
+    held = environment.with_parameters(migrating.held(environment, target))
+    _, change_set = prepare(held, target, templates, adopt=adopt)
+    if change_set:
+        progress.say("First all but the service, which stays as it is until it is migrated")
+        if allowed:
+            protect(cloudformation, change_set.stack_id, allowed)
+        _carry_out(held, target, change_set, progress)
+    stack = find(cloudformation, environment.stack)
+    migrating.migrate(environment, target, stack["StackId"] if stack else "", progress.say)
+    _, change_set = prepare(environment, target, templates, adopt=adopt)
+    if change_set is None:
+        raise DeployError("The service is there already: somebody else deployed meanwhile.")
+    return change_set
 
 
 def _free_names(environment: Environment, target: Target, progress: Progress) -> bool:

@@ -6,7 +6,6 @@ new deployment, and nothing moved means none.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,11 +38,7 @@ class Image:
 
     def over(self, environment: Environment) -> Environment:
         """Return the environment with these parameters instead of its own."""
-        return dataclasses.replace(
-            environment,
-            given={**environment.given, **self.parameters},
-            settings={**environment.settings, **self.parameters},
-        )
+        return environment.with_parameters(self.parameters)
 
 
 def resolve(environment: Environment, target: Target) -> Image:

@@ -88,6 +88,7 @@ def service(
     default_from_email_arn: SecretArn,
     application_access_key: Flag,
     container_user: Text,
+    held_task_definition: Text,
     task_cpu: Number,
     task_memory: Number,
     desired_count: Number,
@@ -102,6 +103,7 @@ def service(
     by_user = t.add_condition("ReachesS3AsUser", Equals(application_access_key, "true"))
     has_file = t.add_condition("HasEnvironmentFile", Not(Equals(environment_file, "")))
     stopped = t.add_condition("Stopped", Equals(desired_count, 0))
+    held = t.add_condition("Held", Not(Equals(held_task_definition, "")))
 
     environment = [
         ("DEBUG", "False"),
@@ -140,6 +142,9 @@ def service(
     task = t.add_resource(
         ecs.TaskDefinition(
             "TaskDefinition",
+            # The service goes back to the one before when an update is undone, and may be held
+            # at it; ECS takes no other than an active one.
+            UpdateReplacePolicy="Retain",
             Family=named("liberty-social-backend", suffix),
             RequiresCompatibilities=["FARGATE"],
             NetworkMode="awsvpc",
@@ -188,7 +193,7 @@ def service(
             "Service",
             ServiceName=named("liberty-social-backend-service", suffix),
             Cluster=Ref(cluster),
-            TaskDefinition=Ref(task),
+            TaskDefinition=If(held, held_task_definition, Ref(task)),
             LaunchType="FARGATE",
             PlatformVersion="LATEST",
             DesiredCount=desired_count,

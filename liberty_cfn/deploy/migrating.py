@@ -1,0 +1,223 @@
+"""Migrating the database, before the service moves to the version that needs it.
+
+The stacks are deployed with the service held at the task definition that it has; a one-off task
+of the new one runs the migration; and only when that ended well, the service moves on.
+"""
+
+from __future__ import annotations
+
+import shlex
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy.faults import code
+from liberty_cfn.deploy.following import Patience, pause
+from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.stacks.service import CONTAINER
+
+HELD, COUNT = "HeldTaskDefinition", "DesiredCount"
+SERVICE, DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
+MOVES = {"TaskDefinition", "DesiredCount"}
+
+
+class MigrationError(Exception):
+    """The migration failed. The message says how, and that the service is as it was."""
+
+
+@dataclass(frozen=True)
+class _Running:
+    """The service as it is: what runs, and where tasks of it are started."""
+
+    definition: str
+    tasks: int
+    network: Mapping[str, Any]
+
+
+def is_due(environment: Environment, plan: Plan) -> bool:
+    """Whether carrying out a plan would start tasks of another task definition."""
+    if not environment.migrate or environment.settings[COUNT] == "0":
+        return False
+    if not any(change.stack for change in plan.changes):
+        # CloudFormation didn't say what changes inside of the nested stacks.
+        return bool(plan.changes)
+    return any(
+        change.type == DEFINITION
+        or (
+            change.type == SERVICE
+            and (change.action == "Add" or MOVES & {p.name for p in change.properties})
+        )
+        for change in plan.changes
+        if change.action != "Remove"
+    )
+
+
+def held(environment: Environment, target: Target) -> dict[str, str]:
+    """Return the parameters that keep the service as it is: its tasks, or that it has none."""
+    running = _running(environment, target)
+    return {HELD: running.definition} if running and running.tasks else {COUNT: "0"}
+
+
+def migrate(
+    environment: Environment, target: Target, stack_id: str, say: Callable[[str], object]
+) -> None:
+    """Run the migration in a task of the stack's task definition; say what it logs.
+
+    Raises:
+        MigrationError: it didn't start, or ended with anything but 0.
+        FollowError: it takes too long, or the credentials are over.
+    """
+    if environment.endpoint == LOCAL:
+        say(f"Not run, as the local AWS runs no containers: {environment.migrate}")
+        return
+    definition = _definition(target.client("cloudformation"), stack_id)
+    running = _running(environment, target)
+    if not running:
+        raise MigrationError("The migration didn't run: the stack has no service to run it in.")
+    say(f"Migrating: {environment.migrate}")
+    task = _start(environment, target, definition, running)
+    ended = _ended(target, task, _Log.of(target, definition, task), stack_id, say)
+    container = next(each for each in ended["containers"] if each["name"] == CONTAINER)
+    if container.get("exitCode") != 0:
+        raise MigrationError(_failure(environment, ended, container))
+    say("Migrated")
+
+
+def _running(environment: Environment, target: Target) -> _Running | None:
+    try:
+        found = target.client("ecs").describe_services(
+            cluster=environment.named(CONTAINER),
+            services=[environment.named("liberty-social-backend-service")],
+        )["services"]
+    except ClientError as error:
+        if code(error) != "ClusterNotFoundException":
+            raise
+        return None
+    return next(
+        (
+            _Running(each["taskDefinition"], each["desiredCount"], each["networkConfiguration"])
+            for each in found
+            if each["status"] == "ACTIVE"
+        ),
+        None,
+    )
+
+
+def _definition(cloudformation: Any, stack_id: str) -> str:
+    """Return the task definition that the stack made last."""
+    service = _physical(cloudformation, stack_id, "Service")
+    return _physical(cloudformation, service, "TaskDefinition")
+
+
+def _physical(cloudformation: Any, stack: str, title: str) -> str:
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return next(
+        str(resource["PhysicalResourceId"])
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["LogicalResourceId"] == title
+    )
+
+
+def _start(
+    environment: Environment, target: Target, definition: str, running: _Running
+) -> dict[str, Any]:
+    command = shlex.split(environment.migrate)
+    started = target.client("ecs").run_task(
+        cluster=environment.named(CONTAINER),
+        taskDefinition=definition,
+        launchType="FARGATE",
+        networkConfiguration=running.network,
+        overrides={"containerOverrides": [{"name": CONTAINER, "command": command}]},
+        startedBy="liberty-cfn migrate",
+        clientToken=uuid.uuid4().hex,
+    )
+    if failures := started.get("failures"):
+        why = "; ".join(str(each.get("reason", "no reason given")) for each in failures)
+        raise MigrationError(f"The migration didn't start: {why}. The service is as it was.")
+    task: dict[str, Any] = started["tasks"][0]
+    return task
+
+
+@dataclass
+class _Log:
+    """What a task logs, told once."""
+
+    logs: Any
+    where: dict[str, str]
+
+    @classmethod
+    def of(cls, target: Target, definition: str, task: Mapping[str, Any]) -> _Log:
+        described = target.client("ecs").describe_task_definition(taskDefinition=definition)
+        [container] = [
+            each
+            for each in described["taskDefinition"]["containerDefinitions"]
+            if each["name"] == CONTAINER
+        ]
+        options = container["logConfiguration"]["options"]
+        stream = f"{options['awslogs-stream-prefix']}/{CONTAINER}/{_id(task)}"
+        where = {"logGroupName": options["awslogs-group"], "logStreamName": stream}
+        return cls(target.client("logs"), where)
+
+    def fresh(self) -> Iterator[str]:
+        """Yield the lines since the last call."""
+        try:
+            page = self.logs.get_log_events(**self.where, startFromHead=True)
+        except ClientError as error:
+            # There is none until the container starts.
+            if code(error) != "ResourceNotFoundException":
+                raise
+            return
+        self.where["nextToken"] = page["nextForwardToken"]
+        yield from (event["message"].rstrip() for event in page["events"])
+
+
+def _ended(
+    target: Target,
+    task: Mapping[str, Any],
+    log: _Log,
+    stack_id: str,
+    say: Callable[[str], object],
+) -> dict[str, Any]:
+    """Return how a task ended, once it has; tell what it logs meanwhile."""
+    ecs, patience = target.client("ecs"), Patience(stack_id, say)
+    where = {"cluster": task["clusterArn"], "tasks": [task["taskArn"]]}
+    looks = 0
+    while True:
+        found = patience.ask(lambda: ecs.describe_tasks(**where)["tasks"])
+        for line in patience.ask(lambda: list(log.fresh())) or ():
+            say(f"  {line}")
+        if found and found[0]["lastStatus"] == "STOPPED":
+            # What it said last may have come after the last look.
+            for line in patience.ask(lambda: list(log.fresh())) or ():
+                say(f"  {line}")
+            ended: dict[str, Any] = found[0]
+            return ended
+        patience.check()
+        looks += 1
+        pause(ecs, looks)
+
+
+def _failure(
+    environment: Environment, task: Mapping[str, Any], container: Mapping[str, Any]
+) -> str:
+    ended = (
+        f"ended with exit code {container['exitCode']}"
+        if container.get("exitCode") is not None
+        else "never ran"
+    )
+    why = container.get("reason") or task.get("stoppedReason") or "no reason given"
+    return (
+        f"The migration `{environment.migrate}` {ended} ({why}). The service is as it was: its "
+        f"tasks are of the version before. Mend it, then deploy again: make deploy "
+        f"ENV={environment.name}"
+    )
+
+
+def _id(task: Mapping[str, Any]) -> str:
+    return str(task["taskArn"]).rpartition("/")[2]

@@ -1,0 +1,213 @@
+"""Migrating the database in a task of the new version, before the service moves to it."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+from local_aws import Aws
+from small_sets import small
+from test_deploy import Listener, local, standing_target, target, templates, with_settings
+
+from liberty_cfn.deploy import beforehand, migrating
+from liberty_cfn.deploy.change_sets import Change, Property, Replacement
+from liberty_cfn.deploy.deploying import deploy, find
+from liberty_cfn.deploy.migrating import MigrationError, is_due
+from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.environments import DJANGO, PARAMS, MisfitsError, load
+
+__all__ = ["local", "standing_target", "target", "templates"]
+
+
+class Telling(Listener):
+    def __init__(self):
+        super().__init__()
+        self.said = []
+
+    def say(self, line):
+        self.said.append(line)
+
+
+class Tasks:
+    """Ends tasks that the local AWS, which runs no containers, would never end."""
+
+    def __init__(self, target):
+        self.target, self.exit_code, self.asked, self.during = target, 0, [], []
+        self.ecs = target.client("ecs")
+
+    def started(self, params, **_):
+        self.asked.append(params)
+        # What the service is at, while the migration runs.
+        self.during.append(service(self.target)["taskDefinition"])
+
+    def described(self, parsed, **_):
+        for task in parsed.get("tasks", []):
+            if task.get("startedBy") == "liberty-cfn migrate":
+                self.log(task)
+                task["lastStatus"], task["stoppedReason"] = (
+                    "STOPPED",
+                    "Essential container exited",
+                )
+                task["containers"][0]["exitCode"] = self.exit_code
+
+    def log(self, task):
+        logs = self.target.client("logs")
+        where = {
+            "logGroupName": "/ecs/liberty-social-backend-local",
+            "logStreamName": f"ecs/liberty-social-backend/{task['taskArn'].rpartition('/')[2]}",
+        }
+        logs.create_log_stream(**where)
+        event = {"timestamp": 1_800_000_000_000, "message": "Applying 0002_cats... OK\n"}
+        logs.put_log_events(**where, logEvents=[event])
+
+    def __enter__(self):
+        self.ecs.meta.events.register("provide-client-params.ecs.RunTask", self.started)
+        self.ecs.meta.events.register("after-call.ecs.DescribeTasks", self.described)
+        return self
+
+    def __exit__(self, *_):
+        self.ecs.meta.events.unregister("provide-client-params.ecs.RunTask", self.started)
+        self.ecs.meta.events.unregister("after-call.ecs.DescribeTasks", self.described)
+
+
+def service(target):
+    return target.client("ecs").describe_services(
+        cluster="liberty-social-backend-local",
+        services=["liberty-social-backend-service-local"],
+    )["services"][0]
+
+
+def parameter(target, environment, name):
+    stack = find(target.client("cloudformation"), environment.stack)
+    return {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}[name]
+
+
+@pytest.fixture(scope="module")
+def life(local_aws, standing_target, templates):
+    """Return what three deploys of an environment that migrates did."""
+    Aws(local_aws).reset()
+    target = standing_target
+    # As if it were an AWS that runs containers.
+    environment = dataclasses.replace(load("local"), endpoint="", migrate=DJANGO)
+    with Tasks(target) as tasks, pytest.MonkeyPatch.context() as patch:
+        # Which the local AWS doesn't know, and is asked for again and again.
+        patch.setattr(beforehand, "quotas", lambda *_: ())
+        first, failed, mended, idle = Telling(), Telling(), Telling(), Telling()
+        templates = small(templates, "Logs", "Service")
+        deploy(environment, target, templates, first)
+        made = service(target)
+        newer = with_settings(environment, Image="two")
+        tasks.exit_code = 3
+        with pytest.raises(MigrationError) as error:
+            deploy(newer, target, templates, failed)
+        after_failure = service(target)["taskDefinition"]
+        held = parameter(target, newer, "HeldTaskDefinition")
+        tasks.exit_code = 0
+        deploy(newer, target, templates, mended)
+        moved = service(target)["taskDefinition"]
+        deploy(with_settings(newer, LogRetentionDays="60"), target, templates, idle)
+    return SimpleNamespace(**locals())
+
+
+def test_a_new_services_tasks_start_when_the_migration_is_done(life):
+    ours = [e for e in life.first.events if e.resource == "Service" and e.stack == ("Service",)]
+    assert life.tasks.asked[0]["taskDefinition"] == life.made["taskDefinition"]
+    assert life.made["desiredCount"] == 2
+    # Made with no tasks, and raised later.
+    assert [e.status for e in ours if e.over] == ["CREATE_COMPLETE", "UPDATE_COMPLETE"]
+
+
+def test_the_migration_is_a_task_of_the_new_version_where_the_service_runs(life):
+    asked = life.tasks.asked[1]
+    assert asked["taskDefinition"] == life.moved != life.made["taskDefinition"]
+    assert asked["networkConfiguration"] == life.made["networkConfiguration"]
+    [override] = asked["overrides"]["containerOverrides"]
+    assert override["command"] == ["python", "manage.py", "migrate", "--noinput"]
+
+
+def test_its_log_lines_are_shown(life):
+    assert life.first.said.count("  Applying 0002_cats... OK") == 1
+    assert life.failed.said.count("  Applying 0002_cats... OK") == 1
+
+
+def test_the_service_is_held_at_its_version_meanwhile(life):
+    assert life.tasks.during[1] == life.made["taskDefinition"]
+
+
+def test_a_migration_that_fails_leaves_the_service_as_it_is(life):
+    assert "ended with exit code 3" in str(life.error.value)
+    assert life.after_failure == life.held == life.made["taskDefinition"]
+
+
+def test_the_next_deploy_migrates_again_and_moves_the_service(life):
+    assert len(life.tasks.asked) == 3
+    assert life.moved != life.made["taskDefinition"]
+    assert parameter(life.target, life.newer, "HeldTaskDefinition") == ""
+
+
+def test_what_leaves_the_tasks_alone_migrates_nothing(life):
+    assert not [line for line in life.idle.said if line.startswith("Migrating")]
+    assert len(life.tasks.asked) == 3
+
+
+# When it is due
+
+
+def plan(*changes):
+    return Plan("liberty-social-test", "d" * 64, changes, {})
+
+
+def change(kind, action="Modify", *properties):
+    changed = tuple(Property(p, "a", "b", Replacement.NO) for p in properties)
+    return Change(("Service",), "It", kind, action, Replacement.NO, changed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ((change(migrating.DEFINITION),), True),
+        ((change(migrating.SERVICE, "Add"),), True),
+        ((change(migrating.SERVICE, "Modify", "TaskDefinition"),), True),
+        ((change(migrating.SERVICE, "Modify", "DesiredCount"),), True),
+        ((change(migrating.SERVICE, "Modify", "Tags"),), False),
+        ((change(migrating.DEFINITION, "Remove"),), False),
+        ((change("AWS::Logs::LogGroup"),), False),
+        ((), False),
+        ((dataclasses.replace(change("AWS::CloudFormation::Stack"), stack=()),), True),
+    ],
+)
+def test_it_is_due_when_tasks_of_another_definition_would_start(local, changes, due):
+    migrates = dataclasses.replace(local, migrate=DJANGO)
+    assert is_due(migrates, plan(*changes)) is due
+    assert not is_due(local, plan(*changes))
+    assert not is_due(with_settings(migrates, DesiredCount="0"), plan(*changes))
+
+
+def test_the_local_aws_runs_no_containers_and_says_so(local, target):
+    said = []
+    migrates = dataclasses.replace(local, migrate=DJANGO)
+    migrating.migrate(migrates, target, "arn:any", said.append)
+    assert said == [f"Not run, as the local AWS runs no containers: {DJANGO}"]
+
+
+# The setting
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [("true", DJANGO), ("false", ""), ("./migrate --all 'a b'", "./migrate --all 'a b'")],
+)
+def test_the_command_is_djangos_or_ones_own(tmp_path, given, command):
+    said = (load_text() + f"Migrate: {given}\n").encode()
+    (tmp_path / "local.yaml").write_bytes(said)
+    assert load("local", tmp_path).migrate == command
+
+
+@pytest.mark.parametrize("given", ["", "[a, b]", "'unclosed \"'", "''"])
+def test_anything_else_is_a_misfit(tmp_path, given):
+    (tmp_path / "local.yaml").write_text(load_text() + f"Migrate: {given}\n", "utf-8")
+    with pytest.raises(MisfitsError, match=r"Migrate: expected true \(for `python manage\.py"):
+        load("local", tmp_path)
+
+
+def load_text():
+    return (PARAMS / "local.yaml").read_text("utf-8")
