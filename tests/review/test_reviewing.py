@@ -1,0 +1,283 @@
+"""Two versions compared: sets, environments, and how it is told."""
+
+import json
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+from versions import ROOT, nested, resource, version
+
+from liberty_cfn import environments
+from liberty_cfn.deploy import packaging
+from liberty_cfn.digests import digest
+from liberty_cfn.model.flattening import flatten
+from liberty_cfn.model.loading import sets
+from liberty_cfn.model.parsing import ParseError
+from liberty_cfn.model.resolving import resolve
+from liberty_cfn.review import markdown, sources, values
+from liberty_cfn.review.data import data
+from liberty_cfn.review.explaining import UnknownResourceError, explain
+from liberty_cfn.review.explaining import lines as explained
+from liberty_cfn.review.folding import fold
+from liberty_cfn.review.reviewing import between, compare, review
+from liberty_cfn.review.text import lines
+
+HERE = Path(__file__).parent.parent.parent
+DATABASE = {
+    "Parameters": {"Size": {"Type": "String", "Default": "db.t3.micro"}},
+    "Resources": {
+        "Db": resource("RDS::DBInstance", {"DBInstanceClass": {"Ref": "Size"}, "DBName": "a"})
+    },
+}
+
+
+def sized(**values_):
+    return version(root=DATABASE, values={name: {"Size": s} for name, s in values_.items()})
+
+
+def text(found):
+    return "\n".join(lines(found, fold(found.parts)))
+
+
+def rendered(found):
+    return markdown.markdown(found, fold(found.parts))
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return sources.here(HERE)
+
+
+def edited(ours, old, new, file="root"):
+    path = f"templates/{file}.yaml"
+    assert old in ours.templates[path]
+    texts = {**ours.templates, path: ours.templates[path].replace(old, new, 1)}
+    return sources.Version("edited", texts, ours.params)
+
+
+def test_only_environments_that_are_touched_are_told(ours):
+    found = review(ours, edited(ours, "10.0.0.0/16", "10.9.0.0/16"))
+    names = {part.environment for part in found.parts}
+    assert "prod" in names
+    assert {"dev", "staging"} <= set(found.untouched)  # they give a range of their own
+
+
+def test_identical_environments_are_told_once():
+    before = sized(dev="db.t3.micro", prod="db.t3.large", test="db.t3.micro")
+    after = sized(dev="db.t3.small", prod="db.t3.large", test="db.t3.small")
+    (group,) = fold(review(before, after).parts)
+    assert group.name == "dev, test"
+
+
+def test_values_that_differ_between_environments_are_told_for_each():
+    before = sized(dev="db.t3.micro", prod="db.t3.large")
+    after = sized(dev="db.t3.small", prod="db.t3.xlarge")
+    told = text(review(before, after))
+    assert "dev: db.t3.micro → db.t3.small; prod: db.t3.large → db.t3.xlarge" in told
+
+
+def test_a_parameter_s_new_value_in_one_environment_is_followed_into_its_stacks():
+    child = {
+        "Parameters": {"Size": {"Type": "String"}},
+        "Resources": DATABASE["Resources"],
+    }
+    root = nested(Data={"Size": {"Ref": "Size"}}) | {"Parameters": DATABASE["Parameters"]}
+    before, after = (
+        version(root=root, data=child, values={"dev": {"Size": size}, "prod": {"Size": "x"}})
+        for size in ("db.t3.micro", "db.t3.small")
+    )
+    (part,) = review(before, after).parts
+    assert (part.environment, part.changes[0].name) == ("dev", "Data/Db")
+
+
+def test_a_stack_set_s_places_are_reviewed_with_their_own_values():
+    def places(size):
+        targets = {
+            "Accounts": ["111111111111"],
+            "Regions": ["us-east-1", "eu-west-1"],
+            "ParameterOverrides": {"111111111111/eu-west-1": {"Size": size}},
+        }
+        return version(root=DATABASE, values={"global": {"Size": "x", "Targets": targets}})
+
+    (part,) = review(places("db.t3.micro"), places("db.t3.small")).parts
+    assert part.environment == "global 111111111111/eu-west-1"
+
+
+def test_our_own_stack_set_has_the_values_that_deploying_gives_it(ours):
+    found = values.environments(ours.params)
+    for place, settings in environments.load("global").targets.overrides.items():
+        given = found[f"global {place}"].given
+        assert settings.items() <= given.items()
+
+
+def test_bootstrap_templates_are_reviewed_once_not_per_environment():
+    role = {"Resources": {"Role": resource("IAM::Role", {"Path": "/a/"})}}
+    other = {"Resources": {"Role": resource("IAM::Role", {"Path": "/b/"})}}
+    given = {"dev": {"Size": "a"}, "prod": {"Size": "b"}}
+    before, after = (
+        version(root=DATABASE, values=given, **{"bootstrap/role": body})
+        for body in (role, other)
+    )
+    (part,) = review(before, after).parts
+    assert (part.set, part.environment) == ("templates/bootstrap/role.yaml", "")
+
+
+def test_a_new_environment_is_told_as_new_and_grants_nobody_anything(ours):
+    params = {k: v for k, v in ours.params.items() if k != "params/staging.yaml"}
+    before = sources.Version("before", ours.templates, params)
+    (part,) = review(before, ours).parts
+    assert (part.environment, part.new) == ("staging", True)
+    told = text(review(before, ours))
+    assert "AWS::EC2::VPC" in told
+    assert "grants" not in told
+    assert len(told.splitlines()) < 30
+
+
+def test_values_that_are_gone_take_no_stack_down(ours):
+    params = {k: v for k, v in ours.params.items() if k != "params/staging.yaml"}
+    found = review(ours, sources.Version("after", ours.templates, params))
+    assert found.parts == ()
+    assert "staging" in found.notes[0]
+
+
+def test_what_one_environment_has_that_another_hasn_t(ours):
+    (part,) = between(ours, "dev", "prod").parts
+    found = {change.id: change for change in part.changes}
+    assert found["DatabaseDatabase"].properties
+    assert not between(ours, "prod", "prod").parts
+    with pytest.raises(KeyError):
+        between(ours, "prod", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "file"),
+    [
+        ("Default: 10.0.0.0/16", "Default: 10.9.0.0/16", "root"),
+        ("Default: ''", "Default: -new", "root"),
+        ("CidrIp: 0.0.0.0/0", "CidrIp: 10.0.0.0/8", "security"),
+        ("s3:DeleteObject", "s3:*", "identity"),
+        ("- redis", "- valkey", "root"),
+    ],
+)
+def test_what_needn_t_be_looked_at_changes_nothing_of_what_is_told(ours, old, new, file):
+    """Whole sets, worked out and compared whole, give the same as what a change can touch."""
+    other = edited(ours, old, new, file)
+    one, two = (
+        next(flatten(s) for s in sets(v.templates) if s.root == ROOT) for v in (ours, other)
+    )
+    told = {p.environment: p for p in review(ours, other).parts if p.set == ROOT}
+    given = values.environments(ours.params)
+    for name in ("prod", "dev", "global 111111111111/eu-west-1"):
+        environment = given[name]
+        pair = [
+            resolve(flat, environment.given, region=environment.region) for flat in (one, two)
+        ]
+        whole = compare(ROOT, name, *pair)
+        assert whole.touched is (name in told)
+        if whole.touched:
+            assert whole.findings == told[name].findings
+            assert whole.changes == told[name].changes
+
+
+def test_a_root_by_another_name_is_the_same_root():
+    one = version(root=DATABASE)
+    texts = {"main.json": one.templates[ROOT].replace('"a"', '"b"')}
+    (part,) = review(one, sources.Version("two", texts, {})).parts
+    assert [change.id for change in part.changes] == ["Db"]
+
+
+@pytest.fixture(scope="module")
+def grave(ours):
+    """Return the review of a change with a bit of everything, in every environment."""
+    other = edited(ours, "Default: ''", "Default: -new")
+    return review(ours, edited(other, "CidrIp: 0.0.0.0/0", "CidrIp: 10.0.0.0/8", "security"))
+
+
+def test_the_comment_is_found_by_its_marker_and_fits(grave):
+    comment = rendered(grave)
+    assert comment.startswith(markdown.MARKER)
+    assert len(comment) < 65_000
+    first = [comment.index(word) for word in ("Loss", "<details>", "Closes")]
+    assert first == sorted(first)
+
+
+def test_a_comment_too_long_is_cut_where_the_harmless_is_and_what_it_opened_is_closed(
+    grave, monkeypatch
+):
+    monkeypatch.setattr(markdown, "LONGEST", 12_000)
+    comment = rendered(grave)
+    assert len(comment) <= 12_000
+    assert "More than fits here" in comment
+    assert comment.count("```") % 2 == 0
+    assert comment.count("<details>") == comment.count("</details>")
+
+
+def test_what_stands_in_a_template_neither_formats_nor_notifies():
+    before, after = (
+        version({"It": resource("CloudWatch::Alarm", {"AlarmName": name})})
+        for name in ("a", "*b* <img src=x> @team ``` | x")
+    )
+    html = MarkdownIt("commonmark").enable("table").render(rendered(review(before, after)))
+    assert "<img src" not in html.replace("&lt;img src", "")
+    assert "@team" not in rendered(review(before, after)).partition("<details>")[0]
+    assert html.count("<pre>") == 1
+
+
+def test_the_same_review_is_told_in_the_same_words_each_time(ours, grave):
+    other = edited(ours, "Default: ''", "Default: -new")
+    again = review(ours, edited(other, "CidrIp: 0.0.0.0/0", "CidrIp: 10.0.0.0/8", "security"))
+    assert rendered(again) == rendered(grave)
+    assert data(again) == data(grave)
+
+
+def test_a_program_reads_every_environment_with_what_is_found(grave):
+    read = json.loads(json.dumps(data(grave)))
+    (prod,) = [e for e in read["environments"] if e["environment"] == "prod"]
+    database = next(c for c in prod["changes"] if c["resource"] == "Database/Database")
+    assert database["replacement"] == "certain"
+    assert {"loss", "closes"} <= {finding["kind"] for finding in prod["findings"]}
+    assert read["before"]["digest"] != read["after"]["digest"]
+
+
+def test_the_digest_is_the_one_that_deploying_is_held_to(ours):
+    assert review(ours, ours).digests[0] == digest(packaging.read(HERE / "templates"))
+
+
+def test_no_change_is_said_so(ours):
+    assert "No changes." in text(review(ours, ours))
+    assert "No changes." in rendered(review(ours, ours))
+
+
+def test_explaining_says_who_makes_it_who_uses_it_and_what_replacing_it_does(ours):
+    (told,) = explain(ours, "Network/Vpc")
+    said = "\n".join(explained(told))
+    assert "made by liberty_cfn/stacks/network.py" in said
+    assert "Security/TasksGroup (VpcId)" in said
+    assert "replaces Security/TasksGroup" in said
+
+
+def test_explaining_says_what_is_reached(ours):
+    (told,) = explain(ours, "ServiceService")
+    assert "Database/Database, tcp 5432" in told.reaches
+    assert "Entrance/LoadBalancer, tcp 8000" in told.reached_by
+
+
+def test_explaining_what_isn_t_there_says_what_is_close(ours):
+    with pytest.raises(UnknownResourceError, match="Did you mean Database"):
+        explain(ours, "Databse")
+    with pytest.raises(UnknownResourceError, match="no environment 'nowhere'"):
+        explain(ours, "Vpc", "nowhere")
+
+
+@pytest.mark.parametrize("bad", ["[1, 2", "- a\n- b\n"])
+def test_values_that_are_no_mapping_are_one_sentence_with_the_file(bad):
+    one = version(root=DATABASE)
+    broken = sources.Version("broken", one.templates, {"params/dev.yaml": bad})
+    with pytest.raises(values.ValuesError, match=r"params/dev\.yaml"):
+        review(one, broken)
+
+
+def test_a_template_that_doesn_t_parse_is_one_sentence_with_file_and_line():
+    one = version(root=DATABASE)
+    with pytest.raises(ParseError, match=r"templates/root\.yaml:\d+: no YAML"):
+        review(one, sources.Version("broken", {ROOT: "Resources:\n  A: [1"}, {}))
