@@ -4,7 +4,7 @@
 # kept), RESTART=1 (replace tasks that are older than a secret's value), BASE=<revision>,
 # ARGS="..." (passed on, such as --json: see `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
-.PHONY: help templates lint diff explain test check format plan deploy verify destroy local-up \
+.PHONY: help templates lint diff explain prove test check format plan deploy verify destroy local-up \
         local-down bench requirements clean ready status events outputs cancel rollback drift \
         doctor secret secrets
 
@@ -19,8 +19,9 @@ LIBERTY := $(BIN)/python -m liberty_cfn
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-templates: ready ## Write templates/ and docs/settings.md from liberty_cfn/
+templates: ready ## Write templates/, docs/settings.md and docs/security.md from liberty_cfn/
 	@$(BIN)/python generate.py
+	@$(LIBERTY) prove --write
 
 lint: ready ## Check templates/ and params/ with cfn-lint and cloudformation-validate
 	@$(LIBERTY) lint $(ARGS)
@@ -34,6 +35,7 @@ check: ready ## Everything a pull request must pass; changes nothing
 	$(BIN)/mypy
 	$(BIN)/python generate.py --check
 	$(LIBERTY) lint
+	$(LIBERTY) prove
 	@$(MAKE) --no-print-directory test
 
 format: ready ## Format the Python, and mend what ruff can
@@ -42,6 +44,9 @@ format: ready ## Format the Python, and mend what ruff can
 
 diff: ready ## Say what a change does to AWS, in every environment: make diff BASE=main
 	@$(LIBERTY) diff $(if $(BASE),--base "$(BASE)") $(ARGS)
+
+prove: ready ## Prove who reaches whom and who may do what, in every environment
+	@$(LIBERTY) prove
 
 explain: ready ## Say who uses a resource, what replacing it would do: make explain ID=Vpc
 	@$(LIBERTY) explain "$(ID)" $(ARGS)

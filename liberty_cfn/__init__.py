@@ -20,14 +20,15 @@ Values flow one way, and each module imports only from those above it:
     deployment_targets  the accounts and regions of a stack set
     environments  params/<environment>.yaml, read and checked
     model/        what a set of nested templates means, worked out offline
-    review/       what a change does to AWS: who reaches whom, who may do what
+    review/       what a change does to AWS, said offline
     findings      something wrong, and where
     rules/        house rules: what AWS refuses, or what hurts later
+    proofs/       what is true of the design in every environment: docs/security.md
     linting       what is wrong with templates and params/
     local/        the local AWS
     deploy/       the templates and an environment's settings, sent to AWS
     verify/       the spec's checklist, from what exists
-    review/       what a change does to AWS, said offline
+    review/deployed     what AWS has, as a version to review
     mishaps       what went wrong, in words
     cli/          the command line, a module for each command
 """

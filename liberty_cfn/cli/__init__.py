@@ -23,6 +23,7 @@ from liberty_cfn.cli.linting import lint_command
 from liberty_cfn.cli.local import local_group
 from liberty_cfn.cli.operations import commands as operations
 from liberty_cfn.cli.planning import plan_command
+from liberty_cfn.cli.proving import prove_command
 from liberty_cfn.cli.secret import secret_group
 from liberty_cfn.cli.verifying import verify_command
 
@@ -52,6 +53,7 @@ for command in (
     lint_command,
     diff_command,
     explain_command,
+    prove_command,
     plan_command,
     deploy_command,
     verify_command,

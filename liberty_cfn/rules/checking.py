@@ -104,7 +104,7 @@ def cases(templates: TemplateSet, environments: Sequence[Environment] = ()) -> l
     ]
     if not ours:
         found.append(Case("the defaults", Design(templates, flat, _resolved(flat, {}))))
-    if others := _switched(flat.template):
+    if others := switched(flat.template):
         case = Design(templates, flat, _resolved(flat, others))
         found.append(Case("conditions the other way", case))
     return found
@@ -143,7 +143,7 @@ def _resolved(
     return resolve(flat, values, region=environment.region, account=environment.account)
 
 
-def _switched(template: Mapping[str, Any]) -> dict[str, str]:
+def switched(template: Mapping[str, Any]) -> dict[str, str]:
     """Return values that turn over what conditions ask of the parameters.
 
     A parameter whose other value can't be guessed is left without one.
