@@ -469,6 +469,7 @@ STACKS: Actions = (
     cloudformation.ExecuteChangeSet,
     cloudformation.GetStackPolicy,
     cloudformation.GetTemplate,
+    cloudformation.ListChangeSets,
     cloudformation.ListStackResources,
     cloudformation.SetStackPolicy,
     cloudformation.TagResource,

@@ -55,6 +55,13 @@ if TYPE_CHECKING:
     envvar="ADOPT",
     help="Let a new environment take in what an earlier destroy kept under its names.",
 )
+@click.option(
+    "--delete-failed",
+    "failed",
+    default="",
+    metavar="STACK",
+    help="Delete what is left of this stack, whose creation failed, and make it again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def deploy_command(
     environment: str,
@@ -64,6 +71,7 @@ def deploy_command(
     allowed: tuple[str, ...],
     approved: str | None,
     adopt: bool,
+    failed: str,
     as_json: bool,
 ) -> None:
     """Make ENV what its templates and settings say, and verify it.
@@ -104,7 +112,7 @@ def deploy_command(
 
     follow = Follow(screen, agreed)
     with interruptible(chosen, follow.stop):
-        outcome = deploy(chosen, target, templates, follow, allowed, adopt=adopt)
+        outcome = deploy(chosen, target, templates, follow, allowed, adopt=adopt, failed=failed)
     if outcome is None:
         fail("Nothing was changed.")
     if not outcome.changed:

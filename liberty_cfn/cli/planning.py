@@ -32,9 +32,10 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     from liberty_cfn.linting import TEMPLATES
 
     chosen = load(environment)
-    target = connect(chosen, console(stderr=True))
+    aside = console(stderr=True)
+    target = connect(chosen, aside)
     chosen, _ = with_image(chosen, target)
-    planned = plan(chosen, target, read(TEMPLATES))
+    planned = plan(chosen, target, read(TEMPLATES), aside.print)
     if as_json:
         click.echo(json.dumps(plan_as_json(planned), indent=2))
     elif markdown:

@@ -7,6 +7,7 @@ One idea a module, each importing only from those above it:
     statuses     what each state of a stack means
     beforehand   what would make a deploy fail, asked before anything is made
     packaging    templates uploaded under the digest of their content
+    early        what was refused before anything was made
     change_sets  what would change, stack by stack
     following    what is happening, until it is over
     executing    a change set executed once, whatever becomes of the answer

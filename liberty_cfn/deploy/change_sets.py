@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.targets import wait_a_little
 
 NESTED_STACK = "AWS::CloudFormation::Stack"
@@ -15,6 +20,11 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation calls it a failure when there is nothing to do. There is no code for it.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+# How it says that the change set of a nested stack, not this one, could not be made.
+NESTED_FAILED = "Nested change set"
+OURS = "liberty-"
+# A change set that can't be looked at is asked for so often.
+LOOKS = 20
 
 
 class ChangeSetError(Exception):
@@ -80,52 +90,128 @@ def create(
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
     adopt: bool = False,
+    nested: bool = True,
+    say: Callable[[str], object] = lambda _: None,
 ) -> ChangeSet | None:
     """Return the change set that makes `stack` what is wanted; None if it is so already.
 
-    With `adopt`, what exists under a name that the templates spell out is imported.
+    With `adopt`, what exists under a name that the templates spell out is imported. Where
+    what changes inside nested stacks can't be told, that is said, and the plan goes without.
 
     Raises:
         ChangeSetError: CloudFormation can't make one.
     """
-    token = f"liberty-{uuid.uuid4().hex}"
-    made = cloudformation.create_change_set(
-        StackName=stack,
-        ChangeSetName=token,
-        ClientToken=token,
-        ChangeSetType="CREATE" if new else "UPDATE",
-        TemplateURL=template_url,
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        Capabilities=CAPABILITIES,
-        IncludeNestedStacks=True,
+    token = f"{OURS}{uuid.uuid4().hex}"
+    asked = {
+        "StackName": stack,
+        "ChangeSetName": token,
+        "ClientToken": token,
+        "ChangeSetType": "CREATE" if new else "UPDATE",
+        "TemplateURL": template_url,
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Capabilities": CAPABILITIES,
+        "IncludeNestedStacks": nested,
         **({"ImportExistingResources": True} if adopt else {}),
-    )
-    described = _wait(cloudformation, made["Id"])
-    if described["Status"] == "FAILED":
-        reason = described.get("StatusReason", "no reason given")
-        discard(cloudformation, made["Id"])
-        if any(words in reason for words in NOTHING):
-            return None
-        raise ChangeSetError(f"CloudFormation can't plan this change: {reason}")
-    changes = tuple(_changes(cloudformation, made["Id"], ()))
-    return ChangeSet(made["Id"], made["StackId"], token, changes)
+    }
+    made = _make(cloudformation, asked)
+    described = _wait(cloudformation, made)
+    if described["Status"] != "FAILED":
+        changes = tuple(_changes(cloudformation, made, ()))
+        return ChangeSet(made, described["StackId"], token, changes)
+    reason = described.get("StatusReason", "no reason given")
+    if any(words in reason for words in NOTHING):
+        discard(cloudformation, made)
+        return None
+    why = [reason, *refused_early(cloudformation, ChangeSetName=made)]
+    if nested and NESTED_FAILED in reason and len(why) == 1:
+        say(
+            f"What changes inside nested stacks can't be told: {reason} This is the plan of "
+            "the root alone; stack policies still keep what holds data."
+        )
+        # Not the stack that it may have been made for: the next one is for it, too.
+        cloudformation.delete_change_set(ChangeSetName=made)
+        return create(
+            cloudformation,
+            stack=stack,
+            new=new,
+            template_url=template_url,
+            parameters=parameters,
+            tags=tags,
+            adopt=adopt,
+            nested=False,
+        )
+    discard(cloudformation, made)
+    told = "\n".join(why)
+    raise ChangeSetError(f"CloudFormation can't plan this change: {told}")
+
+
+def _make(cloudformation: Any, asked: dict[str, Any]) -> str:
+    """Return the id of a change set, made once, whatever becomes of the answer."""
+    try:
+        return str(cloudformation.create_change_set(**asked)["Id"])
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        # Sent again by the client, it is there already if it had happened the first time.
+        # Its name is nobody else's: it is its token.
+        exists = faults.code(error) == "AlreadyExistsException"
+        if not exists and not faults.passes(error):
+            raise
+        named = {key: asked[key] for key in ("StackName", "ChangeSetName")}
+        try:
+            return str(cloudformation.describe_change_set(**named)["ChangeSetId"])
+        except ClientError as missing:
+            raise error from missing
 
 
 def discard(cloudformation: Any, change_set: str) -> None:
     """Delete a change set, and the empty stack that it may have been made for."""
-    described = cloudformation.describe_change_set(ChangeSetName=change_set)
+    try:
+        described = cloudformation.describe_change_set(ChangeSetName=change_set)
+    except ClientError as error:
+        if faults.code(error) == "ChangeSetNotFound":
+            return
+        raise
     cloudformation.delete_change_set(ChangeSetName=change_set)
     stack = cloudformation.describe_stacks(StackName=described["StackId"])["Stacks"][0]
-    if stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+    # Empty, it may yet be waiting for somebody else's change set.
+    if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _all(cloudformation, stack):
         cloudformation.delete_stack(StackName=described["StackId"])
 
 
+def sweep(cloudformation: Any, stack_id: str) -> None:
+    """Delete what deploys that were killed left behind."""
+    for name in _all(cloudformation, {"StackId": stack_id}):
+        if name.startswith(OURS):
+            cloudformation.delete_change_set(StackName=stack_id, ChangeSetName=name)
+
+
+def _all(cloudformation: Any, stack: Mapping[str, Any]) -> list[str]:
+    """Return the names of a stack's change sets that wait to be executed."""
+    pages = cloudformation.get_paginator("list_change_sets").paginate(
+        StackName=stack["StackId"]
+    )
+    return [
+        summary["ChangeSetName"]
+        for page in pages
+        for summary in page["Summaries"]
+        if summary.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
+    ]
+
+
 def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
+    unanswered = 0
     while True:
-        described: dict[str, Any] = cloudformation.describe_change_set(ChangeSetName=change_set)
-        if described["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
-            return described
+        try:
+            described: dict[str, Any] = cloudformation.describe_change_set(
+                ChangeSetName=change_set
+            )
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            unanswered += 1
+            if not faults.passes(error) or unanswered > LOOKS:
+                raise
+        else:
+            if described["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+                return described
         wait_a_little(cloudformation)
 
 

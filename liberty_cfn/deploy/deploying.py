@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping
+import uuid
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import adopting, beforehand, change_sets, diagnosis, migrating, secrets
 from liberty_cfn.deploy.adopting import spelled_out
-from liberty_cfn.deploy.change_sets import ChangeSet
+from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.executing import execute
-from liberty_cfn.deploy.following import Event, Follower, follow
+from liberty_cfn.deploy.following import Event, Follower, began, follow, silent
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.protection import protect, protect_from_termination, restore
@@ -54,6 +55,7 @@ def prepare(
     templates: Mapping[str, str],
     *,
     adopt: bool = False,
+    say: Callable[[str], object] = silent,
 ) -> tuple[Plan, ChangeSet | None]:
     """Return what deploying would do, and the change set that would; None for nothing.
 
@@ -79,6 +81,7 @@ def prepare(
         # digest's, which each nested stack has in its own right (nesting.py).
         tags={**environment.tags, DIGEST_TAG: digest(templates)},
         adopt=adopt,
+        say=say,
     )
     plan = Plan(
         environment.stack,
@@ -89,14 +92,19 @@ def prepare(
     return plan, change_set
 
 
-def plan(environment: Environment, target: Target, templates: Mapping[str, str]) -> Plan:
+def plan(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    say: Callable[[str], object] = silent,
+) -> Plan:
     """Return what deploying would do, and leave no trace of having asked.
 
     Raises:
         DeployError: something is in the way.
         ChangeSetError: CloudFormation can't plan the change.
     """
-    planned, change_set = prepare(environment, target, templates)
+    planned, change_set = prepare(environment, target, templates, say=say)
     if change_set:
         change_sets.discard(target.client("cloudformation"), change_set.id)
     return planned
@@ -110,11 +118,14 @@ def deploy(
     allowed: Collection[str] = (),
     *,
     adopt: bool = False,
+    failed: str = "",
 ) -> Outcome | None:
     """Make the environment what its templates and settings say; None without consent.
 
     `allowed` are the logical ids of stateful resources that may be replaced or deleted. With
-    `adopt`, a new environment takes in what an earlier destroy kept.
+    `adopt`, a new environment takes in what an earlier destroy kept. `failed` is the name of
+    the stack, if what is left of its failed creation may be deleted. What is under way
+    already is seen to its end first.
 
     Raises:
         AdoptError: a secret can't be taken in.
@@ -123,34 +134,29 @@ def deploy(
         MigrationError: the migration failed; the service is as it was.
     """
     cloudformation = target.client("cloudformation")
+    _await_others(environment, target, progress)
+    _clear(environment, target, progress, failed)
     adopt = adopt and beforehand.deployed(environment, target) is None
     if adopt and not _free_names(environment, target, progress):
         return None
-    planned, change_set = prepare(environment, target, templates, adopt=adopt)
-    if change_set is None:
-        restore(cloudformation, environment.stack)
-        _give_back(environment, target, progress)
-        return Outcome(changed=False, outputs=outputs(cloudformation, environment.stack))
-    progress.planned(planned)
-    for name in needless(planned, allowed):
-        progress.say(f"--allow-replace {name}: as far as is known, nothing of that name goes")
-    refused = refusals(planned, allowed)
-    if refused or not progress.consents():
-        change_sets.discard(cloudformation, change_set.id)
-        if refused:
-            raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
-        return None
-    if migrating.is_due(environment, planned):
-        change_sets.discard(cloudformation, change_set.id)
-        change_set = _migrate(environment, target, templates, progress, allowed, adopt=adopt)
-    if allowed:
-        protect(cloudformation, change_set.stack_id, allowed)
-    _carry_out(environment, target, change_set, progress)
-    if adopt:
-        _put_names_back(environment, target, templates, progress)
+    planned, change_set = prepare(environment, target, templates, adopt=adopt, say=progress.say)
+    if change_set is not None:
+        if not _agreed(cloudformation, planned, change_set, progress, allowed):
+            return None
+        if migrating.is_due(environment, planned):
+            change_sets.discard(cloudformation, change_set.id)
+            change_set = _migrate(
+                environment, target, templates, progress, allowed, adopt=adopt
+            )
+        if allowed:
+            protect(cloudformation, change_set.stack_id, allowed)
+        _carry_out(environment, target, change_set, progress)
+        if adopt:
+            _put_names_back(environment, target, templates, progress)
     _give_back(environment, target, progress)
-    protect_from_termination(cloudformation, change_set.stack_id)
-    return Outcome(changed=True, outputs=outputs(cloudformation, change_set.stack_id))
+    stack = find(cloudformation, environment.stack) or {}
+    _secure(cloudformation, stack, closed=change_set is not None)
+    return Outcome(changed=change_set is not None, outputs=_outputs(stack))
 
 
 def _migrate(
@@ -182,6 +188,92 @@ def _migrate(
     if change_set is None:
         raise DeployError("The service is there already: somebody else deployed meanwhile.")
     return change_set
+
+
+def _agreed(
+    cloudformation: Any,
+    planned: Plan,
+    change_set: ChangeSet,
+    progress: Progress,
+    allowed: Collection[str],
+) -> bool:
+    """Whether a plan may go ahead. If not, or if nobody stayed to say, no trace is left.
+
+    Raises:
+        DeployError: data would be lost.
+    """
+    agreed = False
+    try:
+        progress.planned(planned)
+        for name in needless(planned, allowed):
+            progress.say(
+                f"--allow-replace {name}: as far as is known, nothing of that name goes"
+            )
+        if refused := refusals(planned, allowed):
+            raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
+        agreed = progress.consents()
+    finally:
+        if not agreed:
+            change_sets.discard(cloudformation, change_set.id)
+    return agreed
+
+
+def _secure(cloudformation: Any, stack: Mapping[str, Any], *, closed: bool) -> None:
+    """Have the stack protected, and free of what deploys that were killed left behind."""
+    stack_id = stack["StackId"]
+    if not closed:
+        restore(cloudformation, stack_id)
+        change_sets.sweep(cloudformation, stack_id)
+    if not stack.get("EnableTerminationProtection"):
+        protect_from_termination(cloudformation, stack_id)
+
+
+def _await_others(environment: Environment, target: Target, progress: Progress) -> None:
+    """See what is under way already to its end: another deploy's, or our own of before.
+
+    Raises:
+        DeployError: it failed, or the stack is being deleted.
+    """
+    cloudformation = target.client("cloudformation")
+    stack = find(cloudformation, environment.stack)
+    if stack is None or meaning(stack["StackStatus"]) is not Meaning.WORKING:
+        return
+    stack_id, status = stack["StackId"], stack["StackStatus"]
+    if status == "DELETE_IN_PROGRESS":
+        raise DeployError(
+            f"{environment.stack} is being deleted. {what_next(status, environment.name)} "
+            "Deploy when it is gone."
+        )
+    progress.say(f"{environment.stack} is in {status}: attached to {stack_id}")
+    follower = Follower(cloudformation, stack_id, began(cloudformation, stack_id))
+    _see_to_its_end(environment, target, stack_id, follower, progress)
+
+
+def _clear(environment: Environment, target: Target, progress: Progress, failed: str) -> None:
+    """Delete what a failed creation left, if it was named.
+
+    Raises:
+        DeployError: it was not, or it can't be deleted.
+    """
+    cloudformation = target.client("cloudformation")
+    stack = find(cloudformation, environment.stack)
+    if stack is None or meaning(stack["StackStatus"]) is not Meaning.BROKEN:
+        return
+    stack_id, status = stack["StackId"], stack["StackStatus"]
+    if failed != environment.stack:
+        raise DeployError(
+            f"{environment.stack} is in {status}. {what_next(status, environment.name)}"
+        )
+    progress.say(f"Deleting what is left of {environment.stack}, {stack_id}")
+    follower = Follower(cloudformation, stack_id)
+    cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
+    ended, events = follow(
+        cloudformation, stack_id, follower, progress.happened, say=progress.say
+    )
+    if meaning(ended) is not Meaning.ABSENT:
+        raise DeployError(
+            diagnosis.explain(target.client, environment, stack_id, ended, events)
+        )
 
 
 def _free_names(environment: Environment, target: Target, progress: Progress) -> bool:
@@ -249,7 +341,27 @@ def _carry_out(
     """
     cloudformation, stack_id = target.client("cloudformation"), change_set.stack_id
     follower = Follower(cloudformation, stack_id)
-    execute(cloudformation, change_set)
+    try:
+        execute(cloudformation, change_set)
+    except ChangeSetError:
+        change_sets.discard(cloudformation, change_set.id)
+        raise
+    _see_to_its_end(environment, target, stack_id, follower, progress)
+
+
+def _see_to_its_end(
+    environment: Environment,
+    target: Target,
+    stack_id: str,
+    follower: Follower,
+    progress: Progress,
+) -> None:
+    """Follow what is under way, and protect what is there then.
+
+    Raises:
+        DeployError: it failed.
+    """
+    cloudformation = target.client("cloudformation")
     status, events = follow(
         cloudformation, stack_id, follower, progress.happened, say=progress.say
     )
@@ -275,8 +387,11 @@ def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
 
 def outputs(cloudformation: Any, stack: str) -> dict[str, str]:
     """Return a stack's outputs."""
-    found = find(cloudformation, stack) or {}
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    return _outputs(find(cloudformation, stack) or {})
+
+
+def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def _is_new(environment: Environment, stack: dict[str, Any] | None) -> bool:

@@ -52,8 +52,9 @@ NEXT = {
     Meaning.WORKING: "AWS is still at it; to attach: `liberty-cfn events --follow {name}`.",
     Meaning.GOOD: "Nothing needs to be done.",
     Meaning.UNDONE: "Everything is as it was before. Mend the cause, then deploy again.",
-    Meaning.BROKEN: "Its creation failed, so it can only be deleted: mend the cause, `make "
-    "destroy ENV={name}`, then deploy again.",
+    Meaning.BROKEN: "Its creation failed, so it can only be deleted: mend the cause, then have "
+    "what is left of it deleted, and all made again: `liberty-cfn deploy {name} "
+    "--delete-failed liberty-social-{name}`; or only deleted: `make destroy ENV={name}`.",
     Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Mend "
     "what is in the way, then `liberty-cfn rollback {name}`; only what can't be mended is "
     "skipped: `--skip LOGICAL_ID`.",
