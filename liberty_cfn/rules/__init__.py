@@ -20,7 +20,10 @@ function and what is to be said about it; no rule knows of another.
     tasks           LC130x  tasks, and the containers in them
     running         LC132x  what a task needs to start, and the truth
     services        LC134x  clusters, the services in them, and how they scale
-    data            LC14xx
+    windows         times of the day and the week, as databases and caches keep them
+    databases       LC140x  databases, the subnets they are in, their parameters
+    caches          LC142x  caches, of one node or several
+    buckets         LC144x  buckets, repositories, and what is kept of what holds data
     secrets         LC15xx
     iam             LC16xx
     network         LC17xx

@@ -14,7 +14,9 @@ from liberty_cfn.model.loading import TemplateSet
 from liberty_cfn.model.resolving import NOTHING, Resolved, resolve
 from liberty_cfn.rules import (
     between_stacks,
-    data,
+    buckets,
+    caches,
+    databases,
     domains,
     iam,
     limits,
@@ -40,7 +42,9 @@ RULES: tuple[Rule, ...] = (
     *tasks.RULES,
     *running.RULES,
     *services.RULES,
-    *data.RULES,
+    *databases.RULES,
+    *caches.RULES,
+    *buckets.RULES,
     *secrets.RULES,
     *iam.RULES,
     *network.RULES,

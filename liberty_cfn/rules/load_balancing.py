@@ -130,8 +130,8 @@ USUAL_IDLE = 60  # seconds; AWS's default
 
 
 def _attributes(resource: Resource, name: str) -> Iterator[tuple[int, str, Any]]:
-    for index, item in enumerate(resource.properties.get(name) or ()):
-        yield index, str(item.get("Key")), item.get("Value")
+    for at, item in each(resource.properties, name, "*"):
+        yield int(at[-1]), str(item.get("Key")), item.get("Value")
 
 
 def _valued(resource: Resource, name: str) -> dict[str, Any]:

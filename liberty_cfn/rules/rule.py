@@ -123,7 +123,8 @@ def spelt(value: Any) -> str:
 def each(value: Any, *steps: str | int, at: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield what is at `steps` below a value, with its path; nothing where there is none.
 
-    The step "*" is every item of a list, or a lone item that stands for a list of one.
+    The step "*" is every item of a list, or a lone item that stands for a list of one; an
+    item that hangs on a condition nobody can decide is left out.
     """
     if not steps:
         yield at, value
@@ -131,7 +132,8 @@ def each(value: Any, *steps: str | int, at: Path = ()) -> Iterator[tuple[Path, A
     step, *rest = steps
     if step == "*" and isinstance(value, list):
         for index, item in enumerate(value):
-            yield from each(item, *rest, at=(*at, index))
+            if not (isinstance(item, dict) and "Fn::If" in item):
+                yield from each(item, *rest, at=(*at, index))
     elif step == "*":
         yield from each(value, *rest, at=at)
     elif isinstance(value, Mapping) and step in value:

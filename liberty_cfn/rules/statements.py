@@ -22,7 +22,7 @@ class Statement:
     principal: Any
     actions: tuple[str, ...]
     resources: tuple[Any, ...]
-    conditional: bool
+    condition: Any
 
     def grants(self, action: str) -> bool:
         """Whether it allows an action, such as logs:PutLogEvents."""
@@ -56,7 +56,7 @@ def statements(document: Any) -> Iterator[Statement]:
                 one.get("Principal"),
                 tuple(str(text(item)) for _, item in each(one, "Action", "*")),
                 tuple(item for _, item in each(one, "Resource", "*")),
-                bool(one.get("Condition")),
+                one.get("Condition"),
             )
 
 
