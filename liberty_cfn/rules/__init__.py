@@ -24,7 +24,8 @@ function and what is to be said about it; no rule knows of another.
     databases       LC140x  databases, the subnets they are in, their parameters
     caches          LC142x  caches, of one node or several
     buckets         LC144x  buckets, repositories, and what is kept of what holds data
-    secrets         LC15xx
+    secrets         LC150x  secrets, how they are generated, who else could read them
+    references      LC152x  what CloudFormation looks up, and where secrets end up
     iam             LC16xx
     network         LC17xx
     observability   LC18xx
