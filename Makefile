@@ -5,8 +5,8 @@
 # ARGS="..." (passed on, such as --json: see `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
 .PHONY: help templates lint diff explain prove test check format plan deploy verify destroy local-up \
-        local-down bench requirements clean ready status events outputs cancel rollback drift \
-        doctor secret secrets
+        local-down bench requirements clean ready status events outputs cancel retry rollback \
+        drift doctor bootstrap secret secrets
 
 # The first Python at hand that will do.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -63,16 +63,18 @@ verify: ready ## Tick the spec's checklist from what exists: make verify ENV=loc
 destroy: ready ## Delete an environment, but what is kept by policy: make destroy ENV=local
 	@$(LIBERTY) destroy "$(ENV)" $(ARGS)
 
-status events outputs cancel rollback drift doctor: ready
+status events outputs cancel retry rollback drift doctor bootstrap: ready
 	@$(LIBERTY) $@ "$(ENV)" $(ARGS)
 
 status: ## Say how an environment's stacks stand
 events: ## Show the last operation; ARGS=--follow attaches to what is running
 outputs: ## Show the stack's outputs
 cancel: ## Cancel an update that is under way
+retry: ## Bring those targets of a stack set up to date that failed
 rollback: ## Continue a rollback that failed
 drift: ## Show what differs from what was deployed
 doctor: ## Say what would make a deploy fail, and what solves it
+bootstrap: ## Make the roles that a stack set needs, in every target
 
 secret: ready ## Set a secret: make secret ENV=prod NAME=DEFAULT_FROM_EMAIL
 	@$(LIBERTY) secret set "$(ENV)" "$(NAME)" $(ARGS)

@@ -30,6 +30,7 @@ def in_words(error: Exception) -> str | None:
     from liberty_cfn.deploy.migrating import MigrationError  # noqa: PLC0415
     from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
     from liberty_cfn.deploy.packaging import PackagingError  # noqa: PLC0415
+    from liberty_cfn.deploy.stack_sets.reaching import UnreachableError  # noqa: PLC0415
     from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415
     from liberty_cfn.deploy.targets import WrongAccountError  # noqa: PLC0415
     from liberty_cfn.local.control import LocalAwsError  # noqa: PLC0415
@@ -42,6 +43,7 @@ def in_words(error: Exception) -> str | None:
             LocalAwsError,
             MigrationError,
             OperationError,
+            UnreachableError,
             PackagingError,
             VerifyError,
         ),

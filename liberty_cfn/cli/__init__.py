@@ -25,6 +25,7 @@ from liberty_cfn.cli.operations import commands as operations
 from liberty_cfn.cli.planning import plan_command
 from liberty_cfn.cli.proving import prove_command
 from liberty_cfn.cli.secret import secret_group
+from liberty_cfn.cli.stack_sets import commands as stack_set_commands
 from liberty_cfn.cli.verifying import verify_command
 
 
@@ -59,6 +60,7 @@ for command in (
     verify_command,
     destroy_command,
     *operations,
+    *stack_set_commands,
     secret_group,
     doctor_command,
     local_group,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -83,11 +84,11 @@ def deploy_command(
     A change that would replace or delete what holds data is refused, unless each such
     resource is named with --allow-replace.
     """
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.showing import Follow, outputs_table
-    from liberty_cfn.digests import digest
     from liberty_cfn.environments import LOCAL, load
     from liberty_cfn.linting import TEMPLATES
     from liberty_cfn.verify import verify
@@ -96,19 +97,21 @@ def deploy_command(
 
     screen = console(stderr=as_json)
     chosen = load(environment)
-    _check_templates(chosen, screen)
+    if chosen.targets:
+        stack_sets.deploy(chosen, allowed, yes=yes, approved=approved, as_json=as_json)
+        return
+    check_templates(chosen, screen)
     target = connect(chosen, screen)
     chosen, advice = with_image(chosen, target)
     templates = read(TEMPLATES)
-    if approved and not (found := digest(templates)).startswith(approved):
-        fail(f"Not the templates that were approved: they have the digest {found}.")
+    check_digest(templates, approved)
 
     def agreed() -> bool:
         if chosen.endpoint == LOCAL:
             return True
         if not chosen.settings["NameSuffix"]:
             return _names(chosen, confirm)
-        return yes or _agrees(f"Deploy {chosen.name}?")
+        return yes or agrees(f"Deploy {chosen.name}?")
 
     follow = Follow(screen, agreed)
     with interruptible(chosen, follow.stop):
@@ -138,7 +141,7 @@ def deploy_command(
     exit_by(report)
 
 
-def _check_templates(environment: Environment, screen: Console) -> None:
+def check_templates(environment: Environment, screen: Console) -> None:
     """Refuse templates that are not as generated, or that the linters object to."""
     from liberty_cfn.environments import LOCAL
     from liberty_cfn.generation import differences, generate, write
@@ -159,7 +162,16 @@ def _check_templates(environment: Environment, screen: Console) -> None:
     screen.print(f"{templates} templates are as generated, and the linters are content")
 
 
-def _agrees(question: str) -> bool:
+def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
+    """Refuse templates that are not those that were approved."""
+    from liberty_cfn.digests import digest
+
+    if approved and not (found := digest(templates)).startswith(approved):
+        fail(f"Not the templates that were approved: they have the digest {found}.")
+
+
+def agrees(question: str) -> bool:
+    """Whether the person at the terminal says yes; with nobody there, nothing is done."""
     if not sys.stdin.isatty():
         fail(f"{question} There is nobody to ask; say so with --yes, or YES=1 for make.")
     return click.confirm(question)

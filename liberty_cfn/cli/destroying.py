@@ -39,6 +39,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     leave snapshots. What stays is listed before and after, and goes on costing money. What
     AWS would not delete, such as a protected database, is told before anything is deleted.
     """
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.destroying import destroy, hindrances, standing
     from liberty_cfn.deploy.protection import protect_from_termination
     from liberty_cfn.deploy.showing import Follow, kept_table
@@ -46,6 +47,9 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
 
     screen = console(stderr=as_json)
     chosen = load(environment)
+    if chosen.targets:
+        stack_sets.destroy(chosen, confirm=confirm, as_json=as_json)
+        return
     target = connect(chosen, screen)
     found = standing(chosen, target)
     if found is None:
@@ -60,7 +64,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
         fail("\n".join(["Nothing was deleted:", *held]))
     screen.print(kept_table(kept))
     if chosen.endpoint != LOCAL:
-        _confirm(chosen, confirm)
+        confirmed(chosen, confirm)
     follow = Follow(screen, lambda: True).watch()
     with interruptible(chosen, follow.stop):
         destroy(chosen, target, stack_id, follow.happened)
@@ -82,7 +86,8 @@ def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: 
         )
 
 
-def _confirm(environment: Environment, given: str | None) -> None:
+def confirmed(environment: Environment, given: str | None) -> None:
+    """Have the environment's name typed, unless it was given; refuse otherwise."""
     if given is None and sys.stdin.isatty():
         given = click.prompt(f"To delete {environment.stack}, type {environment.name}")
     if given != environment.name:

@@ -22,12 +22,16 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.beforehand import Level
     from liberty_cfn.deploy.doctor import as_json as findings_as_json
     from liberty_cfn.deploy.doctor import examine
     from liberty_cfn.environments import load
 
     chosen = load(environment)
+    if chosen.targets:
+        stack_sets.doctor(chosen, as_json=as_json)
+        return
     found = examine(chosen, connect(chosen, console(stderr=True)))
     if as_json:
         click.echo(json.dumps(findings_as_json(found), indent=2))

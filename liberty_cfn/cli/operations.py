@@ -39,9 +39,14 @@ def status_command(environment: str, *, as_json: bool) -> None:
     resources. Then the digest of the templates that were deployed, and what can be done.
     Exits with 1 where there is no such stack.
     """
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.operations import digest_of, root, standing
     from liberty_cfn.deploy.statuses import what_next
+    from liberty_cfn.environments import load
 
+    if (chosen := load(environment)).targets:
+        stack_sets.status(chosen, as_json=as_json)
+        return
     chosen, target, _ = _at(environment)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
@@ -90,12 +95,17 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     With --follow, attaches to what is running and stays until it is over; then exits with 0
     if it succeeded, and with 1 and the reason if it didn't.
     """
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.diagnosis import explain
     from liberty_cfn.deploy.following import follow
     from liberty_cfn.deploy.operations import last_operation, root, succeeded
     from liberty_cfn.deploy.showing import Follow, line
     from liberty_cfn.deploy.statuses import Meaning, meaning
+    from liberty_cfn.environments import load
 
+    if (chosen := load(environment)).targets:
+        stack_sets.events(chosen, attach=attach, as_json=as_json)
+        return
     chosen, target, screen = _at(environment)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
@@ -153,8 +163,13 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     Only an update can be cancelled, and only while it is UPDATE_IN_PROGRESS; anything else
     is refused, with what can be done instead.
     """
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.operations import cancel
+    from liberty_cfn.environments import load
 
+    if (chosen := load(environment)).targets:
+        stack_sets.cancel(chosen, as_json=as_json)
+        return
     chosen, target, _ = _at(environment)
     cancel(chosen, target.client("cloudformation"))
     if as_json:
@@ -213,9 +228,14 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.drift import detect
     from liberty_cfn.deploy.operations import root
+    from liberty_cfn.environments import load
 
+    if (chosen := load(environment)).targets:
+        stack_sets.drift(chosen, as_json=as_json)
+        return
     chosen, target, screen = _at(environment)
     cloudformation = target.client("cloudformation")
     stack_id = root(chosen, cloudformation)["StackId"]
@@ -223,7 +243,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     if as_json:
         _print_json({"stack": chosen.stack, **asdict(found)})
     else:
-        _show_drifts(found.drifts, click.echo)
+        show_drifts(found.drifts, click.echo)
         for unknown in found.unknown:
             click.echo(f"could not be compared: {unknown}")
         click.echo(f"{chosen.stack}: {len(found.drifts)} differ, in {found.stacks} stacks")
@@ -231,7 +251,8 @@ def drift_command(environment: str, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _show_drifts(drifts: tuple[Drift, ...], say: Callable[[str], object]) -> None:
+def show_drifts(drifts: tuple[Drift, ...], say: Callable[[str], object]) -> None:
+    """Say what differs, a line for each resource and one for each property of it."""
     for drift in drifts:
         where = "/".join((*drift.stack, drift.resource))
         say(f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}")
@@ -242,10 +263,12 @@ def _show_drifts(drifts: tuple[Drift, ...], say: Callable[[str], object]) -> Non
 
 def _at(environment: str) -> tuple[Environment, Target, Console]:
     """Return an environment, its target, and where what is not the answer is said."""
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.environments import load
 
     screen = console(stderr=True)
     chosen = load(environment)
+    stack_sets.refuse(chosen, "this")
     return chosen, connect(chosen, screen), screen
 
 

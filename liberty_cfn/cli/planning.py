@@ -24,6 +24,7 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     Exits with 0 for nothing, 2 for changes, 3 for changes that put data at risk, 1 when it
     failed.
     """
+    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.deploying import plan
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.plans import as_json as plan_as_json
@@ -32,6 +33,8 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     from liberty_cfn.linting import TEMPLATES
 
     chosen = load(environment)
+    if chosen.targets:
+        stack_sets.plan(chosen, as_json=as_json, markdown=markdown)
     aside = console(stderr=True)
     target = connect(chosen, aside)
     chosen, _ = with_image(chosen, target)

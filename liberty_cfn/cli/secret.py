@@ -33,10 +33,12 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
     Asks for the value without showing it. Where standard input is no terminal, the value
     is what comes in there, without the line's end: `secret set prod NAME < file`.
     """
+    from liberty_cfn.cli.stack_sets import refuse
     from liberty_cfn.deploy import secrets
     from liberty_cfn.environments import load
 
     chosen = load(environment)
+    refuse(chosen, "secret")
     if why := secrets.refusal(chosen, name):
         fail(why, 2)
     value = _value(name)
@@ -71,10 +73,12 @@ def secret_list(environment: str, *, as_json: bool) -> None:
     """
     from rich.table import Table
 
+    from liberty_cfn.cli.stack_sets import refuse
     from liberty_cfn.deploy import secrets
     from liberty_cfn.environments import load
 
     chosen = load(environment)
+    refuse(chosen, "secret")
     found = secrets.listed(chosen, connect(chosen, console(stderr=True)))
     if as_json:
         click.echo(json.dumps([secrets.as_json(each) for each in found], indent=2))

@@ -40,8 +40,12 @@ def standing(environment: Environment, target: Target) -> tuple[str, list[Kept]]
     stack = find(cloudformation, environment.stack)
     if stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT:
         return None
-    kept = [one for one in _left(cloudformation, stack["StackId"]) if one.policy in KEPT]
-    return stack["StackId"], kept
+    return stack["StackId"], kept(cloudformation, stack["StackId"])
+
+
+def kept(cloudformation: Any, stack_id: str) -> list[Kept]:
+    """Return what deleting a stack, and those nested in it, would keep."""
+    return [one for one in _left(cloudformation, stack_id) if one.policy in KEPT]
 
 
 def hindrances(environment: Environment, target: Target, stack_id: str) -> list[str]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,36 @@ from liberty_cfn.deploy.targets import Target
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
 SENDERS = 4
+SHARED = "StackSetTargets"
+# As in templates/bootstrap/stack-set-execution-role.yaml.
+EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 
 
 class PackagingError(Exception):
     """The templates can't be uploaded. The message says why."""
 
 
+@dataclass(frozen=True)
+class Packaged:
+    """The root template as it was uploaded: where it is, and its text."""
+
+    url: str
+    text: str
+
+
 def package(target: Target, templates: Mapping[str, str]) -> str:
     """Upload `templates`, by file name, and return the URL of root.yaml.
+
+    Raises:
+        PackagingError: the bucket for them is another account's, or closed to us.
+    """
+    return packaged(target, templates).url
+
+
+def packaged(
+    target: Target, templates: Mapping[str, str], readers: Collection[str] = ()
+) -> Packaged:
+    """Upload `templates`, by file name, for `readers` (accounts) to read, too.
 
     In the uploaded root, each TemplateURL that names a file is the URL of that file.
 
@@ -50,7 +73,9 @@ def package(target: Target, templates: Mapping[str, str]) -> str:
     )
     with ThreadPoolExecutor(SENDERS) as senders:
         list(senders.map(lambda text: _send(s3, where, text), [*children.values(), root]))
-    return url(root)
+    if others := set(readers) - {target.account}:
+        _share(target, s3, where, others)
+    return Packaged(url(root), root)
 
 
 def read(folder: Path) -> dict[str, str]:
@@ -133,6 +158,34 @@ def _close(target: Target, s3: Any, where: Mapping[str, str]) -> None:
     )
     s3.put_bucket_versioning(**where, VersioningConfiguration={"Status": "Enabled"})
     s3.put_bucket_policy(**where, Policy=json.dumps(_tls_only(target, where["Bucket"])))
+
+
+def _share(target: Target, s3: Any, where: Mapping[str, str], readers: Collection[str]) -> None:
+    """Let the execution roles of other accounts read: theirs fetch nested templates.
+
+    Who may read already goes on doing so; another stack set may be theirs.
+    """
+    policy = json.loads(s3.get_bucket_policy(**where)["Policy"])
+    partition = target.session.get_partition_for_region(target.region)
+    shared = next((s for s in policy["Statement"] if s.get("Sid") == SHARED), None)
+    before = {arn.split(":")[4] for arn in shared["Principal"]["AWS"]} if shared else set()
+    if before.issuperset(readers):
+        return
+    accounts = sorted(before | set(readers))
+    statement = {
+        "Sid": SHARED,
+        "Effect": "Allow",
+        # Accounts, as a role that isn't there yet would be refused.
+        "Principal": {"AWS": [f"arn:{partition}:iam::{a}:root" for a in accounts]},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:{partition}:s3:::{where['Bucket']}/*",
+        "Condition": {
+            "ArnLike": {"aws:PrincipalArn": f"arn:{partition}:iam::*:role/{EXECUTION_ROLE}"}
+        },
+    }
+    others = [s for s in policy["Statement"] if s.get("Sid") != SHARED]
+    policy["Statement"] = [*others, statement]
+    s3.put_bucket_policy(**where, Policy=json.dumps(policy))
 
 
 def _tls_only(target: Target, bucket: str) -> dict[str, object]:

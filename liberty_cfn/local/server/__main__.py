@@ -17,6 +17,7 @@ from . import (
     existing,
     guarding,
     iam,
+    leave,
     mending,
     nested,
     planning,
@@ -32,7 +33,7 @@ from . import (
 for addition in (
     *(conditions, nested, existing, planning, guarding, repeating, provisioning),
     *(ec2, iam, scaling, storage),
-    *(stack_sets,),
+    *(leave, stack_sets),
     *(mending, caches, refusing, rules),
 ):
     addition.add()

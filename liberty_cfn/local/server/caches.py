@@ -1,6 +1,7 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
 """Caches: their groups, addresses, members and last snapshots, as on AWS."""
 
+import re
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +22,11 @@ def _cluster(cluster: str, _attributes: Attributes, properties: Properties) -> N
 
 def _nowhere(name: str, engine: str, **_more: Any) -> tuple[str, int, None]:
     """A cache's address: one of its own, as on AWS, though nothing answers there."""
-    cache = name.partition(f"{get_region()}-")[2]
+    # The name says where, also when another region is the first to ask after a restart.
+    named = re.fullmatch(r"ministack-elasticache-(?:rg-)?\d{12}-((?:[a-z]+-)+\d)-(.*)", name)
+    region, cache = (named[1], named[2]) if named else (get_region(), name)
     port = 11211 if engine == "memcached" else 6379
-    return f"{cache}.local.{get_region()}.cache.amazonaws.com", port, None
+    return f"{cache}.local.{region}.cache.amazonaws.com", port, None
 
 
 def _group(group: str, _attributes: Attributes, _properties: Properties) -> None:

@@ -205,10 +205,13 @@ def _update(query: Query) -> Set:
     chosen = _targets(one, query)
     targets = _known(one, chosen or list(one["Instances"]))
     begun = begin(one, query, "UPDATE", targets, make)
+    before = (one["TemplateBody"], one["Parameters"], one["Tags"])
     _take(one, query)
-    for instance in one["Instances"].values():
-        if instance["Status"] == "CURRENT":
-            instance["Status"] = "OUTDATED"
+    # What isn't changed leaves the instances that aren't asked for as they are.
+    if before != (one["TemplateBody"], one["Parameters"], one["Tags"]):
+        for instance in one["Instances"].values():
+            if instance["Status"] == "CURRENT":
+                instance["Status"] = "OUTDATED"
     return begun
 
 

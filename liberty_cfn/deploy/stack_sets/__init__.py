@@ -1,0 +1,18 @@
+"""The same design in many accounts and regions, as a CloudFormation stack set.
+
+AWS's own engine fans out; these make it safe to use. One idea a module, each importing only
+from those above it:
+
+    reaching     the targets' accounts, each through its execution role
+    bootstrap    the roles of a self-managed set, put in and looked for
+    standing     what there is of a set: its definition, its instances
+    wanted       what it should be, and what differs
+    operations   an operation begun once, and followed by its id
+    previews     what would change in every target, before anything does
+    merging      what all targets share said once, and what is particular
+    failures     why a target failed, first-hand
+    deploying    the way through these: canary first, then region by region
+    destroying   instances, then the set; what is kept of them
+    comparing    drift, and the checklist, target by target
+    showing      tables of the above
+"""

@@ -1,0 +1,153 @@
+"""The roles of a self-managed set: put into accounts by their administrators, and looked for.
+
+The templates are reviewed in templates/bootstrap/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from liberty_cfn.bootstrap.stack_set_administration_role import (
+    ADMINISTRATION_ROLE,
+    stack_set_administration_role,
+)
+from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
+from liberty_cfn.deploy.deploying import DeployError, find
+from liberty_cfn.deploy.diagnosis import in_words, reasons
+from liberty_cfn.deploy.following import Follower, follow
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
+from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deployment_targets import Place
+from liberty_cfn.environments import LOCAL
+from liberty_cfn.generation import bootstrap
+from liberty_cfn.local.control import SECRET
+from liberty_cfn.rendering import render
+
+ADMINISTRATION, EXECUTION = stack_set_administration_role, stack_set_execution_role
+# What AWS Organizations puts into the accounts that it makes.
+USUAL_ROLE = "OrganizationAccountAccessRole"
+
+
+def missing(fleet: Fleet) -> dict[str, str]:
+    """Return the accounts in which a role is missing, each with what that is."""
+    if fleet.targets.service_managed:
+        return {}
+    lacking = {}
+    try:
+        fleet.home.client("iam").get_role(RoleName=ADMINISTRATION_ROLE)
+    except ClientError as error:
+        if faults.code(error) != "NoSuchEntity":
+            raise
+        lacking[fleet.home.account] = f"the role {ADMINISTRATION_ROLE} isn't there"
+    first = {place.account: place for place in reversed(fleet.targets.places)}
+
+    def look(place: Place) -> Target:
+        return fleet.at(place)
+
+    _, failed = fleet.everywhere(first.values(), look)
+    return {place.account: why for place, why in failed.items()} | lacking
+
+
+def install(
+    fleet: Fleet, role: str, say: Callable[[str], object]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Put the roles into the home account and every target: what was done, what couldn't be.
+
+    Other accounts are reached through their `role`; on the local AWS, an account's number is
+    its access key.
+    """
+    done: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    done[f"{fleet.home.account} (administrator)"] = _put(fleet.home, ADMINISTRATION, {})
+    given = {"AdministratorAccountId": fleet.home.account}
+    for account in dict.fromkeys(place.account for place in fleet.targets.places):
+        try:
+            done[account] = _put(_administrator(fleet, account, role), EXECUTION, given)
+        except UnreachableError as error:
+            failed[account] = str(error)
+        else:
+            say(f"{account}: {EXECUTION.__name__.replace('_', ' ')} {done[account]}")
+    return done, failed
+
+
+def by_hand(fleet: Fleet, account: str) -> str:
+    """Return the command that puts the execution role into an account by hand."""
+    name, _ = bootstrap(EXECUTION)
+    return (
+        f"aws cloudformation deploy --stack-name liberty-cfn-{name} --template-file "
+        f"templates/bootstrap/{name}.yaml --capabilities CAPABILITY_NAMED_IAM "
+        f"--region {fleet.home.region} --parameter-overrides "
+        f"AdministratorAccountId={fleet.home.account}  # as an administrator of {account}"
+    )
+
+
+def _administrator(fleet: Fleet, account: str, role: str) -> Target:
+    """Return an account as its administrator."""
+    home = fleet.home
+    if account == home.account:
+        return home
+    if fleet.environment.endpoint == LOCAL:
+        session = boto3.Session(account, SECRET, region_name=home.region)
+        return Target(session, account, home.endpoint)
+    partition = home.session.get_partition_for_region(home.region)
+    arn = f"arn:{partition}:iam::{account}:role/{role}"
+    try:
+        taken = home.client("sts").assume_role(RoleArn=arn, RoleSessionName="liberty-cfn")
+    except ClientError as error:
+        if faults.code(error) not in ("AccessDenied", "AccessDeniedException"):
+            raise
+        why = f"{arn} can't be taken; by hand: {by_hand(fleet, account)}"
+        raise UnreachableError(why) from error
+    keys = taken["Credentials"]
+    session = boto3.Session(
+        keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], home.region
+    )
+    return Target(session, account, home.endpoint)
+
+
+def _put(target: Target, build: Callable[[Any], object], given: Mapping[str, str]) -> str:
+    """Make or change the stack of one role; say which, or that nothing was needed.
+
+    Raises:
+        DeployError: it failed, or is in a state to be mended first.
+    """
+    cloudformation = target.client("cloudformation")
+    name, template = bootstrap(build)
+    stack = f"liberty-cfn-{name}"
+    there = find(cloudformation, stack)
+    state = meaning(there["StackStatus"]) if there else Meaning.ABSENT
+    if there and state is Meaning.BROKEN:
+        cloudformation.delete_stack(StackName=there["StackId"])
+        follow(
+            cloudformation, there["StackId"], Follower(cloudformation, there["StackId"]), list
+        )
+    asked = {
+        "StackName": stack,
+        "TemplateBody": render(template, f"liberty_cfn/bootstrap/{build.__name__}.py"),
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+        "Capabilities": CAPABILITIES,
+    }
+    try:
+        if state in (Meaning.GOOD, Meaning.UNDONE):
+            stack_id = str(cloudformation.update_stack(**asked)["StackId"])
+        else:
+            stack_id = str(cloudformation.create_stack(**asked)["StackId"])
+    except ClientError as error:
+        if any(words in str(error) for words in NOTHING):
+            return "is as it should be"
+        raise
+    found = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+    since = found.get("LastUpdatedTime") or found["CreationTime"]
+    follower = Follower(cloudformation, stack_id, since)
+    status, events = follow(cloudformation, stack_id, follower, list)
+    if meaning(status) is not Meaning.GOOD:
+        why = "; ".join(in_words(event) for event in reasons(events)) or "no reason given"
+        raise DeployError(f"{stack} in account {target.account} ended as {status}: {why}")
+    return "made" if status == "CREATE_COMPLETE" else "changed"

@@ -1,0 +1,87 @@
+"""What is not as it should be, target by target: drift, and the spec's checklist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from liberty_cfn.deploy import doctor, drift
+from liberty_cfn.deploy.beforehand import Finding, Level
+from liberty_cfn.deploy.drift import Compared
+from liberty_cfn.deploy.stack_sets import bootstrap, operations
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deployment_targets import Place
+from liberty_cfn.verify import Report, verify
+
+Unknown = dict[Place, str]
+
+
+def drifted(
+    fleet: Fleet, there: Standing, say: Callable[[str], object]
+) -> tuple[dict[Place, Compared], Unknown]:
+    """Compare every target's stacks with what they were deployed as.
+
+    CloudFormation's own detection, which `status` then tells of, looks at the root stacks
+    alone; those nested in them are compared here, one by one.
+    """
+    cloudformation = fleet.cloudformation
+    number = operations.begin(
+        cloudformation, fleet.name, "detect_stack_set_drift", tell=list, say=say
+    )
+    operations.follow(cloudformation, fleet.name, number, list, say=say)
+    ids = {p: i.stack_id for p, i in there.instances.items() if i.stack_id}
+    return fleet.everywhere(
+        ids,
+        lambda place: drift.detect(
+            fleet.at(place).client("cloudformation"), ids[place], say=say
+        ),
+    )
+
+
+def verified(
+    fleet: Fleet, tell: Callable[[int, int], object] = lambda _done, _all: None
+) -> tuple[dict[Place, Report], Unknown]:
+    """Compare what exists in every target with the spec's checklist."""
+    return fleet.everywhere(
+        fleet.targets.places,
+        lambda place: verify(fleet.environment.at(place), fleet.at(place).client),
+        tell,
+    )
+
+
+def examined(fleet: Fleet) -> dict[str, list[Finding]]:
+    """Return what there is to know before a deploy: of the roles, then of every target."""
+    lacking = bootstrap.missing(fleet)
+    accounts = dict.fromkeys(place.account for place in fleet.targets.places)
+    roles = [
+        Finding(Level.OBSTACLE, f"Account {account}", f"{why}.")
+        if (why := lacking.get(account))
+        else Finding(Level.OK, f"Account {account}", "its roles for stack sets can be taken.")
+        for account in {**accounts, **dict.fromkeys(lacking)}
+    ]
+    found, unknown = fleet.everywhere(
+        [place for place in fleet.targets.places if place.account not in lacking],
+        lambda place: [
+            *_region(fleet, place),
+            *doctor.examine(fleet.environment.at(place), fleet.at(place)),
+        ],
+    )
+    told = {str(place): findings for place, findings in found.items()}
+    told |= {
+        str(place): [Finding(Level.OBSTACLE, "Target", f"{why}.")]
+        for place, why in unknown.items()
+    }
+    return {fleet.name: roles} | told
+
+
+def _region(fleet: Fleet, place: Place) -> list[Finding]:
+    """Return whether an account has switched on a region that it has to."""
+    regions = fleet.at(place).client("ec2").describe_regions(RegionNames=[place.region])
+    state = regions["Regions"][0].get("OptInStatus", "opt-in-not-required")
+    if state != "not-opted-in":
+        return []
+    says = (
+        f"account {place.account} has not switched on {place.region}: aws account "
+        f"enable-region --region-name {place.region}"
+    )
+    return [Finding(Level.OBSTACLE, "Region", says)]

@@ -1,0 +1,378 @@
+"""The way to a stack set that is as its environment says: canary first, then the rest.
+
+A set's overrides are one list an operation, so targets that differ are operations of their
+own. CloudFormation minds the failure tolerance within one; between them, it is minded here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Protocol
+
+from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.protection import protect
+from liberty_cfn.deploy.stack_sets import failures, operations
+from liberty_cfn.deploy.stack_sets.operations import Operation, Result
+from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
+from liberty_cfn.deploy.stack_sets.standing import Standing, standing
+from liberty_cfn.deploy.stack_sets.wanted import (
+    Differences,
+    Wanted,
+    as_parameters,
+    differences,
+    wanted,
+)
+from liberty_cfn.deployment_targets import Place
+
+
+class Progress(Protocol):
+    """Who is told how a deploy of a set goes along, and asked whether it should."""
+
+    def say(self, line: str) -> None: ...
+    def looked(self, done: int, of: int) -> None: ...
+    def planned(self, plan: SetPlan) -> None: ...
+    def consents(self, plan: SetPlan) -> bool: ...
+    def happened(self, results: list[Result]) -> None: ...
+    def goes_on(self, canary: Place) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation: which, where, and what it is told beside its targets."""
+
+    operation: str
+    accounts: list[str]
+    regions: list[str]
+    asked: Mapping[str, Any]
+
+    @property
+    def places(self) -> list[Place]:
+        return [Place(a, region) for region in self.regions for a in self.accounts]
+
+
+@dataclass
+class Outcome:
+    """What a deploy came to: each target's result, and what was begun."""
+
+    changed: bool
+    results: dict[Place, Result] = field(default_factory=dict)
+    operations: list[Operation] = field(default_factory=list)
+    advice: tuple[str, ...] = ()
+
+
+def prepare(
+    fleet: Fleet, templates: Mapping[str, str], progress: Progress
+) -> tuple[Wanted, Standing | None, SetPlan]:
+    """Return what the set should be, how it stands, and what deploying would do.
+
+    Raises:
+        DeployError: something is in the way.
+    """
+    attach(fleet, progress)
+    want = wanted(fleet, templates)
+    there = standing(fleet.cloudformation, fleet.name)
+    different = differences(fleet, want, there)
+    plan = preview(fleet, want, there, different, templates=templates, tell=progress.looked)
+    return want, there, plan
+
+
+def attach(fleet: Fleet, progress: Progress) -> Operation | None:
+    """Follow the operation that is under way, if there is one, to its end."""
+    cloudformation, name = fleet.cloudformation, fleet.name
+    if standing(cloudformation, name) is None:
+        return None
+    if not (number := operations.under_way(cloudformation, name)):
+        return None
+    progress.say(f"{name}: an operation is under way; following {number}")
+    return operations.follow(cloudformation, name, number, progress.happened, say=progress.say)
+
+
+def deploy(
+    fleet: Fleet,
+    templates: Mapping[str, str],
+    progress: Progress,
+    allowed: Collection[str] = (),
+) -> Outcome | None:
+    """Make the set what its environment and the templates say; None without consent.
+
+    Raises:
+        DeployError: something is in the way, or targets failed. The message says which.
+    """
+    want, there, plan = prepare(fleet, templates, progress)
+    different = plan.differences
+    _refuse(fleet, plan, allowed)
+    if not different:
+        _check_inoperable(fleet, different)
+        return Outcome(changed=False, advice=want.advice)
+    progress.planned(plan)
+    if not progress.consents(plan):
+        return None
+    run = _Run(fleet, want, different, progress)
+    if there is None:
+        _make(fleet, want)
+    if allowed:
+        _protect(fleet, list(plan.changing), progress, allowed)
+    touched = [place for place in fleet.targets.places if _is_touched(plan, place)]
+    canary = fleet.targets.canary if fleet.targets.canary in touched else touched[:1]
+    first = [canary] if isinstance(canary, Place) else canary
+    rest = [place for place in touched if place not in first]
+    run.through(first)
+    if rest and not progress.goes_on(first[0]):
+        raise DeployError(
+            f"Only {first[0]} was changed. The others are as they were; to go on: make deploy "
+            f"ENV={fleet.environment.name}"
+        )
+    run.through(rest)
+    run.remove(different.gone)
+    succeeded = [r.place for r in run.outcome.results.values() if r.status == "SUCCEEDED"]
+    _protect(fleet, [p for p in succeeded if p not in different.gone], progress)
+    _check_inoperable(fleet, different)
+    return run.outcome
+
+
+def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
+    """Bring the targets up to date that failed, or were not come to; the rest stays as it is.
+
+    Nothing about the set is changed. None where there is no set.
+
+    Raises:
+        DeployError: targets failed again.
+    """
+    attach(fleet, progress)
+    if (there := standing(fleet.cloudformation, fleet.name)) is None:
+        return None
+    outdated = tuple(p for p, i in there.instances.items() if i.status == "OUTDATED")
+    stuck = tuple(p for p, i in there.instances.items() if i.status == "INOPERABLE")
+    known = Differences(
+        definition=False, new=(), changed=(), outdated=outdated, inoperable=stuck, gone=()
+    )
+    run = _Run(fleet, None, known, progress)
+    run.through(list(outdated))
+    _protect(fleet, list(run.outcome.results), progress)
+    _check_inoperable(fleet, known)
+    return run.outcome
+
+
+@dataclass
+class _Run:
+    """Operations, one after another, until more targets failed than may."""
+
+    fleet: Fleet
+    want: Wanted | None
+    different: Differences
+    progress: Progress
+    outcome: Outcome = field(default_factory=lambda: Outcome(changed=True))
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def through(self, places: Collection[Place]) -> None:
+        """Do all there is to do at some places.
+
+        Raises:
+            DeployError: more failed than may. The message says why, first-hand.
+        """
+        targets = self.fleet.targets
+        steps = list(_steps(self.fleet, self.want, self.different, places))
+        for (_, regions), group in groupby(steps, key=lambda s: (s.operation, s.regions)):
+            at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
+            workers = at_once if targets.managed_execution else 1
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(self._do, group))
+            self._stop_if_too_many(regions)
+        self._tell_failures()
+
+    def remove(self, places: Collection[Place]) -> None:
+        """Delete the stacks of places that are no longer targets, but what policies keep."""
+        for accounts, regions in products(places):
+            self._do(Step("delete_stack_instances", accounts, regions, {"RetainStacks": False}))
+        self._tell_failures()
+
+    def _do(self, step: Step) -> None:
+        fleet = self.fleet
+        # As many may have failed meanwhile as may, in what ran beside this.
+        if self._too_many(step.regions):
+            return
+        number = operations.begin(
+            fleet.cloudformation,
+            fleet.name,
+            step.operation,
+            tell=self.progress.happened,
+            say=self.progress.say,
+            OperationPreferences=_preferences(fleet, step.regions),
+            **where(fleet.targets, step.accounts, step.regions),
+            **step.asked,
+        )
+        done = operations.follow(
+            fleet.cloudformation,
+            fleet.name,
+            number,
+            self.progress.happened,
+            say=self.progress.say,
+        )
+        self.outcome.operations.append(done)
+        self.outcome.results |= done.results
+        self.failed.update(result.place.region for result in done.failed)
+
+    def _too_many(self, regions: Collection[str]) -> bool:
+        return any(self.failed[r] > _tolerance(self.fleet, r) for r in regions)
+
+    def _stop_if_too_many(self, regions: Collection[str]) -> None:
+        if self._too_many(regions):
+            self._tell_failures(stopped=True)
+        stopped = [o for o in self.outcome.operations if o.status == "STOPPED"]
+        if stopped:
+            raise DeployError(
+                "The operation was stopped; what it had come to stays. To go on: make deploy "
+                f"ENV={self.fleet.environment.name}"
+            )
+
+    def _tell_failures(self, *, stopped: bool = False) -> None:
+        failed = [r for r in self.outcome.results.values() if r.status == "FAILED"]
+        if not failed:
+            return
+        began = min(operation.began for operation in self.outcome.operations)
+        name = self.fleet.environment.name
+        count = "1 target" if len(failed) == 1 else f"{len(failed)} targets"
+        how = ", more than may; the others were left as they are" if stopped else ""
+        lines = [f"{self.fleet.name}: {count} failed{how}."]
+        lines += failures.explain(self.fleet, failed, began)
+        lines.append(
+            f"Mend the cause, then: make retry ENV={name} (only what failed), or make deploy "
+            f"ENV={name}"
+        )
+        raise DeployError("\n".join(lines))
+
+
+def _steps(
+    fleet: Fleet, want: Wanted | None, different: Differences, places: Collection[Place]
+) -> Iterator[Step]:
+    """Yield the operations that make places what they should be, region by region."""
+    there = [p for p in places if p not in different.new]
+    if want is None or not different.definition:
+        there = [place for place in there if place in different.outdated]
+    definition = want.definition(fleet.targets) if want else _as_before(fleet)
+    for accounts, regions in products(there):
+        yield Step("update_stack_set", accounts, regions, definition)
+    if want is None:
+        return
+    for operation, chosen in (
+        ("update_stack_instances", different.changed),
+        ("create_stack_instances", different.new),
+    ):
+        groups: dict[tuple[tuple[str, str], ...], list[Place]] = {}
+        for place in places:
+            if place in chosen:
+                groups.setdefault(tuple(sorted(want.overrides[place].items())), []).append(
+                    place
+                )
+        for overrides, same in groups.items():
+            # Whole, as what is left out would lose its value or keep an old one.
+            asked = {"ParameterOverrides": as_parameters(dict(overrides))}
+            for accounts, regions in products(same):
+                yield Step(operation, accounts, regions, asked)
+
+
+def _as_before(fleet: Fleet) -> dict[str, Any]:
+    """Return what UpdateStackSet is told to change nothing about the set."""
+    found = fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)["StackSet"]
+    return {
+        "UsePreviousTemplate": True,
+        "Capabilities": found.get("Capabilities", []),
+        "Parameters": [
+            {"ParameterKey": p["ParameterKey"], "UsePreviousValue": True}
+            for p in found.get("Parameters", [])
+        ],
+    }
+
+
+def _is_touched(plan: SetPlan, place: Place) -> bool:
+    different = plan.differences
+    if place in different.inoperable:
+        return False
+    return different.definition or place in (
+        *different.new,
+        *different.changed,
+        *different.outdated,
+    )
+
+
+def _make(fleet: Fleet, want: Wanted) -> None:
+    # Sent again, with the same token it is the same set.
+    fleet.cloudformation.create_stack_set(
+        StackSetName=fleet.name,
+        Description=f"Liberty Social backend, {fleet.environment.name}",
+        ClientRequestToken=f"liberty-{fleet.environment.name}",
+        **want.definition(fleet.targets),
+    )
+
+
+def _preferences(fleet: Fleet, regions: Collection[str]) -> dict[str, Any]:
+    preferences = dict(fleet.targets.preferences)
+    order = [region for region in preferences["RegionOrder"] if region in regions]
+    # A region that is no longer among the targets has no place in their order.
+    return preferences | {"RegionOrder": order or list(regions)}
+
+
+def _tolerance(fleet: Fleet, region: str) -> int:
+    preferences = fleet.targets.preferences
+    accounts = sum(place.region == region for place in fleet.targets.places)
+    percentage = preferences.get("FailureTolerancePercentage", 0)
+    return int(preferences.get("FailureToleranceCount", accounts * percentage // 100))
+
+
+def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
+    """Refuse what would lose data unasked, and what nobody can foresee.
+
+    Raises:
+        DeployError: there is such.
+    """
+    # Nobody may take roles in the accounts of a service-managed set but AWS.
+    if plan.unknown and not fleet.targets.service_managed:
+        told = [f"  {place}: {why}" for place, why in plan.unknown.items()]
+        raise DeployError(
+            "\n".join(["Nothing was changed: these targets can't be looked into:", *told])
+        )
+    if refused := plan.refusals(allowed):
+        raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
+
+
+def _protect(
+    fleet: Fleet,
+    places: Collection[Place],
+    progress: Progress,
+    allowed: Collection[str] = (),
+) -> None:
+    """Deny replacing and deleting what holds data in every target's stacks."""
+    there = standing(fleet.cloudformation, fleet.name)
+    ids = {p: i.stack_id for p, i in there.instances.items() if i.stack_id} if there else {}
+    _, failed = fleet.everywhere(
+        [place for place in places if place in ids],
+        lambda place: protect(fleet.at(place).client("cloudformation"), ids[place], allowed),
+    )
+    for place, why in failed.items():
+        progress.say(f"{place}: its stacks have no policy against loss: {why}")
+
+
+def _check_inoperable(fleet: Fleet, different: Differences) -> None:
+    """Say what to do about instances that take part in nothing any more.
+
+    Raises:
+        DeployError: there are some.
+    """
+    if not different.inoperable:
+        return
+    lines = [
+        f"  {place}: aws cloudformation delete-stack-instances --retain-stacks "
+        f"--stack-set-name {fleet.name} --accounts {place.account} --regions {place.region}"
+        for place in different.inoperable
+    ]
+    why = (
+        "INOPERABLE, so left out: their stacks could not be deleted. Take them out of the set, "
+        "delete their stacks by hand (what is in the way is in their events), then deploy "
+        "again:"
+    )
+    raise DeployError("\n".join([why, *lines]))

@@ -1,0 +1,74 @@
+"""Taking a stack set down: its instances, then the set, but what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.destroying import Kept, hindrances, kept
+from liberty_cfn.deploy.stack_sets import failures, operations
+from liberty_cfn.deploy.stack_sets.deploying import Progress, attach
+from liberty_cfn.deploy.stack_sets.operations import Operation
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
+from liberty_cfn.deploy.stack_sets.standing import Standing, standing
+from liberty_cfn.deployment_targets import Place
+
+
+def remaining(
+    fleet: Fleet, there: Standing
+) -> tuple[dict[Place, list[Kept]], dict[Place, list[str]], dict[Place, str]]:
+    """Return what would be kept in every target, what is in the way, and what isn't known."""
+
+    def look(place: Place) -> tuple[list[Kept], list[str]]:
+        stack_id = there.instances[place].stack_id
+        if not stack_id:
+            return [], []
+        target = fleet.at(place)
+        found = hindrances(fleet.environment, target, stack_id)
+        return kept(target.client("cloudformation"), stack_id), found
+
+    found, unknown = fleet.everywhere(there.instances, look)
+    return (
+        {place: left for place, (left, _) in found.items()},
+        {place: held for place, (_, held) in found.items() if held},
+        unknown,
+    )
+
+
+def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place, str]:
+    """Delete the set's stacks in every target, then the set; what became of each target.
+
+    Raises:
+        DeployError: some could not be deleted. The message says which, and why.
+    """
+    attach(fleet, progress)
+    results: dict[Place, str] = {}
+    done: list[Operation] = []
+    for accounts, regions in products(there.instances):
+        number = operations.begin(
+            fleet.cloudformation,
+            fleet.name,
+            "delete_stack_instances",
+            tell=progress.happened,
+            say=progress.say,
+            RetainStacks=False,
+            OperationPreferences={
+                "RegionConcurrencyType": "PARALLEL",
+                "MaxConcurrentPercentage": 100,
+                # What can be deleted is; what can't is told.
+                "FailureTolerancePercentage": 100,
+            },
+            **where(fleet.targets, accounts, regions),
+        )
+        one = operations.follow(
+            fleet.cloudformation, fleet.name, number, progress.happened, say=progress.say
+        )
+        done.append(one)
+        results |= {place: result.status for place, result in one.results.items()}
+    if failed := [result for one in done for result in one.failed]:
+        began = min(one.began for one in done)
+        first = f"{fleet.name} is not deleted: {len(failed)} of its stacks are still there."
+        raise DeployError("\n".join([first, *failures.explain(fleet, failed, began)]))
+    if standing(fleet.cloudformation, fleet.name):
+        fleet.cloudformation.delete_stack_set(StackSetName=fleet.name)
+    return results

@@ -1,0 +1,65 @@
+"""Why a target failed, first-hand: from the events of its own stacks, nested ones included.
+
+A stack set's own word is "ResourceLogicalId: ..., ResourceStatusReason: ...", of the root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from liberty_cfn.deploy.causes import next_step
+from liberty_cfn.deploy.diagnosis import in_words, is_first_hand, reasons
+from liberty_cfn.deploy.early import refused_early
+from liberty_cfn.deploy.following import Follower
+from liberty_cfn.deploy.stack_sets.operations import Result
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.standing import standing
+from liberty_cfn.deploy.tasks import SERVICE, why_stopped
+
+
+def explain(fleet: Fleet, failed: list[Result], since: datetime) -> list[str]:
+    """Return, in words, why targets failed in an operation that began at `since`."""
+    there = standing(fleet.cloudformation, fleet.name)
+    instances = there.instances if there else {}
+    by_place = {result.place: result for result in failed}
+    told, unknown = fleet.everywhere(
+        by_place,
+        lambda place: (
+            list(_told(fleet, by_place[place], instances[place].stack_id, since))
+            if place in instances and instances[place].stack_id
+            else []
+        ),
+    )
+    lines = []
+    for place, result in by_place.items():
+        lines.append(f"{place} failed:")
+        sentences = told.get(place) or [result.reason or "no reason given"]
+        if place in unknown:
+            sentences = [result.reason, f"(more can't be told: {unknown[place]})"]
+        for sentence in sentences:
+            lines.append(f"  {sentence}")
+            if step := _step(fleet, sentence):
+                lines.append(f"    {step}")
+    return lines
+
+
+def _told(fleet: Fleet, result: Result, stack_id: str, since: datetime) -> Iterator[str]:
+    target = fleet.at(result.place)
+    cloudformation = target.client("cloudformation")
+    found = reasons(Follower(cloudformation, stack_id, since).new_events())
+    if not any(is_first_hand(event) for event in found):
+        early = refused_early(cloudformation, StackName=stack_id)
+        yield from early
+        if early:
+            return
+    for event in found:
+        yield in_words(event)
+        if event.type == SERVICE and event.physical_id:
+            yield from why_stopped(target.client, event.physical_id)
+
+
+def _step(fleet: Fleet, sentence: str) -> str:
+    if "trust relationship" in sentence:
+        return f"Its roles are missing: liberty-cfn bootstrap {fleet.environment.name}"
+    return next_step(sentence)

@@ -1,0 +1,189 @@
+"""An operation on a stack set: begun once, whatever becomes of the answer, and followed.
+
+A set does one operation at a time: one that is under way already is followed first.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.following import DEADLINE, Patience, pause, silent
+from liberty_cfn.deploy.stack_sets.standing import operations
+from liberty_cfn.deploy.statuses import UnknownStatusError
+from liberty_cfn.deployment_targets import Place
+
+GOING = ("RUNNING", "STOPPING", "QUEUED")
+OVER = ("SUCCEEDED", "FAILED", "STOPPED")
+# So often an operation that AWS says nothing of is sent again, always under its one id.
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one target. `took` is how long it was seen to be worked on."""
+
+    place: Place
+    status: str
+    reason: str
+    took: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation that is over."""
+
+    id: str
+    action: str
+    status: str
+    began: datetime
+    results: Mapping[Place, Result]
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "SUCCEEDED" and not self.failed
+
+    @property
+    def failed(self) -> list[Result]:
+        return [result for result in self.results.values() if result.status == "FAILED"]
+
+
+Tell = Callable[[list[Result]], object]
+
+
+def under_way(cloudformation: Any, name: str) -> str:
+    """Return the id of the operation that is under way; empty where there is none."""
+    for found in operations(cloudformation, name):
+        if found["Status"] in GOING:
+            return str(found["OperationId"])
+    return ""
+
+
+def begin(
+    cloudformation: Any,
+    name: str,
+    operation: str,
+    *,
+    tell: Tell,
+    say: Callable[[str], object],
+    **asked: Any,
+) -> str:
+    """Start an operation, such as create_stack_instances, and return its id.
+
+    Raises:
+        ClientError: AWS refuses it.
+        BotoCoreError: AWS doesn't answer, again and again.
+    """
+    number = f"liberty-{uuid.uuid4().hex}"
+    attempt = 0
+    while True:
+        try:
+            getattr(cloudformation, operation)(StackSetName=name, OperationId=number, **asked)
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            busy = faults.code(error) == "OperationInProgressException"
+            ours = faults.code(error) == "OperationIdAlreadyExistsException"
+            if not busy and not ours and not faults.passes(error):
+                raise
+            # The answer was lost, and the operation is under way: sending once more is a
+            # second of the same, which AWS refuses in one of these ways.
+            if ours or _is_there(cloudformation, name, number):
+                return number
+            attempt += not busy
+            if attempt >= ATTEMPTS:
+                raise
+            if busy and (other := under_way(cloudformation, name)):
+                say(f"{name}: an operation is under way already; following {other} first")
+                follow(cloudformation, name, other, tell, say=say)
+            else:
+                pause(cloudformation, 0)
+        else:
+            return number
+
+
+def _is_there(cloudformation: Any, name: str, number: str) -> bool:
+    try:
+        cloudformation.describe_stack_set_operation(StackSetName=name, OperationId=number)
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        if faults.code(error) == "OperationNotFoundException" or faults.passes(error):
+            return False
+        raise
+    return True
+
+
+def follow(
+    cloudformation: Any,
+    name: str,
+    number: str,
+    tell: Tell,
+    *,
+    say: Callable[[str], object] = silent,
+    pause: Callable[[Any, int], object] = pause,
+    clock: Callable[[], float] = time.monotonic,
+    deadline: timedelta = DEADLINE,
+) -> Operation:
+    """Tell what becomes of each target until an operation is over.
+
+    Raises:
+        FollowError: the deadline has passed, or the credentials are over.
+        UnknownStatusError: AWS reports a state that this program doesn't know.
+    """
+    patience = Patience(name, say, clock, deadline)
+    known: dict[Place, Result] = {}
+    since: dict[Place, float] = {}
+    quiet = 0
+
+    def described() -> dict[str, Any]:
+        asked = {"StackSetName": name, "OperationId": number}
+        found: dict[str, Any] = cloudformation.describe_stack_set_operation(**asked)
+        return dict(found["StackSetOperation"])
+
+    while True:
+        # The status first: what happened before it was read is told, too.
+        state = patience.ask(described)
+        found = patience.ask(lambda: _results(cloudformation, name, number))
+        fresh = []
+        for place, status, reason in found or ():
+            if place in known and known[place].status == status:
+                continue
+            if status not in ("PENDING", "CANCELLED"):
+                since.setdefault(place, clock())
+            ended = status in ("SUCCEEDED", "FAILED")
+            took = timedelta(seconds=clock() - since[place]) if ended else None
+            known[place] = Result(place, status, reason, took)
+            fresh.append(known[place])
+        if fresh:
+            tell(fresh)
+        quiet = 0 if fresh else quiet + 1
+        if state and found is not None and _is_over(state["Status"]):
+            began = state["CreationTimestamp"]
+            return Operation(number, state["Action"], state["Status"], began, known)
+        patience.check()
+        pause(cloudformation, quiet)
+
+
+def _is_over(status: str) -> bool:
+    if status not in (*GOING, *OVER):
+        raise UnknownStatusError(
+            f"CloudFormation says {status} of an operation, which this program does not know; "
+            "add it to liberty_cfn/deploy/stack_sets/operations.py."
+        )
+    return status in OVER
+
+
+def _results(cloudformation: Any, name: str, number: str) -> list[tuple[Place, str, str]]:
+    pages = cloudformation.get_paginator("list_stack_set_operation_results").paginate(
+        StackSetName=name, OperationId=number
+    )
+    return [
+        (Place(raw["Account"], raw["Region"]), raw["Status"], raw.get("StatusReason", ""))
+        for page in pages
+        for raw in page["Summaries"]
+    ]

@@ -1,0 +1,147 @@
+"""What would change in every target, before anything does.
+
+Stack sets have no change sets, but every target's own stack can have one: made through its
+account's execution role, read and discarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from liberty_cfn.deploy import change_sets
+from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, ChangeSetError, Replacement
+from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.destroying import Kept, kept
+from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, refusals
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
+from liberty_cfn.deployment_targets import Place
+from liberty_cfn.model.flattening import flatten
+from liberty_cfn.model.loading import from_texts
+from liberty_cfn.model.resolving import resolve
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """What would become of a stack set, target by target.
+
+    `unknown` are targets that could not be looked into, each with why; `kept` is what would
+    remain of the stacks that go.
+    """
+
+    name: str
+    digest: str
+    differences: Differences
+    plans: Mapping[Place, Plan]
+    unknown: Mapping[Place, str]
+    kept: Mapping[Place, tuple[Kept, ...]]
+
+    @property
+    def changing(self) -> dict[Place, Plan]:
+        """The plans of targets that are there, and stay, but change."""
+        new, gone = self.differences.new, self.differences.gone
+        return {
+            place: plan
+            for place, plan in self.plans.items()
+            if place not in (*new, *gone) and (plan.changes or plan.parameters)
+        }
+
+    @property
+    def code(self) -> int:
+        """What `plan` exits with."""
+        if self.unknown or self.differences.inoperable:
+            return 1
+        if not self.differences and not self.changing:
+            return NOTHING
+        lost = any(plan.lost for plan in self.changing.values())
+        return DANGER if lost or self.differences.gone else CHANGES
+
+    def refusals(self, allowed: Collection[str]) -> list[str]:
+        """Return, in words, what can't go ahead without being named in `allowed`."""
+        return [
+            f"{place}: {refusal}"
+            for place, plan in self.changing.items()
+            for refusal in refusals(plan, allowed)
+        ]
+
+
+def preview(
+    fleet: Fleet,
+    want: Wanted,
+    there: Standing | None,
+    different: Differences,
+    *,
+    templates: Mapping[str, str],
+    tell: Callable[[int, int], object] = lambda _done, _all: None,
+) -> SetPlan:
+    """Return what deploying would do to every target, and leave no trace of having asked."""
+    instances = there.instances if there else {}
+    design = flatten(from_texts({n: t for n, t in templates.items() if n.endswith(".yaml")}))
+
+    def plan(place: Place) -> Plan:
+        if place in different.new:
+            made = resolve(design, want.settings[place], region=place.region)
+            changes = tuple(
+                Change(r.origin.path, r.origin.logical_id, r.type, "Add", Replacement.NO)
+                for r in made.resources.values()
+            )
+            given = {k: (None, v) for k, v in want.overrides[place].items()}
+            return Plan(str(place), want.digest, changes, given)
+        cloudformation = fleet.at(place).client("cloudformation")
+        stack = instances[place].stack_id
+        if place in different.gone:
+            return Plan(str(place), want.digest, tuple(_all(cloudformation, stack, ())), {})
+        return _changed(cloudformation, want, place, stack)
+
+    looked = [place for place in fleet.targets.places if place not in different.inoperable]
+    plans, unknown = fleet.everywhere([*looked, *different.gone], plan, tell)
+    # What remains is said before anything goes; where it can't be told, the plan has no
+    # answer either.
+    remains, untold = fleet.everywhere(
+        [place for place in different.gone if place in plans],
+        lambda place: tuple(
+            kept(fleet.at(place).client("cloudformation"), instances[place].stack_id)
+        ),
+    )
+    return SetPlan(fleet.name, want.digest, different, plans, unknown | untold, remains)
+
+
+def _changed(cloudformation: Any, want: Wanted, place: Place, stack: str) -> Plan:
+    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    try:
+        change_set = change_sets.create(
+            cloudformation,
+            stack=stack,
+            new=False,
+            template_url=want.root.url,
+            parameters={**want.parameters, **want.overrides[place]},
+            tags=want.tags,
+        )
+    except ChangeSetError as error:
+        raise DeployError(str(error)) from error
+    if change_set:
+        change_sets.discard(cloudformation, change_set.id)
+    before = {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])}
+    after = want.settings[place]
+    parameters = {
+        name: (before.get(name), after.get(name))
+        for name in (*after, *(before.keys() - after.keys()))
+        if before.get(name) != after.get(name)
+    }
+    return Plan(str(place), want.digest, change_set.changes if change_set else (), parameters)
+
+
+def _all(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
+    """Yield the end of everything in a stack, and in those nested in it."""
+    if not stack:
+        return
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    for resource in (r for page in pages for r in page["StackResourceSummaries"]):
+        title, physical = resource["LogicalResourceId"], resource.get("PhysicalResourceId", "")
+        kind = resource["ResourceType"]
+        yield Change(path, title, kind, "Remove", Replacement.NO, physical_id=physical)
+        if kind == NESTED_STACK and physical:
+            yield from _all(cloudformation, physical, (*path, title))

@@ -1,0 +1,234 @@
+"""The targets of a stack set, each reached through its account's execution role.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-prereqs-self-managed.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Lock
+from typing import Any, TypeVar
+
+import boto3
+import botocore.session
+from botocore.credentials import RefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.packaging import EXECUTION_ROLE
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deployment_targets import Place, Targets, crowding
+from liberty_cfn.environments import Environment
+
+T = TypeVar("T")
+# In as many targets at once as AWS answers without throttling those who ask.
+AT_ONCE = 8
+SESSION_NAME = "liberty-cfn"
+
+
+class UnreachableError(Exception):
+    """A target can't be looked into. The message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fleet:
+    """A stack set's environment, its home, and the way to each of its targets.
+
+    `environment` has its places account by account, also where the file names units.
+    """
+
+    environment: Environment
+    home: Target
+    _keys: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    _targets: dict[Place, Target] = dataclasses.field(default_factory=dict, repr=False)
+    _lock: Lock = dataclasses.field(default_factory=Lock, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.environment.stack
+
+    @property
+    def cloudformation(self) -> Any:
+        return self.home.client("cloudformation")
+
+    @property
+    def targets(self) -> Targets:
+        """Return what the environment's file says of targets.
+
+        Raises:
+            TypeError: it says nothing of them; it is no stack set.
+        """
+        if self.environment.targets is None:
+            raise TypeError(f"{self.environment.name} has no Targets")
+        return self.environment.targets
+
+    def at(self, place: Place) -> Target:
+        """Return a place's target, always the same.
+
+        Raises:
+            UnreachableError: the execution role isn't there, or can't be taken.
+        """
+        with self._lock:
+            if place not in self._targets:
+                self._targets[place] = self._target(place)
+            return self._targets[place]
+
+    def _target(self, place: Place) -> Target:
+        if place.account not in self._keys:
+            self._keys[place.account] = self._taken(place.account)
+        # boto has no public way for credentials and service descriptions that are shared.
+        own = botocore.session.get_session()
+        own._credentials = self._keys[place.account]  # noqa: SLF001
+        own.register_component("data_loader", _descriptions())
+        session = boto3.Session(botocore_session=own, region_name=place.region)
+        return Target(session, place.account, self.home.endpoint)
+
+    def _taken(self, account: str) -> Any:
+        """Return an account's credentials by its execution role, renewed when they end."""
+        sts = self.home.client("sts")
+        partition = self.home.session.get_partition_for_region(self.home.region)
+        role = f"arn:{partition}:iam::{account}:role/{EXECUTION_ROLE}"
+
+        def taken() -> dict[str, str]:
+            found = sts.assume_role(RoleArn=role, RoleSessionName=SESSION_NAME)["Credentials"]
+            return {
+                "access_key": found["AccessKeyId"],
+                "secret_key": found["SecretAccessKey"],
+                "token": found["SessionToken"],
+                "expiry_time": found["Expiration"].isoformat(),
+            }
+
+        try:
+            return RefreshableCredentials.create_from_metadata(taken(), taken, "assume-role")
+        except ClientError as error:
+            if faults.code(error) not in ("AccessDenied", "AccessDeniedException"):
+                raise
+            raise UnreachableError(
+                f"the role {EXECUTION_ROLE} isn't there, or can't be taken from account "
+                f"{self.home.account}: liberty-cfn bootstrap {self.environment.name}"
+            ) from error
+
+    def _forget(self, place: Place) -> None:
+        with self._lock:
+            self._targets.pop(place, None)
+
+    def everywhere(
+        self,
+        places: Iterable[Place],
+        work: Callable[[Place], T],
+        tell: Callable[[int, int], object] = lambda _done, _all: None,
+    ) -> tuple[dict[Place, T], dict[Place, str]]:
+        """Do `work` in many places, several at a time: what came of it, and where none did.
+
+        `tell` hears how many are done, and of how many.
+        """
+        wanted = list(places)
+        done: dict[Place, T] = {}
+        failed: dict[Place, str] = {}
+
+        def one(place: Place) -> tuple[Place, T | None, str]:
+            try:
+                return place, work(place), ""
+            except UnreachableError as error:
+                return place, None, str(error)
+            except ClientError as error:
+                if faults.expired(error):
+                    raise
+                return place, None, f"AWS refused {error.operation_name}: {error}"
+            except BotoCoreError as error:
+                if faults.expired(error):
+                    raise
+                return place, None, f"AWS can't be asked: {error}"
+            except DeployError as error:
+                return place, None, str(error)
+            finally:
+                # A hundred targets' clients would fill the memory.
+                self._forget(place)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for number, (place, found, why) in enumerate(pool.map(one, wanted), 1):
+                if why:
+                    failed[place] = why
+                else:
+                    done[place] = found  # type: ignore[assignment]
+                tell(number, len(wanted))
+        return done, failed
+
+
+@cache
+def _descriptions() -> Loader:
+    """Return what boto knows of the services, read once for all sessions."""
+    return Loader()
+
+
+def fleet(environment: Environment, home: Target) -> Fleet:
+    """Return an environment's fleet; units taken whole are their accounts as of now.
+
+    Raises:
+        DeployError: the accounts of a unit would want the same names.
+    """
+    targets = environment.targets
+    if targets is None or not targets.units or targets.account_filter == "INTERSECTION":
+        return Fleet(environment, home)
+    members = {
+        unit: list(_members(home.client("organizations"), unit)) for unit in targets.units
+    }
+    excluded = targets.accounts if targets.account_filter == "DIFFERENCE" else ()
+    overrides: dict[Place, Mapping[str, str]] = {}
+    for place, different in targets.overrides.items():
+        for account in members.get(place.account, [place.account]):
+            if account not in excluded:
+                overrides.setdefault(Place(account, place.region), different)
+    if not overrides:
+        raise DeployError(f"There is no account in {', '.join(targets.units)}.")
+    settings = {p: {**environment.settings, **own} for p, own in overrides.items()}
+    if crowded := [f"{place}: {key}: {why}" for place, key, why in crowding(settings)]:
+        why = (
+            "The accounts of these units would want the same names; name them in Accounts, and "
+            "say what differs in ParameterOverrides:"
+        )
+        raise DeployError("\n".join([why, *crowded]))
+    canary = targets.canary if targets.canary in overrides else next(iter(overrides))
+    expanded = dataclasses.replace(targets, overrides=overrides, canary=canary)
+    return Fleet(dataclasses.replace(environment, targets=expanded), home)
+
+
+def _members(organizations: Any, unit: str) -> Iterator[str]:
+    """Yield the active accounts of an organizational unit, and of those below it."""
+    pages = organizations.get_paginator("list_accounts_for_parent").paginate(ParentId=unit)
+    for account in (a for page in pages for a in page["Accounts"]):
+        if account["Status"] == "ACTIVE":
+            yield account["Id"]
+    below = organizations.get_paginator("list_organizational_units_for_parent")
+    for inner in (u for p in below.paginate(ParentId=unit) for u in p["OrganizationalUnits"]):
+        yield from _members(organizations, inner["Id"])
+
+
+def products(places: Iterable[Place]) -> list[tuple[list[str], list[str]]]:
+    """Return places as accounts x regions, as few as there can be: what an operation takes."""
+    by_region: dict[str, list[str]] = {}
+    for place in places:
+        by_region.setdefault(place.region, []).append(place.account)
+    found: dict[tuple[str, ...], list[str]] = {}
+    for region, accounts in by_region.items():
+        found.setdefault(tuple(accounts), []).append(region)
+    return [(list(accounts), regions) for accounts, regions in found.items()]
+
+
+def where(targets: Targets, accounts: list[str], regions: list[str]) -> dict[str, Any]:
+    """Return how an operation is told its targets."""
+    if not targets.service_managed:
+        return {"Accounts": accounts, "Regions": regions}
+    return {
+        "DeploymentTargets": {
+            "OrganizationalUnitIds": list(targets.units),
+            "Accounts": accounts,
+            "AccountFilterType": "INTERSECTION",
+        },
+        "Regions": regions,
+    }

@@ -1,0 +1,252 @@
+"""Tables of what would happen to a stack set, happens, and has happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.plans import as_json as plan_as_json
+from liberty_cfn.deploy.showing import kept_table, plan_markdown, plan_tree, seconds
+from liberty_cfn.deploy.stack_sets.merging import Part, merge
+from liberty_cfn.deploy.stack_sets.operations import Result
+from liberty_cfn.deploy.stack_sets.previews import SetPlan
+from liberty_cfn.deploy.stack_sets.standing import Instance
+from liberty_cfn.deployment_targets import Place, Targets
+from liberty_cfn.verify import Report
+
+COLOURS = {
+    **dict.fromkeys(("SUCCEEDED", "CURRENT", "IN_SYNC"), "green"),
+    **dict.fromkeys(("RUNNING", "OUTDATED", "CANCELLED"), "yellow"),
+    **dict.fromkeys(("FAILED", "INOPERABLE", "DRIFTED"), "bold red"),
+}
+# So many targets are named one by one.
+NAMED = 4
+
+
+def summary(plan: SetPlan, targets: Targets) -> str:
+    """Return a set's plan in one line."""
+    different = plan.differences
+    counts = {
+        "new": len(different.new),
+        "to change": len(plan.changing),
+        "to go": len(different.gone),
+        "not as the set says": len(set(different.outdated) - plan.changing.keys()),
+        "INOPERABLE": len(different.inoperable),
+        "not to be looked into": len(plan.unknown),
+    }
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f"{plan.name}, {len(targets.places)} targets: {told or 'no changes'}"
+
+
+def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
+    """Return what would change: what all targets share once, then what is particular."""
+    different = plan.differences
+    shown: list[RenderableType] = [
+        plan_tree(_as_plan(plan, part, _whose(part.places, plan)))
+        for part in merge(plan.changing)
+    ]
+    if different.new:
+        shown.append(_new(plan))
+    for place in different.gone:
+        shown.append(Text(f"{place} goes; of its stacks remain:", style="bold red"))
+        shown.append(kept_table(plan.kept.get(place, ())))
+    unknown = [f"{p} can't be looked into: {why}" for p, why in plan.unknown.items()]
+    unknown += [f"{place} is INOPERABLE, and left out" for place in different.inoperable]
+    shown += [Text(line, style="bold red") for line in unknown]
+    return Group(*shown, Text(how(targets)), Text(summary(plan, targets), style="bold"))
+
+
+def how(targets: Targets) -> str:
+    """Return, in words, in which order and how carefully operations go."""
+    asked = targets.preferences
+    accounts = max(
+        (sum(place.region == r for place in targets.places) for r in targets.regions), default=0
+    )
+    at_once = targets.concurrency(accounts)
+    tolerance = asked.get("FailureToleranceCount")
+    may_fail = f"{asked['FailureTolerancePercentage']} %" if tolerance is None else tolerance
+    between = " and " if asked["RegionConcurrencyType"] == "PARALLEL" else ", then "
+    most = asked.get("MaxConcurrentCount", accounts)
+    strict = asked.get("ConcurrencyMode") != "SOFT_FAILURE_TOLERANCE"
+    capped = strict and "MaxConcurrentCount" in asked and at_once < min(most, accounts)
+    why = f" (not {most}: strictly, no more than may fail, and one)" if capped else ""
+    count = "1 account" if at_once == 1 else f"{at_once} accounts"
+    return (
+        f"{targets.canary} first; then {between.join(asked['RegionOrder'])}, {count} at once"
+        f"{why}; {may_fail} may fail in a region."
+    )
+
+
+def set_markdown(plan: SetPlan, targets: Targets) -> str:
+    """Return a set's plan for a pull request."""
+    lines = [f"## {summary(plan, targets)}", ""]
+    for part in merge(plan.changing):
+        lines += [f"**{_whose(part.places, plan)}**", ""]
+        lines.append(plan_markdown(_as_plan(plan, part, plan.name)))
+    lines += [f"- new: {place}" for place in plan.differences.new]
+    lines += [f"- goes: {place}" for place in plan.differences.gone]
+    lines += [f"- can't be looked into: {place}: {why}" for place, why in plan.unknown.items()]
+    return "\n".join(lines) + "\n"
+
+
+def set_as_json(plan: SetPlan, targets: Targets) -> dict[str, Any]:
+    """Return a set's plan for a program to read."""
+    different = plan.differences
+    kinds = {
+        **dict.fromkeys(plan.plans, "none"),
+        **dict.fromkeys(plan.changing, "change"),
+        **dict.fromkeys(different.new, "create"),
+        **dict.fromkeys(different.gone, "delete"),
+    }
+    return {
+        "stack_set": plan.name,
+        "digest": plan.digest,
+        "summary": summary(plan, targets),
+        "exit_code": plan.code,
+        "definition_changes": different.definition,
+        "shared": [
+            {
+                "targets": [str(place) for place in part.places],
+                "changes": plan_as_json(_as_plan(plan, part, ""))["changes"],
+                "parameters": {n: {"before": b, "after": a} for n, b, a in part.parameters},
+            }
+            for part in merge(plan.changing)
+        ],
+        "targets": [
+            {
+                "account": place.account,
+                "region": place.region,
+                "action": kinds[place],
+                "outdated": place in different.outdated,
+                "overrides_change": place in different.changed,
+                "kept": [k.id for k in plan.kept.get(place, ())],
+                **plan_as_json(one),
+            }
+            for place, one in plan.plans.items()
+        ],
+        "unknown": {str(place): why for place, why in plan.unknown.items()},
+        "inoperable": [str(place) for place in different.inoperable],
+    }
+
+
+def standing_table(instances: Iterable[Instance], drifts: Mapping[Place, str]) -> Table:
+    """Return how every target stands."""
+    table = _table("Target", "Status", "Last", "Drift", "Reason")
+    for one in instances:
+        drift = drifts.get(one.place, one.drift)
+        cells = (one.status, one.detailed, drift)
+        styled = (Text(cell, style=COLOURS.get(cell, "")) for cell in cells)
+        table.add_row(str(one.place), *styled, one.reason)
+    return table
+
+
+def verified_table(reports: Mapping[Place, Report], unknown: Mapping[Place, str]) -> Table:
+    """Return how many of the spec's rows and checks every target has."""
+    table = _table("Target", "Resources", "Checks", "Wrong")
+    for place, report in reports.items():
+        checks = sum(check.ok for check in report.checks)
+        wrong = [row.name for row in report.rows if not row.ok]
+        wrong += [check.name for check in report.checks if not check.ok]
+        style = "green" if report.ok else "bold red"
+        rows = Text(f"{report.found}/{len(report.rows)}", style=style)
+        said = f"{checks}/{len(report.checks)}"
+        table.add_row(str(place), rows, Text(said, style=style), ", ".join(wrong))
+    for place, why in unknown.items():
+        table.add_row(str(place), "?", "?", Text(why, style="bold red"))
+    return table
+
+
+class Board:
+    """Shows what becomes of every target: a live table on a terminal, lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._results: dict[Place, Result] = {}
+        self._live: Live | None = None
+        self._looked = 0
+
+    def say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True)
+
+    def looked(self, done: int, of: int) -> None:
+        """Tell how far looking is: on a terminal each time, elsewhere at every tenth part."""
+        if self._console.is_terminal:
+            end = "\n" if done == of else "\r"
+            self._console.print(f"looked into {done} of {of} targets", end=end)
+        elif of > NAMED and done * 10 // of > self._looked:
+            self._looked = done * 10 // of
+            self.say(f"looked into {done} of {of} targets")
+
+    def happened(self, results: list[Result]) -> None:
+        self._results |= {result.place: result for result in results}
+        if not self._console.is_terminal:
+            for result in results:
+                if result.status != "PENDING":
+                    self.say("  ".join(_cells(result)).rstrip())
+            return
+        if self._live is None:
+            self._live = Live(console=self._console, refresh_per_second=8)
+            self._live.start()
+        self._live.update(self._drawn())
+
+    def stop(self) -> None:
+        """Leave the table as it is now; the next one begins anew."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+        self._results = {}
+
+    def _drawn(self) -> Table:
+        table = _table("Target", "Status", "Took", "Reason")
+        for result in self._results.values():
+            place, status, took, reason = _cells(result)
+            table.add_row(
+                place, Text(status.strip(), COLOURS.get(result.status, "")), took, reason
+            )
+        return table
+
+
+def _cells(result: Result) -> Iterator[str]:
+    yield str(result.place)
+    yield f"{result.status:<9}"
+    yield seconds(result.took) if result.took is not None else ""
+    yield result.reason
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _as_plan(plan: SetPlan, part: Part, name: str) -> Plan:
+    parameters = {n: (before, after) for n, before, after in part.parameters}
+    return Plan(name, plan.digest, part.changes, parameters)
+
+
+def _whose(places: tuple[Place, ...], plan: SetPlan) -> str:
+    if len(places) == len(plan.plans) > 1:
+        return f"All {len(places)} targets"
+    named = ", ".join(map(str, places[:NAMED]))
+    more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+    return f"{named}{more}" if len(places) > 1 else f"Only {named}"
+
+
+def _new(plan: SetPlan) -> RenderableType:
+    table = _table("New target", "Resources", "Settings of its own")
+    for place in plan.differences.new:
+        if place not in plan.plans:
+            continue
+        one = plan.plans[place]
+        kinds = Counter(change.action for change in one.resources)
+        own = ", ".join(f"{k}={after or repr('')}" for k, (_, after) in one.parameters.items())
+        table.add_row(str(place), f"{kinds['Add']} to add", own)
+    return table

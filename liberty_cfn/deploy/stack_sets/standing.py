@@ -1,0 +1,116 @@
+"""What there is of a stack set: its definition, its instances, and its last operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.statuses import UnknownStatusError
+from liberty_cfn.deployment_targets import Place
+
+# What each status of an instance means.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackInstance.html
+MEANINGS = {
+    "CURRENT": "as the set says",
+    "OUTDATED": "not as the set says: not yet, or the last operation failed there",
+    "INOPERABLE": "its stack could not be deleted; it takes part in no update any more",
+}
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One stack of a set: where, and how it stands. `stack_id` is empty before there is one."""
+
+    place: Place
+    stack_id: str
+    status: str
+    detailed: str
+    drift: str
+    reason: str
+
+    @property
+    def current(self) -> bool:
+        return self.status == "CURRENT"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a stack set stands."""
+
+    id: str
+    template: str
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    drift: str
+    managed_execution: bool
+    auto_deployment: Mapping[str, Any]
+    instances: Mapping[Place, Instance]
+
+
+def standing(cloudformation: Any, name: str) -> Standing | None:
+    """Return how a stack set stands; None if there is none.
+
+    Raises:
+        UnknownStatusError: an instance is in a state that this program doesn't know.
+    """
+    try:
+        found = cloudformation.describe_stack_set(StackSetName=name)["StackSet"]
+    except ClientError as error:
+        if faults.code(error) == "StackSetNotFoundException":
+            return None
+        raise
+    if found["Status"] == "DELETED":
+        return None
+    return Standing(
+        found["StackSetId"],
+        found.get("TemplateBody", ""),
+        _values(found.get("Parameters", [])),
+        {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        found.get("StackSetDriftDetectionDetails", {}).get("DriftStatus", "NOT_CHECKED"),
+        bool(found.get("ManagedExecution", {}).get("Active")),
+        found.get("AutoDeployment", {}),
+        {instance.place: instance for instance in _instances(cloudformation, name)},
+    )
+
+
+def overrides(cloudformation: Any, name: str, place: Place) -> dict[str, str]:
+    """Return the parameters that are overridden for one instance."""
+    found = cloudformation.describe_stack_instance(
+        StackSetName=name,
+        StackInstanceAccount=place.account,
+        StackInstanceRegion=place.region,
+    )
+    return _values(found["StackInstance"].get("ParameterOverrides", []))
+
+
+def operations(cloudformation: Any, name: str) -> Iterator[dict[str, Any]]:
+    """Yield a set's operations, the newest first."""
+    pages = cloudformation.get_paginator("list_stack_set_operations")
+    for page in pages.paginate(StackSetName=name):
+        yield from page["Summaries"]
+
+
+def _instances(cloudformation: Any, name: str) -> Iterator[Instance]:
+    pages = cloudformation.get_paginator("list_stack_instances").paginate(StackSetName=name)
+    for raw in (summary for page in pages for summary in page["Summaries"]):
+        if raw["Status"] not in MEANINGS:
+            raise UnknownStatusError(
+                f"CloudFormation says {raw['Status']} of a stack instance, which this program "
+                "does not know; add it to liberty_cfn/deploy/stack_sets/standing.py."
+            )
+        yield Instance(
+            Place(raw["Account"], raw["Region"]),
+            raw.get("StackId", ""),
+            raw["Status"],
+            raw.get("StackInstanceStatus", {}).get("DetailedStatus", ""),
+            raw.get("DriftStatus", "NOT_CHECKED"),
+            raw.get("StatusReason", ""),
+        )
+
+
+def _values(parameters: list[dict[str, str]]) -> dict[str, str]:
+    return {p["ParameterKey"]: p["ParameterValue"] for p in parameters}

@@ -1,0 +1,146 @@
+"""What a stack set should be, and what differs from it in what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from liberty_cfn.deploy import images
+from liberty_cfn.deploy.change_sets import CAPABILITIES
+from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.packaging import Packaged, packaged
+from liberty_cfn.deploy.stack_sets import standing
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deployment_targets import Place, Targets
+from liberty_cfn.digests import digest
+from liberty_cfn.model.one_template import one_template
+from liberty_cfn.nesting import DIGEST_TAG
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A set as its environment's file and the templates say.
+
+    `overrides` has every parameter that differs in a place; `settings` all of a place's.
+    """
+
+    digest: str
+    root: Packaged
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    overrides: Mapping[Place, Mapping[str, str]]
+    settings: Mapping[Place, Mapping[str, str]]
+    advice: tuple[str, ...] = ()
+
+    def definition(self, targets: Targets) -> dict[str, Any]:
+        """Return what CreateStackSet and UpdateStackSet are told, always whole."""
+        said: dict[str, Any] = {
+            "TemplateURL": self.root.url,
+            "Parameters": as_parameters(self.parameters),
+            "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
+            "Capabilities": CAPABILITIES,
+            "ManagedExecution": {"Active": targets.managed_execution},
+        }
+        if targets.service_managed:
+            said |= {
+                "PermissionModel": "SERVICE_MANAGED",
+                "AutoDeployment": {
+                    "Enabled": targets.auto_deployment,
+                    **(
+                        {"RetainStacksOnAccountRemoval": targets.retain_on_removal}
+                        if targets.auto_deployment
+                        else {}
+                    ),
+                },
+            }
+        return said
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What has to be done to a set: to all of it (`definition`), and where.
+
+    `outdated` are places where the last operation failed, or that it never came to.
+    """
+
+    definition: bool
+    new: tuple[Place, ...]
+    changed: tuple[Place, ...]
+    outdated: tuple[Place, ...]
+    inoperable: tuple[Place, ...]
+    gone: tuple[Place, ...]
+
+    def __bool__(self) -> bool:
+        return self.definition or bool(self.new or self.changed or self.outdated or self.gone)
+
+
+def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
+    """Return what the set should be; its templates are uploaded for every target to read.
+
+    Raises:
+        DeployError: tasks that run would be stopped, as their image is gone.
+        PackagingError: the templates can't be uploaded.
+    """
+    targets, environment = fleet.targets, fleet.environment
+    found, _ = fleet.everywhere(
+        targets.places, lambda place: images.resolve(environment.at(place), fleet.at(place))
+    )
+    if refused := [f"{place}: {i.refusal}" for place, i in found.items() if i.refusal]:
+        raise DeployError("\n".join(refused))
+    overrides = {
+        place: {**different, **(found[place].parameters if place in found else {})}
+        for place, different in targets.overrides.items()
+    }
+    whole = digest(templates)
+    # One template has no stacks that could have a tag of their own: there, the digest would
+    # change every resource each time.
+    nested = {} if targets.service_managed else {DIGEST_TAG: whole}
+    files = {"root.yaml": one_template(templates)} if targets.service_managed else templates
+    return Wanted(
+        whole,
+        packaged(fleet.home, files, [place.account for place in targets.places]),
+        environment.given,
+        {**environment.tags, **nested},
+        overrides,
+        {place: {**environment.settings, **own} for place, own in overrides.items()},
+        tuple(f"{place}: {i.advice}" for place, i in found.items() if i.advice),
+    )
+
+
+def differences(fleet: Fleet, want: Wanted, there: Standing | None) -> Differences:
+    """Return what differs between what a set should be and what there is of it."""
+    targets = fleet.targets
+    if there is None:
+        return Differences(
+            definition=True, new=targets.places, changed=(), outdated=(), inoperable=(), gone=()
+        )
+    same = (
+        there.template == want.root.text
+        and there.parameters == want.parameters
+        and there.tags == want.tags
+        and there.managed_execution == targets.managed_execution
+        and bool(there.auto_deployment.get("Enabled")) == targets.auto_deployment
+    )
+    known = [place for place in targets.places if place in there.instances]
+    stuck = [p for p in known if there.instances[p].status == "INOPERABLE"]
+    usable = [place for place in known if place not in stuck]
+    read, failed = fleet.everywhere(
+        usable, lambda place: standing.overrides(fleet.cloudformation, fleet.name, place)
+    )
+    if failed:
+        raise DeployError("\n".join(f"{place}: {why}" for place, why in failed.items()))
+    return Differences(
+        definition=not same,
+        new=tuple(place for place in targets.places if place not in there.instances),
+        changed=tuple(p for p in usable if read[p] != want.overrides[p]),
+        outdated=tuple(place for place in usable if not there.instances[place].current),
+        inoperable=tuple(stuck),
+        gone=tuple(place for place in there.instances if place not in targets.overrides),
+    )
+
+
+def as_parameters(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return values as CloudFormation takes them."""
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]

@@ -1,0 +1,32 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
+"""What roles need leave for, where ministack asks otherwise than AWS."""
+
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import cloudformation
+
+
+def _about(service: str, *request: Any) -> str:
+    """A change set that is named by its id alone is a matter of its stack's."""
+    found: str = _resource(service, *request)
+    *_, query, region, account = request
+    named = (query.get("ChangeSetName") or [""])[0]
+    if service == "cloudformation" and found == "*" and named.startswith("arn:"):
+        known = cloudformation._change_sets.get_scoped(account, region, named) or {}
+        return str(known.get("StackId", named))
+    return found
+
+
+def _value(key: str, context: Any) -> Any:
+    """Nobody listens in between two programs of one machine; that is as good as TLS."""
+    return "true" if key.lower() == "aws:securetransport" else _resolve(key, context)
+
+
+_resource = iam_actions.extract_resource_arn
+_resolve = iam_evaluator._resolve_condition_key
+
+
+def add() -> None:
+    iam_actions.extract_resource_arn = _about
+    iam_evaluator._resolve_condition_key = _value
