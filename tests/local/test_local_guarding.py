@@ -114,13 +114,16 @@ def test_a_protected_stack_is_not_deleted_nor_is_what_is_nested_in_it(aws):
     body = template({"Child": nested(upload(aws, child=template(group()))["child"])})
     deploy(aws, body, EnableTerminationProtection=True)
     child = physical(aws, "Child")
-    assert describe(aws, child)["EnableTerminationProtection"]
     for stack in ("root", child):
         with pytest.raises(ClientError, match="TerminationProtection is enabled"):
             cloudformation.delete_stack(StackName=stack)
-    turned_off = {"EnableTerminationProtection": False}
+    assert describe(aws, child)["EnableTerminationProtection"]
+    turned_off, turned_on = ({"EnableTerminationProtection": on} for on in (False, True))
     with pytest.raises(ClientError, match="nested"):
         cloudformation.update_termination_protection(StackName=child, **turned_off)
+    cloudformation.update_termination_protection(StackName="root", **turned_off)
+    assert not describe(aws, child)["EnableTerminationProtection"]
+    cloudformation.update_termination_protection(StackName="root", **turned_on)
     # Protection is from deleting the whole; an update may take any of it away.
     without = template({"Topic": resource("SNS::Topic")})
     assert deploy(aws, without)["StackStatus"] == "UPDATE_COMPLETE"

@@ -129,7 +129,9 @@ def test_a_name_that_changes_certainly_replaces_and_what_reads_it_perhaps(aws):
 def test_values_are_told_to_those_who_ask(aws):
     deploy(aws, family(aws))
     planned = changes(plan(aws, family(aws, bucket="two")))
-    store = changes(inside(aws, planned["Store"], IncludePropertyValues=True))["Bucket"]
+    told = changes(inside(aws, planned["Store"], IncludePropertyValues=True))
+    assert told["Policy"]["Details"][0]["Target"]["AfterValue"] == UNKNOWN
+    store = told["Bucket"]
     target = store["Details"][0]["Target"]
     assert (target["Path"], target["AttributeChangeType"]) == (
         "/Properties/BucketName",
@@ -226,16 +228,21 @@ def test_nested_change_sets_go_with_their_root(aws):
 
 
 def test_what_is_replaced_in_a_plan_is_replaced_by_executing_it(aws):
-    def network(cidr):
-        return template({"Vpc": resource("EC2::VPC", {"CidrBlock": cidr})})
+    def group(described):
+        vpc = resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"})
+        properties = {"GroupDescription": described, "VpcId": ref("Vpc")}
+        return template({"Vpc": vpc, "Group": resource("EC2::SecurityGroup", properties)})
 
-    deploy(aws, network("10.0.0.0/16"))
-    before = physical(aws, "Vpc")
-    root = plan(aws, network("10.1.0.0/16"))
-    assert changes(root)["Vpc"]["Replacement"] == "True"
+    deploy(aws, group("Before."))
+    before = physical(aws, "Group")
+    root = plan(aws, group("After."))
+    assert changes(root)["Group"]["Replacement"] == "True"
     aws.client("cloudformation").execute_change_set(ChangeSetName=root["ChangeSetId"])
     rest(aws, root["StackId"])
-    assert physical(aws, "Vpc") != before
+    assert physical(aws, "Group") != before
+    told = aws.client("cloudformation").describe_stack_events(StackName="root")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in told]
+    assert any("requires the creation of a new physical resource" in r for r in reasons)
 
 
 def test_a_tag_that_changes_touches_everything(aws):

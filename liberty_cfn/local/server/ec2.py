@@ -30,7 +30,6 @@ ENDS = (
     ("CidrIp", "IpRanges", "CidrIp"),
     ("CidrIpv6", "Ipv6Ranges", "CidrIpv6"),
 )
-RULE = ("GroupId", "IpProtocol", "FromPort", "ToPort", *(name for name, _, _ in ENDS))
 
 
 def _given(properties: Properties, names: tuple[str, ...]) -> Properties:
@@ -158,20 +157,12 @@ def _mended(action: str, mend: Callable[[Answer], Answer]) -> None:
 
 
 def add() -> None:
-    handlers, replacing = provisioners._RESOURCE_HANDLERS, provisioners._REPLACING_PROPERTIES
-    handlers |= {
+    provisioners._RESOURCE_HANDLERS |= {
         "AWS::EC2::EIP": {"create": _make_address, "delete": _drop_address},
         "AWS::EC2::NatGateway": {"create": _make_gateway, "delete": _drop_gateway},
         "AWS::EC2::FlowLog": {"create": _make_flow_log, "delete": _drop_flow_log},
         "AWS::EC2::SecurityGroupIngress": _rules("Ingress"),
         "AWS::EC2::SecurityGroupEgress": _rules("Egress"),
-    }
-    replacing |= {
-        "AWS::EC2::EIP": ("Domain",),
-        "AWS::EC2::NatGateway": GATEWAY,
-        "AWS::EC2::FlowLog": FLOW_LOG,
-        "AWS::EC2::SecurityGroupIngress": RULE,
-        "AWS::EC2::SecurityGroupEgress": RULE,
     }
     for kind in ("EIP", "NatGateway", "FlowLog"):
         provisioners._STACK_TAG_PROPERTY[f"AWS::EC2::{kind}"] = ("Tags", "list")

@@ -19,7 +19,7 @@ from ministack.services.cloudformation import (
 
 from . import schemas
 from .asking import Action, Answer, Properties, Query, around, given, refuse
-from .nested import Stack, root_of
+from .nested import Stack
 
 # The policy that UpdateStack gives for this one update of this one stack.
 _meanwhile = contextvars.ContextVar("policy during an update", default=("", ""))
@@ -98,10 +98,6 @@ async def _deploy(
     await deploy(name, stack_id, template, values, *more, **named)
 
 
-def _refused(stack: Stack, why: str) -> Answer:
-    return refuse("ValidationError", f"Stack [{stack['StackId']}] {why}")
-
-
 def _update(update: Action, query: Query) -> Answer:
     keys = ("StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "Stack policy")
     body, wrong = helpers._resolve_document(query, *keys)
@@ -115,23 +111,21 @@ def _update(update: Action, query: Query) -> Answer:
         _meanwhile.reset(scope)
 
 
-def _delete(delete: Action, query: Query) -> Answer:
-    stack = handlers._resolve_stack(given(query, "StackName"))
-    if stack and root_of(stack).get("EnableTerminationProtection"):
-        return _refused(stack, "cannot be deleted while TerminationProtection is enabled")
-    return delete(query)
-
-
 def _protect(protect: Action, query: Query) -> Answer:
-    stack = handlers._resolve_stack(given(query, "StackName"))
-    if stack and "RootId" in stack:
-        return _refused(stack, "is nested; termination protection is a matter of its root")
-    return protect(query)
+    """A nested stack is protected as its root is."""
+    stack = handlers._resolve_stack(given(query, "StackName")) or {}
+    if "RootId" in stack:
+        why = f"Stack [{stack['StackId']}] is nested; it is protected as its root is"
+        return refuse("ValidationError", why)
+    answer = protect(query)
+    for other in cloudformation._stacks.values():
+        if other.get("RootId") == stack.get("StackId"):
+            other["EnableTerminationProtection"] = stack["EnableTerminationProtection"]
+    return answer
 
 
 def add() -> None:
     deploy = functools.partial(_deploy, changesets._deploy_stack_async)
     changesets._deploy_stack_async = handlers._deploy_stack_async = deploy
     around("UpdateStack", _update)
-    around("DeleteStack", _delete)
     around("UpdateTerminationProtection", _protect)

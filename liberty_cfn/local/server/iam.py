@@ -49,5 +49,3 @@ def add() -> None:
         "update": lambda _policy, _old, new, stack: _put_policy("", new, stack),
         "delete": _drop_policy,
     }
-    provisioners._REPLACING_PROPERTIES["AWS::IAM::AccessKey"] = ("UserName", "Serial")
-    provisioners._REPLACING_PROPERTIES["AWS::IAM::RolePolicy"] = ("RoleName", "PolicyName")

@@ -98,7 +98,8 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     child = await _act(handlers._create_stack, name, **query)
     child["ParentId"] = parent["StackId"]
     child["RootId"] = parent.get("RootId", parent["StackId"])
-    child["_adopts"] = parent.get("_adopts", False)
+    for inherited in ("EnableTerminationProtection", "_adopts"):
+        child[inherited] = parent.get(inherited, False)
     # Known to the parent from the start: whoever watches can follow it, and a parent that is
     # left as it failed can still delete it.
     parent["_resources"][title] = {
@@ -146,14 +147,10 @@ async def _delete(stack_id: str) -> None:
         creation |= {"param_values": child["_resolved_params"]}
         await stacks._roll_back_operation(child["StackName"], stack_id, child, creation)
     before = _told(child)
-    child["EnableTerminationProtection"] = False  # what its root is protected from is no update
+    child["EnableTerminationProtection"] = False  # that was from being deleted by itself
     await _act(handlers._delete_stack, child["StackName"])
     if await _rest(child, before) != "DELETE_COMPLETE":
         raise ValueError(child["StackStatusReason"])
-
-
-def root_of(stack: Stack) -> Stack:
-    return child_of(stack["RootId"]) if "RootId" in stack else stack
 
 
 def _with_family(describe: Action, query: Query) -> Answer:
@@ -167,8 +164,6 @@ def _with_family(describe: Action, query: Query) -> Answer:
     for stack in cloudformation._stacks.values():
         # A change set that makes a stack forgets this.
         stack["Description"] = stack["_template"].get("Description", "")
-        protected = root_of(stack).get("EnableTerminationProtection", False)
-        stack["EnableTerminationProtection"] = protected
     status, headers, body = describe(query)
     return status, headers, re.sub(r"<StackId>([^<]*)</StackId>", told, body.decode()).encode()
 

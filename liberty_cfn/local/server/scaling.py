@@ -129,7 +129,7 @@ def _change(arn: str, _old: Properties, new: Properties, stack: str) -> Made:
 
 
 def add() -> None:
-    handlers, replacing = provisioners._RESOURCE_HANDLERS, provisioners._REPLACING_PROPERTIES
+    handlers = provisioners._RESOURCE_HANDLERS
     handlers["AWS::ApplicationAutoScaling::ScalableTarget"] = {
         "create": _register,
         "update": lambda _target, _old, new, stack: _register("", new, stack),
@@ -140,12 +140,6 @@ def add() -> None:
         "update": _change,
         "delete": lambda arn, _properties: policies.pop(arn, None),
     }
-    replacing["AWS::ApplicationAutoScaling::ScalableTarget"] = TARGET
-    replacing["AWS::ApplicationAutoScaling::ScalingPolicy"] = (
-        "PolicyName",
-        "ScalingTargetId",
-        *TARGET,
-    )
     gateway.SERVICE_REGISTRY[NAME] = {"module": NAME}
     gateway.SERVICE_HANDLERS[NAME] = handle_request
     gateway._state_map[NAME] = NAME
