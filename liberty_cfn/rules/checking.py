@@ -31,7 +31,7 @@ from liberty_cfn.rules import (
     services,
     tasks,
 )
-from liberty_cfn.rules.rule import Design, Path, Problem, Rule, look, text
+from liberty_cfn.rules.rule import REGION, Design, Path, Problem, Rule, look, text
 from liberty_cfn.settings import declarations
 
 RULES: tuple[Rule, ...] = (
@@ -53,8 +53,6 @@ RULES: tuple[Rule, ...] = (
     *observability.RULES,
     *limits.RULES,
 )
-# Where the templates of nobody's environment are taken to be.
-REGION = "us-east-1"
 # A resource's Metadata, or a template's, accepts a rule's findings with a reason:
 #   Metadata: {liberty-cfn: {accept: {LC1203: why it is right here}}}
 METADATA = ("Metadata", "liberty-cfn", "accept")

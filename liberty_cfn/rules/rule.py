@@ -10,11 +10,15 @@ from liberty_cfn.environments import Environment
 from liberty_cfn.model.flattening import Flat
 from liberty_cfn.model.loading import TemplateSet
 from liberty_cfn.model.resolving import Resolved, Resource
+from liberty_cfn.review.spelling import listed
+from liberty_cfn.review.spelling import referred as mentioned
 
 Path = tuple[str | int, ...]
 # Resources as YAML, or whole templates by file, the first of which is the root.
 Example = str | Mapping[str, str]
 
+# Where the templates of nobody's environment are taken to be.
+REGION = "us-east-1"
 # Stands for what only AWS knows, in `spelt`. No name that AWS takes has it.
 UNKNOWN = "\0"
 
@@ -45,6 +49,11 @@ class Design:
     flat: Flat
     resolved: Resolved
     environment: Environment | None = None
+
+    @property
+    def region(self) -> str:
+        """The region these values are for."""
+        return self.environment.region if self.environment else REGION
 
     @property
     def production(self) -> bool:
@@ -145,3 +154,36 @@ def each(value: Any, *steps: str | int, at: Path = ()) -> Iterator[tuple[Path, A
 def look(value: Any, *steps: str | int) -> Any:
     """Return what is at `steps` below a value; None where there is nothing."""
     return next((found for _, found in each(value, *steps)), None)
+
+
+def waits_for(design: Design, resource: str) -> set[str]:
+    """Return all that a resource is made after: what it refers to, depends on, and theirs.
+
+    And what is in the stacks that its own stack waits for.
+    """
+    found: set[str] = set()
+    waiting = [resource, *_before_stack(design, resource)]
+    while waiting:
+        made = design.resolved.resources.get(waiting.pop())
+        if made is None:
+            continue
+        depends = listed(made.body.get("DependsOn"))
+        found.add(made.id)
+        named = {*mentioned(made.properties), *(d for d in depends if isinstance(d, str))}
+        waiting += named - found
+    return found - {resource}
+
+
+def _before_stack(design: Design, resource: str) -> Iterator[str]:
+    """Yield what is in the stacks that a resource's stack, or one around that, waits for."""
+    file, path = design.templates.root, design.flat.origins[resource].path
+    for depth, title in enumerate(path):
+        stacks = design.templates.templates[file].section("Resources")
+        said = (stacks[title].get("Properties"), stacks[title].get("DependsOn"))
+        before = {*mentioned(said[0]), *listed(said[1])}
+        for other in design.resolved.resources.values():
+            if other.origin.path[:depth] == path[:depth]:
+                around = other.origin.path[depth : depth + 1]
+                if around and around[0] in before:
+                    yield other.id
+        file = design.templates.child(file, stacks[title]) or file
