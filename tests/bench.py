@@ -68,12 +68,32 @@ def fresh_clone(*command: str) -> Measured:
                 run(("make", "clean"), clone)
 
 
+def reviews() -> dict[str, Measured]:
+    """Measure reviews of a new address range: of all environments there are, and of 100."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for version in ("old", "new"):
+            shutil.copytree(REPOSITORY / "templates", folder / version / "templates")
+            shutil.copytree(REPOSITORY / "params", folder / version / "params")
+        root = folder / "new" / "templates" / "root.yaml"
+        root.write_text(root.read_text().replace("10.0.0.0/16", "10.9.0.0/16"))
+        diff = (*LIBERTY, "diff", str(folder / "old"), str(folder / "new"))
+        ours = measure(*diff)
+        given = (REPOSITORY / "params" / "prod.yaml").read_text()
+        for number in range(100):
+            for version in ("old", "new"):
+                file = folder / version / "params" / f"e{number}.yaml"
+                file.write_text(f"{given}\nNameSuffix: -e{number}\n")
+        return {"liberty-cfn diff": ours, "liberty-cfn diff, 100 more": measure(*diff)}
+
+
 def main(arguments: list[str]) -> None:
     console = Console()
     figures = {
         "generate.py": measure(PYTHON, "generate.py"),
         "liberty-cfn --help": measure(*LIBERTY, "--help"),
         "make lint": measure(*LIBERTY, "lint"),
+        **reviews(),
         "make deploy ENV=local, no changes": measure(*LIBERTY, "deploy", "local"),
         "make verify ENV=local": measure(*LIBERTY, "verify", "local"),
     }

@@ -52,12 +52,16 @@ def _gather(client: Any, stack: str, file: str, templates: dict[str, str]) -> No
     body = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     text = body if isinstance(body, str) else json.dumps(body)
     template: Template = parse(text, file)
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+    there = {
+        one["LogicalResourceId"]: one.get("PhysicalResourceId")
+        for page in pages
+        for one in page["StackResourceSummaries"]
+    }
     for title, resource in template.section("Resources").items():
         if not isinstance(resource, dict) or resource.get("Type") != NESTED:
             continue
-        told = client.describe_stack_resource(StackName=stack, LogicalResourceId=title)
-        child = told["StackResourceDetail"].get("PhysicalResourceId")
-        if child:
+        if child := there.get(title):
             name = f"{file.removesuffix('.yaml')}-{title}.yaml"
             resource["Properties"]["TemplateURL"] = name.rpartition("/")[2]
             _gather(client, child, name, templates)
