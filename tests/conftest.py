@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from troposphere import Template
 
+from liberty_cfn.deploy import delegation
 from liberty_cfn.generation import BOOTSTRAP, bootstrap
 from liberty_cfn.nesting import Root
 from liberty_cfn.root import build
@@ -20,6 +21,14 @@ pytest_plugins = ["allowed", "local_aws"]
 # The same examples everywhere, however slow the machine: a test that failed once fails again.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def dns_is_not_asked():
+    """Keep tests from waiting for a network; those of DNS say what it answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delegation, "ask", lambda domain: None)
+        yield
 
 
 @dataclass(frozen=True)

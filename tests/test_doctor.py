@@ -13,7 +13,8 @@ import pytest
 from botocore.stub import Stubber
 
 from liberty_cfn.deploy import beforehand, certificates, doctor, targets
-from liberty_cfn.deploy.beforehand import Level, obstacles
+from liberty_cfn.deploy.beforehand import obstacles
+from liberty_cfn.deploy.finding import Level
 from liberty_cfn.environments import load
 
 REPOSITORY = Path(__file__).parent.parent
@@ -420,15 +421,6 @@ def test_the_doctor_tells_what_is_well_and_what_to_think_of(target, dev):
     assert of(Level.OBSTACLE, found) == []
     assert any(said.startswith("Region: us-east-1 has") for said in of(Level.OK, found))
     assert any("docker push" in said for said in of(Level.WARNING, found))
-
-
-def test_the_doctor_names_the_servers_a_domain_has_to_be_delegated_to(target):
-    made = target.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")
-    zone = made["HostedZone"]["Id"].rpartition("/")[2]
-    found = doctor.examine(with_settings(load("prod"), HostedZoneId=zone), target)
-    [said] = [each.says for each in found if each.about == "Delegation"]
-    assert "dig +short NS example.com" in said
-    assert all(server in said for server in made["DelegationSet"]["NameServers"])
 
 
 def test_the_doctor_tells_of_a_zone_that_would_be_made_again(target, dev):

@@ -23,9 +23,9 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     from rich.text import Text
 
     from liberty_cfn.cli import stack_sets
-    from liberty_cfn.deploy.beforehand import Level
     from liberty_cfn.deploy.doctor import as_json as findings_as_json
     from liberty_cfn.deploy.doctor import examine
+    from liberty_cfn.deploy.finding import Level
     from liberty_cfn.environments import load
 
     chosen = load(environment)

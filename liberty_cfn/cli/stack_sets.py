@@ -300,8 +300,8 @@ def doctor(environment: Environment, *, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from liberty_cfn.deploy.beforehand import Level
     from liberty_cfn.deploy.doctor import as_json as findings_as_json
+    from liberty_cfn.deploy.finding import Level
     from liberty_cfn.deploy.stack_sets.comparing import examined
 
     found = examined(_fleet(environment, console(stderr=True)))

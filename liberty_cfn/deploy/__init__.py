@@ -5,6 +5,8 @@ One idea a module, each importing only from those above it:
     faults       which errors of AWS pass by themselves
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
+    finding      what is found about a setting or a thing
+    delegation   whom DNS says a domain is delegated to
     beforehand   what would make a deploy fail, asked before anything is made
     packaging    templates uploaded under the digest of their content
     early        what was refused before anything was made

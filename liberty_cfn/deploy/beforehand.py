@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from liberty_cfn.deploy import delegation
+from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import LOCAL, Environment
@@ -35,30 +36,6 @@ BUCKET = "liberty-social-uploads"
 REPOSITORY = "liberty-social-backend"
 EXECUTION_ROLE, TASK_ROLE = "ecsTaskExecutionRole", "ecsTaskRole"
 ELSE = "or choose another NameSuffix"
-
-
-class Level(Enum):
-    """How bad it is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    OBSTACLE = "obstacle"  # with this, a deploy surely fails
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found about a setting or a thing, and what to do about it.
-
-    `adoptable` is whether it is in the way only unless a deploy adopts it.
-    """
-
-    level: Level
-    about: str
-    says: str
-    adoptable: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.about}: {self.says}"
 
 
 Check = Callable[[Environment, Target], Iterator[Finding]]
@@ -99,6 +76,7 @@ def in_the_way(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield what is in the way of what a deploy would make anew."""
     before = deployed(environment, target)
     if before is None:
+        yield from _asked(delegation.ABOUT, delegation.check, environment, target)
         yield from _names(environment, target)
         # The local AWS has no quotas.
         if environment.endpoint != LOCAL:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from liberty_cfn.deploy import following
+from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
 PENDING = "PENDING_VALIDATION"
 MINUTE = 60
+CERTIFICATE = "AWS::CertificateManager::Certificate"
+# Most certificates are issued before the first word about them is due.
+FIRST, EVERY = 30.0, 300.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -70,4 +80,49 @@ def _records(target: Target, arn: str) -> Iterator[Awaited]:
         if record and option.get("ValidationStatus") == PENDING:
             yield Awaited(
                 option["DomainName"], record["Name"], record["Value"], found["CreatedAt"]
+            )
+
+
+@dataclass
+class Watch:
+    """Says, while a deploy waits for a certificate, which record is awaited and how long."""
+
+    environment: Environment
+    target: Target
+    say: Callable[[str], object]
+    clock: Callable[[], float] = time.monotonic
+    _due: float | None = field(default=None, init=False)
+
+    def noticed(self, events: list[Event]) -> None:
+        """Take note of what happened."""
+        for event in events:
+            if event.type == CERTIFICATE:
+                self._due = None if event.over else self._due or self.clock() + FIRST
+
+    def pause(self, client: Any, quiet: int) -> None:
+        """Leave AWS alone for a while, and say what is awaited if that is due."""
+        following.pause(client, quiet)
+        if self._due is None or self.clock() < self._due:
+            return
+        self._due = self.clock() + EVERY
+        # It is worth a word, and no reason to stop looking.
+        with contextlib.suppress(ClientError, BotoCoreError):
+            for one in awaited(self.environment, self.target):
+                self.say(f"{one.in_words()}.")
+            for line in _registrar(self.environment, self.target):
+                self.say(line)
+
+
+def _registrar(environment: Environment, target: Target) -> Iterator[str]:
+    """Yield what the registrar has to know of a zone that the stack makes."""
+    if environment.settings["CreateHostedZone"] != "true":
+        return
+    domain, route53 = environment.settings["DomainName"], target.client("route53")
+    for zone in route53.list_hosted_zones_by_name(DNSName=domain)["HostedZones"]:
+        if zone["Name"].rstrip(".") == domain and not zone.get("Config", {}).get("PrivateZone"):
+            answer = route53.get_hosted_zone(Id=zone["Id"])
+            servers = ", ".join(answer.get("DelegationSet", {}).get("NameServers", []))
+            yield (
+                f"It is found once the registrar of {domain} has the name servers of "
+                f"{zone['Id'].rpartition('/')[2]}: {servers}"
             )

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import adopting, beforehand, change_sets, diagnosis, migrating, secrets
 from liberty_cfn.deploy.adopting import spelled_out
+from liberty_cfn.deploy.certificates import Watch
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import Event, Follower, began, follow, silent
@@ -362,8 +363,14 @@ def _see_to_its_end(
         DeployError: it failed.
     """
     cloudformation = target.client("cloudformation")
+    watch = Watch(environment, target, progress.say)
+
+    def tell(events: list[Event]) -> None:
+        watch.noticed(events)
+        progress.happened(events)
+
     status, events = follow(
-        cloudformation, stack_id, follower, progress.happened, say=progress.say
+        cloudformation, stack_id, follower, tell, say=progress.say, pause=watch.pause
     )
     if meaning(status) in (Meaning.GOOD, Meaning.UNDONE):
         protect(cloudformation, stack_id)

@@ -7,8 +7,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import beforehand, certificates, images, secrets
-from liberty_cfn.deploy.beforehand import REFUSED, Check, Finding, Level
+from liberty_cfn.deploy import beforehand, certificates, delegation, images, secrets
+from liberty_cfn.deploy.beforehand import REFUSED, Check
+from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -19,8 +20,9 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
         *beforehand.named_by_settings(environment, target),
         *beforehand.in_the_way(environment, target),
     ]
+    told = any(each.about == delegation.ABOUT for each in found)
     checks: tuple[tuple[str, Check], ...] = (
-        ("Delegation", _delegation),
+        *(() if told else ((delegation.ABOUT, delegation.check),)),
         ("CreateHostedZone", _own_zone),
         ("Certificate", _certificate),
         ("Image", _image),
@@ -48,23 +50,6 @@ def as_json(found: list[Finding]) -> dict[str, Any]:
             for each in found
         ],
     }
-
-
-def _delegation(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Name the servers that the domain has to be delegated to; DNS can't be asked here.
-
-    Python's own library looks up addresses only, never the NS records this is about.
-    """
-    if not (wanted := environment.settings["HostedZoneId"]):
-        return
-    answer = target.client("route53").get_hosted_zone(Id=wanted)
-    if servers := answer.get("DelegationSet", {}).get("NameServers"):
-        name = answer["HostedZone"]["Name"].rstrip(".")
-        says = (
-            f"not checked, as DNS isn't asked. `dig +short NS {name}` has to answer "
-            f"{', '.join(servers)}; with others, the certificate is never issued."
-        )
-        yield Finding(Level.WARNING, "Delegation", says)
 
 
 def _own_zone(environment: Environment, target: Target) -> Iterator[Finding]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from liberty_cfn.deploy import doctor, drift
-from liberty_cfn.deploy.beforehand import Finding, Level
 from liberty_cfn.deploy.drift import Compared
+from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.stack_sets import bootstrap, operations
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing

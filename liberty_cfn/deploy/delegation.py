@@ -1,0 +1,71 @@
+"""Whom DNS says a domain is delegated to, against the hosted zone that is to answer for it.
+
+Unless they are the same, nobody finds the record that proves a certificate, and a deploy waits
+for it for hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+PATIENCE = 3.0  # seconds
+ABOUT = "Delegation"
+
+
+def ask(domain: str) -> set[str] | None:
+    """Return the name servers that DNS has for a domain; None where it can't be asked."""
+    import dns.exception  # noqa: PLC0415 - slow to load, and seldom needed
+    import dns.resolver  # noqa: PLC0415
+
+    try:
+        answer = dns.resolver.resolve(f"{domain}.", "NS", lifetime=PATIENCE)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return set()
+    except (dns.exception.DNSException, OSError):
+        return None
+    return {_plain(str(record.target)) for record in answer}
+
+
+def check(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the zone that the settings name is the one that DNS leads to."""
+    zone_id = environment.settings["HostedZoneId"]
+    route53 = target.client("route53")
+    # What isn't AWS itself is not in anybody's DNS.
+    if not zone_id or "amazonaws.com" not in route53.meta.endpoint_url:
+        return
+    answer = route53.get_hosted_zone(Id=zone_id)
+    servers = {_plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", [])}
+    if not servers:
+        return
+    name, wanted = _plain(answer["HostedZone"]["Name"]), ", ".join(sorted(servers))
+    found = ask(name)
+    if found is None:
+        says = (
+            f"not checked, as DNS doesn't answer here. `dig +short NS {name}` has to answer "
+            f"{wanted}; with others, the certificate is never issued."
+        )
+        yield Finding(Level.WARNING, ABOUT, says)
+    elif found == servers:
+        yield Finding(Level.OK, ABOUT, f"DNS leads from {name} to {zone_id}.")
+    else:
+        made = not environment.settings["CertificateArn"]
+        level = Level.OBSTACLE if made and not found & servers else Level.WARNING
+        yield Finding(level, ABOUT, _elsewhere(name, zone_id, found, wanted))
+
+
+def _elsewhere(name: str, zone_id: str, found: set[str], wanted: str) -> str:
+    leads = f"DNS leads from {name} to {', '.join(sorted(found))}" if found else ""
+    return (
+        f"{leads or f'DNS knows no name servers of {name}'}, and {zone_id} is at {wanted}: "
+        "with others, the certificate is never issued. Enter those of the zone at the "
+        f"domain's registrar (or in the zone above), or say the HostedZoneId of the zone that "
+        "answers."
+    )
+
+
+def _plain(name: str) -> str:
+    return name.rstrip(".").lower()

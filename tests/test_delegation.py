@@ -1,0 +1,185 @@
+"""Whom DNS leads to, and what a deploy that waits for a certificate says meanwhile."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import boto3
+import dns.exception
+import dns.resolver
+import pytest
+from botocore.stub import Stubber
+from test_deploy import Listener, local, standing_target, target, with_settings
+
+from liberty_cfn.deploy import certificates, delegation, deploying, doctor, following
+from liberty_cfn.deploy.certificates import EVERY, FIRST, Awaited, Watch
+from liberty_cfn.deploy.finding import Level
+from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import load
+
+__all__ = ["local", "standing_target", "target"]
+
+# Tests don't ask DNS (conftest.py), but for those of asking.
+ASK = delegation.ask
+OURS = {"ns-1.awsdns-1.com", "ns-2.awsdns-2.net"}
+
+
+@pytest.fixture
+def production():
+    return with_settings(load("prod"), HostedZoneId="Z1")
+
+
+@pytest.fixture(scope="module")
+def nowhere():
+    """Return a target that is AWS, and can't be reached."""
+    return Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+
+
+def checked(monkeypatch, nowhere, environment, answer):
+    monkeypatch.setattr(delegation, "ask", lambda domain: answer)
+    with Stubber(nowhere.client("route53")) as route53:
+        zone = {"Id": "/hostedzone/Z1", "Name": "example.com.", "CallerReference": "x"}
+        servers = {"NameServers": sorted(name.upper() + "." for name in OURS)}
+        route53.add_response(
+            "get_hosted_zone", {"HostedZone": zone, "DelegationSet": servers}, {"Id": "Z1"}
+        )
+        return list(delegation.check(environment, nowhere))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (OURS, (Level.OK, "DNS leads from example.com to Z1.")),
+        (
+            {"ns.else.where"},
+            (Level.OBSTACLE, "DNS leads from example.com to ns.else.where, and"),
+        ),
+        (
+            set(),
+            (Level.OBSTACLE, "DNS knows no name servers of example.com, and Z1 is at ns-1."),
+        ),
+        (OURS | {"ns.else.where"}, (Level.WARNING, "and Z1 is at ns-1.awsdns-1.com, ns-2.")),
+        (None, (Level.WARNING, "`dig +short NS example.com` has to answer ns-1.awsdns-1.com")),
+    ],
+)
+def test_a_zone_has_to_be_the_one_that_dns_leads_to(
+    monkeypatch, nowhere, production, answer, expected
+):
+    [found] = checked(monkeypatch, nowhere, production, answer)
+    level, says = expected
+    assert found.level is level
+    assert says in found.says
+
+
+def test_with_a_certificate_at_hand_no_deploy_waits_for_dns(monkeypatch, nowhere, production):
+    ready = with_settings(production, CertificateArn="arn:aws:acm:us-east-1:1:certificate/a")
+    [found] = checked(monkeypatch, nowhere, ready, set())
+    assert found.level is Level.WARNING
+
+
+def test_the_local_aws_is_in_nobodys_dns(monkeypatch, production, target):
+    monkeypatch.setattr(delegation, "ask", lambda domain: pytest.fail("asked"))
+    assert list(delegation.check(production, target)) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ([SimpleNamespace(target="NS-1.awsdns-1.com.")], {"ns-1.awsdns-1.com"}),
+        (dns.resolver.NXDOMAIN(), set()),
+        (dns.resolver.NoAnswer(response=SimpleNamespace(question="?")), set()),
+        (dns.exception.Timeout(), None),
+        (dns.resolver.NoResolverConfiguration(), None),
+        (OSError("no network"), None),
+    ],
+)
+def test_dns_that_cannot_be_asked_is_told_apart_from_a_domain_that_is_not_there(
+    monkeypatch, answer, found
+):
+    def resolve(name, kind, lifetime):
+        assert (name, kind) == ("example.com.", "NS")
+        assert lifetime <= 5
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(dns.resolver, "resolve", resolve)
+    assert ASK("example.com") == found
+
+
+def test_the_doctor_tells_whom_dns_leads_to_once(monkeypatch, production, target):
+    calls = []
+    monkeypatch.setattr(delegation, "check", lambda *_: calls.append(1) or iter(()))
+    doctor.examine(production, target)
+    assert calls
+
+
+# Waiting for a certificate
+
+
+def event(status):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    kind = certificates.CERTIFICATE
+    stack = ("Entrance",)
+    return Event(
+        "id", now, stack, "Certificate", kind, status, "", "x", is_stack=False, took=None
+    )
+
+
+class Waiting:
+    """A watch whose time passes only when it is told to."""
+
+    def __init__(self, monkeypatch, environment, target=None):
+        self.now, self.said = 0.0, []
+        record = Awaited("example.com", "_a.example.com.", "_b.acm.aws.", datetime.now(UTC))
+        monkeypatch.setattr(certificates, "awaited", lambda *_: [record])
+        monkeypatch.setattr(following, "pause", lambda *_: None)
+        self.watch = Watch(environment, target, self.said.append, clock=lambda: self.now)
+
+    def after(self, seconds):
+        self.now += seconds
+        self.watch.pause(None, 0)
+        return len(self.said)
+
+
+def test_while_a_certificate_is_awaited_its_cname_is_told_now_and_then(monkeypatch, production):
+    waiting = Waiting(monkeypatch, production)
+    assert waiting.after(FIRST * 2) == 0  # nothing has begun
+    waiting.watch.noticed([event("CREATE_IN_PROGRESS")])
+    assert waiting.after(FIRST - 1) == 0
+    assert waiting.after(1) == 1
+    assert "waits for the CNAME _a.example.com. -> _b.acm.aws. in DNS" in waiting.said[0]
+    waiting.watch.noticed([event("CREATE_IN_PROGRESS")])
+    assert waiting.after(EVERY - 1) == 1
+    assert waiting.after(1) == 2
+    waiting.watch.noticed([event("CREATE_COMPLETE")])
+    assert waiting.after(EVERY * 2) == 2
+
+
+def test_of_a_new_zone_the_registrars_part_is_told_too(monkeypatch, production, target):
+    new = with_settings(production, HostedZoneId="", CreateHostedZone="true")
+    made = target.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")
+    waiting = Waiting(monkeypatch, new, target)
+    waiting.watch.noticed([event("CREATE_IN_PROGRESS")])
+    assert waiting.after(FIRST) == 2
+    assert made["DelegationSet"]["NameServers"][0] in waiting.said[1]
+
+
+def test_a_deploy_says_what_it_waits_for(monkeypatch, target, local):
+    record = Awaited("example.com", "_a.example.com.", "_b.acm.aws.", datetime.now(UTC))
+    monkeypatch.setattr(certificates, "awaited", lambda *_: [record])
+    monkeypatch.setattr(certificates, "FIRST", 0)
+    monkeypatch.setattr(following, "pause", lambda *_: None)
+    monkeypatch.setattr(deploying, "protect", lambda *_: None)
+
+    def followed(_cloudformation, _stack, _follower, tell, *, say, pause):
+        tell([event("CREATE_IN_PROGRESS")])
+        pause(None, 0)
+        return "CREATE_COMPLETE", []
+
+    monkeypatch.setattr(deploying, "follow", followed)
+    listener, said = Listener(), []
+    monkeypatch.setattr(listener, "say", said.append)
+    deploying._see_to_its_end(local, target, "arn:stack", None, listener)  # noqa: SLF001
+    assert [event.resource for event in listener.events] == ["Certificate"]
+    assert "waits for the CNAME _a.example.com." in said[0]
