@@ -14,6 +14,7 @@ from liberty_cfn.review.reviewing import Part
 from liberty_cfn.review.words import difference
 
 FEW = 4  # environments whose values are told one by one
+MANY = 12  # whose names are
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,10 @@ class Group:
     @property
     def name(self) -> str:
         """The environments, or the set's root where it has none."""
-        return ", ".join(_places(part.environment for part in self.parts)) or self.first.set
+        named = list(places(part.environment for part in self.parts))
+        shown = ", ".join(named[:MANY])
+        more = f" and {len(named) - MANY} more" if len(named) > MANY else ""
+        return f"{shown}{more}" or self.first.set
 
     def types(self) -> Counter[str]:
         """Return how many resources of each type there are."""
@@ -98,7 +102,7 @@ def _danger(group: Group) -> tuple[int, bool]:
     return min(worst, default=len(ORDER)), not group.first.environment
 
 
-def _places(names: Iterable[str]) -> Iterator[str]:
+def places(names: Iterable[str]) -> Iterator[str]:
     """Yield environments' names; those of a stack set's places as their number."""
     found: dict[str, list[str]] = {}
     for name in filter(None, names):

@@ -6,22 +6,42 @@ import json
 from typing import Any
 
 LONGEST = 110  # characters of a value
+AROUND = 20  # of what is the same before a difference
 
 
 def value(found: Any) -> str:
     """Return a value in words, short."""
+    return _short(_text(found))
+
+
+def _text(found: Any) -> str:
     if found is None:
         return "(none)"
     text = _expression(found)
     text = text if text is not None else json.dumps(_readable(found), ensure_ascii=False)
-    text = " ".join(text.split()) or '""'
+    return " ".join(text.split()) or '""'
+
+
+def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Return two long texts from shortly before where they differ."""
+    if max(len(one), len(other)) <= LONGEST:
+        return one, other
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
+    start = max(0, same - AROUND)
+    mark = "…" if start else ""
+    return mark + one[start:], mark + other[start:]
 
 
 def difference(before: Any, after: Any) -> str:
     """Return what differs between two values in words; of lists, what is in only one."""
     if not _plain_list(before) or not _plain_list(after):
-        return f"{value(before)} → {value(after)}"
+        one, other = _apart(_text(before), _text(after))
+        return f"{_short(one)} → {_short(other)}"
     gone = [item for item in before if item not in after]
     come = [item for item in after if item not in before]
     told = [
