@@ -112,8 +112,9 @@ def places(names: Iterable[str]) -> Iterator[str]:
 
 
 def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:FEW])
-    return shown if len(names) <= FEW else f"{shown} and {len(names) - FEW} more"
+    named = list(places(names))
+    shown = ", ".join(named[:FEW])
+    return shown if len(named) <= FEW else f"{shown} and {len(named) - FEW} more"
 
 
 def _shape(part: Part) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from liberty_cfn.model.resolving import Resolved
+from liberty_cfn.review.actions import WILDCARDS
 from liberty_cfn.review.changes import Action, Change
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.grants import Grant, difference
@@ -79,8 +80,8 @@ def _actions(group: Sequence[Grant]) -> str:
     actions = [grant.action for grant in group]
     if len(actions) <= FEW:
         return ", ".join(actions)
-    patterns = ", ".join(group[0].statement.actions)
-    return f"{patterns} ({len(actions)} actions: {', '.join(actions[:SOME])}, ...)"
+    patterns = ", ".join(a for a in group[0].statement.actions if WILDCARDS.search(a))
+    return f"{patterns or 'much'} ({len(actions)} actions: {', '.join(actions[:SOME])}, ...)"
 
 
 def _name(name: str, resolved: Resolved) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import Action, Change, PropertyChange
 from liberty_cfn.review.comparing import Steps, at
 from liberty_cfn.review.findings import Finding, Kind
@@ -44,20 +45,23 @@ def losses(changes: Sequence[Change]) -> Iterator[Finding]:
 
 def remains(change: Change) -> str:
     """Return what stays of a resource that goes: Retain, Snapshot or Delete."""
-    policy = "DeletionPolicy" if change.action is Action.REMOVE else "UpdateReplacePolicy"
     # A removed resource goes as the template said that made it; a replaced one as the new.
-    resource = change.before if change.action is Action.REMOVE else change.after
-    body = resource.body if resource else {}
-    default = "Snapshot" if _kept_by_default(change, policy) else "Delete"
-    found = body.get(policy, default)
-    return found if isinstance(found, str) else default
+    if change.action is Action.REMOVE:
+        return _policy("DeletionPolicy", change.before)
+    return _policy("UpdateReplacePolicy", change.after)
 
 
-def _kept_by_default(change: Change, policy: str) -> bool:
-    if policy != "DeletionPolicy" or change.type not in SNAPSHOT_BY_DEFAULT:
-        return False
-    resource = change.before
-    return resource is not None and "DBClusterIdentifier" not in resource.properties
+def _policy(name: str, resource: Resource | None) -> str:
+    """Return a policy of a resource, or what counts where it has none."""
+    if resource is None:
+        return "Delete"
+    by_default = (
+        name == "DeletionPolicy"
+        and resource.type in SNAPSHOT_BY_DEFAULT
+        and "DBClusterIdentifier" not in resource.properties
+    )
+    found = resource.body.get(name, "Snapshot" if by_default else "Delete")
+    return found if isinstance(found, str) else "Delete"
 
 
 def _data(change: Change) -> Iterator[Finding]:
@@ -83,7 +87,7 @@ def _refused(change: Change) -> bool:
 
 def _policies(change: Change) -> Iterator[Finding]:
     for changed in change.policies:
-        before, after = (str(v or "Delete") for v in (changed.before, changed.after))
+        before, after = (_policy(changed.name, one) for one in (change.before, change.after))
         if _rank(after) > _rank(before):
             holds = f", which holds {LOSSES[change.type]}" if change.type in LOSSES else ""
             text = f"{change.name}: {changed.name} {before} → {after}{holds}"

@@ -105,6 +105,13 @@ def test_a_deletion_policy_that_weakens_is_told():
     assert not told(bucket, safe, Kind.WEAKENED)
 
 
+def test_a_database_without_a_deletion_policy_is_kept_as_a_snapshot_all_the_same():
+    database, kept = one("RDS::DBInstance"), one("RDS::DBInstance", DeletionPolicy="Snapshot")
+    assert not told(kept, database)
+    retained = one("RDS::DBInstance", DeletionPolicy="Retain")
+    assert "DeletionPolicy Retain → Snapshot" in told(retained, database, Kind.WEAKENED)[0]
+
+
 def test_editing_how_a_secret_is_generated_regenerates_it():
     def secret(**generated):
         properties = {"GenerateSecretString": generated} if generated else {"SecretString": "x"}
