@@ -129,15 +129,15 @@ def test_an_environment_goes_up_is_verified_and_comes_down(nearby, aws):
     assert "- [x]" in ticked.stdout
     assert "- [ ]" not in ticked.stdout
 
-    refused = liberty("destroy", "dev", env=nearby)
-    assert refused.returncode == 1
-    assert "Nothing was deleted: expected --confirm dev" in refused.stderr
     protected = liberty("destroy", "dev", "--confirm", "dev", env=nearby)
     assert protected.returncode == 1
     assert "protected from termination" in protected.stderr
     aws.client("cloudformation").update_termination_protection(
         StackName="liberty-social-dev", EnableTerminationProtection=False
     )
+    refused = liberty("destroy", "dev", env=nearby)
+    assert refused.returncode == 1
+    assert "Nothing was deleted: expected --confirm dev" in refused.stderr
     down = liberty("destroy", "dev", "--confirm", "dev", env=nearby)
     assert down.returncode == 0, down.stderr
     assert "liberty-social-uploads-dev" in down.stdout

@@ -180,11 +180,17 @@ def test_more_environment_comes_from_a_file_if_a_setting_names_one(container, de
     assert default("EnvironmentFile") == ""
 
 
-def test_tasks_run_in_the_private_subnets_without_a_public_address(service, root):
+def test_tasks_run_in_the_private_subnets_without_a_public_address(service, root, stacks):
     where = service["Service"]["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert where["Subnets"] == {"Ref": "SubnetIds"}
     assert where["AssignPublicIp"] == "DISABLED"
+    # Handed on by the stack that routes them, so that tasks start with a way out.
     assert root["Service"]["Parameters"]["SubnetIds"] == {
+        "Fn::GetAtt": ["Outbound", "Outputs.RoutedSubnetIds"]
+    }
+    routed = stacks["outbound"].body["Outputs"]["RoutedSubnetIds"]["Value"]
+    assert routed == {"Fn::Join": [",", {"Ref": "PrivateSubnetIds"}]}
+    assert root["Outbound"]["Parameters"]["PrivateSubnetIds"] == {
         "Fn::GetAtt": ["Network", "Outputs.PrivateSubnetIds"]
     }
 

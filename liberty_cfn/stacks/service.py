@@ -145,6 +145,7 @@ def service(
             # The service goes back to the one before when an update is undone, and may be held
             # at it; ECS takes no other than an active one.
             UpdateReplacePolicy="Retain",
+            DeletionPolicy="Delete",
             Family=named("liberty-social-backend", suffix),
             RequiresCompatibilities=["FARGATE"],
             NetworkMode="awsvpc",

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 import generate as command
-from liberty_cfn import linting
 from liberty_cfn.environments import load, names
 from liberty_cfn.generation import generate, nested
+from liberty_cfn.linting import lint
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import TemplateSet, from_texts
 from liberty_cfn.model.one_template import one_template
@@ -209,8 +209,7 @@ def test_one_template_is_within_the_limits(flat, texts):
 def test_the_linters_find_nothing_in_one_template(texts, tmp_path):
     file = tmp_path / "flat.yaml"
     file.write_text(one_template(texts))
-    found = linting._cfn_lint([file], ["us-east-1"])  # noqa: SLF001
-    found += linting._cloudformation_validate([file])  # noqa: SLF001
+    found = lint([file])
     assert [finding for finding in found if finding.rule not in ACCEPTED] == []
     assert {finding.rule for finding in found} == set(ACCEPTED)
 
