@@ -1,18 +1,34 @@
 """The failures that a deploy must survive, by their numbers in the list of cases.
 
-Answers of AWS's that the local AWS can't give come as raw HTTP, so that botocore itself
-reads them, and tries again. Time is a list: waiting costs none.
+Here: a change that is executed, followed, and explained. Answers that the local AWS can't
+give come as raw HTTP (wire.py). Time is a list: waiting costs none.
 """
 
 import itertools
-from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl
+from datetime import timedelta
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
+from wire import (
+    BROKEN,
+    EXPIRED,
+    GONE,
+    INVALID,
+    NESTED,
+    RESET,
+    STACK,
+    START,
+    THROTTLED,
+    TIMEOUT,
+    TYPE,
+    UNAVAILABLE,
+    Wire,
+    decoded,
+    described,
+    events,
+    stack,
+    told,
+)
 
 from liberty_cfn.deploy import causes, diagnosis, packaging
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
@@ -26,92 +42,7 @@ from liberty_cfn.environments import load
 from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.mishaps import in_words
 
-STACK = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev/1"
-NESTED = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev-Database-X/2"
 SERVICE = "arn:aws:ecs:us-east-1:000000000000:service/backend/web"
-TYPE = "AWS::CloudFormation::Stack"
-START = datetime(2026, 1, 1, tzinfo=UTC)
-THROTTLED = (400, "<Code>Throttling</Code><Message>Rate exceeded</Message>")
-UNAVAILABLE = (503, "<Code>ServiceUnavailable</Code><Message>Later</Message>")
-EXPIRED = (403, "<Code>ExpiredToken</Code><Message>The token is expired</Message>")
-GONE = (400, "<Code>ValidationError</Code><Message>Stack [x] does not exist</Message>")
-BROKEN = (200, "<DescribeStacksResponse><DescribeStacksResult><Stacks><mem")
-RESET = ConnectionClosedError(endpoint_url="https://cloudformation")
-
-
-class _Body:
-    def __init__(self, text):
-        self._text = text.encode()
-
-    def stream(self, **_):
-        yield self._text
-
-
-class Wire:
-    """AWS at the other end of the wire: what it answers to each operation, in turn.
-
-    The last answer is given ever after. An answer is a status and XML, or an exception.
-    """
-
-    def __init__(self, service="cloudformation", attempts=1, **answers):
-        self.asked = []
-        self._answers = {name: list(given) for name, given in answers.items()}
-        once = Config(retries={"mode": "standard", "total_max_attempts": attempts})
-        session = boto3.Session("key", "secret", region_name="us-east-1")
-        self.client = session.client(service, config=once)
-        self.client.meta.events.register("before-send", self._answer)
-
-    def _answer(self, request, event_name, **_):
-        operation = event_name.rpartition(".")[2]
-        self.asked.append((operation, request.body))
-        left = self._answers[operation]
-        answer = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(answer, Exception):
-            raise answer
-        status, text = answer
-        if status >= 400:
-            text = f"<ErrorResponse><Error>{text}</Error></ErrorResponse>"
-        return AWSResponse(request.url, status, {}, _Body(text))
-
-
-def stack(status):
-    """Return DescribeStacks' answer."""
-    return (
-        200,
-        (
-            f"<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackId>{STACK}"
-            f"</StackId><StackName>liberty-social-dev</StackName><CreationTime>{START.isoformat()}"
-            f"</CreationTime><StackStatus>{status}</StackStatus></member></Stacks>"
-            "</DescribeStacksResult></DescribeStacksResponse>"
-        ),
-    )
-
-
-def told(number, status, resource="liberty-social-dev", type_=TYPE, physical=STACK, **more):
-    """Return one event, as XML. `number` is its second."""
-    within = more.get("within", STACK)
-    return (
-        f"<member><StackId>{within}</StackId><EventId>{within}{number}{resource}</EventId>"
-        f"<StackName>x</StackName><LogicalResourceId>{resource}</LogicalResourceId>"
-        f"<PhysicalResourceId>{physical}</PhysicalResourceId><ResourceType>{type_}"
-        f"</ResourceType><Timestamp>{(START + timedelta(seconds=number)).isoformat()}"
-        f"</Timestamp><ResourceStatus>{status}</ResourceStatus><ResourceStatusReason>"
-        f"{more.get('reason', '')}</ResourceStatusReason><ClientRequestToken>"
-        f"{more.get('token', '')}</ClientRequestToken></member>"
-    )
-
-
-def events(*newest_first, token=""):
-    """Return DescribeStackEvents' answer."""
-    more = f"<NextToken>{token}</NextToken>" if token else ""
-    return (
-        200,
-        (
-            "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>"
-            f"{''.join(newest_first)}</StackEvents>{more}</DescribeStackEventsResult>"
-            "</DescribeStackEventsResponse>"
-        ),
-    )
 
 
 def watch(wire, **more):
@@ -147,7 +78,7 @@ def test_each_state_says_what_can_be_done_with_it(status):
     assert "{" not in what_next(status, "dev")
 
 
-def test_05_a_rollback_that_failed_is_told_with_the_command_that_continues_it():
+def test_case_05_a_rollback_that_failed_is_told_with_the_command_that_continues_it():
     assert "liberty-cfn rollback dev" in what_next("UPDATE_ROLLBACK_FAILED", "dev")
     wire = Wire(
         DescribeStacks=[stack("UPDATE_ROLLBACK_FAILED")],
@@ -156,13 +87,13 @@ def test_05_a_rollback_that_failed_is_told_with_the_command_that_continues_it():
     assert watch(wire)[0] == "UPDATE_ROLLBACK_FAILED"
 
 
-def test_06_an_update_that_was_undone_can_be_tried_again():
+def test_case_06_an_update_that_was_undone_can_be_tried_again():
     assert MEANINGS["UPDATE_ROLLBACK_COMPLETE"] is Meaning.UNDONE
     assert "deploy again" in what_next("UPDATE_ROLLBACK_COMPLETE", "dev")
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED"])
-def test_07_a_stack_that_can_only_be_deleted_says_so(status):
+def test_case_07_a_stack_that_can_only_be_deleted_says_so(status):
     assert "make destroy ENV=dev" in what_next(status, "dev")
     wire = Wire(DescribeStacks=[stack(status)], DescribeStackEvents=[ended(status)])
     assert watch(wire)[0] == status
@@ -175,7 +106,7 @@ def test_07_a_stack_that_can_only_be_deleted_says_so(status):
         ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
     ],
 )
-def test_08_cleaning_up_is_shown_and_is_not_the_end(cleaning, done):
+def test_case_08_cleaning_up_is_shown_and_is_not_the_end(cleaning, done):
     during = (told(2, cleaning), told(1, "UPDATE_IN_PROGRESS"))
     wire = Wire(
         DescribeStacks=[stack(cleaning), stack(cleaning), stack(done)],
@@ -186,7 +117,7 @@ def test_08_cleaning_up_is_shown_and_is_not_the_end(cleaning, done):
     assert [event.status for event in happened] == ["UPDATE_IN_PROGRESS", cleaning, done]
 
 
-def test_09_a_status_nobody_knows_ends_the_following_and_is_named():
+def test_case_09_a_status_nobody_knows_ends_the_following_and_is_named():
     wire = Wire(
         DescribeStacks=[stack("UPDATE_SIDEWAYS_COMPLETE")],
         DescribeStackEvents=[ended("UPDATE_SIDEWAYS_COMPLETE")],
@@ -203,28 +134,8 @@ def change_set():
     return ChangeSet("change", STACK, "our-token", ())
 
 
-def described(execution):
-    return (
-        200,
-        (
-            "<DescribeChangeSetResponse><DescribeChangeSetResult><ExecutionStatus>"
-            f"{execution}</ExecutionStatus></DescribeChangeSetResult></DescribeChangeSetResponse>"
-        ),
-    )
-
-
-INVALID = (
-    400,
-    (
-        "<Code>InvalidChangeSetStatus</Code><Message>cannot be executed in its current "
-        "execution status</Message>"
-    ),
-)
-TIMEOUT = ReadTimeoutError(endpoint_url="https://cloudformation")
-
-
 @pytest.mark.parametrize("execution", ["OBSOLETE", "UNAVAILABLE"])
-def test_11_a_change_set_that_became_obsolete_is_a_sentence(execution):
+def test_case_11_a_change_set_that_became_obsolete_is_a_sentence(execution):
     wire = Wire(
         ExecuteChangeSet=[INVALID],
         DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS", token="other-token"))],
@@ -235,7 +146,7 @@ def test_11_a_change_set_that_became_obsolete_is_a_sentence(execution):
 
 
 @pytest.mark.parametrize("lost", [TIMEOUT, INVALID, UNAVAILABLE])
-def test_20_an_execution_whose_answer_was_lost_is_found_by_its_token(lost):
+def test_case_20_an_execution_whose_answer_was_lost_is_found_by_its_token(lost):
     wire = Wire(
         ExecuteChangeSet=[lost],
         DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS", token="our-token"))],
@@ -243,7 +154,7 @@ def test_20_an_execution_whose_answer_was_lost_is_found_by_its_token(lost):
     execute(wire.client, change_set())
 
 
-def test_20_an_execution_that_is_known_only_to_its_change_set_has_happened_too():
+def test_case_20_an_execution_that_is_known_only_to_its_change_set_has_happened_too():
     wire = Wire(
         ExecuteChangeSet=[TIMEOUT],
         DescribeStackEvents=[events()],
@@ -252,7 +163,7 @@ def test_20_an_execution_that_is_known_only_to_its_change_set_has_happened_too()
     execute(wire.client, change_set())
 
 
-def test_20_an_execution_that_never_arrived_is_not_taken_for_done():
+def test_case_20_an_execution_that_never_arrived_is_not_taken_for_done():
     wire = Wire(
         ExecuteChangeSet=[TIMEOUT],
         DescribeStackEvents=[events()],
@@ -265,7 +176,7 @@ def test_20_an_execution_that_never_arrived_is_not_taken_for_done():
 # Following
 
 
-def test_13_only_the_stack_that_was_meant_is_followed_not_one_of_the_same_name():
+def test_case_13_only_the_stack_that_was_meant_is_followed_not_one_of_the_same_name():
     wire = Wire(
         DescribeStacks=[stack("UPDATE_IN_PROGRESS"), stack("DELETE_COMPLETE")],
         DescribeStackEvents=[ended("UPDATE_IN_PROGRESS"), ended("DELETE_COMPLETE")],
@@ -274,22 +185,13 @@ def test_13_only_the_stack_that_was_meant_is_followed_not_one_of_the_same_name()
     assert {body["StackName"] for _, body in map(decoded, wire.asked)} == {STACK}
 
 
-def test_13_a_stack_that_is_no_longer_known_is_gone():
+def test_case_13_a_stack_that_is_no_longer_known_is_gone():
     assert watch(Wire(DescribeStacks=[GONE], DescribeStackEvents=[GONE]))[0] == (
         "DELETE_COMPLETE"
     )
 
 
-def decoded(asked):
-    operation, body = asked
-    return operation, body if isinstance(body, dict) else dict(_pairs(body))
-
-
-def _pairs(body):
-    return parse_qsl(body.decode() if isinstance(body, bytes) else body)
-
-
-def test_14_a_stale_review_read_after_execution_is_not_the_end():
+def test_case_14_a_stale_review_read_after_execution_is_not_the_end():
     wire = Wire(
         DescribeStacks=[stack("REVIEW_IN_PROGRESS")] * 20
         + [stack("CREATE_IN_PROGRESS"), stack("CREATE_COMPLETE")],
@@ -298,7 +200,7 @@ def test_14_a_stale_review_read_after_execution_is_not_the_end():
     assert watch(wire)[0] == "CREATE_COMPLETE"
 
 
-def test_14_a_stale_success_read_after_execution_is_not_this_ones():
+def test_case_14_a_stale_success_read_after_execution_is_not_this_ones():
     during = events(told(1, "UPDATE_IN_PROGRESS"))
     wire = Wire(
         DescribeStacks=[
@@ -312,7 +214,7 @@ def test_14_a_stale_success_read_after_execution_is_not_this_ones():
     assert watch(wire)[0] == "UPDATE_ROLLBACK_COMPLETE"
 
 
-def test_15_when_the_deadline_has_passed_a_sentence_says_how_to_attach():
+def test_case_15_when_the_deadline_has_passed_a_sentence_says_how_to_attach():
     wire = Wire(
         DescribeStacks=[stack("UPDATE_IN_PROGRESS")],
         DescribeStackEvents=[ended("UPDATE_IN_PROGRESS")],
@@ -326,7 +228,7 @@ def test_15_when_the_deadline_has_passed_a_sentence_says_how_to_attach():
     )
 
 
-def test_15_the_deadline_also_ends_polls_that_only_fail():
+def test_case_15_the_deadline_also_ends_polls_that_only_fail():
     wire = Wire(DescribeStacks=[THROTTLED], DescribeStackEvents=[THROTTLED])
     minutes = itertools.count(0, 60)
     with pytest.raises(FollowError, match="not done after 1 h"):
@@ -346,11 +248,11 @@ def survives(*faults):
         assert [e.status for e in told_events] == ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
 
 
-def test_16_throttled_then_fine():
+def test_case_16_throttled_then_fine():
     survives(THROTTLED, THROTTLED, THROTTLED)
 
 
-def test_16_the_client_itself_tries_again_first():
+def test_case_16_the_client_itself_tries_again_first():
     wire = Wire(
         attempts=2,
         DescribeStacks=[THROTTLED, stack("UPDATE_COMPLETE")],
@@ -360,7 +262,7 @@ def test_16_the_client_itself_tries_again_first():
     assert [operation for operation, _ in wire.asked].count("DescribeStacks") == 2
 
 
-def test_16_who_waits_is_told_when_aws_does_not_answer_for_long():
+def test_case_16_who_waits_is_told_when_aws_does_not_answer_for_long():
     wire = Wire(
         DescribeStacks=[*[UNAVAILABLE] * 5, stack("UPDATE_COMPLETE")],
         DescribeStackEvents=[*[UNAVAILABLE] * 5, ended("UPDATE_COMPLETE")],
@@ -370,7 +272,7 @@ def test_16_who_waits_is_told_when_aws_does_not_answer_for_long():
     assert len(said) == 2
 
 
-def test_17_a_last_poll_that_is_throttled_does_not_fail_what_succeeded():
+def test_case_17_a_last_poll_that_is_throttled_does_not_fail_what_succeeded():
     wire = Wire(
         DescribeStacks=[stack("UPDATE_IN_PROGRESS"), THROTTLED, stack("UPDATE_COMPLETE")],
         DescribeStackEvents=[ended("UPDATE_IN_PROGRESS"), THROTTLED, ended("UPDATE_COMPLETE")],
@@ -379,22 +281,22 @@ def test_17_a_last_poll_that_is_throttled_does_not_fail_what_succeeded():
 
 
 @pytest.mark.parametrize("fault", [RESET, UNAVAILABLE, TIMEOUT])
-def test_18_connection_reset_and_unavailable(fault):
+def test_case_18_connection_reset_and_unavailable(fault):
     survives(fault, fault)
 
 
-def test_19_broken_xml():
+def test_case_19_broken_xml():
     survives(BROKEN, (200, "<html>maintenance"))
 
 
-def test_19_broken_xml_is_a_sentence_where_nobody_waits():
+def test_case_19_broken_xml_is_a_sentence_where_nobody_waits():
     wire = Wire(DescribeStacks=[BROKEN])
     with pytest.raises(Exception) as error:
         find(wire.client, "x")
     assert "could not be read" in in_words(error.value)
 
 
-def test_21_credentials_that_expire_meanwhile_are_a_sentence():
+def test_case_21_credentials_that_expire_meanwhile_are_a_sentence():
     wire = Wire(
         DescribeStacks=[stack("UPDATE_IN_PROGRESS"), EXPIRED],
         DescribeStackEvents=[ended("UPDATE_IN_PROGRESS")],
@@ -407,7 +309,7 @@ def test_21_credentials_that_expire_meanwhile_are_a_sentence():
     )
 
 
-def test_21_with_new_credentials_it_is_attached_to_from_its_beginning():
+def test_case_21_with_new_credentials_it_is_attached_to_from_its_beginning():
     before = (told(-5, "CREATE_COMPLETE"), told(-9, "CREATE_IN_PROGRESS"))
     wire = Wire(
         DescribeStacks=[stack("UPDATE_COMPLETE")],
@@ -422,7 +324,7 @@ def test_21_with_new_credentials_it_is_attached_to_from_its_beginning():
     ]
 
 
-def test_21_what_is_refused_for_good_is_not_asked_again():
+def test_case_21_what_is_refused_for_good_is_not_asked_again():
     denied = (403, "<Code>AccessDenied</Code><Message>not authorized</Message>")
     wire = Wire(DescribeStacks=[denied], DescribeStackEvents=[events()])
     with pytest.raises(Exception) as error:
@@ -430,7 +332,7 @@ def test_21_what_is_refused_for_good_is_not_asked_again():
     assert in_words(error.value).startswith("AWS refused DescribeStacks: not authorized")
 
 
-def test_23_a_page_that_moved_on_shows_no_event_twice():
+def test_case_23_a_page_that_moved_on_shows_no_event_twice():
     moved = told(2, "UPDATE_IN_PROGRESS", "Thing", "T", "p")
     wire = Wire(
         DescribeStackEvents=[
@@ -442,7 +344,7 @@ def test_23_a_page_that_moved_on_shows_no_event_twice():
     assert [event.time.second for event in happened] == [1, 2, 3]
 
 
-def test_23_a_second_page_that_fails_loses_no_event():
+def test_case_23_a_second_page_that_fails_loses_no_event():
     first = events(told(2, "UPDATE_COMPLETE"), token="more")
     second = events(told(1, "UPDATE_IN_PROGRESS"))
     wire = Wire(
@@ -452,7 +354,7 @@ def test_23_a_second_page_that_fails_loses_no_event():
     assert [e.time.second for e in watch(wire)[1]] == [1, 2]
 
 
-def test_23_a_nested_stack_that_cannot_be_read_loses_no_event_of_its_parent():
+def test_case_23_a_nested_stack_that_cannot_be_read_loses_no_event_of_its_parent():
     nests = told(2, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
     inside = told(3, "UPDATE_COMPLETE", "Thing", "T", "p", within=NESTED)
     whole = events(told(4, "UPDATE_COMPLETE"), nests, told(1, "UPDATE_IN_PROGRESS"))
@@ -464,7 +366,7 @@ def test_23_a_nested_stack_that_cannot_be_read_loses_no_event_of_its_parent():
     assert sorted(e.time.second for e in happened) == [1, 2, 3, 4]
 
 
-def test_23_events_of_older_operations_are_left_out():
+def test_case_23_events_of_older_operations_are_left_out():
     wire = Wire(
         DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS"), told(-1, "CREATE_FAILED"))]
     )
@@ -485,7 +387,7 @@ def nobody(service):
     return Wire(service, DescribeEvents=[EXPIRED]).client
 
 
-def test_24_the_first_failure_in_time_of_all_stacks_comes_first(dev):
+def test_case_24_the_first_failure_in_time_of_all_stacks_comes_first(dev):
     happened = [
         failure(9, "Late", "also wrong", stack=("Service",)),
         failure(4, "Cache", "Resource creation cancelled", stack=("Cache",)),
@@ -522,7 +424,7 @@ def operation_events(*members):
     )
 
 
-def test_25_what_early_validation_refused_is_told(dev):
+def test_case_25_what_early_validation_refused_is_told(dev):
     wire = Wire(
         DescribeEvents=[
             operation_events(
@@ -540,13 +442,13 @@ def test_25_what_early_validation_refused_is_told(dev):
     assert "long ago" not in said
 
 
-def test_25_where_events_cannot_be_asked_for_the_stacks_own_word_has_to_do(dev):
+def test_case_25_where_events_cannot_be_asked_for_the_stacks_own_word_has_to_do(dev):
     vague = failure(1, "liberty-social-dev", "Validation failed", TYPE)
     said = diagnosis.explain(nobody, dev, STACK, "ROLLBACK_COMPLETE", [vague])
     assert "Validation failed" in said
 
 
-def test_25_early_validation_on_the_local_aws(aws, dev):
+def test_case_25_early_validation_on_the_local_aws(aws, dev):
     cloudformation = aws.client("cloudformation")
     aws.client("s3").create_bucket(Bucket="taken-by-someone")
     body = """
@@ -671,7 +573,7 @@ def templates():
     return packaging.read(TEMPLATES)
 
 
-def test_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_end(
+def test_case_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_end(
     aws, target, templates
 ):
     local = load("local")
@@ -693,7 +595,9 @@ def test_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_end(
     assert not deploy(local, target, templates, Crowd()).changed
 
 
-def test_24_the_root_cause_of_a_nested_failure_on_the_local_aws(aws, target, templates, dev):
+def test_case_24_the_root_cause_of_a_nested_failure_on_the_local_aws(
+    aws, target, templates, dev
+):
     aws.fail("AWS::RDS::DBInstance/Database")
     with pytest.raises(DeployError):
         deploy(dev, target, templates, Crowd())
@@ -708,14 +612,14 @@ def test_24_the_root_cause_of_a_nested_failure_on_the_local_aws(aws, target, tem
     assert "make destroy ENV=dev" in said
 
 
-def test_34_without_credentials_in_the_middle_there_is_a_sentence_too():
+def test_case_34_without_credentials_in_the_middle_there_is_a_sentence_too():
     wire = Wire(DescribeStacks=[EXPIRED])
     with pytest.raises(Exception) as error:
         find(wire.client, "x")
     assert "Sign in again (aws sso login)" in in_words(error.value)
 
 
-def test_05_only_a_failed_rollback_is_continued(aws, dev):
+def test_case_05_only_a_failed_rollback_is_continued(aws, dev):
     body = "Resources: {Logs: {Type: AWS::Logs::LogGroup}}"
     aws.client("cloudformation").create_stack(StackName=dev.stack, TemplateBody=body)
     with pytest.raises(OperationError, match="only a rollback that failed can be continued"):

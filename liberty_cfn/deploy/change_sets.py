@@ -174,28 +174,28 @@ def discard(cloudformation: Any, change_set: str) -> None:
     cloudformation.delete_change_set(ChangeSetName=change_set)
     stack = cloudformation.describe_stacks(StackName=described["StackId"])["Stacks"][0]
     # Empty, it may yet be waiting for somebody else's change set.
-    if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _all(cloudformation, stack):
+    if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _waiting(
+        cloudformation, stack["StackName"]
+    ):
         cloudformation.delete_stack(StackName=described["StackId"])
 
 
-def sweep(cloudformation: Any, stack_id: str) -> None:
+def sweep(cloudformation: Any, stack: str) -> None:
     """Delete what deploys that were killed left behind."""
-    for name in _all(cloudformation, {"StackId": stack_id}):
+    for change_set, name in _waiting(cloudformation, stack).items():
         if name.startswith(OURS):
-            cloudformation.delete_change_set(StackName=stack_id, ChangeSetName=name)
+            cloudformation.delete_change_set(ChangeSetName=change_set)
 
 
-def _all(cloudformation: Any, stack: Mapping[str, Any]) -> list[str]:
-    """Return the names of a stack's change sets that wait to be executed."""
-    pages = cloudformation.get_paginator("list_change_sets").paginate(
-        StackName=stack["StackId"]
-    )
-    return [
-        summary["ChangeSetName"]
+def _waiting(cloudformation: Any, stack: str) -> dict[str, str]:
+    """Return the names of a stack's change sets that were not executed, by their ids."""
+    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
+    return {
+        summary["ChangeSetId"]: summary["ChangeSetName"]
         for page in pages
         for summary in page["Summaries"]
         if summary.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
-    ]
+    }
 
 
 def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:

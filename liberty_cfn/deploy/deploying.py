@@ -224,7 +224,7 @@ def _secure(cloudformation: Any, stack: Mapping[str, Any], *, closed: bool) -> N
     stack_id = stack["StackId"]
     if not closed:
         restore(cloudformation, stack_id)
-        change_sets.sweep(cloudformation, stack_id)
+    change_sets.sweep(cloudformation, stack["StackName"])
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(cloudformation, stack_id)
 

@@ -1,0 +1,389 @@
+"""The failures that a deploy must survive, by their numbers in the list of cases.
+
+Here: what a deploy finds when it begins, and the way to a change set. Most is tried on the
+local AWS with a design of one topic; what that can't answer comes over the wire (wire.py).
+"""
+
+import dataclasses
+import threading
+
+import boto3
+import pytest
+from botocore import exceptions
+from botocore.exceptions import ReadTimeoutError
+from deployed import Silent
+from test_deploy import standing_target, target
+from wire import (
+    CHANGE_SET,
+    GONE,
+    THROTTLED,
+    TIMEOUT,
+    UNAVAILABLE,
+    Wire,
+    decoded,
+    described,
+    done,
+    stack,
+)
+
+from liberty_cfn.deploy import change_sets, packaging, targets
+from liberty_cfn.deploy.change_sets import ChangeSetError
+from liberty_cfn.deploy.deploying import DeployError, deploy, find, plan
+from liberty_cfn.deploy.destroying import destroy
+from liberty_cfn.deploy.operations import OperationError, root
+from liberty_cfn.deploy.targets import Target, WrongAccountError
+from liberty_cfn.environments import load
+from liberty_cfn.mishaps import in_words
+
+__all__ = ["standing_target", "target"]
+
+TOPIC = "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"
+MORE = TOPIC + "  Another: {Type: AWS::SNS::Topic, DependsOn: Topic}\n"
+ROLE = """Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: ecsTaskRole-failures
+      AssumeRolePolicyDocument: {Version: '2012-10-17', Statement: []}
+"""
+UPLOADS = """Resources:
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: liberty-social-failures-1}
+"""
+EXISTS = (
+    400,
+    "<Code>AlreadyExistsException</Code><Message>ChangeSet liberty-1 already exists</Message>",
+)
+NO_CHANGE_SET = (404, "<Code>ChangeSetNotFound</Code><Message>ChangeSet is not there</Message>")
+
+
+class Listener(Silent):
+    """Takes note of what a deploy says, and of what happens."""
+
+    def __init__(self):
+        self.said, self.events = [], []
+
+    def say(self, line):
+        self.said.append(line)
+
+    def happened(self, events):
+        self.events += events
+
+
+@pytest.fixture
+def dev():
+    """The environment, for designs that take no parameters."""
+    return dataclasses.replace(load("dev"), given={})
+
+
+def have(environment, target, template, listener=None, **more):
+    """Deploy a design of one template."""
+    return deploy(environment, target, {"root.yaml": template}, listener or Silent(), **more)
+
+
+def left_behind(target, environment):
+    """Return the change sets that wait to be executed."""
+    found = target.client("cloudformation").list_change_sets(StackName=environment.stack)
+    return [s for s in found["Summaries"] if s["ExecutionStatus"] != "EXECUTE_COMPLETE"]
+
+
+def create(wire, **more):
+    return change_sets.create(
+        wire.client,
+        stack="liberty-social-dev",
+        new=False,
+        template_url="https://x",
+        parameters={},
+        tags={},
+        **more,
+    )
+
+
+# What a deploy finds when it begins
+
+
+def test_case_01_a_stack_that_is_missing_is_made_and_elsewhere_a_sentence(target, dev):
+    assert find(Wire(DescribeStacks=[GONE]).client, "x") is None
+    with pytest.raises(OperationError, match="there is none in this account and region"):
+        root(dev, target.client("cloudformation"))
+    assert have(dev, target, TOPIC).changed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The submitted information didn't contain changes. Submit different information",
+        "No updates are to be performed.",
+    ],
+)
+def test_case_02_no_change_is_no_failure_and_its_change_set_is_deleted(words):
+    wire = Wire(
+        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        DescribeChangeSet=[described(status="FAILED", reason=words)],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+        DescribeStacks=[stack("UPDATE_COMPLETE")],
+    )
+    assert create(wire) is None
+    deleted = [body for name, body in map(decoded, wire.asked) if name == "DeleteChangeSet"]
+    assert [body["ChangeSetName"] for body in deleted] == [CHANGE_SET]
+
+
+def test_case_02_a_second_deploy_changes_nothing_and_leaves_nothing_behind(target, dev):
+    have(dev, target, TOPIC)
+    assert not have(dev, target, TOPIC).changed
+    assert left_behind(target, dev) == []
+
+
+def test_case_03_a_stack_that_waits_for_its_first_change_set_is_a_new_one(target, dev):
+    cloudformation = target.client("cloudformation")
+    cloudformation.create_change_set(
+        StackName=dev.stack,
+        ChangeSetName="liberty-of-a-deploy-that-was-killed",
+        ChangeSetType="CREATE",
+        TemplateBody=TOPIC,
+    )
+    assert find(cloudformation, dev.stack)["StackStatus"] == "REVIEW_IN_PROGRESS"
+    assert have(dev, target, TOPIC).changed
+    assert left_behind(target, dev) == []
+
+
+def test_case_03_the_change_set_that_another_deploy_waits_with_is_left_alone(target, dev):
+    cloudformation = target.client("cloudformation")
+    others = cloudformation.create_change_set(
+        StackName=dev.stack, ChangeSetName="other", ChangeSetType="CREATE", TemplateBody=TOPIC
+    )
+    plan(dev, target, {"root.yaml": TOPIC})
+    assert [s["ChangeSetId"] for s in left_behind(target, dev)] == [others["Id"]]
+
+
+def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named(
+    aws, target, dev
+):
+    aws.fail("AWS::SNS::Topic")
+    with pytest.raises(DeployError):
+        have(dev, target, TOPIC)
+    aws.fail()
+    failed = find(target.client("cloudformation"), dev.stack)
+    assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
+    for consent in ("", "liberty-social-prod"):
+        with pytest.raises(DeployError, match="--delete-failed liberty-social-dev"):
+            have(dev, target, TOPIC, failed=consent)
+    assert find(target.client("cloudformation"), dev.stack)["StackId"] == failed["StackId"]
+    assert have(dev, target, TOPIC, failed=dev.stack).changed
+    made = find(target.client("cloudformation"), dev.stack)
+    assert made["StackId"] != failed["StackId"]
+    assert made["StackStatus"] == "CREATE_COMPLETE"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_case_10_what_somebody_else_began_is_attached_to_by_its_id(aws, target, dev, fails):
+    cloudformation = target.client("cloudformation")
+    aws.delay(0.2)
+    if fails:
+        aws.fail("AWS::SNS::Topic/Another")
+    begun = cloudformation.create_stack(StackName=dev.stack, TemplateBody=MORE)["StackId"]
+    listener = Listener()
+    if fails:
+        with pytest.raises(DeployError, match="LIBERTY_LOCAL_FAIL asks that AWS::SNS::Topic"):
+            have(dev, target, TOPIC, listener)
+    else:
+        have(dev, target, MORE, listener)
+        assert find(cloudformation, dev.stack)["StackId"] == begun
+    assert listener.said[0] == f"{dev.stack} is in CREATE_IN_PROGRESS: attached to {begun}"
+    assert listener.events[0].is_root
+
+
+def test_case_10_a_stack_that_is_being_deleted_is_not_deployed_to(aws, target, dev):
+    have(dev, target, TOPIC)
+    cloudformation = target.client("cloudformation")
+    protection = {"StackName": dev.stack, "EnableTerminationProtection": False}
+    cloudformation.update_termination_protection(**protection)
+    aws.delay(0.5)
+    cloudformation.delete_stack(StackName=dev.stack)
+    with pytest.raises(DeployError, match="is being deleted"):
+        have(dev, target, TOPIC)
+
+
+# The way to a change set
+
+
+@pytest.mark.parametrize("lost", [EXISTS, TIMEOUT, UNAVAILABLE])
+def test_case_12_a_change_set_whose_name_exists_is_ours_and_is_found_by_it(lost):
+    wire = Wire(CreateChangeSet=[lost], DescribeChangeSet=[described()])
+    assert create(wire).id == CHANGE_SET
+    asked = [body for _, body in map(decoded, wire.asked)]
+    assert asked[0]["ChangeSetName"] == asked[0]["ClientToken"] == asked[1]["ChangeSetName"]
+
+
+def test_case_12_a_change_set_that_never_arrived_is_not_taken_for_made():
+    wire = Wire(CreateChangeSet=[TIMEOUT], DescribeChangeSet=[NO_CHANGE_SET])
+    with pytest.raises(ReadTimeoutError):
+        create(wire)
+
+
+def test_case_16_a_change_set_that_is_looked_at_in_vain_is_looked_at_again():
+    wire = Wire(
+        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        DescribeChangeSet=[
+            THROTTLED,
+            UNAVAILABLE,
+            described(status="CREATE_PENDING"),
+            described(),
+        ],
+    )
+    assert create(wire).id == CHANGE_SET
+
+
+def test_case_22_another_account_is_refused_before_anything_is_made(monkeypatch):
+    prod = dataclasses.replace(load("prod"), account="111111111111")
+    monkeypatch.setattr(targets, "target", lambda *_: Target(None, "222222222222"))
+    with pytest.raises(WrongAccountError) as error:
+        targets.connect(prod, print)
+    assert in_words(error.value) == (
+        "These credentials are account 222222222222's, and prod is in 111111111111 (Account in "
+        "params/prod.yaml). Nothing was changed; sign in to the other account, or choose its "
+        "profile (AWS_PROFILE)."
+    )
+
+
+def test_case_22_the_region_is_the_environment_s_whatever_the_shell_says(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr(targets, "target", lambda session, *_: Target(session, "1"))
+    assert targets.connect(load("prod"), print).region == load("prod").region == "us-east-1"
+
+
+def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_deleted():
+    refused = (
+        "<OperationEvents><member><EventId>1</EventId><OperationId>1</OperationId>"
+        "<EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Uploads</LogicalResourceId>"
+        "<ResourceType>AWS::S3::Bucket</ResourceType><ValidationFailureMode>FAIL"
+        "</ValidationFailureMode><ValidationPath>/Resources/Uploads</ValidationPath>"
+        "<ValidationStatusReason>The bucket name is taken</ValidationStatusReason></member>"
+        "</OperationEvents>"
+    )
+    wire = Wire(
+        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        DescribeChangeSet=[described(status="FAILED", reason="Validation failed.")],
+        DescribeEvents=[
+            (200, f"<R><DescribeEventsResult>{refused}</DescribeEventsResult></R>")
+        ],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+        DescribeStacks=[stack("UPDATE_COMPLETE")],
+    )
+    with pytest.raises(ChangeSetError) as error:
+        create(wire)
+    assert in_words(error.value) == (
+        "CloudFormation can't plan this change: Validation failed.\n"
+        "Uploads (AWS::S3::Bucket /Resources/Uploads): The bucket name is taken"
+    )
+    assert ("DeleteChangeSet", CHANGE_SET) in [
+        (name, body.get("ChangeSetName")) for name, body in map(decoded, wire.asked)
+    ]
+
+
+def test_case_26_cloudformation_is_told_that_roles_with_names_are_made(target, dev):
+    assert have(dev, target, ROLE).changed
+    target.client("iam").get_role(RoleName="ecsTaskRole-failures")
+
+
+def test_case_27_a_template_too_large_is_uploaded_rather_than_sent(target, dev):
+    large = TOPIC + "# " + "x" * 60_000 + "\n"
+    assert have(dev, target, large).changed
+
+
+def test_case_27_an_upload_that_is_refused_is_a_sentence():
+    denied = (403, "<Code>AccessDenied</Code><Message>no PutObject for you</Message>")
+    missing = (404, "")
+    wire = Wire("s3", GetBucketPolicy=[(200, "{}")], HeadObject=[missing], PutObject=[denied])
+    ours = boto3.Session("key", "secret", region_name="us-east-1")
+    with pytest.raises(Exception) as error:
+        packaging.package(Target(ours, "1", _clients={"s3": wire.client}), {"root.yaml": TOPIC})
+    assert in_words(error.value).startswith("AWS refused PutObject: ")
+
+
+def test_case_28_a_stateful_resource_is_replaced_only_if_it_is_named(target, dev):
+    second = UPLOADS.replace("failures-1", "failures-2")
+    have(dev, target, UPLOADS)
+    with pytest.raises(DeployError, match="--allow-replace Uploads"):
+        have(dev, target, second)
+    assert left_behind(target, dev) == []
+    assert have(dev, target, second, allowed=["Uploads"]).changed
+
+
+def test_case_30_a_creation_whose_answer_was_lost_is_found_by_its_token():
+    """The client sends it again, and hears that it exists; the name is the token."""
+    wire = Wire(attempts=2, CreateChangeSet=[TIMEOUT, EXISTS], DescribeChangeSet=[described()])
+    assert create(wire).id == CHANGE_SET
+    sent = [body for name, body in map(decoded, wire.asked) if name == "CreateChangeSet"]
+    assert len(sent) == 2
+    assert len({body["ClientToken"] for body in sent}) == 1
+
+
+def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_root_planned():
+    reason = "Nested change set arn:x was not successfully created: Currently in FAILED."
+    wire = Wire(
+        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        DescribeChangeSet=[described(status="FAILED", reason=reason), described()],
+        DescribeEvents=[done("DescribeEvents", OperationEvents="")],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+    )
+    said = []
+    assert create(wire, say=said.append).id == CHANGE_SET
+    assert "What changes inside nested stacks can't be told: Nested change set arn:x" in said[0]
+    sent = [body for name, body in map(decoded, wire.asked) if name == "CreateChangeSet"]
+    assert [body["IncludeNestedStacks"] for body in sent] == ["true", "false"]
+
+
+def test_case_32_what_aws_would_not_delete_stops_a_destroy_before_it_begins(target, dev):
+    have(dev, target, UPLOADS)
+    cloudformation = target.client("cloudformation")
+    found = find(cloudformation, dev.stack)["StackId"]
+    target.client("s3").put_object(Bucket="liberty-social-failures-1", Key="a", Body=b"")
+    with pytest.raises(DeployError) as error:
+        destroy(dev, target, found, print)
+    assert "protected from termination" in str(error.value)
+    assert "AWS::S3::Bucket liberty-social-failures-1" in str(error.value)
+    assert find(cloudformation, dev.stack)["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_case_33_of_two_deploys_at_once_one_works_and_one_attaches(aws, target, dev):
+    aws.delay(0.3)
+    begun, first, second = threading.Event(), Listener(), Listener()
+    first.happened = lambda _: begun.set()
+    one = threading.Thread(target=have, args=(dev, target, TOPIC, first))
+    one.start()
+    assert begun.wait(30)
+    outcome = have(dev, target, TOPIC, second)
+    one.join(30)
+    assert not outcome.changed
+    assert "attached to arn:" in second.said[0]
+    history = target.client("cloudformation").describe_stack_events(StackName=dev.stack)
+    own = [e for e in history["StackEvents"] if e["LogicalResourceId"] == dev.stack]
+    assert [e["ResourceStatus"] for e in own if "REVIEW" not in e["ResourceStatus"]] == [
+        "CREATE_COMPLETE",
+        "CREATE_IN_PROGRESS",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (exceptions.NoCredentialsError(), "AWS was not asked: there are no credentials."),
+        (
+            exceptions.PartialCredentialsError(provider="env", cred_var="x"),
+            "AWS was not asked: there are no credentials.",
+        ),
+        (exceptions.NoRegionError(), "AWS could not be asked: You must specify a region."),
+        (
+            exceptions.EndpointConnectionError(endpoint_url="https://cloudformation"),
+            "AWS can't be reached: ",
+        ),
+        (
+            exceptions.ConnectTimeoutError(endpoint_url="https://cloudformation"),
+            "AWS can't be reached: ",
+        ),
+    ],
+)
+def test_case_34_what_keeps_aws_from_being_asked_is_a_sentence(error, said):
+    assert in_words(error).startswith(said)
