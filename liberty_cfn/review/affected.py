@@ -126,3 +126,30 @@ def _in_text(argument: Any) -> Iterator[str]:
     for piece in subs.pieces(argument):
         if isinstance(piece, dict):
             yield from names(piece)
+
+
+def in_names_only(flat: Flat) -> frozenset[str]:
+    """Return the parameters that are only ever a part of texts: a suffix of names."""
+    declared = flat.template.get("Parameters", {})
+    decided = {
+        name for body in flat.template.get("Conditions", {}).values() for name in names(body)
+    }
+    whole = {
+        name
+        for body in _resources(flat).values()
+        for name in _whole(body.get("Properties"), inside=False)
+    }
+    return frozenset(declared.keys() - decided - whole)
+
+
+def _whole(value: Any, *, inside: bool) -> Iterator[str]:
+    """Yield the names that stand for a whole value, not for a part of a text."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _whole(item, inside=inside)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Ref" and isinstance(item, str) and not inside:
+                yield item
+            elif key not in ("Fn::Sub", "Ref"):
+                yield from _whole(item, inside=inside or key == "Fn::Join")

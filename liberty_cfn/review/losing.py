@@ -21,6 +21,12 @@ REMAINS = {
     "Snapshot": "a snapshot of it remains",
     "Delete": "nothing of it remains",
 }
+# What comes in the place of what is lost, where it isn't simply empty.
+NEW = {
+    "AWS::SecretsManager::Secret": "one with another value",
+    "AWS::KMS::Key": "another key",
+    "AWS::Route53::HostedZone": "one with other name servers",
+}
 SAFEST = list(REMAINS)
 POLICY_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
@@ -68,16 +74,16 @@ def _data(change: Change) -> Iterator[Finding]:
     if change.type not in LOSSES:
         return
     left = REMAINS.get(remains(change), "what remains, its policy doesn't say")
-    lost = LOSSES[change.type]
+    lost, new = LOSSES[change.type], NEW.get(change.type, "an empty one")
     if change.action is Action.REMOVE:
-        moved = f", and made anew and empty as {change.moved_name}" if change.moved else ""
+        moved = f", and replaced by {new}, {change.moved_name}" if change.moved else ""
         text = f"{change.name} is removed{moved}: lost is {lost}; {left}"
         yield Finding(Kind.LOSS, change.id, text, POLICY_PAGE)
     elif change.replaced and not _refused(change):
-        text = f"{change.name} is replaced by an empty one: lost is {lost}; {left}"
+        text = f"{change.name} is replaced by {new}: lost is {lost}; {left}"
         yield Finding(Kind.LOSS, change.id, text, POLICY_PAGE)
     elif change.perhaps_replaced:
-        text = f"{change.name} may be replaced by an empty one: lost would be {lost}; {left}"
+        text = f"{change.name} may be replaced by {new}: lost would be {lost}; {left}"
         yield Finding(Kind.LOSS, change.id, text, POLICY_PAGE)
 
 

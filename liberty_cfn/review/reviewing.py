@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from liberty_cfn.digests import digest
 from liberty_cfn.model.flattening import Flat, flatten
 from liberty_cfn.model.loading import TemplateSet, sets
 from liberty_cfn.model.resolving import Resolved, lazily
-from liberty_cfn.review.affected import Affected, affected
+from liberty_cfn.review.affected import Affected, affected, in_names_only
 from liberty_cfn.review.changes import Action, Change, changes
 from liberty_cfn.review.costs import Cost, cost
+from liberty_cfn.review.documented import Replacement
 from liberty_cfn.review.failing import failures, over_limits, unfit
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
 from liberty_cfn.review.granting import granted
@@ -19,6 +20,7 @@ from liberty_cfn.review.losing import losses
 from liberty_cfn.review.opening import connections, public_access
 from liberty_cfn.review.operating import operations
 from liberty_cfn.review.reach import Reach
+from liberty_cfn.review.replacement import Verdict
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
 
@@ -136,6 +138,9 @@ def review(before: Version, after: Version) -> Review:
 def between(version: Version, one: str, other: str) -> Review:
     """Return what `other` environment has that `one` hasn't, in the same templates.
 
+    They stand side by side: nothing is replaced or lost. What only makes names differ,
+    such as a suffix, is left out.
+
     Raises:
         KeyError: there is no such environment.
     """
@@ -145,13 +150,35 @@ def between(version: Version, one: str, other: str) -> Review:
             raise KeyError(name)
     parts = []
     for name, side, _ in _pairs(version, version):
-        if _takes_values(side, given):
-            pair = side.resolved(given[one]), side.resolved(given[other])
-            part = compare(name, f"{one} → {other}", *pair, ())
-            if part.touched:
-                parts.append(part)
+        if side.flat is None or not _takes_values(side, given):
+            continue
+        spelled = in_names_only(side.flat)
+        here, there = given[one], given[other]
+        alike = {k: v for k, v in here.given.items() if k not in spelled}
+        alike |= {k: v for k, v in there.given.items() if k in spelled}
+        before = side.resolved(replace(here, given=alike))
+        after = side.resolved(there)
+        found = tuple(_as_it_stands(change) for change in changes(before, after, users={}))
+        bill = cost(found, before, after)
+        findings = [
+            *public_access(found),
+            *connections(found, before, after),
+            *granted(found, before, after),
+            *([Finding(Kind.COST, "", bill.text)] if bill.text else []),
+        ]
+        ordered = tuple(sorted(findings, key=lambda finding: ORDER.index(finding.kind)))
+        part = Part(name, f"{one} → {other}", found, ordered, bill)
+        if part.touched:
+            parts.append(part)
     whole = digest(version.templates)
     return Review(one, other, (whole, whole), tuple(parts))
+
+
+def _as_it_stands(change: Change) -> Change:
+    """Return a difference that nothing is done about."""
+    same = Verdict(Replacement.NONE)
+    properties = tuple(replace(p, verdict=same) for p in change.properties)
+    return replace(change, properties=properties)
 
 
 def compare(

@@ -18,6 +18,7 @@ from liberty_cfn.review import markdown, sources, values
 from liberty_cfn.review.data import data
 from liberty_cfn.review.explaining import UnknownResourceError, explain
 from liberty_cfn.review.explaining import lines as explained
+from liberty_cfn.review.findings import Kind
 from liberty_cfn.review.folding import fold
 from liberty_cfn.review.reviewing import between, compare, review
 from liberty_cfn.review.text import lines
@@ -138,6 +139,14 @@ def test_values_that_are_gone_take_no_stack_down(ours):
     found = review(ours, sources.Version("after", ours.templates, params))
     assert found.parts == ()
     assert "staging" in found.notes[0]
+
+
+def test_environments_side_by_side_differ_in_what_they_have_not_in_names(ours):
+    (part,) = between(ours, "local", "prod").parts
+    told = {change.id: change for change in part.changes}
+    assert "RegistryRepository" not in told
+    assert not any(change.replaced for change in part.changes)
+    assert not any(finding.kind in (Kind.LOSS, Kind.FAILS) for finding in part.findings)
 
 
 def test_what_one_environment_has_that_another_hasn_t(ours):
