@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from rich.console import Console
 from test_deploy import Listener, local, standing_target, target, templates, with_settings
 
 from liberty_cfn.deploy import change_sets, plans
@@ -12,7 +13,7 @@ from liberty_cfn.deploy.change_sets import Change, Property, Replacement
 from liberty_cfn.deploy.deploying import DeployError, deploy, plan
 from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
 from liberty_cfn.deploy.protection import nested
-from liberty_cfn.deploy.showing import plan_markdown
+from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 from liberty_cfn.generation import generate
 from liberty_cfn.stateful import LOSSES, stack_policy
 
@@ -63,6 +64,15 @@ def test_whatever_holds_data_is_refused_when_it_would_go(kind):
     ):
         assert is_lost(change)
         assert len(refusals(planned(change, TOPIC), ())) == 1
+
+
+def test_what_is_known_after_apply_is_called_so_wherever_it_stands():
+    groups = '["sg-1", "{{changeSet:KNOWN_AFTER_APPLY}}"]'
+    known = Property("Groups", '["sg-1", "sg-2"]', groups, Replacement.NO)
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(plan_tree(planned(dataclasses.replace(SERVICE, properties=(known,)))))
+    assert '["sg-1", "(known after apply)"]' in shown.get()
 
 
 def test_a_refusal_says_what_goes_why_what_is_lost_and_what_remains():

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Property, Replacement
+from liberty_cfn.deploy.change_sets import NESTED_STACK, UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, refusals, stops_service
@@ -93,9 +93,8 @@ def _changed(changed: Property) -> Text:
 
 def _value(value: str | None) -> str:
     """Return a value as it is shown: one line, not too long."""
-    if value is None:
-        return "(known after apply)"
-    line = " ".join(value.split()) or "''"
+    value = UNKNOWN if value is None else value
+    line = " ".join(value.replace(UNKNOWN, "(known after apply)").split()) or "''"
     return line if len(line) <= LONG else f"{line[: LONG - 3]}..."
 
 

@@ -259,3 +259,24 @@ def test_outputs_alone_are_a_change_that_can_be_executed(aws):
     deploy(aws, template({"Topic": resource("SNS::Topic")}))
     root = plan(aws, template({"Topic": resource("SNS::Topic")}, {"New": "output"}))
     assert (root["Status"], root["Changes"]) == ("CREATE_COMPLETE", [])
+
+
+def test_what_failed_to_be_made_is_deleted_before_it_is_made_again(aws):
+    aws.fail("*/Topic")
+    body = template({"Topic": resource("SNS::Topic")})
+    assert deploy(aws, body)["StackStatus"] == "ROLLBACK_COMPLETE"
+    for kind in ("CREATE", "UPDATE"):
+        with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state and can not be updated"):
+            plan(aws, body, ChangeSetType=kind)
+    with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state"):
+        deploy(aws, body)
+
+
+def test_a_change_is_not_planned_while_another_is_under_way(aws):
+    aws.delay(0.5)
+    made = {"StackName": "root", "TemplateBody": json.dumps(family(aws))}
+    aws.client("cloudformation").create_stack(**made, Capabilities=CAPABILITIES)
+    with pytest.raises(ClientError, match="CREATE_IN_PROGRESS state and can not be updated"):
+        plan(aws, family(aws))
+    aws.delay(0)
+    rest(aws, "root")

@@ -98,6 +98,14 @@ async def _deploy(
     await deploy(name, stack_id, template, values, *more, **named)
 
 
+def _make(make: Action, query: Query) -> Answer:
+    """What failed to be made is in the way until it is deleted."""
+    stack = handlers._resolve_stack(given(query, "StackName"))
+    if stack and stack["StackStatus"] == "ROLLBACK_COMPLETE":
+        return refuse("AlreadyExistsException", f"Stack [{stack['StackName']}] already exists")
+    return make(query)
+
+
 def _update(update: Action, query: Query) -> Answer:
     keys = ("StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "Stack policy")
     body, wrong = helpers._resolve_document(query, *keys)
@@ -127,5 +135,6 @@ def _protect(protect: Action, query: Query) -> Answer:
 def add() -> None:
     deploy = functools.partial(_deploy, changesets._deploy_stack_async)
     changesets._deploy_stack_async = handlers._deploy_stack_async = deploy
+    around("CreateStack", _make)
     around("UpdateStack", _update)
     around("UpdateTerminationProtection", _protect)

@@ -19,7 +19,7 @@ from typing import Any
 
 from ministack.core.responses import now_iso
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, engine, helpers, stacks
+from ministack.services.cloudformation import changesets, engine, handlers, helpers, stacks
 
 from . import schemas
 from .asking import Action, Answer, Query, around, given, refuse, text, went_well
@@ -32,6 +32,12 @@ NOTHING = (
     "The submitted information didn't contain changes. "
     "Submit different information to create a change set."
 )
+# What a stack can't be changed in, neither by whoever is at it nor by anyone.
+UNCHANGEABLE = {
+    *(f"{verb}_IN_PROGRESS" for verb in ("CREATE", "DELETE", "IMPORT", "ROLLBACK", "UPDATE")),
+    *("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
+    *("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"),
+}
 VALUES = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
 Change = dict[str, Any]
 
@@ -364,6 +370,10 @@ def _create(create: Action, query: Query) -> Answer:
         _asked(query, "IncludeNestedStacks"),
         query.get("ChangeSetType") == ["IMPORT"],
     )
+    stack = handlers._resolve_stack(given(query, "StackName"))
+    if stack and (status := stack["StackStatus"]) in UNCHANGEABLE:
+        why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
+        return refuse("ValidationError", why)
     if deep and imports:
         why = "IncludeNestedStacks is not supported for changeSet type: IMPORT."
         return refuse("ValidationError", why)
