@@ -28,7 +28,10 @@ function and what is to be said about it; no rule knows of another.
     references      LC152x  what CloudFormation looks up, and where secrets end up
     iam             LC16xx
     network         LC17xx
-    observability   LC18xx
+    metrics         the metrics there are, and whose they are
+    alarms          LC180x  what alarms look at, when they go off, whom they tell
+    telling         LC182x  topics, their keys, events, and where those go
+    watching        LC184x  log groups, what is counted in them, dashboards
     limits          LC19xx  limits and tags
     checking        all of them, over a set of templates
 

@@ -13,6 +13,7 @@ from liberty_cfn.model.flattening import Flat, flatten
 from liberty_cfn.model.loading import TemplateSet
 from liberty_cfn.model.resolving import NOTHING, Resolved, resolve
 from liberty_cfn.rules import (
+    alarms,
     between_stacks,
     buckets,
     caches,
@@ -24,12 +25,13 @@ from liberty_cfn.rules import (
     load_balancing,
     names,
     network,
-    observability,
     references,
     running,
     secrets,
     services,
     tasks,
+    telling,
+    watching,
 )
 from liberty_cfn.rules.rule import REGION, Design, Path, Problem, Rule, look, text
 from liberty_cfn.settings import declarations
@@ -50,7 +52,9 @@ RULES: tuple[Rule, ...] = (
     *references.RULES,
     *iam.RULES,
     *network.RULES,
-    *observability.RULES,
+    *alarms.RULES,
+    *telling.RULES,
+    *watching.RULES,
     *limits.RULES,
 )
 # A resource's Metadata, or a template's, accepts a rule's findings with a reason:
