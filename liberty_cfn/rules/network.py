@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
-from liberty_cfn.review.reach import Flow, Ways, reach, ways
+from liberty_cfn.review.reach import Flow, reach, ways
 from liberty_cfn.review.spelling import listed
 from liberty_cfn.rules.rule import (
     UNKNOWN,
@@ -39,9 +39,6 @@ ATTACHMENT = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws
 DNS = "https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html"
 ENDPOINTS = "https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html"
 FLOW_LOGS = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-cwl.html"
-TASK_NETWORK = (
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html"
-)
 BALANCER_GROUPS = (
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
     "load-balancer-update-security-groups.html"
@@ -379,83 +376,12 @@ def _subnets_are_routed_once(design: Design) -> Iterator[Problem]:
         seen.setdefault(subnet, str(association.origin))
 
 
-def _placed(design: Design, value: Any) -> list[str]:
-    """Return the subnets of this design that a list names."""
-    subnets = (design.follow(item) for item in listed(value))
-    return [s.id for s in subnets if s and s.type == "AWS::EC2::Subnet"]
-
-
-def _subnets_of_what_runs(design: Design) -> Iterator[Problem]:
-    there = ways(design.resolved)
-    yield from _subnets_of_tasks(design, there)
-    for balancer in design.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer"):
-        if text(balancer.properties.get("Scheme", "internet-facing")) != "internet-facing":
-            continue
-        for path, named in each(balancer.properties, "Subnets", "*"):
-            for subnet in _placed(design, named):
-                if not there[subnet].inward:
-                    why = (
-                        f"nobody outside reaches {subnet}; expected one with a route to the "
-                        "internet gateway, or Scheme: internal"
-                    )
-                    yield Problem(balancer.id, _properties(path), why)
-    for group in design.of_type("AWS::RDS::DBSubnetGroup", "AWS::ElastiCache::SubnetGroup"):
-        for path, named in each(group.properties, "SubnetIds", "*"):
-            for subnet in _placed(design, named):
-                if there[subnet].inward:
-                    why = f"{subnet} has a route from the internet; expected a private subnet"
-                    yield Problem(group.id, _properties(path), why)
-
-
-def _subnets_of_tasks(design: Design, there: Mapping[str, Ways]) -> Iterator[Problem]:
-    network = ("NetworkConfiguration", "AwsvpcConfiguration")
-    for service in design.of_type("AWS::ECS::Service"):
-        public = text(look(service.properties, *network, "AssignPublicIp")) == "ENABLED"
-        for path, named in each(service.properties, *network, "Subnets", "*"):
-            for subnet in _placed(design, named):
-                by = there[subnet].inward if public else there[subnet].outward
-                if not by and not _has_endpoints(design):
-                    expected = "a route to a NAT gateway" if not public else "one to a gateway"
-                    why = f"tasks in {subnet} can't fetch their image; expected {expected}"
-                    yield Problem(service.id, _properties(path), why)
-                elif not public and there[subnet].inward:
-                    why = (
-                        f"{subnet} leads to the internet gateway, and tasks have no public "
-                        "address to go by it; expected a subnet with a NAT gateway"
-                    )
-                    yield Problem(service.id, _properties(path), why)
-
-
 def _has_endpoints(design: Design) -> bool:
     """Whether tasks may reach AWS by endpoints inside the VPC."""
     return any(
         text(endpoint.properties.get("VpcEndpointType")) == "Interface"
         for endpoint in design.of_type("AWS::EC2::VPCEndpoint")
     )
-
-
-def _two_zones(design: Design) -> Iterator[Problem]:
-    where = {
-        subnet.id: repr(subnet.properties.get("AvailabilityZone", subnet.id))
-        for subnet in design.of_type("AWS::EC2::Subnet")
-    }
-    spread = {
-        "AWS::RDS::DBSubnetGroup": ("SubnetIds",),
-        "AWS::ElastiCache::SubnetGroup": ("SubnetIds",),
-        "AWS::ElasticLoadBalancingV2::LoadBalancer": ("Subnets",),
-        "AWS::ECS::Service": ("NetworkConfiguration", "AwsvpcConfiguration", "Subnets"),
-    }
-    for resource in design.of_type(*spread):
-        named = look(resource.properties, *spread[resource.type])
-        subnets = _placed(design, named)
-        if subnets and len(subnets) == len(listed(named)):
-            zones = {where[subnet] for subnet in subnets}
-            if len(zones) < 2:  # noqa: PLR2004
-                why = "all in one zone, and down with it; expected subnets in two zones"
-                yield Problem(resource.id, _properties(spread[resource.type]), why)
-            elif resource.type.endswith("LoadBalancer") and len(zones) < len(subnets):
-                why = "two subnets of one zone; a load balancer takes one of each"
-                yield Problem(resource.id, _properties(spread[resource.type]), why)
 
 
 def _zones_are_of_the_region(design: Design) -> Iterator[Problem]:
@@ -692,23 +618,6 @@ PrivateRouted:
   Properties: {SubnetId: !Ref Private, RouteTableId: !Ref PrivateRoutes}
 """
 )
-SERVICE = """
-Service:
-  Type: AWS::ECS::Service
-  Properties:
-    NetworkConfiguration:
-      AwsvpcConfiguration: {Subnets: [!Ref Private]}
-"""
-BALANCER = """
-Balancer:
-  Type: AWS::ElasticLoadBalancingV2::LoadBalancer
-  Properties: {Scheme: internet-facing, Subnets: [!Ref Public]}
-"""
-DATABASE_SUBNETS = """
-Subnets:
-  Type: AWS::RDS::DBSubnetGroup
-  Properties: {DBSubnetGroupDescription: Private, SubnetIds: [!Ref Private, !Ref Other]}
-"""
 # Balancer, tasks and database in groups that let each reach the next.
 TALKING = (
     PRIVATE
@@ -1014,45 +923,6 @@ Again:
     Rule(
         "LC1713",
         "error",
-        "What runs is in subnets whose routes suit it",
-        "Tasks without a way out can't fetch their image and never start; a load balancer in a "
-        "private subnet is never reached; data in a public one may be.",
-        TASK_NETWORK,
-        _subnets_of_what_runs,
-        good=(
-            PRIVATE + SERVICE,
-            PRIVATE + BALANCER,
-            PRIVATE + DATABASE_SUBNETS,
-            PRIVATE
-            + SERVICE.replace("[!Ref Private]", "[!Ref Public], AssignPublicIp: ENABLED"),
-        ),
-        bad=(
-            PRIVATE + SERVICE.replace("!Ref Private", "!Ref Other"),
-            PRIVATE + SERVICE.replace("!Ref Private", "!Ref Public"),
-            PRIVATE + BALANCER.replace("!Ref Public", "!Ref Private"),
-            PRIVATE + DATABASE_SUBNETS.replace("!Ref Other", "!Ref Public"),
-        ),
-    ),
-    Rule(
-        "LC1714",
-        "error",
-        "What should survive the loss of a zone is in two",
-        "A subnet group, load balancer or service in one zone is down with that zone; RDS and "
-        "load balancers refuse it.",
-        "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html",
-        _two_zones,
-        good=(PRIVATE + DATABASE_SUBNETS,),
-        bad=(
-            PRIVATE + DATABASE_SUBNETS.replace(", !Ref Other", ""),
-            PRIVATE + DATABASE_SUBNETS.replace("!Ref Other", "!Ref Public"),
-            PRIVATE + BALANCER,
-            PRIVATE + BALANCER.replace("!Ref Public", "!Ref Public, !Ref Private, !Ref Other"),
-            PRIVATE + SERVICE,
-        ),
-    ),
-    Rule(
-        "LC1715",
-        "error",
         "A subnet's zone is one of the region's",
         "EC2 refuses a zone of another region; a template for several regions asks Fn::GetAZs.",
         SIZES,
@@ -1064,7 +934,7 @@ Again:
         bad=(PUBLIC.replace("us-east-1a", "eu-west-1a"),),
     ),
     Rule(
-        "LC1716",
+        "LC1714",
         "error",
         "A private subnet gives no public addresses",
         "They lead nowhere, cost money each, and once there is a route, what was private is "
@@ -1078,7 +948,7 @@ Again:
         bad=(PRIVATE.replace("10.0.2.0/24", "10.0.2.0/24, MapPublicIpOnLaunch: true"),),
     ),
     Rule(
-        "LC1717",
+        "LC1715",
         "error",
         "The VPC resolves names",
         "Without DNS, tasks find neither the database nor AWS: images, secrets and logs all "
@@ -1092,7 +962,7 @@ Again:
         ),
     ),
     Rule(
-        "LC1718",
+        "LC1716",
         "error",
         "An endpoint is of this region's, of a kind its service has, and on somebody's way",
         "EC2 refuses an endpoint of another region or kind; one without routes or subnets is "
@@ -1113,7 +983,7 @@ Again:
         ),
     ),
     Rule(
-        "LC1719",
+        "LC1717",
         "error",
         "A flow log says of what, to whom, and as whom",
         "EC2 refuses a flow log to CloudWatch without a log group or a role, and one whose "
@@ -1130,7 +1000,7 @@ Again:
         ),
     ),
     Rule(
-        "LC1720",
+        "LC1718",
         "error",
         "Who is to talk to whom can: world, load balancer, tasks, data",
         "A port that only one side opens, or a group that isn't the one meant, is no error to "
