@@ -137,7 +137,7 @@ def test_an_environment_goes_up_is_verified_and_comes_down(nearby, aws):
     )
     refused = liberty("destroy", "dev", env=nearby)
     assert refused.returncode == 1
-    assert "Nothing was deleted: expected --confirm dev" in refused.stderr
+    assert "Nothing was deleted: say --confirm dev" in refused.stderr
     down = liberty("destroy", "dev", "--confirm", "dev", env=nearby)
     assert down.returncode == 0, down.stderr
     assert "liberty-social-uploads-dev" in down.stdout
