@@ -14,8 +14,9 @@ from liberty_cfn.deploy import beforehand, change_sets, diagnosis, packaging, ta
 from liberty_cfn.deploy.deploying import DeployError, Outcome, deploy, find, outputs
 from liberty_cfn.deploy.destroying import destroy, standing
 from liberty_cfn.deploy.following import Event, Follower
+from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.protection import protect_from_termination
-from liberty_cfn.deploy.showing import line, seconds
+from liberty_cfn.deploy.showing import line
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load

@@ -154,6 +154,7 @@ def test_case_03_the_change_set_that_another_deploy_waits_with_is_left_alone(tar
         StackName=dev.stack, ChangeSetName="other", ChangeSetType="CREATE", TemplateBody=TOPIC
     )
     plan(dev, target, {"root.yaml": TOPIC})
+    assert find(cloudformation, dev.stack)["StackStatus"] == "REVIEW_IN_PROGRESS"
     assert [s["ChangeSetId"] for s in left_behind(target, dev)] == [others["Id"]]
 
 

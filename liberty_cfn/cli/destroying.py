@@ -65,7 +65,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     screen.print(kept_table(kept))
     if chosen.endpoint != LOCAL:
         confirmed(chosen, confirm)
-    follow = Follow(screen, lambda: True).watch()
+    follow = Follow(screen, lambda: True)
     with interruptible(chosen, follow.stop):
         destroy(chosen, target, stack_id, follow.happened)
     keep(chosen)

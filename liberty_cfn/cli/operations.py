@@ -112,7 +112,7 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     stack_id, status = stack["StackId"], stack["StackStatus"]
     follower = last_operation(cloudformation, stack_id)
     if attach and meaning(status) is Meaning.WORKING:
-        shown = Follow(screen if as_json else console(), lambda: True).watch()
+        shown = Follow(screen if as_json else console(), lambda: True)
         with interruptible(chosen, shown.stop):
             status, events = follow(
                 cloudformation, stack_id, follower, shown.happened, say=shown.say
@@ -203,7 +203,7 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     from liberty_cfn.deploy.statuses import Meaning, meaning
 
     chosen, target, screen = _at(environment)
-    shown = Follow(screen if as_json else console(), lambda: True).watch()
+    shown = Follow(screen if as_json else console(), lambda: True)
     with interruptible(chosen, shown.stop):
         stack_id, status, events = roll_back(
             chosen, target.client("cloudformation"), skip, shown.happened, shown.say

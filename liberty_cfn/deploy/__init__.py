@@ -26,6 +26,7 @@ One idea a module, each importing only from those above it:
     destroying   taking everything down, but what is kept
     operations   a stack's life after deploying: status, cancel, rollback
     drift        what differs from what was deployed
+    live         what is happening, as a tree that moves
     showing      tables and trees of the above
 
 State is kept only in AWS.

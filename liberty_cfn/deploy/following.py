@@ -26,6 +26,9 @@ WORRYING = 5
 # A status read just after an operation began may still be that from before it. One that is
 # not borne out by an event is believed after this many looks.
 LOOKS = 10
+# While a stack's own events say that it is at work, its status is asked for only when so many
+# looks in a row brought nothing new.
+QUIET = 3
 BEGINNINGS = {
     "CREATE_IN_PROGRESS",
     "UPDATE_IN_PROGRESS",
@@ -73,6 +76,8 @@ class Event:
 class Follower:
     """Reads the events of a stack, and of the stacks nested in it, each once.
 
+    A nested stack that came to rest is left alone until its parent says that it is at work.
+
     Events before `since` are left out; without it, those before `Follower` was made, which
     has to be before the operation starts.
     """
@@ -82,6 +87,7 @@ class Follower:
     ) -> None:
         self._cloudformation = cloudformation
         self._paths: dict[str, tuple[str, ...]] = {stack_id: ()}
+        self._resting: set[str] = set()
         self._seen: set[str] = set()
         self._started: dict[tuple[tuple[str, ...], str], datetime] = {}
         # Read, but not told: a later call failed.
@@ -93,14 +99,22 @@ class Follower:
 
     def new_events(self) -> list[Event]:
         """Return what happened since the last call, oldest first."""
+        # Parents first: they say which of their stacks are at work again.
         waiting = list(self._paths)
         while waiting:
-            stack_id = waiting.pop()
+            stack_id = waiting.pop(0)
+            if stack_id in self._resting:
+                continue
             for raw in self._unseen(stack_id):
-                if _nests(raw) and raw["PhysicalResourceId"] not in self._paths:
-                    nested = raw["PhysicalResourceId"]
-                    self._paths[nested] = (*self._paths[stack_id], raw["LogicalResourceId"])
-                    waiting.append(nested)
+                nested = raw.get("PhysicalResourceId", "")
+                if _nests(raw):
+                    if not _over(raw):
+                        self._resting.discard(nested)
+                    if nested not in self._paths:
+                        self._paths[nested] = (*self._paths[stack_id], raw["LogicalResourceId"])
+                        waiting.append(nested)
+                elif nested == stack_id and self._paths[stack_id]:
+                    (self._resting.add if _over(raw) else self._resting.discard)(stack_id)
                 self._untold.append(self._event(stack_id, raw))
         found = sorted(self._untold, key=lambda event: event.time)
         self._untold = []
@@ -140,6 +154,10 @@ class Follower:
             raw.get("PhysicalResourceId") == stack_id,
             now - since if since else None,
         )
+
+
+def _over(raw: dict[str, Any]) -> bool:
+    return not str(raw["ResourceStatus"]).endswith("_IN_PROGRESS")
 
 
 def _nests(raw: dict[str, Any]) -> bool:
@@ -268,14 +286,21 @@ def follow(
     patience = Patience(stack_id, say, clock, deadline)
     events: list[Event] = []
     unproven = quiet = 0
+    own = ""
     while True:
-        # The status first: what happened before it was read is told, too.
-        status = patience.ask(lambda: _status(cloudformation, stack_id))
+        # The status first: what happened before it was read is told, too. While events keep
+        # saying that the stack is at work, it need not be asked.
+        at_work = own.endswith("_IN_PROGRESS") and quiet < QUIET
+        status = None if at_work else patience.ask(lambda: _status(cloudformation, stack_id))
         fresh = patience.ask(lambda: _events(follower))
         if fresh:
             events += fresh
             tell(fresh)
         quiet = 0 if fresh else quiet + 1
+        before, own = own, next((e.status for e in reversed(events) if e.is_root), own)
+        if at_work and own != before and not own.endswith("_IN_PROGRESS"):
+            # Its end: nothing is left to wait for.
+            continue
         # An end that could be read is one, even if its events could not: next time they can.
         if status and fresh is not None and _is_over(status):
             if _borne_out(status, events) or unproven >= LOOKS:

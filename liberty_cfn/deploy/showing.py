@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -15,6 +13,7 @@ from rich.tree import Tree
 from liberty_cfn.deploy.change_sets import NESTED_STACK, UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.live import LiveTree, seconds
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, refusals, stops_service
 from liberty_cfn.stateful import LOSSES
 
@@ -119,12 +118,13 @@ def kept_table(kept: Iterable[Kept]) -> Table:
 
 
 class Follow:
-    """Shows a deploy as it goes along: a tree on a terminal, lines elsewhere."""
+    """Shows a deploy as it goes along: a tree on a terminal, lines elsewhere and in CI."""
 
     def __init__(self, console: Console, agree: Callable[[], bool]) -> None:
         self._console = console
         self._agree = agree
-        self._tree: _Tree | None = None
+        self._moves = console.is_terminal and not os.environ.get("CI")
+        self._tree: LiveTree | None = None
 
     def say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)
@@ -137,18 +137,17 @@ class Follow:
         return self._agree()
 
     def happened(self, events: list[Event]) -> None:
-        if not self._console.is_terminal:
+        if not self._moves:
             for event in events:
                 # A nested stack's own events say what its parent's say of it.
                 if event.over and not (event.is_stack and event.stack):
                     self.say(line(event))
-        elif self._tree:
+            return
+        if not self._tree:
+            # Of a deletion, say, or of what somebody else began.
+            self._expect(())
+        if self._tree:
             self._tree.grow(events)
-
-    def watch(self) -> Follow:
-        """Show a tree without a plan: of a deletion, say."""
-        self._expect(())
-        return self
 
     def stop(self) -> None:
         """Leave the tree as it is now."""
@@ -156,67 +155,10 @@ class Follow:
             self._tree.stop()
             self._tree = None
 
-    def _expect(self, changes: tuple[Change, ...]) -> None:
-        if self._console.is_terminal:
-            # Where the plan doesn't go into nested stacks, the stacks are what is counted.
-            inside = [change for change in changes if change.type != NESTED_STACK]
-            self._tree = _Tree(self._console, len(inside or changes), stacks=not inside)
-
-
-class _Tree:
-    """The stacks and what they are at, with a bar of what is done."""
-
-    def __init__(self, console: Console, total: int, *, stacks: bool) -> None:
-        self._stacks = stacks
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-        )
-        self._task = self._bar.add_task(
-            "stacks" if stacks else "resources", total=total or None
-        )
-        self._latest: dict[tuple[tuple[str, ...], str], Event] = {}
-        self._live = Live(console=console, refresh_per_second=8)
-
-    def grow(self, events: list[Event]) -> None:
-        for event in events:
-            if not event.is_stack:
-                self._latest[event.stack, event.resource] = event
-        # Not started before consent was asked for.
-        if not self._live.is_started:
-            self._live.start()
-        done = [
-            event
-            for event in self._latest.values()
-            if event.over and (event.type == NESTED_STACK) is self._stacks
-        ]
-        self._bar.update(self._task, completed=len(done))
-        self._live.update(self._drawn())
-
-    def stop(self) -> None:
-        if self._live.is_started:
-            self._live.stop()
-
-    def _drawn(self) -> RenderableType:
-        tree = Tree("root", hide_root=True)
-        branches: dict[tuple[str, ...], Tree] = {(): tree}
-        ordered = sorted(self._latest.items(), key=lambda item: len(item[0][0]))
-        for (path, resource), event in ordered:
-            parent = branches.get(path, tree)
-            if event.type == NESTED_STACK:
-                branches[*path, resource] = parent.add(self._stack(event))
-            elif not event.over or event.failed:
-                parent.add(_styled(event))
-        return Group(tree, self._bar)
-
-    def _stack(self, event: Event) -> Text:
-        inside = [e for (path, _), e in self._latest.items() if path[-1:] == (event.resource,)]
-        text = _styled(event)
-        text.append(f"  {sum(e.over for e in inside)} of {len(inside)}", style="dim")
-        return text
+    def _expect(self, changes: Iterable[Change]) -> None:
+        self.stop()
+        if self._moves:
+            self._tree = LiveTree(self._console, changes)
 
 
 def line(event: Event) -> str:
@@ -228,23 +170,3 @@ def line(event: Event) -> str:
     if event.failed and event.reason:
         parts.append(event.reason)
     return "  ".join(parts)
-
-
-def seconds(took: timedelta) -> str:
-    """Return a duration for people: 0.4 s, 12 s, 3 min 20 s."""
-    whole = took.total_seconds()
-    if whole < 10:  # noqa: PLR2004
-        return f"{whole:.1f} s"
-    minutes, rest = divmod(round(whole), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _styled(event: Event) -> Text:
-    colour = "red" if event.failed else "green" if event.over else "yellow"
-    text = Text(f"{event.resource}  ")
-    text.append(event.status.replace("_", " ").lower(), style=colour)
-    if event.took is not None:
-        text.append(f"  {seconds(event.took)}", style="dim")
-    if event.failed and event.reason:
-        text.append(f"  {event.reason}", style="red")
-    return text

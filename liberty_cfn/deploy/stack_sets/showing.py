@@ -11,9 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
-from liberty_cfn.deploy.showing import kept_table, plan_markdown, plan_tree, seconds
+from liberty_cfn.deploy.showing import kept_table, plan_markdown, plan_tree
 from liberty_cfn.deploy.stack_sets.merging import Part, merge
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan

@@ -1,0 +1,162 @@
+"""What is happening, as a tree that moves: stacks, what each is at, and how long that takes.
+
+Estimates are the typical times of liberty_cfn/model/times.py: what one resource takes, not
+what it waits for. So what is left overall is said as the least that it can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Replacement
+from liberty_cfn.deploy.following import Event
+from liberty_cfn.model.times import to_change, to_make
+
+Key = tuple[tuple[str, ...], str]
+NOTHING = timedelta(0)
+
+
+class LiveTree:
+    """The stacks and what they are at, with a bar of what is done.
+
+    `changes` are those that were planned; without, what happens is what is counted.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        changes: Iterable[Change] = (),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._clock = clock
+        planned = {(c.stack, c.resource): c for c in changes}
+        inside = {key: c for key, c in planned.items() if c.type != NESTED_STACK}
+        # Where the plan doesn't go into nested stacks, the stacks are what is counted.
+        self._stacks = not inside and bool(planned)
+        self._expected = {key: _typical(c) for key, c in (inside or planned).items()}
+        self._latest: dict[Key, Event] = {}
+        self._since: dict[Key, datetime] = {}
+        self._began: datetime | None = None
+        self._live = Live(
+            console=console, refresh_per_second=4, get_renderable=self.drawn, transient=False
+        )
+
+    def grow(self, events: Iterable[Event]) -> None:
+        """Take in what happened."""
+        for event in events:
+            if not event.is_stack:
+                key = (event.stack, event.resource)
+                self._latest[key] = event
+                if event.over:
+                    self._since.pop(key, None)
+                else:
+                    self._since.setdefault(key, event.time)
+            self._began = self._began or event.time
+        # Not started before consent was asked for.
+        if not self._live.is_started:
+            self._live.start()
+
+    def stop(self) -> None:
+        """Leave the tree as it is now."""
+        if self._live.is_started:
+            self._live.stop()
+
+    def drawn(self) -> RenderableType:
+        """Return the tree as it is at this moment, the bar above it."""
+        now = self._clock()
+        tree = Tree("root", hide_root=True)
+        branches: dict[tuple[str, ...], Tree] = {(): tree}
+        latest = list(self._latest.items())
+        for (path, resource), event in sorted(latest, key=lambda item: len(item[0][0])):
+            parent = branches.get(path, tree)
+            if event.type == NESTED_STACK:
+                branches[*path, resource] = parent.add(self._stack(event, now, latest))
+            elif not event.over or event.failed:
+                parent.add(self._resource(event, now))
+        return Group(self._bar(now, latest), tree)
+
+    def left(self, now: datetime) -> timedelta:
+        """Return the least that what is under way, or was not begun, typically takes."""
+        latest = dict(self._latest)
+        begun = [
+            _typical_of(event) - self._at_it(key, now)
+            for key, event in latest.items()
+            if not event.over and event.type != NESTED_STACK
+        ]
+        waiting = [took for key, took in self._expected.items() if key not in latest]
+        return max([NOTHING, *begun, *waiting])
+
+    def _bar(self, now: datetime, latest: list[tuple[Key, Event]]) -> RenderableType:
+        counted = [e for _, e in latest if (e.type == NESTED_STACK) is self._stacks]
+        done, total = sum(e.over for e in counted), max(len(self._expected), len(counted))
+        what = "stacks" if self._stacks else "resources"
+        said = f"{done} of {total} {what}, {seconds(max(NOTHING, now - (self._began or now)))}"
+        if left := self.left(now):
+            said += f", at least {seconds(left)} more"
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=40), Text(said))
+        return grid
+
+    def _stack(self, event: Event, now: datetime, latest: list[tuple[Key, Event]]) -> Text:
+        path = (*event.stack, event.resource)
+        inside = [e for (stack, _), e in latest if stack == path]
+        text = styled(event)
+        text.append(f"  {sum(e.over for e in inside)} of {len(inside)}", style="dim")
+        if not event.over:
+            text.append(f"  {seconds(self._at_it((event.stack, event.resource), now))}")
+        return text
+
+    def _resource(self, event: Event, now: datetime) -> Text:
+        text = styled(event)
+        if not event.over:
+            took = self._at_it((event.stack, event.resource), now)
+            text.append(f"  {seconds(took)}")
+            if typical := _typical_of(event):
+                text.append(f" of about {seconds(typical)}", style="dim")
+        return text
+
+    def _at_it(self, key: Key, now: datetime) -> timedelta:
+        """Return how long something has been under way; our clock may not be AWS's."""
+        return max(NOTHING, now - self._since.get(key, now))
+
+
+def _typical(change: Change) -> timedelta:
+    if change.action == "Remove":
+        return NOTHING
+    anew = change.action == "Add" or change.replacement is Replacement.CERTAIN
+    return to_make(change.type) if anew else to_change(change.type)
+
+
+def _typical_of(event: Event) -> timedelta:
+    if event.status.startswith("CREATE"):
+        return to_make(event.type)
+    return to_change(event.type) if event.status.startswith("UPDATE") else NOTHING
+
+
+def styled(event: Event) -> Text:
+    """Return an event in colour: the resource, its status, and why, if it failed."""
+    colour = "red" if event.failed else "green" if event.over else "yellow"
+    text = Text(f"{event.resource}  ")
+    text.append(event.status.replace("_", " ").lower(), style=colour)
+    if event.took is not None:
+        text.append(f"  {seconds(event.took)}", style="dim")
+    if event.failed and event.reason:
+        text.append(f"  {event.reason}", style="red")
+    return text
+
+
+def seconds(took: timedelta) -> str:
+    """Return a duration for people: 0.4 s, 12 s, 3 min 20 s."""
+    whole = took.total_seconds()
+    if whole < 10:  # noqa: PLR2004
+        return f"{whole:.1f} s"
+    minutes, rest = divmod(round(whole), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,117 @@
+"""What people see while a deploy goes along."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Replacement
+from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.live import LiveTree
+from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.showing import Follow
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DATABASE, TOPIC = "AWS::RDS::DBInstance", "AWS::SNS::Topic"
+NESTED = Change((), "Data", NESTED_STACK, "Add", Replacement.NO)
+CHANGES = (
+    NESTED,
+    Change(("Data",), "Database", DATABASE, "Add", Replacement.NO),
+    Change(("Data",), "Topic", TOPIC, "Add", Replacement.NO),
+)
+
+
+def at(number):
+    return START + timedelta(seconds=number)
+
+
+def event(number, resource, type_, status, stack=("Data",), *, took=None, reason=""):
+    ended = timedelta(seconds=took) if took is not None else None
+    return Event(
+        id=str(number),
+        time=at(number),
+        stack=stack,
+        resource=resource,
+        type=type_,
+        status=status,
+        reason=reason,
+        physical_id="x",
+        is_stack=False,
+        took=ended,
+    )
+
+
+BEGUN = [
+    event(0, "Data", NESTED_STACK, "CREATE_IN_PROGRESS", ()),
+    event(1, "Topic", TOPIC, "CREATE_IN_PROGRESS"),
+    event(2, "Topic", TOPIC, "CREATE_COMPLETE", took=1),
+    event(3, "Database", DATABASE, "CREATE_IN_PROGRESS"),
+    event(5, "Database", DATABASE, "CREATE_IN_PROGRESS", reason="Initiated"),
+]
+
+
+def drawn(events, now, changes=CHANGES):
+    """Return what the tree shows at a moment, as lines."""
+    paper = Console(file=io.StringIO(), width=120, force_terminal=False)
+    tree = LiveTree(paper, changes, clock=lambda: at(now))
+    tree.grow(events)
+    tree.stop()
+    paper.file.truncate(0)
+    paper.file.seek(0)
+    paper.print(tree.drawn())
+    return [" ".join(line.split()) for line in paper.file.getvalue().splitlines()]
+
+
+def test_the_tree_has_every_stack_and_what_it_is_at_with_durations_and_estimates():
+    bar, stack, database = drawn(BEGUN, now=123)
+    assert bar.endswith("1 of 2 resources, 2 min 3 s, at least 7 min 55 s more")
+    assert stack.endswith("Data create in progress 1 of 2 2 min 3 s")
+    assert database.endswith("Database create in progress 2 min 0 s of about 9 min 55 s")
+
+
+def test_what_is_done_is_folded_and_what_failed_is_told():
+    failed = event(60, "Database", DATABASE, "CREATE_FAILED", took=57, reason="too big")
+    bar, stack, database = drawn([*BEGUN, failed], now=61)
+    assert bar.endswith("2 of 2 resources, 1 min 1 s")
+    assert database.endswith("Database create failed 57 s too big")
+    assert "2 of 2" in stack
+
+
+def test_what_was_not_begun_takes_its_time_too():
+    assert "at least 9 min 55 s more" in drawn(BEGUN[:3], now=5)[0]
+
+
+def test_a_clock_that_is_behind_aws_s_counts_nothing_backwards():
+    assert drawn(BEGUN, now=-60)[2].endswith("0.0 s of about 9 min 55 s")
+
+
+def test_without_a_plan_what_happens_is_what_is_counted():
+    assert "1 of 2 resources" in drawn(BEGUN, now=10, changes=())[0]
+
+
+def test_where_the_plan_knows_stacks_only_stacks_are_counted():
+    assert "0 of 1 stacks" in drawn(BEGUN, now=10, changes=(NESTED,))[0]
+
+
+@pytest.mark.parametrize(("terminal", "ci"), [(False, ""), (True, "true")])
+def test_on_no_terminal_and_in_ci_there_are_plain_lines_that_can_be_searched(
+    monkeypatch, terminal, ci
+):
+    monkeypatch.setenv("CI", ci)
+    paper = Console(file=io.StringIO(), width=200, force_terminal=terminal, highlight=False)
+    follow = Follow(paper, lambda: True)
+    follow.planned(Plan("stack", "0" * 64, (), {}))
+    follow.happened(BEGUN)
+    follow.stop()
+    shown = paper.file.getvalue().splitlines()[-1]
+    assert shown == "00:00:02  CREATE_COMPLETE           Data/Topic  AWS::SNS::Topic  1.0 s"
+
+
+def test_on_a_terminal_what_somebody_else_began_has_its_tree_too(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    paper = Console(file=io.StringIO(), width=200, force_terminal=True)
+    follow = Follow(paper, lambda: True)
+    follow.happened(BEGUN)
+    follow.stop()
+    assert "1 of 2 resources" in paper.file.getvalue()
