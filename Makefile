@@ -4,9 +4,9 @@
 # kept), RESTART=1 (replace tasks that are older than a secret's value), BASE=<revision>,
 # ARGS="..." (passed on, such as --json: see `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
-.PHONY: help templates lint diff explain prove test check format plan deploy verify destroy local-up \
-        local-down bench requirements clean ready status events outputs cancel retry rollback \
-        drift doctor bootstrap secret secrets
+.PHONY: help templates lint diff explain prove audit test check format plan deploy verify destroy \
+        local-up local-down bench requirements clean ready status events outputs cancel retry \
+        rollback drift doctor bootstrap secret secrets
 
 # The first Python at hand that will do.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -47,6 +47,15 @@ diff: ready ## Say what a change does to AWS, in every environment: make diff BA
 
 prove: ready ## Prove who reaches whom and who may do what, in every environment
 	@$(LIBERTY) prove
+
+audit: ready ## Ask checkov and AWS's Guard rules about every environment; ARGS=--write
+	@cat requirements-audit.txt requirements-guard.txt | cksum | cmp -s - .venv-audit/made-from || { \
+	  echo "Setting up .venv-audit, once"; \
+	  $(PYTHON) -m venv --clear .venv-audit && \
+	  .venv-audit/bin/pip install --quiet --require-hashes --requirement requirements-audit.txt && \
+	  .venv-audit/bin/pip install --quiet --require-hashes --no-deps --requirement requirements-guard.txt && \
+	  cat requirements-audit.txt requirements-guard.txt | cksum > .venv-audit/made-from; }
+	@$(LIBERTY) audit $(ARGS)
 
 explain: ready ## Say who uses a resource, what replacing it would do: make explain ID=Vpc
 	@$(LIBERTY) explain "$(ID)" $(ARGS)
@@ -96,11 +105,12 @@ requirements: ## Pin requirements*.txt anew from pyproject.toml and requirements
 	.venv-pins/bin/python -m pip --quiet install pip-tools==7.6.2
 	.venv-pins/bin/pip-compile --upgrade --extra dev --output-file requirements.txt pyproject.toml
 	.venv-pins/bin/pip-compile --upgrade --output-file requirements-local.txt requirements-local.in
+	.venv-pins/bin/pip-compile --upgrade --output-file requirements-audit.txt requirements-audit.in
 	rm -r .venv-pins
 
 clean: ## Stop the local AWS and delete all that was made here, its data included
 	@! test -x $(BIN)/python || $(LIBERTY) local down
-	rm -rf .venv .venv-local .local .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-local .venv-audit .local .mypy_cache .pytest_cache .ruff_cache
 
 # Made again only when what it is made from has other content; a checkout touches files.
 ready:

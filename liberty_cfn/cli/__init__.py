@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from liberty_cfn.cli.auditing import audit_command
 from liberty_cfn.cli.common import fail
 from liberty_cfn.cli.deploying import deploy_command
 from liberty_cfn.cli.destroying import destroy_command
@@ -55,6 +56,7 @@ for command in (
     diff_command,
     explain_command,
     prove_command,
+    audit_command,
     plan_command,
     deploy_command,
     verify_command,

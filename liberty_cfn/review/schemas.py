@@ -47,6 +47,14 @@ class Schema:
             node.get("insertionOrder") is False for node in self._nodes(path, resolve_last=True)
         )
 
+    def kinds(self, path: Steps) -> frozenset[str]:
+        """Return the types that a value at `path` may be of, as JSON's schemas name them."""
+        nodes = [self._open(node) for node in self._nodes(path, resolve_last=True)]
+        named = [node.get("type", ()) for node in nodes]
+        return frozenset(
+            k for kind in named for k in ([kind] if isinstance(kind, str) else kind)
+        )
+
     def _nodes(self, path: Steps, *, resolve_last: bool) -> list[Mapping[str, Any]]:
         """Return what the schema has at `path`, following references and alternatives."""
         nodes: list[Mapping[str, Any]] = [self._body]
