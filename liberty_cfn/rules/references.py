@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
@@ -56,14 +57,17 @@ def _texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from _texts(item, (*path, index))
 
 
-def _resolved(design: Design) -> Iterator[tuple[Resource, Path, str]]:
-    """Yield each text of a resource that CloudFormation is to look something up in."""
-    for resource in design.resolved.resources.values():
-        for path, value in _texts(resource.properties):
-            if isinstance(value, str) or "Fn::Join" in value:
-                plain = shown(value)
-                if "resolve" in plain:
-                    yield resource, ("Properties", *path), plain
+# Three rules ask in a row.
+@lru_cache(maxsize=2)
+def _resolved(design: Design) -> tuple[tuple[Resource, Path, str], ...]:
+    """Return each text of a resource that CloudFormation is to look something up in."""
+    return tuple(
+        (resource, ("Properties", *path), shown(value))
+        for resource in design.resolved.resources.values()
+        if "resolve" in str(resource.properties)
+        for path, value in _texts(resource.properties)
+        if (isinstance(value, str) or "Fn::Join" in value) and "resolve" in shown(value)
+    )
 
 
 def _references(plain: str) -> Iterator[list[str]]:
@@ -185,22 +189,13 @@ def _readable(design: Design) -> Iterator[Problem]:
 
 def _shown_to_all(design: Design) -> Iterator[Problem]:
     """Values of access keys, and those that parameters hide, where they are shown."""
-    for resource in design.resolved.resources.values():
-        hidden = {"SecretString"} if resource.type == TYPE else set()
-        for path, value in _texts(resource.properties):
-            name = next((str(step) for step in reversed(path) if isinstance(step, str)), "")
-            for _, piece in (*each(value, "Fn::Join", 1, "*"), ((), value)):
-                if (why := _secret(design, piece)) and name not in hidden:
-                    if KEPT.fullmatch(name) and "key" not in why:
-                        continue
-                    where = f"{why} can be read in {name}; expected it in a secret"
-                    yield Problem(resource.id, ("Properties", *path), where)
+    parameters = design.flat.template.get("Parameters", {})
+    hiding = [name for name, body in parameters.items() if _hides(body)]
+    if hiding or any(design.of_type("AWS::IAM::AccessKey")):
+        for resource in design.resolved.resources.values():
+            yield from _shown(design, resource)
     for file, template in design.templates.templates.items():
-        echoed = {
-            name
-            for name, body in template.section("Parameters").items()
-            if text(look(body, "NoEcho")) == "true"
-        }
+        echoed = {name for name, body in template.section("Parameters").items() if _hides(body)}
         for path, value in _texts(template.section("Outputs")):
             sub = text(look(value, "Fn::Sub")) or (value if isinstance(value, str) else "")
             named_in = {*re.findall(r"\$\{(\w+)\}", sub), referred(value)}
@@ -210,13 +205,28 @@ def _shown_to_all(design: Design) -> Iterator[Problem]:
                 yield Problem("", ("Outputs", *path), why, file)
 
 
+def _shown(design: Design, resource: Resource) -> Iterator[Problem]:
+    hidden = "SecretString" if resource.type == TYPE else ""
+    for path, value in _texts(resource.properties):
+        name = next((str(step) for step in reversed(path) if isinstance(step, str)), "")
+        for _, piece in (*each(value, "Fn::Join", 1, "*"), ((), value)):
+            what = _secret(design, piece)
+            if what and name != hidden and not (KEPT.fullmatch(name) and "key" not in what):
+                why = f"{what} can be read in {name}; expected it in a secret"
+                yield Problem(resource.id, ("Properties", *path), why)
+
+
+def _hides(parameter: Any) -> bool:
+    return text(look(parameter, "NoEcho")) == "true"
+
+
 def _secret(design: Design, value: Any) -> str:
     """Return what of a secret a value is; nothing if it is none."""
     if look(value, "Fn::GetAtt", 1) == "SecretAccessKey":
         return "an access key's secret"
     name = look(value, "Ref")
     parameter = look(design.flat.template, "Parameters", name) if name else None
-    return "what NoEcho hides" if text(look(parameter, "NoEcho")) == "true" else ""
+    return "what NoEcho hides" if _hides(parameter) else ""
 
 
 def _asked(design: Design) -> Iterator[Problem]:

@@ -38,7 +38,8 @@ class Problem:
     file: str = ""
 
 
-@dataclass(frozen=True)
+# Each is itself, so that what rules work out of one can be kept by it.
+@dataclass(frozen=True, eq=False)
 class Design:
     """A set of templates, and what comes of it with some values for its parameters.
 
