@@ -6,7 +6,7 @@ import os
 import pty
 import subprocess
 import sys
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -20,6 +20,7 @@ from liberty_cfn.environments import load
 REPOSITORY = Path(__file__).parent.parent
 SENDER = "liberty-social/DEFAULT_FROM_EMAIL-dev"
 VALUE = "hush@dev.example.com"
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +260,48 @@ def test_without_a_service_the_secret_is_set_and_that_is_said(aws, target, made)
     assert answer.returncode == 1
     assert value(target) == "a@b.c"
     assert b"there is no service liberty-social-backend-service-dev" in answer.stderr
+
+
+# Tasks that are older than a value
+
+
+def stubbed(nowhere, deployed, versions):
+    """Answer when the service was deployed, and when each secret's current version was made."""
+    service = {
+        "desiredCount": 1,
+        "deployments": [
+            {"status": "ACTIVE", "createdAt": AT - timedelta(days=1)},
+            {"status": "PRIMARY", "createdAt": deployed},
+        ],
+    }
+    ecs, manager = Stubber(nowhere.client("ecs")), Stubber(nowhere.client("secretsmanager"))
+    ecs.add_response("describe_services", {"services": [service]})
+    for name, made in versions.items():
+        older = {"VersionId": "1" * 32, "CreatedDate": AT + timedelta(days=9)}
+        current = {"VersionId": "2" * 32, "CreatedDate": made, "VersionStages": ["AWSCURRENT"]}
+        manager.add_response(
+            "list_secret_version_ids",
+            {"Versions": [{**older, "VersionStages": ["AWSPREVIOUS"]}, current]},
+            {"SecretId": f"liberty-social/{name}-dev"},
+        )
+    return ecs, manager
+
+
+def test_the_version_of_a_secret_tells_that_tasks_are_older_than_its_value(nowhere, dev):
+    before, after = AT - timedelta(hours=1), AT + timedelta(hours=1)
+    made = {"SECRET_KEY": before, "DB_PASSWORD": before, "DEFAULT_FROM_EMAIL": after}
+    ecs, manager = stubbed(nowhere, AT, made)
+    with ecs, manager:
+        assert secrets.outdated(dev, nowhere) == ["DEFAULT_FROM_EMAIL"]
+        manager.assert_no_pending_responses()
+
+
+def test_access_keys_count_where_tasks_are_given_them(nowhere, by_user):
+    names = ("SECRET_KEY", "DB_PASSWORD", "DEFAULT_FROM_EMAIL", *secrets.ACCESS_KEY)
+    ecs, manager = stubbed(nowhere, AT, dict.fromkeys(names, AT + timedelta(hours=1)))
+    with ecs, manager:
+        assert secrets.outdated(by_user, nowhere) == list(names)
+
+
+def test_where_no_tasks_run_none_are_older_than_a_secret(target, dev, made):
+    assert secrets.outdated(dev, target) == []

@@ -547,6 +547,7 @@ READS: Actions = (
     s3.ListBucket,
     s3.ListBucketVersions,
     secretsmanager.DescribeSecret,
+    secretsmanager.ListSecretVersionIds,
     secretsmanager.ListSecrets,
     servicequotas.GetAWSDefaultServiceQuota,
     servicequotas.GetServiceQuota,

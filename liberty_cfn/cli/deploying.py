@@ -24,7 +24,11 @@ from liberty_cfn.cli.common import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
+
+
+SHORTEST = 12  # characters of a digest that stand for it, as plans show
 
 
 @click.command("deploy")
@@ -57,6 +61,12 @@ if TYPE_CHECKING:
     help="Let a new environment take in what an earlier destroy kept under its names.",
 )
 @click.option(
+    "--restart",
+    is_flag=True,
+    envvar="RESTART",
+    help="Replace running tasks if a secret has another value than they started with.",
+)
+@click.option(
     "--delete-failed",
     "failed",
     default="",
@@ -72,6 +82,7 @@ def deploy_command(
     allowed: tuple[str, ...],
     approved: str | None,
     adopt: bool,
+    restart: bool,
     failed: str,
     as_json: bool,
 ) -> None:
@@ -120,6 +131,7 @@ def deploy_command(
         fail("Nothing was changed.")
     if not outcome.changed:
         follow.say(f"{chosen.stack}: no changes")
+    outdated = _restarted(chosen, target, screen, restart=restart)
     keep(chosen)
     report = verify(chosen, target.client)
     screen.print(as_table(report))
@@ -134,11 +146,33 @@ def deploy_command(
         said = {
             "stack": chosen.stack,
             "changed": outcome.changed,
+            "outdated_secrets": outdated,
             "outputs": outcome.outputs,
             "verify": report_as_json(report),
         }
         click.echo(json.dumps(said, indent=2))
     exit_by(report)
+
+
+def _restarted(
+    environment: Environment, target: Target, screen: Console, *, restart: bool
+) -> list[str]:
+    """Say, and return, of which secrets tasks have an old value; replace them if asked to."""
+    from liberty_cfn.deploy import secrets
+
+    outdated = secrets.outdated(environment, target)
+    if outdated and restart:
+        tasks = secrets.restart(environment, target)
+        screen.print(
+            f"{', '.join(outdated)} changed since the tasks started: the service replaces them "
+            f"({tasks}), which takes some minutes"
+        )
+    elif outdated:
+        screen.print(
+            f"{', '.join(outdated)} changed since the tasks started, which have the old value: "
+            f"make deploy ENV={environment.name} RESTART=1 replaces them"
+        )
+    return outdated
 
 
 def check_templates(environment: Environment, screen: Console) -> None:
@@ -166,7 +200,11 @@ def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
     """Refuse templates that are not those that were approved."""
     from liberty_cfn.digests import digest
 
-    if approved and not (found := digest(templates)).startswith(approved):
+    if approved is None:
+        return
+    if len(approved) < SHORTEST:
+        fail(f"{approved!r} is no digest; expected {SHORTEST} of its characters at least.", 2)
+    if not (found := digest(templates)).startswith(approved):
         fail(f"Not the templates that were approved: they have the digest {found}.")
 
 

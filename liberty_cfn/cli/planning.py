@@ -44,7 +44,5 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     elif markdown:
         click.echo(plan_markdown(planned), nl=False)
     else:
-        screen = console()
-        screen.print(plan_tree(planned))
-        screen.print(f"Templates {planned.digest}")
+        console().print(plan_tree(planned))
     raise SystemExit(planned.code)

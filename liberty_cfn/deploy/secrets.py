@@ -134,6 +134,54 @@ def restart(environment: Environment, target: Target) -> int:
     return int(service["desiredCount"])
 
 
+def outdated(environment: Environment, target: Target) -> list[str]:
+    """Return the secrets of which running tasks have another value than the current one.
+
+    Those whose current version was made after the deployment that the service's tasks are of.
+    Tags and descriptions make no version.
+    """
+    began = _deployed_at(environment, target)
+    if began is None:
+        return []
+    made = environment.settings["ApplicationAccessKey"] == "true"
+    read = (DJANGO_KEY, DATABASE_PASSWORD, SENDER, *(ACCESS_KEY if made else ()))
+    return [name for name in read if (_since(environment, target, name) or began) > began]
+
+
+def _deployed_at(environment: Environment, target: Target) -> datetime | None:
+    """Return when the deployment began that tasks run of; None if there are none."""
+    try:
+        found = target.client("ecs").describe_services(
+            cluster=environment.named("liberty-social-backend"),
+            services=[environment.named("liberty-social-backend-service")],
+        )["services"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ClusterNotFoundException":
+            return None
+        raise
+    for service in found:
+        for deployment in service.get("deployments", []):
+            if deployment["status"] == "PRIMARY" and service["desiredCount"]:
+                began: datetime = deployment["createdAt"]
+                return began
+    return None
+
+
+def _since(environment: Environment, target: Target, name: str) -> datetime | None:
+    """Return when a secret's current version was made; None without one."""
+    try:
+        versions = target.client("secretsmanager").list_secret_version_ids(
+            SecretId=full_name(environment, name)
+        )["Versions"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return None
+        raise
+    return next(
+        (v["CreatedDate"] for v in versions if CURRENT in v.get("VersionStages", [])), None
+    )
+
+
 def as_json(secret: Secret) -> dict[str, Any]:
     """Return what is known of a secret, for programs."""
     return {

@@ -19,6 +19,8 @@ from liberty_cfn.stateful import LOSSES
 
 COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red", "Import": "cyan"}
 LONG = 80  # characters of a value shown
+AROUND = 20  # characters before the first that differs
+KNOWN_LATER = "(known after apply)"
 MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i"}
 
 
@@ -41,7 +43,8 @@ def plan_tree(plan: Plan) -> RenderableType:
     ]
     heading = [Text("Settings that change", style="bold")] if parameters else []
     notes = [Text(doubt, style="yellow") for doubt in doubts(plan)]
-    return Group(tree, *heading, *parameters, *notes, Text(plan.summary, style="bold"))
+    summary = Text(plan.summary, style="bold")
+    return Group(tree, *heading, *parameters, *notes, summary, f"Templates {plan.digest}")
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -84,16 +87,30 @@ def _planned(change: Change) -> Text:
 def _changed(changed: Property) -> Text:
     text = Text(changed.name)
     if changed.before is not None or changed.after is not None:
-        text.append(f": {_value(changed.before)} -> {_value(changed.after)}")
+        text.append(f": {' -> '.join(_differing(changed.before, changed.after))}")
     if changed.replaces is not Replacement.NO:
         text.append(f"  (replacement {changed.replaces.value})", style="red")
     return text
 
 
-def _value(value: str | None) -> str:
+def _differing(before: str | None, after: str | None) -> tuple[str, str]:
+    """Return two values as they are shown; of long ones, from where they differ."""
+    shown = [_value(value, longest=None) for value in (before, after)]
+    pairs = enumerate(zip(*shown, strict=False))
+    same = next((place for place, (one, other) in pairs if one != other), 0)
+    if max(map(len, shown)) > LONG and same > AROUND:
+        shown = [f"...{value[same - AROUND :]}" for value in shown]
+    return _short(shown[0]), _short(shown[1])
+
+
+def _value(value: str | None, longest: int | None = LONG) -> str:
     """Return a value as it is shown: one line, not too long."""
     value = UNKNOWN if value is None else value
-    line = " ".join(value.replace(UNKNOWN, "(known after apply)").split()) or "''"
+    line = " ".join(value.replace(UNKNOWN, KNOWN_LATER).split()) or "''"
+    return line if longest is None else _short(line)
+
+
+def _short(line: str) -> str:
     return line if len(line) <= LONG else f"{line[: LONG - 3]}..."
 
 

@@ -1,0 +1,146 @@
+"""Every command, as a person and as a program read it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from local_aws import Aws
+from rich.console import Console
+from small_sets import small
+from test_deploy import Listener, standing_target, templates
+
+from liberty_cfn import linting
+from liberty_cfn.cli import cli
+from liberty_cfn.deploy import beforehand, targets
+from liberty_cfn.deploy.deploying import deploy, find
+from liberty_cfn.digests import digest
+from liberty_cfn.environments import load
+from liberty_cfn.nesting import DIGEST_TAG
+
+__all__ = ["standing_target", "templates"]
+
+MAKEFILE = (Path(__file__).parent.parent / "Makefile").read_text("utf-8")
+READING = [
+    ("plan", "dev"),
+    ("status", "dev"),
+    ("events", "dev"),
+    ("outputs", "dev"),
+    ("drift", "dev"),
+    ("doctor", "dev"),
+    ("secret", "list", "dev"),
+    ("verify", "dev"),
+]
+
+
+@pytest.fixture(scope="module")
+def environment(local_aws, standing_target, templates):
+    """Some stacks of an environment, on an AWS that is local and passes for a real one."""
+    Aws(local_aws).reset()
+    dev = load("dev")
+    with pytest.MonkeyPatch.context() as patch:
+        # To make clients anew for each command takes longer than the command does.
+        patch.setattr(targets, "connect", lambda *_: standing_target)
+        patch.setattr(beforehand, "quotas", lambda *_: ())
+        patch.setattr(linting, "lint_if_changed", list)
+        deploy(dev, standing_target, small(templates, "Logs", "Secrets"), Listener())
+        yield dev
+
+
+def run(*arguments, given="", **variables):
+    return CliRunner(env=variables).invoke(cli, arguments, input=given)
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_program_gets_one_json_document_and_nothing_else(environment, command):
+    answer = run(*command, "--json")
+    assert isinstance(json.loads(answer.stdout), dict | list), answer.output
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_what_is_no_terminal_gets_plain_lines(environment, command):
+    answer = run(*command, COLUMNS="40")
+    assert command == ("outputs", "dev") or len(answer.stdout) > 40  # there are none
+    assert "\x1b" not in answer.output
+
+
+def test_a_terminal_without_colours_gets_none(environment, monkeypatch):
+    monkeypatch.setattr(Console, "is_terminal", True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[32m" in run("doctor", "dev", FORCE_COLOR="1").stdout
+    assert "\x1b[3" not in run("doctor", "dev", FORCE_COLOR="1", NO_COLOR="1").stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [*(command[0] for command in READING), "deploy", "cancel", "rollback", "destroy"],
+)
+def test_every_command_has_a_target_that_make_lists(command):
+    target = {"secret": "secrets"}.get(command, command)
+    assert re.search(rf"^{target}:.*## \S", MAKEFILE, re.MULTILINE)
+    assert re.search(r"^secret:.*## \S", MAKEFILE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["cancel", "rollback"])
+def test_what_cannot_be_done_now_is_a_sentence(environment, command):
+    answer = run(command, "dev", "--json")
+    assert answer.stdout == ""
+    assert "is in CREATE_COMPLETE: only" in str(answer.exception)
+
+
+def test_status_shows_the_digest_that_was_deployed(environment, standing_target):
+    stack = find(standing_target.client("cloudformation"), environment.stack)
+    [deployed] = [tag["Value"] for tag in stack["Tags"] if tag["Key"] == DIGEST_TAG]
+    assert f"Templates {deployed}" in run("status", "dev").stdout
+    assert json.loads(run("status", "dev", "--json").stdout)["digest"] == deployed
+
+
+def test_every_plan_shows_the_digest_of_what_would_be_deployed(environment, templates):
+    assert f"Templates {digest(templates)}" in run("plan", "dev").stdout
+    assert digest(templates)[:12] in run("plan", "dev", "--markdown").stdout
+
+
+def test_no_plan_leaves_a_change_set(environment, standing_target):
+    left = standing_target.client("cloudformation").list_change_sets(
+        StackName=environment.stack
+    )["Summaries"]
+    assert [each for each in left if each["ExecutionStatus"] == "AVAILABLE"] == []
+
+
+@pytest.mark.parametrize(
+    ("approved", "said"),
+    [("0" * 64, "Not the templates that were approved"), ("abc", "'abc' is no digest")],
+)
+def test_only_templates_that_were_approved_are_deployed(environment, approved, said):
+    answer = run("deploy", "dev", "--yes", "--template-digest", approved)
+    assert answer.exit_code
+    assert said in answer.stderr
+
+
+def test_setting_a_secret_tells_a_program_its_version(environment):
+    answer = run("secret", "set", "dev", "DEFAULT_FROM_EMAIL", "--json", given="a@b.c")
+    said = json.loads(answer.stdout)
+    assert said["secret"] == "liberty-social/DEFAULT_FROM_EMAIL-dev"
+    assert said["version"]
+    assert "a@b.c" not in answer.output
+
+
+def test_destroying_wants_the_name_and_tells_a_program_what_is_kept(
+    environment, standing_target
+):
+    cloudformation = standing_target.client("cloudformation")
+    assert "protected from termination" in run("destroy", "dev", "--confirm", "dev").stderr
+    cloudformation.update_termination_protection(
+        StackName=environment.stack, EnableTerminationProtection=False
+    )
+    refused = run("destroy", "dev", "--json", YES="1")
+    assert refused.exit_code == 1
+    assert "say --confirm dev" in refused.stderr
+    assert find(cloudformation, environment.stack)
+    said = json.loads(run("destroy", "dev", "--json", "--confirm", "dev").stdout)
+    assert said["deleted"]
+    kinds = [one["type"] for one in said["kept"]]
+    assert sorted(kinds) == ["AWS::Logs::LogGroup"] + ["AWS::SecretsManager::Secret"] * 5
+    again = json.loads(run("destroy", "dev", "--json").stdout)
+    assert again == {"stack": environment.stack, "deleted": False, "kept": []}
