@@ -8,13 +8,13 @@ changes may change.
 """
 
 import copy
+import functools
 import html
 import json
 import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from ministack.core.responses import now_iso
@@ -62,12 +62,12 @@ class _Side:
     values: dict[str, Any]
     resources: dict[str, Any]
 
-    @cached_property
+    @functools.cached_property
     def conditions(self) -> dict[str, bool]:
         found: dict[str, bool] = engine._evaluate_conditions(self.template, self.values)
         return found
 
-    @cached_property
+    @functools.cached_property
     def titles(self) -> list[str]:
         """What it has, in the order in which it is made."""
         defined = self.template.get("Resources", {})
@@ -138,6 +138,8 @@ class _Plan:
 
     def changes(self) -> list[Change]:
         """All changes, by title; `after.resources` becomes what would be there."""
+        if self._is_the_same():
+            return []
         adopted = self._adopted()
         replaced: dict[str, str] = {}
         found = {title: self._removed(title) for title in self._gone()}
@@ -156,6 +158,14 @@ class _Plan:
                 replaced[title] = change.get("Replacement", "False")
                 found[title] = change
         return [{"Type": "Resource", "ResourceChange": found[title]} for title in sorted(found)]
+
+    def _is_the_same(self) -> bool:
+        """Whether there is nothing to look for, which is what most nested stacks have."""
+        before, after = self.before, self.after
+        values = [{k: v["Value"] for k, v in side.values.items()} for side in (before, after)]
+        kinds = {resource["Type"] for resource in after.template["Resources"].values()}
+        same = before.template == after.template and values[0] == values[1]
+        return same and NESTED not in kinds and not self.retagged
 
     def _adopted(self) -> dict[str, Change]:
         if not self.adopts:
@@ -312,6 +322,11 @@ def _template(url: str) -> dict[str, Any]:
     body, wrong = helpers._resolve_template({"TemplateURL": [url]})
     if wrong:
         raise ValueError(text(wrong, "Message"))
+    return _parsed(body)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(body: str) -> dict[str, Any]:
     found: dict[str, Any] = engine._parse_template(body)
     return found
 
