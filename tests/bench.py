@@ -1,5 +1,7 @@
 """How long things take: `make bench`, or `make bench ARGS=--all` with the slow ones.
 
+`make bench ARGS=--kills` kills deploys instead (kills.py).
+
 Each command is run as a whole process, as its user runs it: once to warm up, then five
 times (the slow ones once, cold). Shown is the median, and the least and the most of the
 runs: on a machine that does other things too, one run says little.
@@ -17,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import kills
 from rich.console import Console
 from rich.table import Table
 
@@ -88,6 +91,9 @@ def reviews() -> dict[str, Measured]:
 
 
 def main(arguments: list[str]) -> None:
+    if arguments == ["--kills"]:
+        kills.main()
+        return
     console = Console()
     figures = {
         "generate.py": measure(PYTHON, "generate.py"),

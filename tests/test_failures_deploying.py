@@ -12,6 +12,7 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ReadTimeoutError
 from deployed import Silent
+from kills import state
 from test_deploy import standing_target, target
 from wire import (
     CHANGE_SET,
@@ -26,7 +27,7 @@ from wire import (
     stack,
 )
 
-from liberty_cfn.deploy import change_sets, packaging, targets
+from liberty_cfn.deploy import change_sets, deploying, packaging, targets
 from liberty_cfn.deploy.change_sets import ChangeSetError
 from liberty_cfn.deploy.deploying import DeployError, deploy, find, plan
 from liberty_cfn.deploy.destroying import destroy
@@ -388,3 +389,39 @@ def test_case_33_of_two_deploys_at_once_one_works_and_one_attaches(aws, target, 
 )
 def test_case_34_what_keeps_aws_from_being_asked_is_a_sentence(error, said):
     assert in_words(error).startswith(said)
+
+
+class Killed(BaseException):
+    """Nothing comes after this."""
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [
+        (change_sets, "create", True),  # a change set is there, and nobody was asked
+        (deploying, "execute", False),  # agreed to, and not executed
+        (deploying, "execute", True),  # executed, and nobody follows
+        (deploying, "protect", False),  # over, and not protected yet
+    ],
+    ids=["planned", "agreed", "executed", "over"],
+)
+def test_case_29_killed_at_any_step_and_run_again_it_ends_as_if_undisturbed(
+    aws, target, dev, monkeypatch, kill
+):
+    module, step, done_before = kill
+    cloudformation, original = target.client("cloudformation"), getattr(module, step)
+    have(dev, target, TOPIC)
+    wanted = state(cloudformation, dev.stack)
+    aws.reset()
+
+    def killed(*arguments, **named):
+        if done_before:
+            original(*arguments, **named)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, killed)
+        with pytest.raises(Killed):
+            have(dev, target, TOPIC)
+    have(dev, target, TOPIC)
+    assert state(cloudformation, dev.stack) == wanted
