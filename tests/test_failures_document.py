@@ -1,0 +1,26 @@
+"""docs/failures.md says what the code says."""
+
+from liberty_cfn.deploy.causes import CAUSES
+from liberty_cfn.deploy.statuses import MEANINGS, NEXT, Meaning
+from liberty_cfn.generation import REPOSITORY
+
+DOCUMENT = REPOSITORY / "docs/failures.md"
+
+
+def states():
+    """Return the table of states, as the document has it."""
+    rows = ["| State | What it means | What to do |", "|---|---|---|"]
+    for meaning in Meaning:
+        named = [f"`{status}`" for status, what in MEANINGS.items() if what is meaning]
+        rows.append(f"| {', '.join(named)} | {meaning.value} | {NEXT[meaning]} |")
+    return "\n".join(rows).replace("{name}", "ENV")
+
+
+def test_every_state_is_told_with_what_to_do():
+    assert states() in DOCUMENT.read_text()
+
+
+def test_every_known_cause_is_told_with_its_next_step():
+    text = DOCUMENT.read_text()
+    for step in CAUSES.values():
+        assert f"| {step} |" in text
