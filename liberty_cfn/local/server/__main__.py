@@ -12,6 +12,7 @@ if moved := private.missing():
 
 from . import (
     caches,
+    change_sets,
     conditions,
     ec2,
     existing,
@@ -20,7 +21,6 @@ from . import (
     leave,
     mending,
     nested,
-    planning,
     provisioning,
     refusing,
     repeating,
@@ -31,7 +31,7 @@ from . import (
 )
 
 for addition in (
-    *(conditions, nested, existing, planning, guarding, repeating, provisioning),
+    *(conditions, nested, existing, change_sets, guarding, repeating, provisioning),
     *(ec2, iam, scaling, storage),
     *(leave, stack_sets),
     *(mending, caches, refusing, rules),

@@ -1,5 +1,5 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
-"""Change sets over nested stacks: what would change, with the values before and after.
+"""What would change in a stack and in those nested in it, with the values before and after.
 
 Values are followed through parameters and outputs. What comes out the same is no change;
 what only the update will tell, such as the id of what is made anew, is UNKNOWN, and so is
@@ -9,7 +9,6 @@ changes may change.
 
 import copy
 import functools
-import html
 import json
 import re
 import secrets
@@ -19,26 +18,15 @@ from typing import Any
 
 from ministack.core.responses import now_iso
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, engine, handlers, helpers, stacks
+from ministack.services.cloudformation import changesets, engine, helpers, stacks
 
 from . import schemas
-from .asking import Action, Answer, Query, around, given, refuse, text, went_well
+from .asking import text
 from .existing import adoptable
 from .nested import TYPE as NESTED
 from .nested import Stack, child_of, plain
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
-NOTHING = (
-    "The submitted information didn't contain changes. "
-    "Submit different information to create a change set."
-)
-# What a stack can't be changed in, neither by whoever is at it nor by anyone.
-UNCHANGEABLE = {
-    *(f"{verb}_IN_PROGRESS" for verb in ("CREATE", "DELETE", "IMPORT", "ROLLBACK", "UPDATE")),
-    *("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
-    *("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"),
-}
-VALUES = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
 Change = dict[str, Any]
 
 
@@ -53,7 +41,7 @@ class _Unmade(dict[str, Any]):
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
     """A stack as it is, or as it would be: a template, its values, and what they refer to."""
 
     name: str
@@ -122,7 +110,7 @@ class _Side:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """How one stack would change, as a part of a change set.
 
     `deep` is whether nested stacks get change sets too; `adopts`, whether what exists under
@@ -130,8 +118,8 @@ class _Plan:
     """
 
     change_set: Stack
-    before: _Side
-    after: _Side
+    before: Side
+    after: Side
     deep: bool
     adopts: bool
     retagged: bool
@@ -269,15 +257,15 @@ class _Plan:
 
     def _nested(self, title: str, old: Stack | None, change: Change) -> Change:
         """The same change, with the change set of the stack nested there."""
-        before = _standing(child_of(old["PhysicalResourceId"])) if old else None
+        before = standing(child_of(old["PhysicalResourceId"])) if old else None
         name = f"{self.after.name}-{title}-{secrets.token_hex(6).upper()}"
-        before = before or _Side(name, "", {}, {}, {})
+        before = before or Side(name, "", {}, {}, {})
         properties = self.after.properties(title)
         template = _template(properties["TemplateURL"])
         values = _values_for(template, properties.get("Parameters") or {})
-        after = _Side(before.name, before.stack_id, template, values, dict(before.resources))
+        after = Side(before.name, before.stack_id, template, values, dict(before.resources))
         change_set = _change_set_for(self.change_set, title, after, new=not old)
-        plan = _Plan(change_set, before, after, self.deep, self.adopts, self.retagged)
+        plan = Plan(change_set, before, after, self.deep, self.adopts, self.retagged)
         change_set["Changes"] = plan.changes()
         was = before.outputs()
         outputs = {k: v if was.get(k) == v else UNKNOWN for k, v in after.outputs().items()}
@@ -310,9 +298,9 @@ def _automatic(title: str, stack_id: str) -> Change:
     }
 
 
-def _standing(stack: Stack) -> _Side:
+def standing(stack: Stack) -> Side:
     """A stack as it is."""
-    return _Side(
+    return Side(
         *(stack["StackName"], stack["StackId"], stack.get("_template") or {}),
         *(stack.get("_resolved_params", {}), stack.get("_resources", {})),
     )
@@ -355,7 +343,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _change_set_for(parent: Stack, title: str, side: _Side, *, new: bool) -> Stack:
+def _change_set_for(parent: Stack, title: str, side: Side, *, new: bool) -> Stack:
     name = f"{parent['ChangeSetName']}-{title}-{secrets.token_hex(6)}"
     arn = re.sub(
         r"changeSet/.*", f"changeSet/{name}/{secrets.token_hex(16)}", parent["ChangeSetId"]
@@ -374,117 +362,3 @@ def _change_set_for(parent: Stack, title: str, side: _Side, *, new: bool) -> Sta
             for key, value in side.values.items()
         ],
     }
-
-
-def _asked(query: Query, key: str) -> bool:
-    return bool(given(query, key).lower() == "true")
-
-
-def _create(create: Action, query: Query) -> Answer:
-    deep, imports = (
-        _asked(query, "IncludeNestedStacks"),
-        query.get("ChangeSetType") == ["IMPORT"],
-    )
-    stack = handlers._resolve_stack(given(query, "StackName"))
-    if stack and (status := stack["StackStatus"]) in UNCHANGEABLE:
-        why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
-        return refuse("ValidationError", why)
-    if deep and imports:
-        why = "IncludeNestedStacks is not supported for changeSet type: IMPORT."
-        return refuse("ValidationError", why)
-    answer = create(query)
-    if went_well(answer) and not imports:
-        change_set = cloudformation._change_sets[text(answer, "Id")]
-        change_set["IncludeNestedStacks"] = deep
-        _plan(change_set)
-    _sweep()
-    return answer
-
-
-def _plan(change_set: Stack) -> None:
-    """Put into a change set what it would change, in place of what ministack says."""
-    stack = cloudformation._stacks[change_set["StackName"]]
-    before = _standing(stack)
-    after = _Side(
-        *(before.name, before.stack_id, change_set["_template"]),
-        *(change_set["_resolved_params"], dict(before.resources)),
-    )
-    retagged = change_set["ChangeSetType"] == "UPDATE" and stacks._stack_tags_changed(
-        stack, change_set["Tags"], change_set["_tags_given"]
-    )
-    adopts = change_set["ImportExistingResources"]
-    plan = _Plan(change_set, before, after, change_set["IncludeNestedStacks"], adopts, retagged)
-    try:
-        change_set["Changes"] = plan.changes()
-        same = before.outputs() == after.outputs()
-        why = "" if change_set["Changes"] or not same else NOTHING
-    except ValueError as wrong:
-        change_set["Changes"], why = [], str(wrong)
-    change_set |= {
-        "Status": "FAILED" if why else "CREATE_COMPLETE",
-        "ExecutionStatus": "UNAVAILABLE" if why else "AVAILABLE",
-        "StatusReason": why,
-    }
-
-
-def _describe(describe: Action, query: Query) -> Answer:
-    name, stack = given(query, "ChangeSetName"), given(query, "StackName")
-    change_set = changesets._find_change_set(name, stack)[1]
-    if root := change_set and cloudformation._change_sets.get(
-        change_set.get("RootChangeSetId")
-    ):
-        change_set["ExecutionStatus"] = root["ExecutionStatus"]
-    status, headers, body = describe(query)
-    if change_set:
-        family = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
-        told = _xml({key: change_set[key] for key in family if key in change_set})
-        changes = copy.deepcopy(change_set["Changes"])
-        if not _asked(query, "IncludePropertyValues"):
-            _leave_out_values(changes)
-        told += f"<Changes>{_xml(changes)}</Changes>"
-        shown = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)
-        body = shown.encode()
-    return status, headers, body
-
-
-def _leave_out_values(changes: list[Change]) -> None:
-    for change in changes:
-        for key in ("BeforeContext", "AfterContext"):
-            change["ResourceChange"].pop(key, None)
-        for detail in change["ResourceChange"].get("Details", ()):
-            for key in VALUES:
-                detail["Target"].pop(key, None)
-
-
-def _xml(value: Any) -> str:
-    if isinstance(value, list):
-        return "".join(f"<member>{_xml(entry)}</member>" for entry in value)
-    if isinstance(value, dict):
-        return "".join(f"<{key}>{_xml(entry)}</{key}>" for key, entry in value.items())
-    return html.escape(plain(value))
-
-
-def _from_the_root(act: Action, query: Query) -> Answer:
-    """A nested change set is executed and deleted with its root's, and only so."""
-    name, stack = given(query, "ChangeSetName"), given(query, "StackName")
-    change_set = changesets._find_change_set(name, stack)[1]
-    if change_set and "RootChangeSetId" in change_set:
-        why = f"ChangeSet [{name}] is nested: this has to be asked of its root change set"
-        return refuse("InvalidChangeSetStatus", why)
-    answer = act(query)
-    _sweep()
-    return answer
-
-
-def _sweep() -> None:
-    """Nested change sets go with their root."""
-    kept = cloudformation._change_sets
-    for name in [n for n, c in kept.items() if c.get("RootChangeSetId", n) not in kept]:
-        kept.pop(name)
-
-
-def add() -> None:
-    around("CreateChangeSet", _create)
-    around("DescribeChangeSet", _describe)
-    around("DeleteChangeSet", _from_the_root)
-    around("ExecuteChangeSet", _from_the_root)
