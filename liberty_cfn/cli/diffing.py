@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,21 @@ def _show(found: Review, *, markdown: bool, as_json: bool) -> None:
         from liberty_cfn.review.text import lines
 
         for line in lines(found, fold(found.parts)):
-            click.echo(line)
+            click.echo(_coloured(line))
+
+
+def _coloured(line: str) -> str:
+    """Return a line as a terminal shows it: headings stand out, danger in red."""
+    from liberty_cfn.review.findings import Kind
+
+    if os.environ.get("NO_COLOR") or not line:
+        return line
+    grave = {Kind.FAILS: "red", Kind.LOSS: "red", Kind.SECRET: "red"}
+    amber = dict.fromkeys((Kind.WEAKENED, Kind.OPENS, Kind.GRANTS), "yellow")
+    colours = {f"  {kind.value}": colour for kind, colour in (grave | amber).items()}
+    if line in colours:
+        return click.style(line, fg=colours[line], bold=True)
+    return line if line.startswith("   ") else click.style(line, bold=True)
 
 
 @click.command("explain")

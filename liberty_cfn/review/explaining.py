@@ -13,11 +13,10 @@ from liberty_cfn.model.resolving import Resolved, Resource, resolve
 from liberty_cfn.review.changes import Change, fixed_name, references, replacing
 from liberty_cfn.review.comparing import shown
 from liberty_cfn.review.documented import page
-from liberty_cfn.review.losing import REMAINS, remains
+from liberty_cfn.review.losing import LOSSES, REMAINS, remains
 from liberty_cfn.review.opening import reaches
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
-from liberty_cfn.stateful import LOSSES
 
 MADE_BY = re.compile(r"# Generated from (\S+) ")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from liberty_cfn.model.loading import TemplateSet
+from liberty_cfn.model.parsing import Template
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.changes import (
     Action,
@@ -235,6 +236,28 @@ def over_limits(design: TemplateSet, sizes: Mapping[str, int]) -> Iterator[Findi
         if sizes.get(file, 0) > LARGEST:
             text = f"{file} has {sizes[file]} bytes; CloudFormation takes {LARGEST}"
             yield Finding(Kind.FAILS, "", text, LIMITS_PAGE)
+
+
+def not_followed(before: TemplateSet, after: TemplateSet) -> Iterator[Finding]:
+    """Yield what changes in a set and isn't understood: macros, loops and the like."""
+    for file, template in after.templates.items():
+        old = before.templates.get(file)
+        if old is None or old.body == template.body:
+            continue
+        for where, was, now in _macros(old, template):
+            if was != now:
+                text = f"{file}: {where} changes, and what that makes isn't known"
+                yield Finding(Kind.UNKNOWN, "", text)
+
+
+def _macros(before: Template, after: Template) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what only AWS can take apart: where, and what it was and is."""
+    yield "Transform", before.body.get("Transform"), after.body.get("Transform")
+    for section in ("Resources", "Outputs", "Conditions"):
+        olds, news = before.section(section), after.section(section)
+        for key in {**olds, **news}:
+            if key.startswith("Fn::"):
+                yield f"{section}.{key}", olds.get(key), news.get(key)
 
 
 def unfit(

@@ -10,8 +10,28 @@ from liberty_cfn.review.changes import Action, Change, PropertyChange
 from liberty_cfn.review.comparing import Steps, at
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.replacement import names
-from liberty_cfn.stateful import LOSSES
+from liberty_cfn.stateful import LOSSES as OURS
 
+# What is lost with types that this design has none of.
+LOSSES = {
+    **OURS,
+    "AWS::Backup::BackupVault": "the backups in it",
+    "AWS::Cognito::UserPool": "the accounts of everybody who signed up",
+    "AWS::DocDB::DBCluster": "everything people entered since the last snapshot",
+    "AWS::DynamoDB::GlobalTable": "the items in it",
+    "AWS::DynamoDB::Table": "the items in it",
+    "AWS::EC2::Volume": "what is written on it",
+    "AWS::EFS::FileSystem": "the files in it",
+    "AWS::FSx::FileSystem": "the files in it",
+    "AWS::Kinesis::Stream": "the records nobody has read yet",
+    "AWS::MSK::Cluster": "the records in it",
+    "AWS::Neptune::DBCluster": "everything people entered since the last snapshot",
+    "AWS::OpenSearchService::Domain": "what is indexed",
+    "AWS::RDS::DBCluster": "everything people entered since the last snapshot",
+    "AWS::Redshift::Cluster": "what was loaded since the last snapshot",
+    "AWS::SQS::Queue": "the messages nobody has read yet",
+    "AWS::SSM::Parameter": "a value that was set by hand",
+}
 GENERATED = "GenerateSecretString"
 # What stays of a resource under each policy, from the safest.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html

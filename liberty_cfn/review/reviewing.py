@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from liberty_cfn.digests import digest
 from liberty_cfn.model.flattening import Flat, flatten
@@ -11,9 +12,10 @@ from liberty_cfn.model.loading import TemplateSet, sets
 from liberty_cfn.model.resolving import Resolved, lazily
 from liberty_cfn.review.affected import Affected, affected, in_names_only
 from liberty_cfn.review.changes import Action, Change, changes
+from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.costs import Cost, cost
 from liberty_cfn.review.documented import Replacement
-from liberty_cfn.review.failing import failures, over_limits, unfit
+from liberty_cfn.review.failing import failures, not_followed, over_limits, unfit
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
 from liberty_cfn.review.granting import granted
 from liberty_cfn.review.losing import losses
@@ -78,7 +80,7 @@ class _Side:
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def declared(self) -> Mapping[str, object]:
+    def declared(self) -> Mapping[str, Any]:
         found = self.flat.template.get("Parameters", {}) if self.flat else {}
         return found if isinstance(found, dict) else {}
 
@@ -103,7 +105,8 @@ def review(before: Version, after: Version) -> Review:
         known: dict[str, Reach] = {}
         hangs = affected(old.flat, new.flat)
         whole = _of_set(old, new)
-        for was, now in _values(old, new, *given):
+        for shown in _values(old, new, *given):
+            was, now = _hidden(*shown, {**old.declared, **new.declared})
             environment = now.name if now else was.name if was else ""
             suspects = _suspects(hangs, was, now)
             unfitting = _of_values(old, new, was, now) if now else []
@@ -236,6 +239,24 @@ def _side(design: TemplateSet | None, version: Version) -> _Side:
     return _Side(design, flatten(design), sizes)
 
 
+def _hidden(
+    was: Environment | None, now: Environment | None, declared: Mapping[str, Any]
+) -> tuple[Environment | None, Environment | None]:
+    """Return two environments without the values that nobody is to see (NoEcho)."""
+    secret = [n for n, body in declared.items() if equal(mapping(body).get("NoEcho"), "true")]
+    before, after = (dict(one.given) if one else {} for one in (was, now))
+    for name in secret:
+        another = name in before and before.get(name) != after.get(name)
+        before[name] = "(hidden)"
+        after[name] = "(hidden, another)" if another else "(hidden)"
+    if not secret:
+        return was, now
+    return (
+        replace(was, given=before) if was else None,
+        replace(now, given=after) if now else None,
+    )
+
+
 def _suspects(
     hangs: Affected, was: Environment | None, now: Environment | None
 ) -> frozenset[str]:
@@ -277,6 +298,7 @@ def _of_set(old: _Side, new: _Side) -> list[Finding]:
         for end in new.flat.loose
         if (end.place, end.why) not in known
     ]
+    findings += not_followed(old.design, new.design) if old.design else []
     before = set(over_limits(old.design, old.sizes)) if old.design else set()
     limits = over_limits(new.design, new.sizes)
     return findings + [finding for finding in limits if finding not in before]

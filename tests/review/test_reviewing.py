@@ -188,6 +188,32 @@ def test_what_needn_t_be_looked_at_changes_nothing_of_what_is_told(ours, old, ne
             assert whole.changes == told[name].changes
 
 
+def test_what_nobody_is_to_see_is_hidden_and_its_change_is_told():
+    root = {
+        "Parameters": {"Password": {"Type": "String", "NoEcho": True}},
+        "Resources": {
+            "It": resource("RDS::DBInstance", {"MasterUserPassword": {"Ref": "Password"}})
+        },
+    }
+    before, after = (
+        version(root=root, values={"dev": {"Password": word}}) for word in ("tiger", "lion")
+    )
+    told = text(review(before, after)) + json.dumps(data(review(before, after)))
+    assert "(hidden) → (hidden, another)" in told
+    assert not any(word in told for word in ("tiger", "lion"))
+    assert not review(before, before).parts
+
+
+def test_what_a_macro_makes_is_unknown_never_guessed():
+    def looped(*names):
+        topics = {"Topic${Name}": resource("SNS::Topic")}
+        loop = {"Fn::ForEach::Topics": ["Name", list(names), topics]}
+        return version(root={"Resources": {"Topic": resource("SNS::Topic"), **loop}})
+
+    assert "what that makes isn't known" in text(review(looped("A"), looped("A", "B")))
+    assert not review(looped("A"), looped("A")).parts
+
+
 def test_a_root_by_another_name_is_the_same_root():
     one = version(root=DATABASE)
     texts = {"main.json": one.templates[ROOT].replace('"a"', '"b"')}
