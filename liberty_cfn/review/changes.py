@@ -238,15 +238,13 @@ def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
     def unordered(path: Steps) -> bool:
         return known is not None and known.unordered(names(path))
 
-    return [
-        PropertyChange(
-            found.path,
-            found.before,
-            found.after,
-            verdict(new.type, found.path, found.before, found.after),
-        )
-        for found in differences(old.properties, new.properties, unordered)
-    ]
+    changes = []
+    for found in differences(old.properties, new.properties, unordered):
+        # All of them hang on a condition that can't be decided.
+        path = found.path or ("Properties",)
+        judged = verdict(new.type, path, found.before, found.after)
+        changes.append(PropertyChange(path, found.before, found.after, judged))
+    return changes
 
 
 def _follow(

@@ -316,3 +316,31 @@ def test_a_template_that_doesn_t_parse_is_one_sentence_with_file_and_line():
     one = version(root=DATABASE)
     with pytest.raises(ParseError, match=r"templates/root\.yaml:\d+: no YAML"):
         review(one, sources.Version("broken", {ROOT: "Resources:\n  A: [1"}, {}))
+
+
+ODD = [
+    {"A": None},
+    {"A": {"Type": ["x"], "Properties": [1]}},
+    {"A": resource("EC2::VPC", {"Fn::If": ["X", {}, {}]})},
+    {"A": resource("EC2::SecurityGroup", {"SecurityGroupIngress": ["x", 1, None]})},
+    {"A": resource("ECS::TaskDefinition", {"ContainerDefinitions": {"Ref": "P"}})},
+    {"A": resource("RDS::DBInstance", {"AllocatedStorage": {"Ref": "P"}, "MultiAZ": "x"})},
+    {
+        "A": resource(
+            "IAM::Role", {"AssumeRolePolicyDocument": "{bad", "Policies": {"Ref": "P"}}
+        )
+    },
+    {"A": resource("CloudFormation::Stack", {"TemplateURL": "https://x/y.yaml"})},
+    {"A": resource("ElasticLoadBalancingV2::Listener", {"DefaultActions": {"Ref": "X"}})},
+    {"A": resource("KMS::Key", {"KeyPolicy": {"Statement": ["x", None]}})},
+    {"A": resource("S3::Bucket", {"LifecycleConfiguration": {"Rules": [{"Id": 1}, 2]}})},
+]
+
+
+@pytest.mark.parametrize("before", ODD)
+def test_templates_of_any_shape_are_told_of_in_words(before):
+    for after in ODD:
+        found = review(version(before), version(after))
+        assert text(found)
+        assert json.dumps(data(found))
+        assert bool(found.parts) is (before != after) or None in (before["A"], after["A"])
