@@ -188,6 +188,12 @@ def test_an_environment_that_can_not_be_made_says_why(folder, monkeypatch):
         control.up(folder, say=quiet)
 
 
+def test_without_the_schemas_it_does_not_start(folder, monkeypatch):
+    monkeypatch.setattr(control.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(control.LocalAwsError, match="cfn-lint is not installed"):
+        control.up(folder, say=quiet)
+
+
 def test_a_name_of_ministacks_that_moved_is_named(local_aws):
     check = "from server import private; import ministack.app as app; del app._state_map; "
     python = control.VENV / "bin" / "python"

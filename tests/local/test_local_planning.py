@@ -280,3 +280,17 @@ def test_a_change_is_not_planned_while_another_is_under_way(aws):
         plan(aws, family(aws))
     aws.delay(0)
     rest(aws, "root")
+
+
+def test_a_property_that_no_type_has_is_refused_before_anything_is_made(aws):
+    child = template({"Topic": resource("SNS::Topic", {"Colour": "red"})})
+    body = template({"Child": nested(upload(aws, child=child)["child"])})
+    refused = plan(aws, body, ChangeSetType="CREATE")
+    assert refused["Status"] == "FAILED"
+    assert "AWS::EarlyValidation::PropertyValidation" in refused["StatusReason"]
+    told = aws.client("cloudformation").describe_events(
+        ChangeSetName=refused["ChangeSetId"], Filters={"FailedEvents": True}
+    )
+    [event] = told["OperationEvents"]
+    assert (event["EventType"], event["LogicalResourceId"]) == ("VALIDATION_ERROR", "Topic")
+    assert "extraneous key [Colour]" in event["ValidationStatusReason"]

@@ -4,6 +4,7 @@
 import copy
 import html
 import re
+import secrets
 from typing import Any
 
 from ministack.services import cloudformation
@@ -16,6 +17,10 @@ from .nested import Stack, plain
 NOTHING = (
     "The submitted information didn't contain changes. "
     "Submit different information to create a change set."
+)
+EARLY = (
+    "The following hook(s) failed: [AWS::EarlyValidation::PropertyValidation]. To troubleshoot "
+    "Early Validation errors, use the DescribeEvents API for detailed failure information."
 )
 # What a stack isn't changed in, but deleted, or first rolled back on.
 STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
@@ -59,21 +64,45 @@ def _plan(change_set: Stack) -> None:
     retagged = change_set["ChangeSetType"] == "UPDATE" and stacks._stack_tags_changed(
         stack, change_set["Tags"], change_set["_tags_given"]
     )
-    adopts = change_set["ImportExistingResources"]
-    plan = planning.Plan(
-        change_set, before, after, change_set["IncludeNestedStacks"], adopts, retagged
-    )
+    asked = (change_set["IncludeNestedStacks"], change_set["ImportExistingResources"], retagged)
+    unknown: list[tuple[str, str, str]] = []
     try:
-        change_set["Changes"] = plan.changes()
+        changes = planning.Plan(change_set, before, after, *asked, unknown).changes()
         same = before.outputs() == after.outputs()
-        why = "" if change_set["Changes"] or not same else NOTHING
+        why = EARLY if unknown else "" if changes or not same else NOTHING
     except ValueError as wrong:
-        change_set["Changes"], why = [], str(wrong)
+        changes, why = [], str(wrong)
+    change_set["Changes"] = [] if why else changes
+    _note(stack, unknown)
     change_set |= {
         "Status": "FAILED" if why else "CREATE_COMPLETE",
         "ExecutionStatus": "UNAVAILABLE" if why else "AVAILABLE",
         "StatusReason": why,
     }
+
+
+def _note(stack: Stack, unknown: list[tuple[str, str, str]]) -> None:
+    """What is refused before anything is made is told by DescribeEvents alone."""
+    operation = secrets.token_hex(16)
+    stack["_operation_events"] = [
+        stacks._operation_event(
+            *(stack["StackId"], operation, "VALIDATION_ERROR", "CREATE_CHANGESET"),
+            LogicalResourceId=title,
+            ResourceType=kind,
+            ValidationFailureMode="FAIL",
+            ValidationName="PROPERTY_VALIDATION",
+            ValidationStatus="FAILED",
+            ValidationStatusReason=why,
+            ValidationPath=f"/Resources/{title}/Properties",
+        )
+        for title, kind, why in unknown
+    ]
+
+
+def _events(describe: Action, query: Query) -> Answer:
+    """Those of a change set are those of its stack."""
+    named = changesets._find_change_set(given(query, "ChangeSetName"))[1]
+    return describe(query | {"StackName": [named["StackId"]]} if named else query)
 
 
 def _describe(describe: Action, query: Query) -> Answer:
@@ -135,5 +164,6 @@ def _sweep() -> None:
 def add() -> None:
     around("CreateChangeSet", _create)
     around("DescribeChangeSet", _describe)
+    around("DescribeEvents", _events)
     around("DeleteChangeSet", _from_the_root)
     around("ExecuteChangeSet", _from_the_root)

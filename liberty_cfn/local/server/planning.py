@@ -86,10 +86,14 @@ class Side:
         return found
 
     def properties(self, title: str) -> dict[str, Any]:
+        return self.fitted(title)[0]
+
+    def fitted(self, title: str) -> tuple[dict[str, Any], list[str]]:
+        """The properties of a resource, and what its type does not know of them."""
         definition = self.definition(title)
         found = {k: self.resolved(v) for k, v in definition.get("Properties", {}).items()}
         given = {k: v for k, v in found.items() if v is not engine._NO_VALUE}
-        return schemas.fitted(definition.get("Type", ""), given)[0]
+        return schemas.fitted(definition.get("Type", ""), given)
 
     def outputs(self) -> dict[str, Any]:
         return {
@@ -115,6 +119,7 @@ class Plan:
 
     `deep` is whether nested stacks get change sets too; `adopts`, whether what exists under
     its name is taken in; `retagged`, whether the tags change that all resources have.
+    `unknown` gets the properties that no type has, with their resource and its type.
     """
 
     change_set: Stack
@@ -123,6 +128,7 @@ class Plan:
     deep: bool
     adopts: bool
     retagged: bool
+    unknown: list[tuple[str, str, str]]
 
     def changes(self) -> list[Change]:
         """All changes, by title; `after.resources` becomes what would be there."""
@@ -142,6 +148,7 @@ class Plan:
                     "PhysicalResourceId": UNKNOWN,
                     "Attributes": _Unmade(),
                 }
+            self.unknown.extend((title, kind, why) for why in self.after.fitted(title)[1])
             if change:
                 replaced[title] = change.get("Replacement", "False")
                 found[title] = change
@@ -265,7 +272,8 @@ class Plan:
         values = _values_for(template, properties.get("Parameters") or {})
         after = Side(before.name, before.stack_id, template, values, dict(before.resources))
         change_set = _change_set_for(self.change_set, title, after, new=not old)
-        plan = Plan(change_set, before, after, self.deep, self.adopts, self.retagged)
+        asked = (self.deep, self.adopts, self.retagged)
+        plan = Plan(change_set, before, after, *asked, self.unknown)
         change_set["Changes"] = plan.changes()
         was = before.outputs()
         outputs = {k: v if was.get(k) == v else UNKNOWN for k, v in after.outputs().items()}

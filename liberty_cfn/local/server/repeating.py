@@ -18,6 +18,7 @@ BEGUN = {
     "ExecuteChangeSet": ("CREATE", "UPDATE", "IMPORT"),
     "CancelUpdateStack": ("UPDATE",),
     "ContinueUpdateRollback": ("UPDATE",),
+    "RollbackStack": ("ROLLBACK", "UPDATE"),
 }
 
 
