@@ -17,7 +17,8 @@ from liberty_cfn.bootstrap.grants import (
     through_cloudformation,
     where,
 )
-from liberty_cfn.bootstrap.rights import CHANGES, READS, STACKS, TEMPLATES
+from liberty_cfn.bootstrap.rights import CHANGES, READS, STACK_SETS, STACKS, TEMPLATES
+from liberty_cfn.bootstrap.stack_set_execution_role import EXECUTION_ROLE
 from liberty_cfn.policies import policy
 
 GITHUB = "token.actions.githubusercontent.com"
@@ -33,6 +34,15 @@ SENT = (
     "arn:${AWS::Partition}:s3:::liberty-cfn-templates-${AWS::AccountId}-*/*",
 )
 STACKS_HERE = ("liberty-social-${Environment}", "liberty-social-${Environment}-*")
+# A set, its instances, and the types in it: what an operation on a set is about.
+HOME = "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:"
+SETS_HERE = (
+    HOME + "stackset/liberty-social-${Environment}:*",
+    HOME + "stackset-target/liberty-social-${Environment}:*",
+    "arn:${AWS::Partition}:cloudformation:*::type/resource/*",
+)
+# In whatever accounts the set's targets are; each says itself whom it trusts.
+EXECUTION_ROLES = f"arn:${{AWS::Partition}}:iam::*:role/{EXECUTION_ROLE}"
 
 
 def deploy_role(t: Template) -> None:
@@ -113,6 +123,8 @@ def deploy_role(t: Template) -> None:
 def _helper() -> Iterator[Statement]:
     """Yield what the helper itself may do."""
     yield allow("Stacks", STACKS, where("cloudformation", STACKS_HERE))
+    yield allow("StackSets", STACK_SETS, SETS_HERE)
+    yield allow("Targets", [sts.AssumeRole], (EXECUTION_ROLES,))
     yield allow("Templates", TEMPLATES, SENT)
     for service, actions in by_service(CHANGES).items():
         changed = STARTED if service == "ecs" else where(service, STACKS_HERE)

@@ -22,6 +22,7 @@ from awacs import (
     iam,
     kms,
     logs,
+    organizations,
     rds,
     route53,
     s3,
@@ -475,6 +476,23 @@ STACKS: Actions = (
     cloudformation.TagResource,
     cloudformation.UpdateTerminationProtection,
 )
+# The same for stack sets, in their administrator's account.
+STACK_SETS: Actions = (
+    cloudformation.CreateStackInstances,
+    cloudformation.CreateStackSet,
+    cloudformation.DeleteStackInstances,
+    cloudformation.DeleteStackSet,
+    cloudformation.DescribeStackInstance,
+    cloudformation.DescribeStackSet,
+    cloudformation.DescribeStackSetOperation,
+    cloudformation.DetectStackSetDrift,
+    cloudformation.ListStackInstances,
+    cloudformation.ListStackSetOperationResults,
+    cloudformation.ListStackSetOperations,
+    cloudformation.StopStackSetOperation,
+    cloudformation.UpdateStackInstances,
+    cloudformation.UpdateStackSet,
+)
 TEMPLATES: Actions = (
     s3.CreateBucket,
     s3.GetBucketPolicy,
@@ -500,6 +518,7 @@ READS: Actions = (
     ec2.DescribeFlowLogs,
     ec2.DescribeInternetGateways,
     ec2.DescribeNatGateways,
+    ec2.DescribeRegions,
     ec2.DescribeRouteTables,
     ec2.DescribeSecurityGroups,
     ec2.DescribeSubnets,
@@ -533,6 +552,8 @@ READS: Actions = (
     logs.DescribeMetricFilters,
     logs.DescribeResourcePolicies,
     logs.GetLogEvents,
+    organizations.ListAccountsForParent,
+    organizations.ListOrganizationalUnitsForParent,
     rds.DescribeDBInstances,
     route53.GetHostedZone,
     route53.ListHostedZonesByName,

@@ -174,14 +174,12 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
 
 def cancel(environment: Environment, *, as_json: bool) -> None:
     """Stop a set's operation: what has begun ends, nothing else begins."""
-    from liberty_cfn.deploy.stack_sets.operations import under_way
+    from liberty_cfn.deploy.stack_sets.operations import stop
 
     fleet = _fleet(environment, console(stderr=True))
     _there(fleet)
-    running = under_way(fleet.cloudformation, fleet.name)
-    if not running:
+    if not (running := stop(fleet.cloudformation, fleet.name)):
         fail(f"{fleet.name}: no operation is under way.")
-    fleet.cloudformation.stop_stack_set_operation(StackSetName=fleet.name, OperationId=running)
     if as_json:
         _print_json({"stack_set": fleet.name, "cancelled": running})
     else:

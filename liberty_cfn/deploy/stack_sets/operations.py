@@ -67,6 +67,16 @@ def under_way(cloudformation: Any, name: str) -> str:
     return ""
 
 
+def stop(cloudformation: Any, name: str) -> str:
+    """Stop the operation that is under way, and return its id; empty where there is none.
+
+    Stacks that it has begun go on to their end.
+    """
+    if number := under_way(cloudformation, name):
+        cloudformation.stop_stack_set_operation(StackSetName=name, OperationId=number)
+    return number
+
+
 def begin(
     cloudformation: Any,
     name: str,

@@ -28,6 +28,7 @@ from liberty_cfn.environments import Environment
 T = TypeVar("T")
 # In as many targets at once as AWS answers without throttling those who ask.
 AT_ONCE = 8
+KEPT = 2 * AT_ONCE
 SESSION_NAME = "liberty-cfn"
 
 
@@ -68,7 +69,7 @@ class Fleet:
         return self.environment.targets
 
     def at(self, place: Place) -> Target:
-        """Return a place's target, always the same.
+        """Return a place's target.
 
         Raises:
             UnreachableError: the execution role isn't there, or can't be taken.
@@ -76,6 +77,9 @@ class Fleet:
         with self._lock:
             if place not in self._targets:
                 self._targets[place] = self._target(place)
+                # A hundred targets' clients would fill the memory.
+                if len(self._targets) > KEPT:
+                    self._targets.pop(next(iter(self._targets)))
             return self._targets[place]
 
     def _target(self, place: Place) -> Target:
@@ -113,10 +117,6 @@ class Fleet:
                 f"{self.home.account}: liberty-cfn bootstrap {self.environment.name}"
             ) from error
 
-    def _forget(self, place: Place) -> None:
-        with self._lock:
-            self._targets.pop(place, None)
-
     def everywhere(
         self,
         places: Iterable[Place],
@@ -146,9 +146,6 @@ class Fleet:
                 return place, None, f"AWS can't be asked: {error}"
             except DeployError as error:
                 return place, None, str(error)
-            finally:
-                # A hundred targets' clients would fill the memory.
-                self._forget(place)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for number, (place, found, why) in enumerate(pool.map(one, wanted), 1):

@@ -145,6 +145,8 @@ async def _target(one: Set, operation: Set, target: str, work: Work) -> bool:
         instance |= {"Detailed": "FAILED", "Reason": str(error)}
         if operation["Action"] == "DELETE":
             instance |= {"Status": "INOPERABLE", "Detailed": "INOPERABLE"}
+        elif operation["Action"] != "DETECT_DRIFT" and instance.get("Status") == "CURRENT":
+            instance["Status"] = "OUTDATED"
         return False
     operation["Results"][target] = ["SUCCEEDED", None]
     instance |= {"Detailed": "SUCCEEDED", "Reason": None}

@@ -1,0 +1,233 @@
+"""Fixtures: an AWS of this module's own with the roles for stack sets, and small sets in it."""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError
+from botocore.httpsession import URLLib3Session
+from local_aws import Aws
+
+from liberty_cfn.deploy import targets
+from liberty_cfn.deploy.packaging import EXECUTION_ROLE
+from liberty_cfn.deploy.stack_sets import bootstrap
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deployment_targets import Place
+from liberty_cfn.environments import Environment, load
+from liberty_cfn.local import control
+
+HOME, OTHER = "000000000000", "111111111111"
+US, EU = "us-east-1", "eu-west-1"
+GIVEN = (
+    *("NameSuffix", "DomainName", "CreateHostedZone", "SiteOrigins", "LogRetentionDays"),
+    *("BalancerDeletionProtection", "DatabaseDeletionProtection", "DatabaseMultiAz"),
+    *("Image", "DesiredCount"),
+)
+SETTINGS = load("global").settings
+ROOT = f"""
+Parameters:
+{"".join(f"  {n}: {{Type: String, Default: '{SETTINGS[n]}'}}" + chr(10) for n in GIVEN)}
+Resources:
+  Inside:
+    Type: AWS::CloudFormation::Stack
+    Properties:
+      TemplateURL: inside.yaml
+      Parameters: {{Suffix: !Ref NameSuffix, Days: !Ref LogRetentionDays}}
+"""
+INSIDE = """
+Parameters: {Suffix: {Type: String}, Days: {Type: String}}
+Resources:
+  Notes:
+    Type: AWS::Logs::LogGroup
+    Properties: {LogGroupName: !Sub 'notes${Suffix}', RetentionInDays: !Ref Days}
+  Files:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: !Sub 'files${Suffix}'}
+  Kept:
+    Type: AWS::Logs::LogGroup
+    DependsOn: Notes
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties: {LogGroupName: !Sub 'kept${Suffix}'}
+"""
+SMALL = {"root.yaml": ROOT, "inside.yaml": INSIDE}
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Told:
+    """Progress that is remembered; consents unless told otherwise."""
+
+    agrees: bool = True
+    lines: list[str] = field(default_factory=list)
+    plans: list[Any] = field(default_factory=list)
+    results: list[Any] = field(default_factory=list)
+    canaries: list[Place] = field(default_factory=list)
+    then: Callable[[list[Any]], object] = list
+
+    def say(self, line):
+        self.lines.append(line)
+
+    def looked(self, done, of):
+        pass
+
+    def planned(self, plan):
+        self.plans.append(plan)
+
+    def consents(self, plan):
+        return True
+
+    def happened(self, results):
+        self.results += results
+        self.then(results)
+
+    def goes_on(self, canary):
+        self.canaries.append(canary)
+        return self.agrees
+
+
+@dataclass
+class Sets:
+    """The local AWS, and stack sets in it, each under a name of its own."""
+
+    home: Target
+    aws: Aws
+
+    def fleet(self, *places: str, **more: Any) -> Fleet:
+        """Return a small set's fleet: in all four places, or in these ("111.../eu-west-1")."""
+        number = next(_numbers)
+        whole = load("global")
+        # Those that the small root has.
+        known = {name: whole.settings[name] for name in GIVEN}
+        environment = dataclasses.replace(whole, name=f"t{number}", settings=known)
+        kept = [
+            place for place in environment.targets.places if not places or str(place) in places
+        ]
+        overrides = {
+            place: {"NameSuffix": f"-{number}{index}", "LogRetentionDays": "7"}
+            for index, place in enumerate(kept)
+        }
+        return self.with_targets(environment, overrides, **more)
+
+    def with_targets(
+        self, environment: Environment, overrides: Mapping[Place, Any], **more: Any
+    ) -> Fleet:
+        targets = dataclasses.replace(
+            environment.targets,
+            overrides=overrides,
+            accounts=tuple(dict.fromkeys(place.account for place in overrides)),
+            regions=tuple(dict.fromkeys(place.region for place in overrides)),
+            canary=next(iter(overrides)),
+            **more,
+        )
+        preferences = {**targets.preferences, "RegionOrder": list(targets.regions)}
+        targets = dataclasses.replace(targets, preferences=preferences)
+        return Fleet(dataclasses.replace(environment, targets=targets), self.home)
+
+    def changed(self, fleet: Fleet, places=None, *, without=(), **settings: str) -> Fleet:
+        """Return a fleet with other settings in some places, or without some places."""
+        overrides = {
+            place: {**own, **(settings if places is None or place in places else {})}
+            for place, own in fleet.targets.overrides.items()
+            if place not in without
+        }
+        return self.with_targets(fleet.environment, overrides)
+
+    def tolerating(self, fleet: Fleet, failures: int) -> Fleet:
+        preferences = {**fleet.targets.preferences, "FailureToleranceCount": failures}
+        targets = dataclasses.replace(fleet.targets, preferences=preferences)
+        return Fleet(dataclasses.replace(fleet.environment, targets=targets), self.home)
+
+    @contextlib.contextmanager
+    def without_role(self, account: str):
+        """Have an account's execution role trust nobody's but its own account, for a while."""
+        iam = self.client("iam", Place(account, US))
+        name = {"RoleName": EXECUTION_ROLE}
+        trust = iam.get_role(**name)["Role"]["AssumeRolePolicyDocument"]
+        nobody = json.dumps(trust).replace(self.home.account, "999999999999")
+        iam.update_assume_role_policy(**name, PolicyDocument=nobody)
+        yield
+        iam.update_assume_role_policy(**name, PolicyDocument=json.dumps(trust))
+
+    def client(self, service: str, place: Place) -> Any:
+        """Return a client of a target's, as its own administrator."""
+        session = boto3.Session(place.account, "local", region_name=place.region)
+        return session.client(service, endpoint_url=self.home.endpoint)
+
+
+class Wire:
+    """What becomes of calls to CloudFormation on their way, for some time."""
+
+    def __init__(self, client):
+        self._client = client
+        self._left = []
+        self.asked = []
+        client.meta.events.register("before-send.cloudformation", self._send, unique_id=self)
+
+    def refuse(self, operation, code, times=1):
+        self._left += [(operation, code, False)] * times
+
+    def lose(self, operation, code="", times=1):
+        """Let a call through, and its answer be lost, or another one come."""
+        self._left += [(operation, code, True)] * times
+
+    def _send(self, request, event_name, **_):
+        operation = event_name.rpartition(".")[2]
+        self.asked.append(operation)
+        for one in self._left:
+            if one[0] == operation:
+                self._left.remove(one)
+                return self._instead(request, *one[1:])
+        return None
+
+    def _instead(self, request, code, arrives):
+        if arrives:
+            URLLib3Session().send(request)
+            if not code:
+                raise ConnectionClosedError(endpoint_url=request.url)
+        text = f"<Error><Code>{code}</Code><Message>No</Message></Error>"
+        body = _Body(f"<ErrorResponse>{text}</ErrorResponse>")
+        return AWSResponse(request.url, 400, {}, body)
+
+    def done(self):
+        self._client.meta.events.unregister("before-send.cloudformation", unique_id=self)
+
+
+class _Body:
+    def __init__(self, text):
+        self._text = text.encode()
+
+    def stream(self, **_):
+        yield self._text
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stack-sets")
+    local = control.up(folder, say=lambda _line: None)
+    with pytest.MonkeyPatch.context() as patch:
+        # What is refused once is tried again by what is tested here, or not at all.
+        patch.setattr(targets, "PATIENT", Config(retries={"total_max_attempts": 1}))
+        home = Target(boto3.Session(**local.credentials), local.account, local.endpoint)
+        found = Sets(home, Aws(local))
+        bootstrap.install(found.fleet(), "", list)
+        yield found
+    control.down(folder)
+
+
+@pytest.fixture
+def wire(sets):
+    between = Wire(sets.home.client("cloudformation"))
+    yield between
+    between.done()
+    sets.aws.fail()
+    sets.aws.delay(0)

@@ -1,0 +1,435 @@
+"""Stack sets on the local AWS: what makes them safe to use, and the faults they survive."""
+
+import pytest
+from stack_sets import EU, HOME, OTHER, SMALL, US, Told
+
+from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.stack_sets import bootstrap, operations
+from liberty_cfn.deploy.stack_sets.comparing import drifted
+from liberty_cfn.deploy.stack_sets.deploying import attach, deploy, prepare, retry
+from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
+from liberty_cfn.deploy.stack_sets.merging import merge
+from liberty_cfn.deploy.stack_sets.showing import how
+from liberty_cfn.deploy.stack_sets.standing import overrides, standing
+from liberty_cfn.deploy.stack_sets.wanted import as_parameters
+from liberty_cfn.deploy.statuses import UnknownStatusError
+from liberty_cfn.deployment_targets import Place
+
+FIRST, SECOND = Place(HOME, US), Place(OTHER, US)
+THIRD, FOURTH = Place(HOME, EU), Place(OTHER, EU)
+TYPES = "AWS::Logs::LogGroup/Notes"
+
+
+def begun(fleet):
+    """Return the operations on a set, oldest first, as what each did and where."""
+    client = fleet.cloudformation
+    return [
+        (
+            one["Action"],
+            {
+                (r["Account"], r["Region"]): r["Status"]
+                for r in client.list_stack_set_operation_results(
+                    StackSetName=fleet.name, OperationId=one["OperationId"]
+                )["Summaries"]
+            },
+        )
+        for one in reversed(list(operations_of(fleet)))
+    ]
+
+
+def operations_of(fleet):
+    return fleet.cloudformation.list_stack_set_operations(StackSetName=fleet.name)["Summaries"]
+
+
+def statuses(fleet):
+    there = standing(fleet.cloudformation, fleet.name)
+    return {place: instance.status for place, instance in there.instances.items()}
+
+
+def stack_of(fleet, place):
+    return standing(fleet.cloudformation, fleet.name).instances[place].stack_id
+
+
+def retention(sets, fleet, place):
+    suffix = fleet.targets.overrides[place]["NameSuffix"]
+    logs = sets.client("logs", place).describe_log_groups(logGroupNamePrefix=f"notes{suffix}")
+    return logs["logGroups"][0]["retentionInDays"]
+
+
+@pytest.fixture(scope="module")
+def there(sets):
+    """A set in four places that tests only look at."""
+    fleet = sets.fleet()
+    deploy(fleet, SMALL, Told())
+    return fleet
+
+
+def test_every_target_gets_its_stack_the_canary_first_then_region_by_region(there, sets):
+    assert statuses(there) == dict.fromkeys([FIRST, SECOND, THIRD, FOURTH], "CURRENT")
+    places = [next(iter(results)) for _, results in begun(there)]
+    assert places == [(HOME, US), (OTHER, US), (HOME, EU), (OTHER, EU)]
+    assert retention(sets, there, FOURTH) == 7
+
+
+def test_what_is_unchanged_is_no_operation(there, wire):
+    outcome = deploy(there, SMALL, Told())
+    assert outcome.changed is False
+    changes = [o for o in wire.asked if o.startswith(("Create", "Update", "Delete"))]
+    assert changes == []
+
+
+def test_an_override_changed_in_one_place_touches_only_that_and_the_plan_says_so(sets):
+    fleet = sets.fleet()
+    deploy(fleet, SMALL, Told())
+    before = len(operations_of(fleet))
+    other = sets.changed(fleet, [THIRD], LogRetentionDays="30")
+    _, _, plan = prepare(other, SMALL, Told())
+    [(place, changing)] = plan.changing.items()
+    assert place == THIRD
+    assert changing.parameters == {"LogRetentionDays": ("7", "30")}
+    assert [c.resource for c in changing.resources] == ["Notes"]
+    deploy(other, SMALL, Told())
+    assert begun(other)[before:] == [("UPDATE", {(HOME, EU): "SUCCEEDED"})]
+    assert retention(sets, other, THIRD) == 30
+    # The whole list was sent: what was overridden before still is.
+    assert overrides(fleet.cloudformation, fleet.name, THIRD) == other.targets.overrides[THIRD]
+
+
+def test_planning_leaves_no_trace(there, sets):
+    _, _, plan = prepare(sets.changed(there, LogRetentionDays="30"), SMALL, Told())
+    assert plan.code == 2
+    for place in there.targets.places:
+        client = sets.client("cloudformation", place)
+        stack = stack_of(there, place)
+        assert client.list_change_sets(StackName=stack)["Summaries"] == []
+    assert deploy(there, SMALL, Told()).changed is False
+
+
+def test_a_changed_template_goes_to_the_canary_alone_before_the_others(sets):
+    fleet = sets.fleet()
+    deploy(fleet, SMALL, Told())
+    before = len(operations_of(fleet))
+    changed = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("!Ref Days", "14")}
+    told = Told(agrees=False)
+    with pytest.raises(DeployError, match=f"Only {FIRST} was changed"):
+        deploy(fleet, changed, told)
+    assert told.canaries == [FIRST]
+    assert begun(fleet)[before:] == [("UPDATE", {(HOME, US): "SUCCEEDED"})]
+    assert (retention(sets, fleet, FIRST), retention(sets, fleet, FOURTH)) == (14, 7)
+    assert statuses(fleet)[FOURTH] == "OUTDATED"
+    # Out of date, the set is brought up to date by the next deploy.
+    deploy(fleet, changed, Told())
+    assert set(statuses(fleet).values()) == {"CURRENT"}
+    assert retention(sets, fleet, FOURTH) == 14
+
+
+def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, wire):
+    fleet = sets.fleet()
+    sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
+    with pytest.raises(DeployError) as error:
+        deploy(fleet, SMALL, Told())
+    said = str(error.value)
+    assert f"{SECOND} failed:" in said
+    assert "Notes in Inside (AWS::Logs::LogGroup): LIBERTY_LOCAL_FAIL" in said
+    assert "ResourceLogicalId" not in said
+    assert "the others were left as they are" in said
+    assert THIRD not in statuses(fleet)
+    sets.aws.fail()
+    assert deploy(fleet, SMALL, Told()).changed
+    assert set(statuses(fleet).values()) == {"CURRENT"}
+
+
+def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, wire):
+    fleet = sets.tolerating(sets.fleet(), 1)
+    sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
+    with pytest.raises(DeployError, match=f"1 target failed.\n{SECOND} failed:"):
+        deploy(fleet, SMALL, Told())
+    assert statuses(fleet) == {
+        FIRST: "CURRENT",
+        SECOND: "OUTDATED",
+        THIRD: "CURRENT",
+        FOURTH: "CURRENT",
+    }
+    sets.aws.fail()
+    before = len(operations_of(fleet))
+    retry(fleet, Told())
+    assert begun(fleet)[before:] == [("UPDATE", {(OTHER, US): "SUCCEEDED"})]
+    assert statuses(fleet)[SECOND] == "CURRENT"
+
+
+def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets, wire):
+    fleet = sets.fleet(str(FIRST))
+    wire.refuse("CreateStackInstances", "Throttling", times=2)
+    wire.refuse("DescribeStackSetOperation", "Throttling", times=6)
+    wire.refuse("ListStackSetOperationResults", "Throttling", times=3)
+    told = Told()
+    deploy(fleet, SMALL, told)
+    assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
+    assert any("AWS has not answered 5 times (Throttling)" in line for line in told.lines)
+
+
+@pytest.mark.parametrize("answer", ["", "OperationIdAlreadyExistsException"])
+def test_a_lost_answer_begins_nothing_twice(sets, wire, answer):
+    fleet = sets.fleet(str(FIRST))
+    wire.lose("CreateStackInstances", answer)
+    assert deploy(fleet, SMALL, Told()).changed
+    assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
+    assert wire.asked.count("CreateStackInstances") == 1
+
+
+def test_sent_again_under_its_id_an_operation_is_the_same(there):
+    client, asked = there.cloudformation, {"Accounts": [HOME], "Regions": [US]}
+    again = {"StackSetName": there.name, "OperationId": "resent-1", **asked}
+    before = len(operations_of(there))
+    client.update_stack_instances(**again)
+    client.update_stack_instances(**again)
+    attach(there, Told())
+    assert len(operations_of(there)) == before + 1
+    with pytest.raises(client.exceptions.OperationIdAlreadyExistsException):
+        client.update_stack_instances(**{**again, "Regions": [EU]})
+
+
+def test_an_operation_under_way_is_followed_before_anything_else(sets, wire):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, SMALL, Told())
+    sets.aws.delay(0.1)
+    client = fleet.cloudformation
+    other = client.update_stack_instances(
+        StackSetName=fleet.name,
+        Accounts=[HOME],
+        Regions=[US],
+        ParameterOverrides=as_parameters(
+            {**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"}
+        ),
+    )["OperationId"]
+    told = Told()
+    deploy(fleet, SMALL, told)
+    assert any(f"following {other}" in line for line in told.lines)
+    assert retention(sets, fleet, FIRST) == 7
+
+
+def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, wire):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, SMALL, Told())
+    sets.aws.delay(0.1)
+    asked = {"Accounts": [HOME], "Regions": [US]}
+    client, told = fleet.cloudformation, Told()
+    longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
+    client.update_stack_instances(StackSetName=fleet.name, ParameterOverrides=longer, **asked)
+    number = operations.begin(
+        client, fleet.name, "update_stack_instances", tell=told.happened, say=told.say, **asked
+    )
+    assert operations.follow(client, fleet.name, number, list).succeeded
+    assert any("under way already" in line for line in told.lines)
+
+
+def test_with_managed_execution_a_second_operation_waits_its_turn(sets, wire):
+    fleet = sets.fleet(str(FIRST), managed_execution=True)
+    deploy(fleet, SMALL, Told())
+    assert standing(fleet.cloudformation, fleet.name).managed_execution
+    sets.aws.delay(0.1)
+    client, asked = fleet.cloudformation, {"Accounts": [HOME], "Regions": [US]}
+    longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
+    client.update_stack_instances(StackSetName=fleet.name, ParameterOverrides=longer, **asked)
+    client.update_stack_instances(StackSetName=fleet.name, **asked)
+    assert operations_of(fleet)[0]["Status"] == "QUEUED"
+    while number := operations.under_way(client, fleet.name):
+        operations.follow(client, fleet.name, number, list)
+    assert {one["Status"] for one in operations_of(fleet)} == {"SUCCEEDED"}
+
+
+def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, wire):
+    fleet = sets.fleet()
+    sets.aws.delay(0.1)
+
+    def interrupt(results):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(fleet, SMALL, Told(then=interrupt))
+    told = Told()
+    sets.aws.delay(0)
+    deploy(fleet, SMALL, told)
+    assert any("an operation is under way; following" in line for line in told.lines)
+    assert set(statuses(fleet).values()) == {"CURRENT"}
+    assert [action for action, _ in begun(fleet)] == ["CREATE"] * 4
+
+
+def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, wire):
+    fleet = sets.fleet()
+    sets.aws.delay(0.1)
+    client = fleet.cloudformation
+
+    def stop(results):
+        operations.stop(client, fleet.name)
+
+    with pytest.raises(DeployError, match="The operation was stopped"):
+        deploy(fleet, SMALL, Told(then=stop))
+    sets.aws.delay(0)
+    assert SECOND not in statuses(fleet)
+    deploy(fleet, SMALL, Told())
+    assert set(statuses(fleet).values()) == {"CURRENT"}
+
+
+def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets, there):
+    wanted = sets.changed(there, LogRetentionDays="30")
+    with sets.without_role(OTHER):
+        assert list(bootstrap.missing(wanted)) == [OTHER]
+        with pytest.raises(DeployError) as error:
+            deploy(wanted, SMALL, Told())
+    said = str(error.value)
+    assert said.startswith("Nothing was changed: these targets can't be looked into:")
+    assert f"{SECOND}: the role AWSCloudFormationStackSetExecutionRole isn't there" in said
+    assert f"{FIRST}:" not in said
+
+
+def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(sets):
+    fleet = sets.fleet(str(SECOND))
+    deploy(fleet, SMALL, Told())
+    with sets.without_role(OTHER):
+        asked = {"Accounts": [OTHER], "Regions": [US]}
+        fleet.cloudformation.update_stack_instances(StackSetName=fleet.name, **asked)
+        attach(fleet, Told())
+        assert statuses(fleet) == {SECOND: "OUTDATED"}
+        with pytest.raises(DeployError) as error:
+            retry(fleet, Told())
+    assert "should have 'AWSCloudFormationStackSetExecutionRole' role" in str(error.value)
+    assert f"liberty-cfn bootstrap {fleet.environment.name}" in str(error.value)
+    retry(fleet, Told())
+    assert statuses(fleet) == {SECOND: "CURRENT"}
+
+
+def test_what_holds_data_is_not_replaced_unasked_in_any_target(there):
+    before = len(operations_of(there))
+    renamed = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("'kept", "'held")}
+    with pytest.raises(DeployError) as error:
+        deploy(there, renamed, Told())
+    assert f"{FOURTH}: Inside/Kept (AWS::Logs::LogGroup" in str(error.value)
+    assert "--allow-replace Kept" in str(error.value)
+    assert len(operations_of(there)) == before
+
+
+def test_every_targets_stacks_are_protected_from_loss(there, sets):
+    client = sets.client("cloudformation", FOURTH)
+    policy = client.get_stack_policy(StackName=stack_of(there, FOURTH))["StackPolicyBody"]
+    assert "Update:Replace" in policy
+
+
+def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):
+    fleet = sets.fleet()
+    deploy(fleet, SMALL, Told())
+    before = len(operations_of(fleet))
+    told = Told()
+    less = sets.changed(fleet, without=[THIRD, FOURTH])
+    deploy(less, SMALL, told)
+    [plan] = told.plans
+    assert set(plan.differences.gone) == {THIRD, FOURTH}
+    assert plan.code == 3
+    assert [k.how for k in plan.kept[THIRD]] == ["stays"]
+    assert begun(less)[before:] == [
+        ("DELETE", {(HOME, EU): "SUCCEEDED", (OTHER, EU): "SUCCEEDED"})
+    ]
+    assert set(statuses(less)) == {FIRST, SECOND}
+    suffix = fleet.targets.overrides[THIRD]["NameSuffix"]
+    found = sets.client("logs", THIRD).describe_log_groups()["logGroups"]
+    names = {group["logGroupName"] for group in found}
+    assert f"kept{suffix}" in names
+    assert f"notes{suffix}" not in names
+
+
+def test_a_stack_that_could_not_be_deleted_is_inoperable_and_left_out_with_a_way_out(sets):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    deploy(fleet, SMALL, Told())
+    suffix = fleet.targets.overrides[SECOND]["NameSuffix"]
+    s3 = sets.client("s3", SECOND)
+    s3.put_object(Bucket=f"files{suffix}", Key="a", Body=b"a")
+    client, asked = fleet.cloudformation, {"Accounts": [OTHER], "Regions": [US]}
+    client.delete_stack_instances(StackSetName=fleet.name, RetainStacks=False, **asked)
+    attach(fleet, Told())
+    assert statuses(fleet) == {FIRST: "CURRENT", SECOND: "INOPERABLE"}
+    before = len(operations_of(fleet))
+    wanted = sets.changed(fleet, LogRetentionDays="30")
+    with pytest.raises(DeployError) as error:
+        deploy(wanted, SMALL, Told())
+    assert f"{SECOND}: aws cloudformation delete-stack-instances --retain-stacks" in str(
+        error.value
+    )
+    assert begun(fleet)[before:] == [("UPDATE", {(HOME, US): "SUCCEEDED"})]
+    # The way out that was told, walked.
+    client.delete_stack_instances(StackSetName=fleet.name, RetainStacks=True, **asked)
+    attach(fleet, Told())
+    assert statuses(fleet) == {FIRST: "CURRENT"}
+
+
+def test_destroying_takes_every_stack_and_the_set_and_tells_what_is_kept(sets):
+    fleet = sets.fleet(str(FIRST), str(FOURTH))
+    deploy(fleet, SMALL, Told())
+    found = standing(fleet.cloudformation, fleet.name)
+    kept, held, unknown = remaining(fleet, found)
+    assert {place: len(left) for place, left in kept.items()} == {FIRST: 1, FOURTH: 1}
+    assert (held, unknown) == ({}, {})
+    assert set(destroy(fleet, found, Told())) == {FIRST, FOURTH}
+    assert standing(fleet.cloudformation, fleet.name) is None
+
+
+def test_what_would_not_be_deleted_is_told_before_anything_is(sets):
+    fleet = sets.fleet(str(FOURTH))
+    deploy(fleet, SMALL, Told())
+    suffix = fleet.targets.overrides[FOURTH]["NameSuffix"]
+    sets.client("s3", FOURTH).put_object(Bucket=f"files{suffix}", Key="a", Body=b"a")
+    _, held, _ = remaining(fleet, standing(fleet.cloudformation, fleet.name))
+    assert "holds files" in held[FOURTH][0]
+
+
+def test_drift_is_found_in_the_stacks_nested_in_each_target(sets):
+    fleet = sets.fleet(str(FIRST), str(FOURTH))
+    deploy(fleet, SMALL, Told())
+    suffix = fleet.targets.overrides[FOURTH]["NameSuffix"]
+    sets.client("logs", FOURTH).put_retention_policy(
+        logGroupName=f"notes{suffix}", retentionInDays=1
+    )
+    found, unknown = drifted(fleet, standing(fleet.cloudformation, fleet.name), list)
+    assert unknown == {}
+    assert {p: [d.resource for d in c.drifts] for p, c in found.items()} == {
+        FIRST: [],
+        FOURTH: ["Notes"],
+    }
+    assert standing(fleet.cloudformation, fleet.name).drift != "NOT_CHECKED"
+
+
+def test_a_state_that_nobody_knows_is_an_error_that_names_it(there, monkeypatch):
+    monkeypatch.setattr(operations, "OVER", ())
+    with pytest.raises(UnknownStatusError, match="says SUCCEEDED of an operation"):
+        last = operations_of(there)[0]["OperationId"]
+        operations.follow(there.cloudformation, there.name, last, list)
+
+
+def test_strictly_capped_concurrency_is_said_before_starting(sets):
+    preferences = {**sets.fleet().targets.preferences, "MaxConcurrentCount": 5}
+    targets = sets.fleet(preferences=preferences).targets
+    assert "1 account at once (not 5: strictly, no more than may fail, and one)" in how(targets)
+
+
+def test_what_all_targets_share_is_said_once_and_the_rest_of_whom(sets, there):
+    wanted = sets.changed(
+        sets.changed(there, LogRetentionDays="30"), [FOURTH], LogRetentionDays="60"
+    )
+    _, _, plan = prepare(wanted, SMALL, Told())
+    parts = {
+        (part.parameters, tuple(c.resource for c in part.changes)): part.places
+        for part in merge(plan.changing)
+    }
+    assert parts == {
+        ((), ("Inside", "Notes")): (FIRST, SECOND, THIRD, FOURTH),
+        ((("LogRetentionDays", "7", "30"),), ()): (FIRST, SECOND, THIRD),
+        ((("LogRetentionDays", "7", "60"),), ()): (FOURTH,),
+    }
+
+
+def test_a_target_that_cannot_be_previewed_is_told_beside_those_that_can(sets, there):
+    wanted = sets.changed(there, LogRetentionDays="30")
+    with sets.without_role(OTHER):
+        _, _, plan = prepare(wanted, SMALL, Told())
+    assert plan.changing.keys() == {FIRST, THIRD}
+    assert plan.unknown.keys() == {SECOND, FOURTH}
+    assert plan.code == 1
