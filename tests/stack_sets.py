@@ -225,9 +225,9 @@ def sets(tmp_path_factory):
 
 
 @pytest.fixture
-def wire(sets):
-    between = Wire(sets.home.client("cloudformation"))
-    yield between
-    between.done()
+def between(sets):
+    calls = Wire(sets.home.client("cloudformation"))
+    yield calls
+    calls.done()
     sets.aws.fail()
     sets.aws.delay(0)

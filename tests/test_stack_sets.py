@@ -71,10 +71,10 @@ def test_every_target_gets_its_stack_the_canary_first_then_region_by_region(ther
     assert retention(sets, there, FOURTH) == 7
 
 
-def test_what_is_unchanged_is_no_operation(there, wire):
+def test_what_is_unchanged_is_no_operation(there, between):
     outcome = deploy(there, SMALL, Told())
     assert outcome.changed is False
-    changes = [o for o in wire.asked if o.startswith(("Create", "Update", "Delete"))]
+    changes = [o for o in between.asked if o.startswith(("Create", "Update", "Delete"))]
     assert changes == []
 
 
@@ -123,7 +123,7 @@ def test_a_changed_template_goes_to_the_canary_alone_before_the_others(sets):
     assert retention(sets, fleet, FOURTH) == 14
 
 
-def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, wire):
+def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, between):
     fleet = sets.fleet()
     sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
     with pytest.raises(DeployError) as error:
@@ -139,7 +139,7 @@ def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, wire
     assert set(statuses(fleet).values()) == {"CURRENT"}
 
 
-def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, wire):
+def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, between):
     fleet = sets.tolerating(sets.fleet(), 1)
     sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
     with pytest.raises(DeployError, match=f"1 target failed.\n{SECOND} failed:"):
@@ -157,11 +157,11 @@ def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, 
     assert statuses(fleet)[SECOND] == "CURRENT"
 
 
-def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets, wire):
+def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets, between):
     fleet = sets.fleet(str(FIRST))
-    wire.refuse("CreateStackInstances", "Throttling", times=2)
-    wire.refuse("DescribeStackSetOperation", "Throttling", times=6)
-    wire.refuse("ListStackSetOperationResults", "Throttling", times=3)
+    between.refuse("CreateStackInstances", "Throttling", times=2)
+    between.refuse("DescribeStackSetOperation", "Throttling", times=6)
+    between.refuse("ListStackSetOperationResults", "Throttling", times=3)
     told = Told()
     deploy(fleet, SMALL, told)
     assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
@@ -169,12 +169,12 @@ def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets
 
 
 @pytest.mark.parametrize("answer", ["", "OperationIdAlreadyExistsException"])
-def test_a_lost_answer_begins_nothing_twice(sets, wire, answer):
+def test_a_lost_answer_begins_nothing_twice(sets, between, answer):
     fleet = sets.fleet(str(FIRST))
-    wire.lose("CreateStackInstances", answer)
+    between.lose("CreateStackInstances", answer)
     assert deploy(fleet, SMALL, Told()).changed
     assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
-    assert wire.asked.count("CreateStackInstances") == 1
+    assert between.asked.count("CreateStackInstances") == 1
 
 
 def test_sent_again_under_its_id_an_operation_is_the_same(there):
@@ -189,7 +189,7 @@ def test_sent_again_under_its_id_an_operation_is_the_same(there):
         client.update_stack_instances(**{**again, "Regions": [EU]})
 
 
-def test_an_operation_under_way_is_followed_before_anything_else(sets, wire):
+def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
     fleet = sets.fleet(str(FIRST))
     deploy(fleet, SMALL, Told())
     sets.aws.delay(0.1)
@@ -208,7 +208,7 @@ def test_an_operation_under_way_is_followed_before_anything_else(sets, wire):
     assert retention(sets, fleet, FIRST) == 7
 
 
-def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, wire):
+def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, between):
     fleet = sets.fleet(str(FIRST))
     deploy(fleet, SMALL, Told())
     sets.aws.delay(0.1)
@@ -223,7 +223,7 @@ def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, wire):
     assert any("under way already" in line for line in told.lines)
 
 
-def test_with_managed_execution_a_second_operation_waits_its_turn(sets, wire):
+def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between):
     fleet = sets.fleet(str(FIRST), managed_execution=True)
     deploy(fleet, SMALL, Told())
     assert standing(fleet.cloudformation, fleet.name).managed_execution
@@ -238,7 +238,7 @@ def test_with_managed_execution_a_second_operation_waits_its_turn(sets, wire):
     assert {one["Status"] for one in operations_of(fleet)} == {"SUCCEEDED"}
 
 
-def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, wire):
+def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
     fleet = sets.fleet()
     sets.aws.delay(0.1)
 
@@ -255,7 +255,7 @@ def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, wire):
     assert [action for action, _ in begun(fleet)] == ["CREATE"] * 4
 
 
-def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, wire):
+def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, between):
     fleet = sets.fleet()
     sets.aws.delay(0.1)
     client = fleet.cloudformation

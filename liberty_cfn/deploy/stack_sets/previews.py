@@ -12,16 +12,19 @@ from typing import Any
 
 from liberty_cfn.deploy import change_sets
 from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, ChangeSetError, Replacement
-from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.deploying import DeployError, find
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, refusals
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
+from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import from_texts
 from liberty_cfn.model.resolving import resolve
+
+ANEW = (Meaning.ABSENT, Meaning.BROKEN)
 
 
 @dataclass(frozen=True)
@@ -82,19 +85,26 @@ def preview(
     design = flatten(from_texts({n: t for n, t in templates.items() if n.endswith(".yaml")}))
 
     def plan(place: Place) -> Plan:
-        if place in different.new:
-            made = resolve(design, want.settings[place], region=place.region)
-            changes = tuple(
-                Change(r.origin.path, r.origin.logical_id, r.type, "Add", Replacement.NO)
-                for r in made.resources.values()
-            )
-            given = {k: (None, v) for k, v in want.overrides[place].items()}
-            return Plan(str(place), want.digest, changes, given)
+        if place in different.new or not instances[place].stack_id:
+            return made_anew(place)
         cloudformation = fleet.at(place).client("cloudformation")
         stack = instances[place].stack_id
         if place in different.gone:
             return Plan(str(place), want.digest, tuple(_all(cloudformation, stack, ())), {})
-        return _changed(cloudformation, want, place, stack)
+        found = find(cloudformation, stack)
+        # A stack whose creation failed can't be changed; it is deleted, and made anew.
+        if found is None or meaning(found["StackStatus"]) in ANEW:
+            return made_anew(place)
+        return _changed(cloudformation, want, place, found)
+
+    def made_anew(place: Place) -> Plan:
+        made = resolve(design, want.settings[place], region=place.region)
+        changes = tuple(
+            Change(r.origin.path, r.origin.logical_id, r.type, "Add", Replacement.NO)
+            for r in made.resources.values()
+        )
+        given = {k: (None, v) for k, v in want.overrides[place].items()}
+        return Plan(str(place), want.digest, changes, given)
 
     looked = [place for place in fleet.targets.places if place not in different.inoperable]
     plans, unknown = fleet.everywhere([*looked, *different.gone], plan, tell)
@@ -109,12 +119,11 @@ def preview(
     return SetPlan(fleet.name, want.digest, different, plans, unknown | untold, remains)
 
 
-def _changed(cloudformation: Any, want: Wanted, place: Place, stack: str) -> Plan:
-    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str, Any]) -> Plan:
     try:
         change_set = change_sets.create(
             cloudformation,
-            stack=stack,
+            stack=found["StackId"],
             new=False,
             template_url=want.root.url,
             parameters={**want.parameters, **want.overrides[place]},
