@@ -19,7 +19,7 @@ from liberty_cfn.findings import Finding
 from liberty_cfn.linters import CFN_LINT_SETTINGS, REPOSITORY, cfn_lint, cloudformation_validate
 from liberty_cfn.model.loading import grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
-from liberty_cfn.rules.checking import Case, cases, reports, told, unreasoned
+from liberty_cfn.rules.checking import Case, all_reports, cases, told, unreasoned
 
 TEMPLATES = REPOSITORY / "templates"
 LINTED = REPOSITORY / ".local" / "linted"
@@ -112,7 +112,7 @@ def _ruled(
     for one in grouped(templates):
         looked_at.append(cases(one, environments))
         found += unreasoned(one)
-        found += told([r for case in looked_at[-1] for r in reports(case)], looked_at[-1])
+        found += told(all_reports(looked_at[-1]), looked_at[-1])
     said, reported = cloudformation_validate(
         templates.values(), texts, [case for several in looked_at for case in several]
     )

@@ -2,6 +2,726 @@
 
 from __future__ import annotations
 
-from liberty_cfn.rules.rule import Rule
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-RULES: tuple[Rule, ...] = ()
+from liberty_cfn.model.loading import NESTED
+from liberty_cfn.model.parsing import Template
+from liberty_cfn.model.resolving import symbolic
+from liberty_cfn.review.spelling import listed
+from liberty_cfn.review.spelling import referred as mentioned
+from liberty_cfn.rules.rule import Design, Path, Problem, Rule, look, number, text
+
+NESTING = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+    "using-cfn-nested-stacks.html"
+)
+STACK = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+    "aws-resource-cloudformation-stack.html"
+)
+PARAMETERS = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+    "parameters-section-structure.html"
+)
+EXPORTS = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html"
+CONDITIONS = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+    "conditions-section-structure.html"
+)
+KINDS = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+    "cloudformation-supplied-parameter-types.html"
+)
+OUTPUTS = "Outputs."
+LISTS = ("CommaDelimitedList", "List<")
+# The kind of value that a Ref of a resource is, or an attribute of it; as properties and
+# parameter types call for them.
+IDS = {
+    ("AWS::EC2::VPC", ""): "VPC",
+    ("AWS::EC2::VPC", "VpcId"): "VPC",
+    ("AWS::EC2::VPC", "DefaultSecurityGroup"): "security group",
+    ("AWS::EC2::Subnet", ""): "subnet",
+    ("AWS::EC2::Subnet", "SubnetId"): "subnet",
+    ("AWS::EC2::SecurityGroup", "GroupId"): "security group",
+    ("AWS::EC2::SecurityGroup", "Id"): "security group",
+    ("AWS::EC2::RouteTable", ""): "route table",
+    ("AWS::EC2::RouteTable", "RouteTableId"): "route table",
+    ("AWS::EC2::InternetGateway", ""): "internet gateway",
+    ("AWS::EC2::InternetGateway", "InternetGatewayId"): "internet gateway",
+    ("AWS::EC2::NatGateway", ""): "NAT gateway",
+    ("AWS::EC2::EIP", "AllocationId"): "address's allocation",
+    ("AWS::EC2::EIP", "PublicIp"): "address",
+    ("AWS::EC2::EIP", ""): "address",
+    ("AWS::IAM::Role", "Arn"): "role's ARN",
+    ("AWS::IAM::Role", ""): "role's name",
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", ""): "target group's ARN",
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupArn"): "target group's ARN",
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupName"): "target group's name",
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupFullName"): "metric's name",
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", ""): "load balancer's ARN",
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerArn"): "load balancer's ARN",
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerFullName"): "metric's name",
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerName"): "load balancer's name",
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "DNSName"): "host's name",
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "CanonicalHostedZoneID"): "hosted zone",
+    ("AWS::ElasticLoadBalancingV2::Listener", ""): "listener's ARN",
+    ("AWS::CertificateManager::Certificate", ""): "certificate's ARN",
+    ("AWS::Route53::HostedZone", ""): "hosted zone",
+    ("AWS::Route53::HostedZone", "Id"): "hosted zone",
+    ("AWS::ECS::Cluster", ""): "cluster",
+    ("AWS::ECS::Cluster", "Arn"): "cluster",
+    ("AWS::ECS::TaskDefinition", ""): "task definition",
+    ("AWS::ECS::Service", ""): "service's ARN",
+    ("AWS::ECS::Service", "Name"): "service's name",
+    ("AWS::S3::Bucket", ""): "bucket's name",
+    ("AWS::S3::Bucket", "Arn"): "bucket's ARN",
+    ("AWS::S3::Bucket", "DomainName"): "host's name",
+    ("AWS::SNS::Topic", ""): "topic's ARN",
+    ("AWS::SNS::Topic", "TopicArn"): "topic's ARN",
+    ("AWS::SNS::Topic", "TopicName"): "topic's name",
+    ("AWS::Logs::LogGroup", ""): "log group's name",
+    ("AWS::Logs::LogGroup", "Arn"): "log group's ARN",
+    ("AWS::SecretsManager::Secret", ""): "secret's ARN",
+    ("AWS::SecretsManager::Secret", "Id"): "secret's ARN",
+    ("AWS::RDS::DBSubnetGroup", ""): "database's subnet group",
+    ("AWS::ElastiCache::SubnetGroup", ""): "cache's subnet group",
+    ("AWS::RDS::DBInstance", "Endpoint.Address"): "host's name",
+    ("AWS::RDS::DBInstance", "Endpoint.Port"): "port",
+    ("AWS::RDS::DBInstance", ""): "database",
+    ("AWS::KMS::Key", ""): "key",
+    ("AWS::KMS::Key", "Arn"): "key",
+}
+# What a property takes, whichever resource has it; more than one where services differ.
+WANTED: dict[str, tuple[str, ...]] = {
+    "VpcId": ("VPC",),
+    "SubnetId": ("subnet",),
+    "SubnetIds": ("subnet",),
+    "Subnets": ("subnet",),
+    "SecurityGroups": ("security group",),
+    "SecurityGroupIds": ("security group",),
+    "VPCSecurityGroups": ("security group",),
+    "VpcSecurityGroupIds": ("security group",),
+    "SourceSecurityGroupId": ("security group",),
+    "DestinationSecurityGroupId": ("security group",),
+    "RouteTableId": ("route table",),
+    "RouteTableIds": ("route table",),
+    "NatGatewayId": ("NAT gateway",),
+    "InternetGatewayId": ("internet gateway",),
+    "AllocationId": ("address's allocation",),
+    "TaskRoleArn": ("role's ARN",),
+    "ExecutionRoleArn": ("role's ARN",),
+    "DeliverLogsPermissionArn": ("role's ARN",),
+    "MonitoringRoleArn": ("role's ARN",),
+    "TargetGroupArn": ("target group's ARN",),
+    "LoadBalancerArn": ("load balancer's ARN",),
+    "CertificateArn": ("certificate's ARN",),
+    "TaskDefinition": ("task definition",),
+    "Cluster": ("cluster",),
+    "DBSubnetGroupName": ("database's subnet group",),
+    "CacheSubnetGroupName": ("cache's subnet group",),
+    "AlarmActions": ("topic's ARN",),
+    "OKActions": ("topic's ARN",),
+    "TopicArn": ("topic's ARN",),
+    "LogGroupName": ("log group's name",),
+    "awslogs-group": ("log group's name",),
+    "Bucket": ("bucket's name",),
+    "DNSName": ("host's name",),
+    "ValueFrom": ("secret's ARN",),
+}
+# What a parameter of such a type takes, alone or as a list.
+TYPED = {
+    "AWS::EC2::VPC::Id": "VPC",
+    "AWS::EC2::Subnet::Id": "subnet",
+    "AWS::EC2::SecurityGroup::Id": "security group",
+    "AWS::Route53::HostedZone::Id": "hosted zone",
+}
+
+
+def _stacks(design: Design) -> Iterator[tuple[Template, str, Mapping[str, Any], Template]]:
+    """Yield every nested stack: the template it is in, its title, itself, its template."""
+    for template in design.templates.templates.values():
+        for title, stack in template.section("Resources").items():
+            if isinstance(stack, dict) and stack.get("Type") == NESTED:
+                child = design.templates.child(template.file, stack)
+                if child:
+                    yield template, title, stack, design.templates.templates[child]
+
+
+def _given(stack: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = look(stack, "Properties", "Parameters")
+    return given if isinstance(given, dict) else {}
+
+
+def _at(title: str, name: str = "") -> Path:
+    where = ("Resources", title, "Properties", "Parameters")
+    return (*where, name) if name else where
+
+
+def _ends_meet(design: Design) -> Iterator[Problem]:
+    for loose in design.flat.loose:
+        yield Problem("", loose.place, loose.why, loose.file)
+    files = design.templates.templates
+    for template in files.values():
+        for title, stack in template.section("Resources").items():
+            if not isinstance(stack, dict) or stack.get("Type") != NESTED:
+                continue
+            url = look(stack, "Properties", "TemplateURL")
+            missing = design.templates.child(template.file, stack) is None
+            if isinstance(url, str) and "://" not in url and missing:
+                where = ("Resources", title, "Properties", "TemplateURL")
+                why = f"there is no {url} beside {template.file}"
+                yield Problem("", where, why, template.file)
+
+
+def _nothing_is_given_in_vain(design: Design) -> Iterator[Problem]:
+    for template, title, stack, child in _stacks(design):
+        declared = child.section("Parameters")
+        for name in _given(stack):
+            if name not in declared:
+                there = ", ".join(declared)
+                why = f"{child.file} has no parameter {name}; expected one of {there}"
+                yield Problem("", _at(title, name), why, template.file)
+
+
+def _values_are_single(design: Design) -> Iterator[Problem]:
+    for template, title, stack, _ in _stacks(design):
+        for name, value in _given(stack).items():
+            if _is_list(value, template, design):
+                why = f"{name} is a list; expected one text, by Fn::Join with ','"
+                yield Problem("", _at(title, name), why, template.file)
+            elif isinstance(value, dict) and len(value) != 1:
+                why = f"{name} is a mapping; stacks hand each other text"
+                yield Problem("", _at(title, name), why, template.file)
+
+
+def _is_list(value: Any, template: Template, design: Design) -> bool:
+    if isinstance(value, list):
+        return True
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    ((function, argument),) = value.items()
+    if function in ("Fn::Split", "Fn::GetAZs", "Fn::Cidr"):
+        return True
+    if function == "Fn::If" and isinstance(argument, list):
+        return any(_is_list(item, template, design) for item in argument[1:])
+    if function == "Ref":
+        declared = look(template.section("Parameters"), argument, "Type")
+        return str(declared).startswith(LISTS)
+    return False
+
+
+def _values_are_of_their_kind(design: Design) -> Iterator[Problem]:
+    for template, title, stack, child in _stacks(design):
+        for name, value in _given(stack).items():
+            kind = str(look(child.section("Parameters"), name, "Type"))
+            wanted = TYPED.get(kind.removeprefix("List<").removesuffix(">"))
+            if wanted is None:
+                continue
+            for given in _sources(design, template, value):
+                if given != wanted:
+                    why = f"{name} is given a {given}; expected a {wanted}"
+                    yield Problem("", _at(title, name), why, template.file)
+
+
+def _sources(design: Design, template: Template, value: Any) -> Iterator[str]:
+    """Yield the kinds of what a value is made of, through the outputs of other stacks."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _sources(design, template, item)
+    if not isinstance(value, dict):
+        return
+    resources = template.section("Resources")
+    named = value.get("Fn::GetAtt")
+    if isinstance(named, list) and len(named) > 1:
+        stack = resources.get(str(named[0]), {})
+        child = design.templates.child(template.file, stack)
+        output = str(named[1]).removeprefix(OUTPUTS)
+        if child and str(named[1]).startswith(OUTPUTS):
+            inside = design.templates.templates[child]
+            yield from _sources(
+                design, inside, look(inside.section("Outputs"), output, "Value")
+            )
+        elif (kind := IDS.get((str(look(stack, "Type")), str(named[1])))) is not None:
+            yield kind
+    elif isinstance(named := value.get("Ref"), str):
+        if (kind := IDS.get((str(look(resources, named, "Type")), ""))) is not None:
+            yield kind
+    elif "Fn::Join" in value or "Fn::If" in value:
+        inside_out = value.get("Fn::Join", value.get("Fn::If"))
+        yield from _sources(design, template, inside_out)
+
+
+def _references_fit(design: Design) -> Iterator[Problem]:
+    for resource in design.resolved.resources.values():
+        for path, name, value in _leaves(resource.properties):
+            if name not in WANTED or (name == "Subnets" and resource.type == "AWS::EC2::VPC"):
+                continue
+            kind = _kind(design, value)
+            if kind and kind not in WANTED[name]:
+                why = f"a {kind} given; expected a {' or '.join(WANTED[name])}"
+                yield Problem(resource.id, ("Properties", *path), why)
+
+
+def _kind(design: Design, value: Any) -> str:
+    resource = design.follow(value)
+    attribute = ""
+    if isinstance(value, dict) and isinstance(named := value.get("Fn::GetAtt"), list):
+        attribute = str(named[1]) if len(named) > 1 else ""
+    return IDS.get((resource.type, attribute), "") if resource else ""
+
+
+def _leaves(value: Any, path: Path = (), name: str = "") -> Iterator[tuple[Path, str, Any]]:
+    """Yield everything that is no mapping of properties, with the property it is in."""
+    if isinstance(value, dict):
+        if len(value) == 1 and (function := next(iter(value))).startswith(("Ref", "Fn::")):
+            yield path, name, value
+            if function != "Fn::If":
+                return
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key), key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*path, index), name)
+
+
+def _outputs_are_used(design: Design) -> Iterator[Problem]:
+    used: dict[str, set[str]] = {}
+    for template, title, _, child in _stacks(design):
+        said = json.dumps(template.body)
+        for name, body in child.section("Outputs").items():
+            by_name = f'"{OUTPUTS}{name}"' in said and f'"{title}"' in said
+            if by_name or f"{title}.{OUTPUTS}{name}" in said or look(body, "Export"):
+                used.setdefault(child.file, set()).add(name)
+    for child in {c.file: c for _, _, _, c in _stacks(design)}.values():
+        for name in child.section("Outputs").keys() - used.get(child.file, set()):
+            why = f"nobody uses {name}; expected one who does, or no such output"
+            yield Problem("", ("Outputs", name), why, child.file)
+
+
+def _parameters_are_used(design: Design) -> Iterator[Problem]:
+    for template in design.templates.templates.values():
+        body = {k: v for k, v in template.body.items() if k not in ("Parameters", "Metadata")}
+        said = json.dumps(body)
+        for name in template.section("Parameters"):
+            pattern = rf'"Ref": "{re.escape(name)}"|\$\{{\s*{re.escape(name)}\s*\}}'
+            if not re.search(pattern, said):
+                why = f"nobody uses {name}; expected who does, or no such parameter"
+                yield Problem("", ("Parameters", name), why, template.file)
+    flat = design.flat.template
+    said = json.dumps({key: flat.get(key) for key in ("Conditions", "Resources", "Outputs")})
+    root = design.templates.templates[design.templates.root]
+    for name in root.section("Parameters"):
+        handed = re.search(rf'"Ref": "{re.escape(name)}"', json.dumps(root.body))
+        if handed and f'"Ref": "{name}"' not in said and f"${{{name}}}" not in said:
+            why = f"{name} is handed on, and no stack makes anything of it"
+            yield Problem("", ("Parameters", name), why, root.file)
+
+
+def _values_are_allowed(design: Design) -> Iterator[Problem]:
+    for template, title, stack, child in _stacks(design):
+        for name, value in _given(stack).items():
+            declared = look(child.section("Parameters"), name)
+            said = text(value)
+            if isinstance(declared, dict) and (why := _not_allowed(said, declared)):
+                yield Problem("", _at(title, name), f"{name}: {why}", template.file)
+    for template in design.templates.templates.values():
+        for name, declared in template.section("Parameters").items():
+            said = text(look(declared, "Default"))
+            if isinstance(declared, dict) and (why := _not_allowed(said, declared)):
+                where = ("Parameters", name, "Default")
+                yield Problem("", where, f"{name}'s default: {why}", template.file)
+
+
+def _not_allowed(said: str | None, declared: Mapping[str, Any]) -> str:
+    """Return why a parameter doesn't take a value; empty if it does, or nobody knows."""
+    if said is None:
+        return ""
+    several = str(declared.get("Type", "")).startswith(LISTS)
+    items = [item.strip() for item in said.split(",")] if several else [said]
+    return next(filter(None, (_unlisted(i, declared) for i in items)), "") or _out_of_range(
+        said, declared
+    )
+
+
+def _unlisted(item: str, declared: Mapping[str, Any]) -> str:
+    allowed = [str(text(value)) for value in listed(declared.get("AllowedValues"))]
+    pattern = declared.get("AllowedPattern")
+    if allowed and item not in allowed:
+        return f"{item!r} given, expected one of {', '.join(allowed)}"
+    if isinstance(pattern, str) and not _fits(pattern, item):
+        return f"{item!r} given, expected what fits {pattern}"
+    return ""
+
+
+def _out_of_range(said: str, declared: Mapping[str, Any]) -> str:
+    is_number = declared.get("Type") == "Number"
+    size = number(said) if is_number else len(said)
+    if size is None:
+        return f"{said!r} given, expected a number"
+    least, most = ("MinValue", "MaxValue") if is_number else ("MinLength", "MaxLength")
+    if (bound := number(declared.get(least))) is not None and size < bound:
+        return f"{said!r} given, expected {bound:g} at least"
+    if (bound := number(declared.get(most))) is not None and size > bound:
+        return f"{said!r} given, expected {bound:g} at most"
+    return ""
+
+
+def _fits(pattern: str, item: str) -> bool:
+    try:
+        return re.fullmatch(pattern, item) is not None
+    except re.error:
+        # Of Java's kind: only CloudFormation can tell.
+        return True
+
+
+def _no_stacks_in_a_circle(design: Design) -> Iterator[Problem]:
+    for template in design.templates.templates.values():
+        resources = template.section("Resources")
+        waits = {
+            title: {
+                *mentioned(look(stack, "Properties")),
+                *(d for d in listed(look(stack, "DependsOn")) if isinstance(d, str)),
+            }
+            & set(resources)
+            for title, stack in resources.items()
+            if isinstance(stack, dict)
+        }
+        for title in waits:
+            if look(resources, title, "Type") == NESTED and title in _after(title, waits):
+                others = sorted(
+                    other for other in _after(title, waits) if title in _after(other, waits)
+                )
+                why = f"waits for itself, by {' and '.join(others)}; expected one to be first"
+                yield Problem("", ("Resources", title), why, template.file)
+
+
+def _after(title: str, waits: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [*waits.get(title, ())]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += waits.get(name, ())
+    return found
+
+
+def _imports(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Fn::ImportValue":
+                yield json.dumps(item)
+            yield from _imports(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _imports(item)
+
+
+def _exported(design: Design) -> Iterator[tuple[Template, str, str]]:
+    """Yield every export: the template, the output, and the name it is exported by."""
+    for template in design.templates.templates.values():
+        for name, body in template.section("Outputs").items():
+            export = look(body, "Export", "Name")
+            if export is not None:
+                yield template, name, json.dumps(export)
+
+
+def _exports_come_first(design: Design) -> Iterator[Problem]:
+    exported: dict[str, str] = {}
+    for template, name, key in _exported(design):
+        if key in exported:
+            why = f"{key} is exported by {exported[key]}, too; a region has each name once"
+            yield Problem("", ("Outputs", name, "Export"), why, template.file)
+        exported.setdefault(key, template.file)
+    for template, title, _, child in _stacks(design) if exported else ():
+        beside = {c.file: t for s, t, _, c in _stacks(design) if s.file == template.file}
+        waits = {
+            name: {*mentioned(look(body, "Properties")), *listed(look(body, "DependsOn"))}
+            for name, body in template.section("Resources").items()
+        }
+        for key in _imports(child.body):
+            giver = beside.get(exported.get(key, ""))
+            if giver and giver not in _after(title, waits):
+                why = f"imports {key} of {giver}, and may be made first"
+                why += f"; expected DependsOn: {giver}"
+                yield Problem("", ("Resources", title), why, template.file)
+
+
+def _what_is_used_is_made(design: Design) -> Iterator[Problem]:
+    declared = design.flat.template.get("Resources", {})
+    made = design.resolved.resources
+    for resource in made.values():
+        for path, _, value in _leaves(resource.properties):
+            for name in {*mentioned(value)}:
+                if name in declared and name not in made:
+                    why = (
+                        f"{name} isn't made with these values, by its Condition; expected "
+                        "Fn::If, or the same Condition here"
+                    )
+                    yield Problem(resource.id, ("Properties", *path), why)
+    for name, value in design.resolved.outputs.items():
+        for title in {*mentioned(value)}:
+            if symbolic(value) and title in declared and title not in made:
+                why = f"{title} isn't made with these values; expected the same Condition here"
+                yield Problem("", ("Outputs", name), why)
+
+
+ROOT = """
+Resources:
+  Network: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: network.yaml}}
+  Groups:
+    Type: AWS::CloudFormation::Stack
+    Properties:
+      TemplateURL: groups.yaml
+      Parameters: {VpcId: !GetAtt Network.Outputs.VpcId}
+"""
+NETWORK = """
+Resources: {Vpc: {Type: AWS::EC2::VPC}, Subnet: {Type: AWS::EC2::Subnet}}
+Outputs: {VpcId: {Value: !Ref Vpc}}
+"""
+GROUPS = """
+Parameters: {VpcId: {Type: AWS::EC2::VPC::Id}}
+Resources: {Group: {Type: AWS::EC2::SecurityGroup, Properties: {VpcId: !Ref VpcId}}}
+"""
+
+
+def _three(root: str = ROOT, network: str = NETWORK, groups: str = GROUPS) -> dict[str, str]:
+    return {"root.yaml": root, "network.yaml": network, "groups.yaml": groups}
+
+
+IMPORTING = """
+Resources:
+  Group: {Type: AWS::EC2::SecurityGroup, Properties: {VpcId: !ImportValue vpc}}
+"""
+EXPORTING = NETWORK.replace("!Ref Vpc}", "!Ref Vpc, Export: {Name: vpc}}")
+APART = ROOT.replace("      Parameters: {VpcId: !GetAtt Network.Outputs.VpcId}\n", "")
+SWITCHED = """
+Parameters: {Logged: {Type: String, Default: "false", AllowedValues: ["true", "false"]}}
+Conditions: {IsLogged: !Equals [!Ref Logged, "true"]}
+Resources:
+  Logs: {Type: AWS::Logs::LogGroup, Condition: IsLogged}
+  Filter:
+    Type: AWS::Logs::MetricFilter
+    Condition: IsLogged
+    Properties: {LogGroupName: !Ref Logs}
+"""
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "LC1001",
+        "error",
+        "Every end meets: parameters are given, outputs and resources are there",
+        "CloudFormation refuses a nested stack without a value for a parameter, and an output "
+        "that isn't there, only when it comes to that stack.",
+        NESTING,
+        _ends_meet,
+        good=(_three(),),
+        bad=(
+            _three(root=APART),
+            _three(root=ROOT.replace("Outputs.VpcId", "Outputs.Vpc")),
+            _three(groups=GROUPS.replace("!Ref VpcId", "!Ref Vpc")),
+            _three(root=ROOT.replace("groups.yaml", "group.yaml")),
+            _three(root=ROOT.replace("!GetAtt Network.Outputs", "!GetAtt Net.Outputs")),
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1002",
+        "error",
+        "A nested stack is given no parameter that it hasn't",
+        "CloudFormation refuses the stack: Parameters do not exist in the template.",
+        STACK,
+        _nothing_is_given_in_vain,
+        good=(_three(),),
+        bad=(_three(root=ROOT.replace("{VpcId:", "{Suffix: -dev, VpcId:")),),
+        once=True,
+    ),
+    Rule(
+        "LC1003",
+        "error",
+        "Stacks hand each other text: a list is joined",
+        "A list where text is expected is refused: Value of property Parameters must be an "
+        "object with String (or simple type) properties.",
+        STACK,
+        _values_are_single,
+        good=(_three(),),
+        bad=(
+            _three(root=ROOT.replace("!GetAtt Network.Outputs.VpcId", "[a, b]")),
+            _three(root=ROOT.replace("!GetAtt Network.Outputs.VpcId", "!GetAZs ''")),
+            _three(
+                root="Parameters: {Origins: {Type: CommaDelimitedList}}\n"
+                + ROOT.replace("!GetAtt Network.Outputs.VpcId", "!Ref Origins")
+            ),
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1004",
+        "error",
+        "A parameter is given a value of its kind",
+        "Between stacks everything is text: a subnet for a VPC goes unnoticed until the "
+        "nested stack fails.",
+        KINDS,
+        _values_are_of_their_kind,
+        good=(_three(),),
+        bad=(
+            _three(network=NETWORK.replace("!Ref Vpc}", "!Ref Subnet}")),
+            _three(groups=GROUPS.replace("AWS::EC2::VPC::Id", "List<AWS::EC2::Subnet::Id>")),
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1005",
+        "error",
+        "A property is given what it takes: an id, an ARN or a name, of the right thing",
+        "The name where the ARN is expected, or the subnet for the VPC, is refused by the "
+        "service when the resource is made; through parameters no linter sees it.",
+        KINDS,
+        _references_fit,
+        good=(_three(),),
+        bad=(
+            _three(
+                network=NETWORK.replace("!Ref Vpc}", "!Ref Subnet}"),
+                groups=GROUPS.replace("AWS::EC2::VPC::Id", "String"),
+            ),
+            """
+Role: {Type: AWS::IAM::Role}
+Task: {Type: AWS::ECS::TaskDefinition, Properties: {TaskRoleArn: !Ref Role}}
+""",
+            """
+Topic: {Type: AWS::SNS::Topic}
+Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmActions: [!GetAtt Topic.TopicName]}}
+""",
+        ),
+    ),
+    Rule(
+        "LC1006",
+        "error",
+        "Every output of a nested stack is used",
+        "An output that nobody reads is a wire that hangs loose: what should have been "
+        "connected isn't, or is no longer.",
+        NESTING,
+        _outputs_are_used,
+        good=(_three(),),
+        bad=(
+            _three(
+                network=NETWORK.replace(
+                    "Outputs: {", "Outputs: {SubnetId: {Value: !Ref Subnet}, "
+                )
+            ),
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1007",
+        "error",
+        "Every parameter and setting is used",
+        "A setting that changes nothing is believed to: somebody sets it, deploys, and relies "
+        "on it.",
+        PARAMETERS,
+        _parameters_are_used,
+        good=(_three(), {"root.yaml": SWITCHED}),
+        bad=(
+            _three(groups=GROUPS.replace("Properties: {VpcId: !Ref VpcId}", "Properties: {}")),
+            {"root.yaml": SWITCHED.replace("!Ref Logged", "other")},
+            {
+                "root.yaml": "Parameters: {Days: {Type: Number}}\n"
+                + ROOT.replace("{VpcId:", "{Days: !Ref Days, VpcId:"),
+                "network.yaml": NETWORK,
+                "groups.yaml": GROUPS.replace("{VpcId: {", "{Days: {Type: Number}, VpcId: {"),
+            },
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1008",
+        "error",
+        "A parameter's value is one that it allows",
+        "CloudFormation compares values with AllowedValues, AllowedPattern and the limits when "
+        "it comes to the stack, and refuses it then.",
+        PARAMETERS,
+        _values_are_allowed,
+        good=({"root.yaml": SWITCHED},),
+        bad=(
+            {"root.yaml": SWITCHED.replace('Default: "false"', "Default: maybe")},
+            _three(
+                root=ROOT.replace("!GetAtt Network.Outputs.VpcId", "vpc"),
+                groups=GROUPS.replace("AWS::EC2::VPC::Id", "String, AllowedPattern: vpc-.+"),
+            ),
+            _three(
+                root=ROOT.replace("!GetAtt Network.Outputs.VpcId", "5"),
+                groups=GROUPS.replace("AWS::EC2::VPC::Id", "Number, MinValue: 20"),
+            ),
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1009",
+        "error",
+        "No stack waits for itself",
+        "Two stacks that use each other's outputs are a circle: CloudFormation refuses the "
+        "template that nests them.",
+        NESTING,
+        _no_stacks_in_a_circle,
+        good=(_three(),),
+        bad=(
+            _three(root=ROOT.replace("Network: {Type", "Network: {DependsOn: Groups, Type")),
+            _three(
+                root=ROOT.replace(
+                    "network.yaml}",
+                    "network.yaml, Parameters: {Group: !GetAtt Groups.Outputs.Id}}",
+                ),
+                network="Parameters: {Group: {Type: String}}\n" + NETWORK,
+                groups=GROUPS + "Outputs: {Id: {Value: !GetAtt Group.GroupId}}\n",
+            ),
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1010",
+        "error",
+        "A name is exported once, and before it is imported",
+        "A region has each exported name once. Stacks side by side are made at once, so one "
+        "that imports has to say that it waits.",
+        EXPORTS,
+        _exports_come_first,
+        good=(
+            _three(
+                root=APART.replace("  Groups:\n", "  Groups:\n    DependsOn: Network\n"),
+                network=EXPORTING,
+                groups=IMPORTING,
+            ),
+        ),
+        bad=(
+            _three(root=APART, network=EXPORTING, groups=IMPORTING),
+            _three(
+                root=APART,
+                network=EXPORTING,
+                groups=IMPORTING.replace("!ImportValue vpc", "vpc-1")
+                + "Outputs: {A: {Value: x, Export: {Name: vpc}}}",
+            ),
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1011",
+        "error",
+        "What is referred to is made, in every environment",
+        "A reference to a resource whose condition doesn't hold is refused: Template format "
+        "error: Unresolved resource dependencies.",
+        CONDITIONS,
+        _what_is_used_is_made,
+        good=({"root.yaml": SWITCHED},),
+        bad=(
+            {
+                "root.yaml": SWITCHED.replace(
+                    "MetricFilter\n    Condition: IsLogged", "MetricFilter"
+                )
+            },
+            {"root.yaml": SWITCHED + "Outputs: {Logs: {Value: !Ref Logs}}"},
+        ),
+    ),
+)

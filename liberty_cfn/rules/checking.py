@@ -92,7 +92,7 @@ def check(
 ) -> list[Finding]:
     """Return what the rules find in a set of templates, with the values of `cases`."""
     looked_at = cases(templates, environments)
-    found = told([report for case in looked_at for report in reports(case, rules)], looked_at)
+    found = told(all_reports(looked_at, rules), looked_at)
     return sorted({*found, *unreasoned(templates)})
 
 
@@ -116,6 +116,13 @@ def cases(templates: TemplateSet, environments: Sequence[Environment] = ()) -> l
         case = Design(templates, flat, _resolved(flat, others))
         found.append(Case("conditions the other way", case))
     return found
+
+
+def all_reports(looked_at: Sequence[Case], rules: Sequence[Rule] = RULES) -> Iterator[Report]:
+    """Yield what the rules find in all cases of a set."""
+    always = [rule for rule in rules if not rule.once]
+    for number, case in enumerate(looked_at):
+        yield from reports(case, always if number else rules)
 
 
 def reports(case: Case, rules: Sequence[Rule] = RULES) -> Iterator[Report]:
@@ -209,7 +216,8 @@ def _placed(together: Sequence[Report], looked_at: Sequence[Case]) -> Finding | 
     if any(isinstance(ids, dict) and ids.get(report.rule) for ids in accepted):
         return None
     values = list(dict.fromkeys(one.case.values for one in together))
-    only = f" (with {' or '.join(values[:3])})" if len(values) < len(looked_at) else ""
+    some = bool(problem.resource) and len(values) < len(looked_at)
+    only = f" (with {' or '.join(values[:3])})" if some else ""
     return Finding(
         template.file,
         template.line(*path),

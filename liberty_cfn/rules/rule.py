@@ -78,7 +78,8 @@ class Rule:
     """A rule: `check`, and what there is to say about it.
 
     `reason` says what happens to who doesn't keep it, `source` where that is written. The
-    examples prove it: `good` ones pass, and in each of the `bad` it finds something.
+    examples prove it: `good` ones pass, and in each of the `bad` it finds something. One
+    that looks at the templates alone, whatever the values, is asked `once`.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Rule:
     check: Check
     good: tuple[Example, ...]
     bad: tuple[Example, ...]
+    once: bool = False
 
 
 def referred(value: Any) -> str:
