@@ -104,7 +104,7 @@ def _taken_names(
         for holder in taken.get(repr((change.type, where)), []) if where else []:
             if not equal(holder.properties.get(scope), change.after.properties.get(scope)):
                 continue
-            if _made_of_new(change.after, before):
+            if _made_anew(change.after, changes):
                 continue
             goes = holder.id not in after.resources
             why = (
@@ -118,9 +118,10 @@ def _taken_names(
             yield Finding(Kind.FAILS, change.id, text)
 
 
-def _made_of_new(resource: Resource, before: Resolved) -> bool:
-    """Whether where it is to be is itself made anew, so that nothing is there yet."""
-    return any(title not in before.resources for _, title, _ in references(place(resource)))
+def _made_anew(resource: Resource, changes: Sequence[Change]) -> bool:
+    """Whether what it is to be in is made anew itself, so that nothing is there yet."""
+    around = {title for _, title, _ in references(list(place(resource)))}
+    return any(change.id in around and change.replaced for change in changes)
 
 
 def _addresses_in_use(change: Change) -> Iterator[Finding]:

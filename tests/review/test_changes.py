@@ -69,6 +69,22 @@ def test_an_attribute_that_says_what_a_property_says_changes_with_that_property_
     assert "Rule" not in changed(with_rule(VPC), with_rule(pooled))
 
 
+def test_what_is_the_same_in_a_whole_region_doesn_t_change_with_a_replacement():
+    def balancer(scheme):
+        alias = {
+            "DNSName": {"Fn::GetAtt": ["Balancer", "DNSName"]},
+            "HostedZoneId": {"Fn::GetAtt": ["Balancer", "CanonicalHostedZoneID"]},
+        }
+        kind = "ElasticLoadBalancingV2::LoadBalancer"
+        return {
+            "Balancer": resource(kind, {"Scheme": scheme}),
+            "Record": resource("Route53::RecordSet", {"AliasTarget": alias}),
+        }
+
+    found = changed(balancer("internal"), balancer("internet-facing"))
+    assert set(paths(found["Record"])) == {"AliasTarget.DNSName"}
+
+
 def test_what_refers_to_what_may_be_replaced_may_be_replaced():
     def database(engine):
         alarm = {"AlarmName": {"Ref": "Db"}}

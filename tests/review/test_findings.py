@@ -161,6 +161,33 @@ def test_a_named_resource_whose_logical_id_changes_will_fail():
     assert not told({"Old": unnamed}, {"New": unnamed}, Kind.FAILS)
 
 
+def test_a_route_by_another_logical_id_finds_its_place_taken_unless_the_table_is_new_too():
+    def routes(title, block="10.0.0.0/16"):
+        table = {"RouteTableId": {"Ref": "Table"}, "DestinationCidrBlock": "0.0.0.0/0"}
+        return {
+            "Vpc": resource("EC2::VPC", {"CidrBlock": block}),
+            "Table": resource("EC2::RouteTable", {"VpcId": {"Ref": "Vpc"}}),
+            title: resource("EC2::Route", table),
+        }
+
+    (text,) = told(routes("Old"), routes("New"), Kind.FAILS)
+    assert "in use by Old, which goes only afterwards" in text
+    assert not told(routes("Old"), routes("New", "10.1.0.0/16"), Kind.FAILS)
+
+
+def test_what_stays_can_t_get_another_vpc_s_subnets():
+    def network(block):
+        subnet = {"VpcId": {"Ref": "Vpc"}, "CidrBlock": block}
+        return {
+            "Vpc": resource("EC2::VPC", {"CidrBlock": block}),
+            "Subnet": resource("EC2::Subnet", subnet),
+            "Group": resource("RDS::DBSubnetGroup", {"SubnetIds": [{"Ref": "Subnet"}]}),
+        }
+
+    (text,) = told(network("10.0.0.0/16"), network("10.1.0.0/16"), Kind.FAILS)
+    assert "Group isn't replaced, but gets subnets of another VPC (Subnet)" in text
+
+
 def test_a_subnet_made_anew_in_the_same_vpc_overlaps_the_old_one():
     def subnet(zone, block="10.0.1.0/24"):
         return one("EC2::Subnet", {"AvailabilityZone": zone, "CidrBlock": block})
@@ -398,6 +425,24 @@ def test_the_bill_s_difference_is_an_estimate_with_its_date():
     (text,) = told(database("db.t3.micro"), database("db.t3.small"), Kind.COST)
     assert "+$13.14" in text  # 730 hours at 0.018 more
     assert "estimated at list prices of us-east-1, 2026-06" in text
+
+
+def test_a_standby_costs_as_much_again():
+    one_zone, two = (
+        one(
+            "RDS::DBInstance",
+            {
+                "DBInstanceClass": "db.t3.micro",
+                "Engine": "postgres",
+                "StorageType": "gp3",
+                "AllocatedStorage": 20,
+                "MultiAZ": standby,
+            },
+        )
+        for standby in (False, True)
+    )
+    (text,) = told(one_zone, two, Kind.COST)
+    assert "+$15.44" in text  # 730 hours at 0.018, and 20 GiB at 0.115
 
 
 def test_a_price_that_isn_t_known_is_said_never_zero():

@@ -70,6 +70,16 @@ def test_identical_environments_are_told_once():
     assert group.name == "dev, test"
 
 
+def test_environments_with_other_changes_are_told_apart():
+    def tagged(**tags):
+        topic = {"Tags": [{"Key": {"Ref": "Size"}, "Value": "x"}]}
+        root = DATABASE | {"Resources": {"Topic": resource("SNS::Topic", topic)}}
+        return version(root=root, values={name: {"Size": t} for name, t in tags.items()})
+
+    groups = fold(review(tagged(dev="a", prod="a"), tagged(dev="b", prod="c")).parts)
+    assert [group.name for group in groups] == ["dev", "prod"]
+
+
 def test_values_that_differ_between_environments_are_told_for_each():
     before = sized(dev="db.t3.micro", prod="db.t3.large")
     after = sized(dev="db.t3.small", prod="db.t3.xlarge")
@@ -248,13 +258,20 @@ def test_a_comment_too_long_is_cut_where_the_harmless_is_and_what_it_opened_is_c
 
 
 def test_what_stands_in_a_template_neither_formats_nor_notifies():
+    name = "*b* <img src=x> @team ``` | x"
     before, after = (
-        version({"It": resource("CloudWatch::Alarm", {"AlarmName": name})})
-        for name in ("a", "*b* <img src=x> @team ``` | x")
+        version(
+            {"It": resource("RDS::DBInstance", {"DBInstanceIdentifier": name, "DBName": n})}
+        )
+        for n in ("a", name)
     )
-    html = MarkdownIt("commonmark").enable("table").render(rendered(review(before, after)))
-    assert "<img src" not in html.replace("&lt;img src", "")
-    assert "@team" not in rendered(review(before, after)).partition("<details>")[0]
+    comment = rendered(review(before, after))
+    html = MarkdownIt("commonmark").enable("table").render(comment)
+    outside = html.partition("<pre>")[0] + html.partition("</pre>")[2]
+    assert "&lt;img src=x&gt;" in outside
+    assert "<img" not in html
+    assert "<em>" not in html
+    assert "@team" not in outside
     assert html.count("<pre>") == 1
 
 
