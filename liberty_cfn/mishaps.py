@@ -30,6 +30,7 @@ def in_words(error: Exception) -> str | None:
     from liberty_cfn.deploy.migrating import MigrationError  # noqa: PLC0415
     from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
     from liberty_cfn.deploy.packaging import PackagingError  # noqa: PLC0415
+    from liberty_cfn.deploy.secrets import SecretError  # noqa: PLC0415
     from liberty_cfn.deploy.stack_sets.reaching import UnreachableError  # noqa: PLC0415
     from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415
     from liberty_cfn.deploy.targets import WrongAccountError  # noqa: PLC0415
@@ -38,15 +39,8 @@ def in_words(error: Exception) -> str | None:
 
     ours = (
         *(AdoptError, ChangeSetError, DeployError, UnknownStatusError, WrongAccountError),
-        *(
-            FollowError,
-            LocalAwsError,
-            MigrationError,
-            OperationError,
-            UnreachableError,
-            PackagingError,
-            VerifyError,
-        ),
+        *(FollowError, LocalAwsError, MigrationError, OperationError, PackagingError),
+        *(SecretError, UnreachableError, VerifyError),
     )
     return str(error) if isinstance(error, ours) else _of_aws(error)
 

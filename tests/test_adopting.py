@@ -116,6 +116,17 @@ def test_without_consent_no_secret_is_touched(adopted):
     assert "liberty-social/SECRET_KEY-local" in "\n".join(adopted.listener.said)
 
 
+def test_a_zone_that_is_kept_is_told_with_the_setting_that_uses_it(target, local):
+    made = target.client("route53").create_hosted_zone(
+        Name=local.settings["DomainName"], CallerReference="kept"
+    )
+    listener = Taking(consent=False)
+    template = {"root.yaml": "Resources: {Logs: {Type: 'AWS::Logs::LogGroup'}}\n"}
+    deploy(dataclasses.replace(local, given={}), target, template, listener, adopt=True)
+    zone = made["HostedZone"]["Id"].rpartition("/")[2]
+    assert f"say HostedZoneId: {zone}, and CreateHostedZone: false" in listener.said[0]
+
+
 def test_names_are_spelled_out_and_nothing_else_is_changed(templates, local):
     plain = spelled_out(templates, local)
     assert "BucketName: liberty-social-uploads-local\n" in plain["storage.yaml"]

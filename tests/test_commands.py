@@ -1,6 +1,8 @@
 """Every command, as a person and as a program read it."""
 
+import importlib
 import json
+import pkgutil
 import re
 from pathlib import Path
 
@@ -11,12 +13,14 @@ from rich.console import Console
 from small_sets import small
 from test_deploy import Listener, standing_target, templates
 
+import liberty_cfn.deploy as deploy_package
 from liberty_cfn import linting
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import beforehand, targets
 from liberty_cfn.deploy.deploying import deploy, find
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
+from liberty_cfn.mishaps import in_words
 from liberty_cfn.nesting import DIGEST_TAG
 
 __all__ = ["standing_target", "templates"]
@@ -87,6 +91,21 @@ def test_what_cannot_be_done_now_is_a_sentence(environment, command):
     answer = run(command, "dev", "--json")
     assert answer.stdout == ""
     assert "is in CREATE_COMPLETE: only" in str(answer.exception)
+
+
+def test_whatever_deploying_raises_becomes_a_sentence():
+    modules = pkgutil.walk_packages(deploy_package.__path__, "liberty_cfn.deploy.")
+    raised = {
+        found
+        for module in modules
+        for found in vars(importlib.import_module(module.name)).values()
+        if isinstance(found, type)
+        and issubclass(found, Exception)
+        and found.__module__.startswith("liberty_cfn.deploy.")
+    }
+    assert {error.__name__ for error in raised} >= {"AdoptError", "DeployError", "SecretError"}
+    for error in raised:
+        assert in_words(error("it went wrong")) == "it went wrong", error
 
 
 def test_status_shows_the_digest_that_was_deployed(environment, standing_target):

@@ -13,7 +13,7 @@ from test_deploy import Listener, local, standing_target, target, templates, wit
 
 from liberty_cfn.deploy import packaging
 from liberty_cfn.deploy.change_sets import UNKNOWN, Change, Property, Replacement, read
-from liberty_cfn.deploy.deploying import deploy, find
+from liberty_cfn.deploy.deploying import DeployError, deploy, find
 from liberty_cfn.deploy.packaging import PackagingError
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
@@ -59,6 +59,9 @@ class Life:
     lifted: list
     open: dict
     closed: dict
+    refused: str
+    buckets: list
+    after: dict
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +98,16 @@ def life(local_aws, standing_target, templates):
     )
     settle(cloudformation, environment.stack)
     left_open = policies(target, environment)
-    deploy(with_settings(environment, LogRetentionDays="60"), target, templates, Listener())
+    changed = with_settings(environment, LogRetentionDays="60")
+    deploy(changed, target, templates, Listener())
+    closed = policies(target, environment)
+    # A bucket of another name is another bucket.
+    renamed = dict(templates)
+    renamed["storage.yaml"] = renamed["storage.yaml"].replace("-uploads${", "-files${")
+    with pytest.raises(DeployError) as refused:
+        deploy(changed, target, renamed, Listener())
+    replacing = Listener()
+    deploy(changed, target, renamed, replacing, ["Uploads"])
     return Life(
         templates,
         first,
@@ -104,6 +116,9 @@ def life(local_aws, standing_target, templates):
         {tag["Key"]: tag["Value"] for tag in vpc["Tags"]},
         lifted,
         left_open,
+        closed,
+        str(refused.value),
+        [bucket["Name"] for bucket in target.client("s3").list_buckets()["Buckets"]],
         policies(target, environment),
     )
 
@@ -135,6 +150,19 @@ def test_the_policy_is_lifted_for_the_named_alone_in_every_stack(life):
 def test_what_an_interrupted_deploy_left_open_the_next_one_closes_though_nothing_changes(life):
     assert set(life.open.values()) == {stack_policy(["Uploads"])}
     assert set(life.closed.values()) == {stack_policy()}
+
+
+def test_a_bucket_is_replaced_only_when_it_is_named(life):
+    assert "Storage/Uploads (AWS::S3::Bucket liberty-social-uploads-local) " in life.refused
+    assert "BucketName" in life.refused
+    assert "the files in it" in life.refused
+    assert "--allow-replace Uploads" in life.refused
+    assert "liberty-social-files-local" in life.buckets
+    assert "liberty-social-uploads-local" in life.buckets  # retained
+
+
+def test_a_policy_that_was_lifted_is_back_when_the_update_is_over(life):
+    assert set(life.after.values()) == {stack_policy()}
 
 
 # What may be replaced, and isn't known to be

@@ -88,6 +88,22 @@ def in_the_way(environment: Environment, target: Target) -> Iterator[Finding]:
         yield from _asked("Role", _execution_role, environment, target)
 
 
+def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Tell of a zone of the domain that is there although one is to be made."""
+    if environment.settings["CreateHostedZone"] != "true":
+        return
+    if deployed(environment, target) is not None:
+        return
+    domain = environment.settings["DomainName"]
+    if ids := delegation.public_zones(domain, target):
+        says = (
+            f"{domain} has a public zone already ({', '.join(ids)}), and a new one will have "
+            f"other name servers than the registrar knows; to use it, say HostedZoneId: "
+            f"{ids[0]}, and CreateHostedZone: false."
+        )
+        yield Finding(Level.WARNING, "CreateHostedZone", says)
+
+
 def deployed(environment: Environment, target: Target) -> Mapping[str, str] | None:
     """Return the parameters of the environment's stack; None if there is nothing."""
     try:

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from liberty_cfn.deploy import following
+from liberty_cfn.deploy.delegation import public_zones
 from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -118,11 +119,10 @@ def _registrar(environment: Environment, target: Target) -> Iterator[str]:
     if environment.settings["CreateHostedZone"] != "true":
         return
     domain, route53 = environment.settings["DomainName"], target.client("route53")
-    for zone in route53.list_hosted_zones_by_name(DNSName=domain)["HostedZones"]:
-        if zone["Name"].rstrip(".") == domain and not zone.get("Config", {}).get("PrivateZone"):
-            answer = route53.get_hosted_zone(Id=zone["Id"])
-            servers = ", ".join(answer.get("DelegationSet", {}).get("NameServers", []))
-            yield (
-                f"It is found once the registrar of {domain} has the name servers of "
-                f"{zone['Id'].rpartition('/')[2]}: {servers}"
-            )
+    for zone in public_zones(domain, target):
+        answer = route53.get_hosted_zone(Id=zone)
+        servers = ", ".join(answer.get("DelegationSet", {}).get("NameServers", []))
+        yield (
+            f"It is found once the registrar of {domain} has the name servers of {zone}: "
+            f"{servers}"
+        )

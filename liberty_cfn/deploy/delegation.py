@@ -57,6 +57,16 @@ def check(environment: Environment, target: Target) -> Iterator[Finding]:
         yield Finding(level, ABOUT, _elsewhere(name, zone_id, found, wanted))
 
 
+def public_zones(domain: str, target: Target) -> list[str]:
+    """Return the ids of a domain's own public zones in this account."""
+    route53 = target.client("route53")
+    return [
+        zone["Id"].rpartition("/")[2]
+        for zone in route53.list_hosted_zones_by_name(DNSName=domain)["HostedZones"]
+        if _plain(zone["Name"]) == domain and not zone.get("Config", {}).get("PrivateZone")
+    ]
+
+
 def _elsewhere(name: str, zone_id: str, found: set[str], wanted: str) -> str:
     leads = f"DNS leads from {name} to {', '.join(sorted(found))}" if found else ""
     return (

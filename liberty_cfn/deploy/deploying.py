@@ -286,6 +286,8 @@ def _free_names(environment: Environment, target: Target, progress: Progress) ->
     """
     if obstacles := list(beforehand.obstacles(environment, target, adopt=True)):
         raise DeployError("\n".join(obstacles))
+    for finding in beforehand.own_zone(environment, target):
+        progress.say(str(finding))
     kept = adopting.kept_secrets(environment, target)
     if not kept:
         return True

@@ -23,7 +23,7 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
     told = any(each.about == delegation.ABOUT for each in found)
     checks: tuple[tuple[str, Check], ...] = (
         *(() if told else ((delegation.ABOUT, delegation.check),)),
-        ("CreateHostedZone", _own_zone),
+        ("CreateHostedZone", beforehand.own_zone),
         ("Certificate", _certificate),
         ("Image", _image),
         ("Secrets", _secrets),
@@ -50,28 +50,6 @@ def as_json(found: list[Finding]) -> dict[str, Any]:
             for each in found
         ],
     }
-
-
-def _own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Tell of a zone of the domain that is there although one is to be made."""
-    if environment.settings["CreateHostedZone"] != "true":
-        return
-    if beforehand.deployed(environment, target) is not None:
-        return
-    domain = environment.settings["DomainName"]
-    found = target.client("route53").list_hosted_zones_by_name(DNSName=domain)["HostedZones"]
-    ids = [
-        zone["Id"].rpartition("/")[2]
-        for zone in found
-        if zone["Name"].rstrip(".") == domain and not zone.get("Config", {}).get("PrivateZone")
-    ]
-    if ids:
-        says = (
-            f"{domain} has a public zone already ({', '.join(ids)}), and a new one will have "
-            f"other name servers than the registrar knows; to use it, say HostedZoneId: "
-            f"{ids[0]}, and CreateHostedZone: false."
-        )
-        yield Finding(Level.WARNING, "CreateHostedZone", says)
 
 
 def _certificate(environment: Environment, target: Target) -> Iterator[Finding]:
