@@ -1,0 +1,147 @@
+"""A secret's value is looked for everywhere it must not be, after everything was done.
+
+What was looked through: what the helper prints and logs, CloudFormation's stacks, events,
+change sets and templates, what was uploaded, task definitions, logs, and every file.
+"""
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import boto3
+import pytest
+from deployed import Deployed
+from rich.console import Console
+
+from liberty_cfn.deploy import operations, secrets
+from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.packaging import read
+from liberty_cfn.deploy.showing import Follow, outputs_table
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import load
+from liberty_cfn.generation import REPOSITORY
+from liberty_cfn.linting import TEMPLATES
+from liberty_cfn.local import control
+from liberty_cfn.verify import verify
+from liberty_cfn.verify.document import as_json
+from liberty_cfn.verify.markdown import as_markdown
+from liberty_cfn.verify.table import as_table
+
+CANARY = "canary-4f9a1c27-never-to-be-seen"
+ACCESS_KEY, GENERATED = "AWS_SECRET_ACCESS_KEY", ("SECRET_KEY", "DB_PASSWORD")
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """Return the secret values, and all that was said and is to be seen, by where."""
+    folder = tmp_path_factory.mktemp("canary")
+    local = control.up(folder, say=lambda _line: None)
+    target = Target(
+        boto3.Session(**local.credentials), account=local.account, endpoint=local.endpoint
+    )
+    environment = load("local")
+    screen, logged = Console(file=io.StringIO(), width=500), io.StringIO()
+    handler = logging.StreamHandler(logged)
+    logging.getLogger().addHandler(handler)
+
+    follow = Follow(screen, lambda: True)
+    # The key that AWS makes takes the place of the canary, and is a secret as well.
+    later = Deployed(target).with_settings(environment, ApplicationAccessKey="true")
+    try:
+        deploy(environment, target, read(TEMPLATES), follow)
+        values = {CANARY, *(_value(environment, target, name) for name in GENERATED)}
+        screen.print(secrets.store(environment, target, ACCESS_KEY, CANARY))
+        outcome = deploy(later, target, read(TEMPLATES), follow)
+        values.add(_value(later, target, ACCESS_KEY))
+        report = verify(later, target.client)
+        screen.print(as_table(report, everything=True), outputs_table(outcome.outputs))
+        screen.print(as_markdown(report), json.dumps(as_json(report), default=str))
+        screen.print([secrets.as_json(s) for s in secrets.listed(later, target)])
+        cloudformation = target.client("cloudformation")
+        seen = {
+            "console": screen.file.getvalue(),
+            "log": logged.getvalue(),
+            **dict(_of_stacks(environment, cloudformation)),
+            **dict(_of_buckets(target.client("s3"))),
+            **dict(_of_tasks(target.client("ecs"))),
+            **dict(_of_logs(target.client("logs"))),
+            **dict(_of_files(folder)),
+        }
+    finally:
+        logging.getLogger().removeHandler(handler)
+        control.down(folder)
+    return values, seen
+
+
+def _value(environment, target, name):
+    manager = target.client("secretsmanager")
+    full = secrets.full_name(environment, name)
+    return manager.get_secret_value(SecretId=full)["SecretString"]
+
+
+def _of_stacks(environment, cloudformation):
+    root = operations.root(environment, cloudformation)["StackId"]
+    for standing in operations.standing(cloudformation, root):
+        stack = {"StackName": standing.stack_id}
+        name = "/".join(standing.path) or "root"
+        for what in ("describe_stacks", "describe_stack_events", "describe_stack_resources"):
+            yield f"{name} {what}", str(getattr(cloudformation, what)(**stack))
+        yield f"{name} template", str(cloudformation.get_template(**stack))
+        for change_set in cloudformation.list_change_sets(**stack)["Summaries"]:
+            described = cloudformation.describe_change_set(
+                ChangeSetName=change_set["ChangeSetId"], IncludePropertyValues=True, **stack
+            )
+            yield f"{name} {change_set['ChangeSetName']}", str(described)
+
+
+def _of_buckets(s3):
+    for bucket in s3.list_buckets()["Buckets"]:
+        for found in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ()):
+            body = s3.get_object(Bucket=bucket["Name"], Key=found["Key"])["Body"].read()
+            yield f"s3://{bucket['Name']}/{found['Key']}", body.decode(errors="replace")
+
+
+def _of_tasks(ecs):
+    for arn in ecs.list_task_definitions()["taskDefinitionArns"]:
+        yield arn, str(ecs.describe_task_definition(taskDefinition=arn))
+
+
+def _of_logs(logs):
+    for group in logs.describe_log_groups()["logGroups"]:
+        name = group["logGroupName"]
+        yield f"log group {name}", str(logs.filter_log_events(logGroupName=name))
+
+
+def _of_files(folder):
+    files = [f for f in Path(folder).rglob("*") if f.is_file()]
+    for name in ("templates", "params", "docs"):
+        files += [f for f in (REPOSITORY / name).rglob("*") if f.is_file()]
+    for file in files:
+        yield str(file), file.read_bytes().decode(errors="replace")
+
+
+def test_everything_was_looked_through(lived):
+    values, seen = lived
+    assert len(values) == 4
+    assert min(map(len, values)) >= 32
+    for part in (
+        "console",
+        "log",
+        "root template",
+        "Service describe_stack_events",
+        "s3://",
+        "task-definition",
+        "log group /ecs/",
+        "params/local.yaml",
+    ):
+        assert any(part in where for where in seen), part
+    assert "liberty-social-backend" in seen["console"]
+
+
+def test_no_secret_s_value_is_anywhere_but_in_secrets_manager(lived):
+    values, seen = lived
+    found = [
+        (where, value[:6]) for where, text in seen.items() for value in values if value in text
+    ]
+    assert found == []
