@@ -25,6 +25,7 @@ Values flow one way, and each module imports only from those above it:
     rules/        house rules: what AWS refuses, or what hurts later
     proofs/       what is true of the design in every environment: docs/security.md
     audit/        the controls that checkers raise: docs/well-architected.md
+    checked       what was found good before, and needn't be looked at again
     linting       what is wrong with templates and params/
     local/        the local AWS
     deploy/       the templates and an environment's settings, sent to AWS

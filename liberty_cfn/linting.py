@@ -6,23 +6,20 @@ Linting takes seconds, most of them cfn-lint's, so it is shared among forked pro
 from __future__ import annotations
 
 import gc
-import hashlib
 import multiprocessing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from liberty_cfn.checked import TEMPLATES
 from liberty_cfn.environments import PARAMS, Environment, MisfitsError, collisions, load, names
 from liberty_cfn.findings import Finding
-from liberty_cfn.linters import CFN_LINT_SETTINGS, REPOSITORY, cfn_lint, cloudformation_validate
+from liberty_cfn.linters import REPOSITORY, cfn_lint, cloudformation_validate
 from liberty_cfn.model.loading import grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
 from liberty_cfn.rules.checking import Case, all_reports, cases, told, unreasoned
 
-TEMPLATES = REPOSITORY / "templates"
-LINTED = REPOSITORY / ".local" / "linted"
 # The rule that a file is a template.
 UNPARSABLE = "LC0000"
 
@@ -49,26 +46,6 @@ def lint(paths: Sequence[Path] = (TEMPLATES,), params: Path | None = None) -> li
 def lint_ours() -> list[Finding]:
     """Return what is wrong with our own templates and params/."""
     return lint((TEMPLATES,), PARAMS)
-
-
-def lint_if_changed() -> list[Finding]:
-    """Do what `lint_ours` does, unless it found nothing in the very same files before."""
-    digest = _digest()
-    if LINTED.exists() and LINTED.read_text() == digest:
-        return []
-    if not (found := lint_ours()):
-        LINTED.parent.mkdir(exist_ok=True)
-        LINTED.write_text(digest)
-    return found
-
-
-def _digest() -> str:
-    """Return a digest of everything that what `lint` finds depends on."""
-    files = [*TEMPLATES.rglob("*.yaml"), *PARAMS.glob("*.yaml"), CFN_LINT_SETTINGS]
-    files += (REPOSITORY / "liberty_cfn").rglob("*.py")
-    said = [version("cfn-lint"), version("cloudformation-validate")]
-    said += [f"{file}\n{file.read_text(encoding='utf-8')}" for file in sorted(files)]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
 def _parsed(texts: Mapping[str, str]) -> tuple[dict[str, Template], list[Finding]]:

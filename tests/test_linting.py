@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 
-from liberty_cfn import linting
 from liberty_cfn.environments import PARAMS
 from liberty_cfn.linters import ACCEPTED
 from liberty_cfn.linting import TEMPLATES, lint, lint_ours
@@ -45,24 +44,6 @@ def test_what_is_broken_is_found_with_its_place(found, file, old, new, rule):
     ]
     assert told
     assert all(finding.message and finding.line for finding in told)
-
-
-def test_what_was_linted_is_not_linted_again_until_it_changes(monkeypatch, tmp_path):
-    runs = []
-    monkeypatch.setattr(linting, "LINTED", tmp_path / "linted")
-    monkeypatch.setattr(linting, "lint_ours", lambda: runs.append(1) or [])
-    linting.lint_if_changed()
-    linting.lint_if_changed()
-    assert len(runs) == 1
-    monkeypatch.setattr(linting, "version", lambda _: "another")
-    linting.lint_if_changed()
-    assert len(runs) == 2
-
-
-def test_what_was_found_is_found_again(monkeypatch, tmp_path):
-    monkeypatch.setattr(linting, "LINTED", tmp_path / "linted")
-    monkeypatch.setattr(linting, "lint_ours", lambda: ["something"])
-    assert [linting.lint_if_changed(), linting.lint_if_changed()] == [["something"]] * 2
 
 
 def test_what_is_accepted_has_its_reason():

@@ -95,13 +95,13 @@ def deploy_command(
     A change that would replace or delete what holds data is refused, unless each such
     resource is named with --allow-replace.
     """
+    from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.showing import Follow, outputs_table
     from liberty_cfn.environments import LOCAL, load
-    from liberty_cfn.linting import TEMPLATES
     from liberty_cfn.verify import verify
     from liberty_cfn.verify.document import as_json as report_as_json
     from liberty_cfn.verify.table import as_table
@@ -132,7 +132,7 @@ def deploy_command(
     if not outcome.changed:
         follow.say(f"{chosen.stack}: no changes")
     outdated = _restarted(chosen, target, screen, restart=restart)
-    keep(chosen)
+    _keep_if(chosen, changed=outcome.changed or restart)
     report = verify(chosen, target.client)
     screen.print(as_table(report))
     screen.print(outputs_table(outcome.outputs))
@@ -175,11 +175,22 @@ def _restarted(
     return outdated
 
 
+def _keep_if(environment: Environment, *, changed: bool) -> None:
+    """Have the local AWS keep what it holds, if there is anything new about it."""
+    if changed:
+        keep(environment)
+
+
 def check_templates(environment: Environment, screen: Console) -> None:
     """Refuse templates that are not as generated, or that the linters object to."""
+    from liberty_cfn import checked
     from liberty_cfn.environments import LOCAL
+
+    if checked.is_known():
+        screen.print("The templates are as generated, and the linters are content, as before")
+        return
     from liberty_cfn.generation import differences, generate, write
-    from liberty_cfn.linting import lint_if_changed
+    from liberty_cfn.linting import lint_ours
 
     wanted = generate()
     if found := differences(wanted):
@@ -188,10 +199,11 @@ def check_templates(environment: Environment, screen: Console) -> None:
             fail(f"Not as generated:\n{named}\nRun `make templates`, and have it reviewed.")
         write(wanted)
         screen.print(f"Wrote {', '.join(found)}")
-    if findings := lint_if_changed():
+    if findings := lint_ours():
         for finding in findings:
             screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
         fail("The templates are not deployed: the linters object, as above.")
+    checked.remember()
     templates = sum(name.endswith(".yaml") for name in wanted)
     screen.print(f"{templates} templates are as generated, and the linters are content")
 

@@ -35,10 +35,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print it as 
 
 def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn:
     """Show what deploying a set would change in every target."""
+    from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.stack_sets.deploying import prepare
     from liberty_cfn.deploy.stack_sets.showing import plan_table, set_as_json, set_markdown
-    from liberty_cfn.linting import TEMPLATES
 
     aside = console(stderr=True)
     fleet = _fleet(environment, aside)
@@ -63,12 +63,12 @@ def deploy(
     as_json: bool,
 ) -> None:
     """Make a set what its environment says, canary first, and verify every target."""
+    from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.cli.deploying import check_digest, check_templates
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.stack_sets.comparing import verified
     from liberty_cfn.deploy.stack_sets.deploying import deploy as deploy_set
     from liberty_cfn.deploy.stack_sets.showing import verified_table
-    from liberty_cfn.linting import TEMPLATES
     from liberty_cfn.verify.document import as_json as report_as_json
 
     screen = console(stderr=as_json)

@@ -135,8 +135,7 @@ def deploy(
         MigrationError: the migration failed; the service is as it was.
     """
     cloudformation = target.client("cloudformation")
-    _await_others(environment, target, progress)
-    _clear(environment, target, progress, failed)
+    _begin_from(environment, target, progress, failed)
     adopt = adopt and beforehand.deployed(environment, target) is None
     if adopt and not _free_names(environment, target, progress):
         return None
@@ -229,16 +228,31 @@ def _secure(cloudformation: Any, stack: Mapping[str, Any], *, closed: bool) -> N
         protect_from_termination(cloudformation, stack_id)
 
 
-def _await_others(environment: Environment, target: Target, progress: Progress) -> None:
+def _begin_from(
+    environment: Environment, target: Target, progress: Progress, failed: str
+) -> None:
+    """Bring the stack to where a deploy can begin.
+
+    Raises:
+        DeployError: what was under way failed, or what failed may not be deleted.
+    """
+    stack = find(target.client("cloudformation"), environment.stack)
+    state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
+    if stack and state is Meaning.WORKING:
+        _await_others(environment, target, progress, stack)
+    elif stack and state is Meaning.BROKEN:
+        _clear(environment, target, progress, stack, failed)
+
+
+def _await_others(
+    environment: Environment, target: Target, progress: Progress, stack: Mapping[str, Any]
+) -> None:
     """See what is under way already to its end: another deploy's, or our own of before.
 
     Raises:
         DeployError: it failed, or the stack is being deleted.
     """
     cloudformation = target.client("cloudformation")
-    stack = find(cloudformation, environment.stack)
-    if stack is None or meaning(stack["StackStatus"]) is not Meaning.WORKING:
-        return
     stack_id, status = stack["StackId"], stack["StackStatus"]
     if status == "DELETE_IN_PROGRESS":
         raise DeployError(
@@ -250,16 +264,19 @@ def _await_others(environment: Environment, target: Target, progress: Progress) 
     _see_to_its_end(environment, target, stack_id, follower, progress)
 
 
-def _clear(environment: Environment, target: Target, progress: Progress, failed: str) -> None:
+def _clear(
+    environment: Environment,
+    target: Target,
+    progress: Progress,
+    stack: Mapping[str, Any],
+    failed: str,
+) -> None:
     """Delete what a failed creation left, if it was named.
 
     Raises:
         DeployError: it was not, or it can't be deleted.
     """
     cloudformation = target.client("cloudformation")
-    stack = find(cloudformation, environment.stack)
-    if stack is None or meaning(stack["StackStatus"]) is not Meaning.BROKEN:
-        return
     stack_id, status = stack["StackId"], stack["StackStatus"]
     if failed != environment.stack:
         raise DeployError(

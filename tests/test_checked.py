@@ -1,0 +1,52 @@
+"""What was found good is not looked at again until anything about it changes."""
+
+import shutil
+
+import pytest
+
+from liberty_cfn import checked
+from liberty_cfn.generation import REPOSITORY
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A copy of what is looked at, which was found good."""
+    for folder in ("templates", "params"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    (tmp_path / "liberty_cfn").mkdir()
+    (tmp_path / "docs").mkdir()
+    for file in (".cfnlintrc.yaml", "docs/settings.md", "liberty_cfn/root.py"):
+        shutil.copy(REPOSITORY / file, tmp_path / file)
+    monkeypatch.setattr(checked, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(checked, "CHECKED", tmp_path / ".local" / "checked")
+    assert not checked.is_known()
+    checked.remember()
+    return tmp_path
+
+
+def test_what_was_found_good_is_known(repository):
+    assert checked.is_known()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "templates/network.yaml",
+        "templates/stack-policy.json",
+        "templates/bootstrap/deploy-role.yaml",
+        "templates/new.yaml",
+        "params/dev.yaml",
+        "docs/settings.md",
+        ".cfnlintrc.yaml",
+        "liberty_cfn/root.py",
+    ],
+)
+def test_whatever_changes_is_looked_at_again(repository, file):
+    with (repository / file).open("a") as changed:
+        changed.write(" ")
+    assert not checked.is_known()
+
+
+def test_other_versions_of_the_tools_look_again(repository, monkeypatch):
+    monkeypatch.setattr(checked, "version", lambda _: "another")
+    assert not checked.is_known()
