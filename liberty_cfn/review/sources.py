@@ -138,6 +138,11 @@ def _git(repository: Path, *arguments: str) -> str | None:
         )
     except FileNotFoundError as error:
         raise SourceError("git isn't installed; give two folders instead.") from error
+    if b"dubious ownership" in done.stderr:
+        raise SourceError(
+            f"git doesn't read {repository}, as it is another user's. If it is to be trusted: "
+            f"git config --global --add safe.directory {repository}"
+        )
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 

@@ -122,8 +122,10 @@ def test_our_own_stack_set_has_the_values_that_deploying_gives_it(ours):
 
 
 def test_bootstrap_templates_are_reviewed_once_not_per_environment():
-    role = {"Resources": {"Role": resource("IAM::Role", {"Path": "/a/"})}}
-    other = {"Resources": {"Role": resource("IAM::Role", {"Path": "/b/"})}}
+    role, other = (
+        DATABASE | {"Resources": {"Role": resource("IAM::Role", {"Path": path})}}
+        for path in ("/a/", "/b/")
+    )
     given = {"dev": {"Size": "a"}, "prod": {"Size": "b"}}
     before, after = (
         version(root=DATABASE, values=given, **{"bootstrap/role": body})
