@@ -25,7 +25,7 @@ from rich.console import Console
 from liberty_cfn.local import control
 
 TIMES = 20
-DELAY = "0.05"  # seconds for each resource
+DELAY = "0.3"  # seconds for each resource
 ENVIRONMENT = "dev"
 STACK = f"liberty-social-{ENVIRONMENT}"
 DEPLOY = (sys.executable, "-m", "liberty_cfn", "deploy", ENVIRONMENT, "--yes")

@@ -413,6 +413,7 @@ def test_case_29_killed_at_any_step_and_run_again_it_ends_as_if_undisturbed(
     have(dev, target, TOPIC)
     wanted = state(cloudformation, dev.stack)
     aws.reset()
+    aws.delay(0.2)  # still at it when the next deploy comes
 
     def killed(*arguments, **named):
         if done_before:
