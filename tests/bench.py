@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import figures as figures_of
 import kills
 from rich.console import Console
 from rich.table import Table
@@ -117,6 +118,8 @@ def main(arguments: list[str]) -> None:
         ]
         table.add_row(name, *(f"{n:.2f}" for n in numbers), f"{measured.memory:.0f}")
     console.print(table)
+    for line in (*figures_of.counted(), *figures_of.longest()):
+        console.print(line, soft_wrap=True, highlight=False)
     templates = list((REPOSITORY / "templates").glob("*.yaml"))
     resources = sum(file.read_text().count("\n    Type: AWS::") for file in templates)
     console.print(

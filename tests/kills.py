@@ -124,6 +124,11 @@ def _status(cloudformation: Any) -> str:
 
 def _empty(local: control.LocalAws) -> None:
     _post(local, "reset", {})
+    slow_down(local)
+
+
+def slow_down(local: control.LocalAws) -> None:
+    """Have every resource take its time."""
     _post(local, "config", {"LIBERTY_LOCAL_DELAY": DELAY})
 
 
