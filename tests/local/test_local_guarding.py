@@ -163,3 +163,22 @@ def test_a_request_sent_again_is_the_same_operation(aws):
     ]
     assert set(tokens) == {"made", "changed", "run", "gone"}
     assert len(tokens) == len(set(tokens))
+
+
+def test_cancelling_and_rolling_back_again_are_the_same_operation(aws):
+    cloudformation = aws.client("cloudformation")
+    stack = deploy(aws, template(group()))["StackId"]
+    aws.delay(0.2)
+    updated = json.dumps(template(group(days=30) | {"More": resource("SNS::Topic")}))
+    cloudformation.update_stack(StackName=stack, TemplateBody=updated)
+    for _ in range(2):
+        cloudformation.cancel_update_stack(StackName=stack, ClientRequestToken="stop")
+        assert rest(aws, stack)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    aws.delay(0)
+    aws.fail("*/Topic")
+    failed = deploy(aws, template(group("other")), "other", DisableRollback=True)
+    aws.fail()
+    for _ in range(2):
+        asked = {"StackName": failed["StackId"], "ClientRequestToken": "back"}
+        assert cloudformation.rollback_stack(**asked)["StackId"] == failed["StackId"]
+        assert rest(aws, failed["StackId"])["StackStatus"] == "ROLLBACK_COMPLETE"
