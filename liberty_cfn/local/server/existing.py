@@ -3,7 +3,7 @@
 
 import functools
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from ministack.services import (
@@ -29,27 +29,22 @@ Finder = Callable[[str], Made | None]
 Import = dict[str, Any]
 
 
-def _cluster(name: str) -> Made | None:
-    kept = name in elasticache._clusters
-    return (name, provisioners._ec_cluster_attrs(name)) if kept else None
+def _kept(records: Mapping[str, Any], attributes: Callable[[str], Properties]) -> Finder:
+    return lambda name: (name, attributes(name)) if name in records else None
 
 
-def _database(name: str) -> Made | None:
-    kept = rds._instances.get(name)
-    return kept and (name, provisioners._rds_db_instance_attrs(kept))
+def _called(records: Mapping[str, Any], key: str) -> Callable[[str], bool]:
+    return lambda name: any(record[key] == name for record in records.values())
 
 
-def _group(name: str) -> Made | None:
-    kept = name in elasticache._replication_groups
-    return (name, provisioners._ec_rg_attrs(name)) if kept else None
+def _address(database: str) -> Properties:
+    found: Properties = provisioners._rds_db_instance_attrs(rds._instances[database])
+    return found
 
 
-def _repository(name: str) -> Made | None:
-    kept = ecr._repositories.get(name)
-    return kept and (
-        name,
-        {"Arn": kept["repositoryArn"], "RepositoryUri": kept["repositoryUri"]},
-    )
+def _registry(repository: str) -> Properties:
+    kept = ecr._repositories[repository]
+    return {"Arn": kept["repositoryArn"], "RepositoryUri": kept["repositoryUri"]}
 
 
 def _secret(name: str) -> Made | None:
@@ -73,6 +68,10 @@ def zone(zone_id: str) -> Made | None:
     return None
 
 
+_cluster = _kept(elasticache._clusters, provisioners._ec_cluster_attrs)
+_database = _kept(rds._instances, _address)
+_group = _kept(elasticache._replication_groups, provisioners._ec_rg_attrs)
+_repository = _kept(ecr._repositories, _registry)
 # By type: what identifies it, and how it is found.
 IMPORTED: dict[str, tuple[str, Finder]] = {
     "AWS::ECR::Repository": ("RepositoryName", _repository),
@@ -83,27 +82,19 @@ IMPORTED: dict[str, tuple[str, Finder]] = {
     "AWS::SecretsManager::Secret": ("Id", _secret),
     NESTED: ("StackId", _stack),
 }
+BALANCING = "AWS::ElasticLoadBalancingV2"
 # By type: the property that names it, and whether something has that name already.
 NAMED: dict[str, tuple[str, Callable[[str], object]]] = {
     "AWS::ECR::Repository": ("RepositoryName", _repository),
     "AWS::ElastiCache::CacheCluster": ("ClusterName", _cluster),
     "AWS::ElastiCache::ReplicationGroup": ("ReplicationGroupId", _group),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
-        "Name",
-        lambda name: any(kept["LoadBalancerName"] == name for kept in alb._lbs.values()),
-    ),
-    "AWS::ElasticLoadBalancingV2::TargetGroup": (
-        "Name",
-        lambda name: any(kept["TargetGroupName"] == name for kept in alb._tgs.values()),
-    ),
-    "AWS::IAM::Role": ("RoleName", lambda name: name in iam._roles),
-    "AWS::IAM::User": ("UserName", lambda name: name in iam._users),
-    "AWS::Logs::LogGroup": (
-        "LogGroupName",
-        lambda name: name in cloudwatch_logs._log_groups,
-    ),
+    f"{BALANCING}::LoadBalancer": ("Name", _called(alb._lbs, "LoadBalancerName")),
+    f"{BALANCING}::TargetGroup": ("Name", _called(alb._tgs, "TargetGroupName")),
+    "AWS::IAM::Role": ("RoleName", iam._roles.__contains__),
+    "AWS::IAM::User": ("UserName", iam._users.__contains__),
+    "AWS::Logs::LogGroup": ("LogGroupName", cloudwatch_logs._log_groups.__contains__),
     "AWS::RDS::DBInstance": ("DBInstanceIdentifier", _database),
-    "AWS::S3::Bucket": ("BucketName", lambda name: name in s3._buckets),
+    "AWS::S3::Bucket": ("BucketName", s3._buckets.__contains__),
     "AWS::SecretsManager::Secret": ("Name", _secret),
 }
 
