@@ -46,6 +46,7 @@ class Environment:
     AWS, else empty. `given` is what the file says,
     `settings` that and the defaults; both as text, by the root template's parameters.
     `targets` are where the stacks of a stack set are to be; None for a single stack.
+    `stack_name` is the stack's where it isn't ours to choose: one of a set's.
     `migrate` is the command that migrates the database before the service moves on, if any.
     """
 
@@ -58,11 +59,12 @@ class Environment:
     settings: Mapping[str, str] = field(repr=False)
     targets: Targets | None = None
     migrate: str = ""
+    stack_name: str = ""
 
     @property
     def stack(self) -> str:
         """The name of the root stack, or of the stack set."""
-        return f"liberty-social-{self.name}"
+        return self.stack_name or f"liberty-social-{self.name}"
 
     def with_parameters(self, parameters: Mapping[str, str]) -> Environment:
         """Return the environment with these parameters over its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from awacs import sts
+from awacs import cloudformation, sts
 from awacs.aws import Allow, Condition, Principal, Statement, StringEquals
 from troposphere import Equals, GetAtt, If, Output, Parameter, Ref, Sub, Template, iam
 
@@ -123,6 +123,8 @@ def deploy_role(t: Template) -> None:
 def _helper() -> Iterator[Statement]:
     """Yield what the helper itself may do."""
     yield allow("Stacks", STACKS, where("cloudformation", STACKS_HERE))
+    # A set that isn't there yet has no ARN to be told by.
+    yield allow("NewStackSets", [cloudformation.CreateStackSet], ("*",))
     yield allow("StackSets", STACK_SETS, SETS_HERE)
     yield allow("Targets", [sts.AssumeRole], (EXECUTION_ROLES,))
     yield allow("Templates", TEMPLATES, SENT)

@@ -479,7 +479,6 @@ STACKS: Actions = (
 # The same for stack sets, in their administrator's account.
 STACK_SETS: Actions = (
     cloudformation.CreateStackInstances,
-    cloudformation.CreateStackSet,
     cloudformation.DeleteStackInstances,
     cloudformation.DeleteStackSet,
     cloudformation.DescribeStackInstance,

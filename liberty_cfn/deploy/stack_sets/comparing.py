@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from liberty_cfn.deploy import doctor, drift
 from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.following import name_of
 from liberty_cfn.deploy.stack_sets import bootstrap, operations
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, standing
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.verify import Report, verify
 
@@ -59,12 +61,17 @@ def examined(fleet: Fleet) -> dict[str, list[Finding]]:
         else Finding(Level.OK, f"Account {account}", "its roles for stack sets can be taken.")
         for account in {**accounts, **dict.fromkeys(lacking)}
     ]
+    there = standing(fleet.cloudformation, fleet.name)
+    ids = {p: i.stack_id for p, i in there.instances.items()} if there else {}
+
+    def looked(place: Place) -> list[Finding]:
+        # Before there is one, a name that none of the set's stacks will have.
+        stack = name_of(ids.get(place) or f"StackSet-{fleet.name}-none")
+        environment = dataclasses.replace(fleet.environment.at(place), stack_name=stack)
+        return [*_region(fleet, place), *doctor.examine(environment, fleet.at(place))]
+
     found, unknown = fleet.everywhere(
-        [place for place in fleet.targets.places if place.account not in lacking],
-        lambda place: [
-            *_region(fleet, place),
-            *doctor.examine(fleet.environment.at(place), fleet.at(place)),
-        ],
+        [place for place in fleet.targets.places if place.account not in lacking], looked
     )
     told = {str(place): findings for place, findings in found.items()}
     told |= {

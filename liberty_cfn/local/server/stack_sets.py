@@ -304,20 +304,25 @@ def _told(one: Set, target: str, *, whole: bool = False) -> Set:
     }
 
 
-def _told_operation(one: Set, operation: Set) -> Set:
+def _summed_up(operation: Set) -> Set:
     states = [state for state, _ in operation["Results"].values()]
     return {
         "OperationId": operation["OperationId"],
-        "StackSetId": one["StackSetId"],
         "Action": operation["Action"],
         "Status": operation["Status"],
         "OperationPreferences": operation["Preferences"],
-        "RetainStacks": operation["Retain"] if operation["Action"] == "DELETE" else None,
-        "AdministrationRoleARN": one["AdministrationRoleARN"],
-        "ExecutionRoleName": one["ExecutionRoleName"],
         "CreationTimestamp": operation["Began"],
         "EndTimestamp": operation["Ended"],
         "StatusDetails": {"FailedStackInstancesCount": states.count("FAILED")},
+    }
+
+
+def _told_operation(one: Set, operation: Set) -> Set:
+    return _summed_up(operation) | {
+        "StackSetId": one["StackSetId"],
+        "RetainStacks": operation["Retain"] if operation["Action"] == "DELETE" else None,
+        "AdministrationRoleARN": one["AdministrationRoleARN"],
+        "ExecutionRoleName": one["ExecutionRoleName"],
     }
 
 
@@ -381,8 +386,7 @@ LISTS: dict[str, Callable[[Query], list[Set]]] = {
     "ListStackSets": _list_sets,
     "ListStackInstances": _list_instances,
     "ListStackSetOperations": lambda query: [
-        _told_operation(_set(query), operation)
-        for operation in reversed(_set(query)["Operations"].values())
+        _summed_up(operation) for operation in reversed(_set(query)["Operations"].values())
     ],
     "ListStackSetOperationResults": _list_results,
 }

@@ -1,0 +1,134 @@
+"""The whole design in two accounts and two regions, by the commands that people type."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from stack_sets import EU, HOME, OTHER, US
+
+from liberty_cfn.cli import cli
+from liberty_cfn.deploy import targets
+from liberty_cfn.environments import PARAMS, load
+from liberty_cfn.local import control
+
+FOUR = [f"{HOME}/{US}", f"{OTHER}/{US}", f"{HOME}/{EU}", f"{OTHER}/{EU}"]
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    """Run a command as if its local AWS were the repository's."""
+    folder = tmp_path_factory.mktemp("whole")
+    local = control.up(folder, say=lambda _line: None)
+    home = targets.connect  # the same, but for where its state is
+
+    def connected(environment, say):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(control, "up", lambda say: local)
+            return home(environment, say)
+
+    def run(*arguments):
+        answer = CliRunner().invoke(cli, arguments)
+        if answer.exception and not isinstance(answer.exception, SystemExit):
+            raise answer.exception
+        return answer.exit_code, answer.stdout, answer.stderr
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(targets, "connect", connected)
+        patch.setattr(control, "status", lambda: None)
+        # What the linters say of the templates is tested elsewhere, and takes them long.
+        patch.setattr("liberty_cfn.cli.deploying.check_templates", lambda *_: None)
+        yield run
+    control.down(folder)
+
+
+@pytest.fixture(scope="module")
+def deployed(command):
+    return command("deploy", "global")
+
+
+def test_it_is_made_in_both_accounts_and_regions_with_its_roles_and_verified(deployed):
+    code, said, _ = deployed
+    assert code == 0
+    assert "Making the roles for stack sets in 2 local accounts" in said
+    assert f"{FOUR[0]}: 25 resources and 10 checks are as the spec says" in said
+    for place in FOUR:
+        assert f"{place}  25/25      10/10" in said
+
+
+def test_run_again_nothing_changes(deployed, command):
+    code, said, _ = command("deploy", "global")
+    assert (code, "liberty-social-global: no changes" in said) == (0, True)
+    code, said, _ = command("plan", "global", "--json")
+    assert (code, json.loads(said)["definition_changes"]) == (0, False)
+
+
+def test_an_override_for_one_region_touches_that_one_as_the_plan_said(
+    deployed, command, tmp_path, monkeypatch
+):
+    text = (PARAMS / "global.yaml").read_text()
+    (tmp_path / "global.yaml").write_text(
+        text.replace("LogRetentionDays: 90", "LogRetentionDays: 60")
+    )
+    monkeypatch.setattr("liberty_cfn.environments.load", lambda name: load(name, tmp_path))
+    code, said, _ = command("plan", "global", "--json")
+    planned = json.loads(said)
+    assert code == 2
+    changing = [t for t in planned["targets"] if t["action"] == "change"]
+    assert {target["region"] for target in changing} == {EU}
+    assert [part["targets"] for part in planned["shared"]] == [FOUR[2:]]
+    code, said, _ = command("deploy", "global", "--json")
+    done = json.loads(said)
+    assert {target["region"] for target in done["targets"]} == {EU}
+    assert all(report["ok"] for report in done["verify"].values())
+
+
+def test_status_says_of_every_target_how_it_stands(deployed, command):
+    code, said, _ = command("status", "global")
+    assert code == 0
+    assert said.count("CURRENT") == 4
+    assert "Every target is as the set says." in said
+    listed = json.loads(command("status", "global", "--json")[1])
+    assert [f"{t['account']}/{t['region']}" for t in listed["targets"]] == FOUR
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("events", "global"), "SUCCEEDED"),
+        (("retry", "global"), "0 targets brought up to date"),
+        (("bootstrap", "global"), "is as it should be"),
+        (("doctor", "global"), "its roles for stack sets can be taken"),
+    ],
+)
+def test_what_else_a_set_is_asked_is_answered(deployed, command, arguments, words):
+    code, said, _ = command(*arguments)
+    assert (code, words in said) == (0, True)
+    assert json.loads(command(*arguments, "--json")[1])
+
+
+@pytest.mark.parametrize("arguments", [("outputs",), ("rollback",), ("secret", "list")])
+def test_what_is_for_one_stack_says_what_a_set_can(command, arguments):
+    code, _, said = command(*arguments, "global")
+    assert code == 1
+    assert "global is a stack set" in said
+
+
+@pytest.mark.parametrize("name", ["retry", "bootstrap"])
+def test_what_is_for_sets_says_so_of_one_stack(command, name):
+    code, _, said = command(name, "dev")
+    assert code == 1
+    assert "is for stack sets, and params/dev.yaml names no Targets" in said
+
+
+def test_without_an_operation_there_is_nothing_to_cancel(deployed, command):
+    code, _, said = command("cancel", "global")
+    assert (code, "no operation is under way" in said) == (1, True)
+
+
+def test_it_is_taken_down_and_what_is_kept_is_listed(deployed, command):
+    code, said, _ = command("destroy", "global")
+    assert code == 0
+    assert "liberty-social-uploads-g1eu" in said
+    assert "liberty-social-global is deleted, in 4 targets" in said
+    assert "there is none" in command("destroy", "global")[1]
+    assert command("status", "global")[0] == 1
