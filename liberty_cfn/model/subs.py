@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 VARIABLE = re.compile(r"\$\{(!?)([^${}]*)\}")
@@ -16,6 +17,8 @@ VARIABLE = re.compile(r"\$\{(!?)([^${}]*)\}")
 
 def pieces(argument: Any) -> list[Any]:
     """Return the pieces of the text that Fn::Sub makes of its argument."""
+    if isinstance(argument, str):
+        return list(_of_text(argument))
     text = argument
     variables: Any = {}
     if isinstance(argument, list):
@@ -24,6 +27,12 @@ def pieces(argument: Any) -> list[Any]:
     if not isinstance(text, str):
         return [text]
     return list(merged(_pieces(text, variables if isinstance(variables, dict) else {})))
+
+
+@lru_cache(maxsize=1024)
+def _of_text(text: str) -> tuple[Any, ...]:
+    """Return the pieces of a text without variables of its own, taken apart once."""
+    return tuple(merged(_pieces(text, {})))
 
 
 def merged(found: Iterable[Any]) -> Iterator[Any]:
