@@ -19,11 +19,12 @@ LIBERTY := $(BIN)/python -m liberty_cfn
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-templates: ready ## Write templates/, docs/settings.md and docs/security.md from liberty_cfn/
+templates: ready ## Write templates/ and what of docs/ is written from liberty_cfn/
 	@$(BIN)/python generate.py
 	@$(LIBERTY) prove --write
+	@$(LIBERTY) rules --write
 
-lint: ready ## Check templates/ and params/ with cfn-lint and cloudformation-validate
+lint: ready ## Check templates/ and params/: linters and house rules
 	@$(LIBERTY) lint $(ARGS)
 
 test: ready ## Run the tests

@@ -19,9 +19,11 @@ from liberty_cfn.linters import REPOSITORY, cfn_lint, cloudformation_validate
 from liberty_cfn.model.loading import grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
 from liberty_cfn.rules.checking import Case, all_reports, cases, told, unreasoned
+from liberty_cfn.rules.document import rules_document
 
-# The rule that a file is a template.
-UNPARSABLE = "LC0000"
+RULES_DOCUMENT = REPOSITORY / "docs" / "rules.md"
+# The rule that a file is a template, and the one that docs/rules.md is current.
+UNPARSABLE, STALE = "LC0000", "LC0003"
 
 
 def lint(paths: Sequence[Path] = (TEMPLATES,), params: Path | None = None) -> list[Finding]:
@@ -46,6 +48,14 @@ def lint(paths: Sequence[Path] = (TEMPLATES,), params: Path | None = None) -> li
 def lint_ours() -> list[Finding]:
     """Return what is wrong with our own templates and params/."""
     return lint((TEMPLATES,), PARAMS)
+
+
+def stale_rules() -> list[Finding]:
+    """Return that docs/rules.md doesn't say what the rules do; nothing if it does."""
+    file = RULES_DOCUMENT
+    if file.exists() and file.read_text(encoding="utf-8") == rules_document():
+        return []
+    return [_shown(Finding(str(file), 1, STALE, "error", "stale; run `make templates`"))]
 
 
 def _parsed(texts: Mapping[str, str]) -> tuple[dict[str, Template], list[Finding]]:

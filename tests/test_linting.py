@@ -1,12 +1,22 @@
 """The linters find nothing in what is committed, and something in what is broken."""
 
+import json
 import shutil
 
 import pytest
+from click.testing import CliRunner
 
+from liberty_cfn import linting
+from liberty_cfn.cli import cli, main
 from liberty_cfn.environments import PARAMS
-from liberty_cfn.linters import ACCEPTED
-from liberty_cfn.linting import TEMPLATES, lint, lint_ours
+from liberty_cfn.findings import Finding, as_json, as_sarif
+from liberty_cfn.linters import ACCEPTED, REPOSITORY
+from liberty_cfn.linting import TEMPLATES, lint, lint_ours, stale_rules
+from liberty_cfn.rules.document import rules_document
+
+ERROR = Finding("templates/a.yaml", 3, "LC1101", "error", "too long", "A")
+WARNING = Finding("templates/a.yaml", 3, "W1001", "warning", "hm", "A")
+UNPARSED = Finding("templates/a.yaml", 3, linting.UNPARSABLE, "error", "no YAML")
 
 # One text in one file put for another, and the rule that finds it.
 BREAKS = [
@@ -17,6 +27,7 @@ BREAKS = [
     ("templates/root.yaml", "        SubnetIds: ", "        Subnets: ", "E3043"),
     ("params/dev.yaml", "DatabaseMultiAz", "DatabaseMultiAZ", "params"),
     ("params/staging.yaml", "NameSuffix: -stage", "NameSuffix: -local", "params"),
+    ("templates/security.yaml", "GroupName: !Sub ecs-sg", "GroupName: !Sub sg-ecs", "LC1704"),
 ]
 
 
@@ -33,6 +44,20 @@ def found(tmp_path_factory):
     return lint([folder / "templates"], folder / "params")
 
 
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """The command line, as `liberty-cfn` starts it: its exit code, and what it says."""
+
+    def started(arguments):
+        monkeypatch.setattr("sys.argv", ["liberty-cfn", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return left.value.code, said.out + said.err
+
+    return started
+
+
 def test_nothing_is_wrong_with_what_is_committed():
     assert lint_ours() == []
 
@@ -44,6 +69,92 @@ def test_what_is_broken_is_found_with_its_place(found, file, old, new, rule):
     ]
     assert told
     assert all(finding.message and finding.line for finding in told)
+
+
+def test_what_is_broken_is_told_with_the_python_that_made_it(found):
+    told = {(finding.resource, finding.python) for finding in found if finding.rule == "LC1704"}
+    ((resource, place),) = told
+    file, _, line = place.partition(":")
+    code = (REPOSITORY / file).read_text().splitlines()
+    assert (resource, file) == ("TasksGroup", "liberty_cfn/stacks/security.py")
+    assert '"TasksGroup"' in code[int(line) - 1]
+
+
+def test_a_finding_is_told_once(found):
+    assert len({(f.file, f.line, f.rule) for f in found}) == len(found)
+    assert len({(f.file, f.line, f.message) for f in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [([], 0), ([WARNING], 0), ([ERROR], 1), ([ERROR, UNPARSED], 2)],
+    ids=["nothing", "a warning", "an error", "no template"],
+)
+@pytest.mark.parametrize("form", [[], ["--json"], ["--sarif"]])
+def test_lint_exits_by_the_worst_it_finds(monkeypatch, form, found, code):
+    monkeypatch.setattr(linting, "lint", lambda paths: found)
+    result = CliRunner().invoke(cli, ["lint", "somewhere", *form])
+    assert result.exit_code == code
+    if form == ["--json"]:
+        assert json.loads(result.output) == [vars(finding) for finding in found]
+    elif form == ["--sarif"]:
+        assert len(json.loads(result.output)["runs"][0]["results"]) == len(found)
+    else:
+        assert len(result.output.splitlines()) == max(len(found), 1)
+
+
+def test_json_says_rule_level_file_line_resource_and_message():
+    (said,) = as_json([ERROR])
+    assert {"rule", "level", "file", "line", "resource", "message"} <= said.keys()
+
+
+def test_sarif_is_what_code_scanning_takes():
+    said = as_sarif([ERROR, WARNING], {"LC1101": "A name is taken"})
+    (run,) = said["runs"]
+    assert said["version"] == "2.1.0"
+    rules = run["tool"]["driver"]["rules"]
+    assert rules[0] == {"id": "LC1101", "shortDescription": {"text": "A name is taken"}}
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in ("error", "warning", "note")
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == "templates/a.yaml"
+        assert place["region"]["startLine"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.yaml", "Resources: [", "a.yaml:"),
+        ("a.json", '{"Resources": {}, "Resources": {}}', "stands here twice"),
+        ("a.yaml", "- Resources", "a.yaml:1"),
+        ("a.txt", "Resources: {}", "no template in it"),
+        ("a.yaml", "Region: us-east-1", "no template in it"),
+    ],
+)
+def test_what_is_no_template_is_said_and_exits_with_two(run, tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    code, told = run(["lint", str(tmp_path)])
+    assert code == 2
+    assert said in told
+
+
+def test_a_path_that_is_not_there_is_said_and_exits_with_two(run, tmp_path):
+    code, said = run(["lint", str(tmp_path / "nowhere")])
+    assert (code, "there is no such file or folder" in said) == (2, True)
+
+
+def test_the_rules_document_is_told_when_stale(monkeypatch, tmp_path):
+    file = tmp_path / "rules.md"
+    monkeypatch.setattr(linting, "RULES_DOCUMENT", file)
+    file.write_text(rules_document())
+    assert stale_rules() == []
+    file.write_text("old")
+    assert [finding.rule for finding in stale_rules()] == [linting.STALE]
+
+
+def test_the_rules_document_is_current():
+    assert stale_rules() == []
 
 
 def test_what_is_accepted_has_its_reason():

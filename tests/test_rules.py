@@ -135,3 +135,75 @@ def test_no_rule_complains_of_settings_nobody_has_chosen_yet(ours):
         assert (one.name, list(contradictions(one.settings, one.region))) == (one.name, [])
     assert len(environments) > len(declarations())
     assert [f for one in ours for f in check(one, environments)] == []
+
+
+SWITCHED = """
+Parameters: {Private: {Type: String, Default: "true"}}
+Conditions: {IsPrivate: !Equals [!Ref Private, "true"]}
+Resources:
+  Group:
+    Type: AWS::EC2::SecurityGroup
+    Properties:
+      GroupDescription: Tasks
+      SecurityGroupIngress:
+      - !If [IsPrivate, !Ref AWS::NoValue, {IpProtocol: "-1", CidrIp: 10.0.0.0/8}]
+      - !If
+        - IsPrivate
+        - {IpProtocol: "-1", CidrIp: 10.0.0.0/8}
+        - IpProtocol: "-1"
+          CidrIp: 10.0.0.1/8
+"""
+
+
+def in_root(text):
+    return check(from_texts({"root.yaml": text}), rules=ABOUT_RANGES)
+
+
+ABOUT_RANGES = [rule for rule in RULES if rule.id == "LC1702"]
+
+
+def test_what_is_switched_off_is_looked_at_too():
+    text = SWITCHED.replace('Default: "true"', 'Default: "true", AllowedValues: ["true", "no"]')
+    (found,) = in_root(text)
+    assert "conditions the other way" in found.message
+
+
+def test_a_finding_is_at_the_line_it_is_about_whatever_was_left_out_before():
+    text = SWITCHED.replace(
+        '- {IpProtocol: "-1", CidrIp: 10.0.0.0/8}', "- {CidrIp: 10.0.0.2/8}"
+    )
+    (found,) = in_root(text)
+    assert found.resource == "Group"
+    assert text.splitlines()[found.line - 1].strip() == "- {CidrIp: 10.0.0.2/8}"
+
+
+ACCEPTING = """
+Resources:
+  Vpc:
+    Type: AWS::EC2::VPC
+    Metadata: {liberty-cfn: {accept: {%s}}}
+    Properties: {CidrBlock: 10.0.0.0/8}
+"""
+
+
+@pytest.mark.parametrize(
+    ("accepted", "found"),
+    [
+        ("LC1702: this is an example", []),
+        ("LC1702: ''", ["LC0001", "LC1702"]),
+        ("LC1702: true", ["LC0001"]),
+        ("LC1701: another", ["LC1702"]),
+        ("LC9999: no such rule", ["LC0001", "LC1702"]),
+    ],
+)
+def test_a_rule_is_accepted_with_a_reason_only(accepted, found):
+    assert [one.rule for one in in_root(ACCEPTING % accepted)] == found
+
+
+def test_a_rule_that_cannot_read_a_template_says_so():
+    def misled(design):
+        yield from design.resolved.resources["Nowhere"]
+
+    rule = replace(RULES[0], check=misled)
+    (found,) = check(from_texts({"root.yaml": ACCEPTING % ""}), rules=[rule])
+    assert (found.rule, found.level) == (UNREAD, "warning")

@@ -25,6 +25,7 @@ from liberty_cfn.cli.local import local_group
 from liberty_cfn.cli.operations import commands as operations
 from liberty_cfn.cli.planning import plan_command
 from liberty_cfn.cli.proving import prove_command
+from liberty_cfn.cli.rules import rules_command
 from liberty_cfn.cli.secret import secret_group
 from liberty_cfn.cli.stack_sets import commands as stack_set_commands
 from liberty_cfn.cli.verifying import verify_command
@@ -53,6 +54,7 @@ def environments_command() -> None:
 
 for command in (
     lint_command,
+    rules_command,
     diff_command,
     explain_command,
     prove_command,

@@ -26,10 +26,10 @@ def lint_command(paths: tuple[Path, ...], *, as_json: bool, as_sarif: bool) -> N
     from liberty_cfn import findings
     from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.environments import names
-    from liberty_cfn.linting import UNPARSABLE, lint, lint_ours
+    from liberty_cfn.linting import UNPARSABLE, lint, lint_ours, stale_rules
     from liberty_cfn.rules.checking import RULES
 
-    found = lint(paths) if paths else lint_ours()
+    found = lint(paths) if paths else [*lint_ours(), *stale_rules()]
     if as_json:
         click.echo(json.dumps(findings.as_json(found), indent=2))
     elif as_sarif:

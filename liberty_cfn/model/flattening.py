@@ -7,6 +7,7 @@ behind them, and its logical ids, conditions and mappings get its own logical id
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,9 @@ from liberty_cfn.model.parsing import Template
 
 OUTPUTS = "Outputs."
 LISTS = ("CommaDelimitedList", "List<")
+# What is made after something that it doesn't refer to: in one template it has to say so.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dependson.html
+UNSAID = {"AWS::EC2::EIP": "AWS::EC2::VPCGatewayAttachment"}
 # What a resource has beside its type and condition, which are written anew.
 WRITTEN_ANEW = ("Type", "Condition", "DependsOn")
 
@@ -170,7 +174,8 @@ class _Flattening:
         made: dict[str, Any] = {"Type": body.get("Type")}
         if condition := self._both(self._wanted(stack), body.get("Condition"), stack):
             made["Condition"] = condition
-        if depends := list(dict.fromkeys(self._depends(body, stack))):
+        waits = (*self._depends(body, stack), *_unsaid(body, stack))
+        if depends := list(dict.fromkeys(waits)):
             made["DependsOn"] = depends[0] if len(depends) == 1 else depends
         for key, value in body.items():
             if key not in WRITTEN_ANEW:
@@ -345,6 +350,20 @@ def _above(stack: _Stack) -> Iterator[_Stack]:
     while stack.parent is not None:
         stack = stack.parent
         yield stack
+
+
+def _unsaid(body: Mapping[str, Any], stack: _Stack) -> Iterator[str]:
+    """Yield what a resource is made after only because its stack is."""
+    needed = UNSAID.get(str(body.get("Type")))
+    while needed and stack.parent is not None:
+        said = json.dumps(stack.resource)
+        for title, before in stack.parent.children.items():
+            if f'"{title}"' in said or f"${{{title}." in said:
+                for below in _walk(before):
+                    for name, other in below.template.section("Resources").items():
+                        if isinstance(other, dict) and other.get("Type") == needed:
+                            yield below.flat(name)
+        stack = stack.parent
 
 
 def _as_text(value: Any) -> Any:

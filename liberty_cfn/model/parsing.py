@@ -130,7 +130,12 @@ def _written_out(mapping: dict[str, Any]) -> dict[str, Any]:
 
 
 def _below(node: yaml.Node, step: Key) -> tuple[int, yaml.Node] | None:
-    """Return what is one step below a node: its line, and itself."""
+    """Return what is one step below a node: its line, and itself.
+
+    A function called by its short tag is its own argument: "Fn::If" of !If.
+    """
+    if node.tag.startswith("!") and step == f"Fn::{node.tag[1:]}":
+        return node.start_mark.line + 1, node
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == str(step):

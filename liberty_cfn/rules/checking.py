@@ -36,27 +36,28 @@ from liberty_cfn.rules import (
 from liberty_cfn.rules.rule import REGION, Design, Path, Problem, Rule, look, text
 from liberty_cfn.settings import declarations
 
-RULES: tuple[Rule, ...] = (
-    *between_stacks.RULES,
-    *names.RULES,
-    *load_balancing.RULES,
-    *listening.RULES,
-    *domains.RULES,
-    *tasks.RULES,
-    *running.RULES,
-    *services.RULES,
-    *databases.RULES,
-    *caches.RULES,
-    *buckets.RULES,
-    *secrets.RULES,
-    *references.RULES,
-    *iam.RULES,
-    *network.RULES,
-    *alarms.RULES,
-    *telling.RULES,
-    *watching.RULES,
-    *limits.RULES,
+MODULES = (
+    between_stacks,
+    names,
+    load_balancing,
+    listening,
+    domains,
+    tasks,
+    running,
+    services,
+    databases,
+    caches,
+    buckets,
+    secrets,
+    references,
+    iam,
+    network,
+    alarms,
+    telling,
+    watching,
+    limits,
 )
+RULES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 # A resource's Metadata, or a template's, accepts a rule's findings with a reason:
 #   Metadata: {liberty-cfn: {accept: {LC1203: why it is right here}}}
 METADATA = ("Metadata", "liberty-cfn", "accept")

@@ -181,6 +181,10 @@ TELLING = re.compile(
     r"secretsmanager:(batch)?getsecretvalue|s3:getobject.*|ssm:getparameter.*|iam:passrole"
     r"|sts:assumerole|dynamodb:(batch)?getitem|sqs:receivemessage|kms:decrypt"
 )
+ABOUT_NOTHING = re.compile(
+    r"ecr:getauthorizationtoken|ssmmessages:|s3:listallmybuckets|ec2:describe"
+    r"|cloudwatch:putmetricdata|secretsmanager:(listsecrets|getrandompassword)"
+)
 # What an ARN is of that a Ref or an attribute of a resource stands for.
 SAMPLES = {
     "AWS::S3::Bucket": {"Arn": "arn:aws:s3:::bucket"},
@@ -350,6 +354,9 @@ def _is_about(action: str, arn: str) -> bool:
     given = arn.split(":", PARTS - 1)
     if arn == "*" or forms is None or len(given) < PARTS:
         return True
+    if not forms:
+        # The list leaves some out; these are known to know none.
+        return not ABOUT_NOTHING.match(action.lower())
     if action.lower().startswith("s3:") and not any(given[3:5]):
         # A bucket and its objects differ by the slash alone.
         kinds = {kind for kind, _ in forms}
