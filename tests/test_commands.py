@@ -120,6 +120,12 @@ def test_every_plan_shows_the_digest_of_what_would_be_deployed(environment, temp
     assert digest(templates)[:12] in run("plan", "dev", "--markdown").stdout
 
 
+def test_what_was_just_deployed_has_not_drifted(environment):
+    answer = run("drift", "dev")
+    assert answer.exit_code == 0
+    assert "liberty-social-dev: 0 differ, in 3 stacks" in answer.stdout
+
+
 def test_no_plan_leaves_a_change_set(environment, standing_target):
     left = standing_target.client("cloudformation").list_change_sets(
         StackName=environment.stack

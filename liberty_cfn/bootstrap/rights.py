@@ -476,7 +476,8 @@ STACKS: Actions = (
     cloudformation.TagResource,
     cloudformation.UpdateTerminationProtection,
 )
-# The same for stack sets, in their administrator's account.
+# The same for stack sets, in their administrator's account; one that is to be made has no ARN.
+NEW_STACK_SETS: Actions = (cloudformation.CreateStackSet,)
 STACK_SETS: Actions = (
     cloudformation.CreateStackInstances,
     cloudformation.DeleteStackInstances,

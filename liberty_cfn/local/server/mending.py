@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.services import alb, ec2, ecs, rds, secretsmanager, sns
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import drift, provisioners
 
 from . import existing
 from .asking import Answer, Properties
@@ -153,6 +153,8 @@ def _known_by_arn(kind: str) -> None:
         "update": changed,
         "delete": lambda secret, properties: delete(_name(secret), properties),
     }
+    read, compared = drift._DRIFT_READERS[kind]
+    drift._DRIFT_READERS[kind] = (lambda arn, given: read(_name(arn), given), compared)
 
 
 def add() -> None:
