@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.grants import Grant, difference
 from liberty_cfn.review.statements import EVERYONE, READ, Statement, statements
 
+# What only AWS knows, in the text of a resource: ${StorageUploads.Arn}/*.
+MADE_OF = re.compile(r"\$\{(\w+)")
 FEW = 8  # actions that are named one by one
 SOME = 3  # of more
 
@@ -32,7 +35,11 @@ def granted(changes: Sequence[Change], before: Resolved, after: Resolved) -> Ite
     for kind, what, told in (
         (Kind.GRANTS, "may now", gained),
         (Kind.GRANTS, "may, under fewer conditions,", loosened),
-        (Kind.GRANTS, "is no longer refused", found.refusals_dropped),
+        (
+            Kind.GRANTS,
+            "is no longer refused",
+            _still_there(found.refusals_dropped, before, after),
+        ),
         (Kind.REVOKES, "may no longer", lost),
         (Kind.REVOKES, "may, under more conditions,", tightened),
         (Kind.REVOKES, "is now refused", found.refusals_added),
@@ -53,6 +60,17 @@ def _at(moved: dict[str, str], statement: Statement) -> Statement:
     """Return a statement as it is where its holder moves to."""
     holder = moved.get(statement.holder, statement.holder)
     return replace(statement, holder=holder) if holder != statement.holder else statement
+
+
+def _still_there(
+    refusals: Iterable[Grant], before: Resolved, after: Resolved
+) -> Iterator[Grant]:
+    """Yield the refusals that still mean something: who and what they are about is there."""
+    gone = before.resources.keys() - after.resources.keys()
+    for refusal in refusals:
+        about = {refusal.holder, *MADE_OF.findall(refusal.resource)}
+        if not about & gone:
+            yield refusal
 
 
 def _together(grants: Iterable[Grant]) -> list[list[Grant]]:

@@ -47,6 +47,15 @@ NEW = {
     "AWS::KMS::Key": "another key",
     "AWS::Route53::HostedZone": "one with other name servers",
 }
+# What only protects or watches, and is missed when it goes.
+GUARDS = {
+    "AWS::Backup::BackupPlan": "nothing is backed up by it any more",
+    "AWS::CloudTrail::Trail": "who does what is no longer logged",
+    "AWS::Config::ConfigRule": "what it watched over is no longer",
+    "AWS::EC2::FlowLog": "connections are no longer logged",
+    "AWS::GuardDuty::Detector": "threats are no longer looked for",
+    "AWS::WAFv2::WebACLAssociation": "requests are no longer filtered",
+}
 SAFEST = list(REMAINS)
 POLICY_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
@@ -62,6 +71,7 @@ def losses(changes: Sequence[Change]) -> Iterator[Finding]:
     """Yield what is lost, resource by resource."""
     for change in changes:
         yield from _data(change)
+        yield from _unwatched(change)
         yield from _policies(change)
         if change.action is Action.CHANGE and not change.replaced:
             yield from _secret(change)
@@ -109,6 +119,12 @@ def _data(change: Change) -> Iterator[Finding]:
 
 def _refused(change: Change) -> bool:
     return any(changed.verdict.refused for changed in change.properties)
+
+
+def _unwatched(change: Change) -> Iterator[Finding]:
+    if change.action is Action.REMOVE and change.type in GUARDS and not change.moved:
+        text = f"{change.name} is removed: {GUARDS[change.type]}"
+        yield Finding(Kind.WEAKENED, change.id, text)
 
 
 def _policies(change: Change) -> Iterator[Finding]:

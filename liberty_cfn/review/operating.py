@@ -30,7 +30,7 @@ SERVING = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "its address is another; DNS has to follow",
     "AWS::ElasticLoadBalancingV2::Listener": "connections through it break",
     "AWS::ElasticLoadBalancingV2::TargetGroup": "its targets have to become healthy anew",
-    "AWS::Route53::RecordSet": "the name is without an answer for a moment",
+    "AWS::Route53::RecordSet": "the old name no longer answers",
     "AWS::EC2::NatGateway": "connections to the internet break",
     "AWS::EC2::EIP": "the address is another; whoever let the old one in has to be told",
     "AWS::EC2::VPC": "everything in it is made anew elsewhere",

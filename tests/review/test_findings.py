@@ -489,3 +489,53 @@ def test_a_level_to_fail_on_takes_what_it_names():
     assert failing({**public, **vpc}, vpc) == {"destructive", "replacement", "any"}
     assert failing(service(), service(cpu=512)) == {"any"}
     assert nothing(service(), service())
+
+
+def allowing(*actions, **more):
+    return {"Effect": "Allow", "Action": list(actions), "Resource": "*", **more}
+
+
+def role(*statements, service="ecs-tasks.amazonaws.com", condition=None):
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    trust |= {"Condition": condition} if condition else {}
+    policies = [{"PolicyName": "p", "PolicyDocument": {"Statement": list(statements)}}]
+    properties = {"AssumeRolePolicyDocument": {"Statement": [trust]}, "Policies": policies}
+    return one("IAM::Role", properties)
+
+
+def test_what_a_role_may_do_newly_is_told_and_what_no_longer_is_taken_back():
+    little, more = role(allowing("sns:Publish")), role(allowing("sns:Publish", "s3:GetObject"))
+    assert told(little, more, Kind.GRANTS) == ["It may now s3:GetObject on everything"]
+    assert told(more, little, Kind.REVOKES) == ["It may no longer s3:GetObject on everything"]
+    assert not told(more, little, Kind.GRANTS)
+
+
+def test_a_wildcard_is_told_with_how_many_actions_it_stands_for():
+    (text,) = told(role(allowing("sns:Publish")), role(allowing("sns:*")), Kind.GRANTS)
+    assert text.startswith("It may now sns:* (")
+    assert "actions: " in text
+
+
+def test_trust_in_another_service_and_a_dropped_condition_are_told():
+    mine = {"StringEquals": {"aws:SourceAccount": "111111111111"}}
+    ec2 = role(service="ec2.amazonaws.com")
+    (text,) = told(role(), ec2, Kind.GRANTS)
+    assert text == "service ec2.amazonaws.com may now assume It"
+    (loosened,) = told(role(condition=mine), role(), Kind.GRANTS)
+    assert "under fewer conditions" in loosened
+
+
+def test_a_refusal_dropped_is_told_but_not_of_what_is_gone():
+    vpc = {"Vpc": resource("EC2::VPC")}
+    refusing = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+    policy = {"Bucket": {"Ref": "Files"}, "PolicyDocument": {"Statement": [refusing]}}
+    bucket = {"Files": resource("S3::Bucket"), **vpc}
+    guarded = {**bucket, "Guard": resource("S3::BucketPolicy", policy)}
+    assert "no longer refused s3:*" in told(guarded, bucket, Kind.GRANTS)[0]
+    assert not told(guarded, vpc, Kind.GRANTS)
+
+
+def test_what_only_watches_is_missed_when_it_goes():
+    vpc = {"Vpc": resource("EC2::VPC")}
+    (text,) = told({**vpc, **one("EC2::FlowLog")}, vpc, Kind.WEAKENED)
+    assert "connections are no longer logged" in text
