@@ -86,7 +86,8 @@ def revision(name: str, repository: Path) -> Version:
     if not templates:
         raise SourceError(f"{name}: there is no template in its {TEMPLATES}/.")
     params = {file: text for file, text in texts.items() if file.startswith(f"{PARAMS}/")}
-    return Version(f"{name} ({commit[:12]})" if name not in commit else name, templates, params)
+    short = commit[:12]
+    return Version(short if commit.startswith(name) else f"{name} ({short})", templates, params)
 
 
 def merge_base(repository: Path) -> str:
