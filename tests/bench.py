@@ -1,6 +1,7 @@
 """How long things take: `make bench`, or `make bench ARGS=--all` with the slow ones.
 
-`make bench ARGS=--kills` kills deploys instead (kills.py).
+`make bench ARGS=--kills` kills deploys instead (kills.py), and `make bench ARGS=--mutants`
+breaks the templates in many places, to see which checker finds it (mutants.py).
 
 Each command is run as a whole process, as its user runs it: once to warm up, then five
 times (the slow ones once, cold). Shown is the median, and the least and the most of the
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import figures as figures_of
 import kills
+import mutants
 from rich.console import Console
 from rich.table import Table
 
@@ -92,8 +94,8 @@ def reviews() -> dict[str, Measured]:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments == ["--kills"]:
-        kills.main()
+    if arguments in (["--kills"], ["--mutants"]):
+        (kills if arguments == ["--kills"] else mutants).main()
         return
     console = Console()
     figures = {

@@ -80,11 +80,15 @@ class Acl:
 
 @dataclass(frozen=True)
 class Route:
-    """Where a subnet sends what goes to these addresses, or to this prefix list."""
+    """Where a subnet sends what goes to these addresses, or to this prefix list.
+
+    `target` is the NAT gateway it sends it to, if it is one.
+    """
 
     addresses: Spans
     prefix_list: str
     way: str
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -310,12 +314,28 @@ class _Survey:
             for table in listed(endpoint.properties.get("RouteTableIds")):
                 service = spelled(endpoint.properties.get("ServiceName"))
                 tables.setdefault(named(table), []).append(Route((), service, ELSEWHERE))
-        return {
+        found = {
             named(pair.properties.get("SubnetId")): tuple(
                 tables.get(named(pair.properties.get("RouteTableId")), ())
             )
             for pair in self.resolved.of_type("AWS::EC2::SubnetRouteTableAssociation")
         }
+        cut_off = set(self._cut_off(found))
+        return {
+            subnet: tuple(route for route in routes if route.target not in cut_off)
+            for subnet, routes in found.items()
+        }
+
+    def _cut_off(self, routes: Mapping[str, tuple[Route, ...]]) -> Iterator[str]:
+        """Yield NAT gateways that lead nowhere: in no subnet with an internet gateway."""
+        for nat in self.resolved.of_type("AWS::EC2::NatGateway"):
+            subnet = named(nat.properties.get("SubnetId", ""))
+            ways = {route.way for route in routes.get(subnet, ())}
+            known = not subnet or subnet in self.resolved.resources
+            everywhere = _text(nat.properties.get("AvailabilityMode", "")) == "regional"
+            private = _text(nat.properties.get("ConnectivityType", "")) == "private"
+            if private or (known and GATEWAY not in ways and not everywhere):
+                yield nat.id
 
     def _route(self, properties: Mapping[str, Any]) -> Route:
         written = properties.get(
@@ -330,6 +350,7 @@ class _Survey:
             network(spelled(written)) or (),
             named(properties.get("DestinationPrefixListId", "")),
             way,
+            named(properties.get("NatGatewayId", "")),
         )
 
     def _acls(self) -> dict[str, Acl]:

@@ -304,6 +304,24 @@ def test_a_subnet_is_reached_from_the_internet_by_an_internet_gateway_only():
     }
 
 
+@pytest.mark.parametrize(
+    ("nat", "reached"),
+    [
+        ({"SubnetId": {"Ref": "Outer"}}, True),
+        ({"SubnetId": {"Ref": "Inner"}}, False),
+        ({}, False),
+        ({"SubnetId": "subnet-elsewhere"}, True),
+        ({"AvailabilityMode": "regional", "VpcId": {"Ref": "Vpc"}}, True),
+        ({"SubnetId": {"Ref": "Outer"}, "ConnectivityType": "private"}, False),
+    ],
+)
+def test_a_nat_gateway_leads_out_from_a_subnet_with_an_internet_gateway(nat, reached):
+    rules = [_tcp(443, CidrIp=ANYWHERE)]
+    place = {"A": task("AGroup"), "AGroup": _group(outward=rules)}
+    found = _words({**place, "Nat": ("EC2::NatGateway", nat)})
+    assert found == (["A to internet: tcp 443"] if reached else [])
+
+
 def test_what_is_newly_open_is_told_and_not_what_a_larger_block_could_do():
     def at(*rules):
         group = _group(rules, CLOSED)
