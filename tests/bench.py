@@ -30,6 +30,8 @@ REPOSITORY = Path(__file__).parent.parent
 PYTHON = sys.executable
 LIBERTY = (PYTHON, "-m", "liberty_cfn")
 RUNS = 5
+# One in so many of the mutants; with --mutants more of them.
+FEWER = 100
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def main(arguments: list[str]) -> None:
     console.print(
         f"{resources} resources in {len(templates)} templates; {os.cpu_count()} cores"
     )
+    mutants.main(FEWER)
 
 
 if __name__ == "__main__":
