@@ -17,14 +17,7 @@ from liberty_cfn.bootstrap.grants import (
     through_cloudformation,
     where,
 )
-from liberty_cfn.bootstrap.rights import (
-    CHANGES,
-    NEW_STACK_SETS,
-    READS,
-    STACK_SETS,
-    STACKS,
-    TEMPLATES,
-)
+from liberty_cfn.bootstrap.rights import CHANGES, READS, STACK_SETS, STACKS, TEMPLATES
 from liberty_cfn.bootstrap.stack_set_execution_role import EXECUTION_ROLE
 from liberty_cfn.policies import policy
 
@@ -133,7 +126,6 @@ def _helper() -> Iterator[Statement]:
     # A set that isn't there yet has no ARN to be told by.
     yield allow("NewStackSets", [cloudformation.CreateStackSet], ("*",))
     yield allow("StackSets", STACK_SETS, SETS_HERE)
-    yield allow("NewStackSets", NEW_STACK_SETS, ("*",))
     yield allow("Targets", [sts.AssumeRole], (EXECUTION_ROLES,))
     yield allow("Templates", TEMPLATES, SENT)
     for service, actions in by_service(CHANGES).items():

@@ -476,8 +476,7 @@ STACKS: Actions = (
     cloudformation.TagResource,
     cloudformation.UpdateTerminationProtection,
 )
-# The same for stack sets, in their administrator's account; one that is to be made has no ARN.
-NEW_STACK_SETS: Actions = (cloudformation.CreateStackSet,)
+# The same for stack sets, in their administrator's account.
 STACK_SETS: Actions = (
     cloudformation.CreateStackInstances,
     cloudformation.DeleteStackInstances,
