@@ -41,7 +41,9 @@ def _version(environment: environments.Environment, target: Target, file: str) -
             f"{environment.stack} isn't deployed, so there is nothing to compare with."
         ) from error
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
-    values = yaml.safe_dump({"Region": environment.region, **given})
+    # What is deployed has tags of deploying's own; templates are what is compared.
+    place = {"Region": environment.region, "Tags": dict(environment.tags)}
+    values = yaml.safe_dump({**place, **given})
     templates: dict[str, str] = {}
     _gather(client, stack["StackId"], ROOT, templates)
     return Version(f"{environment.stack} as deployed", templates, {file: values})

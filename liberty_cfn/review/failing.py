@@ -261,6 +261,34 @@ def _macros(before: Template, after: Template) -> Iterator[tuple[str, Any, Any]]
                 yield f"{section}.{key}", olds.get(key), news.get(key)
 
 
+def elsewhere(was: tuple[str, str], now: tuple[str, str]) -> Iterator[Finding]:
+    """Yield what it means that an environment goes to another account or region.
+
+    Each is an account and a region; a pin that is only set or taken away moves nothing.
+    """
+    accounts = [account for account in (was[0], now[0]) if account]
+    moves = was[1] != now[1] or len(set(accounts)) > 1
+    if moves:
+        one, other = ("/".join(filter(None, place)) for place in (was, now))
+        text = (
+            f"from {one} to {other}: everything is made there, empty; what is in {one} stays, "
+            "and is no longer deployed to"
+        )
+        yield Finding(Kind.LOSS, "", text)
+
+
+def tagged(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what changes of a stack's tags, which its resources take on."""
+    changed = [
+        f"{name} {was.get(name, 'none')} → {now.get(name, 'none')}"
+        for name in {**was, **now}
+        if was.get(name) != now.get(name)
+    ]
+    if changed:
+        text = f"tags of the stack, and of every resource that takes tags: {', '.join(changed)}"
+        yield Finding(Kind.OPERATIONS, "", text)
+
+
 def unfit(
     declared: Mapping[str, Any], given: Mapping[str, str], *, checked: bool
 ) -> Iterator[Finding]:

@@ -15,7 +15,14 @@ from liberty_cfn.review.changes import Action, Change, changes
 from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.costs import Cost, cost
 from liberty_cfn.review.documented import Replacement
-from liberty_cfn.review.failing import failures, not_followed, over_limits, unfit
+from liberty_cfn.review.failing import (
+    elsewhere,
+    failures,
+    not_followed,
+    over_limits,
+    tagged,
+    unfit,
+)
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
 from liberty_cfn.review.granting import granted
 from liberty_cfn.review.losing import losses
@@ -310,7 +317,11 @@ def _of_values(
     """Return what is wrong with an environment's values, and wasn't before."""
     there = set(unfit(old.declared, was.given, checked=bool(was.name))) if was else set()
     misfits = unfit(new.declared, now.given, checked=bool(now.name))
-    return [finding for finding in misfits if finding not in there]
+    found = [finding for finding in misfits if finding not in there]
+    if was:
+        found += elsewhere((was.account, was.region), (now.account, now.region))
+        found += tagged(was.tags, now.tags)
+    return found
 
 
 def _loose(flat: Flat) -> list[tuple[tuple[str, ...], str]]:

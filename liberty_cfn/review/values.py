@@ -23,11 +23,16 @@ class ValuesError(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment, or one place of a stack set: its region and what its file gives."""
+    """One environment, or one place of a stack set: where it is, and what its file gives.
+
+    `account` is the one it is pinned to, or empty; `tags` are those of its stack.
+    """
 
     name: str
     region: str = ""
     given: Mapping[str, str] = field(default_factory=dict)
+    account: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def environments(files: Mapping[str, str]) -> dict[str, Environment]:
@@ -47,11 +52,13 @@ def environments(files: Mapping[str, str]) -> dict[str, Environment]:
 
 
 def _environments(name: str, document: Mapping[str, Any]) -> Iterator[Environment]:
-    region = document.get("Region")
+    region, tags = document.get("Region"), document.get("Tags")
+    tags = tags if isinstance(tags, dict) else {}
     given = {key: value for key, value in document.items() if isinstance(value, str)}
     targets = document.get(TARGETS)
     if not isinstance(targets, dict):
-        yield Environment(name, region if isinstance(region, str) else "", given)
+        where = region if isinstance(region, str) else ""
+        yield Environment(name, where, given, given.get("Account", ""), tags)
         return
     holders = _listed(targets.get("Accounts")) or _listed(targets.get("OrganizationalUnitIds"))
     overrides = targets.get(OVERRIDES)
@@ -64,7 +71,7 @@ def _environments(name: str, document: Mapping[str, Any]) -> Iterator[Environmen
             different = overrides.get(key)
             if isinstance(different, dict):
                 values |= {k: v for k, v in different.items() if isinstance(v, str)}
-        yield Environment(f"{name} {account}/{place}", place, values)
+        yield Environment(f"{name} {account}/{place}", place, values, account, tags)
 
 
 def _listed(value: Any) -> list[str]:

@@ -31,7 +31,8 @@ def target(aws):
 
 
 def now(called, child=CHILD):
-    values = {"tiny": {"Called": called}, "prod": {"Called": "elsewhere"}}
+    tags = dict(environments.load("local").tags)
+    values = {"tiny": {"Called": called, "Tags": tags}, "prod": {"Called": "elsewhere"}}
     return version(root=TOP, alerts=child, values=values)
 
 

@@ -146,6 +146,31 @@ def test_a_new_environment_is_told_as_new_and_grants_nobody_anything(ours):
     assert len(told.splitlines()) < 30
 
 
+def test_an_environment_that_goes_elsewhere_is_made_anew_there_and_stays_here():
+    def in_region(region, **more):
+        given = json.dumps({"Region": region, "Size": "a", **more})
+        return sources.Version(
+            "one", version(root=DATABASE).templates, {"params/a.yaml": given}
+        )
+
+    told = text(review(in_region("us-east-1"), in_region("eu-west-1")))
+    assert "from us-east-1 to eu-west-1: everything is made there, empty" in told
+    one, other = (in_region("us-east-1", Account=a * 12) for a in "12")
+    assert "from 111111111111/us-east-1 to 222222222222/us-east-1" in text(review(one, other))
+    assert not review(in_region("us-east-1"), one).parts
+
+
+def test_a_stack_s_tags_are_everybody_s():
+    def tagged(owner):
+        given = json.dumps({"Region": "us-east-1", "Size": "a", "Tags": {"Owner": owner}})
+        return sources.Version(
+            "one", version(root=DATABASE).templates, {"params/a.yaml": given}
+        )
+
+    told = text(review(tagged("x"), tagged("y")))
+    assert "every resource that takes tags: Owner x → y" in told
+
+
 def test_values_that_are_gone_take_no_stack_down(ours):
     params = {k: v for k, v in ours.params.items() if k != "params/staging.yaml"}
     found = review(ours, sources.Version("after", ours.templates, params))
