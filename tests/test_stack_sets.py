@@ -1,10 +1,12 @@
 """Stack sets on the local AWS: what makes them safe to use, and the faults they survive."""
 
+import dataclasses
+
 import pytest
 from stack_sets import EU, HOME, OTHER, SMALL, US, Told
 
 from liberty_cfn.deploy.deploying import DeployError
-from liberty_cfn.deploy.stack_sets import bootstrap, operations
+from liberty_cfn.deploy.stack_sets import bootstrap, operations, reaching
 from liberty_cfn.deploy.stack_sets.comparing import drifted
 from liberty_cfn.deploy.stack_sets.deploying import attach, deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
@@ -433,3 +435,56 @@ def test_a_target_that_cannot_be_previewed_is_told_beside_those_that_can(sets, t
     assert plan.changing.keys() == {FIRST, THIRD}
     assert plan.unknown.keys() == {SECOND, FOURTH}
     assert plan.code == 1
+
+
+def test_a_service_managed_set_gets_one_template_in_the_accounts_of_its_units(sets):
+    organizations = sets.client("organizations", FIRST)
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    above, below = (
+        organizations.create_organizational_unit(ParentId=root, Name="above"),
+        organizations.create_organizational_unit,
+    )
+    unit = above["OrganizationalUnit"]["Id"]
+    inner = below(ParentId=unit, Name="below")["OrganizationalUnit"]["Id"]
+    organizations.move_account(AccountId=HOME, SourceParentId=root, DestinationParentId=inner)
+    small = sets.fleet(str(FIRST)).environment
+    whole = Place(unit, US)
+    targets = dataclasses.replace(
+        small.targets,
+        accounts=(),
+        units=(unit,),
+        account_filter="NONE",
+        overrides={whole: small.targets.overrides[FIRST]},
+        canary=whole,
+        auto_deployment=True,
+    )
+    fleet = reaching.fleet(dataclasses.replace(small, targets=targets), sets.home)
+    assert fleet.targets.places == (FIRST,)
+    deploy(fleet, SMALL, Told())
+    found = fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)["StackSet"]
+    assert found["PermissionModel"] == "SERVICE_MANAGED"
+    assert found["AutoDeployment"]["Enabled"] is True
+    assert "AWS::CloudFormation::Stack" not in found["TemplateBody"]
+    stack = sets.client("cloudformation", FIRST).list_stack_resources(
+        StackName=stack_of(fleet, FIRST)
+    )
+    assert {r["LogicalResourceId"] for r in stack["StackResourceSummaries"]} == {
+        "InsideNotes",
+        "InsideFiles",
+        "InsideKept",
+    }
+    assert deploy(fleet, SMALL, Told()).changed is False
+    assert set(destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())) == {FIRST}
+    organizations.move_account(AccountId=HOME, SourceParentId=inner, DestinationParentId=root)
+
+
+def test_accounts_of_a_unit_that_would_want_the_same_names_are_refused(sets, monkeypatch):
+    monkeypatch.setattr(reaching, "_members", lambda *_: iter([HOME, OTHER]))
+    small = sets.fleet(str(FIRST)).environment
+    whole = Place("ou-abcd-12345678", US)
+    overrides = {whole: small.targets.overrides[FIRST]}
+    targets = dataclasses.replace(
+        small.targets, units=(whole.account,), account_filter="NONE", overrides=overrides
+    )
+    with pytest.raises(DeployError, match="would want the same names; name them in Accounts"):
+        reaching.fleet(dataclasses.replace(small, targets=targets), sets.home)

@@ -128,11 +128,10 @@ def _targets(one: Set, query: Query) -> list[str]:
     accounts = many_of(query, "Accounts") or many_of(query, f"{where}Accounts")
     units = many_of(query, f"{where}OrganizationalUnitIds")
     if units:
-        inside = {
-            account["Id"]: account["_ParentId"]
-            for account in organizations._accounts.values()
-            if account["_ParentId"] in units
+        found = {
+            a["Id"]: _unit(a["_ParentId"], units) for a in organizations._accounts.values()
         }
+        inside = {account: unit for account, unit in found.items() if unit}
         chosen = one_of(query, f"{where}AccountFilterType", "NONE")
         kept = {
             "NONE": list(inside),
@@ -170,6 +169,13 @@ def _instance(one: Set, operation: str) -> Set:
         "LastOperationId": operation,
         "Overrides": {},
     }
+
+
+def _unit(parent: str, units: list[str]) -> str:
+    """The one of some units that a unit is, or is below of."""
+    while parent and parent not in units:
+        parent = organizations._ous.get(parent, {}).get("_ParentId", "")
+    return parent
 
 
 def _update_instances(query: Query) -> Set:
