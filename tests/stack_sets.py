@@ -73,9 +73,11 @@ class Told:
     results: list[Any] = field(default_factory=list)
     canaries: list[Place] = field(default_factory=list)
     then: Callable[[list[Any]], object] = list
+    heard: Callable[[str], object] = str
 
     def say(self, line):
         self.lines.append(line)
+        self.heard(line)
 
     def looked(self, done, of):
         pass
@@ -101,6 +103,12 @@ class Sets:
 
     home: Target
     aws: Aws
+    # Shared by all fleets, as making clients takes longer than what is tested.
+    keys: dict[str, Any] = field(default_factory=dict)
+    reached: dict[Place, Target] = field(default_factory=dict)
+
+    def _fleet(self, environment: Environment) -> Fleet:
+        return Fleet(environment, self.home, self.keys, self.reached)
 
     def fleet(self, *places: str, **more: Any) -> Fleet:
         """Return a small set's fleet: in all four places, or in these ("111.../eu-west-1")."""
@@ -131,7 +139,7 @@ class Sets:
         )
         preferences = {**targets.preferences, "RegionOrder": list(targets.regions)}
         targets = dataclasses.replace(targets, preferences=preferences)
-        return Fleet(dataclasses.replace(environment, targets=targets), self.home)
+        return self._fleet(dataclasses.replace(environment, targets=targets))
 
     def changed(self, fleet: Fleet, places=None, *, without=(), **settings: str) -> Fleet:
         """Return a fleet with other settings in some places, or without some places."""
@@ -145,7 +153,7 @@ class Sets:
     def tolerating(self, fleet: Fleet, failures: int) -> Fleet:
         preferences = {**fleet.targets.preferences, "FailureToleranceCount": failures}
         targets = dataclasses.replace(fleet.targets, preferences=preferences)
-        return Fleet(dataclasses.replace(fleet.environment, targets=targets), self.home)
+        return self._fleet(dataclasses.replace(fleet.environment, targets=targets))
 
     @contextlib.contextmanager
     def without_role(self, account: str):
@@ -155,6 +163,8 @@ class Sets:
         trust = iam.get_role(**name)["Role"]["AssumeRolePolicyDocument"]
         nobody = json.dumps(trust).replace(self.home.account, "999999999999")
         iam.update_assume_role_policy(**name, PolicyDocument=nobody)
+        self.keys.clear()
+        self.reached.clear()
         yield
         iam.update_assume_role_policy(**name, PolicyDocument=json.dumps(trust))
 

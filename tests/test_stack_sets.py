@@ -194,7 +194,7 @@ def test_sent_again_under_its_id_an_operation_is_the_same(there):
 def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
     fleet = sets.fleet(str(FIRST))
     deploy(fleet, SMALL, Told())
-    sets.aws.delay(0.1)
+    sets.aws.delay(1)
     client = fleet.cloudformation
     other = client.update_stack_instances(
         StackSetName=fleet.name,
@@ -204,7 +204,7 @@ def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
             {**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"}
         ),
     )["OperationId"]
-    told = Told()
+    told = Told(heard=lambda _: sets.aws.delay(0))
     deploy(fleet, SMALL, told)
     assert any(f"following {other}" in line for line in told.lines)
     assert retention(sets, fleet, FIRST) == 7
@@ -213,9 +213,9 @@ def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
 def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, between):
     fleet = sets.fleet(str(FIRST))
     deploy(fleet, SMALL, Told())
-    sets.aws.delay(0.1)
+    sets.aws.delay(1)
     asked = {"Accounts": [HOME], "Regions": [US]}
-    client, told = fleet.cloudformation, Told()
+    client, told = fleet.cloudformation, Told(heard=lambda _: sets.aws.delay(0))
     longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
     client.update_stack_instances(StackSetName=fleet.name, ParameterOverrides=longer, **asked)
     number = operations.begin(
@@ -229,12 +229,13 @@ def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between)
     fleet = sets.fleet(str(FIRST), managed_execution=True)
     deploy(fleet, SMALL, Told())
     assert standing(fleet.cloudformation, fleet.name).managed_execution
-    sets.aws.delay(0.1)
+    sets.aws.delay(1)
     client, asked = fleet.cloudformation, {"Accounts": [HOME], "Regions": [US]}
     longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
     client.update_stack_instances(StackSetName=fleet.name, ParameterOverrides=longer, **asked)
     client.update_stack_instances(StackSetName=fleet.name, **asked)
     assert operations_of(fleet)[0]["Status"] == "QUEUED"
+    sets.aws.delay(0)
     while number := operations.under_way(client, fleet.name):
         operations.follow(client, fleet.name, number, list)
     assert {one["Status"] for one in operations_of(fleet)} == {"SUCCEEDED"}
@@ -242,15 +243,14 @@ def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between)
 
 def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
     fleet = sets.fleet()
-    sets.aws.delay(0.1)
+    sets.aws.delay(1)
 
     def interrupt(results):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         deploy(fleet, SMALL, Told(then=interrupt))
-    told = Told()
-    sets.aws.delay(0)
+    told = Told(heard=lambda _: sets.aws.delay(0))
     deploy(fleet, SMALL, told)
     assert any("an operation is under way; following" in line for line in told.lines)
     assert set(statuses(fleet).values()) == {"CURRENT"}
@@ -259,15 +259,15 @@ def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
 
 def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, between):
     fleet = sets.fleet()
-    sets.aws.delay(0.1)
+    sets.aws.delay(1)
     client = fleet.cloudformation
 
     def stop(results):
         operations.stop(client, fleet.name)
+        sets.aws.delay(0)
 
     with pytest.raises(DeployError, match="The operation was stopped"):
         deploy(fleet, SMALL, Told(then=stop))
-    sets.aws.delay(0)
     assert SECOND not in statuses(fleet)
     deploy(fleet, SMALL, Told())
     assert set(statuses(fleet).values()) == {"CURRENT"}
