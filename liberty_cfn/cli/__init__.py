@@ -82,7 +82,11 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        fail("Interrupted; nothing was changed.", 130)
+        fail(
+            "Interrupted. What AWS had begun goes on; to see how it stands: liberty-cfn status "
+            "ENV.",
+            130,
+        )
     except BrokenPipeError:
         # Whoever read along has read enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
