@@ -20,6 +20,7 @@ module imports only from those above it:
     findings    what a reviewer is told, from the most dangerous on
     losing      data, secrets and protection that go
     failing     what AWS would refuse half-way
+    whole       what goes wrong in a set or an environment as a whole
     operating   what stops, restarts, scales or is watched in another way
     opening     what is opened to whom
     granting    what is granted to whom

@@ -15,14 +15,7 @@ from liberty_cfn.review.changes import Action, Change, changes
 from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.costs import Cost, cost
 from liberty_cfn.review.documented import Replacement
-from liberty_cfn.review.failing import (
-    elsewhere,
-    failures,
-    not_followed,
-    over_limits,
-    tagged,
-    unfit,
-)
+from liberty_cfn.review.failing import failures
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
 from liberty_cfn.review.granting import granted
 from liberty_cfn.review.losing import losses
@@ -32,6 +25,14 @@ from liberty_cfn.review.reach import Reach
 from liberty_cfn.review.replacement import Verdict
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
+from liberty_cfn.review.whole import (
+    elsewhere,
+    exports_gone,
+    not_followed,
+    over_limits,
+    tagged,
+    unfit,
+)
 
 EMPTY = Resolved({}, {}, {})
 BOOTSTRAP = "bootstrap"
@@ -305,6 +306,7 @@ def _of_set(old: _Side, new: _Side) -> list[Finding]:
         for end in new.flat.loose
         if (end.place, end.why) not in known
     ]
+    findings += exports_gone(old.flat, new.flat) if old.flat else []
     findings += not_followed(old.design, new.design) if old.design else []
     before = set(over_limits(old.design, old.sizes)) if old.design else set()
     limits = over_limits(new.design, new.sizes)

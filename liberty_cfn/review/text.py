@@ -53,7 +53,8 @@ def _changes(group: Group) -> Iterator[str]:
         kinds = group.types()
         yield f"  new: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}"
         return
-    yield "  changes"
+    if group.first.changes:
+        yield "  changes"
     for change in group.first.changes:
         yield f"    {MARKS[change.action]} {headline(change)}"
         for changed in change.properties:

@@ -251,6 +251,16 @@ def test_a_removed_output_that_is_still_used_will_fail():
     assert any("has no output Id" in text for text in texts)
 
 
+def test_an_export_that_is_gone_fails_should_anybody_import_it():
+    def exporting(*names):
+        outputs = {name: {"Value": "x", "Export": {"Name": name}} for name in names}
+        return version(root={"Resources": {"Vpc": resource("EC2::VPC")}, "Outputs": outputs})
+
+    (text,) = told(exporting("A", "B"), exporting("A"), Kind.FAILS)
+    assert "no longer exported as B" in text
+    assert not review(exporting("A"), exporting("A", "B")).parts
+
+
 def test_more_than_cloudformation_takes_will_fail():
     few, many = ({f"Topic{n}": resource("SNS::Topic") for n in range(c)} for c in (1, 501))
     (text,) = told(few, many, Kind.FAILS)
