@@ -16,8 +16,10 @@ module imports only from those above it:
     schemas     CloudFormation's resource schemas, as cfn-lint carries them
     documented  what AWS documents of updates where the schemas are silent
     replacement whether changing a property makes a resource anew
+    identity    what only one resource can have at a time
     changes     what becomes of each resource, replacements followed through
     findings    what a reviewer is told, from the most dangerous on
+    protections what holds data, and what protects it
     losing      data, secrets and protection that go
     failing     what AWS would refuse half-way
     whole       what goes wrong in a set or an environment as a whole

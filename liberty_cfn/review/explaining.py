@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import TemplateSet, sets
 from liberty_cfn.model.resolving import Resolved, Resource, resolve
-from liberty_cfn.review.changes import Change, fixed_name, references, replacing
+from liberty_cfn.review.changes import Change, references, replacing
 from liberty_cfn.review.comparing import shown
 from liberty_cfn.review.documented import page
-from liberty_cfn.review.losing import LOSSES, REMAINS, remains
+from liberty_cfn.review.identity import fixed_name
+from liberty_cfn.review.losing import REMAINS, remains
 from liberty_cfn.review.opening import reaches
+from liberty_cfn.review.protections import LOSSES
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
 

@@ -6,16 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from liberty_cfn.model.resolving import Resolved, Resource
-from liberty_cfn.review.changes import (
-    Action,
-    Change,
-    fixed_name,
-    name_property,
-    place,
-    references,
-)
+from liberty_cfn.review.changes import Action, Change, references
 from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.findings import Finding, Kind
+from liberty_cfn.review.identity import fixed_name, name_property, place
 from liberty_cfn.review.schemas import schema
 
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"

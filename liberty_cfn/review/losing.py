@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import Action, Change, PropertyChange
 from liberty_cfn.review.comparing import Steps, at
 from liberty_cfn.review.findings import Finding, Kind
+from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, said
 from liberty_cfn.review.replacement import names
-from liberty_cfn.stateful import LOSSES as OURS
 
-# What is lost with types that this design has none of.
-LOSSES = {
-    **OURS,
-    "AWS::Backup::BackupVault": "the backups in it",
-    "AWS::Cognito::UserPool": "the accounts of everybody who signed up",
-    "AWS::DocDB::DBCluster": "everything people entered since the last snapshot",
-    "AWS::DynamoDB::GlobalTable": "the items in it",
-    "AWS::DynamoDB::Table": "the items in it",
-    "AWS::EC2::Volume": "what is written on it",
-    "AWS::EFS::FileSystem": "the files in it",
-    "AWS::FSx::FileSystem": "the files in it",
-    "AWS::Kinesis::Stream": "the records nobody has read yet",
-    "AWS::MSK::Cluster": "the records in it",
-    "AWS::Neptune::DBCluster": "everything people entered since the last snapshot",
-    "AWS::OpenSearchService::Domain": "what is indexed",
-    "AWS::RDS::DBCluster": "everything people entered since the last snapshot",
-    "AWS::Redshift::Cluster": "what was loaded since the last snapshot",
-    "AWS::SQS::Queue": "the messages nobody has read yet",
-    "AWS::SSM::Parameter": "a value that was set by hand",
-}
 GENERATED = "GenerateSecretString"
 # What stays of a resource under each policy, from the safest.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
@@ -47,15 +27,6 @@ NEW = {
     "AWS::KMS::Key": "another key",
     "AWS::Route53::HostedZone": "one with other name servers",
 }
-# What only protects or watches, and is missed when it goes.
-GUARDS = {
-    "AWS::Backup::BackupPlan": "nothing is backed up by it any more",
-    "AWS::CloudTrail::Trail": "who does what is no longer logged",
-    "AWS::Config::ConfigRule": "what it watched over is no longer",
-    "AWS::EC2::FlowLog": "connections are no longer logged",
-    "AWS::GuardDuty::Detector": "threats are no longer looked for",
-    "AWS::WAFv2::WebACLAssociation": "requests are no longer filtered",
-}
 SAFEST = list(REMAINS)
 POLICY_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
@@ -63,8 +34,6 @@ POLICY_PAGE = (
 )
 # Without a policy, these alone are kept as a snapshot.
 SNAPSHOT_BY_DEFAULT = ("AWS::RDS::DBInstance", "AWS::RDS::DBCluster")
-FOR_EVER = 10**6
-Weaker = Callable[[Any, Any], bool]
 
 
 def losses(changes: Sequence[Change]) -> Iterator[Finding]:
@@ -192,143 +161,7 @@ def _below(wanted: Steps, steps: Steps, path: Steps) -> Steps | None:
     return None
 
 
-def _off(before: Any, after: Any) -> bool:
-    """Whether a switch that protects is turned off."""
-    return _said(before) == "true" and _said(after) != "true"
-
-
-def _on(before: Any, after: Any) -> bool:
-    """Whether a switch that endangers is turned on."""
-    return _off(after, before)
-
-
-def _lower(before: Any, after: Any) -> bool:
-    """Whether a number is lower; where it is left out there is none."""
-    return _number(after, 0) < _number(before, 0)
-
-
-def _shorter(before: Any, after: Any) -> bool:
-    """Whether something is kept for less time; where that is left out, for ever."""
-    return _number(after, FOR_EVER) < _number(before, FOR_EVER)
-
-
-def _gone(before: Any, after: Any) -> bool:
-    return before is not None and after is None
-
-
-def _less_than(*values: str) -> Weaker:
-    """Return whether a value comes later than before in a list from the safest on."""
-
-    def weaker(before: Any, after: Any) -> bool:
-        one, other = (values.index(v) if v in values else len(values) for v in (before, after))
-        return one < other
-
-    return weaker
-
-
-def _changed(_: Any, after: Any) -> bool:
-    return after is not None
-
-
-def _said(value: Any) -> str:
-    return str(value).lower()
-
-
-def _number(value: Any, default: int) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return default
-
-
 def _shown(value: Any) -> str:
     if value is None:
         return "none"
-    return value if isinstance(value, str) else _said(value)
-
-
-_Protection = tuple[Steps, Weaker, str]
-
-
-def _all(*described: tuple[str, Weaker, str]) -> tuple[_Protection, ...]:
-    return tuple((tuple(path.split("/")), weaker, why) for path, weaker, why in described)
-
-
-BUCKET = _all(
-    (
-        "VersioningConfiguration/Status",
-        _less_than("Enabled"),
-        "what is overwritten or deleted can't be brought back",
-    ),
-    (
-        "LifecycleConfiguration/Rules/ExpirationInDays",
-        _shorter,
-        "files are deleted sooner, those already there too",
-    ),
-    (
-        "LifecycleConfiguration/Rules/NoncurrentVersionExpiration/NoncurrentDays",
-        _shorter,
-        "old versions are deleted sooner",
-    ),
-    ("BucketEncryption", _gone, "new objects fall back to S3's own encryption"),
-    ("ObjectLockEnabled", _off, "objects can be deleted before their time"),
-)
-REPOSITORY = _all(
-    (
-        "ImageTagMutability",
-        _less_than("IMMUTABLE"),
-        "a tag can be pushed again, with another image",
-    ),
-    ("EmptyOnDelete", _on, "deleting it deletes its images"),
-    ("LifecyclePolicy", _changed, "images may be deleted by another rule than before"),
-    ("LifecyclePolicy/LifecyclePolicyText", _changed, "images may be deleted by another rule"),
-    ("ImageScanningConfiguration/ScanOnPush", _off, "images are no longer scanned"),
-)
-DATABASE = _all(
-    ("DeletionProtection", _off, "it can be deleted"),
-    ("BackupRetentionPeriod", _lower, "older backups are deleted"),
-    ("DeleteAutomatedBackups", _on, "its backups go when it goes"),
-    ("MultiAZ", _off, "no standby takes over when its zone fails"),
-)
-CACHE = _all(
-    ("SnapshotRetentionLimit", _lower, "older snapshots are deleted"),
-    ("AutomaticFailoverEnabled", _off, "no node takes over when the first fails"),
-    ("MultiAZEnabled", _off, "its nodes may share a zone"),
-    ("TransitEncryptionEnabled", _off, "what goes over the wire can be read"),
-)
-PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
-    "AWS::RDS::DBInstance": DATABASE,
-    "AWS::RDS::DBCluster": DATABASE,
-    "AWS::ElastiCache::CacheCluster": CACHE,
-    "AWS::ElastiCache::ReplicationGroup": CACHE,
-    "AWS::S3::Bucket": BUCKET,
-    "AWS::ECR::Repository": REPOSITORY,
-    "AWS::Logs::LogGroup": _all(
-        ("RetentionInDays", _shorter, "older entries are deleted"),
-        ("DeletionProtectionEnabled", _off, "it can be deleted"),
-    ),
-    "AWS::KMS::Key": _all(
-        ("Enabled", _off, "what it encrypted can't be read"),
-        ("EnableKeyRotation", _off, "its key material stays the same"),
-        ("PendingWindowInDays", _lower, "less time to take a deletion back"),
-    ),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": _all(
-        ("LoadBalancerAttributes/deletion_protection.enabled/Value", _off, "it can be deleted"),
-        (
-            "LoadBalancerAttributes/access_logs.s3.enabled/Value",
-            _off,
-            "requests are no longer logged",
-        ),
-    ),
-    "AWS::ElasticLoadBalancingV2::Listener": _all(
-        ("Protocol", _less_than("HTTPS", "TLS"), "what goes over the wire can be read"),
-    ),
-    "AWS::DynamoDB::Table": _all(
-        ("DeletionProtectionEnabled", _off, "it can be deleted"),
-        (
-            "PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled",
-            _off,
-            "it can't be brought back to an earlier moment",
-        ),
-    ),
-}
+    return value if isinstance(value, str) else said(value)
