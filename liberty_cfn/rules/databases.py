@@ -582,7 +582,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "LC1410",
-        "warning",
+        "error",
         "A database that RDS upgrades says its major version only",
         "RDS upgrades 15.8 to 15.10 by itself; the next deployment then says 15.8 again and "
         "fails, as there is no way back.",

@@ -296,6 +296,10 @@ def _well(design: Design) -> Iterator[Problem]:
         if wrong := [code for code in re.findall(r"\d{3}", codes) if code >= "300"]:
             why = f"a task that answers {wrong[0]}, no success, counts as well; expected 200"
             yield Problem(group.id, ("Properties", "Matcher", "HttpCode"), why)
+        own, asked_by = (text(properties.get(n)) for n in ("Protocol", "HealthCheckProtocol"))
+        if asked_by is not None and asked_by != own:
+            why = f"it speaks {own}, and is asked by {asked_by}; expected {own}"
+            yield Problem(group.id, ("Properties", "HealthCheckProtocol"), why)
         asked = number(properties.get("HealthCheckPort"))
         task = design.follow(service.properties.get("TaskDefinition"))
         if asked is not None and task is not None and asked not in _ports(task):
@@ -675,6 +679,7 @@ RULES: tuple[Rule, ...] = (
             ("HealthCheckPath: /api/health/", "HealthCheckPath: /"),
             ("HttpCode: '200'", "HttpCode: 200-499"),
             ("HttpCode: '200'", "HttpCode: '200,301'"),
+            ("CheckProtocol: HTTP", "CheckProtocol: HTTPS"),
             ("traffic-port", "8080"),
         ),
     ),
@@ -840,7 +845,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "LC1212",
-        "warning",
+        "error",
         "A load balancer hands on valid headers, and is patient with websockets",
         "AWS's defaults hand on headers that servers disagree about, by which requests are "
         "smuggled, and cut off websockets that are silent for a minute.",

@@ -552,7 +552,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "LC1328",
-        "warning",
+        "error",
         "A container may finish what the load balancer still lets it",
         "Websockets and long requests are cut off at each deployment when the container is "
         "killed before the load balancer has let go of it.",

@@ -116,6 +116,9 @@ def _served(design: Design) -> Iterator[Problem]:
             for needed in ("ContainerName", "ContainerPort", "TargetGroupArn"):
                 if needed not in balanced:
                     yield Problem(service.id, path, f"{needed} is missing; ECS needs it")
+            if "LoadBalancerName" in balanced:
+                why = "LoadBalancerName is for classic ones; expected the TargetGroupArn alone"
+                yield Problem(service.id, (*path, "LoadBalancerName"), why)
             if name is None:
                 continue
             if name not in names and None not in names:
@@ -581,6 +584,7 @@ RULES: tuple[Rule, ...] = (
             ("ContainerPort: 8000, TargetGroupArn", "ContainerPort: 53, TargetGroupArn"),
             ("ContainerPort: 8000, TargetGroupArn", "TargetGroupArn"),
             (", TargetGroupArn: !Ref Group", ""),
+            ("TargetGroupArn: !Ref Group", "TargetGroupArn: !Ref Group, LoadBalancerName: a"),
         ),
     ),
     Rule(
@@ -751,7 +755,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "LC1350",
-        "warning",
+        "error",
         "A cluster counts its tasks",
         "RunningTaskCount, DeploymentCount and the network's bytes, which the spec tracks, are "
         "Container Insights' metrics: without it the dashboard stays empty.",

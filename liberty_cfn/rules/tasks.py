@@ -290,16 +290,27 @@ def _variable(item: Any, section: str, seen: dict[str, str]) -> Iterator[tuple[P
 def _image(design: Design) -> Iterator[Problem]:
     for task in design.of_type(TASK):
         for path, container in containers(task):
-            image = spelt(container.get("Image", ""))
-            name = image.rpartition("/")[2]
-            tagged = re.fullmatch(r"[^:@]+(:[\w][\w.-]{0,127}|@sha256:[0-9a-fA-F]{64})?", name)
-            if UNKNOWN in name.lstrip(UNKNOWN) or not name or tagged:
-                continue
-            why = (
-                f"{image.replace(UNKNOWN, '<repository>')!r} is no image; expected "
-                "repository:tag, or repository@sha256: and 64 digits"
-            )
-            yield Problem(task.id, (*path, "Image"), why)
+            if why := _no_image(design, container.get("Image", "")):
+                yield Problem(task.id, (*path, "Image"), why)
+
+
+def _no_image(design: Design, value: Any) -> str:
+    """Return why a value is no image; nothing if it is one, or may be."""
+    for piece in (value, *(look(value, "Fn::Join", 1) or ())):
+        made = design.follow(piece)
+        if made is not None and made.type == "AWS::ECR::Repository":
+            address = look(piece, "Fn::GetAtt", 1) == "RepositoryUri"
+            if not address:
+                return f"not where {made.origin} is; expected its RepositoryUri before the tag"
+    image = spelt(value)
+    name = image.rpartition("/")[2]
+    tagged = re.fullmatch(r"[^:@]+(:[\w][\w.-]{0,127}|@sha256:[0-9a-fA-F]{64})?", name)
+    if UNKNOWN in name.lstrip(UNKNOWN) or not name or tagged:
+        return ""
+    return (
+        f"{image.replace(UNKNOWN, '<repository>')!r} is no image; expected repository:tag, or "
+        "repository@sha256: and 64 digits"
+    )
 
 
 def _as_root(design: Design) -> Iterator[Problem]:
@@ -512,6 +523,8 @@ RULES: tuple[Rule, ...] = (
             (":latest", "@sha256:abc"),
             (":latest", "':'"),
             (":latest", ":my tag"),
+            ("${Repository.RepositoryUri}", "${Repository}"),
+            ("${Repository.RepositoryUri}", "${Repository.Arn}"),
         ),
     ),
     Rule(
