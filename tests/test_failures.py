@@ -373,6 +373,42 @@ def test_case_23_events_of_older_operations_are_left_out():
     assert [e.time.second for e in Follower(wire.client, STACK, START).new_events()] == [1]
 
 
+def test_a_nested_stack_at_rest_is_not_read_until_its_parent_says_that_it_is_at_work():
+    begun = told(1, "UPDATE_IN_PROGRESS")
+    works = told(2, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
+    rests = told(3, "UPDATE_COMPLETE", "nested", TYPE, NESTED, within=NESTED)
+    again = told(5, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
+    undone = told(6, "UPDATE_COMPLETE", "nested", TYPE, NESTED, within=NESTED)
+    wire = Wire(
+        DescribeStackEvents=[
+            events(works, begun),
+            events(rests),
+            events(works, begun),
+            events(again, works, begun),
+            events(undone, rests),
+        ]
+    )
+    follower = Follower(wire.client, STACK, START)
+    looks = [[event.time.second for event in follower.new_events()] for _ in range(3)]
+    assert looks == [[1, 2, 3], [], [5, 6]]
+    read = [body["StackName"] for _, body in map(decoded, wire.asked)]
+    assert read == [STACK, NESTED, STACK, STACK, NESTED]
+
+
+def test_a_stack_whose_events_say_that_it_is_at_work_is_not_asked_for_its_status():
+    happened = [told(n, "UPDATE_COMPLETE", f"Thing{n}", "T", "p") for n in range(2, 6)]
+    begun = told(1, "UPDATE_IN_PROGRESS")
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[
+            *(events(*happened[:n][::-1], begun) for n in range(5)),
+            events(told(9, "UPDATE_COMPLETE"), *happened[::-1], begun),
+        ],
+    )
+    assert watch(wire)[0] == "UPDATE_COMPLETE"
+    assert [operation for operation, _ in wire.asked].count("DescribeStacks") == 2
+
+
 # Diagnosing
 
 

@@ -71,7 +71,8 @@ def interruptible(environment: Environment, stop: Callable[[], None]) -> Iterato
         stop()
         fail(
             f"No longer looking. AWS goes on with {environment.stack}, if it had begun: "
-            f"liberty-cfn events --follow {environment.name} looks on, liberty-cfn cancel "
+            f"liberty-cfn deploy {environment.name} attaches and does what is left to do, "
+            f"liberty-cfn events --follow {environment.name} only looks on, liberty-cfn cancel "
             f"{environment.name} undoes an update.",
             130,
         )
