@@ -13,6 +13,7 @@ from liberty_cfn.audit.judging import misfits
 from liberty_cfn.audit.tools import AuditError, Control, Result
 from liberty_cfn.cli import cli
 from liberty_cfn.generation import REPOSITORY
+from liberty_cfn.model.resolving import Resolved
 
 CONTROL = Control("CT.RDS.PR.1", "Require zones", ("RDS_MULTI_AZ_SUPPORT",))
 
@@ -70,6 +71,25 @@ def test_a_control_is_met_where_nothing_fails_it():
     )
     assert "## Met\n\n1 controls" in text
     assert "| `CKV_1` | Ensure |" in text
+
+
+def test_where_a_control_is_met_is_said_unless_it_is_met_nowhere():
+    control = Control("CT.RDS.PR.2", "Monitor")
+    nowhere = [Result(control, e, "DatabaseDatabase", met=False) for e in ("dev", "prod")]
+    assert "| DatabaseDatabase | *accepted*" in document(nowhere, ["dev", "prod"])
+    assert "DatabaseDatabase in dev; *met* elsewhere" in document(nowhere[:1], ["dev", "prod"])
+
+
+def test_a_stack_set_s_places_are_one_environment(tmp_path):
+    check = {"check_id": "CKV_1", "check_name": "Ensure", "resource": "AWS::S3::Bucket.Logs"}
+    failed = [{**check, "file_path": "/global@111111111111@eu-west-1.json"}]
+    (tmp_path / "said.json").write_text(json.dumps({"results": {"failed_checks": failed}}))
+    (found,) = tools.checkov(_installed(tmp_path, f"cat {tmp_path}/said.json"), tmp_path)
+    assert found.environment == "global"
+    design = Resolved({}, {}, {})
+    inputs.write({"global/111111111111/eu-west-1": design, "prod": design}, tmp_path)
+    assert (tmp_path / "global@111111111111@eu-west-1.json").exists()
+    assert (tmp_path / "prod.json").exists()
 
 
 def test_checkers_get_flags_and_numbers_not_the_texts_that_parameters_are():

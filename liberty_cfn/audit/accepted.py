@@ -104,9 +104,15 @@ ACCEPTED = (
         "The account decides through its own policies, as AWS's default key policy has it.",
     ),
     Acceptance(
-        ("CT.RDS.PR.1", "CT.RDS.PR.8", "CKV_AWS_157"),
+        ("CT.RDS.PR.1", "CKV_AWS_157"),
         (DATABASE,),
-        "Development has no standby, and backups of one day.",
+        "No standby in development, and in the second account of the example of a stack set.",
+        only=("dev", "global"),
+    ),
+    Acceptance(
+        ("CT.RDS.PR.8",),
+        (DATABASE,),
+        "Development has backups of one day.",
         only=("dev",),
     ),
     Acceptance(

@@ -14,16 +14,23 @@ from typing import Any
 from liberty_cfn.model.resolving import Resolved
 from liberty_cfn.review.schemas import Schema, schema
 
+AT = "@"
+
 
 def write(designs: Mapping[str, Resolved], folder: Path) -> None:
-    """Write a template for each environment: `folder`/<environment>.json."""
+    """Write a template for each environment: `folder`/<environment>.json.
+
+    For each place of a stack set, <environment>@<account>@<region>.json.
+    """
     for name, resolved in designs.items():
         resources = {
             title: {**resource.body, "Properties": typed(resource.type, resource.properties)}
             for title, resource in resolved.resources.items()
         }
         body = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
-        (folder / f"{name}.json").write_text(json.dumps(body, indent=1), encoding="utf-8")
+        (folder / f"{name.replace('/', AT)}.json").write_text(
+            json.dumps(body, indent=1), encoding="utf-8"
+        )
 
 
 def typed(resource_type: str, properties: Any) -> Any:

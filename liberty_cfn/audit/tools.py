@@ -17,6 +17,8 @@ from pathlib import Path
 from platform import machine, system
 from typing import Any
 
+from liberty_cfn.audit.inputs import AT
+
 PLATFORMS = {
     ("Linux", "x86_64"): "ubuntu/x86_64",
     ("Linux", "aarch64"): "ubuntu/aarch64",
@@ -63,7 +65,7 @@ def checkov(program: Path, folder: Path) -> Iterator[Result]:
             for check in report.get("results", {}).get(outcome, ()):
                 yield Result(
                     Control(check["check_id"], check["check_name"]),
-                    Path(check["file_path"]).stem,
+                    _environment(check["file_path"]),
                     check["resource"].rpartition(".")[2],
                     met=outcome == "passed_checks",
                 )
@@ -79,7 +81,7 @@ def guard(package: Path, folder: Path) -> Iterator[Result]:
     given = ["--structured", "--output-format", "json", "--show-summary", "none"]
     said = _run([program, "validate", "--rules", rules / "cfn-guard", "--data", folder, *given])
     for report in json.loads(said):
-        environment = Path(report["name"]).stem
+        environment = _environment(report["name"])
         for name in report["compliant"]:
             yield Result(controls.get(name, Control(name, name)), environment, "", met=True)
         for failed in report["not_compliant"]:
@@ -87,6 +89,10 @@ def guard(package: Path, folder: Path) -> Iterator[Result]:
             for resource in sorted(set(_resources(failed))) or [""]:
                 control = controls.get(name, Control(name, name))
                 yield Result(control, environment, resource, met=False)
+
+
+def _environment(file: str) -> str:
+    return Path(file).stem.partition(AT)[0]
 
 
 def unpacked(environment: Path) -> Path:

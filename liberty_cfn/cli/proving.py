@@ -29,4 +29,5 @@ def prove_command(*, write: bool) -> None:
         click.echo(misfit, err=True)
     if found:
         raise SystemExit(1)
-    click.echo(f"Proved for {len(resolved) - 1} environments: reach, grants and retention")
+    environments = len({name.partition("/")[0] for name in resolved}) - 1
+    click.echo(f"Proved for {environments} environments: reach, grants and retention")

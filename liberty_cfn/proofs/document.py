@@ -90,11 +90,22 @@ def _folded(
 
 
 def _whose(who: Sequence[str], everybody: Iterable[str]) -> str:
-    chosen = [name for name in everybody if name != OTHERWISE]
-    if set(chosen) <= set(who):
+    names = [name for name in everybody if name != OTHERWISE]
+    if set(names) <= set(who):
         also = ", and with every condition the other way" if OTHERWISE in who else ""
-        return f"every environment ({', '.join(chosen)}){also}"
-    return ", ".join("with every condition the other way" if n == OTHERWISE else n for n in who)
+        return f"every environment ({', '.join(_environments(names, names))}){also}"
+    said = _environments([name for name in who if name != OTHERWISE], names)
+    return ", ".join(said + ["with every condition the other way"] * (OTHERWISE in who))
+
+
+def _environments(who: Sequence[str], everybody: Sequence[str]) -> list[str]:
+    """Return environments by name; a stack set's by its places, if it isn't all of them."""
+    found: dict[str, None] = {}
+    for name in who:
+        whole = name.partition("/")[0]
+        places = [other for other in everybody if other.partition("/")[0] == whole]
+        found[whole if set(places) <= set(who) else name] = None
+    return list(found)
 
 
 def _matrix(resolved: Resolved) -> str:
@@ -156,9 +167,11 @@ def _granted(resolved: Mapping[str, Resolved]) -> str:
 
 
 def _short(who: Sequence[str], everybody: Iterable[str]) -> str:
-    if set(who) == set(everybody):
+    names = [name for name in everybody if name != OTHERWISE]
+    if {*names, OTHERWISE} <= set(who):
         return "all"
-    return ", ".join("conditions the other way" if name == OTHERWISE else name for name in who)
+    said = _environments([name for name in who if name != OTHERWISE], names)
+    return ", ".join(said + ["conditions the other way"] * (OTHERWISE in who))
 
 
 def _refusals(resolved: Mapping[str, Resolved]) -> str:

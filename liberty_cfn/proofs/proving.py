@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from liberty_cfn.environments import PARAMS, load, names
+from liberty_cfn.environments import PARAMS, Environment, load, names
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import TemplateSet, from_texts
 from liberty_cfn.model.resolving import Resolved, resolve
@@ -30,13 +30,22 @@ def ours(folder: Path = TEMPLATES) -> TemplateSet:
 
 
 def designs(templates: TemplateSet, params: Path = PARAMS) -> dict[str, Resolved]:
-    """Return what comes of the design, by environment.
+    """Return what comes of the design, by environment; of a stack set's, in each place.
 
     Where it would be is left open, so that environments can be compared.
     """
     flat = flatten(templates)
-    found = {name: resolve(flat, load(name, params).settings) for name in names(params)}
+    found = {
+        _named(part, alone=environment.targets is None): resolve(flat, part.settings)
+        for environment in (load(name, params) for name in names(params))
+        for part in environment.parts
+    }
     return found | {OTHERWISE: resolve(flat, switched(flat.template) | SAID)}
+
+
+def _named(part: Environment, *, alone: bool) -> str:
+    """Return what an environment is called: prod, or global/111111111111/eu-west-1."""
+    return part.name if alone else f"{part.name}/{part.account}/{part.region}"
 
 
 def misfits(resolved: Mapping[str, Resolved]) -> list[str]:
