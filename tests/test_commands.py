@@ -16,7 +16,7 @@ from test_deploy import Listener, standing_target, templates
 import liberty_cfn.deploy as deploy_package
 from liberty_cfn import checked
 from liberty_cfn.cli import cli
-from liberty_cfn.deploy import beforehand, targets
+from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.deploying import deploy, find
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
@@ -46,7 +46,6 @@ def environment(local_aws, standing_target, templates):
     with pytest.MonkeyPatch.context() as patch:
         # To make clients anew for each command takes longer than the command does.
         patch.setattr(targets, "connect", lambda *_: standing_target)
-        patch.setattr(beforehand, "quotas", lambda *_: ())
         patch.setattr(checked, "is_known", lambda: True)
         deploy(dev, standing_target, small(templates, "Logs", "Secrets"), Listener())
         yield dev

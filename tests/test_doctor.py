@@ -382,6 +382,17 @@ def test_a_gateway_in_each_zone_takes_two_addresses(nowhere, dev):
     assert addresses.level is Level.OBSTACLE
 
 
+def test_quotas_are_looked_at_before_a_new_environment_is_made(
+    monkeypatch, nowhere, target, dev
+):
+    monkeypatch.setattr(beforehand, "deployed", lambda *_: None)
+    monkeypatch.setattr(beforehand, "_names", lambda *_: ())
+    full = beforehand.Finding(Level.OBSTACLE, "Quota of VPCs", "5 of 5 are in use")
+    monkeypatch.setattr(beforehand, "quotas", lambda *_: [full])
+    assert list(beforehand.in_the_way(dev, nowhere)) == [full]
+    assert list(beforehand.in_the_way(dev, target)) == []  # the local AWS has none
+
+
 def test_quotas_that_aws_does_not_tell_stop_nothing(nowhere, dev):
     with Stubber(nowhere.client("service-quotas")) as service:
         for _ in range(2):

@@ -8,7 +8,7 @@ from local_aws import Aws
 from small_sets import small
 from test_deploy import Listener, local, standing_target, target, templates, with_settings
 
-from liberty_cfn.deploy import beforehand, migrating
+from liberty_cfn.deploy import migrating
 from liberty_cfn.deploy.change_sets import Change, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy, find
 from liberty_cfn.deploy.migrating import MigrationError, is_due
@@ -88,9 +88,7 @@ def life(local_aws, standing_target, templates):
     target = standing_target
     # As if it were an AWS that runs containers.
     environment = dataclasses.replace(load("local"), endpoint="", migrate=DJANGO)
-    with Tasks(target) as tasks, pytest.MonkeyPatch.context() as patch:
-        # Which the local AWS doesn't know, and is asked for again and again.
-        patch.setattr(beforehand, "quotas", lambda *_: ())
+    with Tasks(target) as tasks:
         first, failed, mended, idle = Telling(), Telling(), Telling(), Telling()
         templates = small(templates, "Logs", "Service")
         deploy(environment, target, templates, first)

@@ -17,7 +17,7 @@ from liberty_cfn.deploy import delegation
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.environments import Environment
 
 ZONES = 2
 REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -78,8 +78,7 @@ def in_the_way(environment: Environment, target: Target) -> Iterator[Finding]:
     if before is None:
         yield from _asked(delegation.ABOUT, delegation.check, environment, target)
         yield from _names(environment, target)
-        # The local AWS has no quotas.
-        if environment.endpoint != LOCAL:
+        if target.is_aws:
             yield from quotas(environment, target)
     elif before.get("NameSuffix", "") != environment.named(""):
         yield from _names(environment, target)

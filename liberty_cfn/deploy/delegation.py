@@ -33,11 +33,9 @@ def ask(domain: str) -> set[str] | None:
 def check(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield whether the zone that the settings name is the one that DNS leads to."""
     zone_id = environment.settings["HostedZoneId"]
-    route53 = target.client("route53")
-    # What isn't AWS itself is not in anybody's DNS.
-    if not zone_id or "amazonaws.com" not in route53.meta.endpoint_url:
+    if not zone_id or not target.is_aws:
         return
-    answer = route53.get_hosted_zone(Id=zone_id)
+    answer = target.client("route53").get_hosted_zone(Id=zone_id)
     servers = {_plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", [])}
     if not servers:
         return

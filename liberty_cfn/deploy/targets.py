@@ -47,6 +47,11 @@ class Target:
             return self._clients[service]
 
     @property
+    def is_aws(self) -> bool:
+        """Whether this is AWS itself, which has quotas, and whose zones are in DNS."""
+        return ".amazonaws.com" in self.client("cloudformation").meta.endpoint_url
+
+    @property
     def region(self) -> str:
         return str(self.session.region_name)
 
