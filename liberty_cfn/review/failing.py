@@ -19,6 +19,21 @@ STAY_IN_VPC = (
     "AWS::ElastiCache::SubnetGroup",
     "AWS::ElasticLoadBalancingV2::LoadBalancer",
 )
+# What takes versions of an engine, and where AWS says which it may go to.
+ENGINES = {
+    "AWS::RDS::DBInstance": (
+        "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+        "USER_UpgradeDBInstance.Upgrading.html"
+    ),
+    "AWS::ElastiCache::CacheCluster": (
+        "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.html"
+    ),
+    "AWS::ElastiCache::ReplicationGroup": (
+        "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.html"
+    ),
+}
+# How many numbers of its version are the major one, of RDS's engines.
+MAJOR = {"postgres": 1, "mysql": 2, "mariadb": 2}
 # Within what a name has to be the only one, where not in the account's region.
 SCOPES = {"AWS::EC2::SecurityGroup": "VpcId", "AWS::ECS::Service": "Cluster"}
 
@@ -33,6 +48,7 @@ def failures(changes: Sequence[Change], before: Resolved, after: Resolved) -> It
             yield from _addresses_in_use(change)
             yield from _another_network(change, by_id)
             yield from _shrinks(change)
+            yield from _version(change)
             yield from _stops_forwarding(change, after)
     yield from _taken_names(changes, before, after)
 
@@ -162,6 +178,32 @@ def _shrinks(change: Change) -> Iterator[Finding]:
                 "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
                 "USER_PIOPS.ModifyingExisting.html",
             )
+
+
+def _version(change: Change) -> Iterator[Finding]:
+    """An engine can't go back; and RDS goes to another major version only if it may."""
+    if change.type not in ENGINES or change.after is None or change.replaced:
+        return
+    for changed in change.properties:
+        before, after = _numbers(changed.before), _numbers(changed.after)
+        if changed.path != ("EngineVersion",) or not before or not after:
+            continue
+        shorter = min(len(before), len(after))
+        moves = f"{change.name}: EngineVersion {changed.before} → {changed.after}"
+        engine = change.after.properties.get("Engine")
+        major = MAJOR.get(engine, 0) if isinstance(engine, str) else 0
+        allowed = change.after.properties.get("AllowMajorVersionUpgrade")
+        if after[:shorter] < before[:shorter]:
+            text = f"{moves}: an engine can't go back to an earlier version"
+            yield Finding(Kind.FAILS, change.id, text, ENGINES[change.type])
+        elif before[:major] != after[:major] and not equal(allowed, "true"):
+            text = f"{moves}: another major version, without AllowMajorVersionUpgrade"
+            yield Finding(Kind.FAILS, change.id, text, ENGINES[change.type])
+
+
+def _numbers(version: Any) -> tuple[int, ...]:
+    parts = str(version).split(".") if isinstance(version, str | int | float) else []
+    return tuple(int(part) for part in parts) if all(p.isdecimal() for p in parts) else ()
 
 
 def _stops_forwarding(change: Change, after: Resolved) -> Iterator[Finding]:

@@ -203,6 +203,26 @@ def test_a_database_s_disk_can_t_shrink():
     assert not told(small, large, Kind.FAILS)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ("15.8", "15.6", "can't go back"),
+        ("16", "15.9", "can't go back"),
+        ("15", "16", "without AllowMajorVersionUpgrade"),
+        ("15.8", "15", ""),
+        ("15.8", "15.10", ""),
+    ],
+)
+def test_an_engine_can_t_go_back_nor_to_another_major_version_unless_it_may(before, after, why):
+    def database(version_, **more):
+        return one("RDS::DBInstance", {"Engine": "postgres", "EngineVersion": version_, **more})
+
+    texts = told(database(before), database(after), Kind.FAILS)
+    assert [why in text for text in texts] == ([True] if why else [])
+    allowed = database("16", AllowMajorVersionUpgrade=True)
+    assert not told(database("15"), allowed, Kind.FAILS)
+
+
 def listener(*actions):
     group = {"TargetGroupArn": {"Ref": "Group"}}
     return {
