@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from liberty_cfn.cli.common import fail
+from liberty_cfn.cli.common import fail, settle
 
 
 @click.command("audit")
@@ -34,19 +34,12 @@ def audit_command(*, write: bool) -> None:
             ]
     except tools.AuditError as error:
         fail(str(error))
-    found = list(judging.misfits(results))
-    file, text = (
+    settle(
+        list(judging.misfits(results)),
         REPOSITORY / "docs" / "well-architected.md",
         document.document(results, names()),
+        write=write,
+        command="make audit ARGS=--write",
     )
-    current = file.exists() and file.read_text(encoding="utf-8") == text
-    if write and not current:
-        file.write_text(text, encoding="utf-8", newline="\n")
-    elif not current:
-        found.append("docs/well-architected.md is stale; run `make audit ARGS=--write`")
-    for misfit in found:
-        click.echo(misfit, err=True)
-    if found:
-        raise SystemExit(1)
     controls = {result.control for result in results}
     click.echo(f"{len(controls)} controls, in {len(names())} environments: met or accepted")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -90,3 +91,19 @@ def fail(why: str, code: int = 1) -> NoReturn:
     """Say why on standard error, and exit."""
     click.echo(why, err=True)
     sys.exit(code)
+
+
+def settle(found: list[str], document: Path, text: str, *, write: bool, command: str) -> None:
+    """Say what was found, and keep a document that tells of it; exit 1 if anything is wrong.
+
+    The document is written if asked for; else it is wrong if it isn't as it should be, and
+    `command` mends it.
+    """
+    current = document.exists() and document.read_text(encoding="utf-8") == text
+    if write and not current:
+        document.write_text(text, encoding="utf-8", newline="\n")
+    stale = [] if write or current else [f"docs/{document.name} is stale; run `{command}`"]
+    for misfit in [*found, *stale]:
+        click.echo(misfit, err=True)
+    if found or stale:
+        sys.exit(1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import click
 
+from liberty_cfn.cli.common import settle
+
 
 @click.command("prove")
 @click.option("--write", is_flag=True, help="Write docs/security.md as it should be.")
@@ -18,16 +20,8 @@ def prove_command(*, write: bool) -> None:
     from liberty_cfn.proofs.proving import REPOSITORY, designs, misfits, ours
 
     resolved = designs(ours())
-    found = misfits(resolved)
-    file, text = REPOSITORY / "docs" / "security.md", security_document(resolved)
-    current = file.exists() and file.read_text(encoding="utf-8") == text
-    if write and not current:
-        file.write_text(text, encoding="utf-8", newline="\n")
-    elif not current:
-        found.append("docs/security.md is stale; run `make templates`")
-    for misfit in found:
-        click.echo(misfit, err=True)
-    if found:
-        raise SystemExit(1)
+    document = REPOSITORY / "docs" / "security.md"
+    text = security_document(resolved)
+    settle(misfits(resolved), document, text, write=write, command="make templates")
     environments = len({name.partition("/")[0] for name in resolved}) - 1
     click.echo(f"Proved for {environments} environments: reach, grants and retention")
