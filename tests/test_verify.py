@@ -42,8 +42,6 @@ from liberty_cfn.verify.reading import Aws
 from liberty_cfn.verify.rows import resources
 from liberty_cfn.verify.table import as_table
 
-pytest_plugins = ["deployed"]
-
 # The local one last, for the tests that need it as it was deployed.
 ENVIRONMENTS = ["dev", "staging", "prod", "local"]
 COUNTS = {
