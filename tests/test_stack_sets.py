@@ -409,7 +409,8 @@ def test_a_state_that_nobody_knows_is_an_error_that_names_it(there, monkeypatch)
 def test_strictly_capped_concurrency_is_said_before_starting(sets):
     preferences = {**sets.fleet().targets.preferences, "MaxConcurrentCount": 5}
     targets = sets.fleet(preferences=preferences).targets
-    assert "1 account at once (not 5: strictly, no more than may fail, and one)" in how(targets)
+    said = how(targets, targets.places)
+    assert "1 account at once (not 5: strictly, no more than may fail, and one)" in said
 
 
 def test_what_all_targets_share_is_said_once_and_the_rest_of_whom(sets, there):

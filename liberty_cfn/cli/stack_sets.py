@@ -50,7 +50,6 @@ def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn
         click.echo(set_markdown(planned, fleet.targets), nl=False)
     else:
         console().print(plan_table(planned, fleet.targets))
-        console().print(f"Templates {planned.digest}")
     raise SystemExit(planned.code)
 
 
@@ -102,13 +101,18 @@ def deploy(
 
 def status(environment: Environment, *, as_json: bool) -> None:
     """Show how a set and every target of it stand."""
+    from liberty_cfn.deploy.stack_sets.failures import first_hand
     from liberty_cfn.deploy.stack_sets.operations import under_way
     from liberty_cfn.deploy.stack_sets.showing import standing_table
+    from liberty_cfn.deploy.stack_sets.standing import operations
 
     fleet = _fleet(environment, console(stderr=True))
     there = _there(fleet)
     running = under_way(fleet.cloudformation, fleet.name)
     missing = [str(p) for p in fleet.targets.places if p not in there.instances]
+    failed = [p for p, i in there.instances.items() if i.detailed in ("FAILED", "INOPERABLE")]
+    last = next(operations(fleet.cloudformation, fleet.name), None) if failed else None
+    reasons, _ = first_hand(fleet, failed, last["CreationTimestamp"]) if last else ({}, {})
     if as_json:
         instances = [
             {
@@ -118,7 +122,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
                 "status": one.status,
                 "detailed_status": one.detailed,
                 "drift": one.drift,
-                "reason": one.reason or None,
+                "reason": "; ".join(reasons.get(one.place, ())) or one.reason or None,
             }
             for one in there.instances.values()
         ]
@@ -132,7 +136,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
             }
         )
         return
-    console().print(standing_table(there.instances.values(), {}))
+    console().print(standing_table(there.instances.values(), reasons))
     if missing:
         click.echo(f"Not there yet: {', '.join(missing)}")
     click.echo(_advice(fleet, there, running))

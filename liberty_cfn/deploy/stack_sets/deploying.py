@@ -117,10 +117,8 @@ def deploy(
         _make(fleet, want)
     if allowed:
         _protect(fleet, list(plan.changing), progress, allowed)
-    touched = [place for place in fleet.targets.places if _is_touched(plan, place)]
-    canary = fleet.targets.canary if fleet.targets.canary in touched else touched[:1]
-    first = [canary] if isinstance(canary, Place) else canary
-    rest = [place for place in touched if place not in first]
+    touched = plan.touched(fleet.targets)
+    first, rest = touched[:1], touched[1:]
     run.through(first)
     if rest and not progress.goes_on(first[0]):
         raise DeployError(
@@ -287,17 +285,6 @@ def _as_before(fleet: Fleet) -> dict[str, Any]:
             for p in found.get("Parameters", [])
         ],
     }
-
-
-def _is_touched(plan: SetPlan, place: Place) -> bool:
-    different = plan.differences
-    if place in different.inoperable:
-        return False
-    return different.definition or place in (
-        *different.new,
-        *different.changed,
-        *different.outdated,
-    )
 
 
 def _make(fleet: Fleet, want: Wanted) -> None:

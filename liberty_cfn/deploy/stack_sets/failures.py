@@ -5,7 +5,7 @@ A stack set's own word is "ResourceLogicalId: ..., ResourceStatusReason: ...", o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from liberty_cfn.deploy.causes import next_step
@@ -16,23 +16,27 @@ from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import standing
 from liberty_cfn.deploy.tasks import SERVICE, why_stopped
+from liberty_cfn.deployment_targets import Place
+
+
+def first_hand(
+    fleet: Fleet, places: Iterable[Place], since: datetime
+) -> tuple[dict[Place, list[str]], dict[Place, str]]:
+    """Return what failed in places since then, in words; and where that can't be told."""
+    there = standing(fleet.cloudformation, fleet.name)
+    ids = {p: i.stack_id for p, i in there.instances.items() if i.stack_id} if there else {}
+    return fleet.everywhere(
+        [place for place in places if place in ids],
+        lambda place: list(_told(fleet, place, ids[place], since)),
+    )
 
 
 def explain(fleet: Fleet, failed: list[Result], since: datetime) -> list[str]:
     """Return, in words, why targets failed in an operation that began at `since`."""
-    there = standing(fleet.cloudformation, fleet.name)
-    instances = there.instances if there else {}
-    by_place = {result.place: result for result in failed}
-    told, unknown = fleet.everywhere(
-        by_place,
-        lambda place: (
-            list(_told(fleet, by_place[place], instances[place].stack_id, since))
-            if place in instances and instances[place].stack_id
-            else []
-        ),
-    )
+    told, unknown = first_hand(fleet, [result.place for result in failed], since)
     lines = []
-    for place, result in by_place.items():
+    for result in failed:
+        place = result.place
         lines.append(f"{place} failed:")
         sentences = told.get(place) or [result.reason or "no reason given"]
         if place in unknown:
@@ -44,8 +48,8 @@ def explain(fleet: Fleet, failed: list[Result], since: datetime) -> list[str]:
     return lines
 
 
-def _told(fleet: Fleet, result: Result, stack_id: str, since: datetime) -> Iterator[str]:
-    target = fleet.at(result.place)
+def _told(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterator[str]:
+    target = fleet.at(place)
     cloudformation = target.client("cloudformation")
     found = reasons(Follower(cloudformation, stack_id, since).new_events())
     if not any(is_first_hand(event) for event in found):

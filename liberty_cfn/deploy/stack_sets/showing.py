@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -27,6 +27,7 @@ COLOURS = {
     **dict.fromkeys(("RUNNING", "OUTDATED", "CANCELLED"), "yellow"),
     **dict.fromkeys(("FAILED", "INOPERABLE", "DRIFTED"), "bold red"),
 }
+OF_THE_ROOT = "ResourceLogicalId:"
 # So many targets are named one by one.
 NAMED = 4
 
@@ -61,10 +62,14 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
     unknown = [f"{p} can't be looked into: {why}" for p, why in plan.unknown.items()]
     unknown += [f"{place} is INOPERABLE, and left out" for place in different.inoperable]
     shown += [Text(line, style="bold red") for line in unknown]
-    return Group(*shown, Text(how(targets)), Text(summary(plan, targets), style="bold"))
+    return Group(
+        *shown,
+        Text(how(targets, plan.touched(targets))),
+        Text(summary(plan, targets), style="bold"),
+    )
 
 
-def how(targets: Targets) -> str:
+def how(targets: Targets, touched: Sequence[Place]) -> str:
     """Return, in words, in which order and how carefully operations go."""
     asked = targets.preferences
     accounts = max(
@@ -79,10 +84,11 @@ def how(targets: Targets) -> str:
     capped = strict and "MaxConcurrentCount" in asked and at_once < min(most, accounts)
     why = f" (not {most}: strictly, no more than may fail, and one)" if capped else ""
     count = "1 account" if at_once == 1 else f"{at_once} accounts"
-    return (
-        f"{targets.canary} first; then {between.join(asked['RegionOrder'])}, {count} at once"
-        f"{why}; {may_fail} may fail in a region."
-    )
+    regions = dict.fromkeys(place.region for place in touched[1:])
+    order = [region for region in asked["RegionOrder"] if region in regions]
+    first = f"{touched[0]} first" if touched else "Nothing to do"
+    then = f"; then {between.join(order)}" if order else ""
+    return f"{first}{then}; {count} at once{why}; {may_fail} may fail in a region."
 
 
 def set_markdown(plan: SetPlan, targets: Targets) -> str:
@@ -137,14 +143,16 @@ def set_as_json(plan: SetPlan, targets: Targets) -> dict[str, Any]:
     }
 
 
-def standing_table(instances: Iterable[Instance], drifts: Mapping[Place, str]) -> Table:
-    """Return how every target stands."""
+def standing_table(
+    instances: Iterable[Instance], reasons: Mapping[Place, Sequence[str]]
+) -> Table:
+    """Return how every target stands; `reasons` are those that are known first-hand."""
     table = _table("Target", "Status", "Last", "Drift", "Reason")
     for one in instances:
-        drift = drifts.get(one.place, one.drift)
-        cells = (one.status, one.detailed, drift)
+        cells = (one.status, one.detailed, one.drift)
         styled = (Text(cell, style=COLOURS.get(cell, "")) for cell in cells)
-        table.add_row(str(one.place), *styled, one.reason)
+        why = "; ".join(reasons.get(one.place, ())) or one.reason
+        table.add_row(str(one.place), *styled, why)
     return table
 
 
@@ -218,7 +226,8 @@ def _cells(result: Result) -> Iterator[str]:
     yield str(result.place)
     yield f"{result.status:<9}"
     yield seconds(result.took) if result.took is not None else ""
-    yield result.reason
+    # Which of the root's resources failed; why it did is told at the end, first-hand.
+    yield "" if result.reason.startswith(OF_THE_ROOT) else result.reason
 
 
 def _table(*columns: str) -> Table:
