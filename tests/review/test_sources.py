@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -146,3 +147,19 @@ def test_two_ways_to_say_what_to_compare_are_refused(run, tmp_path):
     assert run("--base", "HEAD", "--deployed", "dev").exit_code == 2
     assert run("--env", "dev").exit_code == 2
     assert run(tmp_path).exit_code == 2
+
+
+def test_a_review_starts_without_what_is_slow_to_load(tmp_path):
+    """boto3, cfn-lint and troposphere take longer to load than a review takes."""
+    (tmp_path / "a.json").write_text(json.dumps({"Resources": vpc("10.0.0.0/16")}))
+    (tmp_path / "b.json").write_text(json.dumps({"Resources": vpc("10.1.0.0/16")}))
+    slow = "{'boto3', 'botocore', 'cfnlint', 'troposphere', 'rich'}"
+    script = (
+        "import atexit, sys; from liberty_cfn.cli import main; "
+        f"atexit.register(lambda: print('slow:', {slow} & set(sys.modules))); "
+        "sys.argv = ['liberty-cfn', 'diff', 'a.json', 'b.json']; main()"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "replaced" in done.stdout
+    assert "slow: set()" in done.stdout
