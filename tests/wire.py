@@ -1,5 +1,6 @@
 """AWS at the other end of the wire: raw HTTP, which botocore itself reads, and asks again."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import SimpleNamespace
@@ -40,8 +41,8 @@ def _session():
 
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch):
-    """Have botocore try again at once, and a change set be looked at again at once."""
-    at_once = SimpleNamespace(sleep=lambda _: None)
+    """Have botocore try again soon, and a change set be looked at again soon."""
+    at_once = SimpleNamespace(sleep=lambda long: time.sleep(min(long, 0.02)))
     monkeypatch.setattr("botocore.endpoint.time", at_once)
     monkeypatch.setattr("liberty_cfn.deploy.targets.time", at_once)
 
