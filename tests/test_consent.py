@@ -54,6 +54,7 @@ class Life:
     templates: dict
     first: dict
     reworded: dict
+    planned: list
     touched: list
     vpc: dict
     lifted: list
@@ -112,6 +113,7 @@ def life(local_aws, standing_target, templates):
         templates,
         first,
         reworded,
+        [change.resource for change in again.changes],
         [e.resource for e in again.events if e.type != "AWS::CloudFormation::Stack"],
         {tag["Key"]: tag["Value"] for tag in vpc["Tags"]},
         lifted,
@@ -135,6 +137,7 @@ def test_the_root_is_tagged_with_the_digest_of_the_whole_set(life):
 
 
 def test_another_digest_touches_no_resource(life):
+    assert life.planned == ["Logs"]  # the nested stack whose template it is
     assert life.touched == []
     assert life.vpc[DIGEST_TAG] == "see the root stack"
 
@@ -204,6 +207,12 @@ def test_what_is_replaced_only_under_conditions_is_told_with_what_stands_against
     assert "EngineVersion" in said
     assert "stack policy then denies it" in said
     assert plan.code == 2
+
+
+def test_templates_that_changed_in_words_alone_are_told_as_such():
+    assert dataclasses.replace(planned(), reworded=True).summary == (
+        "liberty-social-test: no changes, but to the templates' words"
+    )
 
 
 def test_names_of_nothing_at_risk_are_told():

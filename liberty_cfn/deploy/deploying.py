@@ -89,6 +89,7 @@ def prepare(
         digest(templates),
         change_set.changes if change_set else (),
         _parameters(environment, stack),
+        reworded=change_set is not None and not change_set.changes,
     )
     return plan, change_set
 

@@ -30,13 +30,14 @@ class Plan:
     """What would become of an environment's stacks.
 
     `parameters` has the values of the root's parameters that change: before and after,
-    None where there is none.
+    None where there is none. `reworded` is whether templates change that change no resource.
     """
 
     stack: str
     digest: str
     changes: tuple[Change, ...]
     parameters: Mapping[str, tuple[str | None, str | None]]
+    reworded: bool = False
 
     @property
     def resources(self) -> tuple[Change, ...]:
@@ -71,7 +72,8 @@ class Plan:
     def summary(self) -> str:
         """The plan in one line."""
         if not self.changes:
-            return f"{self.stack}: no changes"
+            only = ", but to the templates' words" if self.reworded else ""
+            return f"{self.stack}: no changes{only}"
         words = {"Add": "add", "Modify": "change", "Remove": "remove", "Import": "import"}
         counts = Counter(words.get(c.action, c.action.lower()) for c in self.resources)
         replaced = Counter(c.replacement for c in self.resources)

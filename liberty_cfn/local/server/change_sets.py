@@ -61,15 +61,16 @@ def _plan(change_set: Stack) -> None:
         *(before.name, before.stack_id, change_set["_template"]),
         *(change_set["_resolved_params"], dict(before.resources)),
     )
-    retagged = change_set["ChangeSetType"] == "UPDATE" and stacks._stack_tags_changed(
-        stack, change_set["Tags"], change_set["_tags_given"]
-    )
+    retagged: frozenset[str] = frozenset()
+    if change_set["ChangeSetType"] == "UPDATE" and change_set["_tags_given"]:
+        old, new = (set(stacks._tag_map(s["Tags"]).items()) for s in (stack, change_set))
+        retagged = frozenset(key for key, _ in old ^ new)
     asked = (change_set["IncludeNestedStacks"], change_set["ImportExistingResources"], retagged)
     unknown: list[tuple[str, str, str]] = []
     try:
         changes = planning.Plan(change_set, before, after, *asked, unknown).changes()
         same = before.outputs() == after.outputs()
-        why = EARLY if unknown else "" if changes or not same else NOTHING
+        why = EARLY if unknown else "" if changes or retagged or not same else NOTHING
     except ValueError as wrong:
         changes, why = [], str(wrong)
     change_set["Changes"] = [] if why else changes

@@ -118,7 +118,7 @@ class Plan:
     """How one stack would change, as a part of a change set.
 
     `deep` is whether nested stacks get change sets too; `adopts`, whether what exists under
-    its name is taken in; `retagged`, whether the tags change that all resources have.
+    its name is taken in; `retagged`, which tags change that all resources have.
     `unknown` gets the properties that no type has, with their resource and its type.
     """
 
@@ -127,7 +127,7 @@ class Plan:
     after: Side
     deep: bool
     adopts: bool
-    retagged: bool
+    retagged: frozenset[str]
     unknown: list[tuple[str, str, str]]
 
     def changes(self) -> list[Change]:
@@ -210,7 +210,7 @@ class Plan:
         )
 
     def _details(self, title: str, kind: str, replaced: dict[str, str]) -> Iterator[Change]:
-        if self.retagged and kind not in stacks._UNTAGGED_TYPES:
+        if self._inherited(title) and kind not in stacks._UNTAGGED_TYPES:
             yield {
                 "Target": {"Attribute": "Tags", "RequiresRecreation": "Never"},
                 "Evaluation": "Static",
@@ -247,6 +247,11 @@ class Plan:
                     "ChangeSource": "DirectModification",
                 }
 
+    def _inherited(self, title: str) -> frozenset[str]:
+        """Which tags that change a resource gets from its stack, having none such itself."""
+        own = self.after.properties(title).get("Tags") or []
+        return self.retagged - {tag["Key"] for tag in own if isinstance(tag, dict)}
+
     def _causes(self, value: Any, replaced: dict[str, str]) -> Iterator[tuple[str, str, bool]]:
         """What a value changes with: its kind, its name, and whether it is known already."""
         for name, attribute in engine._intrinsic_references(value):
@@ -272,7 +277,7 @@ class Plan:
         values = _values_for(template, properties.get("Parameters") or {})
         after = Side(before.name, before.stack_id, template, values, dict(before.resources))
         change_set = _change_set_for(self.change_set, title, after, new=not old)
-        asked = (self.deep, self.adopts, self.retagged)
+        asked = (self.deep, self.adopts, self._inherited(title))
         plan = Plan(change_set, before, after, *asked, self.unknown)
         change_set["Changes"] = plan.changes()
         was = before.outputs()
