@@ -276,8 +276,11 @@ def _safe(design: Design) -> Iterator[Problem]:
         for name, wanted, why in (
             ("StorageEncrypted", True, "the disk and its backups can be read"),
             ("PubliclyAccessible", False, "it has an address on the internet"),
+            ("AutoMinorVersionUpgrade", True, "known holes stay open"),
+            ("DeleteAutomatedBackups", False, "its backups go with it"),
         ):
             usual = name == "PubliclyAccessible" and "DBSubnetGroupName" not in properties
+            usual = usual or name in ("AutoMinorVersionUpgrade", "DeleteAutomatedBackups")
             value = flag(properties.get(name, usual))
             if (name not in properties or text(properties[name])) and value is not wanted:
                 told = f"{name}: {why}; expected {str(wanted).lower()}"
@@ -285,6 +288,9 @@ def _safe(design: Design) -> Iterator[Problem]:
         if number(properties.get("BackupRetentionPeriod", 1)) == 0:
             why = "BackupRetentionPeriod is 0: nothing can be brought back; expected 1 or more"
             yield Problem(database.id, ("Properties", "BackupRetentionPeriod"), why)
+        if not properties.get("EnableCloudwatchLogsExports"):
+            why = "its logs are on its own disk only; expected EnableCloudwatchLogsExports"
+            yield Problem(database.id, ("Properties",), why)
         for name in ("VPCSecurityGroups", "DBSubnetGroupName"):
             if not properties.get(name):
                 why = f"{name} is missing: it would be in the VPC's default one; expected ours"
@@ -392,6 +398,7 @@ Database:
     DBSubnetGroupName: !Ref Subnets
     VPCSecurityGroups: [sg-1]
     BackupRetentionPeriod: 7
+    DeleteAutomatedBackups: false
     PreferredBackupWindow: 06:00-07:00
     PreferredMaintenanceWindow: sun:07:30-sun:08:30
     MonitoringInterval: 60
@@ -575,6 +582,9 @@ RULES: tuple[Rule, ...] = (
             ("    StorageEncrypted: true\n", ""),
             ("PubliclyAccessible: false", "PubliclyAccessible: true"),
             ("BackupRetentionPeriod: 7", "BackupRetentionPeriod: 0"),
+            ("    DeleteAutomatedBackups: false\n", ""),
+            ("    DeleteAutomatedBackups: false", "    AutoMinorVersionUpgrade: false"),
+            ("    EnableCloudwatchLogsExports: [postgresql, upgrade]\n", ""),
             ("    VPCSecurityGroups: [sg-1]\n", ""),
             ("    DBSubnetGroupName: !Ref Subnets\n", ""),
             ("DBSubnetGroupName: !Ref Subnets", "DBSubnetGroupName: !Ref SubnetA"),
