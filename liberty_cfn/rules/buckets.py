@@ -182,9 +182,11 @@ def _private(design: Design) -> Iterator[Problem]:
         ]
         expected = one_of("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
         for owner in owners:
-            if owner and expected(owner):
+            if owner == "ObjectWriter" or (owner and expected(owner)):
                 path = ("Properties", "OwnershipControls")
-                yield Problem(bucket.id, path, f"{owner}; expected BucketOwnerEnforced")
+                yield Problem(
+                    bucket.id, path, f"{owner}; expected BucketOwnerEnforced, no ACLs"
+                )
         control = text(properties.get("AccessControl", "Private"))
         enforced = "BucketOwnerEnforced" in owners or "OwnershipControls" not in properties
         if control not in ("Private", None) and enforced:
@@ -273,8 +275,7 @@ def _stated(statement: Statement, bucket: Resource) -> Iterator[tuple[Path, str]
         if not _inside(resource, bucket):
             why = f"{resource} is not in {bucket.origin}, which S3 refuses; expected its ARN"
             yield ("Resource",), why
-    everyone = text(statement.principal) == "*" or text(look(statement.principal, "AWS")) == "*"
-    if statement.effect == "Allow" and everyone and not statement.condition:
+    if statement.effect == "Allow" and statement.public and not statement.condition:
         yield ("Principal",), "it allows everybody; expected who may, or a Condition"
     if statement.principal is None:
         yield (), "Principal is missing; expected whom the statement is about"
@@ -298,13 +299,10 @@ def _by_tls(design: Design) -> Iterator[Problem]:
                     path = ("Properties", "PolicyDocument", "Statement", statement.index)
                     why = "it refuses who comes by TLS, that is everybody; expected 'false'"
                     yield Problem(policy.id, (*path, "Condition"), why)
-                everyone = text(statement.principal) == "*" or (
-                    text(look(statement.principal, "AWS")) == "*"
-                )
                 if (
                     statement.effect == "Deny"
                     and secure
-                    and everyone
+                    and statement.public
                     and "s3:*" in (statement.actions)
                 ):
                     denied += [shown(resource) for resource in statement.resources]
@@ -538,6 +536,7 @@ RULES: tuple[Rule, ...] = (
             ("PublicAccessBlockConfiguration", "PublicAccess"),
             ("BucketName: liberty-uploads", "AccessControl: PublicRead"),
             ("BucketOwnerEnforced", "BucketOwner"),
+            ("BucketOwnerEnforced", "ObjectWriter"),
         ),
     ),
     Rule(

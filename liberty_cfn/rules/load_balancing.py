@@ -278,14 +278,24 @@ def _health_check(design: Design) -> Iterator[Problem]:
             if first > last:
                 why = f"{first}-{last} runs backwards; expected {last}-{first}"
                 yield Problem(group.id, ("Properties", "Matcher", "HttpCode"), why)
-        if text(properties.get("ProtocolVersion")) == "GRPC" and codes:
-            why = "gRPC has codes of its own; expected GrpcCode in place of HttpCode"
+        grpc = text(properties.get("ProtocolVersion", "HTTP1")) == "GRPC"
+        wrong, right = ("HttpCode", "GrpcCode") if grpc else ("GrpcCode", "HttpCode")
+        if wrong in (properties.get("Matcher") or {}):
+            why = f"{wrong} is for other protocols than this; expected {right}"
             yield Problem(group.id, ("Properties", "Matcher"), why)
 
 
 def _well(design: Design) -> Iterator[Problem]:
-    for service, _, group in services(design):
+    for service, index, group in services(design):
         properties = group.properties
+        served = number(look(service.properties, "LoadBalancers", index, "ContainerPort"))
+        port = number(properties.get("Port"))
+        if None not in (served, port) and served != port:
+            why = (
+                f"{service.origin} registers its tasks with {served:.0f}, so that {port:.0f} "
+                f"means nothing and misleads; expected {served:.0f}"
+            )
+            yield Problem(group.id, ("Properties", "Port"), why)
         if text(properties.get("HealthCheckPath", "/")) == "/":
             why = (
                 "the front page is asked whether a task is well, which may be a redirect or "
@@ -660,6 +670,7 @@ RULES: tuple[Rule, ...] = (
             ("HttpCode: '200'", "HttpCode: '500'"),
             ("HttpCode: '200'", "HttpCode: 200-OK"),
             ("HttpCode: '200'", "HttpCode: 299-200"),
+            ("HttpCode: '200'", "GrpcCode: '0'"),
             ("CheckEnabled: true", "CheckEnabled: false"),
             ("    Port: 8000", "    ProtocolVersion: GRPC\n    Port: 8000"),
         ),
@@ -680,6 +691,7 @@ RULES: tuple[Rule, ...] = (
             ("HttpCode: '200'", "HttpCode: 200-499"),
             ("HttpCode: '200'", "HttpCode: '200,301'"),
             ("CheckProtocol: HTTP", "CheckProtocol: HTTPS"),
+            ("    Port: 8000\n", "    Port: 8080\n"),
             ("traffic-port", "8080"),
         ),
     ),

@@ -255,9 +255,7 @@ def _opened(design: Design) -> Iterator[Problem]:
             why = "BlockPublicPolicy is false; expected true"
             yield Problem(policy.id, ("Properties", "BlockPublicPolicy"), why)
         for statement in statements(policy.properties.get("ResourcePolicy")):
-            everyone = [text(item) for _, item in each(statement.principal, "AWS", "*")]
-            public = text(statement.principal) == "*" or "*" in everyone
-            if statement.effect == "Allow" and public:
+            if statement.effect == "Allow" and statement.public:
                 path = ("Properties", "ResourcePolicy", "Statement", statement.index)
                 why = "everybody may read the secret; expected who may, by ARN"
                 yield Problem(policy.id, (*path, "Principal"), why)

@@ -31,13 +31,16 @@ class Statement:
             fnmatchcase(wanted, one.lower()) for one in self.actions
         )
 
+    @property
+    def public(self) -> bool:
+        """Whether its principal is everybody."""
+        everyone = [text(item) for _, item in each(self.principal, "AWS", "*")]
+        return text(self.principal) == "*" or "*" in everyone
+
     def to_service(self, service: str) -> bool:
         """Whether its principal is a service of AWS, such as events.amazonaws.com."""
-        if self.principal == "*" or text(self.principal) == "*":
-            return True
         named = [text(item) for _, item in each(self.principal, "Service", "*")]
-        everyone = [text(item) for _, item in each(self.principal, "AWS", "*")]
-        return service in named or "*" in everyone
+        return self.public or service in named
 
 
 def statements(document: Any) -> Iterator[Statement]:

@@ -161,6 +161,21 @@ def _sent(design: Design) -> Iterator[Problem]:
                 yield Problem(topic.id, ("Properties",), why)
 
 
+def _closed(design: Design) -> Iterator[Problem]:
+    for policy in design.of_type(TOPIC_POLICY):
+        if not policy.properties.get("Topics"):
+            yield Problem(policy.id, ("Properties", "Topics"), "Topics is empty; expected !Ref")
+        for statement in statements(policy.properties.get("PolicyDocument")):
+            path: Path = ("Properties", "PolicyDocument", "Statement", statement.index)
+            if statement.effect == "Allow" and statement.public and not statement.condition:
+                why = "everybody may, from any account; expected who, or a Condition"
+                yield Problem(policy.id, (*path, "Principal"), why)
+            for action in statement.actions:
+                if not re.fullmatch(r"(?i)sns:[a-z]+", action):
+                    why = f"topics take no {action} in a policy; expected such as sns:Publish"
+                    yield Problem(policy.id, (*path, "Action"), why)
+
+
 def _lets(said: list[Statement], service: str, action: str, topic: Resource) -> bool:
     named = text(topic.properties.get("TopicName"))
     wanted = [f"${{{topic.id}}}", f"${{{topic.id}.TopicArn}}"]
@@ -240,10 +255,8 @@ def _keys(design: Design) -> Iterator[Problem]:
             )
             yield Problem(key.id, ("Properties", "KeyPolicy"), why)
         for statement in said:
-            everyone = [text(item) for _, item in each(statement.principal, "AWS", "*")]
-            public = text(statement.principal) == "*" or "*" in everyone
             path = ("Properties", "KeyPolicy", "Statement", statement.index)
-            if statement.effect == "Allow" and public and not statement.condition:
+            if statement.effect == "Allow" and statement.public and not statement.condition:
                 yield Problem(
                     key.id, (*path, "Principal"), "everybody may use it; expected who"
                 )
@@ -597,6 +610,29 @@ RULES: tuple[Rule, ...] = (
             ("Resource: !Ref Topic", "Resource: !Ref Other"),
             ("Topics: [!Ref Topic]", "Topics: [!Ref Other]"),
             ("Action: sns:Publish", "NotAction: sns:Publish"),
+        ),
+    ),
+    Rule(
+        "LC1829",
+        "error",
+        "A topic's policy lets in who is meant, to what topics do",
+        "SNS refuses actions of other services and sns:*, and who is not named may send what "
+        "people then take for an alarm.",
+        f"{SNS}sns-access-policy-language-api-permissions-reference.html",
+        _closed,
+        good=(TELLING,),
+        bad=changed(
+            TELLING,
+            ("Action: sns:Publish", "Action: sns:*"),
+            ("Action: sns:Publish", "Action: sqs:SendMessage"),
+            ("Topics: [!Ref Topic]", "Topics: []"),
+            (
+                (
+                    "Principal: {Service: [cloudwatch.amazonaws.com, events.amazonaws.com]}\n"
+                    "        Action: sns"
+                ),
+                "Principal: '*'\n        Action: sns",
+            ),
         ),
     ),
     Rule(
