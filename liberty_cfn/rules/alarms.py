@@ -498,6 +498,10 @@ RULES: tuple[Rule, ...] = (
             ("!Ref Database", "!Ref Cache"),
             ("!Sub '${Cache}-001'", "!Ref Cache"),
             ("MetricName: Failures\n", "MetricName: Failure\n"),
+            (
+                "MetricName: Failures\n    Statistic",
+                "MetricName: Failures\n    Dimensions: [{Name: A, Value: b}]\n    Statistic",
+            ),
             ("Namespace: Liberty\n", "Namespace: Libertee\n"),
             ("MetricName: TargetResponseTime", "MetricName: UnHealthyHostCount"),
             ("    Dimensions: [{Name: DBInstanceIdentifier, Value: !Ref Database}]\n", ""),

@@ -10,7 +10,7 @@ from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.expected import like, misfits, one_of, unfit
 from liberty_cfn.rules.front import BALANCER, listeners
-from liberty_cfn.rules.rule import Design, Problem, Rule, each, look, referred, text
+from liberty_cfn.rules.rule import Design, Problem, Rule, each, flag, look, referred, text
 
 CERTIFICATE = "AWS::CertificateManager::Certificate"
 RECORD = "AWS::Route53::RecordSet"
@@ -164,6 +164,9 @@ def _alias(record: Resource, target: Resource, alias: Any) -> Iterator[Problem]:
         if alias.get(name) != {"Fn::GetAtt": [target.id, attribute]}:
             why = f"{name}: expected !GetAtt {title}.{attribute}, {what}"
             yield Problem(record.id, (*path, name), why)
+    if flag(alias.get("EvaluateTargetHealth", False)) is False:
+        why = "it leads there also when nothing answers; expected EvaluateTargetHealth: true"
+        yield Problem(record.id, (*path, "EvaluateTargetHealth"), why)
     kind = record.properties.get("Type")
     ipv4 = text(target.properties.get("IpAddressType", "ipv4")) == "ipv4"
     expected = one_of("A") if ipv4 else one_of("A", "AAAA")
@@ -196,6 +199,7 @@ Record:
     AliasTarget:
       DNSName: !GetAtt Balancer.DNSName
       HostedZoneId: !GetAtt Balancer.CanonicalHostedZoneID
+      EvaluateTargetHealth: true
 """
 PLAIN = """
 Record:
@@ -308,6 +312,7 @@ RULES: tuple[Rule, ...] = (
             *changed(
                 NAMED,
                 ("!GetAtt Balancer.CanonicalHostedZoneID", "!Ref Zone"),
+                ("EvaluateTargetHealth: true", "EvaluateTargetHealth: false"),
                 ("!GetAtt Balancer.DNSName", "!Ref Balancer"),
                 ("Type: A\n", "Type: CNAME\n"),
                 ("Type: A\n", "Type: AAAA\n"),

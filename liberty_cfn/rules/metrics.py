@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
-from liberty_cfn.rules.rule import Design, look, text
+from liberty_cfn.rules.rule import Design, text
 from liberty_cfn.rules.statements import role_statements, shown
 
 FILTER = "AWS::Logs::MetricFilter"
@@ -225,20 +225,25 @@ def _unmade(design: Design, metric: Metric) -> str:
     if metric.namespace.startswith(("AWS/", "CWAgent")):
         return ""
     made = {
-        (shown(look(one, "MetricNamespace")), shown(look(one, "MetricName")))
+        (shown(one.get("MetricNamespace")), shown(one.get("MetricName"))): {
+            text(dimension.get("Key")) for dimension in one.get("Dimensions") or ()
+        }
         for filtered in design.of_type(FILTER)
         for one in filtered.properties.get("MetricTransformations") or ()
     }
-    if (metric.namespace, metric.name) in made or any(
+    if any(
         statement.grants("cloudwatch:PutMetricData")
         for role in design.of_type("AWS::IAM::Role", "AWS::IAM::User")
         for statement in role_statements(design, role)
     ):
         return ""
     said = " or ".join(f"{one} {other}" for one, other in sorted(made))
-    return (
-        f"nothing makes {metric.namespace} {metric.name}; expected {said or 'a MetricFilter'}"
-    )
+    key = (metric.namespace, metric.name)
+    if key not in made:
+        return f"nothing makes {' '.join(key)}; expected {said or 'a MetricFilter'}"
+    if metric.dimensions.keys() - made[key]:
+        return f"the filter that makes {metric.name} gives it no such dimensions; drop them"
+    return ""
 
 
 # What a dimension's value is: an attribute of a resource of a type, Ref for its name; and the

@@ -129,9 +129,10 @@ def _execution_role(design: Design) -> Iterator[Problem]:
             yield Problem(task.id, ("Properties", "ExecutionRoleArn"), why)
         for name in ("ExecutionRoleArn", "TaskRoleArn"):
             value = task.properties.get(name)
-            made = design.follow(value)
-            if made is not None and made.type != ROLE:
-                why = f"{name} is {made.origin}; expected the ARN of a role"
+            made, plain = design.follow(value), text(value)
+            named_only = plain is not None and not plain.startswith("arn:")
+            if named_only or (made is not None and made.type != ROLE):
+                why = f"{name} is {plain or shown(value)}; expected the ARN of a role"
                 yield Problem(task.id, ("Properties", name), why)
 
 
@@ -464,6 +465,7 @@ RULES: tuple[Rule, ...] = (
             STARTING,
             ("    ExecutionRoleArn: !GetAtt Execution.Arn\n", ""),
             ("ExecutionRoleArn: !GetAtt Execution.Arn", "ExecutionRoleArn: !GetAtt Logs.Arn"),
+            ("ExecutionRoleArn: !GetAtt Execution.Arn", "ExecutionRoleArn: ecsRole"),
         ),
     ),
     Rule(

@@ -71,7 +71,7 @@ ROTATED: Mapping[str, Expectation] = {
 }
 # Variables, settings and parameters that are called so hold what nobody may read.
 SECRETIVE = re.compile(
-    r"(?i)(.*_)?(password|passwd|secret(_?key)?|token|api_?key|private_?key|credentials?)(_.*)?"
+    r"(?i)(.*_)?(password|passwd|secret(_?key)?|token|api_?key|private_?key|credentials?)(\d*|_.*)"
 )
 # Values that are no secret, whatever the name says.
 HARMLESS = re.compile(r"(?i)|true|false|none|null|\d{1,5}|arn:.*|/.*|[a-z0-9.-]+\.[a-z]{2,}")
@@ -345,6 +345,7 @@ RULES: tuple[Rule, ...] = (
             ("    GenerateSecretString:\n" + GENERATOR, "    SecretString: hunter2\n"),
             ("{Name: SITE, Value: example.com}", "{Name: DB_PASSWORD, Value: hunter2hunter2}"),
             ("{Name: SITE, Value: example.com}", "{Name: SECRET_KEY, Value: abc-def-ghi}"),
+            ("{Name: SITE, Value: example.com}", "{Name: PASSWORD2, Value: abc-def-ghi}"),
             ("{Name: SITE, Value: example.com}", "{Name: API_TOKEN, Value: a1b2c3d4e5}"),
         ),
     ),

@@ -29,6 +29,7 @@ TASK = "AWS::ECS::TaskDefinition"
 GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
 API = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/"
 
+LEAST_FOR_WINDOWS = 1024  # CPU units
 SIZE = re.compile(r"([\d.]+)\s*(vcpu|gb)?", re.IGNORECASE)
 NAME = like(r"[A-Za-z0-9_-]{1,255}", "letters, digits, _ and -, 255 at most")
 PORT = whole(1, 65535)
@@ -121,6 +122,10 @@ def _sizes(design: Design) -> Iterator[Problem]:
         if cpu is None or memory is None:
             continue
         sizes = FARGATE.get(int(cpu))
+        system = text(look(task.properties, "RuntimePlatform", "OperatingSystemFamily")) or ""
+        if system.startswith("WINDOWS") and cpu < LEAST_FOR_WINDOWS:
+            why = f"{system} needs {LEAST_FOR_WINDOWS} CPU units; expected LINUX, or more"
+            yield Problem(task.id, ("Properties", "RuntimePlatform"), why)
         if sizes is None:
             why = f"Cpu is {cpu:.0f}; expected one of {', '.join(map(str, FARGATE))}"
             yield Problem(task.id, ("Properties", "Cpu"), why)
@@ -304,13 +309,25 @@ def _no_image(design: Design, value: Any) -> str:
                 return f"not where {made.origin} is; expected its RepositoryUri before the tag"
     image = spelt(value)
     name = image.rpartition("/")[2]
-    tagged = re.fullmatch(r"[^:@]+(:[\w][\w.-]{0,127}|@sha256:[0-9a-fA-F]{64})?", name)
+    tagged = re.fullmatch(r"[^:@\s]+(:[\w][\w.-]{0,127}|@sha256:[0-9a-fA-F]{64})?", name)
     if UNKNOWN in name.lstrip(UNKNOWN) or not name or tagged:
         return ""
     return (
         f"{image.replace(UNKNOWN, '<repository>')!r} is no image; expected repository:tag, or "
         "repository@sha256: and 64 digits"
     )
+
+
+def _debugged(design: Design) -> Iterator[Problem]:
+    for task in design.of_type(TASK):
+        for path, container in containers(task):
+            for at, item in each(container, "Environment", "*"):
+                value = text(item.get("Value")) or ""
+                if text(item.get("Name")) == "DEBUG" and value.lower() in ("true", "1", "yes"):
+                    why = (
+                        f"DEBUG is {value}: errors show settings to everybody; expected 'False'"
+                    )
+                    yield Problem(task.id, (*path, *at, "Value"), why)
 
 
 def _as_root(design: Design) -> Iterator[Problem]:
@@ -375,6 +392,13 @@ RULES: tuple[Rule, ...] = (
             ("    Cpu: 256", "    Cpu: 300"),
             ("    Cpu: 256\n", ""),
             ("    Memory: 512\n", ""),
+            (
+                "    Cpu: 256\n",
+                (
+                    "    Cpu: 256\n    RuntimePlatform: {OperatingSystemFamily: "
+                    "WINDOWS_SERVER_2022_CORE}\n"
+                ),
+            ),
         ),
     ),
     Rule(
@@ -523,6 +547,7 @@ RULES: tuple[Rule, ...] = (
             (":latest", "@sha256:abc"),
             (":latest", "':'"),
             (":latest", ":my tag"),
+            ("${Repository.RepositoryUri}:latest", "liberty social:latest"),
             ("${Repository.RepositoryUri}", "${Repository}"),
             ("${Repository.RepositoryUri}", "${Repository.Arn}"),
         ),
@@ -542,5 +567,16 @@ RULES: tuple[Rule, ...] = (
             ("'1000:1000'", "root"),
             ("'1000:1000'", "'0:0'"),
         ),
+    ),
+    Rule(
+        "LC1310",
+        "error",
+        "A deployed application is not in debug mode",
+        "Django then answers an error with its settings and variables, and remembers every "
+        "query until memory is full.",
+        "https://docs.djangoproject.com/en/stable/ref/settings/#debug",
+        _debugged,
+        good=(TASKS,),
+        bad=changed(TASKS, ("Value: 'False'", "Value: 'True'"), ("'False'", "'1'")),
     ),
 )
