@@ -244,6 +244,19 @@ def test_what_is_there_is_not_sent_again(target, templates):
     assert len(versions(target)) == len(before) + 2  # the child, and the root that points to it
 
 
+def test_what_was_interrupted_is_sent_whole_the_next_time(target, templates):
+    """The root is the last: while it isn't there, every other is looked for."""
+    packaging.package(target, templates)
+    sent = {key for key, _ in versions(target)}
+    s3 = target.client("s3")
+    bucket = s3.list_buckets()["Buckets"][0]["Name"]
+    root = packaging.package(target, templates).partition(".com/")[2]
+    for key in (root, (sent - {root}).pop()):
+        s3.delete_object(Bucket=bucket, Key=key)
+    packaging.package(target, templates)
+    assert {o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]} == sent
+
+
 def versions(target):
     s3 = target.client("s3")
     bucket = s3.list_buckets()["Buckets"][0]["Name"]

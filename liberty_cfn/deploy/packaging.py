@@ -71,8 +71,11 @@ def packaged(
     root = TEMPLATE_URL.sub(
         lambda found: found[1] + url(children[found[2]]), templates["root.yaml"]
     )
-    with ThreadPoolExecutor(SENDERS) as senders:
-        list(senders.map(lambda text: _send(s3, where, text), [*children.values(), root]))
+    # The root is the last to be sent: where it is, what it points to is, too.
+    if not _is_there(s3, where, root):
+        with ThreadPoolExecutor(SENDERS) as senders:
+            list(senders.map(lambda text: _send(s3, where, text), children.values()))
+        _put(s3, where, root)
     if others := set(readers) - {target.account}:
         _share(target, s3, where, others)
     return Packaged(url(root), root)
@@ -89,9 +92,16 @@ def _key(text: str) -> str:
     return f"templates/{hashlib.sha256(text.encode()).hexdigest()}.yaml"
 
 
+def _is_there(s3: Any, where: Mapping[str, str], text: str) -> bool:
+    return _answered(lambda: s3.head_object(**where, Key=_key(text)))
+
+
 def _send(s3: Any, where: Mapping[str, str], text: str) -> None:
-    if _answered(lambda: s3.head_object(**where, Key=_key(text))):
-        return
+    if not _is_there(s3, where, text):
+        _put(s3, where, text)
+
+
+def _put(s3: Any, where: Mapping[str, str], text: str) -> None:
     try:
         s3.put_object(**where, Key=_key(text), Body=text.encode(), IfNoneMatch="*")
     except ClientError as error:
