@@ -1,6 +1,7 @@
 """How long things take: `make bench`, or `make bench ARGS=--all` with the slow ones.
 
-`make bench ARGS=--kills` kills deploys instead (kills.py), and `make bench ARGS=--mutants`
+`make bench ARGS=--kills` kills deploys instead (kills.py), `make bench ARGS=--stack-sets`
+measures sets of many targets, and `make bench ARGS=--mutants`
 breaks the templates in many places, to see which checker finds it (mutants.py).
 
 Each command is run as a whole process, as its user runs it: once to warm up, then five
@@ -20,6 +21,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import bench_stack_sets
 import figures as figures_of
 import kills
 import mutants
@@ -96,8 +98,9 @@ def reviews() -> dict[str, Measured]:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments in (["--kills"], ["--mutants"]):
-        (kills if arguments == ["--kills"] else mutants).main()
+    others = {"--kills": kills, "--mutants": mutants, "--stack-sets": bench_stack_sets}
+    if len(arguments) == 1 and arguments[0] in others:
+        others[arguments[0]].main()
         return
     console = Console()
     figures = {

@@ -155,3 +155,59 @@ def test_what_the_helper_calls_is_compared_with_what_the_role_allows(aws, helper
     # This is the test's own, and not for the role.
     target.client("ec2").delete_vpc_endpoints(VpcEndpointIds=["vpce-1"])
     assert "ec2:DeleteVpcEndpoints" not in helper_calls | allowed()
+
+
+@pytest.fixture(scope="module")
+def execution(bootstraps):
+    return bootstraps["bootstrap/stack-set-execution-role"]
+
+
+def test_a_targets_role_trusts_the_administrators_account_alone(execution):
+    [trust] = execution["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    root = "arn:${AWS::Partition}:iam::${AdministratorAccountId}:root"
+    assert trust["Principal"] == {"AWS": [{"Fn::Sub": root}]}
+    assert trust["Action"] == ["sts:AssumeRole"]
+
+
+def test_a_targets_role_may_do_what_the_types_ask_for_and_only_through_cloudformation(
+    execution,
+):
+    asked = {action.JSONrepr() for actions in BY_TYPE.values() for action in actions}
+    given = [
+        statement
+        for policy in execution.of_type("AWS::IAM::ManagedPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    through = {a for s in given if through_cloudformation(s) for a in s["Action"]}
+    assert through == asked
+    alone = {a for s in given if not through_cloudformation(s) for a in s["Action"]}
+    reads = re.compile(r":(Describe|Get|List)")
+    changes = {a for a in alone if not reads.search(a) and "cloudformation:" not in a}
+    assert changes == {"iam:PassRole", "iam:CreateServiceLinkedRole"}
+    stacks = [r for s in given for r in s["Resource"] if ":stack/" in str(r)]
+    assert all("stack/StackSet-liberty-social-*" in str(stack) for stack in stacks)
+
+
+def test_a_targets_role_cannot_change_itself(execution):
+    name = execution["Role"]["RoleName"]
+    for policy in execution.of_type("AWS::IAM::ManagedPolicy").values():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for resource in statement["Resource"]:
+                pattern = str(resource).partition(":role/")[2].strip("'}").replace("*", ".*")
+                assert ":role/" not in str(resource) or not re.fullmatch(pattern, name)
+
+
+def test_the_administrators_role_acts_for_its_own_accounts_stack_sets_alone(bootstraps):
+    role = bootstraps["bootstrap/stack-set-administration-role"]["Role"]
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": ["cloudformation.amazonaws.com"]}
+    assert trust["Condition"]["StringEquals"] == {
+        "aws:SourceAccount": {"Ref": "AWS::AccountId"}
+    }
+    assert "stackset/*" in str(trust["Condition"]["ArnLike"]["aws:SourceArn"])
+    [policy] = role["Policies"]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["sts:AssumeRole"]
+    assert statement["Resource"] == [
+        {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/AWSCloudFormationStackSetExecutionRole"}
+    ]

@@ -28,6 +28,7 @@ One idea a module, each importing only from those above it:
     drift        what differs from what was deployed
     live         what is happening, as a tree that moves
     showing      tables and trees of the above
+    stack_sets/  all this in many accounts and regions
 
 State is kept only in AWS.
 """
