@@ -1,6 +1,7 @@
 """Stack sets on the local AWS: what makes them safe to use, and the faults they survive."""
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 from stack_sets import EU, HOME, OTHER, SMALL, US, Told
@@ -403,7 +404,8 @@ def test_a_state_that_nobody_knows_is_an_error_that_names_it(there, monkeypatch)
     monkeypatch.setattr(operations, "OVER", ())
     with pytest.raises(UnknownStatusError, match="says SUCCEEDED of an operation"):
         last = operations_of(there)[0]["OperationId"]
-        operations.follow(there.cloudformation, there.name, last, list)
+        soon = timedelta(0)
+        operations.follow(there.cloudformation, there.name, last, list, deadline=soon)
 
 
 def test_strictly_capped_concurrency_is_said_before_starting(sets):
