@@ -24,9 +24,12 @@ CFN_LINT_SETTINGS = REPOSITORY / ".cfnlintrc.yaml"
 ACCEPTED = {
     "W1001": "reports references that stand inside the If of the very condition it misses",
     "W1011": "a parameter with a secret's ARN; the value is read by a dynamic reference",
+    "W1028": "in one template, a stack's own condition may be decided by the root's already",
+    "W1030": "a parameter may be empty where a condition beside it then doesn't use it",
     "W2501": "a parameter with a secret's ARN; the value is read by a dynamic reference",
     "W2509": "a parameter with a secret's ARN is no secret",
     "W3002": "TemplateURL is a path on purpose; deploying puts the uploaded file's URL there",
+    "W9053": "in one template, several stacks have conditions that mean the same",
     "W9003": "CloudFormation has no boolean parameters; it turns 'true' and 'false' into them",
 }
 
