@@ -97,6 +97,8 @@ def _engine(design: Design) -> Iterator[Problem]:
             yield Problem(database.id, ("Properties",), "Engine is missing; expected postgres")
         if expected := VERSIONS.get(engine):
             yield from misfits(database, {"EngineVersion": expected})
+        if engine == "postgres":
+            yield from misfits(database, {"LicenseModel": one_of("postgresql-license")})
 
 
 def _values(design: Design) -> Iterator[Problem]:
@@ -334,10 +336,15 @@ def _subnets(design: Design) -> Iterator[Problem]:
 
 def _parameters(design: Design) -> Iterator[Problem]:
     for database, engine in _made(design):
+        version = text(database.properties.get("EngineVersion"))
+        usual = text(database.properties.get("DBParameterGroupName")) or ""
+        ours = f"default.{engine}{(version or '').partition('.')[0]}"
+        if engine == "postgres" and version and usual.startswith("default.") and usual != ours:
+            why = f"{usual} is not for {engine} {version}; expected {ours}"
+            yield Problem(database.id, ("Properties", "DBParameterGroupName"), why)
         group = design.follow(database.properties.get("DBParameterGroupName"))
         if group is None:
             continue
-        version = text(database.properties.get("EngineVersion"))
         family = text(group.properties.get("Family"))
         wanted = f"postgres{(version or '').partition('.')[0]}"
         if group.type != PARAMETERS:
@@ -423,6 +430,7 @@ RULES: tuple[Rule, ...] = (
             ("    Engine: postgres\n", ""),
             ("EngineVersion: '15'", "EngineVersion: 15.latest"),
             ("EngineVersion: '15'", "EngineVersion: '8.0'"),
+            ("Engine: postgres", "Engine: postgres\n    LicenseModel: license-included"),
         ),
     ),
     Rule(
@@ -634,6 +642,10 @@ RULES: tuple[Rule, ...] = (
             DATABASE,
             ("Family: postgres15", "Family: postgres14"),
             ("Family: postgres15", "Family: mysql8.0"),
+            (
+                "DBParameterGroupName: !Ref Parameters",
+                "DBParameterGroupName: default.postgres14",
+            ),
             ("DBParameterGroupName: !Ref Parameters", "DBParameterGroupName: !Ref Subnets"),
             ("rds.force_ssl: '1'", "rds.force_ssl: on"),
             ("rds.force_ssl: '1'", "rds.force_ssl: '0'"),

@@ -10,6 +10,7 @@ from typing import Any
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.expected import TRUTH, Expectation, like, misfits, one_of, whole
+from liberty_cfn.rules.ordering import waits
 from liberty_cfn.rules.placing import known_subnets, public, zones
 from liberty_cfn.rules.rule import (
     Design,
@@ -56,7 +57,8 @@ VALUES: Mapping[str, Expectation] = {
 CLUSTERED: Mapping[str, Expectation] = {
     "ClusterName": NAME,
     "CapacityProviders.*": like(
-        r"FARGATE(_SPOT)?|(?!aws|ecs|fargate)[A-Za-z0-9_-]+", "FARGATE, FARGATE_SPOT or our own"
+        r"FARGATE(_SPOT)?|(?!(?i:aws|ecs|fargate))[A-Za-z0-9_-]+",
+        "FARGATE, FARGATE_SPOT or our own",
     ),
     "ClusterSettings.*.Name": one_of("containerInsights"),
     "ClusterSettings.*.Value": one_of("enabled", "disabled", "enhanced"),
@@ -98,6 +100,13 @@ def _values(design: Design) -> Iterator[Problem]:
             if made is not None and made.type != kind:
                 why = f"{name} is {made.origin}; expected a {kind}"
                 yield Problem(service.id, ("Properties", name), why)
+        said = text(service.properties.get("Cluster"))
+        for cluster in design.of_type(CLUSTER):
+            ours = said is not None and text(cluster.properties.get("ClusterName")) == said
+            if ours and not waits(design, service.id, cluster.id):
+                title = cluster.origin.logical_id
+                why = f"it may be made before {cluster.origin}, and fail; expected !Ref {title}"
+                yield Problem(service.id, ("Properties", "Cluster"), why)
         external = text(look(service.properties, "DeploymentController", "Type")) == "EXTERNAL"
         if "TaskDefinition" not in service.properties and not external:
             why = "TaskDefinition is missing; a service runs one"
@@ -563,6 +572,8 @@ RULES: tuple[Rule, ...] = (
             ("MaximumPercent: 200", "MaximumPercent: 50"),
             ("MinimumHealthyPercent: 100", "MinimumHealthyPercent: 150"),
             ("CapacityProviders: [FARGATE]", "CapacityProviders: [fargate]"),
+            ("CapacityProviders: [FARGATE]", "CapacityProviders: [FARGATES]"),
+            ("Cluster: !Ref Cluster", "Cluster: backend"),
             ("Value: enabled", "Value: true"),
             ("Cluster: !Ref Cluster", "Cluster: !Ref Task"),
             ("    TaskDefinition: !Ref Task\n", ""),

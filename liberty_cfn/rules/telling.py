@@ -333,11 +333,20 @@ def _rules(design: Design) -> Iterator[Problem]:
         if len(targets) > MOST_TARGETS or len(set(targets)) < len(targets):
             why = f"{len(targets)} targets; expected {MOST_TARGETS} at most, each its own Id"
             yield Problem(rule.id, ("Properties", "Targets"), why)
-        if isinstance(pattern, str):
-            pattern = parsed(pattern)
-        if pattern is not None:
-            for at, why in _pattern(pattern):
-                yield Problem(rule.id, ("Properties", "EventPattern", *at), why)
+        for at, why in _matching(design, parsed(pattern) if text(pattern) else pattern):
+            yield Problem(rule.id, ("Properties", "EventPattern", *at), why)
+
+
+def _matching(design: Design, pattern: Any) -> Iterator[tuple[Path, str]]:
+    if pattern is None:
+        return
+    yield from _pattern(pattern)
+    for at, arn in each(pattern, "detail", "clusterArn", "*"):
+        if look(arn, "Ref") is not None and design.follow(arn) is not None:
+            yield (
+                at,
+                f"{shown(arn)} is a cluster's name, and events have its ARN; expected that",
+            )
 
 
 def _unscheduled(expression: str | None) -> str:
@@ -731,6 +740,7 @@ RULES: tuple[Rule, ...] = (
             ("[TaskFailedToStart]", "[TaskFailed]"),
             ("anything-but: 0", "not: 0"),
             ("'arn:aws:ecs:us-east-1:123456789012:cluster/backend'", "backend"),
+            ("!Sub 'arn:aws:ecs:us-east-1:123456789012:cluster/backend'", "!Ref Group"),
             ("State: ENABLED", "State: DISABLED"),
             ("State: ENABLED", "State: 'ON'"),
             ("Id: Logs", "Id: Topic"),
