@@ -140,6 +140,9 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
         if key in values
         or ("Default" in declaration.limits and key not in given and key not in likely)
     }
+    if migrate and targets:
+        why = "migrations are run for one stack, and Targets makes this a stack set"
+        misfits.append(Misfit(given[MIGRATE][0], MIGRATE, why))
     if targets:
         misfits += _contradictions_in(targets, settings, given)
     elif TARGETS not in given:

@@ -246,6 +246,11 @@ def test_a_misfit_of_the_targets_is_explained(written, differences, complaint):
     assert complaint in misfits(written, **differences)
 
 
+def test_migrations_are_not_for_stack_sets(written):
+    with pytest.raises(MisfitsError, match="Migrate: migrations are run for one stack"):
+        written(more="Migrate: python manage.py migrate --noinput")
+
+
 def test_every_misfit_of_the_targets_is_told_at_once_with_its_line(written):
     said = misfits(
         written,

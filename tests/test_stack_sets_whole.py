@@ -100,8 +100,11 @@ def test_what_else_a_set_is_asked_is_answered(deployed, command, arguments, word
     assert json.loads(command(*arguments, "--json")[1])
 
 
-@pytest.mark.parametrize("arguments", [("outputs",), ("rollback",), ("secret", "list")])
-def test_what_is_for_one_stack_says_what_a_set_can(command, arguments):
+@pytest.mark.parametrize(
+    "arguments",
+    [("outputs",), ("rollback",), ("secret", "list"), ("deploy", "--adopt")],
+)
+def test_what_is_for_one_stack_says_so_of_a_set(command, arguments):
     code, _, said = command(*arguments, "global")
     assert code == 1
     assert "global is a stack set" in said

@@ -109,7 +109,8 @@ def deploy_command(
     screen = console(stderr=as_json)
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.deploy(chosen, allowed, yes=yes, approved=approved, as_json=as_json)
+        alone = {"--adopt": adopt, "--restart": restart, "--delete-failed": bool(failed)}
+        stack_sets.deploy(chosen, allowed, alone, yes=yes, approved=approved, as_json=as_json)
         return
     check_templates(chosen, screen)
     target = connect(chosen, screen)

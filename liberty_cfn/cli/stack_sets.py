@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -56,12 +56,16 @@ def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn
 def deploy(
     environment: Environment,
     allowed: tuple[str, ...],
+    alone: Mapping[str, bool],
     *,
     yes: bool,
     approved: str | None,
     as_json: bool,
 ) -> None:
-    """Make a set what its environment says, canary first, and verify every target."""
+    """Make a set what its environment says, canary first, and verify every target.
+
+    `alone` are the options that are for one stack, and whether each was given.
+    """
     from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.cli.deploying import check_digest, check_templates
     from liberty_cfn.deploy.packaging import read
@@ -70,6 +74,8 @@ def deploy(
     from liberty_cfn.deploy.stack_sets.showing import verified_table
     from liberty_cfn.verify.document import as_json as report_as_json
 
+    if given := [option for option, asked in alone.items() if asked]:
+        fail(f"{environment.name} is a stack set, and {given[0]} is for one stack.")
     screen = console(stderr=as_json)
     check_templates(environment, screen)
     templates = read(TEMPLATES)
