@@ -80,7 +80,7 @@ UNASKED = {
 }
 
 # Lines of the templates that can't be broken, by what is in them.
-UNBREAKABLE = ("AllowedPattern: ",)
+UNBREAKABLE = ("AllowedPattern: ", "- !Sub arn:")
 
 
 def _everything(value):
