@@ -7,13 +7,16 @@ import time
 import pytest
 from botocore.stub import Stubber
 from click.testing import CliRunner
+from test_deploy import standing_target
 
 from liberty_cfn.cli import cli
-from liberty_cfn.deploy import drift
+from liberty_cfn.deploy import drift, targets
 from liberty_cfn.deploy.following import FollowError, follow
 from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, standing
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
+
+__all__ = ["standing_target"]
 
 STACK = "liberty-social-dev"
 PARENT = """
@@ -99,11 +102,10 @@ def wait_for(cloudformation, status):
 
 
 @pytest.fixture
-def liberty(aws, monkeypatch):
+def liberty(aws, standing_target, monkeypatch):
     """Run a command on the local AWS, as if it were a real one."""
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name, value in aws.local.environment.items():
-        monkeypatch.setenv(name, value)
+    # With clients at hand: made anew, what is under way would be over before it is seen.
+    monkeypatch.setattr(targets, "connect", lambda *_: standing_target)
 
     def run(*arguments):
         answer = CliRunner().invoke(cli, arguments)
