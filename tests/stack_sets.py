@@ -134,8 +134,7 @@ class Sets:
             overrides=overrides,
             accounts=tuple(dict.fromkeys(place.account for place in overrides)),
             regions=tuple(dict.fromkeys(place.region for place in overrides)),
-            canary=next(iter(overrides)),
-            **more,
+            **{"canary": next(iter(overrides)), **more},
         )
         preferences = {**targets.preferences, "RegionOrder": list(targets.regions)}
         targets = dataclasses.replace(targets, preferences=preferences)

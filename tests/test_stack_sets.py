@@ -142,6 +142,14 @@ def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, betw
     assert set(statuses(fleet).values()) == {"CURRENT"}
 
 
+def test_in_the_region_where_one_failed_nobody_follows(sets, between):
+    fleet = sets.fleet(canary=FOURTH)
+    sets.aws.fail(f"{TYPES}@{HOME}/{US}")
+    with pytest.raises(DeployError, match="more than may"):
+        deploy(fleet, SMALL, Told())
+    assert statuses(fleet) == {FOURTH: "CURRENT", FIRST: "OUTDATED"}
+
+
 def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, between):
     fleet = sets.tolerating(sets.fleet(), 1)
     sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
