@@ -131,6 +131,11 @@ WANTED: dict[str, tuple[str, ...]] = {
     "DNSName": ("host's name",),
     "ValueFrom": ("secret's ARN",),
 }
+SEVERAL = (
+    *("SubnetIds", "Subnets", "SecurityGroups", "SecurityGroupIds", "VPCSecurityGroups"),
+    *("VpcSecurityGroupIds", "RouteTableIds", "AlarmActions", "OKActions"),
+)
+EXPORT = re.compile(r"[A-Za-z0-9:-]{1,255}")
 # What a parameter of such a type takes, alone or as a list.
 TYPED = {
     "AWS::EC2::VPC::Id": "VPC",
@@ -259,6 +264,9 @@ def _references_fit(design: Design) -> Iterator[Problem]:
         for path, name, value in _leaves(resource.properties):
             if name not in WANTED or (name == "Subnets" and resource.type == "AWS::EC2::VPC"):
                 continue
+            if name in SEVERAL and path[-1] == name and "Fn::Join" in value:
+                why = "one text given; expected a list, each for itself"
+                yield Problem(resource.id, ("Properties", *path), why)
             kind = _kind(design, value)
             if kind and kind not in WANTED[name]:
                 why = f"a {kind} given; expected a {' or '.join(WANTED[name])}"
@@ -436,6 +444,9 @@ def _exports_come_first(design: Design) -> Iterator[Problem]:
             why = f"{key} is exported by {exported[key]}, too; a region has each name once"
             yield Problem("", ("Outputs", name, "Export"), why, template.file)
         exported.setdefault(key, template.file)
+        if not key.startswith("{") and not EXPORT.fullmatch(json.loads(key)):
+            why = f"{key} is no name to export by; expected letters, digits, colons, hyphens"
+            yield Problem("", ("Outputs", name, "Export"), why, template.file)
     for template, title, _, child in _stacks(design) if exported else ():
         beside = {c.file: t for s, t, _, c in _stacks(design) if s.file == template.file}
         waits = {
@@ -595,6 +606,13 @@ Task: {Type: AWS::ECS::TaskDefinition, Properties: {TaskRoleArn: !Ref Role}}
 Topic: {Type: AWS::SNS::Topic}
 Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmActions: [!GetAtt Topic.TopicName]}}
 """,
+            """
+A: {Type: AWS::EC2::Subnet}
+B: {Type: AWS::EC2::Subnet}
+Group:
+  Type: AWS::RDS::DBSubnetGroup
+  Properties: {SubnetIds: !Join [",", [!Ref A, !Ref B]]}
+""",
         ),
     ),
     Rule(
@@ -697,6 +715,7 @@ Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmActions: [!GetAtt Topic.
         ),
         bad=(
             _three(root=APART, network=EXPORTING, groups=IMPORTING),
+            _three(network=EXPORTING.replace("Name: vpc", "Name: the vpc")),
             _three(
                 root=APART,
                 network=EXPORTING,

@@ -148,6 +148,8 @@ DEPUTIES = frozenset(
         *("cloudtrail", "config", "logs", "states", "codebuild", "backup", "rds"),
     )
 )
+# Other rules look at who may use these.
+OPEN_ELSEWHERE = ("AWS::S3::BucketPolicy", "AWS::SecretsManager::ResourcePolicy")
 SOURCES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths")
 # AWS's own policies in common use, to find those that were meant.
 MANAGED = frozenset(
@@ -279,6 +281,10 @@ def _actions_exist(design: Design) -> Iterator[Problem]:
         for at, statement in policy.statements():
             for path, action in _actions(statement):
                 service, colon, name = action.partition(":")
+                whole = policy.resource.type == "AWS::SNS::TopicPolicy" and name in ("", "*")
+                if whole and path[0] == "Action":
+                    why = f"SNS refuses {action} in a topic's policy; expected sns:Publish"
+                    yield policy.problem((*at, *path), why)
                 if action == "*":
                     continue
                 why = ""
@@ -513,13 +519,22 @@ def _incomplete(statement: Mapping[str, Any], kind: Kind) -> Iterator[str]:
     effect = text(statement.get("Effect"))
     if effect is not None and effect not in ("Allow", "Deny"):
         yield f"Effect {effect!r}; expected Allow or Deny"
-    conditions = statement.get("Condition")
-    for operator in conditions if isinstance(conditions, dict) else ():
+    yield from _miscompared(statement.get("Condition"))
+
+
+def _miscompared(conditions: Any) -> Iterator[str]:
+    """Yield what is wrong with how a statement's conditions compare."""
+    for operator, block in conditions.items() if isinstance(conditions, dict) else ():
         plain = operator.removesuffix("IfExists").rpartition(":")[2]
         if plain not in OPERATORS:
             meant = difflib.get_close_matches(plain, OPERATORS, n=1)
             guess = f"; did you mean {meant[0]}?" if meant else ""
             yield f"{operator!r} compares nothing{guess}"
+        elif plain in ("StringEquals", "StringEqualsIgnoreCase") and isinstance(block, dict):
+            for values in block.values():
+                told = " ".join(map(spelled, listed(values)))
+                if "*" in told and "arn:" in told:
+                    yield f"{operator} takes the * in {told} literally; expected ArnLike"
 
 
 def _trust_is_not_open(design: Design) -> Iterator[Problem]:
@@ -530,8 +545,7 @@ def _trust_is_not_open(design: Design) -> Iterator[Problem]:
             keys = _condition_keys(statement)
             for path, kind, value in _principals(statement):
                 name, where = spelled(value), (*at, *path)
-                if policy.kind == "trust" and name == "*" and kind in ("", "AWS"):
-                    why = "anybody in AWS may assume this role; expected whom it is for"
+                if name == "*" and kind in ("", "AWS") and (why := _open_to_all(policy, keys)):
                     yield policy.problem(where, why)
                 elif kind == "Federated" and "saml" not in name:
                     yield from _open_federation(policy, at, statement, name)
@@ -545,6 +559,15 @@ def _trust_is_not_open(design: Design) -> Iterator[Problem]:
                         "on aws:SourceAccount or aws:SourceArn"
                     )
                     yield policy.problem(where, why)
+
+
+def _open_to_all(policy: _Policy, keys: set[str]) -> str:
+    """Return what everybody may do by a statement; empty where other rules tell."""
+    if policy.kind == "trust":
+        return "anybody in AWS may assume this role; expected whom it is for"
+    if policy.resource.type in OPEN_ELSEWHERE or keys:
+        return ""
+    return "anybody in AWS may do this; expected whom it is for, or a Condition"
 
 
 def _within_account(statement: Mapping[str, Any]) -> bool:
@@ -663,7 +686,13 @@ def _managed_policies_exist(design: Design) -> Iterator[Problem]:
             if arn in seen:
                 yield Problem(holder.id, path, f"{arn} is there twice; expected each once")
             seen.add(arn)
-            found = re.fullmatch(r"arn:[^:]+:iam::aws:policy/(.+)", arn)
+            partition = arn.split(":")[1] if arn.count(":") > 1 else ""
+            if partition not in (_partition(design.region), "${AWS", "${AWS::Partition}"):
+                why = f"{arn} is of another partition; expected arn:${{AWS::Partition}}:..."
+                yield Problem(holder.id, path, why)
+            found = re.fullmatch(
+                r"arn:(?:[^:]+|\$\{AWS::Partition\}):iam::aws:policy/(.+)", arn
+            )
             if not found:
                 if "iam::aws" in arn:
                     why = f"{arn} is no policy of AWS's; expected arn:aws:iam::aws:policy/..."
@@ -680,6 +709,12 @@ def _managed_policies_exist(design: Design) -> Iterator[Problem]:
         if len(seen) > MOST_MANAGED:
             why = f"{len(seen)} managed policies; IAM takes {MOST_MANAGED}"
             yield Problem(holder.id, ("Properties", "ManagedPolicyArns"), why)
+
+
+def _partition(region: str) -> str:
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def _no_administrators(design: Design) -> Iterator[Problem]:
@@ -792,6 +827,21 @@ Key:
         Action: kms:*
         Resource: "*"
 """
+TOPIC_POLICY = """
+Policy:
+  Type: AWS::SNS::TopicPolicy
+  Properties:
+    Topics: [arn:aws:sns:us-east-1:123456789012:alarms]
+    PolicyDocument:
+      Version: "2012-10-17"
+      Statement:
+      - Effect: Allow
+        Principal: {Service: cloudwatch.amazonaws.com}
+        Action: sns:Publish
+        Resource: "*"
+        Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}
+"""
+OPEN_TOPIC = TOPIC_POLICY.partition("        Condition")[0]
 MANAGED_ROLE = ROLE.replace(
     "    Policies:",
     """
@@ -837,6 +887,7 @@ RULES: tuple[Rule, ...] = (
             _swap("s3:GetObject", "s33:GetObject"),
             _swap("s3:GetObject", "GetObject"),
             _swap("s3:GetObject", "s3:Fetch*"),
+            TOPIC_POLICY.replace("sns:Publish", "sns:*"),
         ),
     ),
     Rule(
@@ -923,6 +974,7 @@ RULES: tuple[Rule, ...] = (
             _swap("Effect: Allow, Action: s3:G", "Action: s3:G"),
             _swap("{Sid: Read,", "{Sid: Read, Principal: '*',"),
             _swap("{StringEquals", "{StringEqual"),
+            _swap('SourceAccount": !Ref AWS::AccountId', 'SourceArn": "arn:aws:ecs:*"'),
             _swap(", Resource: !GetAtt Bucket.Arn", ""),
             _swap("        Principal: {Service: ecs-tasks.amazonaws.com}\n", ""),
             _swap(
@@ -939,11 +991,13 @@ RULES: tuple[Rule, ...] = (
         "them may deploy.",
         DEPUTY,
         _trust_is_not_open,
-        good=(ROLE, GITHUB),
+        good=(ROLE, GITHUB, TOPIC_POLICY),
         bad=(
             _swap(CONDITION, ""),
             _swap("{Service: ecs-tasks.amazonaws.com}", "'*'"),
             _swap("{Service: ecs-tasks.amazonaws.com}", "{AWS: '*'}"),
+            OPEN_TOPIC.replace("{Service: cloudwatch.amazonaws.com}", "'*'"),
+            OPEN_TOPIC,
             GITHUB.replace("actions:sub", "actions:aud"),
             GITHUB.replace("StringEquals", "StringLike").replace(
                 "repo:liberty/backend:", "repo:*"
@@ -993,6 +1047,7 @@ RULES: tuple[Rule, ...] = (
         good=(MANAGED_ROLE,),
         bad=(
             MANAGED_ROLE.replace("service-role/", ""),
+            MANAGED_ROLE.replace("arn:aws:iam::aws", "arn:aws-cn:iam::aws"),
             MANAGED_ROLE.replace("TaskExecutionRolePolicy", "TaskExecutionPolicy"),
             MANAGED_ROLE.replace("iam::aws:policy/service", "iam::aws:service"),
             MANAGED_ROLE.replace(

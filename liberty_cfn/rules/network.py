@@ -51,6 +51,7 @@ WITH_PORTS = ("tcp", "udp", "6", "17")
 # A range of more addresses than this outside of private networks is the world's.
 WIDEST = 8
 LARGEST, SMALLEST = 16, 28
+MOST_ZONES = 6
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 GROUP_NAME = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 PEERS = (
@@ -369,11 +370,22 @@ def _waits_for_attachment(design: Design) -> Iterator[Problem]:
 def _subnets_are_routed_once(design: Design) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for association in design.of_type("AWS::EC2::SubnetRouteTableAssociation"):
-        subnet = referred(association.properties.get("SubnetId"))
-        if subnet and subnet in seen:
-            why = f"{seen[subnet]} gives {subnet} a route table already; expected one for each"
+        named = referred(association.properties.get("SubnetId"))
+        if named and named in seen:
+            why = f"{seen[named]} gives {named} a route table already; expected one for each"
             yield Problem(association.id, ("Properties", "SubnetId"), why)
-        seen.setdefault(subnet, str(association.origin))
+        seen.setdefault(named, str(association.origin))
+    tables = {
+        referred(table.properties.get("VpcId"))
+        for table in design.of_type("AWS::EC2::RouteTable")
+    } - {""}
+    for subnet in design.of_type("AWS::EC2::Subnet"):
+        if referred(subnet.properties.get("VpcId")) in tables and subnet.id not in seen:
+            why = (
+                "has the VPC's own route table, which leads nowhere; expected an "
+                "AWS::EC2::SubnetRouteTableAssociation"
+            )
+            yield Problem(subnet.id, (), why)
 
 
 def _has_endpoints(design: Design) -> bool:
@@ -387,6 +399,10 @@ def _has_endpoints(design: Design) -> bool:
 def _zones_are_of_the_region(design: Design) -> Iterator[Problem]:
     regions = {spelt(design.region)} - {""}
     for subnet in design.of_type("AWS::EC2::Subnet"):
+        chosen = look(subnet.properties, "AvailabilityZone", "Fn::Select")
+        if isinstance(chosen, list) and (number(chosen[0]) or 0) >= MOST_ZONES:
+            why = f"no region has {number(chosen[0]) or 0:g} zones before it; expected 0 or 1"
+            yield Problem(subnet.id, ("Properties", "AvailabilityZone"), why)
         zone = text(subnet.properties.get("AvailabilityZone"))
         if zone and regions and not zone.startswith(tuple(regions)):
             region = next(iter(regions))
@@ -616,6 +632,9 @@ PrivateOut:
 PrivateRouted:
   Type: AWS::EC2::SubnetRouteTableAssociation
   Properties: {SubnetId: !Ref Private, RouteTableId: !Ref PrivateRoutes}
+OtherRouted:
+  Type: AWS::EC2::SubnetRouteTableAssociation
+  Properties: {SubnetId: !Ref Other, RouteTableId: !Ref PrivateRoutes}
 """
 )
 # Balancer, tasks and database in groups that let each reach the next.
@@ -907,11 +926,13 @@ SecondOut:
         "LC1712",
         "error",
         "A subnet has one route table",
-        "EC2 refuses a second association of the same subnet (Resource.AlreadyAssociated).",
+        "EC2 refuses a second association of a subnet (Resource.AlreadyAssociated). One "
+        "without takes the VPC's own table, where none of our routes are: it leads nowhere.",
         ROUTES,
         _subnets_are_routed_once,
         good=(PRIVATE,),
         bad=(
+            PUBLIC.replace("SubnetId: !Ref Public,", "SubnetId: subnet-1,"),
             PUBLIC
             + """
 Again:
@@ -931,7 +952,10 @@ Again:
             PUBLIC,
             VPC + _subnet("A", "10.0.1.0/24", ", AvailabilityZone: !Select [0, !GetAZs '']"),
         ),
-        bad=(PUBLIC.replace("us-east-1a", "eu-west-1a"),),
+        bad=(
+            PUBLIC.replace("us-east-1a", "eu-west-1a"),
+            PUBLIC.replace("us-east-1a", "!Select [9, !GetAZs '']"),
+        ),
     ),
     Rule(
         "LC1714",
