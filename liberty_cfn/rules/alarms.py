@@ -503,6 +503,7 @@ RULES: tuple[Rule, ...] = (
                 "MetricName: Failures\n    Dimensions: [{Name: A, Value: b}]\n    Statistic",
             ),
             ("Namespace: Liberty\n", "Namespace: Libertee\n"),
+            ("Namespace: Liberty\n", "Namespace: AWS/Liberty\n"),
             ("MetricName: TargetResponseTime", "MetricName: UnHealthyHostCount"),
             ("    Dimensions: [{Name: DBInstanceIdentifier, Value: !Ref Database}]\n", ""),
         ),

@@ -360,6 +360,9 @@ def _expiring(policy: Any) -> Iterator[str]:
         if (rule.get("action") or {}).get("type") not in ("expire", "transition"):
             yield f"action is {rule.get('action')!r}; expected {{'type': 'expire'}}"
         yield from _selected(rule.get("selection") or {})
+        last = priority == max(one for one in (*priorities, 0) if isinstance(one, int))
+        if look(rule, "selection", "tagStatus") == "any" and not last:
+            yield "a rule for any tag has to come last; expected the highest rulePriority"
 
 
 def _selected(selection: Mapping[str, Any]) -> Iterator[str]:
@@ -459,7 +462,9 @@ Repository:
       LifecyclePolicyText: |
         {"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged",
         "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14},
-        "action": {"type": "expire"}}]}
+        "action": {"type": "expire"}},
+        {"rulePriority": 2, "selection": {"tagStatus": "any",
+        "countType": "imageCountMoreThan", "countNumber": 99}, "action": {"type": "expire"}}]}
 """
 KEPT = """
 Database:
@@ -624,6 +629,7 @@ RULES: tuple[Rule, ...] = (
             ('"rulePriority": 1', '"rulePriority": 0'),
             ('"untagged"', '"none"'),
             ('"untagged"', '"tagged"'),
+            ('"untagged",', '"any",'),
             ('"sinceImagePushed"', '"olderThan"'),
             ('"countUnit": "days", ', ""),
             ('"countNumber": 14', '"countNumber": 0'),

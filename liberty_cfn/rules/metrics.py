@@ -222,8 +222,6 @@ def _misnamed(namespace: str) -> str:
 
 def _unmade(design: Design, metric: Metric) -> str:
     """Return why nothing makes a metric of our own; nothing if something may."""
-    if metric.namespace.startswith(("AWS/", "CWAgent")):
-        return ""
     made = {
         (shown(one.get("MetricNamespace")), shown(one.get("MetricName"))): {
             text(dimension.get("Key")) for dimension in one.get("Dimensions") or ()
@@ -239,6 +237,9 @@ def _unmade(design: Design, metric: Metric) -> str:
         return ""
     said = " or ".join(f"{one} {other}" for one, other in sorted(made))
     key = (metric.namespace, metric.name)
+    if metric.namespace.startswith(("AWS/", "CWAgent")):
+        ours = metric.name in {name for _, name in made}
+        return f"AWS makes no {metric.name}; expected {said}" if ours else ""
     if key not in made:
         return f"nothing makes {' '.join(key)}; expected {said or 'a MetricFilter'}"
     if metric.dimensions.keys() - made[key]:

@@ -182,7 +182,7 @@ def _readable(design: Design) -> Iterator[Problem]:
     for title, template in design.templates.templates.items():
         for section in ("Outputs", "Parameters", "Metadata", "Conditions", "Mappings"):
             for path, value in _texts(template.section(section)):
-                if isinstance(value, str) and "{{resolve:" in value:
+                if "{{resolve:" in shown(value):
                     why = f"CloudFormation looks nothing up in {section}; drop it"
                     yield Problem("", (section, *path), why, title)
 
@@ -356,6 +356,7 @@ RULES: tuple[Rule, ...] = (
                 ("{{resolve:ssm:/liberty/name:1}}", "{{resolve:secretsmanager:a}}"),
             ),
             _but("Value: !Ref Key", "Value: '{{resolve:secretsmanager:a}}'"),
+            _but("Value: !Ref Key", "Value: !Join ['', ['{{resolve:ssm:', !Ref Size, '}}']]"),
             _but("Default: small", "Default: '{{resolve:ssm:a}}'"),
         ),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
@@ -382,9 +383,10 @@ def _pattern(pattern: Any) -> Iterator[tuple[Path, str]]:
     yield from _shape(pattern)
     sources = [text(one) for _, one in each(pattern, "source", "*")]
     for index, source in enumerate(sources):
-        close = {f"aws.{(source or '').lower()}", (source or "").lower()} & DETAIL_TYPES.keys()
-        if source not in DETAIL_TYPES and close:
-            yield ("source", index), f"{source} sends nothing; expected {close.pop()}"
+        meant = source if (source or "").startswith("aws.") else f"aws.{source}"
+        close = get_close_matches((meant or "").lower(), DETAIL_TYPES, n=1, cutoff=0.9)
+        if source is not None and close and source not in DETAIL_TYPES:
+            yield ("source", index), f"{source} sends nothing; expected {close[0]}"
     types = DETAIL_TYPES.get(sources[0] or "") if len(sources) == 1 else None
     for at, kind in each(pattern, "detail-type", "*"):
         if types and isinstance(kind, str) and kind not in types:
@@ -731,6 +733,7 @@ RULES: tuple[Rule, ...] = (
             TELLING,
             ("source: [aws.ecs]", "source: aws.ecs"),
             ("source: [aws.ecs]", "source: [ecs]"),
+            ("source: [aws.ecs]", "source: [aws.ecss]"),
             ("source: [aws.ecs]", "source: []"),
             ("source: [aws.ecs]", "Source: [aws.ecs]"),
             ("[ECS Task State Change]", "[ECS Task Change]"),
