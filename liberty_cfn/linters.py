@@ -33,6 +33,9 @@ ACCEPTED = {
     "W9003": "CloudFormation has no boolean parameters; it turns 'true' and 'false' into them",
 }
 
+# What linters only warn of, and AWS refuses.
+REFUSED = ("W3030", "W3687")  # a value that isn't one of the few; ports that don't fit
+
 Lint = Callable[[Sequence[Template]], list[Finding]]
 
 
@@ -56,7 +59,7 @@ def cfn_lint(files: Sequence[str], regions: Sequence[str]) -> Lint:
                     template.file,
                     match.linenumber,
                     match.rule.id,
-                    match.rule.severity.lower(),
+                    "error" if match.rule.id in REFUSED else match.rule.severity.lower(),
                     match.message,
                     resource := _resource(tuple(getattr(match, "path", None) or ())),
                     python_line(template.file, resource),
@@ -140,4 +143,5 @@ def _path(diagnostic: Any) -> tuple[str | int, ...]:
 
 
 def _level(diagnostic: Any) -> str:
-    return "warning" if diagnostic.severity.name == "WARN" else "error"
+    refused = diagnostic.severity.name != "WARN" or diagnostic.rule_id in REFUSED
+    return "error" if refused else "warning"
