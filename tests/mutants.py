@@ -43,6 +43,8 @@ HARMLESS = (
         r"/Parameters/\w+/(Default|ConstraintDescription)$",
         "environments.py checks settings",
     ),
+    ("drop", r"/Resources/Cache\w*/Properties/Port$", "AWS's default is the same"),
+    ("drop", r"/RuntimePlatform/CpuArchitecture$", "AWS's default is the same"),
     ("drop", r"/TreatMissingData$", "it still goes off; it says nothing in between"),
     ("drop", r"/OKActions(/0)?$", "it still goes off; nobody hears when it is over"),
     ("*", r"/Parameters/\w+/(Allowed|Min|Max)\w+", "environments.py checks settings"),
