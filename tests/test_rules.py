@@ -163,6 +163,13 @@ def in_root(text):
 ABOUT_RANGES = [rule for rule in RULES if rule.id == "LC1702"]
 
 
+def test_what_is_wrong_whatever_the_values_is_said_without_them():
+    both = [load("prod"), load("prod"), load("dev")]
+    text = "Parameters: {NameSuffix: {Type: String}}" + ACCEPTING % ""
+    (found,) = check(from_texts({"root.yaml": text}), both, rules=ABOUT_RANGES)
+    assert "(with" not in found.message
+
+
 def test_what_is_switched_off_is_looked_at_too():
     text = SWITCHED.replace('Default: "true"', 'Default: "true", AllowedValues: ["true", "no"]')
     (found,) = in_root(text)

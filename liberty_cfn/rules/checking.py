@@ -231,7 +231,7 @@ def _placed(together: Sequence[Report], looked_at: Sequence[Case]) -> Finding | 
     if any(isinstance(ids, dict) and ids.get(report.rule) for ids in accepted):
         return None
     values = list(dict.fromkeys(one.case.values for one in together))
-    some = bool(problem.resource) and len(values) < len(looked_at)
+    some = bool(problem.resource) and len(values) < len({case.values for case in looked_at})
     only = f" (with {' or '.join(values[:3])})" if some else ""
     return Finding(
         template.file,
