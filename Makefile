@@ -24,7 +24,7 @@ templates: ready ## Write templates/ and what of docs/ is written from liberty_c
 	@$(LIBERTY) prove --write
 	@$(LIBERTY) rules --write
 
-lint: ready ## Check templates/ and params/: linters and house rules
+lint: ready ## Check templates/ and params/ with the linters and the house rules
 	@$(LIBERTY) lint $(ARGS)
 
 test: ready ## Run the tests

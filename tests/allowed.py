@@ -33,7 +33,7 @@ ACTIONS = {
 # What administrators do with rights of their own, so that there is a role at all.
 ADMINISTRATORS = "deploy/stack_sets/bootstrap.py"
 FREE = {"sts:GetCallerIdentity"}  # nobody can be refused this
-# Adopting secrets reads and deletes them, which a person does, and no workflow (0023).
+# Adopting secrets reads and deletes them, which a person does, and no workflow (0014).
 BY_A_PERSON = {
     f"secretsmanager:{name}"
     for name in ("CreateSecret", "DeleteSecret", "GetSecretValue", "RestoreSecret")
