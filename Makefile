@@ -8,6 +8,9 @@
         local-up local-down bench requirements clean ready status events outputs cancel retry \
         rollback drift doctor bootstrap secret secrets
 
+# Compiled modules are kept: without them, every command takes longer to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first Python at hand that will do.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
             $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
