@@ -55,15 +55,28 @@ def explain(version: Version, name: str, environment: str = "") -> list[Explaine
         raise UnknownResourceError(
             f"There is no environment {environment!r}; there are: {', '.join(given)}."
         )
-    found, known = [], set()
+    found, known, unmade = [], set(), []
     for design in sets(version.templates):
-        chosen = _environment(design, given, environment)
-        resolved = resolve(flatten(design), chosen.given, region=chosen.region)
-        for title, resource in resolved.resources.items():
-            names = {title, str(resource.origin), resource.origin.logical_id}
-            known |= names
-            if name in names:
-                found.append(_explained(version, design, resolved, resource, chosen.name))
+        flat = flatten(design)
+        by_name = {
+            title: {title, str(origin), origin.logical_id}
+            for title, origin in flat.origins.items()
+            if title in flat.template["Resources"]
+        }
+        known |= set().union(*by_name.values())
+        for title in (one for one, names in by_name.items() if name in names):
+            for chosen in _environments(design, given, environment):
+                resolved = resolve(flat, chosen.given, region=chosen.region)
+                if resource := resolved.resources.get(title):
+                    found.append(_explained(version, design, resolved, resource, chosen.name))
+                    break
+            else:
+                unmade.append(str(flat.origins[title]))
+    if unmade and not found:
+        where = f"with the values of {environment}" if environment else "in any environment"
+        raise UnknownResourceError(
+            f"{' and '.join(unmade)}: not made {where}, as a condition doesn't hold."
+        )
     if not found:
         close = difflib.get_close_matches(name, sorted(known), n=3)
         meant = f" Did you mean {' or '.join(close)}?" if close else ""
@@ -71,16 +84,16 @@ def explain(version: Version, name: str, environment: str = "") -> list[Explaine
     return found
 
 
-def _environment(
+def _environments(
     design: TemplateSet, given: Mapping[str, Environment], name: str
-) -> Environment:
+) -> list[Environment]:
+    """Return with whose values a resource is looked for, the first that makes it being told."""
+    if name:
+        return [given[name]]
     declared = design.templates[design.root].section("Parameters")
     fitting = [one for one in given.values() if declared.keys() & one.given.keys()]
-    if name:
-        fitting = [given[name], *fitting]
     # Production's values say most about what would be lost.
-    production = [one for one in fitting if one.name == "prod"] if not name else []
-    return next(iter([*production, *fitting]), Environment(""))
+    return sorted(fitting, key=lambda one: one.name != "prod") or [Environment("")]
 
 
 def _explained(

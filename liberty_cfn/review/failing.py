@@ -11,6 +11,7 @@ from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.identity import fixed_name, name_property, place
 from liberty_cfn.review.schemas import schema
+from liberty_cfn.review.statements import open_to_all
 
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 # What AWS keeps in the VPC where it was made.
@@ -50,6 +51,8 @@ def failures(changes: Sequence[Change], before: Resolved, after: Resolved) -> It
             yield from _shrinks(change)
             yield from _version(change)
             yield from _stops_forwarding(change, after)
+        yield from _blocked(change, after)
+        yield from _limits_crossed(change)
     yield from _taken_names(changes, before, after)
 
 
@@ -177,6 +180,42 @@ def _shrinks(change: Change) -> Iterator[Finding]:
                 text,
                 "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
                 "USER_PIOPS.ModifyingExisting.html",
+            )
+
+
+def _limits_crossed(change: Change) -> Iterator[Finding]:
+    if change.type != "AWS::ApplicationAutoScaling::ScalableTarget" or change.after is None:
+        return
+    least, most = (change.after.properties.get(f"{end}Capacity") for end in ("Min", "Max"))
+    one, other = _number(least), _number(most)
+    if one is not None and other is not None and one > other:
+        text = f"{change.name}: MinCapacity {_words(least)} is over MaxCapacity {_words(most)}"
+        yield Finding(
+            Kind.FAILS,
+            change.id,
+            text,
+            "https://docs.aws.amazon.com/autoscaling/application/APIReference/"
+            "API_RegisterScalableTarget.html",
+        )
+
+
+def _blocked(change: Change, after: Resolved) -> Iterator[Finding]:
+    """S3 takes no policy that lets anybody in, of a bucket that blocks those."""
+    policy = change.after
+    if change.type != "AWS::S3::BucketPolicy" or policy is None:
+        return
+    public = any(not body.get("Condition") for body in open_to_all(policy))
+    for _, title, _ in references([policy.properties.get("Bucket")]) if public else ():
+        bucket = after.resources.get(title)
+        blocks = mapping(bucket and bucket.properties.get("PublicAccessBlockConfiguration"))
+        if bucket and equal(blocks.get("BlockPublicPolicy"), "true"):
+            text = f"{change.name} lets anybody in, which {bucket.origin} blocks: S3 refuses it"
+            yield Finding(
+                Kind.FAILS,
+                change.id,
+                text,
+                "https://docs.aws.amazon.com/AmazonS3/latest/userguide/"
+                "access-control-block-public-access.html",
             )
 
 

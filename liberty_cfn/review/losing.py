@@ -11,6 +11,7 @@ from liberty_cfn.review.comparing import Steps, at
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, said
 from liberty_cfn.review.replacement import names
+from liberty_cfn.review.spelling import spelled
 
 GENERATED = "GenerateSecretString"
 # What stays of a resource under each policy, from the safest.
@@ -164,4 +165,4 @@ def _below(wanted: Steps, steps: Steps, path: Steps) -> Steps | None:
 def _shown(value: Any) -> str:
     if value is None:
         return "none"
-    return value if isinstance(value, str) else said(value)
+    return spelled(value) if isinstance(value, str | dict) else said(value)

@@ -8,9 +8,10 @@ from typing import Any
 
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.changes import Action, Change
-from liberty_cfn.review.comparing import at, canonical, equal, mapping
+from liberty_cfn.review.comparing import at, canonical, equal
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.reach import Flow, Reach, opened, reach, reachable
+from liberty_cfn.review.statements import conditions, open_to_all
 
 # What lets the public in, by type: a property, the value that is private, and what is open.
 PUBLIC = {
@@ -49,13 +50,15 @@ DEFAULTS = {
     "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp": "DISABLED",
     "EnableExecuteCommand": "false",
 }
-POLICIES = ("PolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText")
 
 
 def public_access(changes: Sequence[Change]) -> Iterator[Finding]:
     """Yield what is newly open to the public, or no longer is."""
     for change in changes:
         for path, private, why in PUBLIC.get(change.type, ()):
+            # Made anew without a word, a bucket is closed; taken out of a template, it opens.
+            if change.action is Action.ADD and _left_to_s3(change.after):
+                continue
             was = _open(change.before, path, private)
             now = _open(change.after, path, private)
             if now and not was:
@@ -65,6 +68,17 @@ def public_access(changes: Sequence[Change]) -> Iterator[Finding]:
                 text = f"{change.name}: {path} {_value(change.after, path)}: no longer: {why}"
                 yield Finding(Kind.CLOSES, change.id, text)
         yield from _policies(change)
+
+
+def _left_to_s3(resource: Resource | None) -> bool:
+    """Whether a bucket says nothing of public access, which S3 then blocks.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    blocks = "PublicAccessBlockConfiguration"
+    return bool(
+        resource and resource.type == "AWS::S3::Bucket" and blocks not in resource.properties
+    )
 
 
 def _open(resource: Resource | None, path: str, private: str) -> bool:
@@ -84,8 +98,7 @@ def _policies(change: Change) -> Iterator[Finding]:
     before, after = _anybody(change.before), _anybody(change.after)
     for form, statement in after.items():
         if form not in before:
-            conditions = statement.get("Condition")
-            under = f", if {json.dumps(conditions)}" if conditions else ", without a condition"
+            under = _under(statement) or ", without a condition"
             actions = _listed(statement.get("Action", "everything but some"))
             text = f"{change.name}: anybody may {', '.join(actions)}{under}"
             yield Finding(Kind.OPENS, change.id, text)
@@ -93,24 +106,19 @@ def _policies(change: Change) -> Iterator[Finding]:
         if form not in after and change.after is not None:
             actions = _listed(statement.get("Action", "everything but some"))
             text = f"{change.name}: no longer may anybody {', '.join(actions)}"
+            text += _under(statement)
             yield Finding(Kind.CLOSES, change.id, text)
+
+
+def _under(statement: Mapping[str, Any]) -> str:
+    asked = " and ".join(map(str, conditions(statement.get("Condition"))))
+    return f", if {asked}" if asked else ""
 
 
 def _anybody(resource: Resource | None) -> dict[str, Mapping[str, Any]]:
     """Return the statements that allow to anybody, by their form."""
-    found = {}
-    for name in POLICIES if resource else ():
-        document = mapping(resource.properties.get(name) if resource else None)
-        statements = document.get("Statement", [])
-        for statement in statements if isinstance(statements, list) else [statements]:
-            if mapping(statement).get("Effect") == "Allow" and _is_anybody(statement):
-                found[json.dumps(canonical(statement), sort_keys=True)] = statement
-    return found
-
-
-def _is_anybody(statement: Mapping[str, Any]) -> bool:
-    principal = statement.get("Principal")
-    return principal == "*" or "*" in _listed(mapping(principal).get("AWS"))
+    found = open_to_all(resource) if resource else ()
+    return {json.dumps(canonical(body), sort_keys=True): body for body in found}
 
 
 def _listed(value: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import Action, Change, PropertyChange
 from liberty_cfn.review.comparing import equal
-from liberty_cfn.review.documented import Replacement
+from liberty_cfn.review.documented import Interruption, Replacement
 from liberty_cfn.review.findings import Finding, Kind
 
 SERVICE = "AWS::ECS::Service"
@@ -57,11 +57,16 @@ def operations(changes: Sequence[Change]) -> Iterator[Finding]:
 def _interruptions(change: Change) -> Iterator[Finding]:
     if change.replaced:
         return
+    # Of a rule of a list, each part is a change; it is one interruption.
+    found: dict[tuple[str, Interruption], list[str]] = {}
     for changed in change.properties:
         stops = changed.verdict.interruption
         if stops is not None and not changed.because:
-            text = f"{change.name}: {changed.name} changes: {stops.what}"
-            yield Finding(Kind.INTERRUPTION, change.id, text, stops.source)
+            found.setdefault((changed.path[0], stops), []).append(changed.name)
+    for (name, stops), parts in found.items():
+        what = parts[0] if len(parts) == 1 else name
+        text = f"{change.name}: {what} changes: {stops.what}"
+        yield Finding(Kind.INTERRUPTION, change.id, text, stops.source)
 
 
 def _made_anew(change: Change) -> Iterator[Finding]:

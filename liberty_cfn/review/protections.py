@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from liberty_cfn.review.comparing import Steps
 from liberty_cfn.stateful import LOSSES as OURS
 
 FOR_EVER = 10**6
+OLDEST_TLS = re.compile(r"ELBSecurityPolicy-(?:TLS|TLS13|FS)-(\d)-(\d)-")
 Weaker = Callable[[Any, Any], bool]
 # What is lost with types that this design has none of.
 LOSSES = {
@@ -35,8 +37,12 @@ GUARDS = {
     "AWS::Backup::BackupPlan": "nothing is backed up by it any more",
     "AWS::CloudTrail::Trail": "who does what is no longer logged",
     "AWS::Config::ConfigRule": "what it watched over is no longer",
+    "AWS::CloudWatch::CompositeAlarm": "nobody hears of what it put together",
     "AWS::EC2::FlowLog": "connections are no longer logged",
+    "AWS::Events::Rule": "nothing is done any more when its events happen",
     "AWS::GuardDuty::Detector": "threats are no longer looked for",
+    "AWS::Logs::MetricFilter": "what it counted is no longer",
+    "AWS::SNS::Subscription": "its endpoint is no longer told",
     "AWS::WAFv2::WebACLAssociation": "requests are no longer filtered",
 }
 
@@ -77,6 +83,23 @@ def _less_than(*values: str) -> Weaker:
 
 def _changed(_: Any, after: Any) -> bool:
     return after is not None
+
+
+def _turned_off(before: Any, after: Any) -> bool:
+    """Whether what counts as on where nothing is said is turned off."""
+    return said(before) != "disabled" and said(after) == "disabled"
+
+
+def _older_tls(before: Any, after: Any) -> bool:
+    """Whether a security policy lets in an older TLS than the one before."""
+    return _oldest_tls(after) < _oldest_tls(before)
+
+
+def _oldest_tls(policy: Any) -> str:
+    # The first version in its name; those without one begin at 1.0, as the default does.
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+    found = OLDEST_TLS.match(policy) if isinstance(policy, str) else None
+    return f"{found[1]}.{found[2]}" if found else "1.0"
 
 
 def said(value: Any) -> str:
@@ -149,6 +172,16 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
     "AWS::Logs::LogGroup": _all(
         ("RetentionInDays", _shorter, "older entries are deleted"),
         ("DeletionProtectionEnabled", _off, "it can be deleted"),
+        ("KmsKeyId", _gone, "new entries are encrypted with AWS's own key only"),
+    ),
+    "AWS::Events::Rule": _all(
+        ("State", _turned_off, "nothing is done any more when its events happen"),
+    ),
+    "AWS::SNS::Topic": _all(
+        ("KmsMasterKeyId", _gone, "messages are no longer encrypted where they are kept"),
+    ),
+    "AWS::SQS::Queue": _all(
+        ("KmsMasterKeyId", _gone, "messages are no longer encrypted with that key"),
     ),
     "AWS::KMS::Key": _all(
         ("Enabled", _off, "what it encrypted can't be read"),
@@ -165,6 +198,7 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
     ),
     "AWS::ElasticLoadBalancingV2::Listener": _all(
         ("Protocol", _less_than("HTTPS", "TLS"), "what goes over the wire can be read"),
+        ("SslPolicy", _older_tls, "an older TLS is let in"),
     ),
     "AWS::DynamoDB::Table": _all(
         ("DeletionProtectionEnabled", _off, "it can be deleted"),

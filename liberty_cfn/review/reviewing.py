@@ -116,8 +116,10 @@ def review(before: Version, after: Version) -> Review:
         for shown in _values(old, new, *given):
             was, now = _hidden(*shown, {**old.declared, **new.declared})
             environment = now.name if now else was.name if was else ""
-            suspects = _suspects(hangs, was, now)
             unfitting = _of_values(old, new, was, now) if now else []
+            if was and now and any(elsewhere(_where(was), _where(now))):
+                was = None  # what it has there stays; here there is nothing yet
+            suspects = _suspects(hangs, was, now)
             if not suspects and not whole and not unfitting:
                 untouched.append(environment or name)
                 continue
@@ -217,7 +219,8 @@ def compare(
         *public_access(found),
         *connections(found, before, after, known),
         *granted(found, before, after),
-        *operations(found),
+        # Of a set that is wholly new, every alarm is; that is no news.
+        *(operations(found) if before.resources else ()),
     ]
     bill = cost(found, before, after)
     if bill.text:
@@ -321,9 +324,13 @@ def _of_values(
     misfits = unfit(new.declared, now.given, checked=bool(now.name))
     found = [finding for finding in misfits if finding not in there]
     if was:
-        found += elsewhere((was.account, was.region), (now.account, now.region))
+        found += elsewhere(_where(was), _where(now))
         found += tagged(was.tags, now.tags)
     return found
+
+
+def _where(environment: Environment) -> tuple[str, str]:
+    return environment.account, environment.region
 
 
 def _loose(flat: Flat) -> list[tuple[tuple[str, ...], str]]:

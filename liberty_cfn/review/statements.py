@@ -15,6 +15,7 @@ from typing import Any, Literal
 from liberty_cfn.model.resolving import Resolved, Resource, pseudo_parameters
 from liberty_cfn.review.spelling import listed, named, spelled
 
+ALL = "*"
 EVERYONE = "everyone"
 ACCOUNT = "the account"
 Kind = Literal["identity", "trust", "resource"]
@@ -112,7 +113,8 @@ GUARDED = {
     "AWS::EFS::FileSystem": ("FileSystemPolicy", ""),
 }
 # All that is read.
-READ = (*HOLDERS, *POLICIES, *GUARDED, "AWS::Lambda::Permission")
+PERMISSION = "AWS::Lambda::Permission"
+READ = (*HOLDERS, *POLICIES, *GUARDED, PERMISSION)
 # The ARN of what has a name, and the attribute or Ref that stands for it.
 ARNS = {
     "AWS::S3::Bucket": ("BucketName", ("Arn",), "arn:{partition}:s3:::{name}"),
@@ -170,7 +172,7 @@ class _Reading:
         for arn in listed(holder.properties.get("ManagedPolicyArns")):
             yield from self._of_managed(holder.id, arn)
         role = Thing(holder.id, self._real(f"${{{holder.id}.Arn}}"))
-        document = _document(holder.properties.get("AssumeRolePolicyDocument"))
+        document = bodies(holder.properties.get("AssumeRolePolicyDocument"))
         for number, body in enumerate(document, start=1):
             for who in self._principals(body):
                 made = self._statement(body, who, "trust", (holder.id, "trust", number))
@@ -200,7 +202,7 @@ class _Reading:
     def _held(
         self, who: list[str], document: Any, where: tuple[str, str]
     ) -> Iterator[Statement]:
-        for number, body in enumerate(_document(document), start=1):
+        for number, body in enumerate(bodies(document), start=1):
             for holder in who:
                 yield self._statement(body, holder, "identity", (*where, number))
 
@@ -212,28 +214,15 @@ class _Reading:
             things = [bucket, {"Fn::Join": ["", [bucket, "/*"]]}]
         # "*" in the policy of something is itself, and what is in it.
         whole = tuple(self._thing(t) for t in things) or (Thing(resource.id, resource.id),)
-        for number, body in enumerate(_document(resource.properties.get(written)), start=1):
+        for number, body in enumerate(bodies(resource.properties.get(written)), start=1):
             for who in self._principals(body):
                 made = self._statement(body, who, "resource", (resource.id, written, number))
                 yield made.about(whole) if _names_all(made) else made
 
-    def _of_permission(self, permission: Resource) -> Iterator[Statement]:
-        given = permission.properties
-        conditions: dict[str, Any] = {}
-        if "SourceArn" in given:
-            conditions["ArnLike"] = {"aws:SourceArn": given["SourceArn"]}
-        if "SourceAccount" in given:
-            conditions["StringEquals"] = {"aws:SourceAccount": given["SourceAccount"]}
-        body = {
-            "Effect": "Allow",
-            "Action": given.get("Action", "lambda:InvokeFunction"),
-            "Resource": given.get("FunctionName"),
-            "Condition": conditions,
-        }
-        who = spelled(given.get("Principal", "*"))
-        kind = "Service" if ".amazonaws.com" in who else "AWS"
-        holder = self._who(kind, who)
-        yield self._statement(body, holder, "resource", (permission.id, "permission", 1))
+    def _of_permission(self, resource: Resource) -> Iterator[Statement]:
+        body = permission(resource)
+        for who in self._principals(body):
+            yield self._statement(body, who, "resource", (resource.id, "permission", 1))
 
     def _statement(
         self, body: Mapping[str, Any], holder: str, kind: Kind, where: tuple[str, str, int]
@@ -245,7 +234,7 @@ class _Reading:
             spelled(body.get("Effect", "")),
             tuple(spelled(a) for a in listed(body.get("Action", body.get("NotAction")))),
             tuple(self._thing(thing) for thing in things),
-            tuple(_conditions(body.get("Condition"))),
+            tuple(conditions(body.get("Condition"))),
             *where,
             all_actions_but="NotAction" in body,
             all_resources_but="NotResource" in body,
@@ -286,8 +275,8 @@ def _names_all(statement: Statement) -> bool:
     return [thing.name for thing in statement.things] in ([], ["*"])
 
 
-def _document(document: Any) -> list[Mapping[str, Any]]:
-    """Return the statements of a policy, which may be JSON in a text."""
+def bodies(document: Any) -> list[Mapping[str, Any]]:
+    """Return the statements of a policy as they stand there; it may be JSON in a text."""
     if isinstance(document, dict) and "Statement" not in document:
         document = spelled(document)
     if isinstance(document, str):
@@ -299,7 +288,39 @@ def _document(document: Any) -> list[Mapping[str, Any]]:
     return [body for body in listed(found) if isinstance(body, dict)]
 
 
-def _conditions(block: Any) -> Iterator[Condition]:
+def open_to_all(resource: Resource) -> Iterator[Mapping[str, Any]]:
+    """Yield the statements of a resource's own policies that allow anybody something."""
+    names = ("AssumeRolePolicyDocument", *sorted({name for name, _ in GUARDED.values()}))
+    found = [body for name in names for body in bodies(resource.properties.get(name))]
+    if resource.type == PERMISSION:
+        found.append(permission(resource))
+    for body in found:
+        principal = body.get("Principal")
+        who = principal.get("AWS") if isinstance(principal, dict) else principal
+        if body.get("Effect") == "Allow" and ALL in listed(who):
+            yield body
+
+
+def permission(resource: Resource) -> Mapping[str, Any]:
+    """Return what an AWS::Lambda::Permission says, as a statement."""
+    given = resource.properties
+    limits: dict[str, Any] = {}
+    if "SourceArn" in given:
+        limits["ArnLike"] = {"aws:SourceArn": given["SourceArn"]}
+    if "SourceAccount" in given:
+        limits["StringEquals"] = {"aws:SourceAccount": given["SourceAccount"]}
+    who = spelled(given.get("Principal", "*"))
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service" if ".amazonaws.com" in who else "AWS": who},
+        "Action": given.get("Action", "lambda:InvokeFunction"),
+        "Resource": given.get("FunctionName"),
+        "Condition": limits,
+    }
+
+
+def conditions(block: Any) -> Iterator[Condition]:
+    """Yield what a Condition block asks, key by key."""
     if not isinstance(block, dict):
         return
     for operator, keys in sorted(block.items()):

@@ -1,11 +1,14 @@
 """What is lost, refused, interrupted and operated otherwise."""
 
+import json
+
 import pytest
 from versions import nested, nothing, part, resource, told, version
 
 from liberty_cfn.review.findings import Kind
 from liberty_cfn.review.reviewing import review
 
+ANYBODY = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
 SAFE = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 
 
@@ -66,6 +69,13 @@ def test_replacing_what_holds_no_data_loses_nothing():
         ("Logs::LogGroup", {}, {"RetentionInDays": 30}),
         ("KMS::Key", {"EnableKeyRotation": True}, {"EnableKeyRotation": False}),
         ("ECR::Repository", {"ImageTagMutability": "IMMUTABLE"}, {}),
+        ("SNS::Topic", {"KmsMasterKeyId": "alias/a"}, {}),
+        ("Events::Rule", {}, {"State": "DISABLED"}),
+        (
+            "ElasticLoadBalancingV2::Listener",
+            {"SslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"},
+            {"SslPolicy": "ELBSecurityPolicy-2016-08"},
+        ),
         (
             "S3::Bucket",
             {"VersioningConfiguration": {"Status": "Enabled"}},
@@ -324,6 +334,16 @@ def test_an_interruption_is_told_where_aws_documents_it(kind, name, before, afte
     assert not part(one(kind, {name: before}), one(kind, {name: after})).changes[0].replaced
 
 
+def test_a_rule_with_several_changes_is_one_interruption():
+    def group(**rule):
+        rules = [{"IpProtocol": "tcp", "CidrIp": "10.0.0.0/8", **rule}]
+        return one("EC2::SecurityGroup", {"SecurityGroupEgress": rules})
+
+    before, after = group(FromPort=1, ToPort=1), group(FromPort=2, ToPort=2)
+    (text,) = told(before, after, Kind.INTERRUPTION)
+    assert text.startswith("It: SecurityGroupEgress changes")
+
+
 def service(cpu=256, count=2, **properties):
     return {
         "Task": resource("ECS::TaskDefinition", {"Cpu": cpu, "Memory": 512}),
@@ -350,6 +370,17 @@ def test_scaling_limits_are_told():
         one("ApplicationAutoScaling::ScalableTarget", {"MaxCapacity": n}) for n in (4, 10)
     )
     assert told(few, many, Kind.OPERATIONS) == ["It: most tasks 4 → 10"]
+
+
+def test_fewest_tasks_over_the_most_will_fail():
+    def limits(fewest):
+        ends = {"MinCapacity": fewest, "MaxCapacity": "10"}
+        return one("ApplicationAutoScaling::ScalableTarget", ends)
+
+    assert told(limits(2), limits(30), Kind.FAILS) == [
+        "It: MinCapacity 30 is over MaxCapacity 10"
+    ]
+    assert not told(limits(2), limits(10), Kind.FAILS)
 
 
 def test_alarms_that_go_come_or_move_are_told():
@@ -382,20 +413,55 @@ def test_an_alarm_that_tells_nobody_any_more_is_a_weakened_protection():
         (
             "S3::BucketPolicy",
             {"PolicyDocument": {"Statement": []}},
-            {
-                "PolicyDocument": {
-                    "Statement": [
-                        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
-                    ]
-                }
-            },
+            {"PolicyDocument": {"Statement": [ANYBODY]}},
         ),
+        (
+            "IAM::Role",
+            {"AssumeRolePolicyDocument": {"Statement": []}},
+            {"AssumeRolePolicyDocument": {"Statement": [ANYBODY]}},
+        ),
+        (
+            "ECR::Repository",
+            {},
+            {"RepositoryPolicyText": json.dumps({"Statement": [ANYBODY]})},
+        ),
+        ("Lambda::Permission", {"Principal": "s3.amazonaws.com"}, {"Principal": "*"}),
     ],
 )
 def test_what_is_opened_to_the_public_is_told_and_closing_it_is_no_opening(kind, before, after):
     assert told(one(kind, before), one(kind, after), Kind.OPENS)
     assert not told(one(kind, after), one(kind, before), Kind.OPENS)
     assert told(one(kind, after), one(kind, before), Kind.CLOSES)
+
+
+def test_a_condition_that_is_dropped_of_what_anybody_may_is_told():
+    mine = {"StringEquals": {"aws:PrincipalOrgID": {"Ref": "AWS::StackId"}}}
+
+    def policy(statement):
+        return one("SQS::QueuePolicy", {"PolicyDocument": {"Statement": [statement]}})
+
+    limited = policy({**ANYBODY, "Condition": mine})
+    (text,) = told(limited, policy(ANYBODY), Kind.OPENS)
+    assert text == "It: anybody may s3:GetObject, without a condition"
+    (text,) = told(limited, policy(ANYBODY), Kind.CLOSES)
+    assert text.endswith("if aws:PrincipalOrgID StringEquals ${AWS::StackId}")
+
+
+def test_a_new_bucket_that_says_nothing_of_public_access_is_closed_by_s3():
+    vpc = {"Vpc": resource("EC2::VPC")}
+    blocks = {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}
+    assert not told(vpc, {**vpc, **one("S3::Bucket")}, Kind.OPENS)
+    assert told(vpc, {**vpc, **one("S3::Bucket", blocks)}, Kind.OPENS)
+    assert told(one("S3::Bucket", blocks), one("S3::Bucket"), Kind.OPENS)
+
+
+@pytest.mark.parametrize(("blocks", "refused"), [("true", 1), ("false", 0)])
+def test_a_public_policy_of_a_bucket_that_blocks_them_will_fail(blocks, refused):
+    access = {"PublicAccessBlockConfiguration": {"BlockPublicPolicy": blocks}}
+    policy = {"Bucket": {"Ref": "It"}, "PolicyDocument": {"Statement": [ANYBODY]}}
+    bucket = one("S3::Bucket", access)
+    with_policy = {**bucket, "Open": resource("S3::BucketPolicy", policy)}
+    assert len(told(bucket, with_policy, Kind.FAILS)) == refused
 
 
 def test_who_can_newly_reach_whom_is_told_from_the_whole_graph():
@@ -565,7 +631,15 @@ def test_a_refusal_dropped_is_told_but_not_of_what_is_gone():
     assert not told(guarded, vpc, Kind.GRANTS)
 
 
-def test_what_only_watches_is_missed_when_it_goes():
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("EC2::FlowLog", "connections are no longer logged"),
+        ("SNS::Subscription", "its endpoint is no longer told"),
+        ("Events::Rule", "nothing is done any more"),
+    ],
+)
+def test_what_only_watches_is_missed_when_it_goes(kind, why):
     vpc = {"Vpc": resource("EC2::VPC")}
-    (text,) = told({**vpc, **one("EC2::FlowLog")}, vpc, Kind.WEAKENED)
-    assert "connections are no longer logged" in text
+    (text,) = told({**vpc, **one(kind)}, vpc, Kind.WEAKENED)
+    assert why in text

@@ -143,6 +143,7 @@ def test_a_new_environment_is_told_as_new_and_grants_nobody_anything(ours):
     told = text(review(before, ours))
     assert "AWS::EC2::VPC" in told
     assert "grants" not in told
+    assert "is new: watches" not in told
     assert len(told.splitlines()) < 30
 
 
@@ -155,6 +156,7 @@ def test_an_environment_that_goes_elsewhere_is_made_anew_there_and_stays_here():
 
     told = text(review(in_region("us-east-1"), in_region("eu-west-1")))
     assert "from us-east-1 to eu-west-1: everything is made there, empty" in told
+    assert "a: 1 added" in told
     one, other = (in_region("us-east-1", Account=a * 12) for a in "12")
     assert "from 111111111111/us-east-1 to 222222222222/us-east-1" in text(review(one, other))
     assert not review(in_region("us-east-1"), one).parts
@@ -339,6 +341,15 @@ def test_explaining_says_what_is_reached(ours):
     (told,) = explain(ours, "ServiceService")
     assert "Database/Database, tcp 5432" in told.reaches
     assert "Entrance/LoadBalancer, tcp 8000" in told.reached_by
+
+
+def test_explaining_what_some_environments_make_takes_one_that_does(ours):
+    (told,) = explain(ours, "HostedZone")
+    assert told.environment != "prod"
+    with pytest.raises(UnknownResourceError, match="not made with the values of prod"):
+        explain(ours, "HostedZone", "prod")
+    with pytest.raises(UnknownResourceError, match=r"Outbound/NatGatewayB: not made in any"):
+        explain(ours, "NatGatewayB")
 
 
 def test_explaining_what_isn_t_there_says_what_is_close(ours):
