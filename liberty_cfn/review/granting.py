@@ -11,6 +11,7 @@ from liberty_cfn.review.actions import WILDCARDS
 from liberty_cfn.review.changes import Action, Change
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.grants import Grant, difference
+from liberty_cfn.review.spelling import spelled
 from liberty_cfn.review.statements import EVERYONE, READ, Statement, statements
 
 # What only AWS knows, in the text of a resource: ${StorageUploads.Arn}/*.
@@ -27,6 +28,8 @@ def granted(changes: Sequence[Change], before: Resolved, after: Resolved) -> Ite
     # A set that is wholly new grants nothing to anybody who was there.
     if not before.resources or not any(_has_policy(change) for change in changes):
         return
+    for change in changes:
+        yield from _boundary(change)
     moved = {c.moved: c.id for c in changes if c.moved and c.action is Action.ADD}
     was = [_at(moved, statement) for statement in statements(before)]
     found = difference(was, statements(after))
@@ -49,6 +52,20 @@ def granted(changes: Sequence[Change], before: Resolved, after: Resolved) -> Ite
             Finding(kind, _resource(group[0]), _in_words(group, what, names))
             for group in _together(told)
         )
+
+
+def _boundary(change: Change) -> Iterator[Finding]:
+    """Yield what no longer, or newly, bounds what a role's or user's policies allow."""
+    for changed in change.properties:
+        if changed.path == ("PermissionsBoundary",) and not changed.because:
+            was, now = spelled(changed.before), spelled(changed.after)
+            if changed.before is None:
+                kind, text = Kind.REVOKES, f"may now do only what {now} allows, too"
+            elif changed.after is None:
+                kind, text = Kind.GRANTS, f"is no longer bounded by {was}"
+            else:
+                kind, text = Kind.UNKNOWN, f"is bounded by {now} instead of {was}"
+            yield Finding(kind, change.id, f"{change.name} {text}")
 
 
 def _has_policy(change: Change) -> bool:

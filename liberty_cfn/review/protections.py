@@ -42,6 +42,7 @@ GUARDS = {
     "AWS::Events::Rule": "nothing is done any more when its events happen",
     "AWS::GuardDuty::Detector": "threats are no longer looked for",
     "AWS::Logs::MetricFilter": "what it counted is no longer",
+    "AWS::SecretsManager::RotationSchedule": "the secret is no longer rotated",
     "AWS::SNS::Subscription": "its endpoint is no longer told",
     "AWS::WAFv2::WebACLAssociation": "requests are no longer filtered",
 }
@@ -199,6 +200,14 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
     "AWS::ElasticLoadBalancingV2::Listener": _all(
         ("Protocol", _less_than("HTTPS", "TLS"), "what goes over the wire can be read"),
         ("SslPolicy", _older_tls, "an older TLS is let in"),
+    ),
+    "AWS::CloudTrail::Trail": _all(
+        ("IsLogging", _off, "who does what is no longer logged"),
+        ("IsMultiRegionTrail", _off, "other regions are no longer logged"),
+        ("EnableLogFileValidation", _off, "a log that was tampered with looks like any other"),
+    ),
+    "AWS::EFS::FileSystem": _all(
+        ("BackupPolicy/Status", _less_than("ENABLED"), "it is no longer backed up"),
     ),
     "AWS::DynamoDB::Table": _all(
         ("DeletionProtectionEnabled", _off, "it can be deleted"),

@@ -28,6 +28,7 @@ from liberty_cfn.review.values import Environment, environments
 from liberty_cfn.review.whole import (
     elsewhere,
     exports_gone,
+    ill_nested,
     not_followed,
     over_limits,
     tagged,
@@ -311,9 +312,11 @@ def _of_set(old: _Side, new: _Side) -> list[Finding]:
     ]
     findings += exports_gone(old.flat, new.flat) if old.flat else []
     findings += not_followed(old.design, new.design) if old.design else []
-    before = set(over_limits(old.design, old.sizes)) if old.design else set()
-    limits = over_limits(new.design, new.sizes)
-    return findings + [finding for finding in limits if finding not in before]
+    before = (
+        {*over_limits(old.design, old.sizes), *ill_nested(old.design)} if old.design else ()
+    )
+    refused = [*over_limits(new.design, new.sizes), *ill_nested(new.design)]
+    return findings + [finding for finding in refused if finding not in before]
 
 
 def _of_values(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from liberty_cfn.model.flattening import Flat
-from liberty_cfn.model.loading import TemplateSet
+from liberty_cfn.model.loading import TemplateSet, nested_file
 from liberty_cfn.model.parsing import Template
 from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.findings import Finding, Kind
@@ -43,6 +43,24 @@ def not_followed(before: TemplateSet, after: TemplateSet) -> Iterator[Finding]:
             if was != now:
                 text = f"{file}: {where} changes, and what that makes isn't known"
                 yield Finding(Kind.UNKNOWN, "", text)
+
+
+def ill_nested(design: TemplateSet) -> Iterator[Finding]:
+    """Yield the nested stacks whose template isn't there, or takes not all it is given."""
+    for file, template in design.templates.items():
+        for title, body in template.section("Resources").items():
+            below = nested_file(file, mapping(body))
+            child = design.templates.get(below or "")
+            where = f"{file}: Resources.{title}"
+            if child is not None:
+                given = mapping(mapping(mapping(body).get("Properties")).get("Parameters"))
+                for name in () if "Transform" in child.body else given:
+                    if name not in child.section("Parameters") and not name.startswith("Fn::"):
+                        text = f"{where} gives {name}, which {below} doesn't take"
+                        yield Finding(Kind.FAILS, "", text)
+            # Of a file that is compared alone, those below aren't looked at.
+            elif below and len(design.templates) > 1:
+                yield Finding(Kind.FAILS, "", f"{where} takes {below}, which isn't there")
 
 
 def _macros(before: Template, after: Template) -> Iterator[tuple[str, Any, Any]]:

@@ -71,6 +71,8 @@ def test_replacing_what_holds_no_data_loses_nothing():
         ("ECR::Repository", {"ImageTagMutability": "IMMUTABLE"}, {}),
         ("SNS::Topic", {"KmsMasterKeyId": "alias/a"}, {}),
         ("Events::Rule", {}, {"State": "DISABLED"}),
+        ("CloudTrail::Trail", {"IsLogging": True}, {"IsLogging": False}),
+        ("EFS::FileSystem", {"BackupPolicy": {"Status": "ENABLED"}}, {}),
         (
             "ElasticLoadBalancingV2::Listener",
             {"SslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"},
@@ -279,6 +281,16 @@ def test_a_removed_output_that_is_still_used_will_fail():
 
     texts = told(stacks({"Id": {"Value": {"Ref": "Vpc"}}}), stacks({}), Kind.FAILS)
     assert any("has no output Id" in text for text in texts)
+
+
+def test_a_nested_stack_that_isn_t_there_or_doesn_t_take_what_it_is_given_will_fail():
+    child = {"Resources": {"Vpc": resource("EC2::VPC")}}
+    taking = {**child, "Parameters": {"Size": {"Type": "String", "Default": "a"}}}
+    before = version(root=nested(A={"Size": "b"}), a=taking)
+    (text,) = told(before, version(root=nested(A={"Size": "b"}), a=child), Kind.FAILS)
+    assert "Resources.A gives Size, which templates/a.yaml doesn't take" in text
+    (text,) = told(before, version(root=nested(A={"Size": "b"}, B={}), a=taking), Kind.FAILS)
+    assert "Resources.B takes templates/b.yaml, which isn't there" in text
 
 
 def test_an_export_that_is_gone_fails_should_anybody_import_it():
@@ -621,6 +633,18 @@ def test_trust_in_another_service_and_a_dropped_condition_are_told():
     assert "under fewer conditions" in loosened
 
 
+def test_what_bounds_a_role_is_told_when_it_goes_comes_or_is_another():
+    free, one_, two = (
+        one("IAM::Role", {"PermissionsBoundary": arn} if arn else {"Path": "/"})
+        for arn in ("", "arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B")
+    )
+    assert told(one_, free, Kind.GRANTS) == [
+        "It is no longer bounded by arn:aws:iam::aws:policy/A"
+    ]
+    assert told(free, one_, Kind.REVOKES)
+    assert "instead of" in told(one_, two, Kind.UNKNOWN)[0]
+
+
 def test_a_refusal_dropped_is_told_but_not_of_what_is_gone():
     vpc = {"Vpc": resource("EC2::VPC")}
     refusing = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
@@ -637,6 +661,7 @@ def test_a_refusal_dropped_is_told_but_not_of_what_is_gone():
         ("EC2::FlowLog", "connections are no longer logged"),
         ("SNS::Subscription", "its endpoint is no longer told"),
         ("Events::Rule", "nothing is done any more"),
+        ("SecretsManager::RotationSchedule", "no longer rotated"),
     ],
 )
 def test_what_only_watches_is_missed_when_it_goes(kind, why):
