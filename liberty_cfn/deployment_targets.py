@@ -138,7 +138,7 @@ class _Reading:
                 self.misfit(name, f"{key}.{name.value}", "said twice")
             elif known is not None and name.value not in known:
                 close = difflib.get_close_matches(name.value, known, n=1)
-                meant = f"did you mean {close[0]}?" if close else f"expected{_of(known)}"
+                meant = f"did you mean {close[0]}?" if close else f"expected one{_of(known)}"
                 self.misfit(name, f"{key}.{name.value}", f"no such word; {meant}")
             else:
                 said[name.value] = content

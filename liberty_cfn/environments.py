@@ -182,7 +182,8 @@ def _read(file: Path, shown: str) -> tuple[_Given, list[Misfit]]:
     except yaml.MarkedYAMLError as error:
         raise MisfitsError(_not_yaml(shown, text, error)) from error
     except yaml.YAMLError as error:
-        raise MisfitsError(f"{shown} can't be read: {error}") from error
+        # A character that YAML doesn't take; the second line names only the parser's buffer.
+        raise MisfitsError(f"{shown} is no YAML: {str(error).splitlines()[0]}.") from error
     if document is None:
         expected = f"{REGION}, {TAGS} and the settings without a default (docs/settings.md)"
         raise MisfitsError(f"{shown} is empty; expected at least {expected}.")
@@ -208,6 +209,8 @@ def _not_yaml(shown: str, text: str, error: yaml.MarkedYAMLError) -> str:
     line, column = (mark.line, mark.column) if mark else (0, 0)
     before = (text.splitlines() or [""])[line : line + 1]
     problem = error.problem or "not YAML"
+    if problem.startswith("but ") and error.context:
+        problem = f"{error.context}, {problem}"
     if before and "\t" in before[0][: column + 1]:
         problem = "a tab; YAML is indented with spaces"
     return f"{shown} is no YAML: line {line + 1}, column {column + 1}: {problem}."
@@ -278,7 +281,8 @@ def _endpoint(given: _Given) -> tuple[str, list[Misfit]]:
     line, node = given.get(ENDPOINT, (0, None))
     if node is None or node.value == LOCAL:
         return LOCAL if node else "", []
-    why = f"{node.value!r} given, expected {LOCAL}; without it, AWS_ENDPOINT_URL or AWS itself"
+    given_here = f"{node.value!r} given, " if isinstance(node, yaml.ScalarNode) else ""
+    why = f"{given_here}expected {LOCAL}; without it, AWS_ENDPOINT_URL or AWS itself"
     return "", [Misfit(line, ENDPOINT, why)]
 
 

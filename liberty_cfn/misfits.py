@@ -68,6 +68,8 @@ def _canonical(text: str, kind: type[Value]) -> str:
 
 
 def scalar(node: yaml.Node, expected: str) -> str:
+    if node.tag.startswith("!"):
+        raise ValueError(f"{node.tag} given, {expected}; functions are for templates")
     if not isinstance(node, yaml.ScalarNode):
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
         raise ValueError(f"{kind} given, {expected}")  # noqa: TRY004 - the caller tells misfits

@@ -160,6 +160,7 @@ def test_accounts_narrow_or_widen_the_units(written, chosen, holders):
         ({"Accounts": "[]"}, "Targets.Accounts: expected a list with at least one"),
         ({"Accounts": None}, "expected Accounts, or OrganizationalUnitIds"),
         ({"Acounts": "[]"}, "Targets.Acounts: no such word; did you mean Accounts?"),
+        ({"Foo": "1"}, "Targets.Foo: no such word; expected one of Accounts"),
         ({"Regions": None}, "Regions is missing; expected a list of AWS regions"),
         (
             {"Regions": "[us-east-1, eu-wset-1]"},

@@ -169,6 +169,8 @@ def test_values_are_given_to_cloudformation_as_it_spells_them(written):
         ),
         ({"ContainerUser": "0"}, "'0' given, expected numbers such as 1000:1000; 0 is root"),
         ({"Image": "latest@x"}, "'latest@x' given, expected a tag"),
+        ({"Image": "!Ref Tag"}, "!Ref given, expected a tag"),
+        ({"Endpoint": "[local]"}, "Endpoint: expected local"),
         (
             {"SiteOrigins": "'" + ",".join(["https://example.com"] * 300) + "'"},
             "expected at most 4096",
@@ -227,6 +229,8 @@ def test_a_setting_said_twice_is_told_with_both_lines(written):
         ("- a\n", "is no mapping"),
         ("Region: us-east-1\nTags:\n\tProject: x\n", "line 3, column 1: a tab"),
         ("Region: [\n", "is no YAML: line"),
+        ("a: b\n---\nc: d\n", "expected a single document in the stream, but found another"),
+        ('a: "\x00"\n', "is no YAML: unacceptable character #x0000"),
         ("? [a]\n: b\n", "line 1: ?: no name of a setting"),
     ],
 )

@@ -513,7 +513,7 @@ Resources:
         ("CannotPullContainerError: image not found", "push it"),
         ("The certificate validation timed out", "name servers"),
         ("The maximum number of addresses has been reached. LimitExceeded", "Service Quotas"),
-        ("RDS does not support creating a DB instance class x", "DatabaseInstanceClass"),
+        ("RDS does not support creating a DB instance class x", "another DatabaseClass."),
         ("Cannot upgrade postgres from 15.8 to 15.6", "major version alone"),
         ("ECS Deployment Circuit Breaker was triggered", "did not stay up"),
         ("something new", ""),

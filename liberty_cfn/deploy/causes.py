@@ -39,7 +39,7 @@ CAUSES = {
     ),
     r"DB ?instance class|OrderableDBInstance|InvalidParameterCombination": (
         "That database instance class is not offered with this engine version in this "
-        "region: choose another DatabaseInstanceClass."
+        "region: choose another DatabaseClass."
     ),
     r"Cannot upgrade|cannot be downgraded|downgrade": (
         "AWS upgraded the engine by itself: set the version to what runs now, or to the "

@@ -80,7 +80,8 @@ def explain(version: Version, name: str, environment: str = "") -> list[Explaine
     if not found:
         close = difflib.get_close_matches(name, sorted(known), n=3)
         meant = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise UnknownResourceError(f"There is no resource {name}.{meant}")
+        unknown = f"There is no resource {name}." if name else "Which resource? Say ID=..."
+        raise UnknownResourceError(f"{unknown}{meant}")
     return found
 
 

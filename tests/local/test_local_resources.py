@@ -133,6 +133,19 @@ def test_a_nat_gateway_needs_what_it_refers_to(aws, wrong):
     assert "NotFound" in reason
 
 
+def test_endpoints_are_listed_for_the_vpc_that_is_asked_for(aws):
+    service = {"ServiceName": "com.amazonaws.us-east-1.s3", "VpcId": ref("Vpc")}
+    made(aws, NETWORK | {"Endpoint": resource("EC2::VPCEndpoint", service)})
+
+    def listed(vpc):
+        by_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+        answer = aws.client("ec2").describe_vpc_endpoints(Filters=by_vpc)
+        return [found["VpcId"] for found in answer["VpcEndpoints"]]
+
+    vpc = physical(aws, "Vpc")
+    assert (listed(vpc), listed("vpc-other")) == ([vpc], [])
+
+
 def test_a_flow_log_says_where_it_writes_and_as_whom(aws):
     log = {
         "ResourceId": ref("Vpc"),

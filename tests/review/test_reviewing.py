@@ -357,6 +357,8 @@ def test_explaining_what_isn_t_there_says_what_is_close(ours):
         explain(ours, "Databse")
     with pytest.raises(UnknownResourceError, match="no environment 'nowhere'"):
         explain(ours, "Vpc", "nowhere")
+    with pytest.raises(UnknownResourceError, match=r"Say ID=\.\.\."):
+        explain(ours, "")
 
 
 @pytest.mark.parametrize("bad", ["[1, 2", "- a\n- b\n"])

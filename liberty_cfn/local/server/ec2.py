@@ -151,6 +151,16 @@ def _with_role(answer: Answer) -> Answer:
     return answer[0], answer[1], body.encode()
 
 
+def _of_a_vpc(query: dict[str, Any]) -> dict[str, Any]:
+    """The query for endpoints with their ids in place of the VPC, which ministack ignores."""
+    vpcs = ec2._parse_filters(query).get("vpc-id")
+    if vpcs is None:
+        return query
+    endpoints = ec2._vpc_endpoints.items()
+    found = [which for which, endpoint in endpoints if endpoint["VpcId"] in vpcs]
+    return query | {f"VpcEndpointId.{n}": [i] for n, i in enumerate(found or ["none"], 1)}
+
+
 def _mended(action: str, mend: Callable[[Answer], Answer]) -> None:
     handle = ec2._ACTION_MAP[action]
     ec2._ACTION_MAP[action] = lambda query: mend(handle(query))
@@ -168,3 +178,5 @@ def add() -> None:
         provisioners._STACK_TAG_PROPERTY[f"AWS::EC2::{kind}"] = ("Tags", "list")
     _mended("DescribeNatGateways", _with_address)
     _mended("DescribeFlowLogs", _with_role)
+    describe = ec2._ACTION_MAP["DescribeVpcEndpoints"]
+    ec2._ACTION_MAP["DescribeVpcEndpoints"] = lambda query: describe(_of_a_vpc(query))
