@@ -30,6 +30,7 @@ from liberty_cfn.review.whole import (
     exports_gone,
     ill_nested,
     not_followed,
+    outputs_gone,
     over_limits,
     tagged,
     unfit,
@@ -310,7 +311,8 @@ def _of_set(old: _Side, new: _Side) -> list[Finding]:
         for end in new.flat.loose
         if (end.place, end.why) not in known
     ]
-    findings += exports_gone(old.flat, new.flat) if old.flat else []
+    if old.flat:
+        findings += [*exports_gone(old.flat, new.flat), *outputs_gone(old.flat, new.flat)]
     findings += not_followed(old.design, new.design) if old.design else []
     before = (
         {*over_limits(old.design, old.sizes), *ill_nested(old.design)} if old.design else ()

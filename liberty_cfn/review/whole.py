@@ -83,6 +83,15 @@ def exports_gone(before: Flat, after: Flat) -> Iterator[Finding]:
             yield Finding(Kind.FAILS, "", text)
 
 
+def outputs_gone(before: Flat, after: Flat) -> Iterator[Finding]:
+    """Yield what the whole stack told, and no longer does."""
+    exported = _exports(before)
+    for name in mapping(before.template.get("Outputs")):
+        if name not in mapping(after.template.get("Outputs")) and name not in exported:
+            text = f"the stack's output {name} is gone: whoever reads it finds nothing"
+            yield Finding(Kind.OPERATIONS, "", text)
+
+
 def _exports(flat: Flat) -> dict[str, str]:
     found = {}
     for name, body in mapping(flat.template.get("Outputs")).items():

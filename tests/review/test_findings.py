@@ -303,6 +303,16 @@ def test_an_export_that_is_gone_fails_should_anybody_import_it():
     assert not review(exporting("A"), exporting("A", "B")).parts
 
 
+def test_an_output_that_the_whole_stack_no_longer_tells_is_told():
+    def telling(*names):
+        outputs = {name: {"Value": {"Ref": "It"}} for name in names}
+        return version(root={"Resources": one("SNS::Topic"), "Outputs": outputs})
+
+    (text,) = told(telling("Url", "Host"), telling("Url"), Kind.OPERATIONS)
+    assert text == "the stack's output Host is gone: whoever reads it finds nothing"
+    assert not review(telling("Url"), telling("Url", "Host")).parts
+
+
 def test_more_than_cloudformation_takes_will_fail():
     few, many = ({f"Topic{n}": resource("SNS::Topic") for n in range(c)} for c in (1, 501))
     (text,) = told(few, many, Kind.FAILS)
