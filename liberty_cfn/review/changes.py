@@ -36,6 +36,9 @@ SAME_AS = {
     "PrimaryEndPoint.Port": "Port",
     "ReaderEndPoint.Port": "Port",
 }
+# How properties are called whose plain text nobody is to read in a review.
+SECRETS = ("Password", "SecretString", "AuthToken", "ClientSecret", "SecretAccessKey")
+VEILED, ANOTHER = "(hidden)", "(hidden, another)"
 # The same for all of a region.
 CONSTANT = ("CanonicalHostedZoneID", "CanonicalHostedZoneNameID")
 
@@ -243,8 +246,23 @@ def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
         # All of them hang on a condition that can't be decided.
         path = found.path or ("Properties",)
         judged = verdict(new.type, path, found.before, found.after)
-        changes.append(PropertyChange(path, found.before, found.after, judged))
+        before, after = (_veiled(path[-1], value) for value in (found.before, found.after))
+        if before == after == VEILED:
+            after = ANOTHER
+        changes.append(PropertyChange(path, before, after, judged))
     return changes
+
+
+def _veiled(name: str, value: Any) -> Any:
+    """Return a value without what of it is a secret that stands in the template."""
+    if isinstance(value, dict):
+        return {key: _veiled(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_veiled(name, item) for item in value]
+    secret = isinstance(value, str) and name.endswith(SECRETS)
+    if secret and "{{resolve:" not in value and not value.startswith("(hidden"):
+        return VEILED
+    return value
 
 
 def _follow(

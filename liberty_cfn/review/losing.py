@@ -9,7 +9,7 @@ from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import Action, Change, PropertyChange
 from liberty_cfn.review.comparing import Steps, at
 from liberty_cfn.review.findings import Finding, Kind
-from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, said
+from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, different, said
 from liberty_cfn.review.replacement import names
 from liberty_cfn.review.spelling import spelled
 
@@ -45,6 +45,7 @@ def losses(changes: Sequence[Change]) -> Iterator[Finding]:
         yield from _policies(change)
         if change.action is Action.CHANGE and not change.replaced:
             yield from _secret(change)
+            yield from _in_the_clear(change)
             for changed in change.properties:
                 yield from _weakened(change, changed)
 
@@ -132,6 +133,27 @@ def _secret(change: Change) -> Iterator[Finding]:
     )
 
 
+def _in_the_clear(change: Change) -> Iterator[Finding]:
+    """Yield that a listener for HTTP, which sent people to HTTPS, no longer does."""
+    if change.type != "AWS::ElasticLoadBalancingV2::Listener":
+        return
+    redirected, redirects = (_redirects(one) for one in (change.before, change.after))
+    if redirected and not redirects:
+        text = (
+            f"{change.name}: no longer redirects to HTTPS: what goes over the wire can be read"
+        )
+        yield Finding(Kind.WEAKENED, change.id, text)
+
+
+def _redirects(listener: Resource | None) -> bool:
+    """Whether a listener sends to HTTPS, or is one for it."""
+    properties = listener.properties if listener else {}
+    if said(properties.get("Protocol")) != "http":
+        return True
+    protocols = at(properties, ("DefaultActions", "RedirectConfig", "Protocol"))
+    return "HTTPS" in (protocols if isinstance(protocols, list) else ())
+
+
 def _weakened(change: Change, changed: PropertyChange) -> Iterator[Finding]:
     steps = names(changed.path)
     why = _reason(change, steps, changed)
@@ -144,6 +166,8 @@ def _weakened(change: Change, changed: PropertyChange) -> Iterator[Finding]:
 def _reason(change: Change, steps: Steps, changed: PropertyChange) -> str:
     """Return why a property's change weakens a protection; empty if it doesn't."""
     for wanted, weaker, why in PROTECTIONS.get(change.type, ()):
+        if weaker is different and steps[: len(wanted)] == wanted:
+            return why
         below = _below(wanted, steps, changed.path)
         if below is None:
             continue

@@ -82,13 +82,15 @@ def _less_than(*values: str) -> Weaker:
     return weaker
 
 
-def _changed(_: Any, after: Any) -> bool:
+def different(_: Any, after: Any) -> bool:
+    """Whether there is something else, which may be weaker, also below what is named."""
     return after is not None
 
 
 def _turned_off(before: Any, after: Any) -> bool:
     """Whether what counts as on where nothing is said is turned off."""
-    return said(before) != "disabled" and said(after) == "disabled"
+    off = ("disabled", "false")
+    return said(before) not in off and said(after) in off
 
 
 def _older_tls(before: Any, after: Any) -> bool:
@@ -137,6 +139,11 @@ BUCKET = _all(
         _shorter,
         "old versions are deleted sooner",
     ),
+    (
+        "OwnershipControls/Rules/ObjectOwnership",
+        _less_than("BucketOwnerEnforced"),
+        "access lists of its files count again",
+    ),
     ("BucketEncryption", _gone, "new objects fall back to S3's own encryption"),
     ("ObjectLockEnabled", _off, "objects can be deleted before their time"),
 )
@@ -147,8 +154,8 @@ REPOSITORY = _all(
         "a tag can be pushed again, with another image",
     ),
     ("EmptyOnDelete", _on, "deleting it deletes its images"),
-    ("LifecyclePolicy", _changed, "images may be deleted by another rule than before"),
-    ("LifecyclePolicy/LifecyclePolicyText", _changed, "images may be deleted by another rule"),
+    ("LifecyclePolicy", different, "images may be deleted by another rule than before"),
+    ("LifecyclePolicy/LifecyclePolicyText", different, "images may be deleted by another rule"),
     ("ImageScanningConfiguration/ScanOnPush", _off, "images are no longer scanned"),
 )
 DATABASE = _all(
@@ -156,6 +163,7 @@ DATABASE = _all(
     ("BackupRetentionPeriod", _lower, "older backups are deleted"),
     ("DeleteAutomatedBackups", _on, "its backups go when it goes"),
     ("MultiAZ", _off, "no standby takes over when its zone fails"),
+    ("AutoMinorVersionUpgrade", _turned_off, "security fixes no longer come by themselves"),
 )
 CACHE = _all(
     ("SnapshotRetentionLimit", _lower, "older snapshots are deleted"),
@@ -205,6 +213,25 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
         ("IsLogging", _off, "who does what is no longer logged"),
         ("IsMultiRegionTrail", _off, "other regions are no longer logged"),
         ("EnableLogFileValidation", _off, "a log that was tampered with looks like any other"),
+    ),
+    "AWS::ECS::Cluster": _all(
+        (
+            "ClusterSettings/containerInsights/Value",
+            _less_than("enhanced", "enabled"),
+            "its tasks are watched in less detail",
+        ),
+    ),
+    "AWS::ECS::Service": _all(
+        (
+            "DeploymentConfiguration/DeploymentCircuitBreaker/Enable",
+            _off,
+            "a deployment whose tasks don't start is tried for ever",
+        ),
+        (
+            "DeploymentConfiguration/DeploymentCircuitBreaker/Rollback",
+            _off,
+            "a failed deployment isn't taken back",
+        ),
     ),
     "AWS::EFS::FileSystem": _all(
         ("BackupPolicy/Status", _less_than("ENABLED"), "it is no longer backed up"),

@@ -211,3 +211,16 @@ def test_what_only_orders_resources_does_nothing():
 def test_a_logical_id_that_gets_another_type_is_refused():
     (change,) = part({"It": VPC}, {"It": resource("SNS::Topic")}).changes
     assert change.properties[0].verdict.refused
+
+
+def test_a_secret_in_plain_text_is_told_to_change_but_never_shown():
+    def database(password):
+        return {"It": resource("RDS::DBInstance", {"MasterUserPassword": password})}
+
+    (change,) = part(database("hunter2"), database("hunter3")).changes
+    (found,) = change.properties
+    assert (found.before, found.after) == ("(hidden)", "(hidden, another)")
+    reference = "{{resolve:secretsmanager:a}}"
+    (change,) = part(database(reference), database("hunter3")).changes
+    (found,) = change.properties
+    assert (found.before, found.after) == (reference, "(hidden)")

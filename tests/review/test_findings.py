@@ -72,6 +72,35 @@ def test_replacing_what_holds_no_data_loses_nothing():
         ("SNS::Topic", {"KmsMasterKeyId": "alias/a"}, {}),
         ("Events::Rule", {}, {"State": "DISABLED"}),
         ("CloudTrail::Trail", {"IsLogging": True}, {"IsLogging": False}),
+        ("RDS::DBInstance", {}, {"AutoMinorVersionUpgrade": False}),
+        (
+            "ECS::Service",
+            {"DeploymentConfiguration": {"DeploymentCircuitBreaker": {"Enable": True}}},
+            {"DeploymentConfiguration": {"DeploymentCircuitBreaker": {"Enable": False}}},
+        ),
+        (
+            "ECS::Cluster",
+            {"ClusterSettings": [{"Name": "containerInsights", "Value": "enabled"}]},
+            {"ClusterSettings": [{"Name": "containerInsights", "Value": "disabled"}]},
+        ),
+        (
+            "S3::Bucket",
+            {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}},
+            {"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}},
+        ),
+        (
+            "ElasticLoadBalancingV2::Listener",
+            {
+                "Protocol": "HTTP",
+                "DefaultActions": [
+                    {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS"}}
+                ],
+            },
+            {
+                "Protocol": "HTTP",
+                "DefaultActions": [{"Type": "forward", "TargetGroupArn": "arn"}],
+            },
+        ),
         ("EFS::FileSystem", {"BackupPolicy": {"Status": "ENABLED"}}, {}),
         (
             "ElasticLoadBalancingV2::Listener",
@@ -109,6 +138,16 @@ def test_replacing_what_holds_no_data_loses_nothing():
 def test_a_protection_that_weakens_is_told_and_one_that_strengthens_is_not(kind, before, after):
     assert told(one(kind, before), one(kind, after), Kind.WEAKENED)
     assert not told(one(kind, after), one(kind, before), Kind.WEAKENED)
+
+
+def test_another_rule_of_which_images_are_kept_is_told_however_it_is_written():
+    def keeping(days):
+        policy = {"rules": [{"rulePriority": 1, "selection": {"countNumber": days}}]}
+        text = json.dumps(policy)
+        return one("ECR::Repository", {"LifecyclePolicy": {"LifecyclePolicyText": text}})
+
+    (text,) = told(keeping(14), keeping(1), Kind.WEAKENED)
+    assert "14 → 1: images may be deleted by another rule" in text
 
 
 def test_a_deletion_policy_that_weakens_is_told():
