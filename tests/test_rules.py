@@ -170,16 +170,24 @@ def test_what_is_wrong_whatever_the_values_is_said_without_them():
     assert "(with" not in found.message
 
 
-def test_what_is_switched_off_is_looked_at_too():
-    text = SWITCHED.replace('Default: "true"', 'Default: "true", AllowedValues: ["true", "no"]')
-    (found,) = in_root(text)
+@pytest.mark.parametrize("limits", ["", ', AllowedValues: ["true", "no"]'])
+def test_what_is_switched_off_is_looked_at_too(limits):
+    (found,) = in_root(SWITCHED.replace('Default: "true"', 'Default: "true"' + limits))
     assert "conditions the other way" in found.message
+
+
+def test_what_an_environment_leaves_to_a_default_is_the_templates():
+    vpc = "Resources: {Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: !Ref VpcCidr}}}"
+    text = "Parameters: {VpcCidr: {Type: String, Default: 10.0.0.1/16}}\n" + vpc
+    given, left = load("staging"), load("prod")
+    templates = from_texts({"root.yaml": text})
+    assert [len(check(templates, [one], ABOUT_RANGES)) for one in (given, left)] == [0, 1]
 
 
 def test_a_finding_is_at_the_line_it_is_about_whatever_was_left_out_before():
     text = SWITCHED.replace(
         '- {IpProtocol: "-1", CidrIp: 10.0.0.0/8}', "- {CidrIp: 10.0.0.2/8}"
-    )
+    ).replace("10.0.0.1/8", "10.0.0.0/8")
     (found,) = in_root(text)
     assert found.resource == "Group"
     assert text.splitlines()[found.line - 1].strip() == "- {CidrIp: 10.0.0.2/8}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Any
 
@@ -109,14 +109,30 @@ def cases(templates: TemplateSet, environments: Sequence[Environment] = ()) -> l
     known = set(parameters) & set(declarations())
     ours = environments if len(known) * 2 > len(parameters) else ()
     found = [
-        Case(e.name, Design(templates, flat, _resolved(flat, e.settings, e), e)) for e in ours
+        Case(e.name, Design(templates, flat, _resolved(flat, _settings(e, parameters), e), e))
+        for e in ours
     ]
     if not ours:
         found.append(Case("the defaults", Design(templates, flat, _resolved(flat, {}))))
     if others := switched(flat.template):
-        case = Design(templates, flat, _resolved(flat, others))
+        conditions = _unlike(flat.template.get("Conditions", {}), others)
+        turned = replace(flat, template={**flat.template, "Conditions": conditions})
+        case = Design(templates, flat, _resolved(turned, others))
         found.append(Case("conditions the other way", case))
     return found
+
+
+def _settings(environment: Environment, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return an environment's values; what it leaves to defaults, as the template has them."""
+    ours = {name: text(d.limits.get("Default")) for name, d in declarations().items()}
+    left = {
+        name: default
+        for name, body in parameters.items()
+        if (default := text(look(body, "Default"))) is not None
+        and name in ours
+        and environment.settings.get(name) == ours[name] != default
+    }
+    return {**environment.settings, **left}
 
 
 def all_reports(looked_at: Sequence[Case], rules: Sequence[Rule] = RULES) -> Iterator[Report]:
@@ -179,6 +195,17 @@ def switched(template: Mapping[str, Any]) -> dict[str, str]:
     return values
 
 
+def _unlike(value: Any, others: Mapping[str, str | None]) -> Any:
+    """Return conditions in which a parameter without a value is like no literal."""
+    if isinstance(value, list):
+        return [_unlike(item, others) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if any(others.get(name, "") is None for name, _ in _compared_here(value)):
+        return False
+    return {key: _unlike(item, others) for key, item in value.items()}
+
+
 def _unsaid(template: Mapping[str, Any]) -> dict[str, Any]:
     """Return as unknown the parameters whose default, empty text, only waits to be replaced.
 
@@ -196,16 +223,20 @@ def _unsaid(template: Mapping[str, Any]) -> dict[str, Any]:
 def _compared(value: Any) -> Iterator[tuple[str, str]]:
     """Yield the parameters that conditions compare with a literal, and that literal."""
     if isinstance(value, dict):
-        both = value.get("Fn::Equals")
-        if isinstance(both, list) and len(both) == 2:  # noqa: PLR2004
-            for one, other in (both, both[::-1]):
-                name, literal = look(one, "Ref"), text(other)
-                if isinstance(name, str) and literal is not None:
-                    yield name, literal
+        yield from _compared_here(value)
         value = list(value.values())
     if isinstance(value, list):
         for item in value:
             yield from _compared(item)
+
+
+def _compared_here(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    both = value.get("Fn::Equals")
+    if isinstance(both, list) and len(both) == 2:  # noqa: PLR2004
+        for one, other in (both, both[::-1]):
+            name, literal = look(one, "Ref"), text(other)
+            if isinstance(name, str) and literal is not None:
+                yield name, literal
 
 
 def _placed(together: Sequence[Report], looked_at: Sequence[Case]) -> Finding | None:

@@ -148,6 +148,12 @@ DEPUTIES = frozenset(
         *("cloudtrail", "config", "logs", "states", "codebuild", "backup", "rds"),
     )
 )
+# What comes for whom: the service that ARNs of aws:SourceArn are of.
+SOURCE_OF = {
+    "ecs-tasks.amazonaws.com": "ecs",
+    "vpc-flow-logs.amazonaws.com": "ec2",
+    "monitoring.rds.amazonaws.com": "rds",
+}
 # Other rules look at who may use these.
 OPEN_ELSEWHERE = ("AWS::S3::BucketPolicy", "AWS::SecretsManager::ResourcePolicy")
 SOURCES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths")
@@ -481,6 +487,24 @@ def _roles_are_assumed(design: Design) -> Iterator[Problem]:
             if service not in trusted and "*" not in trusted:
                 why = f"{user.origin} needs {service} to assume this role; expected it here"
                 yield Problem(role.id, ("Properties", "AssumeRolePolicyDocument"), why)
+    for policy in _policies(design):
+        for at, statement in policy.statements() if policy.kind == "trust" else ():
+            for _, _, value in _principals(statement):
+                for why in _comes_for_another(statement, spelt(value)):
+                    yield policy.problem((*at, "Condition"), why)
+
+
+def _comes_for_another(statement: Mapping[str, Any], service: str) -> Iterator[str]:
+    """Yield the sources that a service is let in for, and that it never comes for."""
+    blocks = statement.get("Condition")
+    for block in blocks.values() if isinstance(blocks, dict) else ():
+        for key, values in block.items() if isinstance(block, dict) else ():
+            for value in listed(values) if key.lower() == "aws:sourcearn" else ():
+                said = spelled(value).split(":")
+                source = said[2] if len(said) > 2 else ""  # noqa: PLR2004
+                expected = SOURCE_OF.get(service, source)
+                if re.fullmatch("[a-z0-9-]+", source) and source != expected:
+                    yield f"{service} never comes for {spelled(value)}; expected {expected}'s"
 
 
 def _documents_are_whole(design: Design) -> Iterator[Problem]:
@@ -864,6 +888,9 @@ Role:
 """
 
 
+SOURCED = """        Condition:
+          ArnLike: {"aws:SourceArn": !Sub "arn:aws:ecs:us-east-1:${AWS::AccountId}:*"}
+"""
 CONDITION = """        Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}
 """
 
@@ -947,8 +974,12 @@ RULES: tuple[Rule, ...] = (
         "only in the service's events.",
         "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
         _roles_are_assumed,
-        good=(ROLE + TASK,),
+        good=(
+            ROLE + TASK,
+            ROLE.replace(CONDITION, SOURCED),
+        ),
         bad=(
+            ROLE.replace(CONDITION, SOURCED.replace(":ecs:", ":ec2:")),
             ROLE.replace("ecs-tasks", "ecs") + TASK,
             ROLE.replace("ecs-tasks", "ec2") + TASK,
             ROLE.replace("Effect: Allow\n        Principal", "Effect: Deny\n        Principal")

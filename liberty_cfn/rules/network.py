@@ -26,6 +26,7 @@ from liberty_cfn.rules.rule import (
     text,
     waits_for,
 )
+from liberty_cfn.rules.statements import managed, role_statements
 
 SIZES = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
 GROUPS = "https://docs.aws.amazon.com/vpc/latest/userguide/creating-security-groups.html"
@@ -301,6 +302,10 @@ def _nat_gateways(design: Design) -> Iterator[Problem]:
             why = f"{taken[address]} has this address already; expected one of its own"
             yield Problem(gateway.id, ("Properties", "AllocationId"), why)
         taken.setdefault(referred(given.get("AllocationId")), str(gateway.origin))
+        made = design.follow(given.get("AllocationId"))
+        if made is not None and text(made.properties.get("Domain", "vpc")) != "vpc":
+            why = "an address for EC2-Classic, which is no more; expected Domain: vpc"
+            yield Problem(made.id, ("Properties", "Domain"), why)
         subnet = referred(given.get("SubnetId"))
         if subnet in inward and not inward[subnet].inward:
             why = f"{subnet} has no route to an internet gateway; expected a public subnet"
@@ -458,6 +463,13 @@ def _flow_logs(design: Design) -> Iterator[Problem]:
                 if not any(name in given for name in names):
                     why = f"CloudWatch gets no flows; expected {' or '.join(names)}"
                     yield Problem(log.id, ("Properties",), why)
+            role = design.follow(given.get("DeliverLogsPermissionArn"))
+            if role is not None and not managed(role):
+                allowed = list(role_statements(design, role))
+                for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+                    if not any(statement.grants(action) for statement in allowed):
+                        why = f"it may not {action}, so that no flow is logged; expected it"
+                        yield Problem(role.id, ("Properties",), why)
         watched = design.follow(given.get("ResourceId"))
         kind = kinds.get(text(given.get("ResourceType")) or "")
         if watched and kind and watched.type != kind:
@@ -519,6 +531,8 @@ def _known_groups(design: Design, resource: Resource) -> bool:
         "AWS::ElastiCache::CacheCluster": "VpcSecurityGroupIds",
         "AWS::ElastiCache::ReplicationGroup": "SecurityGroupIds",
     }
+    if resource.type not in names:
+        return False
     groups = listed(look(resource.properties, *names[resource.type].split("/")))
     made = [design.follow(group) for group in groups]
     return bool(made) and all(g and g.type == "AWS::EC2::SecurityGroup" for g in made)
@@ -712,6 +726,21 @@ Log:
 """
 )
 
+WRITTEN = (
+    FLOW_LOG.replace("arn:aws:iam::123456789012:role/flows", "!GetAtt Writer.Arn")
+    + """
+Writer:
+  Type: AWS::IAM::Role
+  Properties:
+    Policies:
+    - PolicyName: Write
+      PolicyDocument:
+        Statement:
+        - Effect: Allow
+          Action: [logs:CreateLogStream, logs:PutLogEvents]
+          Resource: arn:aws:logs:us-east-1:123456789012:log-group:flows:*
+"""
+)
 RULES: tuple[Rule, ...] = (
     Rule(
         "LC1701",
@@ -875,6 +904,7 @@ Again:
                 "AllocationId, SubnetId: !Ref Public}", "AllocationId, SubnetId: !Ref Private}"
             ),
             PRIVATE.replace("NatGatewayId: !Ref Nat", "NatGatewayId: nat-1"),
+            PRIVATE.replace("{Domain: vpc}", "{Domain: standard}"),
             PRIVATE
             + """
 Second:
@@ -1014,8 +1044,9 @@ Again:
         "ResourceType is not that of its resource.",
         FLOW_LOGS,
         _flow_logs,
-        good=(FLOW_LOG,),
+        good=(FLOW_LOG, WRITTEN),
         bad=(
+            WRITTEN.replace("logs:PutLogEvents", "logs:DescribeLogStreams"),
             FLOW_LOG.replace("    LogGroupName: flows\n", ""),
             FLOW_LOG.replace(
                 "    DeliverLogsPermissionArn: arn:aws:iam::123456789012:role/flows\n", ""
@@ -1031,7 +1062,11 @@ Again:
         "AWS: health checks fail, and the deployment is rolled back an hour later.",
         BALANCER_GROUPS,
         _requests_arrive,
-        good=(TALKING,),
+        good=(
+            TALKING,
+            # What isn't a load balancer has no groups; other rules say that it is none.
+            TALKING.replace("LoadBalancerArn: !Ref Balancer", "LoadBalancerArn: !Ref Targets"),
+        ),
         bad=(
             TALKING.replace("FromPort: 8000, ToPort: 8000", "FromPort: 8080, ToPort: 8080"),
             TALKING.replace("FromPort: 5432, ToPort: 5432", "FromPort: 3306, ToPort: 3306"),

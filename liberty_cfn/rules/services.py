@@ -93,6 +93,7 @@ def _task(design: Design, service: Resource) -> Resource | None:
 def _values(design: Design) -> Iterator[Problem]:
     for cluster in design.of_type(CLUSTER):
         yield from misfits(cluster, CLUSTERED)
+        yield from _default_strategy(cluster)
     for service in design.of_type(SERVICE):
         yield from misfits(service, VALUES)
         for name, kind in (("Cluster", CLUSTER), ("TaskDefinition", TASK)):
@@ -107,10 +108,32 @@ def _values(design: Design) -> Iterator[Problem]:
                 title = cluster.origin.logical_id
                 why = f"it may be made before {cluster.origin}, and fail; expected !Ref {title}"
                 yield Problem(service.id, ("Properties", "Cluster"), why)
+        if said and (why := _elsewhere(design, said)):
+            yield Problem(service.id, ("Properties", "Cluster"), why)
         external = text(look(service.properties, "DeploymentController", "Type")) == "EXTERNAL"
         if "TaskDefinition" not in service.properties and not external:
             why = "TaskDefinition is missing; a service runs one"
             yield Problem(service.id, ("Properties",), why)
+
+
+def _default_strategy(cluster: Resource) -> Iterator[Problem]:
+    known = [text(item) for _, item in each(cluster.properties, "CapacityProviders", "*")]
+    strategy = "DefaultCapacityProviderStrategy"
+    for at, provider in each(cluster.properties, strategy, "*", "CapacityProvider"):
+        said = text(provider)
+        if said is not None and said not in known and None not in known:
+            why = f"it has no provider {said}; expected it in CapacityProviders"
+            yield Problem(cluster.id, ("Properties", *at), why)
+
+
+def _elsewhere(design: Design, said: str) -> str:
+    """Return why a cluster's name or ARN is none of those made here; nothing if it is."""
+    clusters = list(design.of_type(CLUSTER))
+    names = [text(cluster.properties.get("ClusterName")) for cluster in clusters]
+    if not clusters or said.rpartition("/")[2] in names:
+        return ""
+    title = clusters[0].origin.logical_id
+    return f"{said} is none of the clusters made here; expected !Ref {title}"
 
 
 def _served(design: Design) -> Iterator[Problem]:
@@ -574,6 +597,14 @@ RULES: tuple[Rule, ...] = (
             ("CapacityProviders: [FARGATE]", "CapacityProviders: [fargate]"),
             ("CapacityProviders: [FARGATE]", "CapacityProviders: [FARGATES]"),
             ("Cluster: !Ref Cluster", "Cluster: backend"),
+            ("Cluster: !Ref Cluster", "Cluster: backed"),
+            (
+                "CapacityProviders: [FARGATE]",
+                (
+                    "CapacityProviders: [FARGATE]\n    DefaultCapacityProviderStrategy: "
+                    "[{CapacityProvider: FARGATE_SPOT}]"
+                ),
+            ),
             ("Value: enabled", "Value: true"),
             ("Cluster: !Ref Cluster", "Cluster: !Ref Task"),
             ("    TaskDefinition: !Ref Task\n", ""),

@@ -297,6 +297,16 @@ def _image(design: Design) -> Iterator[Problem]:
         for path, container in containers(task):
             if why := _no_image(design, container.get("Image", "")):
                 yield Problem(task.id, (*path, "Image"), why)
+            for at, why in _credentials(container):
+                yield Problem(task.id, (*path, *at), why)
+
+
+def _credentials(container: Any) -> Iterator[tuple[Path, str]]:
+    if "RepositoryCredentials" not in container:
+        return
+    if not look(container, "RepositoryCredentials", "CredentialsParameter"):
+        why = "CredentialsParameter is missing; expected a secret's ARN, or neither"
+        yield ("RepositoryCredentials",), why
 
 
 def _no_image(design: Design, value: Any) -> str:
@@ -543,6 +553,7 @@ RULES: tuple[Rule, ...] = (
         bad=changed(
             TASKS,
             (":latest", f":sha256:{'0' * 64}"),
+            (":latest", ":latest\n      RepositoryCredentials: {}"),
             (":latest", "@latest"),
             (":latest", "@sha256:abc"),
             (":latest", "':'"),
