@@ -37,6 +37,17 @@ SERVING = {
     "AWS::EC2::Subnet": "everything in it is made anew elsewhere",
     "AWS::CertificateManager::Certificate": "the new one waits for its validation",
 }
+# And what is missed when it goes.
+GONE = {
+    "AWS::EC2::NatGateway": "what goes out through it finds no way",
+    "AWS::EC2::Route": "what it sent on finds no way",
+    "AWS::EC2::VPCGatewayAttachment": "the VPC is cut off from the internet",
+    "AWS::ECS::Service": "its tasks stop",
+    "AWS::ElasticLoadBalancingV2::Listener": "nobody gets in through it",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "nobody gets in through it",
+    "AWS::Lambda::Function": "nothing answers in its place",
+    "AWS::Route53::RecordSet": "its name no longer answers",
+}
 ALARM_LIMITS = ("Threshold", "ComparisonOperator", "EvaluationPeriods", "DatapointsToAlarm")
 ALARM_DETAILS = (*ALARM_LIMITS, "Period", "TreatMissingData", "Statistic", "ExtendedStatistic")
 
@@ -49,6 +60,7 @@ def operations(changes: Sequence[Change]) -> Iterator[Finding]:
             yield from _made_anew(change)
             yield from _not_known(change)
             yield from _scaling(change)
+        yield from _gone(change)
         yield from _size(change)
         yield from _alarm(change)
         yield from _tasks(change, changes)
@@ -73,6 +85,12 @@ def _made_anew(change: Change) -> Iterator[Finding]:
     if change.type in SERVING and (change.replaced or change.perhaps_replaced):
         may = "is" if change.replaced else "may be"
         text = f"{change.name} {may} replaced: {SERVING[change.type]}"
+        yield Finding(Kind.INTERRUPTION, change.id, text)
+
+
+def _gone(change: Change) -> Iterator[Finding]:
+    if change.action is Action.REMOVE and change.type in GONE and not change.moved:
+        text = f"{change.name} is removed: {GONE[change.type]}"
         yield Finding(Kind.INTERRUPTION, change.id, text)
 
 

@@ -405,6 +405,17 @@ def test_a_rule_with_several_changes_is_one_interruption():
     assert text.startswith("It: SecurityGroupEgress changes")
 
 
+def test_what_serves_people_and_goes_is_an_interruption_unless_it_moves():
+    vpc = {"Vpc": resource("EC2::VPC")}
+    record = resource("Route53::RecordSet", {"Name": "a.example", "Type": "A"})
+    (text,) = told({**vpc, "It": record}, vpc, Kind.INTERRUPTION)
+    assert text == "It is removed: its name no longer answers"
+    here, there = {"Resources": {**vpc, "It": record}}, {"Resources": vpc}
+    stacks = nested(A={}, B={})
+    before, after = version(root=stacks, a=here, b=there), version(root=stacks, a=there, b=here)
+    assert not told(before, after, Kind.INTERRUPTION)
+
+
 def service(cpu=256, count=2, **properties):
     return {
         "Task": resource("ECS::TaskDefinition", {"Cpu": cpu, "Memory": 512}),
