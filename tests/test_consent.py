@@ -284,6 +284,13 @@ def test_a_bucket_of_somebody_else_is_a_sentence():
             packaging.package(target, {"root.yaml": ""})
 
 
+def test_templates_that_are_missing_are_named_before_anything_is_sent():
+    root = {"root.yaml": "      TemplateURL: logs.yaml\n"}
+    for given, missing in ((root, "logs.yaml"), ({}, "root.yaml")):
+        with pytest.raises(PackagingError, match=f"templates/: {missing}; run make templates"):
+            packaging.package(Target(boto3.Session(), "1"), given)
+
+
 def test_a_template_that_somebody_else_sent_meanwhile_is_as_good():
     target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
     with Stubber(target.client("s3")) as s3:

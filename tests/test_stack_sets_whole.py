@@ -102,7 +102,13 @@ def test_what_else_a_set_is_asked_is_answered(deployed, command, arguments, word
 
 @pytest.mark.parametrize(
     "arguments",
-    [("outputs",), ("rollback",), ("secret", "list"), ("deploy", "--adopt")],
+    [
+        ("outputs",),
+        ("rollback",),
+        ("secret", "list"),
+        ("deploy", "--adopt"),
+        ("diff", "--deployed"),
+    ],
 )
 def test_what_is_for_one_stack_says_so_of_a_set(command, arguments):
     code, _, said = command(*arguments, "global")

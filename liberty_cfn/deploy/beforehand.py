@@ -355,7 +355,9 @@ def _kept(
     environment: Environment, kind: str, name: str, command: str, how: str = "there"
 ) -> Finding:
     """Return that a name is taken by what an earlier destroy may have kept."""
-    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in. "
+    takes_in = f"make deploy ENV={environment.name} ADOPT=1 takes it in. "
+    # One stack of a set is not adopted into.
+    adopt = "" if environment.stack_name else takes_in
     return _taken(kind, name, command, how, adopt)
 
 

@@ -56,8 +56,14 @@ def packaged(
     In the uploaded root, each TemplateURL that names a file is the URL of that file.
 
     Raises:
-        PackagingError: the bucket for them is another account's, or closed to us.
+        PackagingError: a template is missing, or the bucket for them is another account's, or
+            closed to us.
     """
+    nested = {found[2] for found in TEMPLATE_URL.finditer(templates.get("root.yaml", ""))}
+    if missing := sorted({"root.yaml", *nested} - templates.keys()):
+        raise PackagingError(
+            f"Missing in templates/: {', '.join(missing)}; run make templates."
+        )
     s3 = target.client("s3")
     where = _bucket(target, s3)
     children = {name: text for name, text in templates.items() if name != "root.yaml"}

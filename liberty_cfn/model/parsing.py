@@ -59,6 +59,13 @@ def parse(text: str, file: str) -> Template:
     tabs_mean_nothing = text.lstrip().startswith("{")
     text = text.replace("\t", " ") if tabs_mean_nothing else text
     try:
+        return _template(text, file)
+    except RecursionError as error:
+        raise ParseError(file, 1, "nested too deeply to be a template") from error
+
+
+def _template(text: str, file: str) -> Template:
+    try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1

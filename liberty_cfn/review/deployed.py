@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import yaml
 from botocore.exceptions import ClientError
 
 from liberty_cfn import environments
+from liberty_cfn.deploy.operations import digest_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.model.loading import NESTED
 from liberty_cfn.model.parsing import Template, parse
-from liberty_cfn.review.reviewing import Review, review
+from liberty_cfn.review.reviewing import BOOTSTRAP, Review, review
 from liberty_cfn.review.sources import SourceError, Version
 
 ROOT = "templates/root.yaml"
@@ -25,13 +27,20 @@ def fetch(environment: environments.Environment, target: Target, now: Version) -
         SourceError: nothing is deployed.
         ClientError: AWS refuses.
     """
-    file = f"params/{environment.name}.yaml"
-    here = Version(now.name, now.templates, {file: now.params[file]})
-    return review(_version(environment, target, file), here)
-
-
-def _version(environment: environments.Environment, target: Target, file: str) -> Version:
     client = target.client("cloudformation")
+    stack = _stack(environment, client)
+    file = f"params/{environment.name}.yaml"
+    # What an account needs beforehand is no part of the environment's stacks.
+    theirs = {
+        path: text for path, text in now.templates.items() if BOOTSTRAP not in path.split("/")
+    }
+    here = Version(now.name, theirs, {file: now.params[file]})
+    found = review(_version(environment, client, stack, file), here)
+    # AWS has the templates under other names, which have another digest.
+    return replace(found, digests=(digest_of(stack) or "unknown", found.digests[1]))
+
+
+def _stack(environment: environments.Environment, client: Any) -> Any:
     try:
         (stack,) = client.describe_stacks(StackName=environment.stack)["Stacks"]
     except ClientError as error:
@@ -40,6 +49,12 @@ def _version(environment: environments.Environment, target: Target, file: str) -
         raise SourceError(
             f"{environment.stack} isn't deployed, so there is nothing to compare with."
         ) from error
+    return stack
+
+
+def _version(
+    environment: environments.Environment, client: Any, stack: Any, file: str
+) -> Version:
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
     # What is deployed has tags of deploying's own; templates are what is compared.
     place = {"Region": environment.region, "Tags": dict(environment.tags)}

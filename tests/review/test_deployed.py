@@ -8,6 +8,7 @@ from versions import ROOT, nested, resource, version
 
 from liberty_cfn import environments
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review.deployed import fetch
 from liberty_cfn.review.sources import SourceError
 
@@ -33,7 +34,8 @@ def target(aws):
 def now(called, child=CHILD):
     tags = dict(environments.load("local").tags)
     values = {"tiny": {"Called": called, "Tags": tags}, "prod": {"Called": "elsewhere"}}
-    return version(root=TOP, alerts=child, values=values)
+    beforehand = {"bootstrap/role": CHILD}  # no part of what is deployed
+    return version(root=TOP, alerts=child, values=values, **beforehand)
 
 
 def deploy(target, environment):
@@ -48,6 +50,7 @@ def deploy(target, environment):
         StackName=environment.stack,
         TemplateBody=json.dumps(top),
         Parameters=[{"ParameterKey": "Called", "ParameterValue": "one"}],
+        Tags=[{"Key": DIGEST_TAG, "Value": "1234"}],
     )
     cloudformation.get_waiter("stack_create_complete").wait(
         StackName=environment.stack, WaiterConfig={"Delay": 0.05}
@@ -57,7 +60,9 @@ def deploy(target, environment):
 def test_what_is_deployed_is_compared_with_what_is_here(target, environment):
     deploy(target, environment)
     assert fetch(environment, target, now("one")).parts == ()
-    (part,) = fetch(environment, target, now("two")).parts
+    found = fetch(environment, target, now("two"))
+    assert found.digests[0] == "1234"
+    (part,) = found.parts
     (change,) = part.changes
     assert (part.environment, change.name) == ("tiny", "Alerts/Topic")
     assert (change.properties[0].before, change.properties[0].after) == ("one", "two")
