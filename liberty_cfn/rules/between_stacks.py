@@ -35,6 +35,10 @@ KINDS = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
     "cloudformation-supplied-parameter-types.html"
 )
+SELECT = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+    "intrinsic-function-reference-select.html"
+)
 OUTPUTS = "Outputs."
 LISTS = ("CommaDelimitedList", "List<")
 # The kind of value that a Ref of a resource is, or an attribute of it; as properties and
@@ -503,6 +507,30 @@ def _three(root: str = ROOT, network: str = NETWORK, groups: str = GROUPS) -> di
     return {"root.yaml": root, "network.yaml": network, "groups.yaml": groups}
 
 
+def _picks(design: Design) -> Iterator[Problem]:
+    for resource in design.resolved.resources.values():
+        for path, index, items in _selected(resource.properties, ("Properties",)):
+            why = (
+                f"{index} is behind the end of its {len(items)}; expected 0 to {len(items) - 1}"
+            )
+            yield Problem(resource.id, path, why)
+
+
+def _selected(value: Any, at: Path) -> Iterator[tuple[Path, int, list[Any]]]:
+    """Yield each Fn::Select that picks from behind a list's end: where, which, and the list."""
+    if isinstance(value, dict):
+        picked = value.get("Fn::Select")
+        if isinstance(picked, list) and len(picked) == 2 and isinstance(picked[1], list):  # noqa: PLR2004
+            index, items = number(picked[0]), picked[1]
+            if index is not None and index >= len(items) > 0:
+                yield at, int(index), items
+                return
+    below = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, item in below:
+        if isinstance(item, dict | list):
+            yield from _selected(item, (*at, step))
+
+
 IMPORTING = """
 Resources:
   Group: {Type: AWS::EC2::SecurityGroup, Properties: {VpcId: !ImportValue vpc}}
@@ -518,6 +546,11 @@ Resources:
     Type: AWS::Logs::MetricFilter
     Condition: IsLogged
     Properties: {LogGroupName: !Ref Logs}
+"""
+PICKED = """
+Parameters: {Zones: {Type: CommaDelimitedList, Default: "a,b"}}
+Resources:
+  Subnet: {Type: AWS::EC2::Subnet, Properties: {AvailabilityZone: !Select [1, !Ref Zones]}}
 """
 
 RULES: tuple[Rule, ...] = (
@@ -742,5 +775,16 @@ Group:
             },
             {"root.yaml": SWITCHED + "Outputs: {Logs: {Value: !Ref Logs}}"},
         ),
+    ),
+    Rule(
+        "LC1012",
+        "error",
+        "Fn::Select picks what is in its list",
+        "CloudFormation refuses an index behind the list's end: Fn::Select cannot select "
+        "nonexistent value.",
+        SELECT,
+        _picks,
+        good=({"root.yaml": PICKED}, {"root.yaml": PICKED.replace("!Ref Zones", "!GetAZs ''")}),
+        bad=({"root.yaml": PICKED.replace("[1,", "[2,")},),
     ),
 )
