@@ -206,20 +206,6 @@ def _unlike(value: Any, others: Mapping[str, str | None]) -> Any:
     return {key: _unlike(item, others) for key, item in value.items()}
 
 
-def _unsaid(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return as unknown the parameters whose default, empty text, only waits to be replaced.
-
-    Where a condition asks for the empty text, it means something.
-    """
-    asked = {name for name, _ in _compared(template.get("Conditions", {}))}
-    parameters = template.get("Parameters", {})
-    return {
-        name: None
-        for name, body in parameters.items()
-        if look(body, "Default") == "" and name not in asked
-    }
-
-
 def _compared(value: Any) -> Iterator[tuple[str, str]]:
     """Yield the parameters that conditions compare with a literal, and that literal."""
     if isinstance(value, dict):
