@@ -1,8 +1,9 @@
 """How long things take: `make bench`, or `make bench ARGS=--all` with the slow ones.
 
 `make bench ARGS=--kills` kills deploys instead (kills.py), `make bench ARGS=--stack-sets`
-measures sets of many targets, and `make bench ARGS=--mutants`
-breaks the templates in many places, to see which checker finds it (mutants.py).
+measures sets of many targets. `make bench ARGS=--broken` breaks the templates in ways that people
+thought of (broken.py), and `--mutants` in many places, blindly (mutants.py), to see which checker
+finds it.
 
 Each command is run as a whole process, as its user runs it: once to warm up, then five
 times (the slow ones once, cold). Shown is the median, and the least and the most of the
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bench_stack_sets
+import broken
 import figures as figures_of
 import kills
 import mutants
@@ -98,7 +100,12 @@ def reviews() -> dict[str, Measured]:
 
 
 def main(arguments: list[str]) -> None:
-    others = {"--kills": kills, "--mutants": mutants, "--stack-sets": bench_stack_sets}
+    others = {
+        "--broken": broken,
+        "--kills": kills,
+        "--mutants": mutants,
+        "--stack-sets": bench_stack_sets,
+    }
     if len(arguments) == 1 and arguments[0] in others:
         others[arguments[0]].main()
         return

@@ -5,9 +5,11 @@ ARGS=--mutants` tries many more, with all of them.
 """
 
 import pytest
+from broken import edits
 from mutants import OPERATORS, Checkers, mutants
 
 from liberty_cfn.environments import load
+from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.proofs.proving import ours
 
 EACH = 480
@@ -45,3 +47,9 @@ def test_a_design_as_it_is_is_no_finding(design, checkers):
     whole.body.clear()
     whole.body.update(design.templates[whole.file].body)
     assert checkers.find(whole, slow=False) == ""
+
+
+def test_every_way_to_break_a_template_that_is_written_down_still_fits_it():
+    for edit in edits():
+        text = (TEMPLATES / edit.file).read_text()
+        assert edit.broken(text) != text
