@@ -115,6 +115,7 @@ requirements: ## Pin requirements*.txt anew from pyproject.toml and requirements
 clean: ## Stop the local AWS and delete all that was made here, its data included
 	@! test -x $(BIN)/python || $(LIBERTY) local down
 	rm -rf .venv .venv-local .venv-audit .local .mypy_cache .pytest_cache .ruff_cache
+	find liberty_cfn tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Made again only when what it is made from has other content; a checkout touches files.
 ready:

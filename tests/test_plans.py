@@ -75,6 +75,14 @@ def test_what_is_known_after_apply_is_called_so_wherever_it_stands():
     assert '["sg-1", "(known after apply)"]' in shown.get()
 
 
+def test_a_setting_that_is_no_more_has_no_value_afterwards():
+    gone = dataclasses.replace(planned(TOPIC), parameters={"Note": ("3", None)})
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(plan_tree(gone))
+    assert "Note: 3 -> none\n" in shown.get()
+
+
 def test_a_refusal_says_what_goes_why_what_is_lost_and_what_remains():
     [said] = refusals(planned(DATABASE), ())
     assert "Database/Database (AWS::RDS::DBInstance liberty-social-db)" in said

@@ -37,7 +37,7 @@ def plan_tree(plan: Plan) -> RenderableType:
             for changed in change.properties:
                 branch.add(_changed(changed))
     parameters = [
-        Text(f"{name}: {_value(before)} -> {_value(after)}")
+        Text(f"{name}: {_value(before)} -> {'none' if after is None else _value(after)}")
         for name, (before, after) in plan.parameters.items()
         if before is not None
     ]
