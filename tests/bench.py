@@ -1,9 +1,9 @@
 """How long things take: `make bench`, or `make bench ARGS=--all` with the slow ones.
 
 `make bench ARGS=--kills` kills deploys instead (kills.py), `make bench ARGS=--stack-sets`
-measures sets of many targets. `make bench ARGS=--broken` breaks the templates in ways that people
-thought of (broken.py), and `--mutants` in many places, blindly (mutants.py), to see which checker
-finds it.
+measures sets of many targets. `make bench ARGS=--broken` breaks the templates in ways that
+people thought of (broken.py), and `--mutants` in many places, blindly (mutants.py), to see
+which checker finds it.
 
 Each command is run as a whole process, as its user runs it: once to warm up, then five
 times (the slow ones once, cold). Shown is the median, and the least and the most of the
