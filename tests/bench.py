@@ -20,13 +20,9 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-import bench_stack_sets
-import broken
-import figures as figures_of
-import kills
-import mutants
 from rich.console import Console
 from rich.table import Table
 
@@ -34,6 +30,14 @@ REPOSITORY = Path(__file__).parent.parent
 PYTHON = sys.executable
 LIBERTY = (PYTHON, "-m", "liberty_cfn")
 RUNS = 5
+# What else there is to measure, by module. Imported when asked for: the memory of a process is
+# at least that of the one that started it.
+OTHERS = {
+    "--broken": "broken",
+    "--kills": "kills",
+    "--mutants": "mutants",
+    "--stack-sets": "bench_stack_sets",
+}
 # One in so many of the mutants; with --mutants more of them.
 FEWER = 100
 
@@ -100,14 +104,8 @@ def reviews() -> dict[str, Measured]:
 
 
 def main(arguments: list[str]) -> None:
-    others = {
-        "--broken": broken,
-        "--kills": kills,
-        "--mutants": mutants,
-        "--stack-sets": bench_stack_sets,
-    }
-    if len(arguments) == 1 and arguments[0] in others:
-        others[arguments[0]].main()
+    if len(arguments) == 1 and arguments[0] in OTHERS:
+        import_module(OTHERS[arguments[0]]).main()
         return
     console = Console()
     figures = {
@@ -132,14 +130,15 @@ def main(arguments: list[str]) -> None:
         ]
         table.add_row(name, *(f"{n:.2f}" for n in numbers), f"{measured.memory:.0f}")
     console.print(table)
-    for line in (*figures_of.counted(), *figures_of.longest()):
+    more = import_module("figures")
+    for line in (*more.counted(), *more.longest()):
         console.print(line, soft_wrap=True, highlight=False)
     templates = list((REPOSITORY / "templates").glob("*.yaml"))
     resources = sum(file.read_text().count("\n    Type: AWS::") for file in templates)
     console.print(
         f"{resources} resources in {len(templates)} templates; {os.cpu_count()} cores"
     )
-    mutants.main(FEWER)
+    import_module("mutants").main(FEWER)
 
 
 if __name__ == "__main__":
