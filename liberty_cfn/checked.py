@@ -6,12 +6,17 @@ Generating and linting what was reviewed takes longer than a deploy that changes
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATES = REPOSITORY / "templates"
 CHECKED = REPOSITORY / ".local" / "checked"
+LINTED = REPOSITORY / ".local" / "linted"
+# So many templates are remembered: some dozen versions of our own.
+MOST = 500
 TOOLS = ("awacs", "cfn-lint", "cloudformation-validate", "pyyaml", "troposphere")
 
 
@@ -37,3 +42,34 @@ def digest() -> str:
         content = file.read_bytes()
         whole.update(f"\n{file} {len(content)}\n".encode() + content)
     return whole.hexdigest()
+
+
+def linting_digests(
+    texts: Mapping[str, str], regions: Sequence[str], settings: str
+) -> dict[str, str]:
+    """Return, by file, a digest of all that what cfn-lint says of a template depends on.
+
+    It follows a TemplateURL, so that what is nested somewhere in the set counts too.
+    """
+    common = "\0".join([version("cfn-lint"), settings, *regions])
+    everything = "\0".join(text for _, text in sorted(texts.items()))
+    return {
+        file: hashlib.sha256(
+            "\0".join([common, text, everything if "TemplateURL" in text else ""]).encode()
+        ).hexdigest()
+        for file, text in texts.items()
+    }
+
+
+def found_clean() -> list[str]:
+    """Return the digests of what cfn-lint had nothing to say of, the last ones last."""
+    return LINTED.read_text(encoding="utf-8").split() if LINTED.exists() else []
+
+
+def remember_clean(digests: Iterable[str]) -> None:
+    """Take note that cfn-lint had nothing to say of these templates."""
+    known = list(dict.fromkeys([*found_clean(), *digests]))[-MOST:]
+    LINTED.parent.mkdir(exist_ok=True)
+    fresh = LINTED.with_name(f"{LINTED.name}.{os.getpid()}")
+    fresh.write_text("\n".join(known) + "\n", encoding="utf-8")
+    fresh.replace(LINTED)

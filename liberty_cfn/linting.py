@@ -12,10 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from liberty_cfn.checked import TEMPLATES
+from liberty_cfn.checked import TEMPLATES, found_clean, linting_digests, remember_clean
 from liberty_cfn.environments import PARAMS, Environment, MisfitsError, collisions, load, names
 from liberty_cfn.findings import Finding
-from liberty_cfn.linters import REPOSITORY, cfn_lint, cloudformation_validate
+from liberty_cfn.linters import (
+    CFN_LINT_SETTINGS,
+    REPOSITORY,
+    cfn_lint,
+    cloudformation_validate,
+)
 from liberty_cfn.model.loading import grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
 from liberty_cfn.rules.checking import Case, all_reports, cases, told, unreasoned
@@ -78,36 +83,54 @@ def _asked(
     # What they make lives until they are done; looking for what could go takes a third
     # of their time.
     gc.disable()
-    ruled = _aside(_ruled, templates, texts, environments)
-    regions = {environment.region for environment in environments}
-    ask = cfn_lint(list(templates), sorted(regions) or ["us-east-1"])
-    largest_first = sorted(templates.values(), key=lambda t: -len(texts[t.file]))
-    other = _aside(ask, largest_first[1::2])
-    found = ask(largest_first[::2])
+    sets = [(one, cases(one, environments)) for one in grouped(templates)]
+    validated = _aside(_validated, templates, texts, [looked_at for _, looked_at in sets])
+    regions = sorted({environment.region for environment in environments})
+    linted = _linted(templates, texts, regions or ["us-east-1"])
+    ruled = [
+        finding
+        for one, looked_at in sets
+        for finding in (*unreasoned(one), *told(all_reports(looked_at), looked_at))
+    ]
     gc.enable()
-    return [*found, *other(), *ruled()]
+    return [*linted, *ruled, *validated()]
 
 
-def _ruled(
+def _linted(
+    templates: Mapping[str, Template], texts: Mapping[str, str], regions: Sequence[str]
+) -> list[Finding]:
+    """Return what cfn-lint finds, which is not asked again of what it found clean before."""
+    settings = CFN_LINT_SETTINGS.read_text(encoding="utf-8")
+    digests = linting_digests(texts, regions, settings)
+    clean = set(found_clean())
+    due = [template for template in templates.values() if digests[template.file] not in clean]
+    if not due:
+        return []
+    ask = cfn_lint(list(templates), regions)
+    largest_first = sorted(due, key=lambda t: -len(texts[t.file]))
+    other = _aside(ask, largest_first[1::2])
+    found = [*ask(largest_first[::2]), *other()]
+    named = {finding.file for finding in found}
+    remember_clean(digests[t.file] for t in due if t.file not in named)
+    return found
+
+
+def _validated(
     templates: Mapping[str, Template],
     texts: Mapping[str, str],
-    environments: Sequence[Environment],
+    looked_at: Sequence[Sequence[Case]],
 ) -> list[Finding]:
-    """Return what house rules and cloudformation-validate find, set by set."""
-    found: list[Finding] = []
-    looked_at: list[list[Case]] = []
-    for one in grouped(templates):
-        looked_at.append(cases(one, environments))
-        found += unreasoned(one)
-        found += told(all_reports(looked_at[-1]), looked_at[-1])
+    """Return what cloudformation-validate finds, in templates and in what comes of them."""
     said, reported = cloudformation_validate(
         templates.values(),
         texts,
         [case for several in looked_at for case in _one_of_each(several)],
     )
-    for several in looked_at:
-        found += told([r for r in reported if r.case in several], several)
-    return [*found, *said]
+    return said + [
+        finding
+        for several in looked_at
+        for finding in told([r for r in reported if r.case in several], several)
+    ]
 
 
 def _one_of_each(several: Sequence[Case]) -> list[Case]:

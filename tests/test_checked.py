@@ -50,3 +50,40 @@ def test_whatever_changes_is_looked_at_again(repository, file):
 def test_other_versions_of_the_tools_look_again(repository, monkeypatch):
     monkeypatch.setattr(checked, "version", lambda _: "another")
     assert not checked.is_known()
+
+
+TEXTS = {"root.yaml": "TemplateURL: network.yaml", "network.yaml": "Vpc", "logs.yaml": "Logs"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "regions", "settings", "other"),
+    [
+        ({**TEXTS, "logs.yaml": "Log"}, ["us-east-1"], "", {"root.yaml", "logs.yaml"}),
+        ({**TEXTS, "root.yaml": "TemplateURL: logs.yaml"}, ["us-east-1"], "", {"root.yaml"}),
+        (TEXTS, ["us-east-1"], "", set()),
+        (TEXTS, ["eu-west-1"], "", set(TEXTS)),
+        (TEXTS, ["us-east-1"], "ignore_checks: [W3002]", set(TEXTS)),
+    ],
+)
+def test_a_template_is_linted_again_when_it_or_what_it_nests_or_how_changes(
+    texts, regions, settings, other
+):
+    before = checked.linting_digests(TEXTS, ["us-east-1"], "")
+    after = checked.linting_digests(texts, regions, settings)
+    assert {file for file in before if before[file] != after[file]} == other
+
+
+def test_another_cfn_lint_lints_again(monkeypatch):
+    before = checked.linting_digests(TEXTS, ["us-east-1"], "")
+    monkeypatch.setattr(checked, "version", lambda _: "another")
+    after = checked.linting_digests(TEXTS, ["us-east-1"], "")
+    assert not set(before.values()) & set(after.values())
+
+
+def test_what_was_clean_is_remembered_the_last_longest(tmp_path, monkeypatch):
+    monkeypatch.setattr(checked, "LINTED", tmp_path / "new" / "linted")
+    monkeypatch.setattr(checked, "MOST", 3)
+    assert checked.found_clean() == []
+    checked.remember_clean(["a", "b"])
+    checked.remember_clean(["b", "c", "d"])
+    assert checked.found_clean() == ["b", "c", "d"]
