@@ -12,6 +12,9 @@ YAML = "tag:yaml.org,2002:"
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 NOT_FN = {"Ref": "Ref", "Condition": "Condition"}
 Key = str | int
+# Levels. No template comes near; what looks at one level by level would run out of stack.
+DEEPEST = 100
+TOO_DEEP = "nested too deeply to be a template"
 
 
 class ParseError(Exception):
@@ -61,7 +64,7 @@ def parse(text: str, file: str) -> Template:
     try:
         return _template(text, file)
     except RecursionError as error:
-        raise ParseError(file, 1, "nested too deeply to be a template") from error
+        raise ParseError(file, 1, TOO_DEEP) from error
 
 
 def _template(text: str, file: str) -> Template:
@@ -78,21 +81,23 @@ def _template(text: str, file: str) -> Template:
     return Template(file, _plain(root, file), root)
 
 
-def _plain(node: yaml.Node, file: str) -> Any:
+def _plain(node: yaml.Node, file: str, depth: int = 0) -> Any:
     """Return a node as plain data."""
+    if depth > DEEPEST:
+        raise ParseError(file, node.start_mark.line + 1, TOO_DEEP)
     tag = node.tag
     if tag.startswith("!"):
-        return _call(tag[1:], node, file)
+        return _call(tag[1:], node, file, depth)
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key, value in node.value:
             name = str(key.value)
             if name in mapping:
                 raise ParseError(file, key.start_mark.line + 1, f"{name} stands here twice")
-            mapping[name] = _plain(value, file)
+            mapping[name] = _plain(value, file, depth + 1)
         return _written_out(mapping)
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, file) for item in node.value]
+        return [_plain(item, file, depth + 1) for item in node.value]
     return _scalar(tag, node.value)
 
 
@@ -113,7 +118,7 @@ def _number(text: str) -> int | str:
     return int(text) if plain else text
 
 
-def _call(name: str, node: yaml.Node, file: str) -> dict[str, Any]:
+def _call(name: str, node: yaml.Node, file: str, depth: int) -> dict[str, Any]:
     """Return the function that a short tag calls, written in full."""
     if isinstance(node, yaml.ScalarNode):
         argument: Any = node.value
@@ -123,7 +128,7 @@ def _call(name: str, node: yaml.Node, file: str) -> dict[str, Any]:
     else:
         kind = "seq" if isinstance(node, yaml.SequenceNode) else "map"
         untagged = type(node)(f"{YAML}{kind}", node.value, node.start_mark, node.end_mark)
-        argument = _plain(untagged, file)
+        argument = _plain(untagged, file, depth)
     return {NOT_FN.get(name, f"Fn::{name}"): argument}
 
 

@@ -77,6 +77,7 @@ def test_json_is_read_like_yaml_with_tabs_too():
         ("Resources:\n  A: {}\n  A: {}\n", "a.yaml:3: A stands here twice"),
         ("A:\n\t- b", "a.yaml:2: no YAML or JSON"),
         ("A: " + "[" * 3000 + "]" * 3000, "a.yaml:1: nested too deeply"),
+        ("A:\n " + "[" * 101 + "]" * 101, "a.yaml:2: nested too deeply"),
     ],
 )
 def test_what_is_no_template_is_refused_with_its_line(text, said):
