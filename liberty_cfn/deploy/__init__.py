@@ -14,6 +14,7 @@ One idea a module, each importing only from those above it:
     following    what is happening, until it is over
     executing    a change set executed once, whatever becomes of the answer
     tasks        why ECS tasks stopped
+    serving      the environment's ECS service, as ECS describes it
     causes       known causes, and the step that solves each
     diagnosis    why it failed, first-hand
     images       which image runs, by digest

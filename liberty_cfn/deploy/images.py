@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import LOCAL, Environment
 
@@ -19,7 +20,6 @@ DIGEST = "sha256:"
 # A tag to push under, where the setting names a digest; nothing can be pushed as a digest.
 ANY_TAG = "latest"
 MISSING = ("RepositoryNotFoundException", "ImageNotFoundException")
-NO_SERVICE = ("ClusterNotFoundException", "ServiceNotFoundException")
 
 
 @dataclass(frozen=True)
@@ -117,16 +117,11 @@ def _digest(environment: Environment, target: Target) -> str:
 
 def _running(environment: Environment, target: Target) -> int:
     """Return how many tasks the service is to run now."""
-    try:
-        found = target.client("ecs").describe_services(
-            cluster=environment.named("liberty-social-backend"),
-            services=[environment.named("liberty-social-backend-service")],
-        )["services"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] in NO_SERVICE:
-            return 0
-        raise
-    return sum(int(each["desiredCount"]) for each in found if each["status"] == "ACTIVE")
+    return sum(
+        int(each["desiredCount"])
+        for each in service(environment, target)
+        if each["status"] == "ACTIVE"
+    )
 
 
 def _absent(environment: Environment) -> str:

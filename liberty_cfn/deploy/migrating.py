@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.following import Patience, pause
 from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import LOCAL, Environment
 from liberty_cfn.stacks.service import CONTAINER
@@ -89,19 +90,10 @@ def migrate(
 
 
 def _running(environment: Environment, target: Target) -> _Running | None:
-    try:
-        found = target.client("ecs").describe_services(
-            cluster=environment.named(CONTAINER),
-            services=[environment.named("liberty-social-backend-service")],
-        )["services"]
-    except ClientError as error:
-        if code(error) != "ClusterNotFoundException":
-            raise
-        return None
     return next(
         (
             _Running(each["taskDefinition"], each["desiredCount"], each["networkConfiguration"])
-            for each in found
+            for each in service(environment, target)
             if each["status"] == "ACTIVE"
         ),
         None,

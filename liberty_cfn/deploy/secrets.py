@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -151,18 +152,9 @@ def outdated(environment: Environment, target: Target) -> list[str]:
 
 def _deployed_at(environment: Environment, target: Target) -> datetime | None:
     """Return when the deployment began that tasks run of; None if there are none."""
-    try:
-        found = target.client("ecs").describe_services(
-            cluster=environment.named("liberty-social-backend"),
-            services=[environment.named("liberty-social-backend-service")],
-        )["services"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ClusterNotFoundException":
-            return None
-        raise
-    for service in found:
-        for deployment in service.get("deployments", []):
-            if deployment["status"] == "PRIMARY" and service["desiredCount"]:
+    for found in service(environment, target):
+        for deployment in found.get("deployments", []):
+            if deployment["status"] == "PRIMARY" and found["desiredCount"]:
                 began: datetime = deployment["createdAt"]
                 return began
     return None

@@ -41,10 +41,6 @@ MANAGED_LIST = (
 LEAST = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
 ARNS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"
 KEY_POLICY = "https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html"
-OIDC = (
-    "https://docs.github.com/en/actions/security-for-github-actions/security-hardening-your-"
-    "deployments/configuring-openid-connect-in-amazon-web-services"
-)
 
 Kind = Literal["trust", "identity", "resource"]
 # Where policies stand: by type, the way to each, and whose it is.

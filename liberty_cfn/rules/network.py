@@ -275,14 +275,6 @@ def _closed_to_the_world(design: Design) -> Iterator[Problem]:
             yield Problem(resource.id, path, why)
 
 
-def _routed(design: Design) -> dict[str, str]:
-    """Return each subnet's route table; those without an association have the VPC's own."""
-    return {
-        referred(a.properties.get("SubnetId")): referred(a.properties.get("RouteTableId"))
-        for a in design.of_type("AWS::EC2::SubnetRouteTableAssociation")
-    }
-
-
 def _nat_gateways(design: Design) -> Iterator[Problem]:
     gateways = list(design.of_type("AWS::EC2::NatGateway"))
     inward = ways(design.resolved)

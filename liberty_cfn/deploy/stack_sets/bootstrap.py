@@ -31,8 +31,6 @@ from liberty_cfn.local.control import SECRET
 from liberty_cfn.rendering import render
 
 ADMINISTRATION, EXECUTION = stack_set_administration_role, stack_set_execution_role
-# What AWS Organizations puts into the accounts that it makes.
-USUAL_ROLE = "OrganizationAccountAccessRole"
 
 
 def missing(fleet: Fleet) -> dict[str, str]:
