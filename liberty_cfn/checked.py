@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
@@ -17,7 +17,6 @@ CHECKED = REPOSITORY / ".local" / "checked"
 LINTED = REPOSITORY / ".local" / "linted"
 # So many templates are remembered: some dozen versions of our own.
 MOST = 500
-TOOLS = ("awacs", "cfn-lint", "cloudformation-validate", "pyyaml", "troposphere")
 
 
 def is_known() -> bool:
@@ -37,7 +36,7 @@ def digest() -> str:
     files += (REPOSITORY / "params").glob("*.yaml")
     files += (REPOSITORY / "liberty_cfn").rglob("*.py")
     files += [REPOSITORY / ".cfnlintrc.yaml", REPOSITORY / "docs" / "settings.md"]
-    whole = hashlib.sha256(" ".join(map(version, TOOLS)).encode())
+    whole = hashlib.sha256(_installed().encode())
     for file in sorted(files):
         content = file.read_bytes()
         whole.update(f"\n{file} {len(content)}\n".encode() + content)
@@ -51,7 +50,7 @@ def linting_digests(
 
     It follows a TemplateURL, so that what is nested somewhere in the set counts too.
     """
-    common = "\0".join([version("cfn-lint"), settings, *regions])
+    common = "\0".join([_installed(), settings, *regions])
     everything = "\0".join(text for _, text in sorted(texts.items()))
     return {
         file: hashlib.sha256(
@@ -59,6 +58,12 @@ def linting_digests(
         ).hexdigest()
         for file, text in texts.items()
     }
+
+
+def _installed() -> str:
+    """Return which packages there are, and of which versions."""
+    packages = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
+    return " ".join(sorted(package.name for package in packages))
 
 
 def found_clean() -> list[str]:

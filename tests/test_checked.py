@@ -47,9 +47,23 @@ def test_whatever_changes_is_looked_at_again(repository, file):
     assert not checked.is_known()
 
 
-def test_other_versions_of_the_tools_look_again(repository, monkeypatch):
-    monkeypatch.setattr(checked, "version", lambda _: "another")
+@pytest.fixture
+def upgraded(tmp_path_factory, monkeypatch):
+    """Have another version of a tool installed."""
+
+    def upgrade():
+        packages = tmp_path_factory.mktemp("site-packages")
+        (packages / "cfn_lint-99.0.dist-info").mkdir()
+        monkeypatch.setattr(checked.sysconfig, "get_path", lambda _: str(packages))
+
+    return upgrade
+
+
+def test_other_versions_of_the_tools_look_again(repository, upgraded):
+    upgraded()
     assert not checked.is_known()
+    checked.remember()
+    assert checked.is_known()
 
 
 TEXTS = {"root.yaml": "TemplateURL: network.yaml", "network.yaml": "Vpc", "logs.yaml": "Logs"}
@@ -73,9 +87,9 @@ def test_a_template_is_linted_again_when_it_or_what_it_nests_or_how_changes(
     assert {file for file in before if before[file] != after[file]} == other
 
 
-def test_another_cfn_lint_lints_again(monkeypatch):
+def test_another_cfn_lint_lints_again(upgraded):
     before = checked.linting_digests(TEXTS, ["us-east-1"], "")
-    monkeypatch.setattr(checked, "version", lambda _: "another")
+    upgraded()
     after = checked.linting_digests(TEXTS, ["us-east-1"], "")
     assert not set(before.values()) & set(after.values())
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
+from liberty_cfn.deploy import sessions
 from liberty_cfn.environments import LOCAL, Environment
 from liberty_cfn.local import control
 
@@ -76,8 +76,8 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
     if environment.endpoint == LOCAL:
         local = control.up(say=say)
         credentials = local.credentials | {"region_name": environment.region}
-        return target(boto3.Session(**credentials), local.endpoint)
-    found = target(boto3.Session(region_name=environment.region))
+        return target(sessions.session(**credentials), local.endpoint)
+    found = target(sessions.session(region_name=environment.region))
     if environment.account and found.account != environment.account:
         raise WrongAccountError(
             f"These credentials are account {found.account}'s, and {environment.name} is in "

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from liberty_cfn.bootstrap.stack_set_administration_role import (
@@ -16,7 +15,7 @@ from liberty_cfn.bootstrap.stack_set_administration_role import (
     stack_set_administration_role,
 )
 from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
-from liberty_cfn.deploy import faults
+from liberty_cfn.deploy import faults, sessions
 from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.deploying import DeployError, find
 from liberty_cfn.deploy.diagnosis import in_words, reasons
@@ -92,7 +91,9 @@ def _administrator(fleet: Fleet, account: str, role: str) -> Target:
     if account == home.account:
         return home
     if fleet.environment.endpoint == LOCAL:
-        session = boto3.Session(account, SECRET, region_name=home.region)
+        session = sessions.session(
+            aws_access_key_id=account, aws_secret_access_key=SECRET, region_name=home.region
+        )
         return Target(session, account, home.endpoint)
     partition = home.session.get_partition_for_region(home.region)
     arn = f"arn:{partition}:iam::{account}:role/{role}"
@@ -104,8 +105,11 @@ def _administrator(fleet: Fleet, account: str, role: str) -> Target:
         why = f"{arn} can't be taken; by hand: {by_hand(fleet, account)}"
         raise UnreachableError(why) from error
     keys = taken["Credentials"]
-    session = boto3.Session(
-        keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], home.region
+    session = sessions.session(
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+        region_name=home.region,
     )
     return Target(session, account, home.endpoint)
 

@@ -8,17 +8,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
-import boto3
-import botocore.session
 from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import Loader
 
-from liberty_cfn.deploy import faults
+from liberty_cfn.deploy import faults, sessions
 from liberty_cfn.deploy.deploying import DeployError
 from liberty_cfn.deploy.packaging import EXECUTION_ROLE
 from liberty_cfn.deploy.targets import Target
@@ -85,11 +81,9 @@ class Fleet:
     def _target(self, place: Place) -> Target:
         if place.account not in self._keys:
             self._keys[place.account] = self._taken(place.account)
-        # boto has no public way for credentials and service descriptions that are shared.
-        own = botocore.session.get_session()
-        own._credentials = self._keys[place.account]  # noqa: SLF001
-        own.register_component("data_loader", _descriptions())
-        session = boto3.Session(botocore_session=own, region_name=place.region)
+        session = sessions.session(
+            credentials=self._keys[place.account], region_name=place.region
+        )
         return Target(session, place.account, self.home.endpoint)
 
     def _taken(self, account: str) -> Any:
@@ -155,12 +149,6 @@ class Fleet:
                     done[place] = found  # type: ignore[assignment]
                 tell(number, len(wanted))
         return done, failed
-
-
-@cache
-def _descriptions() -> Loader:
-    """Return what boto knows of the services, read once for all sessions."""
-    return Loader()
 
 
 def fleet(environment: Environment, home: Target) -> Fleet:
