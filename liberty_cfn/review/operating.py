@@ -40,7 +40,6 @@ SERVING = {
 # And what is missed when it goes.
 GONE = {
     "AWS::EC2::NatGateway": "what goes out through it finds no way",
-    "AWS::EC2::Route": "what it sent on finds no way",
     "AWS::EC2::VPCGatewayAttachment": "the VPC is cut off from the internet",
     "AWS::ECS::Service": "its tasks stop",
     "AWS::ElasticLoadBalancingV2::Listener": "nobody gets in through it",

@@ -82,9 +82,10 @@ class Acl:
 class Route:
     """Where a subnet sends what goes to these addresses, or to this prefix list.
 
-    `target` is the NAT gateway it sends it to, if it is one.
+    `name` is what the addresses or the list are called, `target` what it sends it to.
     """
 
+    name: str
     addresses: Spans
     prefix_list: str
     way: str
@@ -304,8 +305,8 @@ class _Survey:
             gives_addresses=_true(subnet.properties.get("MapPublicIpOnLaunch")),
         )
 
-    def _routes(self) -> dict[str, tuple[Route, ...]]:
-        """Return the routes of each subnet that has a table here."""
+    def _routes(self) -> dict[str, tuple[Route, ...] | None]:
+        """Return the routes of each subnet that has a table; None if it is from elsewhere."""
         tables: dict[str, list[Route]] = {}
         for route in self.resolved.of_type("AWS::EC2::Route"):
             table = named(route.properties.get("RouteTableId"))
@@ -313,25 +314,31 @@ class _Survey:
         for endpoint in self.resolved.of_type("AWS::EC2::VPCEndpoint"):
             for table in listed(endpoint.properties.get("RouteTableIds")):
                 service = spelled(endpoint.properties.get("ServiceName"))
-                tables.setdefault(named(table), []).append(Route((), service, ELSEWHERE))
+                tables.setdefault(named(table), []).append(
+                    Route(service, (), service, ELSEWHERE, endpoint.id)
+                )
         found = {
-            named(pair.properties.get("SubnetId")): tuple(
-                tables.get(named(pair.properties.get("RouteTableId")), ())
+            named(pair.properties.get("SubnetId")): tables.get(
+                table, [] if table in self.resolved.resources else None
             )
             for pair in self.resolved.of_type("AWS::EC2::SubnetRouteTableAssociation")
+            if (table := named(pair.properties.get("RouteTableId")))
         }
         cut_off = set(self._cut_off(found))
         return {
-            subnet: tuple(route for route in routes if route.target not in cut_off)
+            subnet: None
+            if routes is None
+            else tuple(route for route in routes if route.target not in cut_off)
             for subnet, routes in found.items()
         }
 
-    def _cut_off(self, routes: Mapping[str, tuple[Route, ...]]) -> Iterator[str]:
+    def _cut_off(self, routes: Mapping[str, list[Route] | None]) -> Iterator[str]:
         """Yield NAT gateways that lead nowhere: in no subnet with an internet gateway."""
         for nat in self.resolved.of_type("AWS::EC2::NatGateway"):
             subnet = named(nat.properties.get("SubnetId", ""))
-            ways = {route.way for route in routes.get(subnet, ())}
-            known = not subnet or subnet in self.resolved.resources
+            table = routes.get(subnet, [])
+            ways = {route.way for route in table or ()}
+            known = not subnet or (subnet in self.resolved.resources and table is not None)
             everywhere = _text(nat.properties.get("AvailabilityMode", "")) == "regional"
             private = _text(nat.properties.get("ConnectivityType", "")) == "private"
             if private or (known and GATEWAY not in ways and not everywhere):
@@ -341,16 +348,19 @@ class _Survey:
         written = properties.get(
             "DestinationCidrBlock", properties.get("DestinationIpv6CidrBlock", "")
         )
-        way = next((way for key, way in TARGETS.items() if key in properties), ELSEWHERE)
+        key = next((key for key in TARGETS if key in properties), "GatewayId")
+        way = TARGETS.get(key, ELSEWHERE)
         if (gateway := properties.get("GatewayId")) is not None:
             private = [vpn.id for vpn in self.resolved.of_type("AWS::EC2::VPNGateway")]
             title = named(gateway)
             way = ELSEWHERE if title.startswith("vgw-") or title in private else GATEWAY
+        prefix_list = named(properties.get("DestinationPrefixListId", ""))
         return Route(
+            prefix_list or network_name(spelled(written)),
             network(spelled(written)) or (),
-            named(properties.get("DestinationPrefixListId", "")),
+            prefix_list,
             way,
-            named(properties.get("NatGatewayId", "")),
+            named(properties.get(key, "")),
         )
 
     def _acls(self) -> dict[str, Acl]:

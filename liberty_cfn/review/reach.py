@@ -26,6 +26,7 @@ from liberty_cfn.review.places import (
     Entry,
     Network,
     Place,
+    Route,
     Rule,
     Subnet,
     survey,
@@ -267,13 +268,18 @@ class _World:
 
     def _ways_to(self, subnet: Subnet, piece: Span) -> frozenset[str]:
         """Return where a subnet sends what goes to these addresses; any way if unknown."""
-        if subnet.id not in self.network.subnets:
+        if subnet.id not in self.network.subnets or subnet.routes is None:
             return frozenset({GATEWAY, NAT})
-        fitting = [r for r in subnet.routes or () if common(r.addresses, (piece,))]
-        if not fitting:
-            return frozenset()
-        best = min(fitting, key=lambda route: route.addresses[0][1] - route.addresses[0][0])
-        return frozenset({best.way})
+        fitting = [r for r in subnet.routes if common(r.addresses, (piece,))]
+        return frozenset({most_specific(fitting).way}) if fitting else frozenset()
+
+
+def most_specific(routes: Iterable[Route]) -> Route:
+    """Return the route that counts among several to the same addresses.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html#route-tables-priority
+    """
+    return min(routes, key=lambda route: route.addresses[0][1] - route.addresses[0][0])
 
 
 def _inward(place: Place) -> Iterator[Rule]:

@@ -23,6 +23,7 @@ from liberty_cfn.review.opening import connections, public_access
 from liberty_cfn.review.operating import operations
 from liberty_cfn.review.reach import Reach
 from liberty_cfn.review.replacement import Verdict
+from liberty_cfn.review.routing import routed
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
 from liberty_cfn.review.whole import (
@@ -220,6 +221,7 @@ def compare(
         *losses(found),
         *public_access(found),
         *connections(found, before, after, known),
+        *routed(found, before, after),
         *granted(found, before, after),
         # Of a set that is wholly new, every alarm is; that is no news.
         *(operations(found) if before.resources else ()),
