@@ -36,7 +36,7 @@ def command(tmp_path_factory):
         patch.setattr(targets, "connect", connected)
         patch.setattr(control, "status", lambda: None)
         # What the linters say of the templates is tested elsewhere, and takes them long.
-        patch.setattr("liberty_cfn.cli.deploying.check_templates", lambda *_: None)
+        patch.setattr("liberty_cfn.cli.stack_sets.check_templates", lambda *_: None)
         yield run
     control.down(folder)
 

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
+from liberty_cfn.cli.asking import agrees, production_is_meant
 from liberty_cfn.cli.common import (
     connect,
     console,
@@ -20,15 +19,13 @@ from liberty_cfn.cli.common import (
     keep,
     with_image,
 )
+from liberty_cfn.cli.reviewed import check_digest, check_templates
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
-
-
-SHORTEST = 12  # characters of a digest that stand for it, as plans show
 
 
 @click.command("deploy")
@@ -122,7 +119,7 @@ def deploy_command(
         if chosen.endpoint == LOCAL:
             return True
         if not chosen.settings["NameSuffix"]:
-            return _names(chosen, confirm)
+            return production_is_meant(chosen, confirm)
         return yes or agrees(f"Deploy {chosen.name}?")
 
     follow = Follow(screen, agreed)
@@ -180,61 +177,3 @@ def _keep_if(environment: Environment, *, changed: bool) -> None:
     """Have the local AWS keep what it holds, if there is anything new about it."""
     if changed:
         keep(environment)
-
-
-def check_templates(environment: Environment, screen: Console) -> None:
-    """Refuse templates that are not as generated, or that the linters object to."""
-    from liberty_cfn import checked
-    from liberty_cfn.environments import LOCAL
-
-    if checked.is_known():
-        screen.print("The templates are as generated, and the linters are content, as before")
-        return
-    from liberty_cfn.generation import differences, generate, write
-    from liberty_cfn.linting import lint_ours
-
-    wanted = generate()
-    if found := differences(wanted):
-        if environment.endpoint != LOCAL:
-            named = "\n".join(f"  {name} is {how}" for name, how in found.items())
-            fail(f"Not as generated:\n{named}\nRun `make templates`, and have it reviewed.")
-        write(wanted)
-        screen.print(f"Wrote {', '.join(found)}")
-    if findings := lint_ours():
-        for finding in findings:
-            screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
-        fail("The templates are not deployed: the linters object, as above.")
-    checked.remember()
-    templates = sum(name.endswith(".yaml") for name in wanted)
-    screen.print(f"{templates} templates are as generated, and the linters are content")
-
-
-def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
-    """Refuse templates that are not those that were approved."""
-    from liberty_cfn.digests import digest
-
-    if approved is None:
-        return
-    if len(approved) < SHORTEST:
-        fail(f"{approved!r} is no digest; expected {SHORTEST} of its characters at least.", 2)
-    if not (found := digest(templates)).startswith(approved):
-        fail(f"Not the templates that were approved: they have the digest {found}.")
-
-
-def agrees(question: str) -> bool:
-    """Whether the person at the terminal says yes; with nobody there, nothing is done."""
-    if not sys.stdin.isatty():
-        fail(f"{question} There is nobody to ask; say so with --yes, or YES=1 for make.")
-    return click.confirm(question)
-
-
-def _names(environment: Environment, given: str | None) -> bool:
-    """Whether production is meant: its name is typed, or said beforehand."""
-    if given is None and sys.stdin.isatty():
-        given = click.prompt(f"This is production. To deploy it, type {environment.name}")
-    if given != environment.name:
-        fail(
-            f"Nothing was changed: this is production; say --confirm {environment.name}, or "
-            f"CONFIRM={environment.name} for make."
-        )
-    return True

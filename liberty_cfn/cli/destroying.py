@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from liberty_cfn.cli.asking import confirmed
 from liberty_cfn.cli.common import (
     connect,
     console,
@@ -83,15 +83,4 @@ def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: 
         click.echo(
             f"{stack} is deleted; {len(kept)} resources are kept, as listed above. A new "
             f"deploy can take them in: make deploy ENV={environment.name} ADOPT=1"
-        )
-
-
-def confirmed(environment: Environment, given: str | None) -> None:
-    """Have the environment's name typed, unless it was given; refuse otherwise."""
-    if given is None and sys.stdin.isatty():
-        given = click.prompt(f"To delete {environment.stack}, type {environment.name}")
-    if given != environment.name:
-        fail(
-            f"Nothing was deleted: say --confirm {environment.name}, or "
-            f"CONFIRM={environment.name} for make; YES=1 isn't enough."
         )

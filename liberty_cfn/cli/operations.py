@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +20,6 @@ from liberty_cfn.cli.common import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from liberty_cfn.deploy.drift import Drift
     from liberty_cfn.deploy.following import Event
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
@@ -229,7 +227,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from liberty_cfn.cli import stack_sets
-    from liberty_cfn.deploy.drift import detect
+    from liberty_cfn.deploy.drift import as_lines, detect
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
 
@@ -243,22 +241,13 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     if as_json:
         _print_json({"stack": chosen.stack, **asdict(found)})
     else:
-        show_drifts(found.drifts, click.echo)
+        for line in as_lines(found.drifts):
+            click.echo(line)
         for unknown in found.unknown:
             click.echo(f"could not be compared: {unknown}")
         click.echo(f"{chosen.stack}: {len(found.drifts)} differ, in {found.stacks} stacks")
     if found.drifts:
         raise SystemExit(1)
-
-
-def show_drifts(drifts: tuple[Drift, ...], say: Callable[[str], object]) -> None:
-    """Say what differs, a line for each resource and one for each property of it."""
-    for drift in drifts:
-        where = "/".join((*drift.stack, drift.resource))
-        say(f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}")
-        for one in drift.differences:
-            expected, actual = one.expected or "nothing", one.actual or "nothing"
-            say(f"  {one.property}: expected {expected}, found {actual}")
 
 
 def _at(environment: str) -> tuple[Environment, Target, Console]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from liberty_cfn.cli.asking import agrees, confirmed
 from liberty_cfn.cli.common import (
     connect,
     console,
@@ -18,6 +19,7 @@ from liberty_cfn.cli.common import (
     interruptible,
     keep,
 )
+from liberty_cfn.cli.reviewed import check_digest, check_templates
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +69,6 @@ def deploy(
     `alone` are the options that are for one stack, and whether each was given.
     """
     from liberty_cfn.checked import TEMPLATES
-    from liberty_cfn.cli.deploying import check_digest, check_templates
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.stack_sets.comparing import verified
     from liberty_cfn.deploy.stack_sets.deploying import deploy as deploy_set
@@ -203,7 +204,7 @@ def drift(environment: Environment, *, as_json: bool) -> None:
     """Show what in every target was changed by hand since it was deployed."""
     from dataclasses import asdict
 
-    from liberty_cfn.cli.operations import show_drifts
+    from liberty_cfn.deploy.drift import as_lines
     from liberty_cfn.deploy.stack_sets.comparing import drifted
 
     aside = console(stderr=True)
@@ -221,7 +222,8 @@ def drift(environment: Environment, *, as_json: bool) -> None:
     else:
         for place, compared in found.items():
             click.echo(f"{place}: {len(compared.drifts)} differ, in {compared.stacks} stacks")
-            show_drifts(compared.drifts, click.echo)
+            for line in as_lines(compared.drifts):
+                click.echo(line)
             for one in compared.unknown:
                 click.echo(f"could not be compared: {one}")
         _say_unknown(unknown)
@@ -262,7 +264,6 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
 
 def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> None:
     """Delete a set's stacks in every target, but what policies keep; then the set."""
-    from liberty_cfn.cli.destroying import confirmed
     from liberty_cfn.deploy.showing import kept_table
     from liberty_cfn.deploy.stack_sets.destroying import destroy as destroy_set
     from liberty_cfn.deploy.stack_sets.destroying import remaining
@@ -451,8 +452,6 @@ class _Asked:
         return self._agrees("Go on with the other targets?")
 
     def _agrees(self, question: str) -> bool:
-        from liberty_cfn.cli.deploying import agrees
-
         return self._local or self._yes or agrees(question)
 
 

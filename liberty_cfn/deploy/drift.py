@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -139,3 +139,13 @@ def _drift(path: tuple[str, ...], raw: dict[str, Any]) -> Drift:
             for one in raw.get("PropertyDifferences", [])
         ),
     )
+
+
+def as_lines(drifts: Iterable[Drift]) -> Iterator[str]:
+    """Return what differs: a line for each resource, and one for each property of it."""
+    for drift in drifts:
+        where = "/".join((*drift.stack, drift.resource))
+        yield f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}"
+        for one in drift.differences:
+            expected, actual = one.expected or "nothing", one.actual or "nothing"
+            yield f"  {one.property}: expected {expected}, found {actual}"

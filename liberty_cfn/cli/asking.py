@@ -1,0 +1,43 @@
+"""Consent: a yes, or an environment's name, from whoever sits at the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from liberty_cfn.cli.common import fail
+
+if TYPE_CHECKING:
+    from liberty_cfn.environments import Environment
+
+
+def agrees(question: str) -> bool:
+    """Whether the person at the terminal says yes; with nobody there, nothing is done."""
+    if not sys.stdin.isatty():
+        fail(f"{question} There is nobody to ask; say so with --yes, or YES=1 for make.")
+    return click.confirm(question)
+
+
+def production_is_meant(environment: Environment, given: str | None) -> bool:
+    """Whether production is meant: its name is typed, or said beforehand."""
+    if given is None and sys.stdin.isatty():
+        given = click.prompt(f"This is production. To deploy it, type {environment.name}")
+    if given != environment.name:
+        fail(
+            f"Nothing was changed: this is production; say --confirm {environment.name}, or "
+            f"CONFIRM={environment.name} for make."
+        )
+    return True
+
+
+def confirmed(environment: Environment, given: str | None) -> None:
+    """Have the environment's name typed, unless it was given; refuse otherwise."""
+    if given is None and sys.stdin.isatty():
+        given = click.prompt(f"To delete {environment.stack}, type {environment.name}")
+    if given != environment.name:
+        fail(
+            f"Nothing was deleted: say --confirm {environment.name}, or "
+            f"CONFIRM={environment.name} for make; YES=1 isn't enough."
+        )

@@ -1,0 +1,55 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""Only templates that were reviewed are deployed: as generated, linted, and of their digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from liberty_cfn.cli.common import fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from liberty_cfn.environments import Environment
+
+SHORTEST = 12  # characters of a digest that stand for it, as plans show
+
+
+def check_templates(environment: Environment, screen: Console) -> None:
+    """Refuse templates that are not as generated, or that the linters object to."""
+    from liberty_cfn import checked
+    from liberty_cfn.environments import LOCAL
+
+    if checked.is_known():
+        screen.print("The templates are as generated, and the linters are content, as before")
+        return
+    from liberty_cfn.generation import differences, generate, write
+    from liberty_cfn.linting import lint_ours
+
+    wanted = generate()
+    if found := differences(wanted):
+        if environment.endpoint != LOCAL:
+            named = "\n".join(f"  {name} is {how}" for name, how in found.items())
+            fail(f"Not as generated:\n{named}\nRun `make templates`, and have it reviewed.")
+        write(wanted)
+        screen.print(f"Wrote {', '.join(found)}")
+    if findings := lint_ours():
+        for finding in findings:
+            screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
+        fail("The templates are not deployed: the linters object, as above.")
+    checked.remember()
+    templates = sum(name.endswith(".yaml") for name in wanted)
+    screen.print(f"{templates} templates are as generated, and the linters are content")
+
+
+def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
+    """Refuse templates that are not those that were approved."""
+    from liberty_cfn.digests import digest
+
+    if approved is None:
+        return
+    if len(approved) < SHORTEST:
+        fail(f"{approved!r} is no digest; expected {SHORTEST} of its characters at least.", 2)
+    if not (found := digest(templates)).startswith(approved):
+        fail(f"Not the templates that were approved: they have the digest {found}.")
