@@ -1,5 +1,6 @@
 """Whom DNS leads to, and what a deploy that waits for a certificate says meanwhile."""
 
+import dataclasses
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -8,10 +9,13 @@ import dns.exception
 import dns.resolver
 import pytest
 from botocore.stub import Stubber
+from click.testing import CliRunner
 from test_deploy import Listener, local, standing_target, target, with_settings
 
-from liberty_cfn.deploy import certificates, delegation, deploying, doctor, following
+from liberty_cfn.cli import cli
+from liberty_cfn.deploy import certificates, delegation, doctor, following, targets
 from liberty_cfn.deploy.certificates import EVERY, FIRST, Awaited, Watch
+from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.finding import Level
 from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.targets import Target
@@ -165,21 +169,35 @@ def test_of_a_new_zone_the_registrars_part_is_told_too(monkeypatch, production, 
     assert made["DelegationSet"]["NameServers"][0] in waiting.said[1]
 
 
-def test_a_deploy_says_what_it_waits_for(monkeypatch, target, local):
+CERTIFICATE = """
+Resources:
+  Certificate: {Type: AWS::CertificateManager::Certificate, Properties: {DomainName: a.com}}
+"""
+
+
+@pytest.fixture
+def slow(monkeypatch, aws):
+    """Have a certificate awaited for a while, of which there is a word at once."""
     record = Awaited("example.com", "_a.example.com.", "_b.acm.aws.", datetime.now(UTC))
     monkeypatch.setattr(certificates, "awaited", lambda *_: [record])
     monkeypatch.setattr(certificates, "FIRST", 0)
-    monkeypatch.setattr(following, "pause", lambda *_: None)
-    monkeypatch.setattr(deploying, "protect", lambda *_: None)
+    aws.delay(0.3)
 
-    def followed(_cloudformation, _stack, _follower, tell, *, say, pause):
-        tell([event("CREATE_IN_PROGRESS")])
-        pause(None, 0)
-        return "CREATE_COMPLETE", []
 
-    monkeypatch.setattr(deploying, "follow", followed)
+def test_a_deploy_says_what_it_waits_for(monkeypatch, target, local, slow):
     listener, said = Listener(), []
     monkeypatch.setattr(listener, "say", said.append)
-    deploying._see_to_its_end(local, target, "arn:stack", None, listener)  # noqa: SLF001
-    assert [event.resource for event in listener.events] == ["Certificate"]
+    small = dataclasses.replace(local, given={})
+    deploy(small, target, {"root.yaml": CERTIFICATE}, listener)
+    assert "Certificate" in [event.resource for event in listener.events]
     assert "waits for the CNAME _a.example.com." in said[0]
+
+
+def test_who_only_looks_on_hears_it_too(monkeypatch, aws, target, slow):
+    dev = load("dev")
+    monkeypatch.setattr(targets, "connect", lambda *_: target)
+    cloudformation = aws.client("cloudformation")
+    cloudformation.create_stack(StackName=dev.stack, TemplateBody=CERTIFICATE)
+    shown = CliRunner().invoke(cli, ["events", "dev", "--follow"])
+    assert shown.exit_code == 0
+    assert "waits for the CNAME _a.example.com." in shown.stdout

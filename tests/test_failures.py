@@ -6,6 +6,7 @@ give come as raw HTTP (wire.py). Time is a list: waiting costs none.
 
 import itertools
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -25,12 +26,13 @@ from wire import (
     Wire,
     decoded,
     described,
+    done,
     events,
     stack,
     told,
 )
 
-from liberty_cfn.deploy import causes, diagnosis, packaging
+from liberty_cfn.deploy import attending, causes, diagnosis, packaging
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import DeployError, deploy, find
 from liberty_cfn.deploy.executing import execute
@@ -130,8 +132,16 @@ def test_case_09_a_status_nobody_knows_ends_the_following_and_is_named():
 # Executing
 
 
-def change_set():
-    return ChangeSet("change", STACK, "our-token", ())
+def change_set(*, adopts=False):
+    return ChangeSet("change", STACK, "our-token", (), adopts=adopts)
+
+
+@pytest.mark.parametrize(("adopts", "asked"), [(False, "true"), (True, "false")])
+def test_what_an_operation_made_goes_with_it_unless_it_took_in_what_was_there(adopts, asked):
+    wire = Wire(ExecuteChangeSet=[done("ExecuteChangeSet")])
+    execute(wire.client, change_set(adopts=adopts))
+    [(_, body)] = map(decoded, wire.asked)
+    assert (body["RetainExceptOnCreate"], body["DisableRollback"]) == (asked, "false")
 
 
 @pytest.mark.parametrize("execution", ["OBSOLETE", "UNAVAILABLE"])
@@ -574,6 +584,22 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     assert "web said: django.db.utils.OperationalError: no such host" in said
     assert "failed container health checks" in said
     assert "has started" not in said
+
+
+def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkeypatch, dev):
+    failed = failure(1, "Service", "no", "AWS::ECS::Service", physical=SERVICE)
+    ecs = Ecs()
+
+    def undo(_cloudformation, _stack, _follower, tell, **_):
+        tell([failed])
+        monkeypatch.setattr(ecs, "list_tasks", lambda **_: {"taskArns": []})
+        return "ROLLBACK_COMPLETE", [failed]
+
+    monkeypatch.setattr(attending, "follow", undo)
+    target = SimpleNamespace(client=lambda _: ecs)
+    operation = attending.Operation(dev, target, STACK)
+    operation.see_to_its_end(None, lambda _: None, print)
+    assert "web said: django.db.utils.OperationalError" in operation.explained()
 
 
 # On the local AWS, whole

@@ -13,6 +13,7 @@ from botocore import exceptions
 from botocore.exceptions import ReadTimeoutError
 from deployed import Silent
 from kills import state
+from small_sets import small
 from test_deploy import standing_target, target
 from wire import (
     CHANGE_SET,
@@ -34,6 +35,7 @@ from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
+from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.mishaps import in_words
 
 __all__ = ["standing_target", "target"]
@@ -176,6 +178,59 @@ def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named
     made = find(target.client("cloudformation"), dev.stack)
     assert made["StackId"] != failed["StackId"]
     assert made["StackStatus"] == "CREATE_COMPLETE"
+
+
+# Stateful resources with names, all kept by policy; the service comes after them.
+TEMPLATE_BUCKET = "liberty-cfn-templates-000000000000-us-east-1"
+NAMED = ("Logs", "Registry", "Secrets", "Service", "Storage")
+
+
+def names(target):
+    """Return what has a name that is kept."""
+    return {
+        *(b["Name"] for b in target.client("s3").list_buckets()["Buckets"]),
+        *(s["Name"] for s in target.client("secretsmanager").list_secrets()["SecretList"]),
+        *(g["logGroupName"] for g in target.client("logs").describe_log_groups()["logGroups"]),
+        *(
+            r["repositoryName"]
+            for r in target.client("ecr").describe_repositories()["repositories"]
+        ),
+    }
+
+
+def test_case_04_a_creation_that_failed_leaves_no_name_in_the_way_of_the_next(aws, target):
+    local, templates = load("local"), small(packaging.read(TEMPLATES), *NAMED)
+    aws.fail("AWS::ECS::Service")
+    with pytest.raises(DeployError):
+        deploy(local, target, templates, Listener())
+    assert names(target) == {TEMPLATE_BUCKET}
+    aws.fail()
+    assert deploy(local, target, templates, Listener(), failed=local.stack).changed
+
+
+def test_an_update_that_failed_takes_away_what_it_added_and_nothing_else(aws, target, dev):
+    have(dev, target, UPLOADS)
+    added = """  Added:
+    Type: AWS::Logs::LogGroup
+    DeletionPolicy: Retain
+    Properties: {LogGroupName: added}
+  Topic: {Type: AWS::SNS::Topic, DependsOn: Added}
+"""
+    aws.fail("AWS::SNS::Topic")
+    with pytest.raises(DeployError, match="UPDATE_ROLLBACK_COMPLETE"):
+        have(dev, target, UPLOADS + added)
+    assert names(target) == {TEMPLATE_BUCKET, "liberty-social-failures-1"}
+
+
+def test_what_a_deploy_adopts_outlives_its_failure(aws, target):
+    local, templates = load("local"), small(packaging.read(TEMPLATES), "Logs", "Storage")
+    uploads, cat = "liberty-social-uploads-local", {"Key": "cat", "Body": b"m"}
+    target.client("s3").create_bucket(Bucket=uploads)
+    target.client("s3").put_object(Bucket=uploads, **cat)
+    aws.fail("AWS::Logs::LogGroup")
+    with pytest.raises(DeployError):
+        deploy(local, target, templates, Listener(), adopt=True)
+    assert target.client("s3").get_object(Bucket=uploads, Key="cat")["Body"].read() == b"m"
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -94,11 +94,10 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     if it succeeded, and with 1 and the reason if it didn't.
     """
     from liberty_cfn.cli import stack_sets
-    from liberty_cfn.deploy.diagnosis import explain
-    from liberty_cfn.deploy.following import follow
+    from liberty_cfn.deploy.attending import Operation
     from liberty_cfn.deploy.operations import last_operation, root, succeeded
     from liberty_cfn.deploy.showing import Follow, line
-    from liberty_cfn.deploy.statuses import Meaning, meaning
+    from liberty_cfn.deploy.statuses import Meaning
     from liberty_cfn.environments import load
 
     if (chosen := load(environment)).targets:
@@ -107,24 +106,23 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     chosen, target, screen = _at(environment)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
-    stack_id, status = stack["StackId"], stack["StackStatus"]
-    follower = last_operation(cloudformation, stack_id)
-    if attach and meaning(status) is Meaning.WORKING:
+    operation = Operation(chosen, target, stack["StackId"], stack["StackStatus"])
+    follower = last_operation(cloudformation, stack["StackId"])
+    if attach and operation.meaning is Meaning.WORKING:
         shown = Follow(screen if as_json else console(), lambda: True)
         with interruptible(chosen, shown.stop):
-            status, events = follow(
-                cloudformation, stack_id, follower, shown.happened, say=shown.say
-            )
+            operation.see_to_its_end(follower, shown.happened, shown.say)
     else:
-        events = follower.new_events()
+        operation.events = follower.new_events()
         if not as_json:
-            for event in events:
+            for event in operation.events:
                 click.echo("  " * len(event.stack) + line(event))
-            click.echo(f"{chosen.stack} is in {status}")
+            click.echo(f"{chosen.stack} is in {operation.status}")
+    status, events = operation.status, operation.events
     if as_json:
         _print_json({"stack": chosen.stack, "status": status, "events": _listed(events)})
     if attach and not succeeded(status, events):
-        fail(explain(target.client, chosen, stack_id, status, events))
+        fail(operation.explained())
 
 
 @click.command("outputs")

@@ -21,6 +21,7 @@ One idea a module, each importing only from those above it:
     secrets      what is a person's to set
     adopting     taking in what an earlier destroy kept
     certificates what a certificate waits for
+    attending    an operation seen to its end
     doctor       all that beforehand looks at, and how it stands
     migrating    the database, before the service moves to the version that needs it
     deploying    the way through all of these

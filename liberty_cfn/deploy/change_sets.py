@@ -73,12 +73,13 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set that can be executed."""
+    """A change set that can be executed. `adopts` is whether it takes in what exists."""
 
     id: str
     stack_id: str
     token: str
     changes: tuple[Change, ...]
+    adopts: bool = False
 
 
 def create(
@@ -118,7 +119,7 @@ def create(
     described = _wait(cloudformation, made)
     if described["Status"] != "FAILED":
         changes = tuple(_changes(cloudformation, made, ()))
-        return ChangeSet(made, described["StackId"], token, changes)
+        return ChangeSet(made, described["StackId"], token, changes, adopts=adopt)
     reason = described.get("StatusReason", "no reason given")
     if any(words in reason for words in NOTHING):
         discard(cloudformation, made)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import adopting, beforehand, change_sets, diagnosis, migrating, secrets
 from liberty_cfn.deploy.adopting import spelled_out
-from liberty_cfn.deploy.certificates import Watch
+from liberty_cfn.deploy.attending import Operation
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import Event, Follower, began, follow, silent
@@ -382,22 +382,12 @@ def _see_to_its_end(
     Raises:
         DeployError: it failed.
     """
-    cloudformation = target.client("cloudformation")
-    watch = Watch(environment, target, progress.say)
-
-    def tell(events: list[Event]) -> None:
-        watch.noticed(events)
-        progress.happened(events)
-
-    status, events = follow(
-        cloudformation, stack_id, follower, tell, say=progress.say, pause=watch.pause
-    )
-    if meaning(status) in (Meaning.GOOD, Meaning.UNDONE):
-        protect(cloudformation, stack_id)
-    if meaning(status) is not Meaning.GOOD:
-        raise DeployError(
-            diagnosis.explain(target.client, environment, stack_id, status, events)
-        )
+    operation = Operation(environment, target, stack_id)
+    operation.see_to_its_end(follower, progress.happened, progress.say)
+    if operation.meaning in (Meaning.GOOD, Meaning.UNDONE):
+        protect(target.client("cloudformation"), stack_id)
+    if operation.meaning is not Meaning.GOOD:
+        raise DeployError(operation.explained())
 
 
 def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:

@@ -6,7 +6,8 @@ resource fails is cancelled: neither is a reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from liberty_cfn.deploy.causes import next_step
@@ -18,6 +19,7 @@ from liberty_cfn.deploy.tasks import SERVICE, why_stopped
 from liberty_cfn.environments import Environment
 
 CANCELLED = "cancelled"
+NOTHING: Mapping[str, list[str]] = MappingProxyType({})
 
 
 def reasons(events: Iterable[Event]) -> list[Event]:
@@ -50,10 +52,13 @@ def explain(
     stack_id: str,
     status: str,
     events: list[Event],
+    *,
+    stopped: Mapping[str, list[str]] = NOTHING,
 ) -> str:
     """Return why an operation failed, how the stack stands now, and what can be done.
 
-    `client` returns the boto3 client of a service.
+    `client` returns the boto3 client of a service. `stopped` is what was heard of the tasks
+    of ECS services, by their ARNs, while there was still something to be heard.
     """
     failures = reasons(events)
     early = []
@@ -73,6 +78,7 @@ def explain(
             lines.append(f"    {step}")
     for event in failures:
         if event.type == SERVICE and event.physical_id:
-            lines += [f"    {said}" for said in why_stopped(client, event.physical_id)]
+            words = stopped.get(event.physical_id) or why_stopped(client, event.physical_id)
+            lines += [f"    {said}" for said in words]
     lines.append(what_next(status, environment.name))
     return "\n".join(lines)

@@ -24,6 +24,9 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
             ChangeSetName=change_set.id,
             ClientRequestToken=change_set.token,
             DisableRollback=False,
+            # What this very operation made goes with it when it is undone, also what is kept
+            # ever after; but nothing that was taken in (docs/decisions/0019).
+            RetainExceptOnCreate=not change_set.adopts,
         )
     except (ClientError, BotoCoreError, ResponseParserError) as error:
         # Sent again by the client, it is refused if it had happened the first time.

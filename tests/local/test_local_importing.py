@@ -51,8 +51,10 @@ def change_set(aws, body, name="root", **options):
     return cloudformation.describe_change_set(ChangeSetName=made["Id"])
 
 
-def execute(aws, described):
-    aws.client("cloudformation").execute_change_set(ChangeSetName=described["ChangeSetId"])
+def execute(aws, described, **options):
+    aws.client("cloudformation").execute_change_set(
+        ChangeSetName=described["ChangeSetId"], **options
+    )
     return rest(aws, described["StackId"])
 
 
@@ -101,6 +103,36 @@ def test_what_has_the_name_already_is_taken_in_with_the_rest_of_the_stack(aws, k
     assert physical(aws, "Kept", made) == kept
     assert ("Kept", "IMPORT_COMPLETE") in events(aws, made)
     assert ("New", "CREATE_COMPLETE") in events(aws, made)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_what_a_failed_operation_took_in_stays_though_what_it_made_goes(aws, new):
+    aws.client("s3").create_bucket(Bucket="one")
+    made = resource("S3::Bucket", {"BucketName": "two"}, **RETAINED)
+    inside = {"Topic": resource("SNS::Topic")}
+
+    def body(**more):
+        name = "after" if more else "before"
+        url = upload(aws, **{name: template(inside | more)})[name]
+        last = {"Last": resource("SNS::Topic", DependsOn="Child")} if more else {}
+        return template({"Child": nested(url), **last})
+
+    if not new:
+        deploy(aws, body())
+    planned = change_set(
+        aws,
+        body(Kept=resource("S3::Bucket", {"BucketName": "one"}, **RETAINED), Made=made),
+        ChangeSetType="CREATE" if new else "UPDATE",
+        ImportExistingResources=True,
+        IncludeNestedStacks=True,
+    )
+    aws.fail("AWS::SNS::Topic/Last")
+    ended = execute(aws, planned, RetainExceptOnCreate=True)["StackStatus"]
+    assert ended == ("ROLLBACK_COMPLETE" if new else "UPDATE_ROLLBACK_COMPLETE")
+    assert [b["Name"] for b in aws.client("s3").list_buckets()["Buckets"]] == [
+        "one",
+        "templates",
+    ]
 
 
 @pytest.mark.parametrize(

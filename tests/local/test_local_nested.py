@@ -175,6 +175,40 @@ def test_a_rollback_takes_back_even_what_a_later_deletion_would_keep(aws):
     assert not groups(aws)
 
 
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("where", ["a new stack", "a child", "a new child", "a child's child"])
+def test_what_a_failed_operation_made_goes_with_it_if_that_is_asked(aws, where, asked):
+    kept = resource("Logs::LogGroup", {"LogGroupName": "kept"}, DeletionPolicy="Retain")
+    topic = {"First": resource("SNS::Topic")}
+    inside = topic | {"Group": kept}
+    body = alone(aws, inside)
+    if where == "a child's child":
+        inner = nested(upload(aws, inner=template(inside))["inner"])
+        body = alone(aws, {"Inner": inner})
+    elif where == "a child":
+        deploy(aws, template({"Child": nested(upload(aws, before=template(topic))["before"])}))
+    elif where == "a new child":
+        deploy(aws, template(topic))
+        body["Resources"] |= topic
+    body["Resources"]["Topic"] = resource("SNS::Topic", DependsOn="Child")
+    aws.fail("AWS::SNS::Topic/Topic")
+    status = deploy(aws, body, RetainExceptOnCreate=asked)["StackStatus"]
+    assert status.endswith("ROLLBACK_COMPLETE")
+    assert groups(aws) == ([] if asked else ["kept"])
+
+
+def test_what_was_there_before_a_failed_operation_stays_though_what_it_made_goes(aws):
+    kept = resource("Logs::LogGroup", {"LogGroupName": "kept"}, DeletionPolicy="Retain")
+    before = upload(aws, before=template({"Group": kept}))["before"]
+    deploy(aws, template({"Child": nested(before)}))
+    added = resource("Logs::LogGroup", {"LogGroupName": "added"}, DeletionPolicy="Retain")
+    fails = resource("SNS::Topic", DependsOn="Added")
+    aws.fail("AWS::SNS::Topic/Topic")
+    body = alone(aws, {"Group": kept, "Added": added, "Topic": fails})
+    deploy(aws, body, RetainExceptOnCreate=True)
+    assert groups(aws) == ["kept"]
+
+
 def test_a_failed_update_puts_every_child_back(aws):
     before = outputs(deploy(aws, family(aws)))
     aws.fail("AWS::Logs::LogGroup/Group")

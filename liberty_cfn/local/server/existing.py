@@ -1,9 +1,8 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
 """What exists already: refused where it would be made again, taken in where that is asked."""
 
-import functools
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ministack.services import (
@@ -19,7 +18,7 @@ from ministack.services import (
     s3,
     secretsmanager,
 )
-from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+from ministack.services.cloudformation import changesets, engine, provisioners, stacks
 
 from .asking import Action, Answer, Made, Properties, Query, around, given
 from .nested import TYPE as NESTED
@@ -153,22 +152,10 @@ def adoptable(
             }
 
 
-async def _deploy(
-    deploy: Callable[..., Awaitable[None]],
-    name: str,
-    stack_id: str,
-    template: Any,
-    values: Any,
-    *more: Any,
-    **named: Any,
-) -> None:
-    stack = cloudformation._stacks[name]
-    if stack.get("_adopts"):
-        named["imports"] = {
-            one["LogicalResourceId"]: one["ResourceIdentifier"]
-            for one in adoptable(template, values, stack["_resources"])
-        }
-    await deploy(name, stack_id, template, values, *more, **named)
+def imports(stack: Stack, template: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """What an operation on a stack takes in, by title: the identifiers of each."""
+    found = adoptable(template, values, stack["_resources"]) if stack.get("_adopts") else ()
+    return {one["LogicalResourceId"]: one["ResourceIdentifier"] for one in found}
 
 
 def _execute(execute: Action, query: Query) -> Answer:
@@ -230,8 +217,6 @@ def add() -> None:
     for kind, (key, find) in IMPORTED.items():
         changesets._IMPORT_LOOKUPS[kind] = ((key,), _problem(kind, find))
         provisioners._RESOURCE_HANDLERS[kind]["import"] = _importer(key, find)
-    deploy = functools.partial(_deploy, changesets._deploy_stack_async)
-    changesets._deploy_stack_async = handlers._deploy_stack_async = deploy
     changesets._import_resources_async = _take_in
     stacks._validation_errors = _errors
     around("ExecuteChangeSet", _execute)

@@ -17,9 +17,9 @@ from ministack.services.cloudformation import (
     stacks,
 )
 
-from . import schemas
+from . import existing, schemas
 from .asking import Action, Answer, Properties, Query, around, given, refuse
-from .nested import Stack
+from .nested import Stack, child_of
 
 # The policy that UpdateStack gives for this one update of this one stack.
 _meanwhile = contextvars.ContextVar("policy during an update", default=("", ""))
@@ -79,15 +79,25 @@ async def _deploy(
     *more: Any,
     **named: Any,
 ) -> None:
-    """A resource that may not be deleted fails the update before anything was changed."""
-    stack, before = cloudformation._stacks[name], named.get("previous_stack")
+    """A resource that may not be deleted fails the update before anything was changed.
+
+    But what an operation that is undone has made goes with it, whatever keeps it otherwise, if
+    RetainExceptOnCreate was asked for; what it took in, never.
+    """
+    stack, before = cloudformation._stacks[name], named.get("previous_stack") or {}
+    parent = child_of(stack.get("ParentId", ""))
+    undone = parent["StackStatus"].endswith("ROLLBACK_IN_PROGRESS")
     conditions = engine._evaluate_conditions(template, values)
     defined = template["Resources"]
-    for title, resource in (before or {}).get("_resources", {}).items():
-        stays = conditions.get(defined.get(title, {}).get("Condition"), title in defined)
+    for title, resource in before.get("_resources", {}).items():
+        if conditions.get(defined.get(title, {}).get("Condition"), title in defined):
+            continue
+        if undone:
+            if stack.get("_takes_back") and title not in stack["_imported"]:
+                before["_template"]["Resources"][title]["DeletionPolicy"] = "Delete"
+            continue
         kind, physical = resource["ResourceType"], resource["PhysicalResourceId"]
-        why = "" if stays else refusal(stack, "Update:Delete", title, kind)
-        if why:
+        if why := refusal(stack, "Update:Delete", title, kind):
             stacks._add_event(stack_id, name, title, kind, "UPDATE_FAILED", why, physical)
             await stacks._roll_back_operation(
                 *(name, stack_id, stack),
@@ -95,6 +105,9 @@ async def _deploy(
                 | {"param_values": values, "failed_logical_id": title, "failed_update": None},
             )
             return
+    if not undone:
+        stack["_takes_back"] = named.get("retain_except_on_create", False)
+        named["imports"] = stack["_imported"] = existing.imports(stack, template, values)
     await deploy(name, stack_id, template, values, *more, **named)
 
 

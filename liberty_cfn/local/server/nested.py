@@ -39,6 +39,7 @@ def _request(properties: Properties, parent: Stack) -> dict[str, str]:
     return (
         # Empty, it clears the tags that are no longer given.
         {"TemplateURL": properties["TemplateURL"], "Tags": ""}
+        | {"RetainExceptOnCreate": plain(parent.get("_takes_back", False))}
         | numbered("Parameters.member", given)
         | numbered("Tags.member", tags)
         | {f"Capabilities.member.{n}": capability for n, capability in granted}
@@ -144,7 +145,8 @@ async def _delete(stack_id: str) -> None:
         # What is taken back, rather than deleted, leaves neither snapshots nor what only a
         # later deletion would have kept.
         creation = {"created": list(child["_resources"]), "template": child["_template"]}
-        creation |= {"param_values": child["_resolved_params"]}
+        creation |= {"param_values": child["_resolved_params"], "imports": child["_imported"]}
+        creation |= {"retain_except_on_create": child["_takes_back"]}
         await stacks._roll_back_operation(child["StackName"], stack_id, child, creation)
     before = _told(child)
     child["EnableTerminationProtection"] = False  # that was from being deleted by itself

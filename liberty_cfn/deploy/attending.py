@@ -1,0 +1,76 @@
+"""Seeing an operation to its end, and asking on the way what is gone afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from liberty_cfn.deploy import diagnosis
+from liberty_cfn.deploy.certificates import Watch
+from liberty_cfn.deploy.following import Event, Follower, follow
+from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.tasks import SERVICE, why_stopped
+from liberty_cfn.environments import Environment
+
+
+@dataclass
+class Operation:
+    """An operation on a stack: its last status and its events, once it was seen to its end.
+
+    `stopped` is why the tasks of each ECS service that failed had stopped, by its ARN.
+    """
+
+    environment: Environment
+    target: Target
+    stack_id: str
+    status: str = ""
+    events: list[Event] = field(default_factory=list)
+    stopped: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> Meaning:
+        return meaning(self.status)
+
+    def see_to_its_end(
+        self,
+        follower: Follower,
+        tell: Callable[[list[Event]], object],
+        say: Callable[[str], object],
+    ) -> None:
+        """Tell what happens until it is over, and say which certificate it waits for.
+
+        Raises:
+            FollowError: the deadline has passed, or the credentials are over.
+            UnknownStatusError: CloudFormation reports a state that this program doesn't know.
+        """
+        watch = Watch(self.environment, self.target, say)
+
+        def noticed(events: list[Event]) -> None:
+            watch.noticed(events)
+            tell(events)
+            for event in events:
+                if event.type == SERVICE and event.failed and event.physical_id:
+                    # Undoing what failed takes the service away, and its log.
+                    words = why_stopped(self.target.client, event.physical_id)
+                    self.stopped[event.physical_id] = list(words)
+
+        self.status, self.events = follow(
+            self.target.client("cloudformation"),
+            self.stack_id,
+            follower,
+            noticed,
+            say=say,
+            pause=watch.pause,
+        )
+
+    def explained(self) -> str:
+        """Return why it failed, how the stack stands now, and what can be done."""
+        return diagnosis.explain(
+            self.target.client,
+            self.environment,
+            self.stack_id,
+            self.status,
+            self.events,
+            stopped=self.stopped,
+        )
