@@ -30,7 +30,7 @@ US, EU = "us-east-1", "eu-west-1"
 GIVEN = (
     *("NameSuffix", "DomainName", "CreateHostedZone", "SiteOrigins", "LogRetentionDays"),
     *("BalancerDeletionProtection", "DatabaseDeletionProtection", "DatabaseMultiAz"),
-    *("Image", "DesiredCount"),
+    *("Image", "DesiredCount", "HostedZoneId", "CertificateArn", "ExistingExecutionRole"),
 )
 SETTINGS = load("global").settings
 ROOT = f"""

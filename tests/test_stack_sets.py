@@ -1,5 +1,6 @@
 """Stack sets on the local AWS: what makes them safe to use, and the faults they survive."""
 
+import contextlib
 import dataclasses
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ from stack_sets import EU, HOME, OTHER, SMALL, US, Told
 
 from liberty_cfn.deploy.deploying import DeployError
 from liberty_cfn.deploy.stack_sets import bootstrap, operations, reaching
-from liberty_cfn.deploy.stack_sets.comparing import drifted
+from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import attach, deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.merging import merge
@@ -281,6 +282,86 @@ def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, 
     assert SECOND not in statuses(fleet)
     deploy(fleet, SMALL, Told())
     assert set(statuses(fleet).values()) == {"CURRENT"}
+
+
+def made_nothing(calls):
+    changes = ("Create", "Update", "Delete")
+    return not [call for call in calls.asked if call.startswith(changes)]
+
+
+def test_names_in_the_way_are_told_of_every_new_target_before_anything_begins(sets, between):
+    fleet = sets.fleet(str(FIRST), str(FOURTH))
+    suffixes = {p: own["NameSuffix"] for p, own in fleet.targets.overrides.items()}
+    bucket = f"liberty-social-uploads{suffixes[FIRST]}"
+    sets.client("s3", FIRST).create_bucket(Bucket=bucket)
+    secret = f"liberty-social/SECRET_KEY{suffixes[FOURTH]}"
+    sets.client("secretsmanager", FOURTH).create_secret(Name=secret)
+    for act in (prepare, deploy):
+        with pytest.raises(DeployError) as error:
+            act(fleet, SMALL, Told())
+        said = str(error.value).splitlines()
+        assert said[0] == "Nothing was changed, as this would fail:"
+        assert said[1:3] == [f"{FIRST}:", f"  Bucket that is there: {bucket}"]
+        assert said[3:5] == [f"{FOURTH}:", f"  Secret that is there: {secret}"]
+        assert "give the target another NameSuffix in params/" in said[5]
+    assert made_nothing(between)
+
+
+def test_what_a_target_has_of_its_own_is_in_nobodys_way(sets):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, SMALL, Told())
+    suffix = fleet.targets.overrides[FIRST]["NameSuffix"]
+    sets.client("s3", FIRST).create_bucket(Bucket=f"liberty-social-uploads{suffix}")
+    assert deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, Told()).changed
+
+
+def test_what_a_failed_creation_kept_is_in_the_way_of_the_next(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    sets.aws.fail(f"{TYPES}@{HOME}/{US}")
+    with pytest.raises(DeployError, match="failed:"):
+        deploy(fleet, SMALL, Told())
+    sets.aws.fail()
+    bucket = f"liberty-social-uploads{fleet.targets.overrides[FIRST]['NameSuffix']}"
+    sets.client("s3", FIRST).create_bucket(Bucket=bucket)
+    for again in (lambda: deploy(fleet, SMALL, Told()), lambda: retry(fleet, Told())):
+        with pytest.raises(DeployError, match=f"Bucket that is there: {bucket}"):
+            again()
+    sets.client("s3", FIRST).delete_bucket(Bucket=bucket)
+    retry(fleet, Told())
+    assert statuses(fleet) == {FIRST: "CURRENT"}
+
+
+@contextlib.contextmanager
+def switched_off(fleet, place):
+    """Have EC2 say of a place's region that its account has not switched it on."""
+    events = fleet.at(Place(place.account, fleet.home.region)).client("ec2").meta.events
+
+    def answer(parsed, **_):
+        for region in parsed["Regions"]:
+            if region["RegionName"] == place.region:
+                region["OptInStatus"] = "not-opted-in"
+
+    events.register("after-call.ec2.DescribeRegions", answer, unique_id="off")
+    yield
+    events.unregister("after-call.ec2.DescribeRegions", unique_id="off")
+
+
+def test_a_region_that_an_account_has_not_switched_on_is_told_before_anything_begins(
+    sets, between, monkeypatch
+):
+    fleet = sets.fleet()
+    with switched_off(fleet, FOURTH):
+        # Nothing can be asked there: it answers nobody.
+        monkeypatch.setitem(sets.reached, FOURTH, None)
+        for act in (prepare, deploy):
+            with pytest.raises(DeployError) as error:
+                act(fleet, SMALL, Told())
+            _, where, what = str(error.value).splitlines()
+            assert where == f"{FOURTH}:"
+            assert f"aws account enable-region --region-name {EU}" in what
+        [found] = examined(fleet)[str(FOURTH)]
+        assert found.says in what
+    assert made_nothing(between)
 
 
 def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets, there):

@@ -8,6 +8,7 @@ from stack_sets import EU, HOME, OTHER, US
 
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import targets
+from liberty_cfn.deploy.deploying import DeployError
 from liberty_cfn.environments import PARAMS, load
 from liberty_cfn.local import control
 
@@ -135,3 +136,15 @@ def test_it_is_taken_down_and_what_is_kept_is_listed(deployed, command):
     assert "liberty-social-global is deleted, in 4 targets" in said
     assert "there is none" in command("destroy", "global")[1]
     assert command("status", "global")[0] == 1
+
+
+@pytest.mark.parametrize("name", ["plan", "deploy"])
+def test_what_was_kept_is_in_the_way_of_a_new_one_and_told_of_every_target(command, name):
+    with pytest.raises(DeployError) as error:
+        command(name, "global")
+    said = str(error.value)
+    for place, suffix in zip(FOUR, ("-g0us", "-g1us", "-g0eu", "-g1eu"), strict=True):
+        told = said[said.index(f"{place}:") :]
+        assert f"liberty-social/SECRET_KEY{suffix}" in told
+        assert f"Bucket that is there: liberty-social-uploads{suffix}" in told
+    assert "the commands: make doctor ENV=global" in said

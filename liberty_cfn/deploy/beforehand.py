@@ -46,18 +46,23 @@ def obstacles(
 ) -> Iterator[str]:
     """Yield, in words, what surely makes a deploy fail, and what to do about it.
 
-    What a deploy can `adopt` is then none. With a setting that leads nowhere, the account
-    is not looked through: with another region or zone, other things may be in the way.
+    What a deploy can `adopt` is then none.
+    """
+    found = hindering(environment, target)
+    yield from (str(each) for each in found if not (adopt and each.adoptable))
+
+
+def hindering(environment: Environment, target: Target) -> list[Finding]:
+    """Return what surely makes a deploy fail.
+
+    With a setting that leads nowhere, the account is not looked through: with another
+    region or zone, other things may be in the way.
     """
     for part in (named_by_settings, in_the_way):
-        found = [
-            f
-            for f in part(environment, target)
-            if f.level is Level.OBSTACLE and not (adopt and f.adoptable)
-        ]
-        yield from map(str, found)
+        found = [f for f in part(environment, target) if f.level is Level.OBSTACLE]
         if found:
-            return
+            return found
+    return []
 
 
 def named_by_settings(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -358,15 +363,23 @@ def _kept(
     takes_in = f"make deploy ENV={environment.name} ADOPT=1 takes it in. "
     # One stack of a set is not adopted into.
     adopt = "" if environment.stack_name else takes_in
-    return _taken(kind, name, command, how, adopt)
+    return _taken(kind, name, command, how, adopt, adoptable=True)
 
 
-def _taken(kind: str, name: str, command: str, how: str = "there", adopt: str = "") -> Finding:
+def _taken(
+    kind: str,
+    name: str,
+    command: str,
+    how: str = "there",
+    adopt: str = "",
+    *,
+    adoptable: bool = False,
+) -> Finding:
     says = (
         f"is {how}, and one of that name is to be made: kept by an earlier destroy? {adopt}"
         f"Delete it, if nobody needs it ({command}), {ELSE}."
     )
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adoptable=bool(adopt))
+    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adoptable=adoptable)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from those above it:
     reaching     the targets' accounts, each through its execution role
     bootstrap    the roles of a self-managed set, put in and looked for
     standing     what there is of a set: its definition, its instances
+    beforehand   what would make an operation fail in a target, asked before it begins
     wanted       what it should be, and what differs
     operations   an operation begun once, and followed by its id
     previews     what would change in every target, before anything does

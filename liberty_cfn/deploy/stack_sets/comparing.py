@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 from liberty_cfn.deploy import doctor, drift
 from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.finding import Finding, Level
-from liberty_cfn.deploy.following import name_of
-from liberty_cfn.deploy.stack_sets import bootstrap, operations
+from liberty_cfn.deploy.stack_sets import beforehand, bootstrap, operations
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing, standing
 from liberty_cfn.deployment_targets import Place
@@ -62,13 +60,13 @@ def examined(fleet: Fleet) -> dict[str, list[Finding]]:
         for account in {**accounts, **dict.fromkeys(lacking)}
     ]
     there = standing(fleet.cloudformation, fleet.name)
-    ids = {p: i.stack_id for p, i in there.instances.items()} if there else {}
+    off = beforehand.switched_off(fleet)
 
     def looked(place: Place) -> list[Finding]:
-        # Before there is one, a name that none of the set's stacks will have.
-        stack = name_of(ids.get(place) or f"StackSet-{fleet.name}-none")
-        environment = dataclasses.replace(fleet.environment.at(place), stack_name=stack)
-        return [*_region(fleet, place), *doctor.examine(environment, fleet.at(place))]
+        if place in off:
+            return [off[place]]
+        environment = beforehand.with_stack(fleet, place, there)
+        return doctor.examine(environment, fleet.at(place))
 
     found, unknown = fleet.everywhere(
         [place for place in fleet.targets.places if place.account not in lacking], looked
@@ -79,16 +77,3 @@ def examined(fleet: Fleet) -> dict[str, list[Finding]]:
         for place, why in unknown.items()
     }
     return {fleet.name: roles} | told
-
-
-def _region(fleet: Fleet, place: Place) -> list[Finding]:
-    """Return whether an account has switched on a region that it has to."""
-    regions = fleet.at(place).client("ec2").describe_regions(RegionNames=[place.region])
-    state = regions["Regions"][0].get("OptInStatus", "opt-in-not-required")
-    if state != "not-opted-in":
-        return []
-    says = (
-        f"account {place.account} has not switched on {place.region}: aws account "
-        f"enable-region --region-name {place.region}"
-    )
-    return [Finding(Level.OBSTACLE, "Region", says)]

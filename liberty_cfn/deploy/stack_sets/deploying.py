@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from liberty_cfn.deploy.deploying import DeployError
 from liberty_cfn.deploy.protection import protect
-from liberty_cfn.deploy.stack_sets import failures, operations
+from liberty_cfn.deploy.stack_sets import beforehand, failures, operations
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
@@ -74,9 +74,12 @@ def prepare(
         DeployError: something is in the way.
     """
     attach(fleet, progress)
+    beforehand.refuse(fleet, {p: [f] for p, f in beforehand.switched_off(fleet).items()})
     want = wanted(fleet, templates)
     there = standing(fleet.cloudformation, fleet.name)
     different = differences(fleet, want, there)
+    touched = different.touched(fleet.targets)
+    beforehand.refuse(fleet, beforehand.in_the_way(fleet, touched, there))
     plan = preview(fleet, want, there, different, templates=templates, tell=progress.looked)
     return want, there, plan
 
@@ -117,7 +120,7 @@ def deploy(
         _make(fleet, want)
     if allowed:
         _protect(fleet, list(plan.changing), progress, allowed)
-    touched = plan.touched(fleet.targets)
+    touched = different.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     run.through(first)
     if rest and not progress.goes_on(first[0]):
@@ -139,7 +142,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     Nothing about the set is changed. None where there is no set.
 
     Raises:
-        DeployError: targets failed again.
+        DeployError: something is in the way, or targets failed again.
     """
     attach(fleet, progress)
     if (there := standing(fleet.cloudformation, fleet.name)) is None:
@@ -149,6 +152,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     known = Differences(
         definition=False, new=(), changed=(), outdated=outdated, inoperable=stuck, gone=()
     )
+    beforehand.refuse(fleet, beforehand.in_the_way(fleet, outdated, there))
     run = _Run(fleet, None, known, progress)
     run.through(list(outdated))
     _protect(fleet, list(run.outcome.results), progress)

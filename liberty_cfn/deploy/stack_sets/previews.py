@@ -19,7 +19,7 @@ from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deploy.statuses import Meaning, meaning
-from liberty_cfn.deployment_targets import Place, Targets
+from liberty_cfn.deployment_targets import Place
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import from_texts
 from liberty_cfn.model.resolving import resolve
@@ -51,17 +51,6 @@ class SetPlan:
             for place, plan in self.plans.items()
             if place not in (*new, *gone) and (plan.changes or plan.parameters)
         }
-
-    def touched(self, targets: Targets) -> list[Place]:
-        """Return where something is done, who goes first in front: the canary, if it can."""
-        different = self.differences
-        some = (*different.new, *different.changed, *different.outdated)
-        found = [
-            place
-            for place in targets.places
-            if place not in different.inoperable and (different.definition or place in some)
-        ]
-        return sorted(found, key=lambda place: place != targets.canary)
 
     @property
     def code(self) -> int:

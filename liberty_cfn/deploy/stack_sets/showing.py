@@ -64,7 +64,7 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
     shown += [Text(line, style="bold red") for line in unknown]
     return Group(
         *shown,
-        Text(how(targets, plan.touched(targets))),
+        Text(how(targets, plan.differences.touched(targets))),
         Text(summary(plan, targets), style="bold"),
     )
 

@@ -75,6 +75,16 @@ class Differences:
     def __bool__(self) -> bool:
         return self.definition or bool(self.new or self.changed or self.outdated or self.gone)
 
+    def touched(self, targets: Targets) -> list[Place]:
+        """Return where something is done, who goes first in front: the canary, if it can."""
+        some = (*self.new, *self.changed, *self.outdated)
+        found = [
+            place
+            for place in targets.places
+            if place not in self.inoperable and (self.definition or place in some)
+        ]
+        return sorted(found, key=lambda place: place != targets.canary)
+
 
 def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
     """Return what the set should be; its templates are uploaded for every target to read.

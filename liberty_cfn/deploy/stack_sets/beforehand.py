@@ -1,0 +1,128 @@
+"""What would make an operation fail in a target, asked of all of them before it begins.
+
+First the regions: one that an account hasn't switched on answers nobody, so nothing else can
+be asked there. Then what the settings name, and what is in the way of what is to be made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from liberty_cfn.deploy import beforehand
+from liberty_cfn.deploy.deploying import DeployError, find
+from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.following import name_of
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deployment_targets import Place
+from liberty_cfn.environments import LOCAL, Environment
+
+# Of a stack that failed in its creation, what is kept by policy is still there.
+LEFT = "ROLLBACK_COMPLETE"
+
+
+def switched_off(fleet: Fleet) -> dict[Place, Finding]:
+    """Return the targets whose account has not switched on their region.
+
+    Each account is asked once, in the set's own region. Accounts that can't be reached are
+    left out.
+    """
+    wanted: dict[str, list[Place]] = {}
+    for place in fleet.targets.places:
+        wanted.setdefault(place.account, []).append(place)
+
+    def looked(here: Place) -> list[Place]:
+        off = _off(fleet.at(here).client("ec2"), [p.region for p in wanted[here.account]])
+        return [place for place in wanted[here.account] if place.region in off]
+
+    found, _ = fleet.everywhere([Place(a, fleet.home.region) for a in wanted], looked)
+    return {place: _told(place) for places in found.values() for place in places}
+
+
+def in_the_way(
+    fleet: Fleet, places: Iterable[Place], there: Standing | None
+) -> dict[Place, list[Finding]]:
+    """Return what surely makes an operation fail, where there is such.
+
+    Targets that can't be looked into are left out; a plan tells of them.
+    """
+
+    def looked(place: Place) -> list[Finding]:
+        target = fleet.at(place)
+        if there and place in there.instances:
+            environment = with_stack(fleet, place, there)
+            stack = find(target.client("cloudformation"), environment.stack)
+            if not stack or stack["StackStatus"] != LEFT:
+                return beforehand.hindering(environment, target)
+        return beforehand.hindering(with_stack(fleet, place, None), target)
+
+    found, _ = fleet.everywhere(places, looked)
+    return {place: findings for place, findings in found.items() if findings}
+
+
+def with_stack(fleet: Fleet, place: Place, there: Standing | None) -> Environment:
+    """Return what the environment is in a place, called as the set's stack there is.
+
+    Before there is one, it has a name that none of the set's stacks will have.
+    """
+    instance = there.instances.get(place) if there else None
+    stack = (instance.stack_id if instance else "") or f"StackSet-{fleet.name}-none"
+    return dataclasses.replace(fleet.environment.at(place), stack_name=name_of(stack))
+
+
+def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
+    """Refuse to begin with what is in the way, of every target at once.
+
+    Raises:
+        DeployError: there is something. The message says what, where, and what to do.
+    """
+    if not found:
+        return
+    lines = ["Nothing was changed, as this would fail:"]
+    for place, findings in found.items():
+        lines += [f"{place}:", *(f"  {line}" for line in _lines(findings))]
+    if any(each.adoptable for findings in found.values() for each in findings):
+        lines.append(_free(fleet.environment))
+    raise DeployError("\n".join(lines))
+
+
+def _lines(findings: Collection[Finding]) -> Iterator[str]:
+    """Yield what was found, the names that are taken in one line for each kind."""
+    taken: dict[str, list[str]] = {}
+    for each in findings:
+        if each.adoptable:
+            kind, _, name = each.about.rpartition(" ")
+            taken.setdefault(kind, []).append(name)
+        else:
+            yield str(each)
+    for kind, names in taken.items():
+        yield f"{kind} that is there: {', '.join(names)}"
+
+
+def _free(environment: Environment) -> str:
+    """Return what can be done about names that are taken."""
+    said = (
+        "What is there has the name of what is to be made; an earlier destroy may have kept "
+        "it. Delete what nobody needs, as an administrator of its account (the commands: make "
+        f"doctor ENV={environment.name}); or leave it, and give the target another NameSuffix "
+        f"in params/{environment.name}.yaml."
+    )
+    if environment.endpoint == LOCAL:
+        said += " All of the local AWS is emptied by: make local-down ARGS=--forget"
+    return said
+
+
+def _off(ec2: Any, regions: list[str]) -> set[str]:
+    found = ec2.describe_regions(RegionNames=regions, AllRegions=True)["Regions"]
+    return {each["RegionName"] for each in found if each.get("OptInStatus") == "not-opted-in"}
+
+
+def _told(place: Place) -> Finding:
+    says = (
+        f"account {place.account} has not switched on {place.region}: aws account "
+        f"enable-region --region-name {place.region}, as its administrator, which takes some "
+        "minutes; or take it out of Targets."
+    )
+    return Finding(Level.OBSTACLE, "Region", says)
