@@ -114,6 +114,47 @@ def test_every_rule_can_read_what_another_calls_good(rule):
     assert found == []
 
 
+FROM_SSM = """
+Parameters:
+  Name: {Type: AWS::SSM::Parameter::Value<String>, Default: /a/name}
+Resources:
+  Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: VALUE, KmsMasterKeyId: VALUE}}
+  Logs:
+    Type: AWS::Logs::LogGroup
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties: {LogGroupName: VALUE, RetentionInDays: VALUE}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: VALUE
+      ManagedPolicyArns: [VALUE]
+      AssumeRolePolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Effect: Allow, Principal: {AWS: VALUE}, Action: sts:AssumeRole}]
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      AlarmName: VALUE
+      Namespace: AWS/ECS
+      MetricName: VALUE
+      ComparisonOperator: VALUE
+      Threshold: VALUE
+      Period: VALUE
+      EvaluationPeriods: VALUE
+      Statistic: Sum
+      TreatMissingData: VALUE
+      AlarmActions: [!Ref Topic]
+"""
+
+
+@pytest.mark.parametrize("value", ["!Ref Name", "'{{resolve:ssm:/a/name}}'"])
+def test_no_rule_guesses_at_a_value_that_is_fetched_from_ssm(value):
+    templates = templates_of({"root.yaml": FROM_SSM.replace("VALUE", value)})
+    # That nobody refers to Name where the reference is written out is right.
+    assert {found.message for found in check(templates) if found.rule != "LC1007"} == set()
+
+
 @pytest.mark.parametrize("environment", names())
 def test_no_rule_complains_of_our_own_environments(ours, environment):
     assert [f for one in ours for f in check(one, [load(environment)])] == []

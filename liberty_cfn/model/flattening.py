@@ -294,9 +294,12 @@ class _Flattening:
                 self._note(stack.parent, place, f"{name} of {stack.template.file} isn't given")
             return {"Ref": stack.flat(name)}
         value = _as_text(value)
-        if str(declared.get("Type", "")).startswith(LISTS):
-            return _listed(value)
-        return value
+        kind = str(declared.get("Type", ""))
+        if kind.startswith(subs.FROM_SSM):
+            value = subs.from_ssm(_pieces_of(value))
+            kind = kind.removeprefix(subs.FROM_SSM)
+            return {"Fn::Split": [",", value]} if kind.startswith(LISTS) else value
+        return _listed(value) if kind.startswith(LISTS) else value
 
     def _attribute(self, argument: list[Any], stack: _Stack, place: tuple[str, ...]) -> Any:
         resource, *steps = argument

@@ -2,7 +2,8 @@
 
 What only AWS knows stays as it is in a template, so that it can be compared: {"Ref":
 "NetworkVpc"}, {"Fn::GetAtt": ["DatabaseDatabase", "Endpoint.Address"]}. A text with such in
-it is {"Fn::Join": ["", [...]]}, whatever function it was written with.
+it is {"Fn::Join": ["", [...]]}, whatever function it was written with. The value of an SSM
+parameter is {"Fn::Sub": "{{resolve:ssm:/its/name}}"}, whatever asks for it.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ class _Resolving:
             return found
         if isinstance(value, list):
             return [made for item in value if (made := self.value(item)) != NOTHING]
-        return value
+        return subs.fetched(value) if isinstance(value, str) else value
 
     def holds(self, name: Any) -> bool | None:
         """Whether a condition holds; True for none, None if that can't be said."""
@@ -307,10 +308,16 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
         limits = body if isinstance(body, dict) else {}
         kind = str(limits.get("Type", ""))
         value = given.get(name, limits.get("Default"))
-        if value is None or kind.startswith("AWS::SSM::"):
+        if value is None:
             continue
         text = _plain_text(value)
-        values[name] = [i.strip() for i in text.split(",")] if kind.startswith(LISTS) else text
+        if kind.startswith(subs.FROM_SSM):
+            text = subs.fetched(subs.from_ssm([text]))
+            listed = kind.removeprefix(subs.FROM_SSM).startswith(LISTS)
+            values[name] = {"Fn::Split": [",", text]} if listed else text
+        else:
+            listed = kind.startswith(LISTS)
+            values[name] = [item.strip() for item in text.split(",")] if listed else text
     return values
 
 
@@ -354,6 +361,8 @@ def _pieces(value: Any) -> list[Any]:
     if isinstance(value, dict) and value.keys() == {"Fn::Join"} and value["Fn::Join"][0] == "":
         items = value["Fn::Join"][1]
         return list(items) if isinstance(items, list) else [value]
+    if isinstance(value, dict) and isinstance(value.get("Fn::Sub"), str):
+        return [value["Fn::Sub"]]
     return [_plain_text(value)] if _plain(value) else [value]
 
 
@@ -362,7 +371,8 @@ def _text(found: Iterable[Any]) -> Any:
     made = list(subs.merged(found))
     if len(made) > 1:
         return {"Fn::Join": ["", made]}
-    return made[0] if made else ""
+    found = made[0] if made else ""
+    return subs.fetched(found) if isinstance(found, str) else found
 
 
 def _divided(delimiter: str, found: list[Any]) -> list[Any]:

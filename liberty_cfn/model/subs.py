@@ -12,6 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+# A value that CloudFormation fetches when it deploys, and one that is no secret:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+DYNAMIC = "{{resolve:"
+FETCHED = re.compile(r"\{\{resolve:ssm:[^{}]+\}\}")
+FROM_SSM = "AWS::SSM::Parameter::Value<"
 VARIABLE = re.compile(r"\$\{(!?)([^${}]*)\}")
 
 
@@ -69,6 +74,16 @@ def expression(found: list[Any]) -> Any:
             variables[name] = piece
             text += f"${{{name}}}"
     return {"Fn::Sub": [text, variables] if variables else text}
+
+
+def from_ssm(found: list[Any]) -> Any:
+    """Return the value of an SSM parameter, by the pieces of its name: a dynamic reference."""
+    return expression([f"{DYNAMIC}ssm:", *found, "}}"])
+
+
+def fetched(text: str) -> Any:
+    """Return a text with the value of an SSM parameter in it as what only AWS knows."""
+    return {"Fn::Sub": text} if DYNAMIC in text and FETCHED.search(text) else text
 
 
 def _pieces(text: str, variables: Mapping[str, Any]) -> Iterator[Any]:

@@ -23,6 +23,7 @@ module imports only from those above it:
     losing      data, secrets and protection that go
     failing     what AWS would refuse half-way
     whole       what goes wrong in a set or an environment as a whole
+    silencing   checks that are no longer asked
     operating   what stops, restarts, scales or is watched in another way
     opening     what is opened to whom
     routing     what a subnet is sent another way, or none

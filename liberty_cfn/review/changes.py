@@ -13,6 +13,7 @@ from typing import Any
 
 from liberty_cfn.model.flattening import Origin
 from liberty_cfn.model.resolving import Resolved, Resource
+from liberty_cfn.model.subs import DYNAMIC
 from liberty_cfn.review.comparing import (
     Steps,
     differences,
@@ -26,6 +27,8 @@ from liberty_cfn.review.replacement import Verdict, names, verdict
 from liberty_cfn.review.schemas import schema
 
 POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
+# How CloudFormation goes about making or updating it.
+HANDLING = ("CreationPolicy", "UpdatePolicy")
 # Each change of these makes a new revision beside the old ones; that is how they are used.
 REVISIONS = ("AWS::ECS::TaskDefinition",)
 # Attributes that say what a property says, and stay when the resource is made anew.
@@ -222,11 +225,9 @@ def _changed(old: Resource, new: Resource) -> Change | None:
         return None
     properties = _properties(old, new)
     policies = tuple(
-        PropertyChange(
-            (name,), old.body.get(name), new.body.get(name), Verdict(Replacement.NONE)
-        )
-        for name in POLICIES
-        if old.body.get(name) != new.body.get(name)
+        PropertyChange(found.path, found.before, found.after, Verdict(Replacement.NONE))
+        for name in (*POLICIES, *HANDLING)
+        for found in differences(old.body.get(name), new.body.get(name), path=(name,))
     )
     if not properties and not policies:
         return None
@@ -246,11 +247,29 @@ def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
         # All of them hang on a condition that can't be decided.
         path = found.path or ("Properties",)
         judged = verdict(new.type, path, found.before, found.after)
+        judged = _if_another(judged, found.before, found.after)
         before, after = (_veiled(path[-1], value) for value in (found.before, found.after))
         if before == after == VEILED:
             after = ANOTHER
         changes.append(PropertyChange(path, before, after, judged))
     return changes
+
+
+def _if_another(judged: Verdict, before: Any, after: Any) -> Verdict:
+    """Return what becomes of it if a value is another that is known only when deployed."""
+    certain = judged.replacement is Replacement.CERTAIN
+    if certain and deployed_only(after) and before is not None and not judged.refused:
+        why = "if the value that is fetched then is another"
+        return replace(judged, replacement=Replacement.CONDITIONAL, why=why)
+    return judged
+
+
+def deployed_only(value: Any) -> bool:
+    """Whether a value is fetched when it is deployed: an SSM parameter's, or a secret's."""
+    if isinstance(value, list | dict):
+        items = value.values() if isinstance(value, dict) else value
+        return any(map(deployed_only, items))
+    return isinstance(value, str) and DYNAMIC in value
 
 
 def _veiled(name: str, value: Any) -> Any:

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     LOSS = "loss"
     SECRET = "regenerates the secret"  # noqa: S105 - what is said, no secret
     WEAKENED = "protection weakened"
+    SILENCED = "check silenced"
     OPENS = "opens up"
     GRANTS = "grants"
     INTERRUPTION = "interruption"

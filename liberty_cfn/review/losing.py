@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
-from liberty_cfn.review.changes import Action, Change, PropertyChange
+from liberty_cfn.review.changes import POLICIES, Action, Change, PropertyChange
 from liberty_cfn.review.comparing import Steps, at
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, different, said
@@ -100,6 +100,8 @@ def _unwatched(change: Change) -> Iterator[Finding]:
 
 def _policies(change: Change) -> Iterator[Finding]:
     for changed in change.policies:
+        if changed.name not in POLICIES:
+            continue
         before, after = (_policy(changed.name, one) for one in (change.before, change.after))
         if _rank(after) > _rank(before):
             holds = f", which holds {LOSSES[change.type]}" if change.type in LOSSES else ""

@@ -19,6 +19,7 @@ HEADINGS = {
     Kind.LOSS: ("🔴", "Loss"),
     Kind.SECRET: ("🔴", "Regenerates the secret"),
     Kind.WEAKENED: ("🟠", "Protection weakened"),
+    Kind.SILENCED: ("🟠", "Check silenced"),
     Kind.OPENS: ("🟠", "Opens up"),
     Kind.GRANTS: ("🟠", "Grants"),
     Kind.INTERRUPTION: ("🟡", "Interruption"),
@@ -29,7 +30,10 @@ HEADINGS = {
     Kind.COST: ("💵", "Cost"),
 }
 # Shown without being unfolded.
-OPEN = (Kind.FAILS, Kind.LOSS, Kind.SECRET, Kind.WEAKENED, Kind.OPENS, Kind.GRANTS)
+OPEN = (
+    *(Kind.FAILS, Kind.LOSS, Kind.SECRET, Kind.WEAKENED, Kind.SILENCED),
+    *(Kind.OPENS, Kind.GRANTS),
+)
 CUT = "\n_More than fits here: see `make diff`._\n"
 
 

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
-from liberty_cfn.review.changes import Action, Change, PropertyChange
+from liberty_cfn.review.changes import (
+    HANDLING,
+    Action,
+    Change,
+    PropertyChange,
+    deployed_only,
+)
 from liberty_cfn.review.comparing import equal
 from liberty_cfn.review.documented import Interruption, Replacement
 from liberty_cfn.review.findings import Finding, Kind
@@ -58,6 +64,8 @@ def operations(changes: Sequence[Change]) -> Iterator[Finding]:
             yield from _interruptions(change)
             yield from _made_anew(change)
             yield from _not_known(change)
+            yield from _known_later(change)
+            yield from _handling(change)
             yield from _scaling(change)
         yield from _gone(change)
         yield from _size(change)
@@ -103,6 +111,22 @@ def _not_known(change: Change) -> Iterator[Finding]:
         what = ", ".join(changed.name for changed in unknown)
         text = f"{change.name}: whether {what} replaces it is unknown: {unknown[0].verdict.why}"
         yield Finding(Kind.UNKNOWN, change.id, text)
+
+
+def _known_later(change: Change) -> Iterator[Finding]:
+    for changed in change.properties:
+        if not changed.because and deployed_only(changed.after):
+            text = f"{change.name}: {changed.name} takes a value known only when deployed"
+            yield Finding(Kind.UNKNOWN, change.id, text)
+
+
+def _handling(change: Change) -> Iterator[Finding]:
+    for changed in change.policies:
+        if changed.path[0] in HANDLING:
+            was, now = _shown(changed.before), _shown(changed.after)
+            what = "later updates go" if changed.path[0] == "UpdatePolicy" else "it is made"
+            text = f"{change.name}: {changed.name} {was} → {now}: another way in which {what}"
+            yield Finding(Kind.OPERATIONS, change.id, text)
 
 
 def _tasks(change: Change, changes: Sequence[Change]) -> Iterator[Finding]:

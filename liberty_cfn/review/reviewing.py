@@ -24,6 +24,7 @@ from liberty_cfn.review.operating import operations
 from liberty_cfn.review.reach import Reach
 from liberty_cfn.review.replacement import Verdict
 from liberty_cfn.review.routing import routed
+from liberty_cfn.review.silencing import silenced
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
 from liberty_cfn.review.whole import (
@@ -31,8 +32,10 @@ from liberty_cfn.review.whole import (
     exports_gone,
     ill_nested,
     not_followed,
+    outputs_changed,
     outputs_gone,
     over_limits,
+    readable,
     tagged,
     unfit,
 )
@@ -315,7 +318,10 @@ def _of_set(old: _Side, new: _Side) -> list[Finding]:
     ]
     if old.flat:
         findings += [*exports_gone(old.flat, new.flat), *outputs_gone(old.flat, new.flat)]
-    findings += not_followed(old.design, new.design) if old.design else []
+        findings += outputs_changed(old.flat, new.flat)
+    if old.design:
+        findings += not_followed(old.design, new.design)
+        findings += [*silenced(old.design, new.design), *readable(old.design, new.design)]
     before = (
         {*over_limits(old.design, old.sizes), *ill_nested(old.design)} if old.design else ()
     )

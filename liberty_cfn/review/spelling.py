@@ -19,6 +19,8 @@ def spelled(value: Any) -> str:
             return f"${{{'.'.join(map(spelled, argument))}}}"
         if function == "Fn::Join" and isinstance(argument, list) and argument[0] == "":
             return "".join(map(spelled, argument[1]))
+        if function == "Fn::Sub" and isinstance(argument, str):
+            return argument
     return json.dumps(value, sort_keys=True)
 
 

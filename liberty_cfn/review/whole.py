@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
+from operator import ge, le
 from typing import Any
 
-from liberty_cfn.model.flattening import Flat
+from liberty_cfn.model.flattening import LISTS, Flat
 from liberty_cfn.model.loading import TemplateSet, nested_file
 from liberty_cfn.model.parsing import Template
 from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.findings import Finding, Kind
+from liberty_cfn.review.spelling import spelled
 
 LIMITS_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"
+)
+PARAMETERS_PAGE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+    "parameters-section-structure.html"
+)
+EXPORTS_PAGE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+    "using-cfn-stack-exports.html"
 )
 MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
 LARGEST = 1_000_000  # bytes of a template that is read from S3
@@ -73,6 +84,22 @@ def _macros(before: Template, after: Template) -> Iterator[tuple[str, Any, Any]]
                 yield f"{section}.{key}", olds.get(key), news.get(key)
 
 
+def readable(before: TemplateSet, after: TemplateSet) -> Iterator[Finding]:
+    """Yield parameters whose value anybody can read who may look at the stack (NoEcho)."""
+    for file, template in after.templates.items():
+        if file not in before.templates:
+            continue
+        olds = before.templates[file].section("Parameters")
+        for name, body in template.section("Parameters").items():
+            was, now = (equal(mapping(b).get("NoEcho"), "true") for b in (olds.get(name), body))
+            if was and not now:
+                text = (
+                    f"{file}: the parameter {name} without NoEcho: who may look at the stack "
+                )
+                text += "reads its value"
+                yield Finding(Kind.WEAKENED, "", text, PARAMETERS_PAGE)
+
+
 def exports_gone(before: Flat, after: Flat) -> Iterator[Finding]:
     """Yield what other stacks may import, and is no longer exported."""
     olds, news = _exports(before), _exports(after)
@@ -89,6 +116,26 @@ def outputs_gone(before: Flat, after: Flat) -> Iterator[Finding]:
     for name in mapping(before.template.get("Outputs")):
         if name not in mapping(after.template.get("Outputs")) and name not in exported:
             text = f"the stack's output {name} is gone: whoever reads it finds nothing"
+            yield Finding(Kind.OPERATIONS, "", text)
+
+
+def outputs_changed(before: Flat, after: Flat) -> Iterator[Finding]:
+    """Yield what the whole stack tells otherwise than before."""
+    olds, news = mapping(before.template.get("Outputs")), mapping(after.template.get("Outputs"))
+    was, now = _exports(before), _exports(after)
+    for name in news:
+        if name not in olds:
+            continue
+        one, other = mapping(olds[name]).get("Value"), mapping(news[name]).get("Value")
+        if equal(one, other):
+            continue
+        text = (
+            f"the stack's output {name} tells another value: {spelled(one)} → {spelled(other)}"
+        )
+        if name in was and was.get(name) == now.get(name):
+            text += f"; should another stack import {was[name]}, CloudFormation refuses"
+            yield Finding(Kind.FAILS, "", text, EXPORTS_PAGE)
+        else:
             yield Finding(Kind.OPERATIONS, "", text)
 
 
@@ -146,11 +193,45 @@ def unfit(
             size = len(value.encode())
             text = f"the parameter {name} has {size} bytes; CloudFormation takes 4096"
             yield Finding(Kind.FAILS, "", text, LIMITS_PAGE)
-        allowed = limits.get("AllowedValues")
-        if name in given and allowed and not _allowed(value, allowed):
-            text = f"the parameter {name} is {value}, which is not among its AllowedValues"
-            yield Finding(Kind.FAILS, "", text)
+        # Of what nobody is to see, nothing is known here.
+        known = name in given and not equal(limits.get("NoEcho"), "true")
+        for why in _refused(value, limits) if known else ():
+            yield Finding(Kind.FAILS, "", f"the parameter {name} is {value}, {why}")
 
 
-def _allowed(value: str, allowed: Sequence[Any]) -> bool:
-    return any(equal(value, one) for one in allowed)
+def _refused(value: str, limits: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why a parameter doesn't take a value."""
+    kind = str(limits.get("Type", ""))
+    listed = kind.startswith(LISTS)
+    items = [item.strip() for item in value.split(",")] if listed else [value]
+    allowed = limits.get("AllowedValues")
+    if allowed and not all(any(equal(item, one) for one in allowed) for item in items):
+        yield "which is not among its AllowedValues"
+    pattern = limits.get("AllowedPattern")
+    if isinstance(pattern, str) and not all(_matches(pattern, item) for item in items):
+        yield f"which its AllowedPattern doesn't match: {pattern}"
+    for key, bound, within in (
+        ("MinLength", _number(len(value)), ge),
+        ("MaxLength", _number(len(value)), le),
+        ("MinValue", _number(value), ge),
+        ("MaxValue", _number(value), le),
+    ):
+        limit = _number(limits.get(key))
+        if limit is not None and bound is not None and not within(bound, limit):
+            yield f"against its {key} {limits[key]}"
+    if "Number" in kind and any(_number(item) is None for item in items):
+        yield "which is no number"
+
+
+def _matches(pattern: str, value: str) -> bool:
+    try:
+        return re.fullmatch(pattern, value) is not None
+    except re.error:  # one of Java's, which isn't Python's
+        return True
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

@@ -75,7 +75,9 @@ def _expression(found: Any) -> str | None:
         return None
     ((function, argument),) = found.items()
     text: str | None = None
-    if function == "Ref":
+    if function == "Fn::Sub" and isinstance(argument, str):
+        text = argument
+    elif function == "Ref":
         text = f"${{{argument}}}"
     elif function == "Fn::GetAtt" and isinstance(argument, list):
         text = f"${{{'.'.join(map(str, argument))}}}"

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import distribution
 from typing import Any, Literal
 
+from liberty_cfn.model import subs
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.actions import fits, known
 from liberty_cfn.review.spelling import listed, spelled
@@ -695,8 +696,10 @@ def _is_of_people(design: Design, resource: Resource) -> bool:
 
 
 def _managed(role: Resource) -> Iterator[tuple[Path, str]]:
+    """Yield the managed policies that a role names; not those that only AWS knows."""
     for path, value in each(role.properties, "ManagedPolicyArns", "*"):
-        yield ("Properties", *path), spelled(value)
+        if not (arn := spelled(value)).startswith(("${", subs.DYNAMIC)):
+            yield ("Properties", *path), arn
 
 
 def _managed_policies_exist(design: Design) -> Iterator[Problem]:

@@ -185,6 +185,8 @@ def wrong(design: Design, metric: Metric) -> str:
     namespace, name, given = metric.namespace, metric.name, frozenset(metric.dimensions)
     if namespace not in NAMES:
         return _misnamed(namespace) or _unmade(design, metric)
+    if "${" in name:
+        return ""
     if name not in NAMES[namespace]:
         close = get_close_matches(name, NAMES[namespace], n=1)
         return f"{namespace} has no metric {name}; expected {close[0] if close else 'another'}"

@@ -88,15 +88,15 @@ def among(change, kind):
             | {"SecondRoute": route("Second", NatGatewayId="nat-elsewhere")},
             (
                 "Outer: to the internet through the NAT gateway nat-elsewhere, no longer "
-                f"{BY_GATEWAY}: nobody gets in from there any more to what has a public address "
-                "(Web)"
+                f"{BY_GATEWAY}: nobody gets in from there any more to what has a public "
+                "address (Web)"
             ),
         ),
         (
             {"S3": endpoint({"Ref": "Private"})},
             (
-                f"Inner, Other: to S3 through S3, no longer {BY_NAT}: {ANEW}, which policies may "
-                "ask for"
+                f"Inner, Other: to S3 through S3, no longer {BY_NAT}: {ANEW}, which policies "
+                "may ask for"
             ),
         ),
     ],

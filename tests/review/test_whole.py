@@ -1,0 +1,138 @@
+"""Parameters, outputs, and values that only AWS knows when it deploys."""
+
+import pytest
+from versions import changed, nested, paths, resource, told, version
+
+from liberty_cfn.review.documented import Replacement
+from liberty_cfn.review.findings import Kind
+from liberty_cfn.review.reviewing import review
+
+FROM_SSM = "AWS::SSM::Parameter::Value<String>"
+
+
+def machine(image, **sections):
+    made = {"It": resource("EC2::Instance", {"ImageId": image})}
+    return version(root={"Resources": made, **sections})
+
+
+def with_parameter(given="/x", /, **declared):
+    body = {"Type": "String", "Default": "/a", **declared}
+    made = {"It": resource("EC2::Instance", {"ImageId": {"Ref": "Image"}})}
+    return version(
+        root={"Parameters": {"Image": body}, "Resources": made},
+        values={"dev": {"Image": given}} if given else None,
+    )
+
+
+def by_stack(name):
+    made = {"It": resource("EC2::Instance", {"ImageId": {"Ref": "Image"}})}
+    child = {"Parameters": {"Image": {"Type": FROM_SSM}}, "Resources": made}
+    return version(root=nested(Child={"Image": name}), child=child)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            with_parameter(None, Type=FROM_SSM),
+            with_parameter(None, Type=FROM_SSM, Default="/b"),
+        ),
+        (with_parameter("/x", Type=FROM_SSM), with_parameter("/y", Type=FROM_SSM)),
+        (machine("{{resolve:ssm:/a:1}}"), machine("{{resolve:ssm:/a:2}}")),
+        (by_stack("/a"), by_stack("/b")),
+        (machine("ami-1"), machine("{{resolve:ssm:/a}}")),
+    ],
+)
+def test_another_name_of_an_ssm_parameter_is_a_value_known_only_when_deployed(before, after):
+    (text,) = told(before, after, Kind.UNKNOWN)
+    assert text.endswith("It: ImageId takes a value known only when deployed")
+    (change,) = changed(before, after).values()
+    assert paths(change)["ImageId"].verdict.replacement is Replacement.CONDITIONAL
+
+
+def test_the_same_name_of_an_ssm_parameter_is_no_change():
+    one, same = (with_parameter(Type=FROM_SSM, Description=text) for text in ("one", "other"))
+    assert not review(one, same).parts
+
+
+def test_another_condition_for_what_ssm_says_is_not_guessed_at():
+    def topics(name):
+        parameters = {"Mode": {"Type": FROM_SSM, "Default": name}}
+        conditions = {"On": {"Fn::Equals": [{"Ref": "Mode"}, "/a"]}}
+        made = {"It": resource("SNS::Topic", Condition="On")}
+        return version(
+            root={"Parameters": parameters, "Conditions": conditions, "Resources": made}
+        )
+
+    # It may be there before and after, whatever the parameter is called.
+    assert not review(topics("/a"), topics("/b")).parts
+
+
+def test_a_parameter_whose_value_anybody_may_read_again_is_a_weakened_protection():
+    before, after = with_parameter(NoEcho=True), with_parameter()
+    (text,) = told(before, after, Kind.WEAKENED)
+    assert text.startswith("templates/root.yaml: the parameter Image without NoEcho")
+    assert not review(after, before).parts
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "why"),
+    [
+        ({"AllowedValues": ["a"]}, "b", "not among its AllowedValues"),
+        ({"AllowedValues": ["a", "b"], "Type": "CommaDelimitedList"}, "a,c", "AllowedValues"),
+        ({"AllowedPattern": "ami-[0-4]"}, "ami-7", "AllowedPattern doesn't match: ami-[0-4]"),
+        ({"MinLength": 3}, "ab", "against its MinLength 3"),
+        ({"MaxLength": "1"}, "ab", "against its MaxLength 1"),
+        ({"MinValue": 5, "Type": "Number"}, "4", "against its MinValue 5"),
+        ({"MaxValue": 5, "Type": "Number"}, "6", "against its MaxValue 5"),
+        ({"Type": "Number"}, "six", "no number"),
+    ],
+)
+def test_a_value_that_a_parameter_no_longer_takes_will_fail(declared, given, why):
+    (text,) = told(with_parameter(given), with_parameter(given, **declared), Kind.FAILS)
+    assert text.startswith(f"the parameter Image is {given}")
+    assert why in text
+
+
+@pytest.mark.parametrize(
+    ("declared", "given"),
+    [
+        ({"AllowedValues": ["a", "b"], "Type": "CommaDelimitedList"}, "a, b"),
+        ({"AllowedPattern": "ami-[0-4]", "MinLength": 5, "MaxLength": 5}, "ami-1"),
+        ({"AllowedPattern": r"\p{Alpha}+"}, "ami"),
+        ({"MinValue": 4, "MaxValue": 4, "Type": "Number"}, "4"),
+        # Nobody sees what it is.
+        ({"AllowedPattern": "[0-9]", "NoEcho": True}, "ami"),
+    ],
+)
+def test_a_value_that_a_parameter_takes_is_no_failure(declared, given):
+    found = review(with_parameter(given), with_parameter(given, **declared)).parts
+    assert not [f for one in found for f in one.findings if f.kind is Kind.FAILS]
+
+
+def telling(value, **more):
+    made = {"It": resource("SNS::Topic")}
+    return version(root={"Resources": made, "Outputs": {"Told": {"Value": value, **more}}})
+
+
+def test_an_output_that_tells_another_value_is_told_and_fails_where_it_is_imported():
+    (text,) = told(telling("a"), telling({"Ref": "It"}), Kind.OPERATIONS)
+    assert text == "the stack's output Told tells another value: a → ${It}"
+    exported = {"Export": {"Name": "theirs"}}
+    (text,) = told(telling("a", **exported), telling("b", **exported), Kind.FAILS)
+    assert text.endswith("should another stack import theirs, CloudFormation refuses")
+    assert not review(telling("a"), telling("a", Description="words")).parts
+
+
+def test_how_cloudformation_updates_or_makes_something_is_told():
+    def group(**attributes):
+        return {"It": resource("AutoScaling::AutoScalingGroup", **attributes)}
+
+    def rolling(count):
+        return {"UpdatePolicy": {"AutoScalingRollingUpdate": {"MinInstancesInService": count}}}
+
+    (text,) = told(group(**rolling(1)), group(**rolling(0)), Kind.OPERATIONS)
+    where = "It: UpdatePolicy.AutoScalingRollingUpdate.MinInstancesInService"
+    assert text == f"{where} 1 → 0: another way in which later updates go"
+    (text,) = told(group(CreationPolicy={"ResourceSignal": {}}), group(), Kind.OPERATIONS)
+    assert text.endswith("another way in which it is made")
