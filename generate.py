@@ -14,7 +14,6 @@ import sys
 # A run is over before there is anything to collect; looking takes a tenth of its time.
 gc.disable()
 
-from liberty_cfn.digests import digest  # noqa: E402
 from liberty_cfn.generation import differences, generate, nested, write  # noqa: E402
 
 
@@ -28,6 +27,8 @@ def main(arguments: list[str]) -> int:
         write(wanted)
         return 0
     if arguments == ["--digest"]:
+        from liberty_cfn.digests import digest  # noqa: PLC0415 - rarely asked
+
         print(digest(wanted))
         return 0
     if arguments == ["--flat"]:
@@ -42,4 +43,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    # Nor is there when it leaves, where Python would look even so.
+    gc.freeze()
+    sys.exit(code)
