@@ -15,8 +15,8 @@ REPOSITORY = Path(__file__).parent.parent
 TEMPLATES = REPOSITORY / "templates"
 CHECKED = REPOSITORY / ".local" / "checked"
 LINTED = REPOSITORY / ".local" / "linted"
-# So many templates are remembered: some dozen versions of our own.
-MOST = 500
+# So many answers are remembered: some dozen versions of our own templates.
+MOST = 1000
 
 
 def is_known() -> bool:
@@ -50,29 +50,33 @@ def linting_digests(
 
     It follows a TemplateURL, so that what is nested somewhere in the set counts too.
     """
-    common = "\0".join([_installed(), settings, *regions])
     everything = "\0".join(text for _, text in sorted(texts.items()))
     return {
-        file: hashlib.sha256(
-            "\0".join([common, text, everything if "TemplateURL" in text else ""]).encode()
-        ).hexdigest()
+        file: asking_digest(
+            "cfn-lint", settings, *regions, text, everything if "TemplateURL" in text else ""
+        )
         for file, text in texts.items()
     }
 
 
+def asking_digest(*asked: str) -> str:
+    """Return a digest of a question to a linter, and of what answers it."""
+    return hashlib.sha256("\0".join([_installed(), *asked]).encode()).hexdigest()
+
+
 def _installed() -> str:
     """Return which packages there are, and of which versions."""
-    packages = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
-    return " ".join(sorted(package.name for package in packages))
+    names = (entry.name for entry in Path(sysconfig.get_path("purelib")).iterdir())
+    return " ".join(sorted(name for name in names if name.endswith(".dist-info")))
 
 
 def found_clean() -> list[str]:
-    """Return the digests of what cfn-lint had nothing to say of, the last ones last."""
+    """Return the digests of what a linter had nothing to say of, the last ones last."""
     return LINTED.read_text(encoding="utf-8").split() if LINTED.exists() else []
 
 
 def remember_clean(digests: Iterable[str]) -> None:
-    """Take note that cfn-lint had nothing to say of these templates."""
+    """Take note that a linter had nothing to say of these."""
     known = list(dict.fromkeys([*found_clean(), *digests]))[-MOST:]
     LINTED.parent.mkdir(exist_ok=True)
     fresh = LINTED.with_name(f"{LINTED.name}.{os.getpid()}")

@@ -112,14 +112,14 @@ def cloudformation_validate(
             case,
         )
         for case in cases
-        for one in diagnostics(_made(case), "made.json")
+        for one in diagnostics(made(case), "made.json")
         if one.rule_id not in ACCEPTED_MADE
         if one.entity and one.entity.logical_id in case.design.resolved.resources
     ]
     return findings, reports
 
 
-def _made(case: Case) -> str:
+def made(case: Case) -> str:
     """Return what comes of a case, as one template."""
     design = case.design
     declared = design.flat.template.get("Parameters", {})

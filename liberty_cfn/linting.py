@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from liberty_cfn.checked import TEMPLATES, found_clean, linting_digests, remember_clean
+from liberty_cfn.checked import (
+    TEMPLATES,
+    asking_digest,
+    found_clean,
+    linting_digests,
+    remember_clean,
+)
 from liberty_cfn.environments import PARAMS, Environment, MisfitsError, collisions, load, names
 from liberty_cfn.findings import Finding
 from liberty_cfn.linters import (
+    ACCEPTED,
+    ACCEPTED_MADE,
     CFN_LINT_SETTINGS,
     REPOSITORY,
     cfn_lint,
     cloudformation_validate,
+    made,
 )
 from liberty_cfn.model.loading import grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
@@ -84,52 +93,83 @@ def _asked(
     # of their time.
     gc.disable()
     sets = [(one, cases(one, environments)) for one in grouped(templates)]
-    validated = _aside(_validated, templates, texts, [looked_at for _, looked_at in sets])
+    clean = set(found_clean())
+    validated = _aside(
+        _validated, templates, texts, [looked_at for _, looked_at in sets], clean
+    )
     regions = sorted({environment.region for environment in environments})
-    linted = _linted(templates, texts, regions or ["us-east-1"])
+    linted, unsaid = _linted(templates, texts, regions or ["us-east-1"], clean)
     ruled = [
         finding
         for one, looked_at in sets
         for finding in (*unreasoned(one), *told(all_reports(looked_at), looked_at))
     ]
     gc.enable()
-    return [*linted, *ruled, *validated()]
+    other, also_unsaid = validated()
+    if unsaid or also_unsaid:
+        remember_clean([*unsaid, *also_unsaid])
+    return [*linted, *ruled, *other]
 
 
 def _linted(
-    templates: Mapping[str, Template], texts: Mapping[str, str], regions: Sequence[str]
-) -> list[Finding]:
-    """Return what cfn-lint finds, which is not asked again of what it found clean before."""
+    templates: Mapping[str, Template],
+    texts: Mapping[str, str],
+    regions: Sequence[str],
+    clean: Collection[str],
+) -> tuple[list[Finding], list[str]]:
+    """Return what cfn-lint finds, and the digests of what it had nothing to say of.
+
+    What was `clean` before it isn't asked about.
+    """
     settings = CFN_LINT_SETTINGS.read_text(encoding="utf-8")
     digests = linting_digests(texts, regions, settings)
-    clean = set(found_clean())
     due = [template for template in templates.values() if digests[template.file] not in clean]
     if not due:
-        return []
+        return [], []
     ask = cfn_lint(list(templates), regions)
     largest_first = sorted(due, key=lambda t: -len(texts[t.file]))
     other = _aside(ask, largest_first[1::2])
     found = [*ask(largest_first[::2]), *other()]
     named = {finding.file for finding in found}
-    remember_clean(digests[t.file] for t in due if t.file not in named)
-    return found
+    return found, [digests[t.file] for t in due if t.file not in named]
 
 
 def _validated(
     templates: Mapping[str, Template],
     texts: Mapping[str, str],
     looked_at: Sequence[Sequence[Case]],
-) -> list[Finding]:
-    """Return what cloudformation-validate finds, in templates and in what comes of them."""
+    clean: Collection[str],
+) -> tuple[list[Finding], list[str]]:
+    """Return what cloudformation-validate finds, in templates and in what comes of them.
+
+    Also the digests of what it had nothing to say of; what was `clean` before it isn't
+    asked about.
+    """
+
+    def digest(text: str) -> str:
+        return asking_digest("cloudformation-validate", str(ACCEPTED), str(ACCEPTED_MADE), text)
+
+    asked = [(digest(texts[template.file]), template) for template in templates.values()]
+    asked_of = [
+        (digest(made(case)), case) for several in looked_at for case in _one_of_each(several)
+    ]
+    due = [(key, template) for key, template in asked if key not in clean]
+    due_of = [(key, case) for key, case in asked_of if key not in clean]
+    if not due and not due_of:
+        return [], []
     said, reported = cloudformation_validate(
-        templates.values(),
-        texts,
-        [case for several in looked_at for case in _one_of_each(several)],
+        [template for _, template in due], texts, [case for _, case in due_of]
     )
-    return said + [
+    found = said + [
         finding
         for several in looked_at
         for finding in told([r for r in reported if r.case in several], several)
+    ]
+    named = {finding.file for finding in said}
+    cases_named = [report.case for report in reported]
+    return found, [
+        *(key for key, template in due if template.file not in named),
+        *(key for key, case in due_of if case not in cases_named),
     ]
 
 

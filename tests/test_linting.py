@@ -6,7 +6,7 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from liberty_cfn import linting
+from liberty_cfn import checked, linting
 from liberty_cfn.cli import cli, main
 from liberty_cfn.environments import PARAMS
 from liberty_cfn.findings import Finding, as_json, as_sarif
@@ -83,6 +83,48 @@ def test_what_is_broken_is_told_with_the_python_that_made_it(found):
 def test_a_finding_is_told_once(found):
     assert len({(f.file, f.line, f.rule) for f in found}) == len(found)
     assert len({(f.file, f.line, f.message) for f in found}) == len(found)
+
+
+SMALL = """\
+Resources:
+  Logs:
+    Type: AWS::Logs::LogGroup
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties: {RetentionInDays: 30}
+"""
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A template, with nothing remembered of what was linted before."""
+    monkeypatch.setattr(checked, "LINTED", tmp_path / "linted")
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL)
+    return file
+
+
+@pytest.mark.parametrize("linter", ["cfn_lint", "cloudformation_validate"])
+def test_what_a_linter_found_clean_it_is_not_asked_again_until_it_changes(
+    small, monkeypatch, linter
+):
+    assert lint([small]) == []
+
+    def asked(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(linting, linter, asked)
+    assert lint([small]) == []
+    small.write_text(SMALL.replace("30", "60"))
+    with pytest.raises((AssertionError, RuntimeError)):
+        lint([small])
+
+
+def test_what_a_linter_complains_of_is_told_every_time(small):
+    small.write_text(SMALL.replace("30", "31"))
+    found = lint([small])
+    assert {finding.rule for finding in found} >= {"E3030"}
+    assert lint([small]) == found
 
 
 @pytest.mark.parametrize(
