@@ -53,8 +53,13 @@ class Aws:
         """Make every resource take this long from now on."""
         self._post("config", {"LIBERTY_LOCAL_DELAY": str(seconds)})
 
+    def end_tasks(self, code: int, *said: str) -> None:
+        """Have one-off tasks end with this code from now on, and log these lines."""
+        self._post("config", {"LIBERTY_LOCAL_TASK": f"{code} {chr(10).join(said)}"})
+
     def reset(self) -> None:
         self._post("reset", {})
+        self._post("config", {"LIBERTY_LOCAL_TASK": ""})
         self.fail()
         self.delay(0)
 

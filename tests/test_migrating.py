@@ -28,45 +28,22 @@ class Telling(Listener):
 
 
 class Tasks:
-    """Ends tasks that the local AWS, which runs no containers, would never end."""
+    """Takes note of the tasks that are asked for, and of what the service is at meanwhile."""
 
     def __init__(self, target):
-        self.target, self.exit_code, self.asked, self.during = target, 0, [], []
-        self.ecs = target.client("ecs")
+        self.target, self.asked, self.during = target, [], []
+        self.events = target.client("ecs").meta.events
 
     def started(self, params, **_):
         self.asked.append(params)
-        # What the service is at, while the migration runs.
         self.during.append(service(self.target)["taskDefinition"])
 
-    def described(self, parsed, **_):
-        for task in parsed.get("tasks", []):
-            if task.get("startedBy") == "liberty-cfn migrate":
-                self.log(task)
-                task["lastStatus"], task["stoppedReason"] = (
-                    "STOPPED",
-                    "Essential container exited",
-                )
-                task["containers"][0]["exitCode"] = self.exit_code
-
-    def log(self, task):
-        logs = self.target.client("logs")
-        where = {
-            "logGroupName": "/ecs/liberty-social-backend-local",
-            "logStreamName": f"ecs/liberty-social-backend/{task['taskArn'].rpartition('/')[2]}",
-        }
-        logs.create_log_stream(**where)
-        event = {"timestamp": 1_800_000_000_000, "message": "Applying 0002_cats... OK\n"}
-        logs.put_log_events(**where, logEvents=[event])
-
     def __enter__(self):
-        self.ecs.meta.events.register("provide-client-params.ecs.RunTask", self.started)
-        self.ecs.meta.events.register("after-call.ecs.DescribeTasks", self.described)
+        self.events.register("provide-client-params.ecs.RunTask", self.started)
         return self
 
     def __exit__(self, *_):
-        self.ecs.meta.events.unregister("provide-client-params.ecs.RunTask", self.started)
-        self.ecs.meta.events.unregister("after-call.ecs.DescribeTasks", self.described)
+        self.events.unregister("provide-client-params.ecs.RunTask", self.started)
 
 
 def service(target):
@@ -84,22 +61,22 @@ def parameter(target, environment, name):
 @pytest.fixture(scope="module")
 def life(local_aws, standing_target, templates):
     """Return what three deploys of an environment that migrates did."""
-    Aws(local_aws).reset()
-    target = standing_target
-    # As if it were an AWS that runs containers.
-    environment = dataclasses.replace(load("local"), endpoint="", migrate=DJANGO)
+    aws, target = Aws(local_aws), standing_target
+    aws.reset()
+    environment = dataclasses.replace(load("local"), migrate=DJANGO)
     with Tasks(target) as tasks:
         first, failed, mended, idle = Telling(), Telling(), Telling(), Telling()
         templates = small(templates, "Logs", "Service")
+        aws.end_tasks(0, "Applying 0001_users... OK", "Applying 0002_cats... OK")
         deploy(environment, target, templates, first)
         made = service(target)
         newer = with_settings(environment, Image="two")
-        tasks.exit_code = 3
+        aws.end_tasks(3, "no such table")
         with pytest.raises(MigrationError) as error:
             deploy(newer, target, templates, failed)
         after_failure = service(target)["taskDefinition"]
         held = parameter(target, newer, "HeldTaskDefinition")
-        tasks.exit_code = 0
+        aws.end_tasks(0)
         deploy(newer, target, templates, mended)
         moved = service(target)["taskDefinition"]
         deploy(with_settings(newer, LogRetentionDays="60"), target, templates, idle)
@@ -123,8 +100,13 @@ def test_the_migration_is_a_task_of_the_new_version_where_the_service_runs(life)
 
 
 def test_its_log_lines_are_shown(life):
-    assert life.first.said.count("  Applying 0002_cats... OK") == 1
-    assert life.failed.said.count("  Applying 0002_cats... OK") == 1
+    migrated = life.first.said[life.first.said.index(f"Migrating: {DJANGO}") :]
+    assert migrated[1:4] == [
+        "  Applying 0001_users... OK",
+        "  Applying 0002_cats... OK",
+        "Migrated",
+    ]
+    assert life.failed.said[-1] == "  no such table"
 
 
 def test_the_service_is_held_at_its_version_meanwhile(life):
@@ -178,13 +160,6 @@ def test_it_is_due_when_tasks_of_another_definition_would_start(local, changes, 
     assert is_due(migrates, plan(*changes)) is due
     assert not is_due(local, plan(*changes))
     assert not is_due(with_settings(migrates, DesiredCount="0"), plan(*changes))
-
-
-def test_the_local_aws_runs_no_containers_and_says_so(local, target):
-    said = []
-    migrates = dataclasses.replace(local, migrate=DJANGO)
-    migrating.migrate(migrates, target, "arn:any", said.append)
-    assert said == [f"Not run, as the local AWS runs no containers: {DJANGO}"]
 
 
 # The setting

@@ -19,7 +19,7 @@ from liberty_cfn.deploy.following import Patience, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.environments import Environment
 from liberty_cfn.stacks.service import CONTAINER
 
 HELD, COUNT = "HeldTaskDefinition", "DesiredCount"
@@ -73,9 +73,6 @@ def migrate(
         MigrationError: it didn't start, or ended with anything but 0.
         FollowError: it takes too long, or the credentials are over.
     """
-    if environment.endpoint == LOCAL:
-        say(f"Not run, as the local AWS runs no containers: {environment.migrate}")
-        return
     definition = _definition(target.client("cloudformation"), stack_id)
     running = _running(environment, target)
     if not running:

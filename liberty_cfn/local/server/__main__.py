@@ -25,6 +25,7 @@ from . import (
     refusing,
     repeating,
     rules,
+    running,
     scaling,
     stack_sets,
     storage,
@@ -32,7 +33,7 @@ from . import (
 
 for addition in (
     *(conditions, nested, existing, change_sets, guarding, repeating, provisioning),
-    *(ec2, iam, scaling, storage),
+    *(ec2, iam, scaling, storage, running),
     *(leave, stack_sets),
     *(mending, caches, refusing, rules),
 ):

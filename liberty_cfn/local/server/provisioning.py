@@ -14,7 +14,7 @@ from ministack.services.cloudformation import provisioners, stacks
 from . import existing, guarding, schemas
 from .asking import Made, Properties
 
-SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY")
+SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK")
 NESTED = "AWS::CloudFormation::Stack"
 
 
@@ -96,7 +96,7 @@ def _event(stack_id: str, stack: str, title: str, *more: Any, **named: Any) -> N
 
 
 async def _set(path: str, method: str, body: bytes) -> Any:
-    """Ministack's own way to change a setting while it runs, for these two as well."""
+    """Ministack's own way to change a setting while it runs, for these as well."""
     if path == "/_ministack/config" and method == "POST":
         asked = json.loads(body)
         os.environ |= {name: asked[name] for name in SETTINGS if name in asked}
