@@ -229,7 +229,6 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
         "MINISTACK_EDITION": token,  # comes back in the health answer
         "MINISTACK_REGION": REGION,
         "PERSIST_STATE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "S3_DATA_DIR": str(folder / "s3"),
         "S3_PERSIST": "1",
         "SFTP_ENABLED": "0",

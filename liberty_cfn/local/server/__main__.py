@@ -23,6 +23,7 @@ from . import (
     nested,
     provisioning,
     refusing,
+    remembering,
     repeating,
     rules,
     running,
@@ -35,7 +36,7 @@ for addition in (
     *(conditions, nested, existing, change_sets, guarding, repeating, provisioning),
     *(ec2, iam, scaling, storage, running),
     *(leave, stack_sets),
-    *(mending, caches, refusing, rules),
+    *(mending, caches, refusing, rules, remembering),
 ):
     addition.add()
 

@@ -68,7 +68,7 @@ async def _rest(stack: Stack, events: int) -> str:
         status: str = stack["StackStatus"]
         if _told(stack) > events and status.endswith(("_COMPLETE", "_FAILED")):
             return status
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.005)
 
 
 def outputs(child: Stack) -> Made:

@@ -323,11 +323,6 @@ def _template(url: str) -> dict[str, Any]:
     body, wrong = helpers._resolve_template({"TemplateURL": [url]})
     if wrong:
         raise ValueError(text(wrong, "Message"))
-    return _parsed(body)
-
-
-@functools.lru_cache(maxsize=64)
-def _parsed(body: str) -> dict[str, Any]:
     found: dict[str, Any] = engine._parse_template(body)
     return found
 

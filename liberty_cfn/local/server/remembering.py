@@ -1,0 +1,72 @@
+# ruff: noqa: SLF001 - ministack has no public names for these
+"""What ministack works out anew at every request, and need work out but once.
+
+A deploy has the same templates read many times over, and every answer looks up its service's
+model, which takes the local AWS longer than all the rest that it does.
+"""
+
+import functools
+import pickle
+from types import SimpleNamespace
+from typing import Any
+
+import yaml
+from ministack.core import iam_actions, responses
+from ministack.services.cloudformation import changesets, engine, handlers
+
+MOST = 256  # templates
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Ministack's loader of templates, by the parser that is written in C."""
+
+    yaml_constructors = engine.CfnLoader.yaml_constructors
+    yaml_implicit_resolvers = engine.CfnLoader.yaml_implicit_resolvers
+
+
+@functools.lru_cache(MOST)
+def _kept(body: str) -> bytes:
+    return pickle.dumps(_parse(body))
+
+
+def _parsed(body: str) -> dict[str, Any]:
+    """A template, which is the caller's to change."""
+    found: dict[str, Any] = pickle.loads(_kept(body))  # noqa: S301 - we wrote it
+    return found
+
+
+@functools.cache
+def _model(service: str) -> dict[str, Any]:
+    """What is asked of a service's model, which is a small part of it."""
+    whole = _load(service)
+    operations = whole.get("operations", {})
+    shapes = whole.get("shapes", {})
+    inputs = {
+        operation["input"]["shape"] for operation in operations.values() if "input" in operation
+    }
+    return {
+        "metadata": whole.get("metadata", {}),
+        "operations": {
+            name: {k: v for k, v in operation.items() if k != "documentation"}
+            for name, operation in operations.items()
+        },
+        "shapes": {
+            name: {"members": dict.fromkeys(shapes[name].get("members", {}))} for name in inputs
+        },
+    }
+
+
+def _service(service: str) -> Any:
+    metadata = _model(responses._BOTOCORE_NAME.get(service, service))["metadata"]
+    return SimpleNamespace(metadata=metadata) if metadata else None
+
+
+_parse, _load = engine._parse_template, iam_actions._load_botocore_model
+
+
+def add() -> None:
+    engine.CfnLoader = Loader
+    for module in (engine, handlers, changesets):
+        module._parse_template = _parsed
+    iam_actions._load_botocore_model = _model
+    responses._service_model = _service
