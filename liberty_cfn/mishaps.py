@@ -24,8 +24,8 @@ def in_words(error: Exception) -> str | None:
     if isinstance(error, UNREADABLE):
         return str(error)
     from liberty_cfn.deploy.adopting import AdoptError  # noqa: PLC0415 - slow to load
+    from liberty_cfn.deploy.attending import DeployError  # noqa: PLC0415
     from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415
-    from liberty_cfn.deploy.deploying import DeployError  # noqa: PLC0415
     from liberty_cfn.deploy.following import FollowError  # noqa: PLC0415
     from liberty_cfn.deploy.migrating import MigrationError  # noqa: PLC0415
     from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415

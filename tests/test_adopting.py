@@ -12,7 +12,8 @@ from test_deploy import Listener, local, standing_target, target, templates, wit
 
 from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.adopting import AdoptError, spelled_out
-from liberty_cfn.deploy.deploying import DeployError, deploy
+from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, hindrances, standing
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target

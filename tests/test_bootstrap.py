@@ -10,7 +10,7 @@ from botocore import xform_name
 from liberty_cfn.bootstrap.deploy_role import GITHUB
 from liberty_cfn.bootstrap.rights import BY_TYPE
 from liberty_cfn.deploy import packaging
-from liberty_cfn.deploy.deploying import plan
+from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 from liberty_cfn.generation import REPOSITORY

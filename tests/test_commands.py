@@ -17,7 +17,8 @@ import liberty_cfn.deploy as deploy_package
 from liberty_cfn import checked
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import targets
-from liberty_cfn.deploy.deploying import deploy, find
+from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words

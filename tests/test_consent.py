@@ -12,11 +12,13 @@ from small_sets import small
 from test_deploy import Listener, local, standing_target, target, templates, with_settings
 
 from liberty_cfn.deploy import packaging
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import UNKNOWN, Change, Property, Replacement, read
-from liberty_cfn.deploy.deploying import DeployError, deploy, find
+from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import PackagingError
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load

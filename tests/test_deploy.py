@@ -11,12 +11,14 @@ from botocore.stub import Stubber
 from local_aws import Aws
 
 from liberty_cfn.deploy import beforehand, change_sets, diagnosis, packaging, targets
-from liberty_cfn.deploy.deploying import DeployError, Outcome, deploy, find, outputs
+from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, standing
 from liberty_cfn.deploy.following import Event, Follower
 from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.showing import line
+from liberty_cfn.deploy.stack import find, outputs
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -89,7 +91,7 @@ def twice(local_aws, standing_target, templates):
     environment, target = load("local"), standing_target
     first, again = Listener(), Listener()
     deploy(environment, target, templates, first)
-    found = outputs(target.client("cloudformation"), environment.stack)
+    found = outputs(find(target.client("cloudformation"), environment.stack))
     vpcs = target.client("ec2").describe_vpcs(Filters=OUR_VPC)["Vpcs"]
     tags = {tag["Key"]: tag["Value"] for tag in vpcs[0]["Tags"]}
     second = deploy(environment, target, templates, again)

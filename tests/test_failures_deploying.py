@@ -28,11 +28,14 @@ from wire import (
     stack,
 )
 
-from liberty_cfn.deploy import change_sets, deploying, packaging, targets
+from liberty_cfn.deploy import attending, change_sets, deploying, packaging, targets
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSetError
-from liberty_cfn.deploy.deploying import DeployError, deploy, find, plan
+from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
+from liberty_cfn.deploy.preparing import plan
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
 from liberty_cfn.linting import TEMPLATES
@@ -456,7 +459,7 @@ class Killed(BaseException):
         (change_sets, "create", True),  # a change set is there, and nobody was asked
         (deploying, "execute", False),  # agreed to, and not executed
         (deploying, "execute", True),  # executed, and nobody follows
-        (deploying, "protect", False),  # over, and not protected yet
+        (attending, "protect", False),  # over, and not protected yet
     ],
     ids=["planned", "agreed", "executed", "over"],
 )

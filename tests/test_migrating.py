@@ -10,9 +10,10 @@ from test_deploy import Listener, local, standing_target, target, templates, wit
 
 from liberty_cfn.deploy import migrating
 from liberty_cfn.deploy.change_sets import Change, Property, Replacement
-from liberty_cfn.deploy.deploying import deploy, find
+from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.migrating import MigrationError, is_due
 from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.environments import DJANGO, PARAMS, MisfitsError, load
 
 __all__ = ["local", "standing_target", "target", "templates"]

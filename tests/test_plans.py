@@ -9,9 +9,11 @@ from rich.console import Console
 from test_deploy import Listener, local, standing_target, target, templates, with_settings
 
 from liberty_cfn.deploy import change_sets, plans
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import Change, Property, Replacement
-from liberty_cfn.deploy.deploying import DeployError, deploy, plan
+from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
+from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.protection import nested
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 from liberty_cfn.generation import generate

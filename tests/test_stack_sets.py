@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from stack_sets import EU, HOME, OTHER, SMALL, US, Told
 
-from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.stack_sets import bootstrap, operations, reaching
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import attach, deploy, prepare, retry

@@ -8,7 +8,7 @@ from stack_sets import EU, HOME, OTHER, US
 
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import targets
-from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.environments import PARAMS, load
 from liberty_cfn.local import control
 

@@ -136,17 +136,17 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
     """
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.showing import outputs_table
+    from liberty_cfn.deploy.stack import outputs
 
     chosen, target, _ = _at(environment)
-    stack = root(chosen, target.client("cloudformation"))
-    outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+    found = outputs(root(chosen, target.client("cloudformation")))
     screen = console()
     if as_json:
-        _print_json(outputs)
+        _print_json(found)
     elif screen.is_terminal:
-        screen.print(outputs_table(outputs))
+        screen.print(outputs_table(found))
     else:
-        for name, value in outputs.items():
+        for name, value in found.items():
             click.echo(f"{name}\t{value}")
 
 

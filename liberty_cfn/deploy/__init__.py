@@ -5,6 +5,7 @@ One idea a module, each importing only from those above it:
     faults       which errors of AWS pass by themselves
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
+    stack        a stack, as CloudFormation describes it
     finding      what is found about a setting or a thing
     delegation   whom DNS says a domain is delegated to
     beforehand   what would make a deploy fail, asked before anything is made
@@ -22,6 +23,8 @@ One idea a module, each importing only from those above it:
     adopting     taking in what an earlier destroy kept
     certificates what a certificate waits for
     attending    an operation seen to its end
+    preparing    what deploying would do
+    beginning    where a deploy begins: what is under way, what failed
     doctor       all that beforehand looks at, and how it stands
     migrating    the database, before the service moves to the version that needs it
     deploying    the way through all of these

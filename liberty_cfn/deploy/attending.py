@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from liberty_cfn.deploy import diagnosis
 from liberty_cfn.deploy.certificates import Watch
 from liberty_cfn.deploy.following import Event, Follower, follow
+from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import SERVICE, why_stopped
 from liberty_cfn.environments import Environment
+
+
+class DeployError(Exception):
+    """The deploy was refused, or failed. The message says why, and what to do."""
+
+
+class Progress(Protocol):
+    """Who is told how a deploy goes along, and asked whether it should."""
+
+    def say(self, line: str) -> None: ...
+    def planned(self, plan: Plan) -> None: ...
+    def consents(self) -> bool: ...
+    def happened(self, events: list[Event]) -> None: ...
 
 
 @dataclass
@@ -74,3 +90,23 @@ class Operation:
             self.events,
             stopped=self.stopped,
         )
+
+
+def see_to_its_end(
+    environment: Environment,
+    target: Target,
+    stack_id: str,
+    follower: Follower,
+    progress: Progress,
+) -> None:
+    """Follow what is under way, and protect what is there then.
+
+    Raises:
+        DeployError: it failed.
+    """
+    operation = Operation(environment, target, stack_id)
+    operation.see_to_its_end(follower, progress.happened, progress.say)
+    if operation.meaning in (Meaning.GOOD, Meaning.UNDONE):
+        protect(target.client("cloudformation"), stack_id)
+    if operation.meaning is not Meaning.GOOD:
+        raise DeployError(operation.explained())

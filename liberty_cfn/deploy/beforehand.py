@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from liberty_cfn.deploy import delegation
 from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -110,18 +111,10 @@ def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
 
 def deployed(environment: Environment, target: Target) -> Mapping[str, str] | None:
     """Return the parameters of the environment's stack; None if there is nothing."""
-    try:
-        stack = target.client("cloudformation").describe_stacks(StackName=environment.stack)[
-            "Stacks"
-        ][0]
-    except ClientError as error:
-        # There is no code for this, only words.
-        if "does not exist" in str(error):
-            return None
-        raise
-    if meaning(stack["StackStatus"]) is Meaning.ABSENT:
+    stack = find(target.client("cloudformation"), environment.stack)
+    if stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT:
         return None
-    return {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
+    return parameters(stack)
 
 
 def _asked(

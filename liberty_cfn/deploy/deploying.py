@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from botocore.exceptions import ClientError
-
-from liberty_cfn.deploy import adopting, beforehand, change_sets, diagnosis, migrating, secrets
-from liberty_cfn.deploy.adopting import spelled_out
-from liberty_cfn.deploy.attending import Operation
+from liberty_cfn.deploy import adopting, beforehand, change_sets, migrating, secrets
+from liberty_cfn.deploy.attending import DeployError, Progress, see_to_its_end
+from liberty_cfn.deploy.beginning import begin_from
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.executing import execute
-from liberty_cfn.deploy.following import Event, Follower, began, follow, silent
-from liberty_cfn.deploy.packaging import package
+from liberty_cfn.deploy.following import Follower
 from liberty_cfn.deploy.plans import Plan, needless, refusals
+from liberty_cfn.deploy.preparing import prepare
 from liberty_cfn.deploy.protection import protect, protect_from_termination, restore
-from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.deploy.stack import find, outputs
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
-from liberty_cfn.nesting import DIGEST_TAG
-
-# What a deploy can start from; from any other state the person has to go on first.
-UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
-
-
-class DeployError(Exception):
-    """The deploy was refused, or failed. The message says why, and what to do."""
-
-
-class Progress(Protocol):
-    """Who is told how a deploy goes along, and asked whether it should."""
-
-    def say(self, line: str) -> None: ...
-    def planned(self, plan: Plan) -> None: ...
-    def consents(self) -> bool: ...
-    def happened(self, events: list[Event]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,68 +27,6 @@ class Outcome:
 
     changed: bool
     outputs: Mapping[str, str]
-
-
-def prepare(
-    environment: Environment,
-    target: Target,
-    templates: Mapping[str, str],
-    *,
-    adopt: bool = False,
-    say: Callable[[str], object] = silent,
-) -> tuple[Plan, ChangeSet | None]:
-    """Return what deploying would do, and the change set that would; None for nothing.
-
-    With `adopt`, what is there under the environment's names is taken in.
-
-    Raises:
-        DeployError: something is in the way.
-        ChangeSetError: CloudFormation can't plan the change.
-    """
-    if obstacles := list(beforehand.obstacles(environment, target, adopt=adopt)):
-        raise DeployError("\n".join(obstacles))
-    cloudformation = target.client("cloudformation")
-    stack = find(cloudformation, environment.stack)
-    change_set = change_sets.create(
-        cloudformation,
-        stack=environment.stack,
-        new=_is_new(environment, stack),
-        template_url=package(
-            target, spelled_out(templates, environment) if adopt else templates
-        ),
-        parameters=environment.given,
-        # CloudFormation copies these to every resource, nested ones included; but the
-        # digest's, which each nested stack has in its own right (nesting.py).
-        tags={**environment.tags, DIGEST_TAG: digest(templates)},
-        adopt=adopt,
-        say=say,
-    )
-    plan = Plan(
-        environment.stack,
-        digest(templates),
-        change_set.changes if change_set else (),
-        _parameters(environment, stack),
-        reworded=change_set is not None and not change_set.changes,
-    )
-    return plan, change_set
-
-
-def plan(
-    environment: Environment,
-    target: Target,
-    templates: Mapping[str, str],
-    say: Callable[[str], object] = silent,
-) -> Plan:
-    """Return what deploying would do, and leave no trace of having asked.
-
-    Raises:
-        DeployError: something is in the way.
-        ChangeSetError: CloudFormation can't plan the change.
-    """
-    planned, change_set = prepare(environment, target, templates, say=say)
-    if change_set:
-        change_sets.discard(target.client("cloudformation"), change_set.id)
-    return planned
 
 
 def deploy(
@@ -136,7 +53,7 @@ def deploy(
         MigrationError: the migration failed; the service is as it was.
     """
     cloudformation = target.client("cloudformation")
-    _begin_from(environment, target, progress, failed)
+    begin_from(environment, target, progress, failed)
     adopt = adopt and beforehand.deployed(environment, target) is None
     if adopt and not _free_names(environment, target, progress):
         return None
@@ -157,7 +74,7 @@ def deploy(
     _give_back(environment, target, progress)
     stack = find(cloudformation, environment.stack) or {}
     _secure(cloudformation, stack, closed=change_set is not None)
-    return Outcome(changed=change_set is not None, outputs=_outputs(stack))
+    return Outcome(changed=change_set is not None, outputs=outputs(stack))
 
 
 def _migrate(
@@ -227,72 +144,6 @@ def _secure(cloudformation: Any, stack: Mapping[str, Any], *, closed: bool) -> N
     change_sets.sweep(cloudformation, stack["StackName"])
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(cloudformation, stack_id)
-
-
-def _begin_from(
-    environment: Environment, target: Target, progress: Progress, failed: str
-) -> None:
-    """Bring the stack to where a deploy can begin.
-
-    Raises:
-        DeployError: what was under way failed, or what failed may not be deleted.
-    """
-    stack = find(target.client("cloudformation"), environment.stack)
-    state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
-    if stack and state is Meaning.WORKING:
-        _await_others(environment, target, progress, stack)
-    elif stack and state is Meaning.BROKEN:
-        _clear(environment, target, progress, stack, failed)
-
-
-def _await_others(
-    environment: Environment, target: Target, progress: Progress, stack: Mapping[str, Any]
-) -> None:
-    """See what is under way already to its end: another deploy's, or our own of before.
-
-    Raises:
-        DeployError: it failed, or the stack is being deleted.
-    """
-    cloudformation = target.client("cloudformation")
-    stack_id, status = stack["StackId"], stack["StackStatus"]
-    if status == "DELETE_IN_PROGRESS":
-        raise DeployError(
-            f"{environment.stack} is being deleted. {what_next(status, environment.name)} "
-            "Deploy when it is gone."
-        )
-    progress.say(f"{environment.stack} is in {status}: attached to {stack_id}")
-    follower = Follower(cloudformation, stack_id, began(cloudformation, stack_id))
-    _see_to_its_end(environment, target, stack_id, follower, progress)
-
-
-def _clear(
-    environment: Environment,
-    target: Target,
-    progress: Progress,
-    stack: Mapping[str, Any],
-    failed: str,
-) -> None:
-    """Delete what a failed creation left, if it was named.
-
-    Raises:
-        DeployError: it was not, or it can't be deleted.
-    """
-    cloudformation = target.client("cloudformation")
-    stack_id, status = stack["StackId"], stack["StackStatus"]
-    if failed != environment.stack:
-        raise DeployError(
-            f"{environment.stack} is in {status}. {what_next(status, environment.name)}"
-        )
-    progress.say(f"Deleting what is left of {environment.stack}, {stack_id}")
-    follower = Follower(cloudformation, stack_id)
-    cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
-    ended, events = follow(
-        cloudformation, stack_id, follower, progress.happened, say=progress.say
-    )
-    if meaning(ended) is not Meaning.ABSENT:
-        raise DeployError(
-            diagnosis.explain(target.client, environment, stack_id, ended, events)
-        )
 
 
 def _free_names(environment: Environment, target: Target, progress: Progress) -> bool:
@@ -367,71 +218,4 @@ def _carry_out(
     except ChangeSetError:
         change_sets.discard(cloudformation, change_set.id)
         raise
-    _see_to_its_end(environment, target, stack_id, follower, progress)
-
-
-def _see_to_its_end(
-    environment: Environment,
-    target: Target,
-    stack_id: str,
-    follower: Follower,
-    progress: Progress,
-) -> None:
-    """Follow what is under way, and protect what is there then.
-
-    Raises:
-        DeployError: it failed.
-    """
-    operation = Operation(environment, target, stack_id)
-    operation.see_to_its_end(follower, progress.happened, progress.say)
-    if operation.meaning in (Meaning.GOOD, Meaning.UNDONE):
-        protect(target.client("cloudformation"), stack_id)
-    if operation.meaning is not Meaning.GOOD:
-        raise DeployError(operation.explained())
-
-
-def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
-    """Return a stack's description, or None where there is none."""
-    try:
-        found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        # There is no code for this, only words.
-        if "does not exist" in str(error):
-            return None
-        raise
-    return found
-
-
-def outputs(cloudformation: Any, stack: str) -> dict[str, str]:
-    """Return a stack's outputs."""
-    return _outputs(find(cloudformation, stack) or {})
-
-
-def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
-    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-
-
-def _is_new(environment: Environment, stack: dict[str, Any] | None) -> bool:
-    if stack is None:
-        return True
-    status = stack["StackStatus"]
-    if (state := meaning(status)) not in UPDATABLE:
-        advice = what_next(status, environment.name)
-        raise DeployError(f"{environment.stack} is in {status}. {advice}")
-    # A stack whose first change set was never executed is there, but empty.
-    return state is Meaning.ABSENT
-
-
-def _parameters(
-    environment: Environment, stack: dict[str, Any] | None
-) -> dict[str, tuple[str | None, str | None]]:
-    """Return the parameters that would change, with their values before and after."""
-    before = {
-        p["ParameterKey"]: p["ParameterValue"] for p in (stack or {}).get("Parameters", [])
-    }
-    after = environment.settings if before else environment.given
-    return {
-        name: (before.get(name), after.get(name))
-        for name in (*after, *(before.keys() - after.keys()))
-        if before.get(name) != after.get(name)
-    }
+    see_to_its_end(environment, target, stack_id, follower, progress)

@@ -10,9 +10,10 @@ from typing import Any
 import yaml
 
 from liberty_cfn.deploy import diagnosis
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import NESTED_STACK
-from liberty_cfn.deploy.deploying import DeployError, find
 from liberty_cfn.deploy.following import Event, Follower, follow
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from liberty_cfn.deploy.change_sets import NESTED_STACK
-from liberty_cfn.deploy.deploying import find
 from liberty_cfn.deploy.following import Event, Follower, began, follow, name_of
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG

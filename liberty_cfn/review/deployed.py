@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import yaml
-from botocore.exceptions import ClientError
 
 from liberty_cfn import environments
 from liberty_cfn.deploy.operations import digest_of
+from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.model.loading import NESTED
 from liberty_cfn.model.parsing import Template, parse
@@ -28,7 +28,10 @@ def fetch(environment: environments.Environment, target: Target, now: Version) -
         ClientError: AWS refuses.
     """
     client = target.client("cloudformation")
-    stack = _stack(environment, client)
+    if (stack := find(client, environment.stack)) is None:
+        raise SourceError(
+            f"{environment.stack} isn't deployed, so there is nothing to compare with."
+        )
     file = f"params/{environment.name}.yaml"
     # What an account needs beforehand is no part of the environment's stacks.
     theirs = {
@@ -40,22 +43,10 @@ def fetch(environment: environments.Environment, target: Target, now: Version) -
     return replace(found, digests=(digest_of(stack) or "unknown", found.digests[1]))
 
 
-def _stack(environment: environments.Environment, client: Any) -> Any:
-    try:
-        (stack,) = client.describe_stacks(StackName=environment.stack)["Stacks"]
-    except ClientError as error:
-        if "does not exist" not in str(error):
-            raise
-        raise SourceError(
-            f"{environment.stack} isn't deployed, so there is nothing to compare with."
-        ) from error
-    return stack
-
-
 def _version(
     environment: environments.Environment, client: Any, stack: Any, file: str
 ) -> Version:
-    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
+    given = parameters(stack)
     # What is deployed has tags of deploying's own; templates are what is compared.
     place = {"Region": environment.region, "Tags": dict(environment.tags)}
     values = yaml.safe_dump({**place, **given})

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from liberty_cfn.deploy import beforehand
-from liberty_cfn.deploy.deploying import DeployError, find
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.following import name_of
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing
 from liberty_cfn.deployment_targets import Place

@@ -16,10 +16,11 @@ from liberty_cfn.bootstrap.stack_set_administration_role import (
 )
 from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
 from liberty_cfn.deploy import faults, sessions
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
-from liberty_cfn.deploy.deploying import DeployError, find
 from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.following import Follower, follow
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target

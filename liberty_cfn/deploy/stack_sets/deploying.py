@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
 
-from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack_sets import beforehand, failures, operations
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result

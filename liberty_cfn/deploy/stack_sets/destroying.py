@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.destroying import Kept, hindrances, kept
 from liberty_cfn.deploy.stack_sets import failures, operations
 from liberty_cfn.deploy.stack_sets.deploying import Progress, attach

@@ -15,7 +15,7 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from liberty_cfn.deploy import faults, sessions
-from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.packaging import EXECUTION_ROLE
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place, Targets, crowding

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from liberty_cfn.deploy import images
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import CAPABILITIES
-from liberty_cfn.deploy.deploying import DeployError
 from liberty_cfn.deploy.packaging import Packaged, packaged
 from liberty_cfn.deploy.stack_sets import standing
 from liberty_cfn.deploy.stack_sets.reaching import Fleet

@@ -1,0 +1,77 @@
+"""Where a deploy begins: not before what is under way is over, nor on what failed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from liberty_cfn.deploy.attending import DeployError, Operation, Progress, see_to_its_end
+from liberty_cfn.deploy.following import Follower, began
+from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+
+def begin_from(
+    environment: Environment, target: Target, progress: Progress, failed: str
+) -> None:
+    """Bring the stack to where a deploy can begin.
+
+    Raises:
+        DeployError: what was under way failed, or what failed may not be deleted.
+    """
+    stack = find(target.client("cloudformation"), environment.stack)
+    state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
+    if stack and state is Meaning.WORKING:
+        _await_others(environment, target, progress, stack)
+    elif stack and state is Meaning.BROKEN:
+        _clear(environment, target, progress, stack, failed)
+
+
+def _await_others(
+    environment: Environment, target: Target, progress: Progress, stack: Mapping[str, Any]
+) -> None:
+    """See what is under way already to its end: another deploy's, or our own of before.
+
+    Raises:
+        DeployError: it failed, or the stack is being deleted.
+    """
+    cloudformation = target.client("cloudformation")
+    stack_id, status = stack["StackId"], stack["StackStatus"]
+    if status == "DELETE_IN_PROGRESS":
+        raise DeployError(
+            f"{environment.stack} is being deleted. {what_next(status, environment.name)} "
+            "Deploy when it is gone."
+        )
+    progress.say(f"{environment.stack} is in {status}: attached to {stack_id}")
+    follower = Follower(cloudformation, stack_id, began(cloudformation, stack_id))
+    see_to_its_end(environment, target, stack_id, follower, progress)
+
+
+def _clear(
+    environment: Environment,
+    target: Target,
+    progress: Progress,
+    stack: Mapping[str, Any],
+    failed: str,
+) -> None:
+    """Delete what a failed creation left, if it was named.
+
+    Raises:
+        DeployError: it was not, or it can't be deleted.
+    """
+    cloudformation = target.client("cloudformation")
+    stack_id, status = stack["StackId"], stack["StackStatus"]
+    if failed != environment.stack:
+        raise DeployError(
+            f"{environment.stack} is in {status}. {what_next(status, environment.name)}"
+        )
+    progress.say(f"Deleting what is left of {environment.stack}, {stack_id}")
+    follower = Follower(cloudformation, stack_id)
+    cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
+    deletion = Operation(environment, target, stack_id)
+    deletion.see_to_its_end(follower, progress.happened, progress.say)
+    if deletion.meaning is not Meaning.ABSENT:
+        raise DeployError(deletion.explained())

@@ -1,0 +1,109 @@
+"""What deploying would do, and the change set that would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from liberty_cfn.deploy import beforehand, change_sets
+from liberty_cfn.deploy.adopting import spelled_out
+from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.change_sets import ChangeSet
+from liberty_cfn.deploy.following import silent
+from liberty_cfn.deploy.packaging import package
+from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.stack import find, parameters
+from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.digests import digest
+from liberty_cfn.environments import Environment
+from liberty_cfn.nesting import DIGEST_TAG
+
+# What a deploy can start from; from any other state the person has to go on first.
+UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
+
+
+def prepare(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    *,
+    adopt: bool = False,
+    say: Callable[[str], object] = silent,
+) -> tuple[Plan, ChangeSet | None]:
+    """Return what deploying would do, and the change set that would; None for nothing.
+
+    With `adopt`, what is there under the environment's names is taken in.
+
+    Raises:
+        DeployError: something is in the way.
+        ChangeSetError: CloudFormation can't plan the change.
+    """
+    if obstacles := list(beforehand.obstacles(environment, target, adopt=adopt)):
+        raise DeployError("\n".join(obstacles))
+    cloudformation = target.client("cloudformation")
+    stack = find(cloudformation, environment.stack)
+    change_set = change_sets.create(
+        cloudformation,
+        stack=environment.stack,
+        new=_is_new(environment, stack),
+        template_url=package(
+            target, spelled_out(templates, environment) if adopt else templates
+        ),
+        parameters=environment.given,
+        # CloudFormation copies these to every resource, nested ones included; but the
+        # digest's, which each nested stack has in its own right (nesting.py).
+        tags={**environment.tags, DIGEST_TAG: digest(templates)},
+        adopt=adopt,
+        say=say,
+    )
+    plan = Plan(
+        environment.stack,
+        digest(templates),
+        change_set.changes if change_set else (),
+        _changed(environment, stack),
+        reworded=change_set is not None and not change_set.changes,
+    )
+    return plan, change_set
+
+
+def plan(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    say: Callable[[str], object] = silent,
+) -> Plan:
+    """Return what deploying would do, and leave no trace of having asked.
+
+    Raises:
+        DeployError: something is in the way.
+        ChangeSetError: CloudFormation can't plan the change.
+    """
+    planned, change_set = prepare(environment, target, templates, say=say)
+    if change_set:
+        change_sets.discard(target.client("cloudformation"), change_set.id)
+    return planned
+
+
+def _is_new(environment: Environment, stack: dict[str, Any] | None) -> bool:
+    if stack is None:
+        return True
+    status = stack["StackStatus"]
+    if (state := meaning(status)) not in UPDATABLE:
+        advice = what_next(status, environment.name)
+        raise DeployError(f"{environment.stack} is in {status}. {advice}")
+    # A stack whose first change set was never executed is there, but empty.
+    return state is Meaning.ABSENT
+
+
+def _changed(
+    environment: Environment, stack: dict[str, Any] | None
+) -> dict[str, tuple[str | None, str | None]]:
+    """Return the parameters that would change, with their values before and after."""
+    before = parameters(stack or {})
+    after = environment.settings if before else environment.given
+    return {
+        name: (before.get(name), after.get(name))
+        for name in (*after, *(before.keys() - after.keys()))
+        if before.get(name) != after.get(name)
+    }
