@@ -8,9 +8,9 @@ behind them, and its logical ids, conditions and mappings get its own logical id
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from liberty_cfn.model import subs
@@ -58,6 +58,29 @@ class Flat:
     template: dict[str, Any]
     origins: Mapping[str, Origin]
     loose: tuple[Loose, ...] = ()
+
+    @cached_property
+    def constant(self) -> Collection[int]:
+        """The ids of what of its resources calls no function: the same with any values."""
+        found: set[int] = set()
+        _constant(self.template.get("Resources"), found)
+        return found
+
+
+def _constant(value: Any, found: set[int]) -> bool:
+    """Whether there is no function in a value; if so, its id is found, and all in it."""
+    if isinstance(value, str):
+        return subs.DYNAMIC not in value
+    if not isinstance(value, dict | list):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    # All of them are looked at: what is in one that calls may call nothing itself.
+    calling = [item for item in items if not _constant(item, found)]
+    calls = isinstance(value, dict) and any(k == "Ref" or k.startswith("Fn::") for k in value)
+    if calling or calls:
+        return False
+    found.add(id(value))
+    return True
 
 
 @dataclass

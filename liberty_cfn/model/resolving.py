@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ def resolve(
     Where one isn't given, its default counts; where there is none, it stays symbolic. So
     do the region and the account, where they are empty.
     """
-    work = _Resolving(flat.template, parameters, region, account)
+    work = _Resolving(flat, parameters, region, account)
     resources = dict(_Lazy(flat, work))
     outputs = {
         name: work.value(body.get("Value"))
@@ -76,21 +76,35 @@ def resolve(
 
 
 def lazily(
-    flat: Flat, parameters: Mapping[str, str], *, region: str = "", account: str = ""
+    flat: Flat,
+    parameters: Mapping[str, str],
+    *,
+    region: str = "",
+    like: Resolved | None = None,
+    but: Collection[str] = (),
 ) -> Resolved:
     """Return what `resolve` does, each resource worked out when it is looked at; no outputs.
 
-    For who looks at few of them, in many environments.
+    For who looks at few of them, in many environments. Where that is known, `like` has the
+    same resources, but for those in `but`.
     """
-    work = _Resolving(flat.template, parameters, region, account)
-    return _LazilyResolved(_Lazy(flat, work), {}, {})
+    work = _Resolving(flat, parameters, region, "")
+    return _LazilyResolved(_Lazy(flat, work, like, but), {}, {})
 
 
 class _Lazy(Mapping[str, Resource]):
     """The resources that there are, each made when it is first looked at."""
 
-    def __init__(self, flat: Flat, work: _Resolving) -> None:
+    def __init__(
+        self,
+        flat: Flat,
+        work: _Resolving,
+        like: Resolved | None = None,
+        but: Collection[str] = (),
+    ) -> None:
         self.work, self.origins = work, flat.origins
+        self.like: Mapping[str, Resource] = like.resources if like else {}
+        self.but = but
         self.made: dict[str, Resource] = {}
         self.bodies = {
             title: body
@@ -100,13 +114,16 @@ class _Lazy(Mapping[str, Resource]):
 
     def __getitem__(self, title: str) -> Resource:
         if title not in self.made:
-            value = self.work.value
-            body = self.bodies[title]
-            made = {key: value(item) for key, item in body.items() if key != "Condition"}
-            kind = made.get("Type")
-            kind = kind if isinstance(kind, str) else ""
-            self.made[title] = Resource(title, kind, made, self.origins[title])
+            same = title not in self.but and title in self.like
+            self.made[title] = self.like[title] if same else self._make(title)
         return self.made[title]
+
+    def _make(self, title: str) -> Resource:
+        value = self.work.value
+        body = self.bodies[title]
+        made = {key: value(item) for key, item in body.items() if key != "Condition"}
+        kind = made.get("Type")
+        return Resource(title, kind if isinstance(kind, str) else "", made, self.origins[title])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.bodies)
@@ -137,8 +154,9 @@ class _LazilyResolved(Resolved):
 
 class _Resolving:
     def __init__(
-        self, template: dict[str, Any], parameters: Mapping[str, str], region: str, account: str
+        self, flat: Flat, parameters: Mapping[str, str], region: str, account: str
     ) -> None:
+        template, self.constant = flat.template, flat.constant
         self.declared = template.get("Conditions", {})
         self.mappings = template.get("Mappings", {})
         self.values = _parameters(template.get("Parameters", {}), parameters)
@@ -160,6 +178,10 @@ class _Resolving:
 
     def value(self, value: Any) -> Any:
         """Return a value with all in it worked out that can be."""
+        if isinstance(value, str):
+            return subs.fetched(value) if subs.DYNAMIC in value else value
+        if id(value) in self.constant:
+            return value
         if isinstance(value, dict):
             if len(value) == 1:
                 ((function, argument),) = value.items()
@@ -173,7 +195,7 @@ class _Resolving:
             return found
         if isinstance(value, list):
             return [made for item in value if (made := self.value(item)) != NOTHING]
-        return subs.fetched(value) if isinstance(value, str) else value
+        return value
 
     def holds(self, name: Any) -> bool | None:
         """Whether a condition holds; True for none, None if that can't be said."""

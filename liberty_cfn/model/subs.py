@@ -83,7 +83,7 @@ def from_ssm(found: list[Any]) -> Any:
 
 def fetched(text: str) -> Any:
     """Return a text with the value of an SSM parameter in it as what only AWS knows."""
-    return {"Fn::Sub": text} if DYNAMIC in text and FETCHED.search(text) else text
+    return {"Fn::Sub": text} if FETCHED.search(text) else text
 
 
 def _pieces(text: str, variables: Mapping[str, Any]) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from liberty_cfn.model.flattening import Origin
@@ -88,7 +89,7 @@ class Change:
     moved: str = ""
     moved_name: str = ""
 
-    @property
+    @cached_property
     def replacement(self) -> Replacement:
         """The gravest of what its properties call for."""
         found = [change.verdict.replacement for change in self.properties]
@@ -173,23 +174,30 @@ def replacing(resolved: Resolved, title: str) -> tuple[Change, ...]:
 
 def references(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, str, str]]:
     """Yield what a value refers to: where, a resource's id, and an attribute (Ref: empty)."""
-    if isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from references(item, (*path, f"[{_identity(item, number)}]"))
-    elif isinstance(value, dict):
-        if is_call(value):
-            ((function, argument),) = value.items()
-            if function == "Ref" and isinstance(argument, str):
-                yield path, argument, ""
-                return
-            if function == "Fn::GetAtt" and isinstance(argument, list):
-                yield path, str(argument[0]), ".".join(map(str, argument[1:]))
-                return
+    if is_call(value):
+        ((function, argument),) = value.items()
+        if function == "Ref" and isinstance(argument, str):
+            yield path, argument, ""
+        elif function == "Fn::GetAtt" and isinstance(argument, list):
+            yield path, str(argument[0]), ".".join(map(str, argument[1:]))
+        else:
             for _, title, attribute in references(list(_leaves(argument))):
                 yield path, title, attribute
-            return
+        return
+    for step, item in _steps(value):
+        yield from references(item, (*path, step))
+
+
+def _steps(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what in a value may refer to something, by its place. Most are texts, and don't."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            if isinstance(item, dict | list):
+                yield f"[{_identity(item, number)}]", item
+    elif isinstance(value, dict):
         for key, item in value.items():
-            yield from references(item, (*path, str(key)))
+            if isinstance(item, dict | list):
+                yield str(key), item
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -295,12 +303,13 @@ def _follow(
 
     `same` are known to be the same before and after, but for that.
     """
-    referring: dict[str, list[tuple[Steps, str, str]]] = {}
+    referring: dict[str, dict[str, list[tuple[Steps, str]]]] = {}
     order = {title: number for number, title in enumerate(after.resources)}
     waiting = [title for title, change in found.items() if change.action is Action.CHANGE]
     while waiting:
         title = waiting.pop(0)
         change = found[title]
+        certainties: dict[str, Replacement] = {}
         there = [user for user in users.get(title, ()) if user in order]
         for user in sorted(there, key=order.__getitem__):
             new = after.resources[user]
@@ -308,12 +317,14 @@ def _follow(
             if old is None or old.type != new.type:
                 continue
             if user not in referring:
-                referring[user] = list(references(new.properties))
+                referring[user] = {}
+                for path, target, attribute in references(new.properties):
+                    referring[user].setdefault(target, []).append((path, attribute))
             untold = Change(Action.CHANGE, user, new.type, new.origin, old, new)
-            for path, target, attribute in referring[user]:
-                if target != title:
-                    continue
-                certainty = _gets_another(change, attribute)
+            for path, attribute in referring[user].get(title, ()):
+                if attribute not in certainties:
+                    certainties[attribute] = _gets_another(change, attribute)
+                certainty = certainties[attribute]
                 if certainty is Replacement.NONE:
                     continue
                 grown = _with(found.get(user, untold), new, path, title, certainty)

@@ -55,7 +55,8 @@ def cost(changes: Sequence[Change], before: Resolved, after: Resolved) -> Cost:
     for title in [*changed, *sized]:
         was, now = before.resources.get(title), after.resources.get(title)
         there = now or was
-        if there is None:
+        # The same costs the same; but a service's tasks are as large as its definition says.
+        if there is None or (was is now and there.type != "AWS::ECS::Service"):
             continue
         kind, name = there.type, str(there.origin)
         if kind in prices.BY_USE:

@@ -55,6 +55,8 @@ DEFAULTS = {
 def public_access(changes: Sequence[Change]) -> Iterator[Finding]:
     """Yield what is newly open to the public, or no longer is."""
     for change in changes:
+        if change.before is change.after:
+            continue
         for path, private, why in PUBLIC.get(change.type, ()):
             # Made anew without a word, a bucket is closed; taken out of a template, it opens.
             if change.action is Action.ADD and _left_to_s3(change.after):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,10 +98,16 @@ class _Side:
         found = self.flat.template.get("Parameters", {}) if self.flat else {}
         return found if isinstance(found, dict) else {}
 
-    def resolved(self, environment: Environment | None) -> Resolved:
+    def resolved(
+        self,
+        environment: Environment | None,
+        like: Resolved | None = None,
+        but: Collection[str] = (),
+    ) -> Resolved:
         if self.flat is None or environment is None:
             return EMPTY
-        return lazily(self.flat, environment.given, region=environment.region)
+        region = environment.region
+        return lazily(self.flat, environment.given, region=region, like=like, but=but)
 
 
 def review(before: Version, after: Version) -> Review:
@@ -129,11 +135,12 @@ def review(before: Version, after: Version) -> Review:
             if not suspects and not whole and not unfitting:
                 untouched.append(environment or name)
                 continue
+            earlier = old.resolved(was)
             part = compare(
                 name,
                 environment,
-                old.resolved(was),
-                new.resolved(now),
+                earlier,
+                new.resolved(now, earlier, suspects),
                 [*whole, *unfitting] if now else [],
                 hangs=hangs,
                 suspects=suspects,

@@ -1,6 +1,10 @@
 import pytest
 from model_sets import made
 
+from liberty_cfn.model.flattening import flatten
+from liberty_cfn.model.loading import from_texts
+from liberty_cfn.model.resolving import lazily
+
 TEMPLATE = """
 Parameters:
   Name: {Type: String, Default: liberty}
@@ -108,3 +112,11 @@ def test_regions_of_other_partitions_have_their_own_names():
         root=TEMPLATE % "!Sub '${AWS::Partition} ${AWS::URLSuffix}'", region="cn-north-1"
     )
     assert found.resources["One"].properties["Value"] == "aws-cn amazonaws.com.cn"
+
+
+def test_what_is_known_to_be_the_same_is_worked_out_once():
+    flat = flatten(from_texts({"root.yaml": TEMPLATE % "!Ref Name"}))
+    one = lazily(flat, {"Name": "a"})
+    other = lazily(flat, {"Name": "b"}, like=one, but=["One"])
+    assert other.resources["Vpc"] is one.resources["Vpc"]
+    assert [r.resources["One"].properties["Value"] for r in (one, other)] == ["a", "b"]

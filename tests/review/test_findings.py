@@ -623,6 +623,11 @@ def test_more_tasks_cost_more():
     assert "+$18.02" in text  # two tasks of 0.25 vCPU and 0.5 GB
 
 
+def test_a_service_whose_tasks_are_larger_costs_more_though_it_is_the_same_itself():
+    (text,) = told(service(), service(cpu=512), Kind.COST)
+    assert "Service +$" in text
+
+
 def test_what_costs_the_same_says_nothing_of_cost():
     small, large = (one("EC2::VPC", {"Tags": [{"Key": "a", "Value": v}]}) for v in "ab")
     assert not told(small, large, Kind.COST)
