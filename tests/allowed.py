@@ -35,8 +35,11 @@ ADMINISTRATORS = "deploy/stack_sets/bootstrap.py"
 FREE = {"sts:GetCallerIdentity"}  # nobody can be refused this
 # Adopting secrets reads and deletes them, which a person does, and no workflow (0014).
 BY_A_PERSON = {
-    f"secretsmanager:{name}"
-    for name in ("CreateSecret", "DeleteSecret", "GetSecretValue", "RestoreSecret")
+    "cloudformation:ImportStacksToStackSet",
+    *(
+        f"secretsmanager:{name}"
+        for name in ("CreateSecret", "DeleteSecret", "GetSecretValue", "RestoreSecret")
+    ),
 }
 
 

@@ -169,13 +169,6 @@ def test_with_another_suffix_a_stack_needs_new_names(target, dev):
     assert found.startswith("Bucket liberty-social-uploads-dev")
 
 
-def test_adopting_is_advised_for_one_stack_alone(target, dev):
-    left_bucket(target)
-    for stack_name, advised in (("", True), ("StackSet-liberty-social-dev-1", False)):
-        [found] = beforehand.bucket(dataclasses.replace(dev, stack_name=stack_name), target)
-        assert ("ADOPT=1" in found.says) is advised
-
-
 def test_a_bucket_of_another_account_is_told_as_such(dev, nowhere):
     with Stubber(nowhere.client("s3")) as s3:
         s3.add_client_error("head_bucket", "403", http_status_code=403)

@@ -107,7 +107,7 @@ def test_what_else_a_set_is_asked_is_answered(deployed, command, arguments, word
         ("outputs",),
         ("rollback",),
         ("secret", "list"),
-        ("deploy", "--adopt"),
+        ("deploy", "--restart"),
         ("diff", "--deployed"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from liberty_cfn.cli import stack_sets
 from liberty_cfn.cli.asking import agrees, production_is_meant
 from liberty_cfn.cli.common import (
     connect,
@@ -58,6 +59,14 @@ if TYPE_CHECKING:
     help="Let a new environment take in what an earlier destroy kept under its names.",
 )
 @click.option(
+    "--role",
+    default=stack_sets.ADMINISTRATOR,
+    show_default=True,
+    metavar="NAME",
+    help="With --adopt, for a stack set: the role to take in its other accounts, where it "
+    "reads and deletes secrets.",
+)
+@click.option(
     "--restart",
     is_flag=True,
     envvar="RESTART",
@@ -79,6 +88,7 @@ def deploy_command(
     allowed: tuple[str, ...],
     approved: str | None,
     adopt: bool,
+    role: str,
     restart: bool,
     failed: str,
     as_json: bool,
@@ -93,7 +103,6 @@ def deploy_command(
     resource is named with --allow-replace.
     """
     from liberty_cfn.checked import TEMPLATES
-    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.packaging import read
@@ -106,8 +115,15 @@ def deploy_command(
     screen = console(stderr=as_json)
     chosen = load(environment)
     if chosen.targets:
-        alone = {"--adopt": adopt, "--restart": restart, "--delete-failed": bool(failed)}
-        stack_sets.deploy(chosen, allowed, alone, yes=yes, approved=approved, as_json=as_json)
+        stack_sets.deploy(
+            chosen,
+            allowed,
+            {"--restart": restart, "--delete-failed": bool(failed)},
+            yes=yes,
+            approved=approved,
+            as_json=as_json,
+            adopting_as=role if adopt else "",
+        )
         return
     check_templates(chosen, screen)
     target = connect(chosen, screen)

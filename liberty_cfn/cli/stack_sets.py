@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from liberty_cfn.deployment_targets import Place
     from liberty_cfn.environments import Environment
 
+# What AWS Organizations makes in the accounts that it makes.
+ADMINISTRATOR = "OrganizationAccountAccessRole"
 json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
@@ -63,10 +65,12 @@ def deploy(
     yes: bool,
     approved: str | None,
     as_json: bool,
+    adopting_as: str,
 ) -> None:
     """Make a set what its environment says, canary first, and verify every target.
 
-    `alone` are the options that are for one stack, and whether each was given.
+    `alone` are the options that are for one stack, and whether each was given. With
+    `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
     """
     from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.deploy.packaging import read
@@ -77,6 +81,11 @@ def deploy(
 
     if given := [option for option, asked in alone.items() if asked]:
         fail(f"{environment.name} is a stack set, and {given[0]} is for one stack.")
+    if adopting_as and environment.targets and environment.targets.service_managed:
+        fail(
+            f"Nothing was changed: {environment.name} is service-managed, so only AWS gets "
+            "into its accounts, and nothing there can be adopted."
+        )
     screen = console(stderr=as_json)
     check_templates(environment, screen)
     templates = read(TEMPLATES)
@@ -84,7 +93,7 @@ def deploy(
     fleet = _fleet(environment, screen)
     _have_roles(fleet, screen)
     with _watched(fleet, screen, yes=yes) as asked:
-        outcome = deploy_set(fleet, templates, asked, allowed)
+        outcome = deploy_set(fleet, templates, asked, allowed, adopting_as=adopting_as)
     keep(environment)
     if outcome is None:
         fail("Nothing was changed.")
@@ -300,7 +309,8 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     else:
         click.echo(
             f"{fleet.name} is deleted, in {len(results)} targets; {left_over} resources are "
-            "kept, as listed above."
+            "kept, as listed above. A new deploy can take them in: make deploy "
+            f"ENV={environment.name} ADOPT=1"
         )
 
 
@@ -360,7 +370,7 @@ def retry_command(environment: str, *, as_json: bool) -> None:
 @environment_argument
 @click.option(
     "--role",
-    default="OrganizationAccountAccessRole",
+    default=ADMINISTRATOR,
     show_default=True,
     metavar="NAME",
     help="The role to take in accounts other than this one; it makes roles there.",

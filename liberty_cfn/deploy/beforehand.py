@@ -353,26 +353,16 @@ def _kept(
     environment: Environment, kind: str, name: str, command: str, how: str = "there"
 ) -> Finding:
     """Return that a name is taken by what an earlier destroy may have kept."""
-    takes_in = f"make deploy ENV={environment.name} ADOPT=1 takes it in. "
-    # One stack of a set is not adopted into.
-    adopt = "" if environment.stack_name else takes_in
-    return _taken(kind, name, command, how, adopt, adoptable=True)
+    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in. "
+    return _taken(kind, name, command, how, adopt)
 
 
-def _taken(
-    kind: str,
-    name: str,
-    command: str,
-    how: str = "there",
-    adopt: str = "",
-    *,
-    adoptable: bool = False,
-) -> Finding:
+def _taken(kind: str, name: str, command: str, how: str = "there", adopt: str = "") -> Finding:
     says = (
         f"is {how}, and one of that name is to be made: kept by an earlier destroy? {adopt}"
         f"Delete it, if nobody needs it ({command}), {ELSE}."
     )
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adoptable=adoptable)
+    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adoptable=bool(adopt))
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def package(target: Target, templates: Mapping[str, str]) -> str:
     Raises:
         PackagingError: the bucket for them is another account's, or closed to us.
     """
-    return packaged(target, templates).url
+    return packaged(target.shelf or target, templates, [target.account]).url
 
 
 def packaged(

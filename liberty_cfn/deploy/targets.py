@@ -29,11 +29,15 @@ class WrongAccountError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """An account's region, and the means to talk to it."""
+    """An account's region, and the means to talk to it.
+
+    `shelf` is where its templates are uploaded; None is here.
+    """
 
     session: Any
     account: str
     endpoint: str | None = None
+    shelf: Target | None = None
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 

@@ -252,6 +252,35 @@ def test_retained_stacks_leave_the_set_and_live_on(one):
     assert one.list_stack_sets(Status="ACTIVE")["Summaries"] == []
 
 
+def test_a_stack_that_stands_alone_is_taken_in_with_values_of_its_own(client):
+    client.create_stack_set(StackSetName="one", TemplateBody=TEMPLATE)
+    made = client.create_stack(
+        StackName="alone", TemplateBody=TEMPLATE, Parameters=[named("b")]
+    )
+    client.get_waiter("stack_create_complete").wait(StackName="alone")
+    asked = {"StackSetName": "one", "StackIds": [made["StackId"]]}
+    done(client, client.import_stacks_to_stack_set(**asked))
+    there = instance(client)
+    assert (there["StackId"], there["Status"]) == (made["StackId"], "CURRENT")
+    assert there["ParameterOverrides"] == [named("b")]
+    client.create_stack_set(StackSetName="two", TemplateBody=TEMPLATE)
+    with pytest.raises(client.exceptions.InvalidOperationException):
+        client.import_stacks_to_stack_set(**{**asked, "StackSetName": "two"})
+    gone = made["StackId"].replace("alone", "gone")
+    with pytest.raises(client.exceptions.StackNotFoundException):
+        client.import_stacks_to_stack_set(StackSetName="one", StackIds=[gone])
+
+
+def test_a_stack_of_another_template_is_not_taken_in(client):
+    client.create_stack_set(StackSetName="one", TemplateBody=TEMPLATE)
+    other = TEMPLATE.replace('"Log"', '"Other"')
+    made = client.create_stack(StackName="alone", TemplateBody=other)
+    client.get_waiter("stack_create_complete").wait(StackName="alone")
+    begun = client.import_stacks_to_stack_set(StackSetName="one", StackIds=[made["StackId"]])
+    assert done(client, begun)["Status"] == "FAILED"
+    assert client.list_stack_instances(StackSetName="one")["Summaries"] == []
+
+
 def test_drift_is_told_of_the_set_and_of_each_instance(one, aws):
     aws.client("logs").put_retention_policy(logGroupName="b", retentionInDays=1)
     aws.client("logs").delete_log_group(logGroupName="b")

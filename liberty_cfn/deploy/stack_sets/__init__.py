@@ -12,6 +12,7 @@ from those above it:
     previews     what would change in every target, before anything does
     merging      what all targets share said once, and what is particular
     failures     why a target failed, first-hand
+    adopting     taking in what an earlier destroy kept
     deploying    the way through these: canary first, then region by region
     destroying   instances, then the set; what is kept of them
     comparing    drift, and the checklist, target by target

@@ -17,6 +17,7 @@ from liberty_cfn.deploy.following import name_of
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import LOCAL, Environment
 
@@ -47,29 +48,42 @@ def in_the_way(
 ) -> dict[Place, list[Finding]]:
     """Return what surely makes an operation fail, where there is such.
 
-    Targets that can't be looked into are left out; a plan tells of them.
+    What can be taken in is `adoptable`. Targets that can't be looked into are left out; a plan
+    tells of them.
     """
 
     def looked(place: Place) -> list[Finding]:
         target = fleet.at(place)
-        if there and place in there.instances:
-            environment = with_stack(fleet, place, there)
-            stack = find(target.client("cloudformation"), environment.stack)
-            if not stack or stack["StackStatus"] != LEFT:
-                return beforehand.hindering(environment, target)
-        return beforehand.hindering(with_stack(fleet, place, None), target)
+        environment = with_stack(fleet, place, there)
+        stack = find(target.client("cloudformation"), environment.stack)
+        state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
+        if state is not Meaning.ABSENT and not (there and place in there.instances):
+            says = "was being adopted, and is not in the set yet."
+            return [Finding(Level.OBSTACLE, f"Stack {environment.stack}", says, adoptable=True)]
+        if stack and stack["StackStatus"] == LEFT:
+            environment = with_stack(fleet, place, None)
+        return beforehand.hindering(environment, target)
 
     found, _ = fleet.everywhere(places, looked)
     return {place: findings for place, findings in found.items() if findings}
 
 
+def adopted_stack(fleet: Fleet) -> str:
+    """Return what a target's stack is called that takes in what is there.
+
+    Always the same, so that it is found again; and with the beginning that the execution role
+    is bound to.
+    """
+    return f"StackSet-{fleet.name}-adopted"
+
+
 def with_stack(fleet: Fleet, place: Place, there: Standing | None) -> Environment:
     """Return what the environment is in a place, called as the set's stack there is.
 
-    Before there is one, it has a name that none of the set's stacks will have.
+    Before there is one, it is called as if it adopted.
     """
     instance = there.instances.get(place) if there else None
-    stack = (instance.stack_id if instance else "") or f"StackSet-{fleet.name}-none"
+    stack = (instance.stack_id if instance else "") or adopted_stack(fleet)
     return dataclasses.replace(fleet.environment.at(place), stack_name=name_of(stack))
 
 
@@ -83,13 +97,13 @@ def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
         return
     lines = ["Nothing was changed, as this would fail:"]
     for place, findings in found.items():
-        lines += [f"{place}:", *(f"  {line}" for line in _lines(findings))]
+        lines += [f"{place}:", *(f"  {line}" for line in as_lines(findings))]
     if any(each.adoptable for findings in found.values() for each in findings):
-        lines.append(_free(fleet.environment))
+        lines.append(_free(fleet))
     raise DeployError("\n".join(lines))
 
 
-def _lines(findings: Collection[Finding]) -> Iterator[str]:
+def as_lines(findings: Collection[Finding]) -> Iterator[str]:
     """Yield what was found, the names that are taken in one line for each kind."""
     taken: dict[str, list[str]] = {}
     for each in findings:
@@ -102,15 +116,17 @@ def _lines(findings: Collection[Finding]) -> Iterator[str]:
         yield f"{kind} that is there: {', '.join(names)}"
 
 
-def _free(environment: Environment) -> str:
+def _free(fleet: Fleet) -> str:
     """Return what can be done about names that are taken."""
+    name = fleet.environment.name
+    adopt = f"To take it in: make deploy ENV={name} ADOPT=1. Or delete"
     said = (
         "What is there has the name of what is to be made; an earlier destroy may have kept "
-        "it. Delete what nobody needs, as an administrator of its account (the commands: make "
-        f"doctor ENV={environment.name}); or leave it, and give the target another NameSuffix "
-        f"in params/{environment.name}.yaml."
+        f"it. {'Delete' if fleet.targets.service_managed else adopt} what nobody needs, as an "
+        f"administrator of its account (the commands: make doctor ENV={name}); or leave it, "
+        f"and give the target another NameSuffix in params/{name}.yaml."
     )
-    if environment.endpoint == LOCAL:
+    if fleet.environment.endpoint == LOCAL:
         said += " All of the local AWS is emptied by: make local-down ARGS=--forget"
     return said
 

@@ -67,9 +67,10 @@ def install(
     given = {"AdministratorAccountId": fleet.home.account}
     for account in dict.fromkeys(place.account for place in fleet.targets.places):
         try:
-            done[account] = _put(_administrator(fleet, account, role), EXECUTION, given)
+            there = administrator(fleet, account, role, fleet.home.region)
+            done[account] = _put(there, EXECUTION, given)
         except UnreachableError as error:
-            failed[account] = str(error)
+            failed[account] = f"{error}; by hand: {by_hand(fleet, account)}"
         else:
             say(f"{account}: {EXECUTION.__name__.replace('_', ' ')} {done[account]}")
     return done, failed
@@ -86,32 +87,27 @@ def by_hand(fleet: Fleet, account: str) -> str:
     )
 
 
-def _administrator(fleet: Fleet, account: str, role: str) -> Target:
-    """Return an account as its administrator."""
+def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
+    """Return an account's region as its administrator.
+
+    In the home account the credentials are those that we have, in others those of `role`.
+
+    Raises:
+        UnreachableError: the role isn't there, or can't be taken.
+    """
     home = fleet.home
     if account == home.account:
-        return home
-    if fleet.environment.endpoint == LOCAL:
         session = sessions.session(
-            aws_access_key_id=account, aws_secret_access_key=SECRET, region_name=home.region
+            credentials=home.session.get_credentials(), region_name=region
         )
-        return Target(session, account, home.endpoint)
-    partition = home.session.get_partition_for_region(home.region)
-    arn = f"arn:{partition}:iam::{account}:role/{role}"
-    try:
-        taken = home.client("sts").assume_role(RoleArn=arn, RoleSessionName="liberty-cfn")
-    except ClientError as error:
-        if faults.code(error) not in ("AccessDenied", "AccessDeniedException"):
-            raise
-        why = f"{arn} can't be taken; by hand: {by_hand(fleet, account)}"
-        raise UnreachableError(why) from error
-    keys = taken["Credentials"]
-    session = sessions.session(
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-        region_name=home.region,
-    )
+    elif fleet.environment.endpoint == LOCAL:
+        session = sessions.session(
+            aws_access_key_id=account, aws_secret_access_key=SECRET, region_name=region
+        )
+    else:
+        session = sessions.session(
+            credentials=fleet.credentials(account, role), region_name=region
+        )
     return Target(session, account, home.endpoint)
 
 

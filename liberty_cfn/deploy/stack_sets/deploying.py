@@ -7,19 +7,20 @@ own. CloudFormation minds the failure tolerance within one; between them, it is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect
-from liberty_cfn.deploy.stack_sets import beforehand, failures, operations
+from liberty_cfn.deploy.stack_sets import adopting, beforehand, failures, operations
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
-from liberty_cfn.deploy.stack_sets.standing import Standing, standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import (
     Differences,
     Wanted,
@@ -50,9 +51,11 @@ class Step:
     regions: list[str]
     asked: Mapping[str, Any]
 
-    @property
-    def places(self) -> list[Place]:
-        return [Place(a, region) for region in self.regions for a in self.accounts]
+    def where(self, fleet: Fleet) -> dict[str, Any]:
+        """Return how the operation is told its targets: stacks say it by their ids."""
+        if "StackIds" in self.asked:
+            return {}
+        return where(fleet.targets, self.accounts, self.regions)
 
 
 @dataclass
@@ -66,9 +69,11 @@ class Outcome:
 
 
 def prepare(
-    fleet: Fleet, templates: Mapping[str, str], progress: Progress
+    fleet: Fleet, templates: Mapping[str, str], progress: Progress, *, adopt: bool = False
 ) -> tuple[Wanted, Standing | None, SetPlan]:
     """Return what the set should be, how it stands, and what deploying would do.
+
+    With `adopt`, what is there under the names of new targets is taken in.
 
     Raises:
         DeployError: something is in the way.
@@ -79,9 +84,21 @@ def prepare(
     there = standing(fleet.cloudformation, fleet.name)
     different = differences(fleet, want, there)
     touched = different.touched(fleet.targets)
-    beforehand.refuse(fleet, beforehand.in_the_way(fleet, touched, there))
+    found = beforehand.in_the_way(fleet, touched, there)
+    adopted = {
+        place: findings
+        for place, findings in found.items()
+        if adopt and place in different.new and all(each.adoptable for each in findings)
+    }
+    beforehand.refuse(fleet, {p: each for p, each in found.items() if p not in adopted})
+    if adopted and different.definition and there:
+        raise DeployError(
+            "Nothing was changed: a target is taken into the set as it is, and the set is to "
+            f"change, too. First deploy without {', '.join(map(str, adopted))} (Targets in "
+            f"params/{fleet.environment.name}.yaml), then with, and ADOPT=1."
+        )
     plan = preview(fleet, want, there, different, templates=templates, tell=progress.looked)
-    return want, there, plan
+    return want, there, replace(plan, adopted=adopted)
 
 
 def attach(fleet: Fleet, progress: Progress) -> Operation | None:
@@ -100,13 +117,18 @@ def deploy(
     templates: Mapping[str, str],
     progress: Progress,
     allowed: Collection[str] = (),
+    *,
+    adopting_as: str = "",
 ) -> Outcome | None:
     """Make the set what its environment and the templates say; None without consent.
+
+    With `adopting_as`, an administrator's role in the targets' accounts, new targets take in
+    what an earlier destroy kept.
 
     Raises:
         DeployError: something is in the way, or targets failed. The message says which.
     """
-    want, there, plan = prepare(fleet, templates, progress)
+    want, there, plan = prepare(fleet, templates, progress, adopt=bool(adopting_as))
     different = plan.differences
     _refuse(fleet, plan, allowed)
     if not different:
@@ -115,12 +137,14 @@ def deploy(
     progress.planned(plan)
     if not progress.consents(plan):
         return None
-    run = _Run(fleet, want, different, progress)
     if there is None:
         _make(fleet, want)
+        different = replace(different, definition=False)
+    adopt = partial(adopting.make, templates=templates, role=adopting_as, say=progress.say)
+    run = _Run(fleet, want, different, progress, plan.adopted, adopt)
     if allowed:
         _protect(fleet, list(plan.changing), progress, allowed)
-    touched = different.touched(fleet.targets)
+    touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     run.through(first)
     if rest and not progress.goes_on(first[0]):
@@ -168,6 +192,8 @@ class _Run:
     want: Wanted | None
     different: Differences
     progress: Progress
+    adopted: Collection[Place] = ()
+    adopt: Callable[[Fleet, Wanted, Place], str] | None = None
     outcome: Outcome = field(default_factory=lambda: Outcome(changed=True))
     failed: Counter[str] = field(default_factory=Counter)
 
@@ -178,6 +204,9 @@ class _Run:
             DeployError: more failed than may. The message says why, first-hand.
         """
         targets = self.fleet.targets
+        for place in places:
+            if self.want and self.adopt and place in self.adopted:
+                self._take_in(self.want, self.adopt(self.fleet, self.want, place), place)
         steps = list(_steps(self.fleet, self.want, self.different, places))
         for (_, regions), group in groupby(steps, key=lambda s: (s.operation, s.regions)):
             at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
@@ -193,6 +222,26 @@ class _Run:
             self._do(Step("delete_stack_instances", accounts, regions, {"RetainStacks": False}))
         self._tell_failures()
 
+    def _take_in(self, want: Wanted, stack: str, place: Place) -> None:
+        """Take a stack into the set, and see what it lacks to be what is wanted.
+
+        Raises:
+            DeployError: it isn't taken in; it stands by itself.
+        """
+        asked = {"StackIds": [stack]}
+        self._do(Step("import_stacks_to_stack_set", [place.account], [place.region], asked))
+        self._tell_failures()
+        cloudformation, name = self.fleet.cloudformation, self.fleet.name
+        there = standing(cloudformation, name)
+        current = there is not None and there.instances[place].current
+        as_wanted = overrides(cloudformation, name, place) == want.overrides[place]
+        self.different = replace(
+            self.different,
+            new=tuple(other for other in self.different.new if other != place),
+            changed=(*self.different.changed, *(() if as_wanted else (place,))),
+            outdated=(*self.different.outdated, *(() if current else (place,))),
+        )
+
     def _do(self, step: Step) -> None:
         fleet = self.fleet
         # As many may have failed meanwhile as may, in what ran beside this.
@@ -205,7 +254,7 @@ class _Run:
             tell=self.progress.happened,
             say=self.progress.say,
             OperationPreferences=_preferences(fleet, step.regions),
-            **where(fleet.targets, step.accounts, step.regions),
+            **step.where(fleet),
             **step.asked,
         )
         done = operations.follow(
@@ -271,9 +320,9 @@ def _steps(
                 groups.setdefault(tuple(sorted(want.overrides[place].items())), []).append(
                     place
                 )
-        for overrides, same in groups.items():
+        for own, same in groups.items():
             # Whole, as what is left out would lose its value or keep an old one.
-            asked = {"ParameterOverrides": as_parameters(dict(overrides))}
+            asked = {"ParameterOverrides": as_parameters(dict(own))}
             for accounts, regions in products(same):
                 yield Step(operation, accounts, regions, asked)
 

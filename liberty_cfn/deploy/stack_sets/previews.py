@@ -7,13 +7,14 @@ account's execution role, read and discarded.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from liberty_cfn.deploy import change_sets
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, ChangeSetError, Replacement
 from liberty_cfn.deploy.destroying import Kept, kept
+from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, refusals
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
@@ -33,7 +34,7 @@ class SetPlan:
     """What would become of a stack set, target by target.
 
     `unknown` are targets that could not be looked into, each with why; `kept` is what would
-    remain of the stacks that go.
+    remain of the stacks that go; `adopted` what new targets would take in.
     """
 
     name: str
@@ -42,6 +43,7 @@ class SetPlan:
     plans: Mapping[Place, Plan]
     unknown: Mapping[Place, str]
     kept: Mapping[Place, tuple[Kept, ...]]
+    adopted: Mapping[Place, Collection[Finding]] = field(default_factory=dict)
 
     @property
     def changing(self) -> dict[Place, Plan]:

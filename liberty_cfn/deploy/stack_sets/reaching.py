@@ -80,20 +80,28 @@ class Fleet:
 
     def _target(self, place: Place) -> Target:
         if place.account not in self._keys:
-            self._keys[place.account] = self._taken(place.account)
+            try:
+                self._keys[place.account] = self.credentials(place.account, EXECUTION_ROLE)
+            except UnreachableError as error:
+                why = f"{error}: liberty-cfn bootstrap {self.environment.name}"
+                raise UnreachableError(why) from error
         session = sessions.session(
             credentials=self._keys[place.account], region_name=place.region
         )
         return Target(session, place.account, self.home.endpoint)
 
-    def _taken(self, account: str) -> Any:
-        """Return an account's credentials by its execution role, renewed when they end."""
+    def credentials(self, account: str, role: str) -> Any:
+        """Return an account's credentials by one of its roles, renewed when they end.
+
+        Raises:
+            UnreachableError: the role isn't there, or can't be taken.
+        """
         sts = self.home.client("sts")
         partition = self.home.session.get_partition_for_region(self.home.region)
-        role = f"arn:{partition}:iam::{account}:role/{EXECUTION_ROLE}"
+        arn = f"arn:{partition}:iam::{account}:role/{role}"
 
         def taken() -> dict[str, str]:
-            found = sts.assume_role(RoleArn=role, RoleSessionName=SESSION_NAME)["Credentials"]
+            found = sts.assume_role(RoleArn=arn, RoleSessionName=SESSION_NAME)["Credentials"]
             return {
                 "access_key": found["AccessKeyId"],
                 "secret_key": found["SecretAccessKey"],
@@ -107,8 +115,8 @@ class Fleet:
             if faults.code(error) not in ("AccessDenied", "AccessDeniedException"):
                 raise
             raise UnreachableError(
-                f"the role {EXECUTION_ROLE} isn't there, or can't be taken from account "
-                f"{self.home.account}: liberty-cfn bootstrap {self.environment.name}"
+                f"the role {role} isn't there, or can't be taken from account "
+                f"{self.home.account}"
             ) from error
 
     def everywhere(

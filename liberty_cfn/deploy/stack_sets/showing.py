@@ -15,6 +15,7 @@ from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
 from liberty_cfn.deploy.showing import kept_table, plan_markdown, plan_tree
+from liberty_cfn.deploy.stack_sets.beforehand import as_lines
 from liberty_cfn.deploy.stack_sets.merging import Part, merge
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan
@@ -28,6 +29,10 @@ COLOURS = {
     **dict.fromkeys(("FAILED", "INOPERABLE", "DRIFTED"), "bold red"),
 }
 OF_THE_ROOT = "ResourceLogicalId:"
+SECRETS = (
+    "Secrets can't be imported: they are deleted, made again by the stack, and given their "
+    "values back, which wait in other secrets meanwhile (liberty-social/kept/...)."
+)
 # So many targets are named one by one.
 NAMED = 4
 
@@ -56,6 +61,11 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
     ]
     if different.new:
         shown.append(_new(plan))
+    for place, findings in plan.adopted.items():
+        shown.append(Text(f"{place} takes in:", style="bold"))
+        shown += [Text(f"  {line}") for line in as_lines(findings)]
+    if plan.adopted:
+        shown.append(Text(SECRETS))
     for place in different.gone:
         shown.append(Text(f"{place} goes; of its stacks remain:", style="bold red"))
         shown.append(kept_table(plan.kept.get(place, ())))

@@ -13,8 +13,12 @@ def _about(service: str, *request: Any) -> str:
     *_, query, region, account = request
     named = (query.get("ChangeSetName") or [""])[0]
     if service == "cloudformation" and found == "*" and named.startswith("arn:"):
-        known = cloudformation._change_sets.get_scoped(account, region, named) or {}
-        return str(known.get("StackId", named))
+        known = cloudformation._change_sets.get_scoped(account, region, named)
+        if not known:
+            return str(named)
+        # A nested stack that is only planned has a name, and no id yet.
+        planned = f"arn:aws:cloudformation:{region}:{account}:stack/{known['StackName']}/new"
+        return str(known["StackId"] or planned)
     return found
 
 

@@ -205,6 +205,20 @@ async def make(one: Set, _operation: Set, target: str) -> None:
     instance["Status"] = "CURRENT"
 
 
+async def join(one: Set, _operation: Set, target: str) -> None:
+    """Take in a stack that is as the set is; what differs in its values is its own."""
+    instance = one["Instances"][target]
+    stack = cloudformation._stacks[instance["Name"]]
+    if stack["_template_body"] != one["TemplateBody"]:
+        one["Instances"].pop(target)
+        raise ValueError(f"The template of {stack['StackId']} is not that of the stack set")
+    usual = {k: v.get("Default") for k, v in stack["_template"].get("Parameters", {}).items()}
+    values = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
+    usual |= one["Parameters"]
+    instance["Overrides"] = {k: v for k, v in values.items() if str(usual.get(k)) != v}
+    instance["Status"] = "CURRENT"
+
+
 async def unmake(one: Set, operation: Set, target: str) -> None:
     if not operation["Retain"]:
         await _drop(one["Instances"][target]["Name"])

@@ -21,6 +21,7 @@ from .operating import (
     Set,
     begin,
     compare,
+    join,
     make,
     many_of,
     one_of,
@@ -29,6 +30,7 @@ from .operating import (
 
 ADMINISTRATION = "AWSCloudFormationStackSetAdministrationRole"
 EXECUTION = "AWSCloudFormationStackSetExecutionRole"
+IMPORTED_AT_ONCE = 10
 
 sets = responses.AccountRegionScopedDict()
 
@@ -169,6 +171,31 @@ def _instance(one: Set, operation: str) -> Set:
         "LastOperationId": operation,
         "Overrides": {},
     }
+
+
+def _import_stacks(query: Query) -> Set:
+    """Take in stacks that are there: at most ten, and of no set yet."""
+    one, ids = _set(query), many_of(query, "StackIds")
+    if not 0 < len(ids) <= IMPORTED_AT_ONCE:
+        raise RefusedError("ValidationError", "StackIds has to have 1 to 10 members", 400)
+    taken = {i["StackId"] for other in sets._data.values() for i in other["Instances"].values()}
+    stacks = {}
+    for number in ids:
+        _, _, _, region, account, name = number.split(":", 5)
+        stack = cloudformation._stacks.get_scoped(account, region, name.split("/")[1]) or {}
+        if stack.get("StackId") != number or stack["StackStatus"] == "DELETE_COMPLETE":
+            why = f"Stack {number} does not exist"
+            raise RefusedError("StackNotFoundException", why, 404)
+        stacks[f"{account}/{region}"] = stack
+    begun = begin(one, query, "CREATE", list(stacks), join)
+    for target, stack in stacks.items():
+        if stack["StackId"] in taken and target not in one["Instances"]:
+            one["Operations"].pop(begun["OperationId"])
+            why = f"Stack {stack['StackId']} belongs to a stack set already"
+            raise RefusedError("InvalidOperationException", why, 400)
+        there = one["Instances"].setdefault(target, _instance(one, begun["OperationId"]))
+        there |= {"Name": stack["StackName"], "StackId": stack["StackId"]}
+    return begun
 
 
 def _unit(parent: str, units: list[str]) -> str:
@@ -379,6 +406,7 @@ ACTIONS: dict[str, Callable[[Query], Set]] = {
     "DeleteStackSet": _delete,
     "DescribeStackSet": lambda query: {"StackSet": _described(_set(query))},
     "CreateStackInstances": _create_instances,
+    "ImportStacksToStackSet": _import_stacks,
     "UpdateStackInstances": _update_instances,
     "DeleteStackInstances": _delete_instances,
     "DescribeStackInstance": _describe_instance,

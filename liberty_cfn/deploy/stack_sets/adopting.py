@@ -1,0 +1,96 @@
+"""Taking in what an earlier destroy kept, in the targets of a self-managed set.
+
+A set's own operations take nothing in. So the stack of a target is made by a change set that
+does, as that of a single environment is (deploy/adopting.py), and is then taken into the set.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-import.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from liberty_cfn.deploy.adopting import AdoptError
+from liberty_cfn.deploy.change_sets import ChangeSetError
+from liberty_cfn.deploy.deploying import DeployError, deploy, find
+from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.protection import protect_from_termination
+from liberty_cfn.deploy.stack_sets.beforehand import adopted_stack, with_stack
+from liberty_cfn.deploy.stack_sets.bootstrap import administrator
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
+from liberty_cfn.deploy.stack_sets.wanted import Wanted
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deployment_targets import Place
+
+
+class _Telling:
+    """Tells of a target's deploy with its name before each line; consent was given before."""
+
+    def __init__(self, place: Place, say: Callable[[str], object]) -> None:
+        self._place, self._say = place, say
+
+    def say(self, line: str) -> None:
+        self._say(f"{self._place}: {line}")
+
+    def planned(self, plan: Plan) -> None:
+        pass
+
+    def consents(self) -> bool:
+        return True
+
+    def happened(self, events: list[Event]) -> None:
+        pass
+
+
+def make(
+    fleet: Fleet,
+    want: Wanted,
+    place: Place,
+    *,
+    templates: Mapping[str, str],
+    role: str,
+    say: Callable[[str], object],
+) -> str:
+    """Return the id of a target's stack, which takes in what is there under its names.
+
+    Its stacks are made as the set's are, by the execution role; secrets are read and deleted
+    as `role`, which is an administrator's. What was interrupted is taken up where it was.
+
+    Raises:
+        DeployError: it failed. The message says where and why; what was kept is still there.
+    """
+    environment = with_stack(fleet, place, None).with_parameters(want.overrides[place])
+    execution = fleet.at(place).client("cloudformation")
+    try:
+        target = as_administrator(fleet, place, role)
+        deploy(
+            environment,
+            target,
+            templates,
+            _Telling(place, say),
+            adopt=True,
+            failed=environment.stack,
+        )
+    except (AdoptError, ChangeSetError, DeployError, UnreachableError) as error:
+        raise DeployError(f"{place}: {error}") from error
+    stack = str((find(execution, adopted_stack(fleet)) or {})["StackId"])
+    # The set is what deletes it, and can't lift this.
+    protect_from_termination(execution, stack, on=False)
+    return stack
+
+
+def as_administrator(fleet: Fleet, place: Place, role: str) -> Target:
+    """Return a target as its administrator, but for its stacks: those the execution role makes.
+
+    Only that may read the set's templates, and it is who changes the stacks ever after.
+
+    Raises:
+        UnreachableError: either role isn't there, or can't be taken.
+    """
+    found = administrator(fleet, place.account, role, place.region)
+    return dataclasses.replace(
+        found,
+        shelf=fleet.home,
+        _clients={"cloudformation": fleet.at(place).client("cloudformation")},
+    )

@@ -1,0 +1,164 @@
+"""A set that was destroyed, and a new one that takes in what was kept, target by target."""
+
+import dataclasses
+
+import pytest
+from stack_sets import HOME, OTHER, SMALL, US, Told
+
+from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.stack_sets import adopting
+from liberty_cfn.deploy.stack_sets.deploying import attach, deploy
+from liberty_cfn.deploy.stack_sets.destroying import destroy
+from liberty_cfn.deploy.stack_sets.standing import standing
+from liberty_cfn.deployment_targets import Place
+
+FIRST, SECOND = Place(HOME, US), Place(OTHER, US)
+# As the whole design has them: what is found by its name, and kept.
+KEEPING = {
+    **SMALL,
+    "inside.yaml": SMALL["inside.yaml"]
+    + """
+  Uploads:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      BucketName: !Sub 'liberty-social-uploads${Suffix}'
+  Key:
+    Type: AWS::SecretsManager::Secret
+    DependsOn: Uploads
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      Name: !Sub 'liberty-social/SECRET_KEY${Suffix}'
+      GenerateSecretString: {PasswordLength: 50}
+""",
+}
+ROLE = "OrganizationAccountAccessRole"
+
+
+def names(fleet, place):
+    suffix = fleet.targets.overrides[place]["NameSuffix"]
+    return f"liberty-social-uploads{suffix}", f"liberty-social/SECRET_KEY{suffix}"
+
+
+def secret(sets, fleet, place):
+    name = names(fleet, place)[1]
+    manager = sets.client("secretsmanager", place)
+    return manager.get_secret_value(SecretId=name)["SecretString"]
+
+
+def without_notes(sets, fleet, place):
+    """Free the name that the small set keeps and doesn't spell out."""
+    suffix = fleet.targets.overrides[place]["NameSuffix"]
+    sets.client("logs", place).delete_log_group(logGroupName=f"kept{suffix}")
+
+
+def destroyed(sets, *places):
+    """Return the fleet of a set that is gone, and the secrets that its targets had."""
+    fleet = sets.fleet(*map(str, places))
+    deploy(fleet, KEEPING, Told())
+    for place in places:
+        bucket = names(fleet, place)[0]
+        sets.client("s3", place).put_object(Bucket=bucket, Key="cat", Body=b"meow")
+    had = {place: secret(sets, fleet, place) for place in places}
+    destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
+    for place in places:
+        without_notes(sets, fleet, place)
+    return fleet, had
+
+
+def operations(fleet):
+    found = fleet.cloudformation.list_stack_set_operations(StackSetName=fleet.name)
+    return [one["Action"] for one in found["Summaries"]]
+
+
+def test_what_was_kept_is_taken_in_in_every_target_and_is_the_sets_again(sets, between):
+    fleet, had = destroyed(sets, FIRST, SECOND)
+    with pytest.raises(DeployError, match="To take it in: make deploy ENV="):
+        deploy(fleet, KEEPING, Told())
+    told = Told()
+    assert deploy(fleet, KEEPING, told, adopting_as=ROLE).changed
+    assert list(told.plans[0].adopted) == [FIRST, SECOND]
+    assert told.canaries == [FIRST]
+    there = standing(fleet.cloudformation, fleet.name).instances
+    assert {p: i.status for p, i in there.items()} == dict.fromkeys(had, "CURRENT")
+    for place, value in had.items():
+        assert secret(sets, fleet, place) == value
+        bucket = names(fleet, place)[0]
+        cat = sets.client("s3", place).get_object(Bucket=bucket, Key="cat")
+        assert cat["Body"].read() == b"meow"
+    # Taken in as it should be, a target needs nothing more, and is as any other from now on.
+    assert operations(fleet) == ["CREATE"] * 2
+    assert deploy(fleet, KEEPING, Told(), adopting_as=ROLE).changed is False
+    assert deploy(sets.changed(fleet, LogRetentionDays="30"), KEEPING, Told()).changed
+    assert set(destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())) == set(had)
+
+
+def test_an_adoption_that_was_interrupted_is_taken_up_where_it_was(sets, between):
+    fleet, had = destroyed(sets, FIRST)
+    between.refuse("ImportStacksToStackSet", "AccessDenied")
+    with pytest.raises(fleet.cloudformation.exceptions.ClientError):
+        deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
+    with pytest.raises(
+        DeployError, match=f"Stack that is there: StackSet-{fleet.name}-adopted"
+    ):
+        deploy(fleet, KEEPING, Told())
+    assert secret(sets, fleet, FIRST) == had[FIRST]
+    deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
+    assert standing(fleet.cloudformation, fleet.name).instances[FIRST].current
+    assert secret(sets, fleet, FIRST) == had[FIRST]
+
+
+def test_a_lost_answer_takes_nothing_in_twice(sets, between):
+    fleet, _ = destroyed(sets, FIRST)
+    between.lose("ImportStacksToStackSet")
+    deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
+    assert operations(fleet) == ["CREATE"]
+
+
+def test_why_the_set_does_not_take_a_stack_is_told_first_hand(sets, between, monkeypatch):
+    fleet = sets.fleet(str(FIRST))
+    sets.client("s3", FIRST).create_bucket(Bucket=names(fleet, FIRST)[0])
+    cloudformation = sets.client("cloudformation", FIRST)
+    other = "Resources: {Topic: {Type: 'AWS::SNS::Topic'}}"
+    made = cloudformation.create_stack(StackName="another", TemplateBody=other)["StackId"]
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="another")
+    monkeypatch.setattr(adopting, "make", lambda *_, **__: made)
+    with pytest.raises(DeployError) as error:
+        deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
+    assert f"{FIRST} failed:\n  The template of {made} is not that of" in str(error.value)
+
+
+def test_without_the_administrators_role_nothing_is_touched(sets, between):
+    fleet, had = destroyed(sets, SECOND)
+    elsewhere = dataclasses.replace(fleet.environment, endpoint="")
+    fleet = dataclasses.replace(fleet, environment=elsewhere)
+    with pytest.raises(
+        DeployError, match=f"{SECOND}: the role {ROLE} isn't there, or can't be"
+    ):
+        deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
+    assert secret(sets, fleet, SECOND) == had[SECOND]
+
+
+def test_the_stacks_are_made_by_the_execution_role_that_changes_them_ever_after(sets):
+    fleet = sets.fleet(str(SECOND))
+    target = adopting.as_administrator(fleet, SECOND, ROLE)
+    who = {
+        service: target.client(service).meta.events
+        is fleet.at(SECOND).client(service).meta.events
+        for service in ("cloudformation", "secretsmanager")
+    }
+    assert who == {"cloudformation": True, "secretsmanager": False}
+
+
+def test_a_set_that_changes_too_is_to_be_deployed_first(sets, between):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    one = sets.changed(fleet, without=[SECOND])
+    deploy(one, KEEPING, Told())
+    sets.client("s3", SECOND).create_bucket(Bucket=names(fleet, SECOND)[0])
+    other = {**KEEPING, "inside.yaml": KEEPING["inside.yaml"].replace("!Ref Days", "14")}
+    with pytest.raises(DeployError, match=f"First deploy without {SECOND}"):
+        deploy(fleet, other, Told(), adopting_as=ROLE)
+    attach(fleet, Told())
+    assert operations(fleet) == ["CREATE"]
