@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from stack_sets import HOME, OTHER, SMALL, US, Told
 
-from liberty_cfn.deploy.deploying import DeployError
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.stack_sets import adopting
 from liberty_cfn.deploy.stack_sets.deploying import attach, deploy
 from liberty_cfn.deploy.stack_sets.destroying import destroy

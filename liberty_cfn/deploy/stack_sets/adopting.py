@@ -11,11 +11,13 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from liberty_cfn.deploy.adopting import AdoptError
+from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSetError
-from liberty_cfn.deploy.deploying import DeployError, deploy, find
+from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect_from_termination
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.stack_sets.beforehand import adopted_stack, with_stack
 from liberty_cfn.deploy.stack_sets.bootstrap import administrator
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
