@@ -228,6 +228,8 @@ class _Flattening:
             yield from self._depends(stack.resource, stack.parent)
         named = body.get("DependsOn", [])
         for title in [named] if isinstance(named, str) else named:
+            if not isinstance(title, str):
+                continue
             if title in stack.children:
                 for below in _walk(stack.children[title]):
                     inside = below.template.section("Resources")

@@ -12,7 +12,16 @@ from liberty_cfn.model.parsing import Template
 from liberty_cfn.model.resolving import symbolic
 from liberty_cfn.review.spelling import listed
 from liberty_cfn.review.spelling import referred as mentioned
-from liberty_cfn.rules.rule import Design, Path, Problem, Rule, look, number, text
+from liberty_cfn.rules.rule import (
+    Design,
+    Path,
+    Problem,
+    Rule,
+    look,
+    number,
+    text,
+    written_by_macros,
+)
 
 NESTING = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
@@ -170,9 +179,10 @@ def _at(title: str, name: str = "") -> Path:
 
 
 def _ends_meet(design: Design) -> Iterator[Problem]:
-    for loose in design.flat.loose:
-        yield Problem("", loose.place, loose.why, loose.file)
     files = design.templates.templates
+    for loose in design.flat.loose:
+        if not written_by_macros(files[loose.file]):
+            yield Problem("", loose.place, loose.why, loose.file)
     for template in files.values():
         for title, stack in template.section("Resources").items():
             if not isinstance(stack, dict) or stack.get("Type") != NESTED:
@@ -315,6 +325,8 @@ def _outputs_are_used(design: Design) -> Iterator[Problem]:
 
 def _parameters_are_used(design: Design) -> Iterator[Problem]:
     for template in design.templates.templates.values():
+        if written_by_macros(template):
+            continue
         body = {k: v for k, v in template.body.items() if k not in ("Parameters", "Metadata")}
         said = json.dumps(body)
         for name in template.section("Parameters"):
@@ -547,6 +559,13 @@ Resources:
     Condition: IsLogged
     Properties: {LogGroupName: !Ref Logs}
 """
+BY_MACRO = """
+Transform: AWS::Serverless-2016-10-31
+Parameters: {Stage: {Type: String}}
+Resources:
+  Worker: {Type: AWS::Serverless::Function, Properties: {Handler: main.work}}
+Outputs: {Role: {Value: !Ref WorkerRole}}
+"""
 PICKED = """
 Parameters: {Zones: {Type: CommaDelimitedList, Default: "a,b"}}
 Resources:
@@ -562,7 +581,7 @@ RULES: tuple[Rule, ...] = (
         "that isn't there, only when it comes to that stack.",
         NESTING,
         _ends_meet,
-        good=(_three(),),
+        good=(_three(), {"root.yaml": BY_MACRO}),
         bad=(
             _three(root=APART),
             _three(root=ROOT.replace("Outputs.VpcId", "Outputs.Vpc")),
@@ -674,7 +693,7 @@ Group:
         "on it.",
         PARAMETERS,
         _parameters_are_used,
-        good=(_three(), {"root.yaml": SWITCHED}),
+        good=(_three(), {"root.yaml": SWITCHED}, {"root.yaml": BY_MACRO}),
         bad=(
             _three(groups=GROUPS.replace("Properties: {VpcId: !Ref VpcId}", "Properties: {}")),
             {"root.yaml": SWITCHED.replace("!Ref Logged", "other")},

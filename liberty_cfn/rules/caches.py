@@ -230,14 +230,24 @@ def _surrounded(design: Design) -> Iterator[Problem]:
     yield from _subnets(design)
 
 
+def _family(version: str) -> str:
+    """Return what the name of a version's parameter group family ends in.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.html
+    """
+    major, _, rest = version.partition(".")
+    if major in ("2", "3", "4", "5"):
+        return f"{major}.{rest.partition('.')[0] or 0}"
+    return "6.x" if major == "6" else major
+
+
 def _parameters(design: Design) -> Iterator[Problem]:
     for cache in design.of_type(CLUSTER, GROUP):
         value = cache.properties.get("CacheParameterGroupName")
         group = design.follow(value)
         version = text(cache.properties.get("EngineVersion")) or ""
-        major = version.partition(".")[0]
         engine = _engine(cache)
-        wanted = f"{engine}{'6.x' if major == '6' else major}"
+        wanted = f"{engine}{_family(version)}"
         family = text(group.properties.get("CacheParameterGroupFamily")) if group else None
         if not version or engine not in ("redis", "valkey"):
             continue
@@ -436,7 +446,10 @@ RULES: tuple[Rule, ...] = (
         "ElastiCache refuses a cache with the parameters of another family.",
         f"{GUIDE}ParameterGroups.html",
         _parameters,
-        good=(CACHES,),
+        good=(
+            CACHES,
+            CACHES.replace("'7.0'", "5.0.6").replace("default.redis7", "default.redis5.0"),
+        ),
         bad=changed(
             CACHES,
             ("CacheParameterGroupFamily: valkey8", "CacheParameterGroupFamily: redis7"),

@@ -192,6 +192,10 @@ def switched(template: Mapping[str, Any]) -> dict[str, str]:
         allowed = [str(text(value)) for value in look(body, "AllowedValues") or ()]
         others = literals if default not in literals else set(allowed) - literals
         values[name] = min(others, default=None)
+    # Empty where nobody asks whether it is, which nobody leaves it where it matters.
+    for name, body in parameters.items():
+        if values and text(look(body, "Default")) == "":
+            values.setdefault(name, None)
     return values
 
 

@@ -10,7 +10,7 @@ from liberty_cfn.fitting import LEAST_IOPS, LEAST_STORAGE_FOR_IOPS
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules import windows
 from liberty_cfn.rules.examples import changed
-from liberty_cfn.rules.expected import Expectation, like, misfits, one_of, whole
+from liberty_cfn.rules.expected import Expectation, in_any_case, like, misfits, one_of, whole
 from liberty_cfn.rules.placing import known_subnets, public, zones
 from liberty_cfn.rules.rule import Design, Problem, Rule, flag, number, text
 from liberty_cfn.rules.statements import shown
@@ -27,6 +27,9 @@ ENGINES = (
     *("oracle-ee", "oracle-ee-cdb", "oracle-se2", "oracle-se2-cdb"),
     *("sqlserver-ee", "sqlserver-se", "sqlserver-ex", "sqlserver-web", "sqlserver-dev-ee"),
     *("db2-ae", "db2-se", "db2-ce"),
+    *("custom-oracle-ee", "custom-oracle-ee-cdb", "custom-oracle-se2"),
+    *("custom-oracle-se2-cdb", "custom-sqlserver-dev", "custom-sqlserver-ee"),
+    *("custom-sqlserver-se", "custom-sqlserver-web"),
 )
 VERSIONS = {
     "postgres": like(
@@ -87,12 +90,12 @@ def _made(design: Design) -> Iterator[tuple[Resource, str]]:
             "DBSnapshotIdentifier",
         )
         if not any(name in properties for name in elsewhere):
-            yield database, text(properties.get("Engine")) or ""
+            yield database, (text(properties.get("Engine")) or "").lower()
 
 
 def _engine(design: Design) -> Iterator[Problem]:
     for database, engine in _made(design):
-        yield from misfits(database, {"Engine": one_of(*ENGINES)})
+        yield from misfits(database, {"Engine": in_any_case(one_of(*ENGINES))})
         if "Engine" not in database.properties:
             yield Problem(database.id, ("Properties",), "Engine is missing; expected postgres")
         if expected := VERSIONS.get(engine):
@@ -423,7 +426,7 @@ RULES: tuple[Rule, ...] = (
         "RDS refuses others when it makes the database, which is minutes into a deployment.",
         f"{GUIDE}PostgreSQL.Concepts.General.DBVersions.html",
         _engine,
-        good=(DATABASE, DATABASE.replace("'15'", "15.8")),
+        good=(DATABASE, *changed(DATABASE, ("'15'", "15.8"), ("postgres", "Postgres"))),
         bad=changed(
             DATABASE,
             ("Engine: postgres", "Engine: postgresql"),

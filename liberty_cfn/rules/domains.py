@@ -13,6 +13,9 @@ from liberty_cfn.rules.front import BALANCER, listeners
 from liberty_cfn.rules.rule import Design, Problem, Rule, each, flag, look, referred, text
 
 CERTIFICATE = "AWS::CertificateManager::Certificate"
+EIP = "AWS::EC2::EIP"
+# What attributes that are addresses end in: PublicIp, PrivateIpAddress.
+ADDRESSES = ("Ip", "IpAddress", "IP")
 RECORD = "AWS::Route53::RecordSet"
 LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 DOMAIN = like(
@@ -134,13 +137,20 @@ def _records(design: Design) -> Iterator[Problem]:
                 yield Problem(record.id, ("Properties", name), why)
 
 
+def _is_host(design: Design, value: Any) -> bool:
+    """Whether a Ref or GetAtt is of something else than an address."""
+    made = design.follow(value)
+    attribute = text(look(value, "Fn::GetAtt", 1)) or ""
+    return made is not None and made.type != EIP and not attribute.endswith(ADDRESSES)
+
+
 def _leads(design: Design) -> Iterator[Problem]:
     for record in design.of_type(RECORD):
         kind = text(record.properties.get("Type"))
         for at, value in each(record.properties, "ResourceRecords", "*"):
             plain = text(value)
             host = plain is not None and not re.fullmatch(ADDRESS, plain)
-            if kind == "A" and (host or design.follow(value)):
+            if kind == "A" and (host or _is_host(design, value)):
                 why = f"{plain or 'a host'} in an A record, which has addresses; expected "
                 yield Problem(record.id, ("Properties", *at), f"{why}AliasTarget")
         alias = record.properties.get("AliasTarget")
@@ -210,6 +220,9 @@ Record:
     Type: A
     TTL: 300
     ResourceRecords: [192.0.2.1]
+"""
+OF_MACHINE = f"""{PLAIN.replace("192.0.2.1", "!GetAtt Machine.PublicIp")}
+Machine: {{Type: AWS::EC2::Instance}}
 """
 
 RULES: tuple[Rule, ...] = (
@@ -307,7 +320,7 @@ RULES: tuple[Rule, ...] = (
         "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/"
         "resource-record-sets-values-alias.html",
         _leads,
-        good=(NAMED, PLAIN),
+        good=(NAMED, PLAIN, OF_MACHINE),
         bad=(
             *changed(
                 NAMED,
@@ -318,6 +331,7 @@ RULES: tuple[Rule, ...] = (
                 ("Type: A\n", "Type: AAAA\n"),
             ),
             *changed(PLAIN, ("192.0.2.1", "alb.example.com")),
+            *changed(OF_MACHINE, ("PublicIp", "PublicDnsName")),
         ),
     ),
 )

@@ -36,6 +36,11 @@ def one_of(*words: str) -> Expectation:
     return lambda value: "" if value in words else expected
 
 
+def in_any_case(fits: Expectation) -> Expectation:
+    """Expect the same, whatever of it is in capitals."""
+    return lambda value: fits(value.lower())
+
+
 def like(pattern: str, words: str) -> Expectation:
     """Expect all of a value to match a pattern; `words` say which values do."""
     compiled = re.compile(pattern)

@@ -16,6 +16,7 @@ from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.actions import fits, known
 from liberty_cfn.review.spelling import listed, spelled
 from liberty_cfn.review.spelling import referred as mentioned
+from liberty_cfn.rules.managed_policies import not_managed
 from liberty_cfn.rules.rule import (
     UNKNOWN,
     Design,
@@ -154,31 +155,6 @@ SOURCE_OF = {
 # Other rules look at who may use these.
 OPEN_ELSEWHERE = ("AWS::S3::BucketPolicy", "AWS::SecretsManager::ResourcePolicy")
 SOURCES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths")
-# AWS's own policies in common use, to find those that were meant.
-MANAGED = frozenset(
-    (
-        *("AdministratorAccess", "PowerUserAccess", "ReadOnlyAccess", "SecurityAudit"),
-        *("job-function/ViewOnlyAccess", "AmazonS3FullAccess", "AmazonS3ReadOnlyAccess"),
-        *("SecretsManagerReadWrite", "AmazonSSMManagedInstanceCore", "AmazonECS_FullAccess"),
-        *("AmazonEC2ContainerRegistryReadOnly", "AmazonEC2ContainerRegistryPowerUser"),
-        *("AmazonEC2ContainerRegistryFullAccess", "CloudWatchAgentServerPolicy"),
-        *("CloudWatchFullAccess", "CloudWatchLogsFullAccess", "CloudWatchReadOnlyAccess"),
-        *("AmazonRDSFullAccess", "AmazonRDSReadOnlyAccess", "AmazonSQSFullAccess"),
-        *("AmazonSNSFullAccess", "AmazonDynamoDBFullAccess", "AmazonVPCFullAccess"),
-        *("AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess", "IAMFullAccess"),
-        *("AmazonSESFullAccess", "AmazonElastiCacheFullAccess", "AmazonRoute53FullAccess"),
-        "service-role/AmazonECSTaskExecutionRolePolicy",
-        "service-role/AmazonEC2ContainerServiceforEC2Role",
-        "service-role/AmazonEC2ContainerServiceAutoscaleRole",
-        "service-role/AmazonEC2ContainerServiceRole",
-        "service-role/AmazonEC2ContainerServiceEventsRole",
-        "service-role/AmazonRDSEnhancedMonitoringRole",
-        "service-role/AWSLambdaBasicExecutionRole",
-        "service-role/AWSLambdaVPCAccessExecutionRole",
-        "service-role/AWSBackupServiceRolePolicyForBackup",
-        "service-role/AWSBackupServiceRolePolicyForRestores",
-    )
-)
 # What only reads, and may be about all there is: the budget for wildcards. The rest is
 # listed here though it starts likewise.
 READING = re.compile(r"[a-z0-9-]+:(describe|list|get|batchget|lookup|search|view|check|detect)")
@@ -390,7 +366,8 @@ def _abouts(action: str) -> str:
     found = []
     for kind, form in _forms(action) or ():
         pattern = re.sub(r"\$\{\w+\}", "*", form).replace(".*", "*")
-        found.append(f"{kind}s ({pattern})")
+        several = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        found.append(f"{several} ({pattern})")
     return " or ".join(found[:2]) or "*, as it knows no resources"
 
 
@@ -721,13 +698,7 @@ def _managed_policies_exist(design: Design) -> Iterator[Problem]:
                     why = f"{arn} is no policy of AWS's; expected arn:aws:iam::aws:policy/..."
                     yield Problem(holder.id, path, why)
                 continue
-            if found[1] in MANAGED:
-                continue
-            names = {name.rpartition("/")[2]: name for name in MANAGED}
-            plain = found[1].rpartition("/")[2]
-            meant = difflib.get_close_matches(plain, names, n=1, cutoff=0.85)
-            if meant:
-                why = f"AWS has no policy {found[1]}; did you mean {names[meant[0]]}?"
+            if why := not_managed(found[1]):
                 yield Problem(holder.id, path, why)
         if len(seen) > MOST_MANAGED:
             why = f"{len(seen)} managed policies; IAM takes {MOST_MANAGED}"
@@ -865,6 +836,7 @@ Policy:
         Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}
 """
 OPEN_TOPIC = TOPIC_POLICY.partition("        Condition")[0]
+MANAGED_POLICY = "service-role/AmazonECSTaskExecutionRolePolicy"
 MANAGED_ROLE = ROLE.replace(
     "    Policies:",
     """
@@ -1074,9 +1046,13 @@ RULES: tuple[Rule, ...] = (
         "service-role/.",
         MANAGED_LIST,
         _managed_policies_exist,
-        good=(MANAGED_ROLE,),
+        good=(
+            MANAGED_ROLE,
+            MANAGED_ROLE.replace(MANAGED_POLICY, "IAMReadOnlyAccess"),
+        ),
         bad=(
             MANAGED_ROLE.replace("service-role/", ""),
+            MANAGED_ROLE.replace(MANAGED_POLICY, "OursAlone"),
             MANAGED_ROLE.replace("arn:aws:iam::aws", "arn:aws-cn:iam::aws"),
             MANAGED_ROLE.replace("TaskExecutionRolePolicy", "TaskExecutionPolicy"),
             MANAGED_ROLE.replace("iam::aws:policy/service", "iam::aws:service"),

@@ -60,9 +60,10 @@ def _counts(design: Design) -> Iterator[Problem]:
 
 def _titles(design: Design) -> Iterator[Problem]:
     for template in design.templates.templates.values():
-        for section in ("Parameters", "Conditions", "Mappings", "Resources", "Outputs"):
+        # CloudFormation takes any name for a condition or a mapping.
+        for section in ("Parameters", "Resources", "Outputs"):
             for title in template.section(section):
-                if not TITLE.fullmatch(title):
+                if not TITLE.fullmatch(title) and not title.startswith("Fn::"):
                     why = f"{title[:60]!r} is no logical id; expected letters and digits"
                     yield Problem("", (section, title), why, template.file)
 
@@ -191,7 +192,11 @@ RULES: tuple[Rule, ...] = (
         "CloudFormation refuses a template with any other character in one.",
         TITLES,
         _titles,
-        good=(SMALL,),
+        good=(
+            SMALL,
+            {"root.yaml": f"Conditions: {{A&B: !Equals [a, b]}}\n{SMALL['root.yaml']}"},
+            {"root.yaml": f"Resources: {{'Fn::ForEach::All': [A, [b], {{{TOPIC}}}]}}"},
+        ),
         bad=(
             {"root.yaml": f"Resources: {{My-{TOPIC}}}"},
             {"root.yaml": f"Resources: {{{TOPIC}}}\nOutputs: {{the_topic: {{Value: x}}}}"},

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from liberty_cfn.environments import Environment
 from liberty_cfn.model.flattening import Flat
 from liberty_cfn.model.loading import TemplateSet
+from liberty_cfn.model.parsing import Template
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.spelling import listed
 from liberty_cfn.review.spelling import referred as mentioned
@@ -21,6 +22,7 @@ Example = str | Mapping[str, str]
 REGION = "us-east-1"
 # Stands for what only AWS knows, in `spelt`. No name that AWS takes has it.
 UNKNOWN = "\0"
+CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,12 @@ class Design:
         return self.resolved.of_type(*types)
 
     def follow(self, value: Any) -> Resource | None:
-        """Return the resource that a Ref or GetAtt is of; None for anything else."""
-        return self.resolved.resources.get(referred(value))
+        """Return the resource that a Ref or GetAtt is of; None for anything else.
+
+        What a custom resource answers may be anything, another resource's name too.
+        """
+        found = self.resolved.resources.get(referred(value))
+        return None if found is not None and found.type.startswith(CUSTOM) else found
 
 
 Check = Callable[[Design], Iterator[Problem]]
@@ -91,6 +97,15 @@ class Rule:
     good: tuple[Example, ...]
     bad: tuple[Example, ...]
     once: bool = False
+
+
+def written_by_macros(template: Template) -> bool:
+    """Whether macros make more of a template than stands there: resources, references."""
+    return "Transform" in template.body or any(
+        title.startswith("Fn::")
+        for section in ("Resources", "Conditions", "Outputs")
+        for title in template.section(section)
+    )
 
 
 def referred(value: Any) -> str:
@@ -147,7 +162,8 @@ def each(value: Any, *steps: str | int, at: Path = ()) -> Iterator[tuple[Path, A
             if not (isinstance(item, dict) and "Fn::If" in item):
                 yield from each(item, *rest, at=(*at, index))
     elif step == "*":
-        yield from each(value, *rest, at=at)
+        if not (isinstance(value, dict) and "Fn::If" in value):
+            yield from each(value, *rest, at=at)
     elif isinstance(value, Mapping) and step in value:
         yield from each(value[str(step)], *rest, at=(*at, step))
     elif isinstance(value, list) and isinstance(step, int) and step < len(value):

@@ -63,8 +63,13 @@ CLUSTERED: Mapping[str, Expectation] = {
     "ClusterSettings.*.Name": one_of("containerInsights"),
     "ClusterSettings.*.Value": one_of("enabled", "disabled", "enhanced"),
 }
+# https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html
+NAMESPACES = (
+    *("ecs", "elasticmapreduce", "ec2", "appstream", "dynamodb", "rds", "sagemaker"),
+    *("custom-resource", "comprehend", "lambda", "cassandra", "kafka", "elasticache"),
+    *("neptune", "workspaces"),
+)
 SCALED: Mapping[str, Expectation] = {
-    "ServiceNamespace": one_of("ecs"),
     "ScalableDimension": one_of("ecs:service:DesiredCount"),
     "MinCapacity": whole(0, 5000),
     "MaxCapacity": whole(0, 5000),
@@ -358,8 +363,8 @@ def _badly_placed(design: Design, service: Resource, config: Any) -> Iterator[tu
 
 def _scaled(design: Design) -> Iterator[Problem]:
     for target in design.of_type(TARGET):
-        if text(target.properties.get("ServiceNamespace", "ecs")) != "ecs":
-            yield from misfits(target, {"ServiceNamespace": one_of("ecs")})
+        if not _of_ecs(target):
+            yield from misfits(target, {"ServiceNamespace": one_of(*NAMESPACES)})
             continue
         yield from misfits(target, SCALED)
         least, most = (number(target.properties.get(f"{m}Capacity")) for m in ("Min", "Max"))
@@ -378,6 +383,10 @@ def _scaled(design: Design) -> Iterator[Problem]:
                 f"{most:.0f}: each deployment jumps; expected a count within"
             )
             yield Problem(service.id, ("Properties", "DesiredCount"), why)
+
+
+def _of_ecs(target: Resource) -> bool:
+    return text(target.properties.get("ServiceNamespace", "ecs")) == "ecs"
 
 
 def _scales(design: Design, target: Resource) -> Resource | None:
@@ -411,6 +420,9 @@ def _policies(design: Design) -> Iterator[Problem]:
     seen: set[tuple[str, str | None]] = set()
     for policy in design.of_type(POLICY):
         properties = policy.properties
+        made = design.follow(properties.get("ScalingTargetId"))
+        if not _of_ecs(policy) or (made is not None and not _of_ecs(made)):
+            continue
         yield from misfits(policy, POLICIES)
         key = shown(properties.get("ScalingTargetId")), text(properties.get("PolicyName"))
         if key[1] is not None and key in seen:
@@ -419,7 +431,6 @@ def _policies(design: Design) -> Iterator[Problem]:
         seen.add(key)
         for at, why in _tracked(design, properties):
             yield Problem(policy.id, ("Properties", *at), why)
-        made = design.follow(properties.get("ScalingTargetId"))
         if made is not None and made.type != TARGET:
             why = f"{made.origin} is no scalable target; expected !Ref of one"
             yield Problem(policy.id, ("Properties", "ScalingTargetId"), why)
@@ -778,7 +789,12 @@ RULES: tuple[Rule, ...] = (
         "group whose requests it counts; and an aim over 100 % never scales.",
         f"{SCALING}target-tracking-scaling-policy-overview.html",
         _policies,
-        good=(RUNNING,),
+        good=(
+            RUNNING,
+            RUNNING.replace("ServiceNamespace: ecs", "ServiceNamespace: dynamodb").replace(
+                "ECSServiceAverageCPUUtilization", "DynamoDBReadCapacityUtilization"
+            ),
+        ),
         bad=changed(
             RUNNING,
             ("TargetValue: 60", "TargetValue: 160"),

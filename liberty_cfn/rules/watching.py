@@ -330,7 +330,12 @@ RULES: tuple[Rule, ...] = (
         "beside dimensions.",
         f"{LOGS}FilterAndPatternSyntax.html",
         _filters,
-        good=(WATCHED, WATCHED.replace("'{ $.level = \"ERROR\" }'", "''")),
+        good=(
+            WATCHED,
+            WATCHED.replace("'{ $.level = \"ERROR\" }'", "''"),
+            WATCHED.replace("!Ref Group", "!GetAtt Found.Name")
+            + "Found: {Type: Custom::Group}",
+        ),
         bad=changed(
             WATCHED,
             ("MetricNamespace: Liberty", "MetricNamespace: AWS/ECS"),
