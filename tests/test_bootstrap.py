@@ -200,7 +200,7 @@ def test_a_targets_role_cannot_change_itself(execution):
 def test_the_administrators_role_acts_for_its_own_accounts_stack_sets_alone(bootstraps):
     role = bootstraps["bootstrap/stack-set-administration-role"]["Role"]
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Principal"] == {"Service": ["cloudformation.amazonaws.com"]}
+    assert trust["Principal"] == {"Service": {"Ref": "Services"}}
     assert trust["Condition"]["StringEquals"] == {
         "aws:SourceAccount": {"Ref": "AWS::AccountId"}
     }

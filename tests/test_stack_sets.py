@@ -332,36 +332,55 @@ def test_what_a_failed_creation_kept_is_in_the_way_of_the_next(sets, between):
 
 
 @contextlib.contextmanager
-def switched_off(fleet, place):
-    """Have EC2 say of a place's region that its account has not switched it on."""
-    events = fleet.at(Place(place.account, fleet.home.region)).client("ec2").meta.events
+def switched_off(fleet, account, region):
+    """Have EC2 say of a region that an account has not switched it on."""
+    home = fleet.home.account == account
+    events = (fleet.home if home else fleet.at(Place(account, US))).client("ec2").meta.events
 
     def answer(parsed, **_):
-        for region in parsed["Regions"]:
-            if region["RegionName"] == place.region:
-                region["OptInStatus"] = "not-opted-in"
+        for each in parsed["Regions"]:
+            if each["RegionName"] == region:
+                each["OptInStatus"] = "not-opted-in"
 
     events.register("after-call.ec2.DescribeRegions", answer, unique_id="off")
     yield
     events.unregister("after-call.ec2.DescribeRegions", unique_id="off")
 
 
+@pytest.mark.parametrize(("account", "where"), [(OTHER, [FOURTH]), (HOME, [THIRD, FOURTH])])
 def test_a_region_that_an_account_has_not_switched_on_is_told_before_anything_begins(
-    sets, between, monkeypatch
+    sets, between, monkeypatch, account, where
 ):
+    """The set's own account has to have switched it on, too."""
     fleet = sets.fleet()
-    with switched_off(fleet, FOURTH):
-        # Nothing can be asked there: it answers nobody.
-        monkeypatch.setitem(sets.reached, FOURTH, None)
+    enable = f"Region: account {account} has not switched on {EU}: aws account enable-region"
+    # Nothing can be asked there: it answers nobody.
+    for place in where:
+        monkeypatch.setitem(sets.reached, place, None)
+    with switched_off(fleet, account, EU):
         for act in (prepare, deploy):
             with pytest.raises(DeployError) as error:
                 act(fleet, SMALL, Told())
-            _, where, what = str(error.value).splitlines()
-            assert where == f"{FOURTH}:"
-            assert f"aws account enable-region --region-name {EU}" in what
-        [found] = examined(fleet)[str(FOURTH)]
-        assert found.says in what
+            said = str(error.value).splitlines()[1:]
+            assert said[::2] == [f"{place}:" for place in where]
+            assert all(line.startswith(f"  {enable}") for line in said[1::2])
+        found = examined(fleet)
+        assert all(str(found[str(place)][0]).startswith(enable) for place in where)
     assert made_nothing(between)
+
+
+def test_a_region_to_be_switched_on_has_a_service_of_its_own_that_takes_the_role(sets):
+    small = sets.fleet(str(FIRST)).environment
+    fleets = [
+        sets.with_targets(small, {Place(HOME, region): small.targets.overrides[FIRST]})
+        for region in ("ap-east-1", "eu-south-1")
+    ]
+    for fleet, region in zip(fleets, ("ap-east-1", "eu-south-1"), strict=True):
+        untrusted = f"doesn't let cloudformation.{region}.amazonaws.com take it"
+        assert untrusted in bootstrap.missing(fleet)[HOME]
+        bootstrap.install(fleet, "", list)
+    # What one set needs stays when another is bootstrapped.
+    assert [bootstrap.missing(fleet) for fleet in fleets] == [{}, {}]
 
 
 def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets, there):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from awacs import sts
 from awacs.aws import Allow, ArnLike, Condition, Principal, Statement, StringEquals
-from troposphere import GetAtt, Output, Ref, Sub, Template, iam
+from troposphere import GetAtt, Output, Parameter, Ref, Sub, Template, iam
 
 from liberty_cfn.bootstrap.stack_set_execution_role import EXECUTION_ROLE
 from liberty_cfn.policies import policy
 
+SERVICES, SERVICE = "Services", "cloudformation.amazonaws.com"
 ADMINISTRATION_ROLE = "AWSCloudFormationStackSetAdministrationRole"
 
 
@@ -17,6 +18,16 @@ def stack_set_administration_role(t: Template) -> None:
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-prereqs-self-managed.html
     """
+    services = t.add_parameter(
+        Parameter(
+            SERVICES,
+            Type="CommaDelimitedList",
+            Default=SERVICE,
+            Description="Who takes the role; a region that has to be switched on has its own.",
+            AllowedPattern=r"cloudformation(\.[a-z0-9-]+)?\.amazonaws\.com",
+            ConstraintDescription=f"{SERVICE}, cloudformation.REGION.amazonaws.com",
+        )
+    )
     sets = Sub("arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:stackset/*")
     role = t.add_resource(
         iam.Role(
@@ -25,7 +36,7 @@ def stack_set_administration_role(t: Template) -> None:
             AssumeRolePolicyDocument=policy(
                 Statement(
                     Effect=Allow,
-                    Principal=Principal("Service", ["cloudformation.amazonaws.com"]),
+                    Principal=Principal("Service", Ref(services)),
                     Action=[sts.AssumeRole],
                     # Only for this account's own stack sets.
                     Condition=Condition(

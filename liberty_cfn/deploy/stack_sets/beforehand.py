@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
 
 from liberty_cfn.deploy import beforehand
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.following import name_of
 from liberty_cfn.deploy.stack import find
-from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.stack_sets.standing import Standing
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deployment_targets import Place
@@ -25,22 +24,32 @@ from liberty_cfn.environments import LOCAL, Environment
 LEFT = "ROLLBACK_COMPLETE"
 
 
-def switched_off(fleet: Fleet) -> dict[Place, Finding]:
-    """Return the targets whose account has not switched on their region.
+def switched_off(fleet: Fleet) -> dict[Place, list[Finding]]:
+    """Return the targets whose region is not switched on.
 
-    Each account is asked once, in the set's own region. Accounts that can't be reached are
-    left out.
+    It has to be in their account, and in the set's own, too. Each account is asked once, in the
+    set's own region. Accounts that can't be reached are left out.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-opt-in-regions.html
     """
-    wanted: dict[str, list[Place]] = {}
-    for place in fleet.targets.places:
-        wanted.setdefault(place.account, []).append(place)
+    home, places = fleet.home, fleet.targets.places
 
-    def looked(here: Place) -> list[Place]:
-        off = _off(fleet.at(here).client("ec2"), [p.region for p in wanted[here.account]])
-        return [place for place in wanted[here.account] if place.region in off]
+    def off(here: Place) -> list[str]:
+        ec2 = (home if here.account == home.account else fleet.at(here)).client("ec2")
+        wanted = [p.region for p in places if here.account in (p.account, home.account)]
+        return [region for region, on in opting(ec2, wanted).items() if not on]
 
-    found, _ = fleet.everywhere([Place(a, fleet.home.region) for a in wanted], looked)
-    return {place: _told(place) for places in found.values() for place in places}
+    accounts = dict.fromkeys((home.account, *(place.account for place in places)))
+    told, _ = fleet.everywhere([Place(a, home.region) for a in accounts], off)
+    by_account = {here.account: regions for here, regions in told.items()}
+    found = {
+        place: [
+            _told(account, place.region)
+            for account in dict.fromkeys((place.account, home.account))
+            if place.region in by_account.get(account, ())
+        ]
+        for place in places
+    }
+    return {place: findings for place, findings in found.items() if findings}
 
 
 def in_the_way(
@@ -131,15 +140,10 @@ def _free(fleet: Fleet) -> str:
     return said
 
 
-def _off(ec2: Any, regions: list[str]) -> set[str]:
-    found = ec2.describe_regions(RegionNames=regions, AllRegions=True)["Regions"]
-    return {each["RegionName"] for each in found if each.get("OptInStatus") == "not-opted-in"}
-
-
-def _told(place: Place) -> Finding:
+def _told(account: str, region: str) -> Finding:
     says = (
-        f"account {place.account} has not switched on {place.region}: aws account "
-        f"enable-region --region-name {place.region}, as its administrator, which takes some "
-        "minutes; or take it out of Targets."
+        f"account {account} has not switched on {region}: aws account enable-region "
+        f"--region-name {region}, as its administrator, which takes some minutes; or take it "
+        "out of Targets."
     )
     return Finding(Level.OBSTACLE, "Region", says)

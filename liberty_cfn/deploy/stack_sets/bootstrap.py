@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.bootstrap.stack_set_administration_role import (
     ADMINISTRATION_ROLE,
+    SERVICE,
+    SERVICES,
     stack_set_administration_role,
 )
 from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
@@ -21,7 +23,7 @@ from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.following import Follower, follow
 from liberty_cfn.deploy.stack import find
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
@@ -38,12 +40,12 @@ def missing(fleet: Fleet) -> dict[str, str]:
     if fleet.targets.service_managed:
         return {}
     lacking = {}
-    try:
-        fleet.home.client("iam").get_role(RoleName=ADMINISTRATION_ROLE)
-    except ClientError as error:
-        if faults.code(error) != "NoSuchEntity":
-            raise
+    trusted = _trusted(fleet)
+    if not trusted:
         lacking[fleet.home.account] = f"the role {ADMINISTRATION_ROLE} isn't there"
+    elif untrusted := sorted(_services(fleet) - trusted):
+        why = f"the role {ADMINISTRATION_ROLE} doesn't let {', '.join(untrusted)} take it"
+        lacking[fleet.home.account] = why
     first = {place.account: place for place in reversed(fleet.targets.places)}
 
     def look(place: Place) -> Target:
@@ -63,7 +65,9 @@ def install(
     """
     done: dict[str, str] = {}
     failed: dict[str, str] = {}
-    done[f"{fleet.home.account} (administrator)"] = _put(fleet.home, ADMINISTRATION, {})
+    # What other sets need stays.
+    services = {SERVICES: ",".join(sorted(_services(fleet) | _trusted(fleet)))}
+    done[f"{fleet.home.account} (administrator)"] = _put(fleet.home, ADMINISTRATION, services)
     given = {"AdministratorAccountId": fleet.home.account}
     for account in dict.fromkeys(place.account for place in fleet.targets.places):
         try:
@@ -74,6 +78,30 @@ def install(
         else:
             say(f"{account}: {EXECUTION.__name__.replace('_', ' ')} {done[account]}")
     return done, failed
+
+
+def _services(fleet: Fleet) -> set[str]:
+    """Return who has to take the administrator's role, for the regions that there are."""
+    regions = opting(fleet.home.client("ec2"), [place.region for place in fleet.targets.places])
+    own = (f"cloudformation.{region}.amazonaws.com" for region, on in regions.items() if on)
+    return {SERVICE, *own}
+
+
+def _trusted(fleet: Fleet) -> set[str]:
+    """Return which services may take the administrator's role; none where it isn't there."""
+    try:
+        role = fleet.home.client("iam").get_role(RoleName=ADMINISTRATION_ROLE)["Role"]
+    except ClientError as error:
+        if faults.code(error) != "NoSuchEntity":
+            raise
+        return set()
+    statements = role["AssumeRolePolicyDocument"]["Statement"]
+    principals = [statement["Principal"].get("Service", []) for statement in statements]
+    return {
+        service
+        for named in principals
+        for service in ([named] if isinstance(named, str) else named)
+    }
 
 
 def by_hand(fleet: Fleet, account: str) -> str:

@@ -64,7 +64,7 @@ def examined(fleet: Fleet) -> dict[str, list[Finding]]:
 
     def looked(place: Place) -> list[Finding]:
         if place in off:
-            return [off[place]]
+            return off[place]
         environment = beforehand.with_stack(fleet, place, there)
         return doctor.examine(environment, fleet.at(place))
 

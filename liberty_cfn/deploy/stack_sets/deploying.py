@@ -79,7 +79,7 @@ def prepare(
         DeployError: something is in the way.
     """
     attach(fleet, progress)
-    beforehand.refuse(fleet, {p: [f] for p, f in beforehand.switched_off(fleet).items()})
+    beforehand.refuse(fleet, beforehand.switched_off(fleet))
     want = wanted(fleet, templates)
     there = standing(fleet.cloudformation, fleet.name)
     different = differences(fleet, want, there)

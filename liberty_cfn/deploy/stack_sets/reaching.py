@@ -25,6 +25,7 @@ T = TypeVar("T")
 # In as many targets at once as AWS answers without throttling those who ask.
 AT_ONCE = 8
 KEPT = 2 * AT_ONCE
+NEEDLESS = "opt-in-not-required"
 SESSION_NAME = "liberty-cfn"
 
 
@@ -200,6 +201,15 @@ def _members(organizations: Any, unit: str) -> Iterator[str]:
     below = organizations.get_paginator("list_organizational_units_for_parent")
     for inner in (u for p in below.paginate(ParentId=unit) for u in p["OrganizationalUnits"]):
         yield from _members(organizations, inner["Id"])
+
+
+def opting(ec2: Any, regions: Iterable[str]) -> dict[str, bool]:
+    """Return which of some regions an account has to switch on itself, and whether it has."""
+    found = ec2.describe_regions(RegionNames=sorted(set(regions)), AllRegions=True)["Regions"]
+    states = {each["RegionName"]: each.get("OptInStatus", NEEDLESS) for each in found}
+    return {
+        region: state == "opted-in" for region, state in states.items() if state != NEEDLESS
+    }
 
 
 def products(places: Iterable[Place]) -> list[tuple[list[str], list[str]]]:
