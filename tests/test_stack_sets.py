@@ -181,13 +181,56 @@ def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets
     assert any("AWS has not answered 5 times (Throttling)" in line for line in told.lines)
 
 
-@pytest.mark.parametrize("answer", ["", "OperationIdAlreadyExistsException"])
+@pytest.mark.parametrize("answer", ["", "NameAlreadyExistsException"])
+def test_a_set_whose_answer_was_lost_is_known_as_ours_and_gone_on_with(sets, between, answer):
+    fleet = sets.fleet(str(FIRST))
+    between.lose("CreateStackSet", answer)
+    assert deploy(fleet, SMALL, Told()).changed
+    assert statuses(fleet) == {FIRST: "CURRENT"}
+
+
+def test_a_set_that_somebody_else_made_meanwhile_is_not_ours(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    other = SMALL["inside.yaml"].replace("${Suffix}", "").replace("!Ref Days", "14")
+
+    class Meanwhile(Told):
+        def consents(self, plan):
+            fleet.cloudformation.create_stack_set(StackSetName=fleet.name, TemplateBody=other)
+            return True
+
+    with pytest.raises(DeployError, match="was made by somebody else meanwhile"):
+        deploy(fleet, SMALL, Meanwhile())
+    assert statuses(fleet) == {}
+
+
+ANSWERS = ("", "OperationIdAlreadyExistsException")
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
 def test_a_lost_answer_begins_nothing_twice(sets, between, answer):
     fleet = sets.fleet(str(FIRST))
     between.lose("CreateStackInstances", answer)
     assert deploy(fleet, SMALL, Told()).changed
     assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
     assert between.asked.count("CreateStackInstances") == 1
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_nor_does_one_about_a_change_or_the_end_of_it_all(sets, between, answer):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, SMALL, Told())
+    other = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("!Ref Days", "14")}
+    between.lose("UpdateStackSet", answer)
+    assert deploy(fleet, other, Told()).changed
+    between.lose("UpdateStackInstances", answer)
+    deploy(sets.changed(fleet, LogRetentionDays="30"), other, Told())
+    assert [action for action, _ in begun(fleet)] == ["CREATE", "UPDATE", "UPDATE"]
+    between.lose("DeleteStackInstances", answer)
+    between.lose("DeleteStackSet")
+    destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
+    assert standing(fleet.cloudformation, fleet.name) is None
+    for operation in ("UpdateStackSet", "UpdateStackInstances", "DeleteStackInstances"):
+        assert between.asked.count(operation) == 1
 
 
 def test_sent_again_under_its_id_an_operation_is_the_same(there):

@@ -9,6 +9,7 @@ from those above it:
     beforehand   what would make an operation fail in a target, asked before it begins
     wanted       what it should be, and what differs
     operations   an operation begun once, and followed by its id
+    making       the set itself, made and deleted once
     previews     what would change in every target, before anything does
     merging      what all targets share said once, and what is particular
     failures     why a target failed, first-hand

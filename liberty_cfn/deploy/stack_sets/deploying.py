@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect
-from liberty_cfn.deploy.stack_sets import adopting, beforehand, failures, operations
+from liberty_cfn.deploy.stack_sets import adopting, beforehand, failures, making, operations
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
@@ -138,7 +138,7 @@ def deploy(
     if not progress.consents(plan):
         return None
     if there is None:
-        _make(fleet, want)
+        making.make(fleet, want)
         different = replace(different, definition=False)
     adopt = partial(adopting.make, templates=templates, role=adopting_as, say=progress.say)
     run = _Run(fleet, want, different, progress, plan.adopted, adopt)
@@ -338,16 +338,6 @@ def _as_before(fleet: Fleet) -> dict[str, Any]:
             for p in found.get("Parameters", [])
         ],
     }
-
-
-def _make(fleet: Fleet, want: Wanted) -> None:
-    # Sent again, with the same token it is the same set.
-    fleet.cloudformation.create_stack_set(
-        StackSetName=fleet.name,
-        Description=f"Liberty Social backend, {fleet.environment.name}",
-        ClientRequestToken=f"liberty-{fleet.environment.name}",
-        **want.definition(fleet.targets),
-    )
 
 
 def _preferences(fleet: Fleet, regions: Collection[str]) -> dict[str, Any]:

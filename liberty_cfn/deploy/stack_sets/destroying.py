@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.destroying import Kept, hindrances, kept
-from liberty_cfn.deploy.stack_sets import failures, operations
+from liberty_cfn.deploy.stack_sets import failures, making, operations
 from liberty_cfn.deploy.stack_sets.deploying import Progress, attach
 from liberty_cfn.deploy.stack_sets.operations import Operation
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
@@ -70,5 +70,5 @@ def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place,
         first = f"{fleet.name} is not deleted: {len(failed)} of its stacks are still there."
         raise DeployError("\n".join([first, *failures.explain(fleet, failed, began)]))
     if standing(fleet.cloudformation, fleet.name):
-        fleet.cloudformation.delete_stack_set(StackSetName=fleet.name)
+        making.unmake(fleet)
     return results
