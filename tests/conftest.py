@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,11 +17,17 @@ from liberty_cfn.generation import BOOTSTRAP, bootstrap
 from liberty_cfn.nesting import Root
 from liberty_cfn.root import build
 
-pytest_plugins = ["allowed", "deployed", "local_aws", "stack_sets", "wire"]
+pytest_plugins = ["allowed", "local_aws", "deployed", "stack_sets", "wire"]
 
 # The same examples everywhere, however slow the machine: a test that failed once fails again.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
+
+
+def pytest_collection_finish():
+    """Look for garbage less often: what was imported and collected stays to the end."""
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,19 +1,17 @@
-"""Fixture: an AWS of this module's own, and what it takes to have the whole design in it."""
+"""Fixture: the local AWS, and what it takes to have the whole design in it."""
 
 import dataclasses
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
+from local_aws import Aws
 
-from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.deploying import deploy, find
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment, load
-from liberty_cfn.local import control
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -38,16 +36,16 @@ class Silent:
 class Deployed:
     """The local AWS, and how to have an environment in it."""
 
+    aws: Aws
     target: Target
-    untouched: Environment | None = None
+    untouched: tuple[Environment, str] | None = None
 
     def client(self, service: str) -> Any:
         return self.target.client(service)
 
     def reset(self) -> None:
         self.untouched = None
-        address = f"{self.target.endpoint}/_ministack/reset"
-        urllib.request.urlopen(address, data=b"{}").close()
+        self.aws.reset()
 
     def deploy(self, name: str, *, empty: bool = True, **settings: str) -> Environment:
         """Empty the AWS, deploy an environment with some other settings, and return it."""
@@ -73,15 +71,17 @@ class Deployed:
 
     def still(self, name: str) -> Environment:
         """Return an environment that nothing was done to; deploy it if it isn't there."""
-        if self.untouched is None or self.untouched.name != name:
-            self.untouched = self.deploy(name)
-        return self.untouched
+        environment, stack_id = self.untouched or (None, "")
+        if not environment or environment.name != name or self._stack_id(name) != stack_id:
+            environment = self.deploy(name)
+            self.untouched = environment, self._stack_id(name)
+        return environment
+
+    def _stack_id(self, name: str) -> str:
+        stack = find(self.client("cloudformation"), f"liberty-social-{name}")
+        return stack["StackId"] if stack else ""
 
 
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("deployed")
-    local = control.up(folder, say=lambda _line: None)
-    session = boto3.Session(**local.credentials)
-    yield Deployed(Target(session, account=local.account, endpoint=local.endpoint))
-    control.down(folder)
+@pytest.fixture(scope="session")
+def deployed(local_aws, standing_target):
+    return Deployed(Aws(local_aws), standing_target)

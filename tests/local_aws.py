@@ -1,4 +1,9 @@
-"""Fixtures: an AWS of this test run's own, and the same emptied for every test."""
+"""Fixtures: one local AWS for all tests of a process, and clients of it.
+
+`aws` empties it before a test, and can have what it makes fail; `target` does too, and is
+what the helper deploys to. What a module makes once and looks at in several tests begins
+with `Aws(local_aws).reset()`, and is good until another empties it.
+"""
 
 import contextlib
 import functools
@@ -8,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
+from liberty_cfn.deploy import targets
 from liberty_cfn.local import control
 
 
@@ -70,11 +77,31 @@ class Aws:
             server.getresponse().read()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def models_are_read_once():
+    """Have all sessions share what botocore reads of AWS's services, which takes it long."""
+    shared = functools.cache(botocore.session.create_loader)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", shared)
+        yield
+
+
 @pytest.fixture(scope="session")
-def local_aws(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("local-aws")
-    yield control.up(folder, say=lambda _line: None)
-    control.down(folder)
+def local_folder(tmp_path_factory):
+    """Where the local AWS keeps its files."""
+    return tmp_path_factory.mktemp("local-aws")
+
+
+@pytest.fixture(scope="session")
+def local_aws(local_folder):
+    yield control.up(local_folder, say=lambda _line: None)
+    control.down(local_folder)
+
+
+@pytest.fixture(scope="session")
+def standing_target(local_aws):
+    """The same AWS as it is, with clients that are made once."""
+    return targets.target(session(local_aws), local_aws.endpoint)
 
 
 @pytest.fixture
@@ -82,3 +109,8 @@ def aws(local_aws):
     empty = Aws(local_aws)
     empty.reset()
     return empty
+
+
+@pytest.fixture
+def target(aws, standing_target):
+    return standing_target

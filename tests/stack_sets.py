@@ -1,4 +1,4 @@
-"""Fixtures: an AWS of this module's own with the roles for stack sets, and small sets in it."""
+"""Fixtures: the local AWS with the roles for stack sets, and small sets in it."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,6 @@ from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import Environment, load
-from liberty_cfn.local import control
 
 HOME, OTHER = "000000000000", "111111111111"
 US, EU = "us-east-1", "eu-west-1"
@@ -220,17 +219,16 @@ class _Body:
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stack-sets")
-    local = control.up(folder, say=lambda _line: None)
+def sets(local_aws):
+    aws = Aws(local_aws)
+    aws.reset()
     with pytest.MonkeyPatch.context() as patch:
         # What is refused once is tried again by what is tested here, or not at all.
         patch.setattr(targets, "PATIENT", Config(retries={"total_max_attempts": 1}))
-        home = Target(boto3.Session(**local.credentials), local.account, local.endpoint)
-        found = Sets(home, Aws(local))
+        home = Target(aws.session, local_aws.account, local_aws.endpoint)
+        found = Sets(home, aws)
         bootstrap.install(found.fleet(), "", list)
         yield found
-    control.down(folder)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 from local_aws import Aws
 from small_sets import small
 from test_consent import settle
-from test_deploy import Listener, local, standing_target, target, templates, with_settings
+from test_deploy import Listener, local, templates, with_settings
 
 from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.adopting import AdoptError, spelled_out
@@ -19,7 +19,7 @@ from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 
-__all__ = ["local", "standing_target", "target", "templates"]
+__all__ = ["local", "templates"]
 
 
 def secret(target, name):

@@ -9,20 +9,16 @@ import json
 import logging
 from pathlib import Path
 
-import boto3
 import pytest
-from deployed import Deployed
 from rich.console import Console
 
 from liberty_cfn.deploy import operations, secrets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.showing import Follow, outputs_table
-from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 from liberty_cfn.generation import REPOSITORY
 from liberty_cfn.linting import TEMPLATES
-from liberty_cfn.local import control
 from liberty_cfn.verify import verify
 from liberty_cfn.verify.document import as_json
 from liberty_cfn.verify.markdown import as_markdown
@@ -33,21 +29,17 @@ ACCESS_KEY, GENERATED = "AWS_SECRET_ACCESS_KEY", ("SECRET_KEY", "DB_PASSWORD")
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory):
+def lived(local_folder, deployed):
     """Return the secret values, and all that was said and is to be seen, by where."""
-    folder = tmp_path_factory.mktemp("canary")
-    local = control.up(folder, say=lambda _line: None)
-    target = Target(
-        boto3.Session(**local.credentials), account=local.account, endpoint=local.endpoint
-    )
-    environment = load("local")
+    deployed.reset()
+    target, environment = deployed.target, load("local")
     screen, logged = Console(file=io.StringIO(), width=500), io.StringIO()
     handler = logging.StreamHandler(logged)
     logging.getLogger().addHandler(handler)
 
     follow = Follow(screen, lambda: True)
     # The key that AWS makes takes the place of the canary, and is a secret as well.
-    later = Deployed(target).with_settings(environment, ApplicationAccessKey="true")
+    later = deployed.with_settings(environment, ApplicationAccessKey="true")
     try:
         deploy(environment, target, read(TEMPLATES), follow)
         values = {CANARY, *(_value(environment, target, name) for name in GENERATED)}
@@ -66,11 +58,10 @@ def lived(tmp_path_factory):
             **dict(_of_buckets(target.client("s3"))),
             **dict(_of_tasks(target.client("ecs"))),
             **dict(_of_logs(target.client("logs"))),
-            **dict(_of_files(folder)),
+            **dict(_of_files(local_folder)),
         }
     finally:
         logging.getLogger().removeHandler(handler)
-        control.down(folder)
     return values, seen
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from local_aws import Aws
 from rich.console import Console
 from small_sets import small
-from test_deploy import Listener, standing_target, templates
+from test_deploy import Listener, templates
 
 import liberty_cfn.deploy as deploy_package
 from liberty_cfn import checked
@@ -24,7 +24,7 @@ from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
 from liberty_cfn.nesting import DIGEST_TAG
 
-__all__ = ["standing_target", "templates"]
+__all__ = ["templates"]
 
 MAKEFILE = (Path(__file__).parent.parent / "Makefile").read_text("utf-8")
 READING = [

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from local_aws import Aws
 from small_sets import small
-from test_deploy import Listener, local, standing_target, target, templates, with_settings
+from test_deploy import Listener, local, templates, with_settings
 
 from liberty_cfn.deploy import packaging
 from liberty_cfn.deploy.attending import DeployError
@@ -25,7 +25,7 @@ from liberty_cfn.environments import load
 from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.stateful import stack_policy
 
-__all__ = ["local", "standing_target", "target", "templates"]
+__all__ = ["local", "templates"]
 
 
 def tags(target, environment):

@@ -10,7 +10,7 @@ import dns.resolver
 import pytest
 from botocore.stub import Stubber
 from click.testing import CliRunner
-from test_deploy import Listener, local, standing_target, target, with_settings
+from test_deploy import Listener, local, with_settings
 
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import certificates, delegation, doctor, following, targets
@@ -21,7 +21,7 @@ from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 
-__all__ = ["local", "standing_target", "target"]
+__all__ = ["local"]
 
 # Tests don't ask DNS (conftest.py), but for those of asking.
 ASK = delegation.ask

@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from local_aws import Aws
 
-from liberty_cfn.deploy import beforehand, change_sets, diagnosis, packaging, targets
+from liberty_cfn.deploy import beforehand, change_sets, diagnosis, packaging
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, standing
@@ -45,17 +45,6 @@ class Listener:
 
     def happened(self, events):
         self.events += events
-
-
-@pytest.fixture(scope="session")
-def standing_target(local_aws):
-    return targets.target(boto3.Session(**local_aws.credentials), local_aws.endpoint)
-
-
-@pytest.fixture
-def target(aws, standing_target):
-    """The emptied AWS; its clients take longer to make than most tests do."""
-    return standing_target
 
 
 @pytest.fixture

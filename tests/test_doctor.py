@@ -26,16 +26,6 @@ EMPTY_STACK = json.dumps(
 )
 
 
-@pytest.fixture(scope="module")
-def standing_target(local_aws):
-    return targets.target(boto3.Session(**local_aws.credentials), local_aws.endpoint)
-
-
-@pytest.fixture
-def target(aws, standing_target):
-    return standing_target
-
-
 @pytest.fixture
 def dev():
     return load("dev")

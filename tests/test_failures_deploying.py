@@ -14,7 +14,6 @@ from botocore.exceptions import ReadTimeoutError
 from deployed import Silent
 from kills import state
 from small_sets import small
-from test_deploy import standing_target, target
 from wire import (
     CHANGE_SET,
     GONE,
@@ -40,8 +39,6 @@ from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
 from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.mishaps import in_words
-
-__all__ = ["standing_target", "target"]
 
 TOPIC = "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"
 MORE = TOPIC + "  Another: {Type: AWS::SNS::Topic, DependsOn: Topic}\n"

@@ -3,25 +3,14 @@
 import dataclasses
 import json
 
-import boto3
 import pytest
 
-from liberty_cfn.deploy import images, targets
+from liberty_cfn.deploy import images
 from liberty_cfn.environments import load
 
 NAME = "liberty-social-backend-dev"
 URI = f"000000000000.dkr.ecr.us-east-1.amazonaws.com/{NAME}"
 NONE = "sha256:" + "0" * 64
-
-
-@pytest.fixture(scope="module")
-def standing_target(local_aws):
-    return targets.target(boto3.Session(**local_aws.credentials), local_aws.endpoint)
-
-
-@pytest.fixture
-def target(aws, standing_target):
-    return standing_target
 
 
 @pytest.fixture

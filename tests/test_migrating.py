@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from local_aws import Aws
 from small_sets import small
-from test_deploy import Listener, local, standing_target, target, templates, with_settings
+from test_deploy import Listener, local, templates, with_settings
 
 from liberty_cfn.deploy import migrating
 from liberty_cfn.deploy.change_sets import Change, Property, Replacement
@@ -16,7 +16,7 @@ from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.environments import DJANGO, PARAMS, MisfitsError, load
 
-__all__ = ["local", "standing_target", "target", "templates"]
+__all__ = ["local", "templates"]
 
 
 class Telling(Listener):

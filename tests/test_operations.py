@@ -7,7 +7,6 @@ import time
 import pytest
 from botocore.stub import Stubber
 from click.testing import CliRunner
-from test_deploy import standing_target
 
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import drift, targets
@@ -15,8 +14,6 @@ from liberty_cfn.deploy.following import FollowError, follow
 from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, standing
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
-
-__all__ = ["standing_target"]
 
 STACK = "liberty-social-dev"
 PARENT = """

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from rich.console import Console
-from test_deploy import Listener, local, standing_target, target, templates, with_settings
+from test_deploy import Listener, local, templates, with_settings
 
 from liberty_cfn.deploy import change_sets, plans
 from liberty_cfn.deploy.attending import DeployError
@@ -19,7 +19,7 @@ from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 from liberty_cfn.generation import generate
 from liberty_cfn.stateful import LOSSES, stack_policy
 
-__all__ = ["local", "standing_target", "target", "templates"]
+__all__ = ["local", "templates"]
 
 DATABASE = Change(
     ("Database",),

@@ -23,16 +23,6 @@ VALUE = "hush@dev.example.com"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def standing_target(local_aws):
-    return targets.target(boto3.Session(**local_aws.credentials), local_aws.endpoint)
-
-
-@pytest.fixture
-def target(aws, standing_target):
-    return standing_target
-
-
 @pytest.fixture
 def dev():
     return load("dev")

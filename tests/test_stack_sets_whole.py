@@ -4,6 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from local_aws import Aws
 from stack_sets import EU, HOME, OTHER, US
 
 from liberty_cfn.cli import cli
@@ -16,15 +17,14 @@ FOUR = [f"{HOME}/{US}", f"{OTHER}/{US}", f"{HOME}/{EU}", f"{OTHER}/{EU}"]
 
 
 @pytest.fixture(scope="module")
-def command(tmp_path_factory):
-    """Run a command as if its local AWS were the repository's."""
-    folder = tmp_path_factory.mktemp("whole")
-    local = control.up(folder, say=lambda _line: None)
+def command(local_aws):
+    """Run a command as if the local AWS were the repository's."""
+    Aws(local_aws).reset()
     home = targets.connect  # the same, but for where its state is
 
     def connected(environment, say):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(control, "up", lambda say: local)
+            patch.setattr(control, "up", lambda say: local_aws)
             return home(environment, say)
 
     def run(*arguments):
@@ -39,7 +39,6 @@ def command(tmp_path_factory):
         # What the linters say of the templates is tested elsewhere, and takes them long.
         patch.setattr("liberty_cfn.cli.stack_sets.check_templates", lambda *_: None)
         yield run
-    control.down(folder)
 
 
 @pytest.fixture(scope="module")
