@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import replace
 from functools import cache
-from textwrap import indent
+from itertools import permutations
+from textwrap import dedent, indent
 
 import pytest
 
@@ -11,7 +12,8 @@ from liberty_cfn.environments import load, names
 from liberty_cfn.fitting import FARGATE, contradictions
 from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.model.loading import from_texts, read, sets
-from liberty_cfn.rules.checking import RULES, UNREAD, check
+from liberty_cfn.rules.checking import RULES, UNREAD, cases, check, mixed
+from liberty_cfn.rules.metrics import Metric, wrong
 from liberty_cfn.settings import declarations
 
 # A value other than its default for each setting that is not one of a few.
@@ -217,6 +219,29 @@ def test_what_is_switched_off_is_looked_at_too(limits):
     assert "conditions the other way" in found.message
 
 
+BOTH = """
+Parameters:
+  File: {Type: String, Default: ""}
+  Known: {Type: String, Default: ""}
+Conditions:
+  Filed: !Not [!Equals [!Ref File, ""]]
+  Unknown: !Equals [!Ref Known, ""]
+Resources:
+  Group:
+    Type: AWS::EC2::SecurityGroup
+    Condition: Unknown
+    Properties:
+      GroupDescription: a group
+      SecurityGroupIngress:
+      - !If [Filed, {IpProtocol: "-1", CidrIp: 10.0.0.1/8}, !Ref AWS::NoValue]
+"""
+
+
+def test_what_hangs_on_one_that_is_given_and_another_that_is_not_is_looked_at():
+    (found,) = in_root(BOTH)
+    assert found.message.endswith("(with some conditions the other way)")
+
+
 def test_what_an_environment_leaves_to_a_default_is_the_templates():
     vpc = "Resources: {Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: !Ref VpcCidr}}}"
     text = "Parameters: {VpcCidr: {Type: String, Default: 10.0.0.1/16}}\n" + vpc
@@ -264,3 +289,67 @@ def test_a_rule_that_cannot_read_a_template_says_so():
     rule = replace(RULES[0], check=misled)
     (found,) = check(from_texts({"root.yaml": ACCEPTING % ""}), rules=[rule])
     assert (found.rule, found.level) == (UNREAD, "warning")
+
+
+@pytest.mark.parametrize("number", range(22))
+def test_of_any_two_that_may_be_given_each_is_looked_at_without_the_other(number):
+    names_ = [f"Setting{place}" for place in range(number)]
+    groups = mixed(names_)
+    assert len(groups) <= 7
+    for one, other in permutations(names_, 2):
+        assert any(one in group and other not in group for group in groups)
+
+
+# Of one dimension set of a metric, what AWS lists with it and what it doesn't.
+METRICS = [
+    ("AWS/NATGateway", "ErrorPortAllocation", ("NatGatewayId",), True),
+    ("AWS/NATGateway", "PortAllocationErrors", ("NatGatewayId",), False),
+    ("AWS/S3", "NumberOfObjects", ("BucketName", "StorageType"), True),
+    ("AWS/S3", "NumberOfObjects", ("BucketName", "FilterId"), False),
+    ("AWS/S3", "5xxErrors", ("BucketName", "FilterId"), True),
+    ("AWS/ECS", "MemoryReservation", ("ClusterName",), True),
+    ("AWS/ECS", "MemoryReservation", ("ClusterName", "ServiceName"), False),
+    ("ECS/ContainerInsights", "RestartCount", ("ClusterName",), True),
+    ("AWS/ElastiCache", "IsPrimary", ("CacheClusterId",), False),
+    ("AWS/ElastiCache", "NetworkBaselineUsageInPercentage", ("CacheClusterId",), True),
+    ("AWS/ElastiCache", "EngineCPUUtilization", ("ReplicationGroupId", "Role"), True),
+    ("AWS/RDS", "TempDbAvailableLogSpace", ("DBInstanceIdentifier",), True),
+    ("AWS/RDS", "ServerlessDatabaseCapacity", ("DBClusterIdentifier",), True),
+    ("AWS/ApplicationELB", "HealthyStateDNS", ("LoadBalancer",), False),
+    ("AWS/ApplicationELB", "ReservedLCUs", ("LoadBalancer",), True),
+    ("AWS/ApplicationELB", "GrpcRequestCount", ("TargetGroup",), True),
+]
+
+
+@pytest.mark.parametrize(("namespace", "name", "dimensions", "known"), METRICS)
+def test_a_metric_and_its_dimensions_are_those_that_aws_lists(
+    namespace, name, dimensions, known
+):
+    value = {"Ref": "SomewhereElse"}
+    metric = Metric(namespace, name, dict.fromkeys(dimensions, value))
+    (case,) = cases(templates_of("Topic: {Type: AWS::SNS::Topic}"))
+    assert (wrong(case.design, metric) == "") is known
+
+
+@pytest.mark.parametrize(
+    ("policy", "known"),
+    [
+        ("TLS13-1-2-Res-PQ-2025-09", True),
+        ("TLS13-1-2-Ext0-FIPS-PQ-2025-09", True),
+        ("TLS13-1-3-FIPS-2023-04", True),
+        ("TLS-1-2-Ext-2018-06", True),
+        ("TLS13-1-2-Ext0-2021-06", False),
+        ("TLS13-1-3-Res-2021-06", False),
+        ("TLS13-1-2-2023-04", False),
+        ("TLS13-1-1-PQ-2025-09", False),
+        ("TLS-1-1-2015-04", False),
+    ],
+)
+def test_a_security_policy_is_one_that_aws_has(policy, known):
+    listener = f"""
+    Listener:
+      Type: AWS::ElasticLoadBalancingV2::Listener
+      Properties: {{SslPolicy: ELBSecurityPolicy-{policy}}}
+    """
+    said = [found.message for found in check(templates_of(dedent(listener)))]
+    assert any("a policy that AWS has" in message for message in said) is not known

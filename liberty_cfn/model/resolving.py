@@ -57,12 +57,16 @@ class Resolved:
 
 
 def resolve(
-    flat: Flat, parameters: Mapping[str, str], *, region: str = "", account: str = ""
+    flat: Flat,
+    parameters: Mapping[str, str | None],
+    *,
+    region: str = "",
+    account: str = "",
 ) -> Resolved:
     """Return what comes of a flat template with these values for its parameters.
 
-    Where one isn't given, its default counts; where there is none, it stays symbolic. So
-    do the region and the account, where they are empty.
+    Where one isn't given, its default counts; where there is none, it stays symbolic, as one
+    that is given as None does. So do the region and the account, where they are empty.
     """
     work = _Resolving(flat, parameters, region, account)
     resources = dict(_Lazy(flat, work))
@@ -154,7 +158,7 @@ class _LazilyResolved(Resolved):
 
 class _Resolving:
     def __init__(
-        self, flat: Flat, parameters: Mapping[str, str], region: str, account: str
+        self, flat: Flat, parameters: Mapping[str, str | None], region: str, account: str
     ) -> None:
         template, self.constant = flat.template, flat.constant
         self.declared = template.get("Conditions", {})
@@ -323,7 +327,7 @@ def symbolic(value: Any) -> bool:
     return any(symbolic(item) for item in value.values())
 
 
-def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, str | None]) -> dict[str, Any]:
     """Return what is known of the parameters; a list where one is."""
     values: dict[str, Any] = {}
     for name, body in declared.items():

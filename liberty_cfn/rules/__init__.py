@@ -28,7 +28,8 @@ function and what is to be said about it; no rule knows of another.
     references      LC152x  what CloudFormation looks up, and where secrets end up
     iam             LC16xx
     network         LC17xx
-    metrics         the metrics there are, and whose they are
+    metric_names    the metrics AWS has, and the dimensions they come with
+    metrics         whether a metric has data, and whose it is
     alarms          LC180x  what alarms look at, when they go off, whom they tell
     telling         LC182x  topics, their keys, events, and where those go
     watching        LC184x  log groups, what is counted in them, dashboards

@@ -9,7 +9,8 @@ from typing import Any
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.expected import TRUTH, Expectation, like, misfits, one_of
-from liberty_cfn.rules.metrics import BALANCER, FILTER, NAMES, of_alarm, wrong
+from liberty_cfn.rules.metric_names import BALANCER, NAMES
+from liberty_cfn.rules.metrics import FILTER, of_alarm, wrong
 from liberty_cfn.rules.rule import Design, Problem, Rule, each, flag, look, number, text
 from liberty_cfn.rules.statements import shown
 
@@ -505,6 +506,8 @@ RULES: tuple[Rule, ...] = (
             ("Namespace: Liberty\n", "Namespace: Libertee\n"),
             ("Namespace: Liberty\n", "Namespace: AWS/Liberty\n"),
             ("MetricName: TargetResponseTime", "MetricName: UnHealthyHostCount"),
+            ("MetricName: TargetResponseTime", "MetricName: HealthyStateRouting"),
+            ("MetricName: CPUUtilization", "MetricName: CPUReservation"),
             ("    Dimensions: [{Name: DBInstanceIdentifier, Value: !Ref Database}]\n", ""),
         ),
     ),

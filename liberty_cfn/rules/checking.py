@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, count
+from math import comb
 from pathlib import Path as File
 from typing import Any
 
@@ -114,12 +116,56 @@ def cases(templates: TemplateSet, environments: Sequence[Environment] = ()) -> l
     ]
     if not ours:
         found.append(Case("the defaults", Design(templates, flat, _resolved(flat, {}))))
-    if others := switched(flat.template):
-        conditions = _unlike(flat.template.get("Conditions", {}), others)
-        turned = replace(flat, template={**flat.template, "Conditions": conditions})
+    others = switched(flat.template)
+    left = [name for name, value in others.items() if value is None]
+    found += list(_mixed_cases(templates, flat, found, left))
+    if others:
+        turned = _turned(flat, others)
         case = Design(templates, flat, _resolved(turned, others))
         found.append(Case("conditions the other way", case))
     return found
+
+
+def _mixed_cases(
+    templates: TemplateSet, flat: Flat, found: Sequence[Case], left: Sequence[str]
+) -> Iterator[Case]:
+    """Yield cases in which some of what may be given is, beside what production gives.
+
+    `left` are the parameters whose values can't be guessed; which of them are given, only
+    conditions ask.
+    """
+    asked = {name for name, _ in _compared(flat.template.get("Conditions", {}))}
+    optional = [name for name in left if name in asked]
+    production = next((one.design for one in found if one.design.production), found[0].design)
+    whose = production.environment
+    settings = _settings(whose, flat.template.get("Parameters", {})) if whose else {}
+    kept = dict.fromkeys(name for name in left if name not in asked)
+    kept |= {name: value for name, value in settings.items() if name not in optional}
+    for given in mixed(optional):
+        some = dict.fromkeys(given)
+        resolved = _resolved(_turned(flat, some), {**kept, **some}, whose)
+        case = Design(templates, flat, resolved, whose)
+        yield Case("some conditions the other way", case)
+
+
+def _turned(flat: Flat, others: Mapping[str, str | None]) -> Flat:
+    """Return a template in whose conditions each other value of None is like no literal."""
+    conditions = _unlike(flat.template.get("Conditions", {}), others)
+    return replace(flat, template={**flat.template, "Conditions": conditions})
+
+
+def mixed(names: Sequence[str]) -> list[list[str]]:
+    """Return groups of names, such that of any two each is in one without the other.
+
+    What hangs on two parameters, one given and the other not, so is looked at; few groups
+    do for many names, each in half of them and no two in the same.
+    """
+    if len(names) < 2:  # noqa: PLR2004 - both ways of one are looked at anyway
+        return []
+    most = next(n for n in count(2) if comb(n, n // 2) >= len(names))
+    places = combinations(range(most), most // 2)
+    held = dict(zip(names, places, strict=False))
+    return [[name for name in names if group in held[name]] for group in range(most)]
 
 
 def _settings(environment: Environment, parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -168,14 +214,14 @@ def told(found: Iterable[Report], looked_at: Sequence[Case]) -> list[Finding]:
 
 
 def _resolved(
-    flat: Flat, values: Mapping[str, str], environment: Environment | None = None
+    flat: Flat, values: Mapping[str, str | None], environment: Environment | None = None
 ) -> Resolved:
     if environment is None:
         return resolve(flat, values, region=REGION)
     return resolve(flat, values, region=environment.region, account=environment.account)
 
 
-def switched(template: Mapping[str, Any]) -> dict[str, str]:
+def switched(template: Mapping[str, Any]) -> dict[str, str | None]:
     """Return values that turn over what conditions ask of the parameters.
 
     A parameter whose other value can't be guessed is left without one.
@@ -185,7 +231,7 @@ def switched(template: Mapping[str, Any]) -> dict[str, str]:
     for name, literal in _compared(template.get("Conditions", {})):
         if name in parameters:
             asked.setdefault(name, set()).add(literal)
-    values: dict[str, Any] = {}
+    values: dict[str, str | None] = {}
     for name, literals in asked.items():
         body = parameters[name]
         default = text(look(body, "Default"))

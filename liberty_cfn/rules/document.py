@@ -14,7 +14,7 @@ HEAD = """\
 
 What AWS refuses, or what hurts later, and linters of one template miss: these {count} rules
 look at what comes of a whole set of templates, with the values of each environment and with
-every condition the other way. `make lint` asks them beside cfn-lint and AWS's
+every condition the other way, and some. `make lint` asks them beside cfn-lint and AWS's
 cloudformation-validate; `liberty-cfn lint PATH...` does so of any templates, with their
 parameters' defaults. `liberty-cfn rules LC1101` prints what is here about one.
 

@@ -36,11 +36,16 @@ GUIDE = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
 API = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/"
 CERTIFICATE = "AWS::CertificateManager::Certificate"
 
+# Compared with AWS's page, describe-ssl-policies.html of the guide, in November 2026.
 SSL_POLICY = like(
     r"ELBSecurityPolicy-("
-    r"2016-08|2015-05|TLS-1-[01]-2015-04|TLS-1-[12]-2017-01|TLS-1-2-Ext-2018-06"
+    r"2016-08|2015-05|TLS-1-0-2015-04|TLS-1-[12]-2017-01|TLS-1-2-Ext-2018-06"
     r"|FS-2018-06|FS-1-[12]-2019-08|FS-1-2-Res-(2019-08|2020-10)"
-    r"|TLS13-1-[0-3](-(Ext[0-2]|Res))?(-FIPS|-PQ)*-(2021-06|2023-04|2025-09)"
+    r"|TLS13-1-([013]|2(-(Ext[12]|Res))?)-2021-06"
+    r"|TLS13-1-([013]|2(-(Ext[0-2]|Res))?)-FIPS-2023-04"
+    r"|TLS13-1-([03]|2(-(Ext[12]|Res))?)-PQ-2025-09"
+    r"|TLS13-1-([03]|2(-(Ext[0-2]|Res))?)-FIPS-PQ-2025-09"
+    r"|TLS13-1-(2|2-Ext0|3)-RFC9151-FIPS-2023-07|TLS13-1-2-RFC9151-INTEROP[1-4]-FIPS-2023-07"
     r")",
     "a policy that AWS has, such as ELBSecurityPolicy-TLS13-1-2-2021-06",
 )

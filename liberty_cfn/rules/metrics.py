@@ -1,165 +1,52 @@
-"""The metrics AWS has for what we run, and which dimensions tell whose they are.
+"""Whether a metric that somebody looks at has data: AWS has it, with these dimensions.
 
-https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-ECS.html
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
-https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html
-https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html
+Which there are is in metric_names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
+from liberty_cfn.rules.metric_names import (
+    BALANCER,
+    DIMENSIONS,
+    ECS,
+    INSIGHTS,
+    MISTAKEN,
+    NAMES,
+    OTHERS,
+    S3,
+)
 from liberty_cfn.rules.rule import Design, text
 from liberty_cfn.rules.statements import role_statements, shown
 
 FILTER = "AWS::Logs::MetricFilter"
-ECS, INSIGHTS = "AWS/ECS", "ECS/ContainerInsights"
-BALANCER, RDS, CACHE = "AWS/ApplicationELB", "AWS/RDS", "AWS/ElastiCache"
-# Others that exist, as far as somebody may watch them beside ours.
-OTHERS = (  # noqa: SIM905 - a name a line would fill a page
-    "AWS/ApiGateway AWS/AutoScaling AWS/Backup AWS/Billing AWS/CertificateManager "
-    "AWS/CloudFront AWS/DynamoDB AWS/EBS AWS/EC2 AWS/ECR AWS/EFS AWS/ELB AWS/Events "
-    "AWS/Firehose AWS/KMS AWS/Kinesis AWS/Lambda AWS/Logs AWS/NATGateway AWS/NetworkELB "
-    "AWS/Route53 AWS/S3 AWS/SES AWS/SNS AWS/SQS AWS/SecretsManager AWS/Usage AWS/WAFV2"
-).split()
-# How a namespace of ours is called by mistake.
-MISTAKEN = {"AWS/ALB": BALANCER, "AWS/ELBv2": BALANCER, "AWS/Redis": CACHE, "AWS/Fargate": ECS}
-NAMES: Mapping[str, frozenset[str]] = {
-    namespace: frozenset(names.split())
-    for namespace, names in {
-        ECS: """
-            CPUReservation CPUUtilization MemoryReservation MemoryUtilization GPUReservation
-            EBSFilesystemUtilization ActiveConnectionCount NewConnectionCount ProcessedBytes
-            RequestCount GrpcRequestCount RequestCountPerTarget TargetResponseTime
-            ClientTLSNegotiationErrorCount TargetTLSNegotiationErrorCount
-            HTTPCode_Target_2XX_Count HTTPCode_Target_3XX_Count HTTPCode_Target_4XX_Count
-            HTTPCode_Target_5XX_Count""",
-        INSIGHTS: """
-            ContainerInstanceCount CpuReserved CpuUtilized DeploymentCount DesiredTaskCount
-            EBSFilesystemSize EBSFilesystemUtilized EphemeralStorageReserved
-            EphemeralStorageUtilized MemoryReserved MemoryUtilized NetworkRxBytes
-            NetworkTxBytes PendingTaskCount RestartCount RunningTaskCount ServiceCount
-            StorageReadBytes StorageWriteBytes TaskCount TaskSetCount
-            UnHealthyContainerHealthStatus TaskCpuUtilization TaskMemoryUtilization
-            TaskEphemeralStorageUtilization TaskEBSFilesystemUtilization ContainerCpuReserved
-            ContainerCpuUtilization ContainerCpuUtilized ContainerMemoryReserved
-            ContainerMemoryUtilization ContainerMemoryUtilized ContainerNetworkRxBytes
-            ContainerNetworkTxBytes ContainerStorageReadBytes ContainerStorageWriteBytes""",
-        BALANCER: """
-            ActiveConnectionCount BYoIPUtilPercentage ClientTLSNegotiationErrorCount
-            ConsumedLCUs DesyncMitigationMode_NonCompliant_Request_Count
-            DroppedInvalidHeaderRequestCount ForwardedInvalidHeaderRequestCount
-            GrpcRequestCount HTTP_Fixed_Response_Count HTTP_Redirect_Count
-            HTTP_Redirect_Url_Limit_Exceeded_Count HTTPCode_ELB_3XX_Count
-            HTTPCode_ELB_4XX_Count HTTPCode_ELB_5XX_Count HTTPCode_ELB_500_Count
-            HTTPCode_ELB_502_Count HTTPCode_ELB_503_Count HTTPCode_ELB_504_Count
-            IPv6ProcessedBytes IPv6RequestCount LowReputationPacketsDropped
-            LowReputationRequestsDenied NewConnectionCount NonStickyRequestCount PeakLCUs
-            ProcessedBytes RejectedConnectionCount RequestCount RuleEvaluations
-            AnomalousHostCount HealthyHostCount HTTPCode_Target_2XX_Count
-            HTTPCode_Target_3XX_Count HTTPCode_Target_4XX_Count HTTPCode_Target_5XX_Count
-            MitigatedHostCount RequestCountPerTarget TargetConnectionErrorCount
-            TargetResponseTime TargetTLSNegotiationErrorCount UnHealthyHostCount
-            ZonalShiftedHostCount HealthyStateDNS HealthyStateRouting
-            UnhealthyRoutingRequestCount UnhealthyStateDNS UnhealthyStateRouting
-            LambdaInternalError LambdaTargetProcessedBytes LambdaUserError ELBAuthError
-            ELBAuthFailure ELBAuthLatency ELBAuthRefreshTokenSuccess ELBAuthSuccess
-            ELBAuthUserClaimsSizeExceeded JWTValidationFailureCount
-            JWTValidationSuccessCount""",
-        RDS: """
-            BinLogDiskUsage BurstBalance CheckpointLag ConnectionAttempts CPUUtilization
-            CPUCreditUsage CPUCreditBalance CPUSurplusCreditBalance CPUSurplusCreditsCharged
-            DatabaseConnections DBLoad DBLoadCPU DBLoadNonCPU DBLoadRelativeToNumVCPUs
-            DiskQueueDepth DiskQueueDepthLogVolume EBSByteBalance% EBSIOBalance%
-            FailedSQLServerAgentJobsCount FreeableMemory FreeLocalStorage
-            FreeLocalStoragePercent FreeStorageSpace FreeStorageSpaceLogVolume
-            MaximumUsedTransactionIDs NetworkReceiveThroughput NetworkTransmitThroughput
-            OldestLogicalReplicationSlotLag OldestReplicationSlotLag ReadIOPS
-            ReadIOPSLocalStorage ReadIOPSLogVolume ReadLatency ReadLatencyLocalStorage
-            ReadLatencyLogVolume ReadThroughput ReadThroughputLocalStorage
-            ReadThroughputLogVolume ReplicaLag ReplicationChannelLag ReplicationSlotDiskUsage
-            SwapUsage TransactionLogsDiskUsage TransactionLogsGeneration WriteIOPS
-            WriteIOPSLocalStorage WriteIOPSLogVolume WriteLatency WriteLatencyLocalStorage
-            WriteLatencyLogVolume WriteThroughput WriteThroughputLocalStorage
-            WriteThroughputLogVolume""",
-        CACHE: """
-            ActiveDefragHits AuthenticationFailures BytesUsedForCache BytesReadFromDisk
-            BytesWrittenToDisk CacheHits CacheHitRate CacheMisses CommandAuthorizationFailures
-            ChannelAuthorizationFailures CPUCreditBalance CPUCreditUsage CPUUtilization
-            CurrConnections CurrItems CurrVolatileItems DatabaseCapacityUsagePercentage
-            DatabaseCapacityUsageCountedForEvictPercentage DatabaseMemoryUsagePercentage
-            DatabaseMemoryUsageCountedForEvictPercentage DB0AverageTTL EngineCPUUtilization
-            ErrorCount EvalBasedCmds EvalBasedCmdsLatency Evictions FreeableMemory
-            GeoSpatialBasedCmds GeoSpatialBasedCmdsLatency GetTypeCmds GetTypeCmdsLatency
-            GlobalDatastoreReplicationLag HashBasedCmds HashBasedCmdsLatency
-            HyperLogLogBasedCmds HyperLogLogBasedCmdsLatency IamAuthenticationExpirations
-            IamAuthenticationThrottling IsMaster IsPrimary JsonBasedCmds JsonBasedCmdsLatency
-            KeyAuthorizationFailures KeyBasedCmds KeyBasedCmdsLatency KeysTracked ListBasedCmds
-            ListBasedCmdsLatency MasterLinkHealthStatus MemoryFragmentationRatio
-            NetworkBandwidthInAllowanceExceeded NetworkBandwidthOutAllowanceExceeded
-            NetworkBytesIn NetworkBytesOut NetworkConntrackAllowanceExceeded
-            NetworkLinkLocalAllowanceExceeded NetworkMaxBytesIn NetworkMaxBytesOut
-            NetworkMaxPacketsIn NetworkMaxPacketsOut NetworkPacketsIn NetworkPacketsOut
-            NetworkPacketsPerSecondAllowanceExceeded NewConnections NonKeyTypeCmds
-            NonKeyTypeCmdsLatency NumItemsReadFromDisk NumItemsWrittenToDisk
-            PrimaryLinkHealthStatus PubSubBasedCmds PubSubBasedCmdsLatency Reclaimed
-            ReplicationBytes ReplicationLag SaveInProgress SearchBasedCmds SetBasedCmds
-            SetBasedCmdsLatency SetTypeCmds SetTypeCmdsLatency SortedSetBasedCmds
-            SortedSetBasedCmdsLatency StreamBasedCmds StreamBasedCmdsLatency StringBasedCmds
-            StringBasedCmdsLatency SuccessfulReadRequestLatency SuccessfulWriteRequestLatency
-            SwapUsage TrafficManagementActive""",
-    }.items()
-}
-# Which dimensions may be together, beside none.
-DIMENSIONS: Mapping[str, Sequence[frozenset[str]]] = {
-    namespace: [frozenset(one.split()) for one in sets]
-    for namespace, sets in {
-        ECS: ("ClusterName", "ClusterName ServiceName"),
-        INSIGHTS: (
-            "ClusterName",
-            "ClusterName ServiceName",
-            "ClusterName TaskDefinitionFamily",
-            "ClusterName ServiceName TaskId",
-            "ClusterName ServiceName ContainerName",
-            "ClusterName TaskDefinitionFamily TaskId",
-        ),
-        BALANCER: (
-            "LoadBalancer",
-            "TargetGroup",
-            "LoadBalancer TargetGroup",
-            "AvailabilityZone LoadBalancer",
-            "AvailabilityZone TargetGroup",
-            "AvailabilityZone LoadBalancer TargetGroup",
-        ),
-        RDS: (
-            "DBInstanceIdentifier",
-            "DBClusterIdentifier",
-            "DBClusterIdentifier Role",
-            "DatabaseClass",
-            "EngineName",
-            "SourceRegion",
-        ),
-        CACHE: (
-            "CacheClusterId",
-            "CacheClusterId CacheNodeId",
-            "CacheClusterId CacheNodeId Tier",
-            "CacheClusterId Tier",
-            "ReplicationGroupId",
-        ),
-    }.items()
-}
-OF_TARGETS = re.compile(r"(Un)?HealthyHostCount|(Anomalous|Mitigated|ZonalShifted)HostCount")
-OF_BALANCER = re.compile(
-    r"HTTPCode_ELB_\w+|HTTP_\w+|ActiveConnectionCount|NewConnectionCount|ConsumedLCUs|PeakLCUs"
-    r"|ClientTLSNegotiationErrorCount|RejectedConnectionCount|ProcessedBytes|ELBAuth\w+"
+OF_TARGETS = re.compile(
+    r"(Un)?HealthyHostCount|(Anomalous|Mitigated|ZonalShifted|ActiveZonalShift)HostCount"
+    r"|(Healthy|Unhealthy)State(DNS|Routing)"
 )
+OF_BALANCER = re.compile(
+    r"HTTPCode_ELB_\w+|HTTP_\w+|ActiveConnectionCount|NewConnectionCount|\w+LCUs|ELBAuth\w+"
+    r"|ClientTLSNegotiationErrorCount|RejectedConnectionCount|ProcessedBytes|RuleEvaluations"
+    r"|IPv6ProcessedBytes|\w+InvalidHeaderRequestCount|LowReputation\w+|NonStickyRequestCount"
+    r"|TargetControl\w+|Desync\w+"
+)
+# Of a target group alone, too.
+OF_EITHER = (
+    "RequestCountPerTarget",
+    "LambdaInternalError",
+    "LambdaUserError",
+    "GrpcRequestCount",
+)
+# What a whole cluster's machines have, and no service.
+OF_CLUSTER = frozenset({"CPUReservation", "MemoryReservation", "GPUReservation"})
+# S3 sends these once a day, by class of storage; the others by filter.
+OF_STORAGE = frozenset({"BucketSizeBytes", "NumberOfObjects"})
 OF_SERVICE = frozenset(
     {
         "RunningTaskCount",
@@ -196,19 +83,30 @@ def wrong(design: Design, metric: Metric) -> str:
     if not given:
         known = " and ".join(sorted(DIMENSIONS[namespace][-1 if namespace == BALANCER else 0]))
         return f"{name} says not whose; expected dimensions such as {known}"
-    return _too_few(namespace, name, given) or _of_another(design, metric)
+    return _ill_matched(namespace, name, given) or _of_another(design, metric)
 
 
-def _too_few(namespace: str, name: str, given: frozenset[str]) -> str:
+def _ill_matched(namespace: str, name: str, given: frozenset[str]) -> str:
+    """Return why a metric doesn't come with dimensions that others of its namespace have."""
     if namespace == BALANCER:
-        if OF_TARGETS.fullmatch(name) and not {"LoadBalancer", "TargetGroup"} <= given:
-            return f"{name} is of LoadBalancer and TargetGroup together; expected both"
-        if OF_BALANCER.fullmatch(name) and "TargetGroup" in given:
-            return f"{name} is the load balancer's own; drop TargetGroup"
-        if name != "RequestCountPerTarget" and "LoadBalancer" not in given:
-            return f"{name} is of a LoadBalancer; expected that dimension"
+        return _of_balancer(name, given)
     if namespace == INSIGHTS and name in OF_SERVICE and "ServiceName" not in given:
         return f"{name} is of a service; expected ServiceName beside ClusterName"
+    if namespace == ECS and name in OF_CLUSTER and given != {"ClusterName"}:
+        return f"{name} is of a cluster's machines; expected ClusterName alone"
+    wanted = "StorageType" if name in OF_STORAGE else "FilterId"
+    if namespace == S3 and "BucketName" in given and wanted not in given:
+        return f"{name} comes with {wanted}; expected that dimension"
+    return ""
+
+
+def _of_balancer(name: str, given: frozenset[str]) -> str:
+    if OF_TARGETS.fullmatch(name) and not {"LoadBalancer", "TargetGroup"} <= given:
+        return f"{name} is of LoadBalancer and TargetGroup together; expected both"
+    if OF_BALANCER.fullmatch(name) and "TargetGroup" in given:
+        return f"{name} is the load balancer's own; drop TargetGroup"
+    if name not in OF_EITHER and "LoadBalancer" not in given:
+        return f"{name} is of a LoadBalancer; expected that dimension"
     return ""
 
 
@@ -259,6 +157,8 @@ WHOSE = {
     "DBInstanceIdentifier": ("AWS::RDS::DBInstance", "Ref", "DBInstanceIdentifier"),
     "CacheClusterId": ("AWS::ElastiCache::CacheCluster", "Ref", "ClusterName"),
     "ReplicationGroupId": ("AWS::ElastiCache::ReplicationGroup", "Ref", "ReplicationGroupId"),
+    "NatGatewayId": ("AWS::EC2::NatGateway", "Ref", ""),
+    "BucketName": ("AWS::S3::Bucket", "Ref", "BucketName"),
 }
 FULL_NAMES = {
     "LoadBalancer": re.compile(r"app/[^/]+/[0-9a-f]+"),
