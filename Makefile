@@ -6,15 +6,15 @@
 .DEFAULT_GOAL := help
 .PHONY: help templates lint diff explain prove audit test check format plan deploy verify destroy \
         local-up local-down bench requirements clean ready status events outputs cancel retry \
-        rollback drift doctor bootstrap secret secrets
+        rollback drift doctor bootstrap secret secrets .venv
 
 # Compiled modules are kept: without them, every command takes longer to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The first Python at hand that will do.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
-            $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-              2>/dev/null && { echo $$python; break; }; done)
+# The first Python at hand that will do; looked for when it is needed, once.
+PYTHON ?= $(eval PYTHON := $$(shell for python in python3 python3.13 python3.12 python3.11; do \
+            $$$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+              2>/dev/null && { echo $$$$python; break; }; done))$(PYTHON)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LIBERTY := $(BIN)/python -m liberty_cfn
@@ -119,12 +119,14 @@ clean: ## Stop the local AWS and delete all that was made here, its data include
 
 # Made again only when what it is made from has other content; a checkout touches files.
 ready:
-	@cksum < requirements.txt | cmp -s - .venv/made-from || { \
-	  test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }; \
-	  echo "Setting up .venv with $$($(PYTHON) --version), once"; \
-	  $(PYTHON) -m venv --clear .venv || { echo "No virtual environment: apt-get install python3-venv" >&2; exit 1; }; \
-	  $(PIP) install --require-hashes --requirement requirements.txt && \
-	  cksum < requirements.txt > .venv/made-from; }
+	@cksum < requirements.txt | cmp -s - .venv/made-from || $(MAKE) --no-print-directory .venv
 	@cksum < pyproject.toml | cmp -s - .venv/installed-from || { \
 	  $(PIP) install --no-deps --no-build-isolation --editable . && \
 	  cksum < pyproject.toml > .venv/installed-from; }
+
+.venv:
+	@test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version), once"
+	@$(PYTHON) -m venv --clear .venv || { echo "No virtual environment: apt-get install python3-venv" >&2; exit 1; }
+	@$(PIP) install --require-hashes --requirement requirements.txt
+	@cksum < requirements.txt > .venv/made-from

@@ -17,7 +17,7 @@ from liberty_cfn.generation import BOOTSTRAP, bootstrap
 from liberty_cfn.nesting import Root
 from liberty_cfn.root import build
 
-pytest_plugins = ["allowed", "local_aws", "deployed", "stack_sets", "wire"]
+pytest_plugins = ["allowed", "local_aws", "command_line", "deployed", "stack_sets", "wire"]
 
 # The same examples everywhere, however slow the machine: a test that failed once fails again.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)

@@ -1,13 +1,17 @@
-"""The command line as its users type it, each time in a process of its own."""
+"""The command line as its users type it: some in processes of their own, which takes longer."""
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command_line import NO_AWS, typed
+
+from liberty_cfn.environments import PARAMS, load
 
 REPOSITORY = Path(__file__).parent.parent
 # fmt: off
@@ -20,23 +24,18 @@ TARGETS = {
 
 # What the `make test` around us was told is not for the commands tried here.
 MAKES = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "ENV", "YES", "CONFIRM"}
+PROGRAM = (sys.executable, "-m", "liberty_cfn")
 
 
 def run(*command, env=None, cwd=REPOSITORY):
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("AWS_") and key not in MAKES
-    }
+    kept = {key: value for key, value in os.environ.items() if key not in MAKES}
+    none = {key: value for key, value in NO_AWS.items() if value}
     return subprocess.run(
         command,
         cwd=cwd,
-        env={
-            **kept,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/none",
-            **(env or {}),
-        },
+        env={k: v for k, v in kept.items() if not k.startswith("AWS_")}
+        | none
+        | dict(env or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -44,14 +43,12 @@ def run(*command, env=None, cwd=REPOSITORY):
     )
 
 
-def liberty(*arguments, env=None):
-    return run(sys.executable, "-m", "liberty_cfn", *arguments, env=env)
-
-
-@pytest.fixture
-def nearby(aws):
-    """The variables that make AWS the local one, for an environment that isn't local."""
-    return aws.local.environment
+def as_make(*arguments):
+    """Do what make would: run the command that one of its targets stands for."""
+    said = run("make", "--dry-run", "--no-print-directory", *arguments)
+    program, dash_m, module, *given = shlex.split(said.stdout.splitlines()[-1])
+    assert (program, dash_m, module) == (".venv/bin/python", "-m", "liberty_cfn")
+    return typed(*given)
 
 
 def test_make_lists_its_targets_each_with_a_line():
@@ -65,14 +62,20 @@ def test_make_lists_its_targets_each_with_a_line():
     "arguments", [("deploy",), ("deploy", "ENV=prd"), ("verify",), ("destroy", "ENV=x")]
 )
 def test_a_missing_or_wrong_env_is_answered_with_the_environments_there_are(arguments):
-    answer = run("make", *arguments)
-    assert answer.returncode != 0
+    answer = as_make(*arguments)
+    assert answer.returncode == 2
     assert "There are: dev, global, local, prod, staging." in answer.stderr
+
+
+def test_make_fails_with_its_command_whose_words_it_leaves_as_they_are():
+    answer = run("make", "verify", "ENV=x")
+    assert answer.returncode != 0
+    assert answer.stderr.startswith("There is no environment 'x'")
     assert "Traceback" not in answer.stderr
 
 
 def test_misfits_exit_with_2_before_aws_is_asked():
-    answer = liberty("deploy", "none")
+    answer = typed("deploy", "none")
     assert (answer.returncode, answer.stdout) == (2, "")
 
 
@@ -80,13 +83,13 @@ def test_misfits_exit_with_2_before_aws_is_asked():
     "command", [(), ("deploy",), ("verify",), ("destroy",), ("lint",), ("local",)]
 )
 def test_every_command_has_help_worth_reading(command):
-    answer = liberty(*command, "--help")
+    answer = typed(*command, "--help")
     assert answer.returncode == 0
     assert len(answer.stdout.split()) > 25
 
 
 def test_without_credentials_a_sentence_says_what_to_do():
-    answer = liberty("verify", "dev")
+    answer = run(*PROGRAM, "verify", "dev")
     assert answer.returncode == 1
     assert answer.stderr.startswith("AWS was not asked: there are no credentials.")
     assert "Traceback" not in answer.stderr
@@ -94,19 +97,18 @@ def test_without_credentials_a_sentence_says_what_to_do():
 
 def test_an_aws_that_cannot_be_reached_is_a_sentence(nearby):
     away = {**nearby, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-    answer = liberty("verify", "dev", env=away)
+    answer = typed("verify", "dev", env=away)
     assert answer.returncode == 1
-    assert "Traceback" not in answer.stderr
     assert "127.0.0.1:9" in answer.stderr
 
 
-def test_with_nobody_to_ask_nothing_is_deployed(nearby):
-    answer = liberty("deploy", "dev", env=nearby)
+def test_with_nobody_to_ask_nothing_is_deployed(nearby, linted):
+    answer = typed("deploy", "dev", env=nearby)
     assert answer.returncode == 1
     assert "say so with --yes, or YES=1 for make" in answer.stderr
 
 
-def test_an_environment_goes_up_is_verified_and_comes_down(nearby, aws):
+def test_an_environment_goes_up_is_verified_and_comes_down(liberty, nearby, aws):
     up = run("make", "deploy", "ENV=dev", "YES=1", env=nearby)
     assert up.returncode == 0, up.stdout + up.stderr
     assert "CREATE_COMPLETE" in up.stdout
@@ -117,43 +119,43 @@ def test_an_environment_goes_up_is_verified_and_comes_down(nearby, aws):
         imageManifest=json.dumps({"schemaVersion": 2}),
         imageTag="latest",
     )
-    first = liberty("deploy", "dev", "--yes", "--json", env=nearby)
+    first = liberty("deploy", "dev", "--yes", "--json")
     assert json.loads(first.stdout)["changed"] is True
-    again = liberty("deploy", "dev", "--yes", "--json", env=nearby)
+    again = liberty("deploy", "dev", "--yes", "--json")
     assert json.loads(again.stdout)["changed"] is False
     assert "liberty-social-dev: no changes" in again.stderr
-    verified = json.loads(liberty("verify", "dev", "--json", env=nearby).stdout)
+    verified = json.loads(liberty("verify", "dev", "--json").stdout)
     assert verified["ok"] is True
-    ticked = liberty("verify", "dev", "--markdown", env=nearby)
+    ticked = liberty("verify", "dev", "--markdown")
     assert ticked.returncode == 0
     assert "- [x]" in ticked.stdout
     assert "- [ ]" not in ticked.stdout
 
-    protected = liberty("destroy", "dev", "--confirm", "dev", env=nearby)
+    protected = liberty("destroy", "dev", "--confirm", "dev")
     assert protected.returncode == 1
     assert "protected from termination" in protected.stderr
     aws.client("cloudformation").update_termination_protection(
         StackName="liberty-social-dev", EnableTerminationProtection=False
     )
-    refused = liberty("destroy", "dev", env=nearby)
+    refused = liberty("destroy", "dev")
     assert refused.returncode == 1
     assert "Nothing was deleted: say --confirm dev" in refused.stderr
-    down = liberty("destroy", "dev", "--confirm", "dev", env=nearby)
+    down = liberty("destroy", "dev", "--confirm", "dev")
     assert down.returncode == 0, down.stderr
     assert "liberty-social-uploads-dev" in down.stdout
     assert "liberty-social-dev is deleted" in down.stdout
-    assert "there is none" in liberty("destroy", "dev", "--confirm", "dev", env=nearby).stdout
+    assert "there is none" in liberty("destroy", "dev", "--confirm", "dev").stdout
 
 
-def test_a_failure_exits_with_1_and_its_reason(nearby, aws):
+def test_a_failure_exits_with_1_and_its_reason(nearby, aws, linted):
     aws.fail("AWS::ECS::Service/*")
-    answer = liberty("deploy", "dev", "--yes", env=nearby)
+    answer = typed("deploy", "dev", "--yes", env=nearby)
     assert answer.returncode == 1
     assert "Service in Service (AWS::ECS::Service)" in answer.stderr
 
 
 def test_it_finds_its_repository_from_any_folder(tmp_path):
-    answer = run(sys.executable, "-m", "liberty_cfn", "environments", cwd=tmp_path)
+    answer = run(*PROGRAM, "environments", cwd=tmp_path)
     assert answer.stdout.split() == ["dev", "global", "local", "prod", "staging"]
 
 
@@ -164,58 +166,55 @@ def test_stale_templates_are_refused_anywhere_but_locally(tmp_path, nearby):
     )
     (copy / "templates" / "cache.yaml").write_text("# by hand\n")
     answer = run(
-        sys.executable, "-m", "liberty_cfn", "deploy", "dev", "--yes", cwd=copy,
-        env={**nearby, "PYTHONPATH": str(copy)},
-    )  # fmt: skip
+        *PROGRAM, "deploy", "dev", "--yes", cwd=copy, env={**nearby, "PYTHONPATH": str(copy)}
+    )
     assert answer.returncode == 1
     assert "templates/cache.yaml is stale" in answer.stderr
     assert "Run `make templates`, and have it reviewed." in answer.stderr
 
 
 @pytest.fixture
-def elsewhere(tmp_path, nearby):
-    """Run a command in a copy of the repository, with a line more in an environment's file."""
+def changed(tmp_path, monkeypatch):
+    """Have another line in an environment's file."""
 
-    def run_there(environment, line, *arguments):
-        for folder in ("liberty_cfn", "templates", "params", "docs"):
-            shutil.copytree(REPOSITORY / folder, tmp_path / folder)
-        file = tmp_path / "params" / f"{environment}.yaml"
+    def change(environment, line):
         key = line.partition(":")[0]
-        kept = [one for one in file.read_text().splitlines() if not one.startswith(key)]
-        file.write_text("\n".join([*kept, line, ""]))
-        shutil.copy(REPOSITORY / ".cfnlintrc.yaml", tmp_path)
-        there = {**nearby, "PYTHONPATH": str(tmp_path)}
-        return run(sys.executable, "-m", "liberty_cfn", *arguments, cwd=tmp_path, env=there)
+        text = (PARAMS / f"{environment}.yaml").read_text()
+        kept = [one for one in text.splitlines() if not one.startswith(key)]
+        (tmp_path / f"{environment}.yaml").write_text("\n".join([*kept, line, ""]))
+        monkeypatch.setattr("liberty_cfn.environments.load", lambda name: load(name, tmp_path))
 
-    return run_there
+    return change
 
 
-def test_another_accounts_credentials_are_refused_before_anything_is_made(elsewhere, aws):
-    answer = elsewhere("dev", "Account: '111122223333'", "plan", "dev")
+def test_another_accounts_credentials_are_refused_before_anything_is_made(changed, nearby, aws):
+    changed("dev", "Account: '111122223333'")
+    answer = typed("plan", "dev", env=nearby)
     assert answer.returncode == 1
     assert "credentials are account 000000000000's, and dev is in 111122223333" in answer.stderr
     assert aws.client("s3").list_buckets()["Buckets"] == []
 
 
-def test_production_wants_its_name_not_a_mere_yes(elsewhere, aws):
+def test_production_wants_its_name_not_a_mere_yes(changed, nearby, aws, linted):
     zone = aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")
     zone_id = zone["HostedZone"]["Id"].removeprefix("/hostedzone/")
-    answer = elsewhere("prod", f"HostedZoneId: {zone_id}", "deploy", "prod", "--yes")
+    changed("prod", f"HostedZoneId: {zone_id}")
+    answer = typed("deploy", "prod", "--yes", env=nearby)
     assert answer.returncode == 1
     assert "this is production; say --confirm prod" in answer.stderr
     assert aws.client("ec2").describe_nat_gateways()["NatGateways"] == []
 
 
-def test_a_deploy_is_held_to_the_digest_that_was_approved(nearby):
+def test_a_deploy_is_held_to_the_digest_that_was_approved(nearby, linted):
     digest = run(sys.executable, "generate.py", "--digest").stdout.strip()
     assert len(digest) == 64
-    planned = liberty("plan", "dev", "--json", env=nearby)
+    planned = typed("plan", "dev", "--json", env=nearby)
     assert planned.returncode == 2
     assert json.loads(planned.stdout)["digest"] == digest
-    refused = liberty("deploy", "dev", "--yes", "--template-digest", "0" * 64, env=nearby)
+    refused = typed("deploy", "dev", "--yes", "--template-digest", "0" * 64, env=nearby)
     assert refused.returncode == 1
     assert f"they have the digest {digest}" in refused.stderr
 
 
 def test_color_is_only_for_terminals(nearby):
-    assert "\x1b[" not in liberty("verify", "dev", env=nearby).stdout
+    assert "\x1b[" not in typed("verify", "dev", env=nearby).stdout

@@ -6,14 +6,11 @@ import time
 
 import pytest
 from botocore.stub import Stubber
-from click.testing import CliRunner
 
-from liberty_cfn.cli import cli
-from liberty_cfn.deploy import drift, targets
+from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.following import FollowError, follow
 from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, standing
 from liberty_cfn.environments import load
-from liberty_cfn.mishaps import in_words
 
 STACK = "liberty-social-dev"
 PARENT = """
@@ -98,24 +95,6 @@ def wait_for(cloudformation, status):
     raise AssertionError(status)
 
 
-@pytest.fixture
-def liberty(aws, standing_target, monkeypatch):
-    """Run a command on the local AWS, as if it were a real one."""
-    # With clients at hand: made anew, what is under way would be over before it is seen.
-    monkeypatch.setattr(targets, "connect", lambda *_: standing_target)
-
-    def run(*arguments):
-        answer = CliRunner().invoke(cli, arguments)
-        if answer.exception and not isinstance(answer.exception, SystemExit):
-            # What main() says of it.
-            said = in_words(answer.exception)
-            assert said, answer.exception
-            return 1, answer.stdout, said
-        return answer.exit_code, answer.stdout, answer.stderr
-
-    return run
-
-
 @pytest.mark.parametrize(
     "command", ["status", "events", "outputs", "cancel", "rollback", "drift"]
 )
@@ -131,7 +110,7 @@ def test_where_there_is_no_stack_each_command_says_so(liberty, command):
 )
 def test_names_of_environments_are_checked(liberty, command):
     code, _, said = liberty(command, "prd")
-    assert code == 1
+    assert code == 2
     assert "There are: dev, global, local, prod, staging." in said
 
 

@@ -1,0 +1,65 @@
+"""Fixtures: commands as people type them, run in this process.
+
+To start a process for each takes longer than most commands do; test_cli.py starts some.
+"""
+
+import sys
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from liberty_cfn import checked
+from liberty_cfn.cli import main
+from liberty_cfn.deploy import targets
+
+# No AWS of the person's who runs the tests.
+NO_AWS = {
+    "AWS_PROFILE": None,
+    "AWS_ACCESS_KEY_ID": None,
+    "AWS_SECRET_ACCESS_KEY": None,
+    "AWS_SESSION_TOKEN": None,
+    "AWS_ENDPOINT_URL": None,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/none",
+    "AWS_SHARED_CREDENTIALS_FILE": "/none",
+}
+
+
+class Answer(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def typed(*arguments, given="", env=None):
+    """Do what `python -m liberty_cfn` does; `given` is its standard input."""
+    with (
+        CliRunner().isolation(given, {**NO_AWS, **(env or {})}) as (out, err, _),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "argv", ["liberty-cfn", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return Answer(left.value.code, out.getvalue().decode(), err.getvalue().decode())
+
+
+@pytest.fixture
+def nearby(aws):
+    """The variables that make AWS the emptied local one, where ENV isn't local."""
+    return aws.local.environment
+
+
+@pytest.fixture
+def linted(monkeypatch):
+    """Have deploys take it that the templates are good, which test_linting.py looks at."""
+    monkeypatch.setattr(checked, "is_known", lambda: True)
+
+
+@pytest.fixture
+def liberty(target, nearby, linted, monkeypatch):
+    """Run a command on the emptied local AWS, as if it were a real one."""
+    # With clients at hand: made anew, what is under way would be over before it is seen.
+    monkeypatch.setattr(targets, "connect", lambda *_: target)
+    return partial(typed, env=nearby)
