@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -405,18 +402,6 @@ def test_what_credentials_may_not_ask_is_said_and_stops_nothing(nowhere, dev):
 # The command
 
 
-def run_doctor(aws, *arguments):
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    return subprocess.run(
-        [sys.executable, "-m", "liberty_cfn", "doctor", *arguments],
-        cwd=REPOSITORY,
-        env={**kept, **aws.local.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_doctor_tells_what_is_well_and_what_to_think_of(target, dev):
     found = doctor.examine(dev, target)
     assert of(Level.OBSTACLE, found) == []
@@ -439,12 +424,12 @@ def test_the_doctor_names_secrets_that_need_a_person(target, dev):
     assert any("secret set dev DEFAULT_FROM_EMAIL" in said for said in found)
 
 
-def test_the_command_exits_with_1_only_if_something_is_in_the_way(aws, target):
-    well = run_doctor(aws, "dev")
+def test_the_command_exits_with_1_only_if_something_is_in_the_way(liberty, target):
+    well = liberty("doctor", "dev")
     assert well.returncode == 0, well.stderr
     assert "obstacle" not in well.stdout
     left_bucket(target)
-    ill = run_doctor(aws, "dev", "--json")
+    ill = liberty("doctor", "dev", "--json")
     assert ill.returncode == 1
     told = json.loads(ill.stdout)
     assert told["ok"] is False

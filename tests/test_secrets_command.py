@@ -75,47 +75,32 @@ def deployments(target):
     return [each["id"] for each in found]
 
 
-def liberty(aws, *arguments, given=b""):
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    return subprocess.run(
-        [sys.executable, "-m", "liberty_cfn", *arguments],
-        cwd=REPOSITORY,
-        env={**kept, **aws.local.environment},
-        input=given,
-        capture_output=True,
-        check=False,
-    )
-
-
-def test_the_value_comes_from_standard_input_and_is_never_shown(aws, target, made):
-    answer = liberty(aws, "secret", "set", "dev", "DEFAULT_FROM_EMAIL", given=b"hush@a.b\r\n")
+def test_the_value_comes_from_standard_input_and_is_never_shown(liberty, target, made):
+    answer = liberty("secret", "set", "dev", "DEFAULT_FROM_EMAIL", given="hush@a.b\r\n")
     assert answer.returncode == 0, answer.stderr
     assert value(target) == "hush@a.b"
-    assert b"hush" not in answer.stdout + answer.stderr
-    assert b"--restart" in answer.stdout
+    assert "hush" not in answer.stdout + answer.stderr
+    assert "--restart" in answer.stdout
 
 
-def test_the_value_is_no_argument(aws, target, made):
+def test_the_value_is_no_argument(liberty, target, made):
     before = versions(target, SENDER)
-    answer = liberty(aws, "secret", "set", "dev", "DEFAULT_FROM_EMAIL", VALUE, given=b"x")
+    answer = liberty("secret", "set", "dev", "DEFAULT_FROM_EMAIL", VALUE, given="x")
     assert answer.returncode == 2
     assert versions(target, SENDER) == before
 
 
-def test_what_is_no_text_is_refused_without_being_quoted(aws, target, made):
-    answer = liberty(
-        aws, "secret", "set", "dev", "DEFAULT_FROM_EMAIL", given=b"hush\xff\xfeless"
-    )
+def test_what_is_no_text_is_refused_without_being_quoted(liberty, target, made):
+    answer = liberty("secret", "set", "dev", "DEFAULT_FROM_EMAIL", given=b"hush\xff\xfeless")
     assert answer.returncode == 2
-    assert b"not text in UTF-8" in answer.stderr
-    assert b"hush" not in answer.stderr
-    assert b"Traceback" not in answer.stderr
+    assert "not text in UTF-8" in answer.stderr
+    assert "hush" not in answer.stderr
 
 
-def test_generated_secrets_are_refused_before_a_value_is_asked_for(aws):
-    answer = liberty(aws, "secret", "set", "dev", "DB_PASSWORD", given=b"x")
+def test_generated_secrets_are_refused_before_a_value_is_asked_for(liberty):
+    answer = liberty("secret", "set", "dev", "DB_PASSWORD", given="x")
     assert answer.returncode == 2
-    assert b"AWS generated it together with the database" in answer.stderr
+    assert "AWS generated it together with the database" in answer.stderr
 
 
 def test_a_terminal_is_asked_and_shows_nothing(aws, target, made):
@@ -205,20 +190,20 @@ def test_what_is_not_there_is_missing_too(target, dev):
     assert secrets.missing(dev, target) == ["DEFAULT_FROM_EMAIL"]
 
 
-def test_the_list_says_what_exists_has_a_value_and_when_it_changed(aws, target, dev, made):
+def test_the_list_says_what_exists_has_a_value_and_when_it_changed(liberty, target, dev, made):
     secrets.store(dev, target, "DEFAULT_FROM_EMAIL", VALUE)
     target.client("secretsmanager").delete_secret(
         SecretId="liberty-social/SECRET_KEY-dev", ForceDeleteWithoutRecovery=True
     )
-    answer = liberty(aws, "secret", "list", "dev", "--json")
+    answer = liberty("secret", "list", "dev", "--json")
     found = {each["name"]: each for each in json.loads(answer.stdout)}
     assert list(found) == list(secrets.NAMES)
     assert found["DEFAULT_FROM_EMAIL"]["has_value"]
     assert not found["SECRET_KEY"]["has_value"]
     assert [name for name, each in found.items() if not each["exists"]] == ["SECRET_KEY"]
     assert datetime.fromisoformat(found["DEFAULT_FROM_EMAIL"]["changed"])
-    assert VALUE.encode() not in answer.stdout
-    table = liberty(aws, "secret", "list", "dev").stdout.decode()
+    assert VALUE not in answer.stdout
+    table = liberty("secret", "list", "dev").stdout
     assert SENDER in table
     assert VALUE not in table
 
@@ -233,24 +218,22 @@ def test_no_value_is_ever_read(target, dev, made, monkeypatch):
     secrets.store(dev, target, "DEFAULT_FROM_EMAIL", VALUE)
 
 
-def test_running_tasks_get_it_when_they_are_restarted(aws, target, made, service):
+def test_running_tasks_get_it_when_they_are_restarted(liberty, target, made, service):
     before = deployments(target)
     set_it = ("secret", "set", "dev", "DEFAULT_FROM_EMAIL")
-    assert liberty(aws, *set_it, given=b"a@b.c").returncode == 0
+    assert liberty(*set_it, given="a@b.c").returncode == 0
     assert deployments(target) == before
-    answer = liberty(aws, *set_it, "--restart", given=b"a@b.d")
+    answer = liberty(*set_it, "--restart", given="a@b.d")
     assert answer.returncode == 0, answer.stderr
     assert deployments(target) != before
-    assert b"replaces its tasks" in answer.stdout
+    assert "replaces its tasks" in answer.stdout
 
 
-def test_without_a_service_the_secret_is_set_and_that_is_said(aws, target, made):
-    answer = liberty(
-        aws, "secret", "set", "dev", "DEFAULT_FROM_EMAIL", "--restart", given=b"a@b.c"
-    )
+def test_without_a_service_the_secret_is_set_and_that_is_said(liberty, target, made):
+    answer = liberty("secret", "set", "dev", "DEFAULT_FROM_EMAIL", "--restart", given="a@b.c")
     assert answer.returncode == 1
     assert value(target) == "a@b.c"
-    assert b"there is no service liberty-social-backend-service-dev" in answer.stderr
+    assert "there is no service liberty-social-backend-service-dev" in answer.stderr
 
 
 # Tasks that are older than a value
