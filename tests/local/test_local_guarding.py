@@ -96,19 +96,6 @@ def test_a_nested_stacks_policy_is_its_own(aws):
     assert names(aws) == ["second"]
 
 
-def test_another_policy_may_hold_for_one_update(aws):
-    deploy(aws, template(group()))
-    protect(aws, ALLOW, DENY)
-    meanwhile = json.dumps({"Statement": [ALLOW]})
-    stack = aws.client("cloudformation").update_stack(
-        StackName="root",
-        TemplateBody=json.dumps(template(group(days=30))),
-        StackPolicyDuringUpdateBody=meanwhile,
-    )["StackId"]
-    assert rest(aws, stack)["StackStatus"] == "UPDATE_COMPLETE"
-    assert deploy(aws, template(group()))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-
-
 def test_a_protected_stack_is_not_deleted_nor_is_what_is_nested_in_it(aws):
     cloudformation = aws.client("cloudformation")
     body = template({"Child": nested(upload(aws, child=template(group()))["child"])})

@@ -410,17 +410,6 @@ def test_an_access_key_comes_with_its_secret_and_goes_with_its_stack(aws):
     assert not iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
 
 
-def test_an_inline_policy_may_stand_outside_its_role(aws):
-    policy = {"RoleName": ref("Role"), "PolicyName": "list", "PolicyDocument": POLICY}
-    role = {"Role": resource("IAM::Role", ROLE)}
-    made(aws, role | {"Policy": resource("IAM::RolePolicy", policy)})
-    name = physical(aws, "Role")
-    found = aws.client("iam").get_role_policy(RoleName=name, PolicyName="list")
-    assert found["PolicyDocument"] == POLICY
-    made(aws, role)
-    assert not aws.client("iam").list_role_policies(RoleName=name)["PolicyNames"]
-
-
 def test_the_members_of_a_cache_that_is_not_in_shards_are_numbered(aws):
     cache = {
         "ReplicationGroupId": "sessions",

@@ -27,27 +27,20 @@ STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBA
 VALUES = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
 
 
-def _asked(query: Query, key: str, what: str = "true") -> bool:
-    return given(query, key) == what
+def _asked(query: Query, key: str) -> bool:
+    return given(query, key) == "true"
 
 
 def _create(create: Action, query: Query) -> Answer:
-    deep, imports = (
-        _asked(query, "IncludeNestedStacks"),
-        _asked(query, "ChangeSetType", "IMPORT"),
-    )
     stack = handlers._resolve_stack(given(query, "StackName"))
     status = stack["StackStatus"] if stack else "REVIEW_IN_PROGRESS"
     if status in STUCK or (status.endswith("_IN_PROGRESS") and not status.startswith("REVIEW")):
         why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
         return refuse("ValidationError", why)
-    if deep and imports:
-        why = "IncludeNestedStacks is not supported for changeSet type: IMPORT."
-        return refuse("ValidationError", why)
     answer = create(query)
-    if went_well(answer) and not imports:
+    if went_well(answer):
         change_set = cloudformation._change_sets[text(answer, "Id")]
-        change_set["IncludeNestedStacks"] = deep
+        change_set["IncludeNestedStacks"] = _asked(query, "IncludeNestedStacks")
         _plan(change_set)
     _sweep()
     return answer

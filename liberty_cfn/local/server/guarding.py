@@ -1,7 +1,6 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
 """What guards a stack: its policy, while it is updated, and its protection from termination."""
 
-import contextvars
 import fnmatch
 import functools
 import json
@@ -13,16 +12,12 @@ from ministack.services.cloudformation import (
     changesets,
     engine,
     handlers,
-    helpers,
     stacks,
 )
 
 from . import existing, schemas
 from .asking import Action, Answer, Properties, Query, around, given, refuse
 from .nested import Stack, child_of
-
-# The policy that UpdateStack gives for this one update of this one stack.
-_meanwhile = contextvars.ContextVar("policy during an update", default=("", ""))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -49,9 +44,7 @@ def _applies(statement: dict[str, Any], action: str, title: str, kind: str) -> b
 
 def refusal(stack: Stack, action: str, title: str, kind: str) -> str:
     """Why a stack's policy denies an update of a resource; nothing where it allows it."""
-    name, policy = _meanwhile.get()
-    policy = policy if name == stack["StackName"] else stack.get("_stack_policy", "")
-    if not policy:
+    if not (policy := stack.get("_stack_policy")):
         return ""
     statements = list(enumerate(_listed(json.loads(policy)["Statement"]), 1))
     speaking = [(n, s["Effect"]) for n, s in statements if _applies(s, action, title, kind)]
@@ -119,19 +112,6 @@ def _make(make: Action, query: Query) -> Answer:
     return make(query)
 
 
-def _update(update: Action, query: Query) -> Answer:
-    keys = ("StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "Stack policy")
-    body, wrong = helpers._resolve_document(query, *keys)
-    if wrong:
-        return wrong  # type: ignore[no-any-return]
-    stack = handlers._resolve_stack(given(query, "StackName"))
-    scope = _meanwhile.set((stack["StackName"], body) if stack and body else ("", ""))
-    try:
-        return update(query)
-    finally:
-        _meanwhile.reset(scope)
-
-
 def _protect(protect: Action, query: Query) -> Answer:
     """A nested stack is protected as its root is."""
     stack = handlers._resolve_stack(given(query, "StackName")) or {}
@@ -149,5 +129,4 @@ def add() -> None:
     deploy = functools.partial(_deploy, changesets._deploy_stack_async)
     changesets._deploy_stack_async = handlers._deploy_stack_async = deploy
     around("CreateStack", _make)
-    around("UpdateStack", _update)
     around("UpdateTerminationProtection", _protect)

@@ -14,6 +14,7 @@ from ministack.services.cloudformation import provisioners
 from .asking import Answer, Made, Properties
 
 NAME = "application-autoscaling"
+CAPACITY = ("MinCapacity", "MaxCapacity")
 TARGET = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 targets = responses.AccountRegionScopedDict()
@@ -24,30 +25,20 @@ async def handle_request(
     _method: str, _path: str, headers: dict[str, str], body: bytes, _query: dict[str, Any]
 ) -> Answer:
     action = headers.get("x-amz-target", "").rpartition(".")[2]
-    if action not in ("DescribeScalableTargets", "DescribeScalingPolicies"):
+    known = {"DescribeScalableTargets": targets, "DescribeScalingPolicies": policies}
+    if action not in known:
         refusal = {"__type": "ValidationException", "message": f"{action} is not local AWS's"}
         return 400, {}, json.dumps(refusal).encode()
-    name, kept = (
-        ("ScalableTargets", targets)
-        if action == "DescribeScalableTargets"
-        else ("ScalingPolicies", policies)
-    )
     asked = json.loads(body)
     wanted = {key: [asked[key]] for key in TARGET if key in asked}
-    if asked.get("ResourceIds"):
-        wanted["ResourceId"] = asked["ResourceIds"]
-    if asked.get("PolicyNames"):
-        wanted["PolicyName"] = asked["PolicyNames"]
+    wanted |= {key[:-1]: asked[key] for key in ("ResourceIds", "PolicyNames") if asked.get(key)}
     found = [
         entry
-        for entry in kept.values()
+        for entry in known[action].values()
         if all(entry[key] in values for key, values in wanted.items())
     ]
-    return (
-        200,
-        {"Content-Type": "application/x-amz-json-1.1"},
-        json.dumps({name: found}).encode(),
-    )
+    told = json.dumps({action.removeprefix("Describe"): found}).encode()
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, told
 
 
 def reset() -> None:
@@ -66,27 +57,8 @@ def load_persisted_state(data: dict[str, Any]) -> None:
 
 def _register(_title: str, properties: Properties, _stack: str) -> Made:
     target = _id(properties)
-    account, region = responses.get_account_id(), responses.get_region()
-    role = "aws-service-role/ecs.application-autoscaling.amazonaws.com/"
-    role += "AWSServiceRoleForApplicationAutoScaling_ECSService"
-    unpaused = dict.fromkeys(
-        (
-            "DynamicScalingInSuspended",
-            "DynamicScalingOutSuspended",
-            "ScheduledScalingSuspended",
-        ),
-        False,
-    )
-    before = targets.get(target, {})
-    targets[target] = {key: properties[key] for key in TARGET} | {
-        "MinCapacity": properties["MinCapacity"],
-        "MaxCapacity": properties["MaxCapacity"],
-        "RoleARN": properties.get("RoleARN", f"arn:aws:iam::{account}:role/{role}"),
-        "CreationTime": before.get("CreationTime", time.time()),
-        "SuspendedState": properties.get("SuspendedState", unpaused),
-        "ScalableTargetARN": before.get("ScalableTargetARN")
-        or f"arn:aws:{NAME}:{region}:{account}:scalable-target/{uuid.uuid4().hex}",
-    }
+    targets[target] = {key: properties[key] for key in (*TARGET, *CAPACITY)}
+    targets[target] |= {"RoleARN": properties.get("RoleARN", ""), "CreationTime": time.time()}
     return target, {"Id": target}
 
 
@@ -102,20 +74,12 @@ def _put(_title: str, properties: Properties, _stack: str) -> Made:
         raise ValueError(
             f"ObjectNotFoundException: no scalable target is registered for {target}"
         )
-    account, region = responses.get_account_id(), responses.get_region()
-    name, kind = properties["PolicyName"], properties["PolicyType"]
     about = {key: targets[target][key] for key in TARGET}
-    arn = (
-        f"arn:aws:autoscaling:{region}:{account}:scalingPolicy:{uuid.uuid4()}:"
-        f"resource/{about['ServiceNamespace']}/{about['ResourceId']}:policyName/{name}"
-    )
-    policies[arn] = about | {
-        "PolicyARN": arn,
-        "PolicyName": name,
-        "PolicyType": kind,
-        "CreationTime": time.time(),
-        "Alarms": [],
-    }
+    name, kind = properties["PolicyName"], properties["PolicyType"]
+    arn = f"arn:aws:autoscaling:{responses.get_region()}:{responses.get_account_id()}:"
+    arn += f"scalingPolicy:{uuid.uuid4()}:policyName/{name}"
+    told = {"PolicyARN": arn, "PolicyName": name, "PolicyType": kind}
+    policies[arn] = about | told | {"CreationTime": time.time()}
     for key in ("TargetTrackingScalingPolicyConfiguration", "StepScalingPolicyConfiguration"):
         if key in properties:
             policies[arn][key] = properties[key]
