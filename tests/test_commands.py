@@ -67,6 +67,7 @@ def test_what_is_no_terminal_gets_plain_lines(environment, command):
     answer = run(*command, COLUMNS="40")
     assert command == ("outputs", "dev") or len(answer.stdout) > 40  # there are none
     assert "\x1b" not in answer.output
+    assert not re.search(" $", answer.output, re.MULTILINE)
 
 
 def test_a_terminal_without_colours_gets_none(environment, monkeypatch):

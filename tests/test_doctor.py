@@ -424,6 +424,25 @@ def test_the_doctor_names_secrets_that_need_a_person(target, dev):
     assert any("secret set dev DEFAULT_FROM_EMAIL" in said for said in found)
 
 
+@pytest.mark.parametrize(
+    ("status", "level", "said"),
+    [
+        ("UPDATE_COMPLETE", Level.OK, "Nothing needs to be done."),
+        ("UPDATE_IN_PROGRESS", Level.WARNING, "to attach: `liberty-cfn events --follow dev`"),
+        ("ROLLBACK_COMPLETE", Level.OBSTACLE, "--delete-failed liberty-social-dev"),
+        ("UPDATE_ROLLBACK_FAILED", Level.OBSTACLE, "liberty-cfn rollback dev"),
+    ],
+)
+def test_the_doctor_tells_how_the_stack_stands(
+    monkeypatch, target, dev, *, status, level, said
+):
+    stack = {"StackStatus": status, "StackName": dev.stack}
+    monkeypatch.setattr(doctor, "find", lambda *_: stack)
+    found = doctor.examine(dev, target)[0]
+    assert (found.about, found.level) == ("Stack", level)
+    assert said in found.says
+
+
 def test_the_command_exits_with_1_only_if_something_is_in_the_way(liberty, target):
     well = liberty("doctor", "dev")
     assert well.returncode == 0, well.stderr

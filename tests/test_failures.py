@@ -542,7 +542,7 @@ class Ecs:
 
     def list_tasks(self, *, cluster, serviceName, desiredStatus):
         assert (cluster, serviceName, desiredStatus) == ("backend", "web", "STOPPED")
-        return {"taskArns": ["arn:task/backend/abc"]}
+        return {"taskArns": ["arn:task/backend/abc", "arn:task/backend/def"]}
 
     def describe_tasks(self, *, cluster, tasks):
         containers = [{"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"}]
@@ -552,8 +552,14 @@ class Ecs:
                     "taskArn": tasks[0],
                     "taskDefinitionArn": "definition",
                     "stoppedReason": "Essential container in task exited",
+                    "stoppedAt": START,
                     "containers": containers,
-                }
+                },
+                {
+                    "taskArn": tasks[1],
+                    "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)",
+                    "stoppedAt": START + timedelta(minutes=1),
+                },
             ]
         }
 
@@ -586,6 +592,7 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     assert "web said: django.db.utils.OperationalError: no such host" in said
     assert "failed container health checks" in said
     assert "has started" not in said
+    assert "task def" not in said  # which was stopped for another to take its place
 
 
 def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkeypatch, dev):

@@ -14,6 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 from deployed import Silent
 from kills import state
 from small_sets import small
+from test_deploy import with_settings
 from wire import (
     CHANGE_SET,
     GONE,
@@ -206,6 +207,37 @@ def test_case_04_a_creation_that_failed_leaves_no_name_in_the_way_of_the_next(aw
     assert names(target) == {TEMPLATE_BUCKET}
     aws.fail()
     assert deploy(local, target, templates, Listener(), failed=local.stack).changed
+
+
+PROTECTED = """
+Parameters: {DatabaseDeletionProtection: {Type: String, Default: 'true'}}
+Resources:
+  Database:
+    Type: AWS::RDS::DBInstance
+    DeletionPolicy: Snapshot
+    Properties:
+      DBInstanceIdentifier: failures
+      DBInstanceClass: db.t3.micro
+      Engine: postgres
+      AllocatedStorage: '20'
+      DeletionProtection: !Ref DatabaseDeletionProtection
+  Topic: {Type: AWS::SNS::Topic, DependsOn: Database}
+"""
+
+
+def test_case_04_a_protected_database_is_protected_once_all_is_there(aws, target, dev):
+    production = with_settings(dev, DatabaseDeletionProtection="true")
+    aws.fail("AWS::SNS::Topic")
+    with pytest.raises(DeployError, match="ended as ROLLBACK_COMPLETE"):
+        have(production, target, PROTECTED)
+    assert not target.client("rds").describe_db_instances()["DBInstances"]
+    aws.fail()
+    listener = Listener()
+    assert have(production, target, PROTECTED, listener, failed=dev.stack).changed
+    [database] = target.client("rds").describe_db_instances()["DBInstances"]
+    assert database["DeletionProtection"]
+    assert "First without protection from deletion, so that it can be undone" in listener.said
+    assert not have(production, target, PROTECTED).changed
 
 
 def test_an_update_that_failed_takes_away_what_it_added_and_nothing_else(aws, target, dev):

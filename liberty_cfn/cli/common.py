@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
@@ -21,15 +22,28 @@ if TYPE_CHECKING:
 environment_argument = click.argument("environment", metavar="ENV", default="")
 
 
+class _Trimmed:
+    """Writes on what it is given, without the spaces that fill the lines of a table up."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(re.sub(r" +\n", "\n", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return where people read along."""
     from rich.console import Console
 
     shown = sys.stderr if stderr else sys.stdout
     return Console(
-        stderr=stderr,
+        file=shown if shown.isatty() else cast("IO[str]", _Trimmed(shown)),
         # Read by a program or kept in a file: lines are not to be broken.
-        width=None if shown.isatty() else 200,
+        width=None if shown.isatty() else 1000,
         # What is shown comes from AWS and from people: `:secret:` in an ARN is no emoji.
         highlight=False,
         emoji=False,

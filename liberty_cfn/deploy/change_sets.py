@@ -73,12 +73,16 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set that can be executed. `adopts` is whether it takes in what exists."""
+    """A change set that can be executed.
+
+    `new` is whether it makes the stack, `adopts` whether it takes in what exists.
+    """
 
     id: str
     stack_id: str
     token: str
     changes: tuple[Change, ...]
+    new: bool = False
     adopts: bool = False
 
 
@@ -119,7 +123,7 @@ def create(
     described = _wait(cloudformation, made)
     if described["Status"] != "FAILED":
         changes = tuple(_changes(cloudformation, made, ()))
-        return ChangeSet(made, described["StackId"], token, changes, adopts=adopt)
+        return ChangeSet(made, described["StackId"], token, changes, new=new, adopts=adopt)
     reason = described.get("StatusReason", "no reason given")
     if any(words in reason for words in NOTHING):
         discard(cloudformation, made)

@@ -15,7 +15,12 @@ from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import Follower
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare
-from liberty_cfn.deploy.protection import protect, protect_from_termination, restore
+from liberty_cfn.deploy.protection import (
+    lifted,
+    protect,
+    protect_from_termination,
+    restore,
+)
 from liberty_cfn.deploy.stack import find, outputs
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -61,10 +66,19 @@ def deploy(
     if change_set is not None:
         if not _agreed(cloudformation, planned, change_set, progress, allowed):
             return None
-        if migrating.is_due(environment, planned):
+        first = lifted(environment) if change_set.new else {}
+        migrates = migrating.is_due(environment, planned)
+        if first or migrates:
             change_sets.discard(cloudformation, change_set.id)
-            change_set = _migrate(
-                environment, target, templates, progress, allowed, adopt=adopt
+            change_set = _up_to_the_last(
+                environment,
+                target,
+                templates,
+                progress,
+                allowed,
+                adopt=adopt,
+                first=first,
+                migrates=migrates,
             )
         if allowed:
             protect(cloudformation, change_set.stack_id, allowed)
@@ -77,7 +91,7 @@ def deploy(
     return Outcome(changed=change_set is not None, outputs=outputs(stack))
 
 
-def _migrate(
+def _up_to_the_last(
     environment: Environment,
     target: Target,
     templates: Mapping[str, str],
@@ -85,26 +99,38 @@ def _migrate(
     allowed: Collection[str],
     *,
     adopt: bool,
+    first: Mapping[str, str],
+    migrates: bool,
 ) -> ChangeSet:
-    """Deploy all but the service's move, migrate, and return the change set of the move.
+    """Deploy all but what comes last, and return the change set of that.
+
+    Last comes what else stood in the way if the rest fails: protection from deletion, without
+    which a stack is made (`first`), and the service's move, for which the database is migrated.
 
     Raises:
         DeployError: the deploy failed.
         MigrationError: the migration failed; the service is as it was.
     """
     cloudformation = target.client("cloudformation")
-    held = environment.with_parameters(migrating.held(environment, target))
-    _, change_set = prepare(held, target, templates, adopt=adopt)
+    held = migrating.held(environment, target) if migrates else {}
+    before = environment.with_parameters({**first, **held})
+    _, change_set = prepare(before, target, templates, adopt=adopt)
     if change_set:
-        progress.say("First all but the service, which stays as it is until it is migrated")
+        if first:
+            progress.say("First without protection from deletion, so that it can be undone")
+        if migrates:
+            progress.say("First all but the service, which stays as it is until it is migrated")
         if allowed:
             protect(cloudformation, change_set.stack_id, allowed)
-        _carry_out(held, target, change_set, progress)
-    stack = find(cloudformation, environment.stack)
-    migrating.migrate(environment, target, stack["StackId"] if stack else "", progress.say)
+        _carry_out(before, target, change_set, progress)
+    if migrates:
+        stack = find(cloudformation, environment.stack) or {}
+        migrating.migrate(environment, target, stack.get("StackId", ""), progress.say)
     _, change_set = prepare(environment, target, templates, adopt=adopt)
     if change_set is None:
-        raise DeployError("The service is there already: somebody else deployed meanwhile.")
+        raise DeployError("Nothing is left to do: somebody else deployed meanwhile.")
+    if first:
+        progress.say("All is there; now it is protected from deletion")
     return change_set
 
 

@@ -10,6 +10,9 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import beforehand, certificates, delegation, images, secrets
 from liberty_cfn.deploy.beforehand import REFUSED, Check
 from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.preparing import UPDATABLE
+from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -17,6 +20,7 @@ from liberty_cfn.environments import Environment
 def examine(environment: Environment, target: Target) -> list[Finding]:
     """Return all that was found: what is well, what to think of, and what is in the way."""
     found = [
+        *_stack(environment, target),
         *beforehand.named_by_settings(environment, target),
         *beforehand.in_the_way(environment, target),
     ]
@@ -50,6 +54,17 @@ def as_json(found: list[Finding]) -> dict[str, Any]:
             for each in found
         ],
     }
+
+
+def _stack(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Tell how the stack stands, if there is one."""
+    stack = find(target.client("cloudformation"), environment.stack)
+    if stack is None or (state := meaning(stack["StackStatus"])) is Meaning.ABSENT:
+        return
+    status = stack["StackStatus"]
+    says = f"{environment.stack} is in {status}. {what_next(status, environment.name)}"
+    worked = Level.WARNING if state is Meaning.WORKING else Level.OBSTACLE
+    yield Finding(Level.OK if state in UPDATABLE else worked, "Stack", says)
 
 
 def _certificate(environment: Environment, target: Target) -> Iterator[Finding]:

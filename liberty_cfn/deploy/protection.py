@@ -10,7 +10,17 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from liberty_cfn.deploy.change_sets import NESTED_STACK
+from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import stack_policy
+
+# The settings that keep the database and the load balancer from being deleted by anybody.
+FROM_DELETION = ("BalancerDeletionProtection", "DatabaseDeletionProtection")
+
+
+def lifted(environment: Environment) -> dict[str, str]:
+    """Return the parameters without which AWS would refuse to delete what a stack makes."""
+    settings = environment.settings
+    return {name: "false" for name in FROM_DELETION if settings[name] == "true"}
 
 
 def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -> None:

@@ -15,6 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 SERVICE = "AWS::ECS::Service"
 LINES = 5
 TASKS = 3
+# How ECS says that it stopped a task as it was asked to, and ministack.
+MEANT = ("Scaling activity initiated", "Deployment completed")
 
 
 def why_stopped(client: Callable[[str], Any], service: str) -> Iterator[str]:
@@ -36,8 +38,10 @@ def _stopped(client: Callable[[str], Any], where: dict[str, str], name: str) -> 
     arns = ecs.list_tasks(**where, serviceName=name, desiredStatus="STOPPED")["taskArns"]
     if not arns:
         return
-    tasks = ecs.describe_tasks(**where, tasks=arns[:TASKS])["tasks"]
-    for task in tasks:
+    described = ecs.describe_tasks(**where, tasks=arns)["tasks"]
+    latest = sorted(described, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
+    tasks = [task for task in latest if not _meant(task)]
+    for task in tasks[:TASKS]:
         yield f"task {_id(task)} stopped: {task.get('stoppedReason') or 'no reason given'}"
         for container in task.get("containers", []):
             ended = [
@@ -47,7 +51,13 @@ def _stopped(client: Callable[[str], Any], where: dict[str, str], name: str) -> 
             if said := ", ".join(filter(None, ended)):
                 yield f"  container {container['name']}: {said}"
     with contextlib.suppress(ClientError, BotoCoreError):
-        yield from _last_words(client, tasks[0])
+        for task in tasks[:1]:
+            yield from _last_words(client, task)
+
+
+def _meant(task: dict[str, Any]) -> bool:
+    """Whether a task was stopped because there were to be fewer, or newer ones."""
+    return str(task.get("stoppedReason", "")).startswith(MEANT)
 
 
 def _last_words(client: Callable[[str], Any], task: dict[str, Any]) -> Iterator[str]:

@@ -209,6 +209,20 @@ def test_what_was_there_before_a_failed_operation_stays_though_what_it_made_goes
     assert groups(aws) == ["kept"]
 
 
+def test_what_cannot_be_taken_back_fails_the_rollback_and_is_deleted_later(aws):
+    database = {"DBInstanceIdentifier": "one", "DBInstanceClass": "db.t3.micro"}
+    database |= {"Engine": "postgres", "AllocatedStorage": "20", "DeletionProtection": True}
+    body = alone(aws, {"Database": resource("RDS::DBInstance", database)})
+    body["Resources"]["Topic"] = resource("SNS::Topic", DependsOn="Child")
+    aws.fail("AWS::SNS::Topic/Topic")
+    assert deploy(aws, body)["StackStatus"] == "ROLLBACK_FAILED"
+    assert delete(aws)["StackStatus"] == "DELETE_FAILED"
+    rds = aws.client("rds")
+    rds.modify_db_instance(DBInstanceIdentifier="one", DeletionProtection=False)
+    delete(aws)
+    assert not rds.describe_db_instances()["DBInstances"]
+
+
 def test_a_failed_update_puts_every_child_back(aws):
     before = outputs(deploy(aws, family(aws)))
     aws.fail("AWS::Logs::LogGroup/Group")

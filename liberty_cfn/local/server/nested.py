@@ -9,7 +9,7 @@ import asyncio
 import functools
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlparse
 
@@ -148,11 +148,29 @@ async def _delete(stack_id: str) -> None:
         creation |= {"param_values": child["_resolved_params"], "imports": child["_imported"]}
         creation |= {"retain_except_on_create": child["_takes_back"]}
         await stacks._roll_back_operation(child["StackName"], stack_id, child, creation)
+        if child["StackStatus"] == "ROLLBACK_FAILED":
+            raise ValueError(child["StackStatusReason"])
     before = _told(child)
     child["EnableTerminationProtection"] = False  # that was from being deleted by itself
     await _act(handlers._delete_stack, child["StackName"])
     if await _rest(child, before) != "DELETE_COMPLETE":
         raise ValueError(child["StackStatusReason"])
+
+
+async def _undo(undo: Callable[..., Awaitable[None]], *operation: Any, **more: Any) -> None:
+    """What could not be taken back is still the stack's, to be deleted later."""
+    await undo(*operation, **more)
+    stack: Stack = operation[2]
+    left = (
+        stack.get("_rollback_failed", {}) if stack["StackStatus"] == "ROLLBACK_FAILED" else {}
+    )
+    for title, record in left.items():
+        stack["_resources"][title] = record | {
+            "LogicalResourceId": title,
+            "ResourceStatus": "DELETE_FAILED",
+            "Attributes": {},
+            "Timestamp": stack["CreationTime"],
+        }
 
 
 def _with_family(describe: Action, query: Query) -> Answer:
@@ -192,5 +210,7 @@ def add() -> None:
     }
     around("DescribeStacks", _with_family)
     helpers.urlparse = _by_path
+    undo = functools.partial(_undo, stacks._roll_back_operation)
+    stacks._roll_back_operation = handlers._roll_back_operation = undo
     look = functools.partial(_has_no_updates, handlers._stack_has_no_updates)
     handlers._stack_has_no_updates = look
