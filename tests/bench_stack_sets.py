@@ -49,9 +49,9 @@ def counted(work):
 
 
 def main() -> None:
-    table = Table(
-        "Targets", "Deploy (s)", "Calls", "Plan (s)", "Calls", "Memory (MiB)", box=None
-    )
+    acts = ("Deploy", "Plan", "Change")
+    columns = [column for act in acts for column in (f"{act} (s)", "Calls")]
+    table = Table("Targets", *columns, "Memory (MiB)", box=None)
     with tempfile.TemporaryDirectory() as folder:
         local = control.up(Path(folder), say=lambda _line: None)
         home = Target(boto3.Session(**local.credentials), local.account, local.endpoint)
@@ -68,9 +68,14 @@ def main() -> None:
             made = counted(lambda fleet=fleet: deploy(fleet, SMALL, Told()))
             changed = sets.changed(fleet, LogRetentionDays="30")
             planned = counted(lambda changed=changed: prepare(changed, SMALL, Told()))
+            done = counted(lambda changed=changed: deploy(changed, SMALL, Told()))
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            figures = [f"{made[0]:.1f}", made[1], f"{planned[0]:.1f}", planned[1]]
-            table.add_row(str(size), *map(str, figures), f"{memory:.0f}")
+            figures = [
+                figure
+                for s, calls in (made, planned, done)
+                for figure in (f"{s:.1f}", str(calls))
+            ]
+            table.add_row(str(size), *figures, f"{memory:.0f}")
         control.down(Path(folder))
     Console().print(table)
 

@@ -99,6 +99,24 @@ def test_an_override_changed_in_one_place_touches_only_that_and_the_plan_says_so
     assert overrides(fleet.cloudformation, fleet.name, THIRD) == other.targets.overrides[THIRD]
 
 
+def test_targets_that_change_alike_change_in_one_operation(sets):
+    fleet = sets.fleet()
+    deploy(fleet, SMALL, Told())
+    before = len(operations_of(fleet))
+    other = sets.changed(fleet, LogRetentionDays="30")
+    deploy(other, SMALL, Told())
+    assert begun(other)[before:] == [
+        ("UPDATE", {(HOME, US): "SUCCEEDED"}),
+        ("UPDATE", {(OTHER, US): "SUCCEEDED"}),
+        ("UPDATE", {(HOME, EU): "SUCCEEDED", (OTHER, EU): "SUCCEEDED"}),
+    ]
+    # What they have of their own, they keep.
+    for place in fleet.targets.places:
+        told = overrides(fleet.cloudformation, fleet.name, place)
+        assert told == other.targets.overrides[place]
+        assert retention(sets, other, place) == 30
+
+
 def test_planning_leaves_no_trace(there, sets):
     _, _, plan = prepare(sets.changed(there, LogRetentionDays="30"), SMALL, Told())
     assert plan.code == 2

@@ -12,6 +12,7 @@ from those above it:
     making       the set itself, made and deleted once
     previews     what would change in every target, before anything does
     merging      what all targets share said once, and what is particular
+    steps        the operations that it takes, as few as there can be
     failures     why a target failed, first-hand
     adopting     taking in what an earlier destroy kept
     deploying    the way through these: canary first, then region by region

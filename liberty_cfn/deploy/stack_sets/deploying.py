@@ -1,33 +1,28 @@
 """The way to a stack set that is as its environment says: canary first, then the rest.
 
-A set's overrides are one list an operation, so targets that differ are operations of their
-own. CloudFormation minds the failure tolerance within one; between them, it is minded here.
+It takes several operations (steps.py). CloudFormation minds the failure tolerance within one;
+between them, it is minded here.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, failures, making, operations
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, products
 from liberty_cfn.deploy.stack_sets.standing import Standing, overrides, standing
-from liberty_cfn.deploy.stack_sets.wanted import (
-    Differences,
-    Wanted,
-    as_parameters,
-    differences,
-    wanted,
-)
+from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
+from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
 from liberty_cfn.deployment_targets import Place
 
 
@@ -40,22 +35,6 @@ class Progress(Protocol):
     def consents(self, plan: SetPlan) -> bool: ...
     def happened(self, results: list[Result]) -> None: ...
     def goes_on(self, canary: Place) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operation: which, where, and what it is told beside its targets."""
-
-    operation: str
-    accounts: list[str]
-    regions: list[str]
-    asked: Mapping[str, Any]
-
-    def where(self, fleet: Fleet) -> dict[str, Any]:
-        """Return how the operation is told its targets: stacks say it by their ids."""
-        if "StackIds" in self.asked:
-            return {}
-        return where(fleet.targets, self.accounts, self.regions)
 
 
 @dataclass
@@ -207,7 +186,7 @@ class _Run:
         for place in places:
             if self.want and self.adopt and place in self.adopted:
                 self._take_in(self.want, self.adopt(self.fleet, self.want, place), place)
-        steps = list(_steps(self.fleet, self.want, self.different, places))
+        steps = list(steps_to(self.fleet, self.want, self.different, places))
         for (_, regions), group in groupby(steps, key=lambda s: (s.operation, s.regions)):
             at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
             workers = at_once if targets.managed_execution else 1
@@ -253,7 +232,7 @@ class _Run:
             step.operation,
             tell=self.progress.happened,
             say=self.progress.say,
-            OperationPreferences=_preferences(fleet, step.regions),
+            OperationPreferences=preferences(fleet, step.regions, self.failed),
             **step.where(fleet),
             **step.asked,
         )
@@ -296,55 +275,6 @@ class _Run:
             f"ENV={name}"
         )
         raise DeployError("\n".join(lines))
-
-
-def _steps(
-    fleet: Fleet, want: Wanted | None, different: Differences, places: Collection[Place]
-) -> Iterator[Step]:
-    """Yield the operations that make places what they should be, region by region."""
-    there = [p for p in places if p not in different.new]
-    if want is None or not different.definition:
-        there = [place for place in there if place in different.outdated]
-    definition = want.definition(fleet.targets) if want else _as_before(fleet)
-    for accounts, regions in products(there):
-        yield Step("update_stack_set", accounts, regions, definition)
-    if want is None:
-        return
-    for operation, chosen in (
-        ("update_stack_instances", different.changed),
-        ("create_stack_instances", different.new),
-    ):
-        groups: dict[tuple[tuple[str, str], ...], list[Place]] = {}
-        for place in places:
-            if place in chosen:
-                groups.setdefault(tuple(sorted(want.overrides[place].items())), []).append(
-                    place
-                )
-        for own, same in groups.items():
-            # Whole, as what is left out would lose its value or keep an old one.
-            asked = {"ParameterOverrides": as_parameters(dict(own))}
-            for accounts, regions in products(same):
-                yield Step(operation, accounts, regions, asked)
-
-
-def _as_before(fleet: Fleet) -> dict[str, Any]:
-    """Return what UpdateStackSet is told to change nothing about the set."""
-    found = fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)["StackSet"]
-    return {
-        "UsePreviousTemplate": True,
-        "Capabilities": found.get("Capabilities", []),
-        "Parameters": [
-            {"ParameterKey": p["ParameterKey"], "UsePreviousValue": True}
-            for p in found.get("Parameters", [])
-        ],
-    }
-
-
-def _preferences(fleet: Fleet, regions: Collection[str]) -> dict[str, Any]:
-    preferences = dict(fleet.targets.preferences)
-    order = [region for region in preferences["RegionOrder"] if region in regions]
-    # A region that is no longer among the targets has no place in their order.
-    return preferences | {"RegionOrder": order or list(regions)}
 
 
 def _tolerance(fleet: Fleet, region: str) -> int:

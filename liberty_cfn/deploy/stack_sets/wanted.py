@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from liberty_cfn.deploy import images
@@ -62,7 +62,8 @@ class Wanted:
 class Differences:
     """What has to be done to a set: to all of it (`definition`), and where.
 
-    `outdated` are places where the last operation failed, or that it never came to.
+    `outdated` are places where the last operation failed, or that it never came to. `before`
+    has what is overridden in places that are there.
     """
 
     definition: bool
@@ -71,6 +72,7 @@ class Differences:
     outdated: tuple[Place, ...]
     inoperable: tuple[Place, ...]
     gone: tuple[Place, ...]
+    before: Mapping[Place, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
         return self.definition or bool(self.new or self.changed or self.outdated or self.gone)
@@ -148,6 +150,7 @@ def differences(fleet: Fleet, want: Wanted, there: Standing | None) -> Differenc
         outdated=tuple(place for place in usable if not there.instances[place].current),
         inoperable=tuple(stuck),
         gone=tuple(place for place in there.instances if place not in targets.overrides),
+        before=read,
     )
 
 

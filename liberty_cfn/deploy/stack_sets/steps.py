@@ -1,0 +1,136 @@
+"""The operations that make a set's targets what they should be, as few as there can be.
+
+An operation is told accounts x regions, and one list of overrides.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStackInstances.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
+from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
+from liberty_cfn.deployment_targets import Place
+
+# Overrides as an operation is told them: a name, and its value; None leaves it as it is.
+Told = tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation: which, where, and what it is told beside its targets."""
+
+    operation: str
+    accounts: list[str]
+    regions: list[str]
+    asked: Mapping[str, Any]
+
+    def where(self, fleet: Fleet) -> dict[str, Any]:
+        """Return how the operation is told its targets: stacks say it by their ids."""
+        if "StackIds" in self.asked:
+            return {}
+        return where(fleet.targets, self.accounts, self.regions)
+
+
+def steps_to(
+    fleet: Fleet, want: Wanted | None, different: Differences, places: Collection[Place]
+) -> Iterator[Step]:
+    """Yield the operations that make places what they should be, region by region."""
+    there = [p for p in places if p not in different.new]
+    if want is None or not different.definition:
+        there = [place for place in there if place in different.outdated]
+    definition = want.definition(fleet.targets) if want else _as_before(fleet)
+    for _, accounts, regions in _in_order(fleet, {(): there}):
+        yield Step("update_stack_set", accounts, regions, definition)
+    if want is None:
+        return
+    for operation, chosen in (
+        ("update_stack_instances", different.changed),
+        ("create_stack_instances", different.new),
+    ):
+        groups: dict[Told, list[Place]] = {}
+        for place in (place for place in places if place in chosen):
+            told = _told(different.before.get(place, {}), want.overrides[place])
+            groups.setdefault(told, []).append(place)
+        for overrides, accounts, regions in _in_order(fleet, groups):
+            asked = {"ParameterOverrides": _as_parameters(overrides)}
+            yield Step(operation, accounts, regions, asked)
+
+
+def preferences(
+    fleet: Fleet, regions: Collection[str], failed: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return how an operation in some regions is to go about it.
+
+    `failed` is how many failed in each region in operations before this one: they count.
+    """
+    said = dict(fleet.targets.preferences)
+    order = [region for region in said["RegionOrder"] if region in regions]
+    # A region that is no longer among the targets has no place in their order.
+    said["RegionOrder"] = list(dict.fromkeys([*order, *regions]))
+    if "FailureToleranceCount" in said:
+        said["FailureToleranceCount"] -= max(failed.get(region, 0) for region in regions)
+    return said
+
+
+def _told(before: Mapping[str, str], overrides: Mapping[str, str]) -> Told:
+    """Return overrides whole, as one that is left out is one no more.
+
+    What stays is said to stay: with other values beside it, the same can be said of many.
+    """
+    return tuple(
+        (name, None if before.get(name) == value else value)
+        for name, value in sorted(overrides.items())
+    )
+
+
+def _as_parameters(told: Told) -> list[dict[str, Any]]:
+    return [
+        {"ParameterKey": name}
+        | ({"UsePreviousValue": True} if value is None else {"ParameterValue": value})
+        for name, value in told
+    ]
+
+
+def _in_order(
+    fleet: Fleet, groups: Mapping[Told, list[Place]]
+) -> Iterator[tuple[Told, list[str], list[str]]]:
+    """Yield what groups of places are told, and where, as accounts and regions.
+
+    Where regions have their turns, all groups have one region's before the next.
+    """
+    if fleet.targets.preferences["RegionConcurrencyType"] == "PARALLEL":
+        for told, places in groups.items():
+            for accounts, regions in products(places):
+                yield told, accounts, regions
+        return
+    there = {place.region for places in groups.values() for place in places}
+    found: list[tuple[Told, list[str], list[str]]] = []
+    for region in preferences(fleet, there, {})["RegionOrder"] if there else ():
+        here = [
+            (told, accounts)
+            for told, places in groups.items()
+            if (accounts := [place.account for place in places if place.region == region])
+        ]
+        for told, accounts in here:
+            # It may go on with what the region before ended with.
+            if found and found[-1][:2] == (told, accounts):
+                found[-1][2].append(region)
+            else:
+                found.append((told, accounts, [region]))
+    yield from found
+
+
+def _as_before(fleet: Fleet) -> dict[str, Any]:
+    """Return what UpdateStackSet is told to change nothing about the set."""
+    found = fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)["StackSet"]
+    return {
+        "UsePreviousTemplate": True,
+        "Capabilities": found.get("Capabilities", []),
+        "Parameters": [
+            {"ParameterKey": p["ParameterKey"], "UsePreviousValue": True}
+            for p in found.get("Parameters", [])
+        ],
+    }
