@@ -1,6 +1,7 @@
 """The local AWS's stack sets answer as CloudFormation does: every field, every refusal."""
 
 import json
+import re
 import time
 from xml.etree import ElementTree as ET
 
@@ -66,17 +67,33 @@ def instance(client):
 
 
 def unknown(element, shape, path=""):
-    """Yield what stands in an answer and isn't in botocore's service model."""
-    if shape.type_name == "structure":
+    """Yield what stands in an answer and isn't as in botocore's service model."""
+    kind, text = shape.type_name, element.text or ""
+    if kind == "structure":
         for child in element:
             name = child.tag.rpartition("}")[2]
             if name not in shape.members:
                 yield f"{path}.{name}"
             else:
                 yield from unknown(child, shape.members[name], f"{path}.{name}")
-    elif shape.type_name == "list":
+    elif kind == "list":
         for child in element:
             yield from unknown(child, shape.member, f"{path}[]")
+    elif not re.fullmatch(FORMS.get(kind, ".*"), text, re.DOTALL):
+        yield f"{path}: {text!r} is no {kind}"
+    elif kind == "string":
+        good = not shape.enum or text in shape.enum
+        least = shape.metadata.get("min", 0)
+        pattern = shape.metadata.get("pattern", "(?s).*")
+        if not good or len(text) < least or not re.fullmatch(pattern, text):
+            yield f"{path}: {text!r} is none of {shape.enum}, or doesn't fit {pattern}"
+
+
+FORMS = {
+    "boolean": "true|false",
+    "integer": r"\d+",
+    "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z",
+}
 
 
 @pytest.mark.parametrize(
@@ -177,12 +194,55 @@ def test_what_is_not_changed_leaves_the_others_as_they_are(one):
             {**PLACE, "Regions": ["eu-west-1"]},
             "StackInstanceNotFoundException",
         ),
+        (
+            "describe_stack_instance",
+            {
+                "StackSetName": "one",
+                "StackInstanceAccount": HERE,
+                "StackInstanceRegion": "eu-west-1",
+            },
+            "StackInstanceNotFoundException",
+        ),
+        (
+            "stop_stack_set_operation",
+            {"StackSetName": "one", "OperationId": "x"},
+            "OperationNotFoundException",
+        ),
+        (
+            "create_stack_instances",
+            {**PLACE, "StackSetName": "two"},
+            "StackSetNotFoundException",
+        ),
+        (
+            "create_stack_set",
+            {"StackSetName": "no name", "TemplateBody": TEMPLATE},
+            "ValidationError",
+        ),
+        ("create_stack_set", {"StackSetName": "two"}, "ValidationError"),
+        ("create_stack_instances", {**PLACE, "Regions": []}, "ValidationError"),
+        (
+            "create_stack_instances",
+            {
+                **PLACE,
+                "OperationPreferences": {"MaxConcurrentCount": 1, "MaxConcurrentPercentage": 1},
+            },
+            "ValidationError",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_under_cloudformations_code(one, call, asked, code):
     with pytest.raises(ClientError) as error:
         getattr(one, call)(**asked)
-    assert error.value.response["Error"]["Code"] == code
+    told = error.value.response
+    assert told["Error"]["Code"] == code
+    assert told["Error"]["Message"]
+    operation = one.meta.service_model.operation_model(one.meta.method_to_api_mapping[call])
+    known = {
+        shape.metadata["error"]["code"]: shape.metadata["error"]["httpStatusCode"]
+        for shape in operation.error_shapes
+    }
+    status = told["ResponseMetadata"]["HTTPStatusCode"]
+    assert known.get(code, 400 if code == "ValidationError" else None) == status
 
 
 def test_one_operation_at_a_time_and_one_that_runs_can_be_stopped(one, aws):

@@ -53,6 +53,10 @@ def begin(one: Set, query: Query, action: str, targets: list[str], work: Work) -
         raise RefusedError("OperationInProgressException", why, 409)
     where = "OperationPreferences"
     preferences: Set = {key: int(v) for key in COUNTS if (v := one_of(query, f"{where}.{key}"))}
+    for count, percentage in zip(COUNTS[::2], COUNTS[1::2], strict=True):
+        if count in preferences and percentage in preferences:
+            why = f"Only one of {count} and {percentage} can be specified"
+            raise RefusedError("ValidationError", why, 400)
     for key in ("RegionConcurrencyType", "ConcurrencyMode"):
         preferences |= {key: v} if (v := one_of(query, f"{where}.{key}")) else {}
     preferences["RegionOrder"] = many_of(query, f"{where}.RegionOrder")

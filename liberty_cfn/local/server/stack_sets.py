@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStac
 """
 
 import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ from .operating import (
 ADMINISTRATION = "AWSCloudFormationStackSetAdministrationRole"
 EXECUTION = "AWSCloudFormationStackSetExecutionRole"
 IMPORTED_AT_ONCE = 10
+NAME = re.compile("[a-zA-Z][-a-zA-Z0-9]*")
 
 sets = responses.AccountRegionScopedDict()
 
@@ -68,6 +70,12 @@ def _set(query: Query) -> Set:
 def _create(query: Query) -> Set:
     name, account = one_of(query, "StackSetName"), responses.get_account_id()
     home = responses.get_region()
+    if not NAME.fullmatch(name):
+        why = (
+            f"1 validation error detected: Value '{name}' at 'stackSetName' failed to satisfy "
+            f"constraint: Member must satisfy regular expression pattern: {NAME.pattern}"
+        )
+        raise RefusedError("ValidationError", why, 400)
     there = sets.get(name)
     if there and there["Status"] == "ACTIVE":
         if there["Token"] and there["Token"] == one_of(query, "ClientRequestToken"):
@@ -80,7 +88,7 @@ def _create(query: Query) -> Set:
         "StackSetId": number,
         "Status": "ACTIVE",
         "TemplateBody": "",
-        "Description": one_of(query, "Description"),
+        "Description": None,
         "Parameters": {},
         "Tags": {},
         "Capabilities": [],
@@ -105,6 +113,9 @@ def _take(one: Set, query: Query) -> None:
     if one_of(query, "UsePreviousTemplate") != "true":
         body, refused = helpers._resolve_template(query)
         checked(refused) if refused else None
+        if not body:
+            why = "Either Template URL or Template Body must be specified."
+            raise RefusedError("ValidationError", why, 400)
         one["TemplateBody"] = body
     nested = "AWS::CloudFormation::Stack" in one["TemplateBody"]
     if nested and one["PermissionModel"] == "SERVICE_MANAGED":
@@ -148,9 +159,16 @@ def _targets(one: Set, query: Query) -> list[str]:
     ]
 
 
+def _named_targets(one: Set, query: Query) -> list[str]:
+    """The instances that a request has to name."""
+    if not many_of(query, "Regions"):
+        raise RefusedError("ValidationError", "Regions is required", 400)
+    return _targets(one, query)
+
+
 def _create_instances(query: Query) -> Set:
     one = _set(query)
-    targets = _targets(one, query)
+    targets = _named_targets(one, query)
     given = _pairs(query, "ParameterOverrides", {}) or {}
     begun = begin(one, query, "CREATE", targets, make)
     for target in targets:
@@ -207,7 +225,7 @@ def _unit(parent: str, units: list[str]) -> str:
 
 def _update_instances(query: Query) -> Set:
     one = _set(query)
-    targets = _known(one, _targets(one, query))
+    targets = _known(one, _named_targets(one, query))
     begun = begin(one, query, "UPDATE", targets, make)
     for target in targets:
         there = one["Instances"][target]
@@ -221,7 +239,7 @@ def _delete_instances(query: Query) -> Set:
     one = _set(query)
     if "RetainStacks" not in query:
         raise RefusedError("ValidationError", "RetainStacks is required", 400)
-    there = [t for t in _targets(one, query) if t in one["Instances"]]
+    there = [t for t in _named_targets(one, query) if t in one["Instances"]]
     return begin(one, query, "DELETE", there, unmake)
 
 
