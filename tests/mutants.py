@@ -1,6 +1,7 @@
 """Our own templates, each broken in one place; and which checker finds that.
 
-`make bench ARGS=--mutants` breaks many and prints the share that is found.
+Operators and places are hypothesis's to draw, the same ones each time. `make bench
+ARGS=--mutants` draws many and prints the share that is found.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import json
 import re
 import sys
 import tempfile
+from bisect import bisect
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from liberty_cfn.environments import Environment, load, names
 from liberty_cfn.linters import cfn_lint, cloudformation_validate
@@ -25,11 +31,20 @@ from liberty_cfn.proofs import proving
 from liberty_cfn.proofs.proving import ours
 from liberty_cfn.rules.checking import Case, all_reports, cases, told
 
-# One in so many is tried, chosen by what it breaks: a new resource changes no other choice.
-EACH = 25
+MANY = 360
+# Nothing is kept of a run, nor tried again: it takes as long as its mutants do.
+QUIET: dict[str, Any] = {
+    "derandomize": True,
+    "database": None,
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+}
 REFERENCES = ("Ref", "Fn::GetAtt")
 SECTIONS = ("Parameters", "Conditions", "Resources", "Outputs")
 Place = tuple[str | int, ...]
+Operator = Callable[[Any, Place, Any], list[Any]]
+# In the place of what is left out.
+GONE = object()
 
 # What may be broken without harm: the operator, the place, and why.
 HARMLESS = (
@@ -49,6 +64,13 @@ HARMLESS = (
     ("drop", r"/OKActions(/0)?$", "it still goes off; nobody hears when it is over"),
     ("*", r"/Parameters/\w+/(Allowed|Min|Max)\w+", "environments.py checks settings"),
 )
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """In the place of what is called otherwise."""
+
+    key: str
 
 
 @dataclass(frozen=True)
@@ -73,16 +95,135 @@ class Mutant:
         return ""
 
 
-def mutants(design: TemplateSet, each: int = EACH) -> Iterator[Mutant]:
-    """Yield one in `each` of the ways to break a design in one place."""
-    for file, template in design.templates.items():
-        for place in _places(template.body):
-            for operator in OPERATORS:
-                key = f"{operator.__name__} {file} {place}".encode()
-                if int(hashlib.sha256(key).hexdigest(), 16) % each == 0:
-                    body = copy.deepcopy(template.body)
-                    if operator(body, place, _at(body, place)):
-                        yield Mutant(operator.__name__, file, place, body)
+# --- operators: what each would put in a place, which breaks it; nothing where it can't
+
+
+def drop(body: Any, place: Place, value: Any) -> list[Any]:
+    """Leave something out."""
+    return [] if _in_function(place) else [GONE]
+
+
+def swap(body: Any, place: Place, value: Any) -> list[Any]:
+    """Refer to another resource or parameter instead."""
+    if place[-1] not in REFERENCES:
+        return []
+    name = value if isinstance(value, str) else value[0]
+    there = [
+        section for section in ("Resources", "Parameters") if name in body.get(section, {})
+    ]
+    others = [title for section in there for title in body[section] if title != name]
+    return [one if isinstance(value, str) else [one, *value[1:]] for one in others]
+
+
+def retype(body: Any, place: Place, value: Any) -> list[Any]:
+    """Have a value of another type there."""
+    if _in_function(place) or isinstance(value, dict):
+        return []
+    return ["text" if isinstance(value, list) else ["text", "more"], {"Key": "Value"}]
+
+
+def rename(body: Any, place: Place, value: Any) -> list[Any]:
+    """Misspell a property, or a word that AWS knows."""
+    key = place[-1]
+    if _in_function(place) or not isinstance(key, str) or "Properties" not in place[:-1]:
+        return []
+    return [Renamed(key[:-1]), Renamed(f"{key}x"), Renamed(key.swapcase())]
+
+
+def overdo(body: Any, place: Place, value: Any) -> list[Any]:
+    """Go out of range: far too large a number, or below nought, far too long a text."""
+    if _in_function(place) or isinstance(value, bool | dict | list):
+        return []
+    if str(value).isdigit():
+        kind = type(value)
+        return [kind(str(int(value) * 1000 + 999_999_999)), kind("-5")]
+    return [f"{value}{'x' * 5000}"]
+
+
+def dangle(body: Any, place: Place, value: Any) -> list[Any]:
+    """Refer to what isn't there."""
+    if place[-1] not in REFERENCES:
+        return []
+    name = value if isinstance(value, str) else value[0]
+    if name.startswith("AWS::"):
+        return []
+    return ["Nowhere" if isinstance(value, str) else ["Nowhere", *value[1:]]]
+
+
+OPERATORS: tuple[Operator, ...] = (drop, swap, retype, rename, overdo, dangle)
+
+
+def _in_function(place: Place) -> bool:
+    return any(str(step).startswith("Fn::") or step in ("Ref", "Condition") for step in place)
+
+
+# --- mutants, as hypothesis draws them
+
+
+def mutants(
+    design: TemplateSet, operators: Sequence[Operator] = OPERATORS
+) -> SearchStrategy[Mutant]:
+    """Return the ways to break a design: an operator, a place for it, and how it breaks it."""
+    rings = {operator: _ring(design, operator) for operator in operators}
+
+    @st.composite
+    def mutant(draw: st.DrawFn) -> Mutant:
+        operator = draw(st.sampled_from(operators))
+        file, place = _next(rings[operator], draw(st.integers(0, 2**32)))
+        body = copy.deepcopy(design.templates[file].body)
+        value = _at(body, place)
+        broken = draw(st.sampled_from(operator(body, place, value)))
+        parent, key = _at(body, place[:-1]), place[-1]
+        if broken is GONE:
+            del parent[key]
+        elif isinstance(broken, Renamed):
+            parent[broken.key] = parent.pop(key)
+        else:
+            parent[key] = broken
+        return Mutant(operator.__name__, file, place, body)
+
+    return mutant()
+
+
+def drawn(
+    design: TemplateSet, number: int, operators: Sequence[Operator] = OPERATORS
+) -> list[Mutant]:
+    """Return so many mutants, each another; the same each time."""
+    found: dict[str, Mutant] = {}
+
+    @settings(max_examples=number, phases=[Phase.generate], **QUIET)
+    @given(mutants(design, operators))
+    def collect(mutant: Mutant) -> None:
+        found[f"{mutant} {mutant.body}"] = mutant
+
+    collect()
+    return list(found.values())
+
+
+Ring = Sequence[tuple[str, str, Place]]
+
+
+def _ring(design: TemplateSet, operator: Operator) -> Ring:
+    """Return where an operator breaks something, in an order of its own.
+
+    By the hashes of the places: a new resource comes between others, and moves none.
+    """
+    return sorted(
+        (_hash(f"{file} {place}"), file, place)
+        for file, template in design.templates.items()
+        for place in _places(template.body)
+        if operator(template.body, place, _at(template.body, place))
+    )
+
+
+def _next(ring: Ring, number: int) -> tuple[str, Place]:
+    """Return the place that comes next to a number, wherever that is hashed to."""
+    _, file, place = ring[bisect(ring, (_hash(str(number)),)) % len(ring)]
+    return file, place
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _places(value: Any, place: Place = ()) -> Iterator[Place]:
@@ -108,81 +249,6 @@ def _at(body: Any, place: Place) -> Any:
     for step in place:
         body = body[step]
     return body
-
-
-def _put(body: Any, place: Place, value: Any) -> bool:
-    _at(body, place[:-1])[place[-1]] = value
-    return True
-
-
-# --- operators: each breaks a body in a place, and says whether it could
-
-
-def drop(body: Any, place: Place, value: Any) -> bool:
-    """Leave something out."""
-    if _in_function(place):
-        return False
-    parent = _at(body, place[:-1])
-    del parent[place[-1]]
-    return True
-
-
-def swap(body: Any, place: Place, value: Any) -> bool:
-    """Refer to another resource or parameter instead."""
-    if place[-1] not in REFERENCES:
-        return False
-    name = value if isinstance(value, str) else value[0]
-    there = [
-        section for section in ("Resources", "Parameters") if name in body.get(section, {})
-    ]
-    others = [title for section in there for title in body[section] if title != name]
-    if not others:
-        return False
-    other = others[int(hashlib.sha256(str(place).encode()).hexdigest(), 16) % len(others)]
-    return _put(body, place, other if isinstance(value, str) else [other, *value[1:]])
-
-
-def retype(body: Any, place: Place, value: Any) -> bool:
-    """Have a value of another type there."""
-    if _in_function(place) or isinstance(value, dict):
-        return False
-    return _put(body, place, "text" if isinstance(value, list) else {"Key": "Value"})
-
-
-def rename(body: Any, place: Place, value: Any) -> bool:
-    """Misspell a property, or a word that AWS knows."""
-    key = place[-1]
-    if _in_function(place) or not isinstance(key, str) or "Properties" not in place[:-1]:
-        return False
-    parent = _at(body, place[:-1])
-    parent[key[:-1] + ("e" if key[-1] != "e" else "s")] = parent.pop(key)
-    return True
-
-
-def overdo(body: Any, place: Place, value: Any) -> bool:
-    """Go out of range: far too large a number, far too long a text."""
-    if _in_function(place) or isinstance(value, bool | dict | list):
-        return False
-    if str(value).isdigit():
-        return _put(body, place, type(value)(str(int(value) * 1000 + 999_999_999)))
-    return _put(body, place, f"{value}{'x' * 5000}")
-
-
-def dangle(body: Any, place: Place, value: Any) -> bool:
-    """Refer to what isn't there."""
-    if place[-1] not in REFERENCES:
-        return False
-    name = value if isinstance(value, str) else value[0]
-    if name.startswith("AWS::"):
-        return False
-    return _put(body, place, "Nowhere" if isinstance(value, str) else ["Nowhere", *value[1:]])
-
-
-OPERATORS = (drop, swap, retype, rename, overdo, dangle)
-
-
-def _in_function(place: Place) -> bool:
-    return any(str(step).startswith("Fn::") or step in ("Ref", "Condition") for step in place)
 
 
 # --- who finds it
@@ -233,14 +299,14 @@ class Checkers:
         return bool(self.ask([parse(text, str(file))]))
 
 
-def main(each: int = EACH) -> None:
+def main(many: int = MANY) -> None:
     """Break the templates, and print how much of it is found, by whom, and what isn't."""
     design = ours()
     found: Counter[str] = Counter()
     survivors, kinds = [], Counter()
     with tempfile.TemporaryDirectory() as folder:
         checkers = Checkers(design, Path(folder), [load(name) for name in names()])
-        for mutant in mutants(design, each):
+        for mutant in drawn(design, many):
             kinds[mutant.operator] += 1
             by = checkers.find(mutant)
             if not by and mutant.harmless:
@@ -259,4 +325,4 @@ def main(each: int = EACH) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else EACH)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else MANY)

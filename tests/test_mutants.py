@@ -1,51 +1,55 @@
 """The checkers check themselves: what breaks our own templates is found, or does no harm.
 
-A small share of the mutants, and of the checkers those that are quick; `make bench
-ARGS=--mutants` tries many more, with all of them.
+A few mutants, and of the checkers those that are quick; `make bench ARGS=--mutants` tries
+many more, with all of them.
 """
+
+from functools import cache
 
 import pytest
 from broken import edits
-from mutants import OPERATORS, Checkers, mutants
+from hypothesis import Phase, given, note, settings
+from hypothesis import strategies as st
+from mutants import OPERATORS, QUIET, Checkers, Mutant, drawn, mutants
 
 from liberty_cfn.environments import load
 from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.proofs.proving import ours
 
-EACH = 480
+FEW = 16
+design = cache(ours)
 
 
 @pytest.fixture(scope="module")
-def design():
-    return ours()
-
-
-@pytest.fixture(scope="module")
-def checkers(design, tmp_path_factory):
-    return Checkers(design, tmp_path_factory.mktemp("mutants"), [load("prod")])
+def checkers(tmp_path_factory):
+    return Checkers(design(), tmp_path_factory.mktemp("mutants"), [load("prod")])
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_every_operator_breaks_something_and_leaves_the_design_as_it_was(design, operator):
-    before = {file: str(template.body) for file, template in design.templates.items()}
-    broken = next(m for m in mutants(design, 20) if m.operator == operator.__name__)
-    assert broken.body != design.templates[broken.file].body
-    assert {file: str(template.body) for file, template in design.templates.items()} == before
+def test_every_operator_breaks_something_and_leaves_the_design_as_it_was(operator):
+    before = {file: str(template.body) for file, template in design().templates.items()}
+    for broken in drawn(design(), 5, [operator]):
+        assert broken.operator == operator.__name__
+        assert broken.body != design().templates[broken.file].body
+    assert {file: str(template.body) for file, template in design().templates.items()} == before
 
 
-def test_what_is_broken_is_found_or_listed_as_harmless(design, checkers):
-    missed = [
-        str(mutant)
-        for mutant in mutants(design, EACH)
-        if not mutant.harmless and not checkers.find(mutant, slow=False)
-    ]
-    assert missed == []
+@settings(max_examples=FEW, phases=[Phase.generate], **QUIET)
+@given(mutant=st.deferred(lambda: mutants(design())))
+def test_what_is_broken_is_found_or_listed_as_harmless(checkers, mutant):
+    note(str(mutant))
+    assert mutant.harmless or checkers.find(mutant, slow=False)
 
 
-def test_a_design_as_it_is_is_no_finding(design, checkers):
-    whole = next(mutants(design, EACH))
-    whole.body.clear()
-    whole.body.update(design.templates[whole.file].body)
+def test_the_same_is_broken_each_time_and_places_enough():
+    first, second = drawn(design(), 40), drawn(design(), 40)
+    assert list(map(str, first)) == list(map(str, second))
+    assert len({(one.file, one.place) for one in first}) > 30
+    assert {one.operator for one in first} == {operator.__name__ for operator in OPERATORS}
+
+
+def test_a_design_as_it_is_is_no_finding(checkers):
+    whole = Mutant("none", "root.yaml", (), design().templates["root.yaml"].body)
     assert checkers.find(whole, slow=False) == ""
 
 
