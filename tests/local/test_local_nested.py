@@ -223,6 +223,23 @@ def test_what_cannot_be_taken_back_fails_the_rollback_and_is_deleted_later(aws):
     assert not rds.describe_db_instances()["DBInstances"]
 
 
+def test_an_update_tells_what_it_makes_and_what_it_deletes(aws):
+    topic = {"Stays": resource("SNS::Topic")}
+    deploy(aws, template(topic | {"Goes": resource("SNS::Topic")}))
+    added = {"Comes": resource("SNS::Topic"), "Child": alone(aws, topic)["Resources"]["Child"]}
+    deploy(aws, template(topic | added))
+    told = {title: status for title, status in events(aws) if title != "root"}
+    assert told == {
+        "Stays": "CREATE_COMPLETE",
+        "Goes": "DELETE_COMPLETE",
+        "Comes": "CREATE_COMPLETE",
+        "Child": "CREATE_COMPLETE",
+    }
+    aws.fail("AWS::SNS::Topic/More")
+    deploy(aws, template(topic | added | {"More": resource("SNS::Topic")}))
+    assert ("More", "CREATE_FAILED") in events(aws)
+
+
 def test_a_failed_update_puts_every_child_back(aws):
     before = outputs(deploy(aws, family(aws)))
     aws.fail("AWS::Logs::LogGroup/Group")

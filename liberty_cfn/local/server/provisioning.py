@@ -67,9 +67,17 @@ def _change(kind: str, physical: str, old: Properties, new: Properties, *more: A
     return made, (attributes or {}) | told if made == physical else told
 
 
-def _drop(kind: str, *more: Any) -> None:
+def _drop(kind: str, physical: str, properties: Properties, *more: str) -> None:
+    name, title = (*more, "", "")[:2]
+    stack = cloudformation._stacks.get(name, {})
+    # AWS tells what an update deletes, as it does everywhere else.
+    updated = stack.get("StackStatus") == "UPDATE_IN_PROGRESS"
+    if updated:
+        _tell(stack["StackId"], name, title, kind, "DELETE_IN_PROGRESS", "", physical)
     _waited(kind)
-    _delete(kind, *more)
+    _delete(kind, physical, properties, *more)
+    if updated:
+        _tell(stack["StackId"], name, title, kind, "DELETE_COMPLETE", "", physical)
 
 
 # Resources, by stack and title, whose update goes untold.
@@ -84,15 +92,27 @@ def _hush(stack: str, title: str) -> None:
         _quiet.add((stack, title))
 
 
-def _event(stack_id: str, stack: str, title: str, *more: Any, **named: Any) -> None:
-    """AWS names the resource in every event, once it has one."""
+# Resources, likewise, that an update makes.
+_new: set[tuple[str, str]] = set()
+
+
+def _event(
+    stack_id: str, stack: str, title: str, kind: str, status: str, *more: Any, **named: Any
+) -> None:
+    """AWS names the resource in every event, once it has one, and says what is made anew."""
     if (stack, title) in _quiet:
         _quiet.remove((stack, title))
         return
     kept = cloudformation._stacks.get(stack, {}).get("_resources", {}).get(title)
-    if kept and not named.get("physical_id") and len(more) < 4:  # noqa: PLR2004
+    if kept and not named.get("physical_id") and len(more) < 2:  # noqa: PLR2004
         named["physical_id"] = kept["PhysicalResourceId"]
-    _tell(stack_id, stack, title, *more, **named)
+    if status == "UPDATE_IN_PROGRESS" and not kept and title != stack:
+        _new.add((stack, title))
+    if (stack, title) in _new:
+        status = status.replace("UPDATE", "CREATE")
+        if not status.endswith("_IN_PROGRESS"):
+            _new.remove((stack, title))
+    _tell(stack_id, stack, title, kind, status, *more, **named)
 
 
 async def _set(path: str, method: str, body: bytes) -> Any:
