@@ -277,20 +277,9 @@ def _python(say: Callable[[str], object]) -> Path:
 def _make_venv(python: Path) -> None:
     try:
         venv.create(VENV, clear=True, with_pip=True)
-        install = [
-            str(python),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]
-        subprocess.run(  # noqa: S603
-            [*install, "--require-hashes", "--requirement", str(REQUIREMENTS)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        asked = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        asked += ["--require-hashes", "--requirement", str(REQUIREMENTS)]
+        subprocess.run(asked, check=True, capture_output=True, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         told = getattr(error, "stderr", None) or str(error)
         raise LocalAwsError(
