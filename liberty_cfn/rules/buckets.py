@@ -389,7 +389,7 @@ def _kept(design: Design) -> Iterator[Problem]:
                 why = f"{name} is {policy!r}; expected {', '.join(words)}"
                 yield Problem(resource.id, (name,), why)
             if policy == "Snapshot" and resource.type not in WITH_SNAPSHOTS:
-                why = f"there are no snapshots of a {resource.type}; expected {name}: Retain"
+                why = f"no {resource.type} has snapshots; expected {name}: Retain"
                 yield Problem(resource.id, (name,), why)
             loss = LOSSES.get(resource.type)
             if loss and resource.type not in MAY_GO and policy not in KEEPING:

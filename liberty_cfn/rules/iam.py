@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from liberty_cfn.model import subs
 from liberty_cfn.model.resolving import Resource
-from liberty_cfn.review.actions import fits, known
+from liberty_cfn.review.actions import canonical, fits, known
 from liberty_cfn.review.spelling import listed, spelled
 from liberty_cfn.review.spelling import referred as mentioned
 from liberty_cfn.rules.managed_policies import not_managed
@@ -245,7 +245,10 @@ def _arn(design: Design, value: Any) -> str:
         named = value.get("Fn::GetAtt", ["", ""])
         attribute = str(named[1]) if isinstance(named, list) and len(named) > 1 else ""
     resource = design.follow(value)
-    return SAMPLES.get(resource.type if resource else "", {}).get(attribute, UNKNOWN)
+    samples = SAMPLES.get(resource.type if resource else "", {})
+    # What has an ARN as an attribute alone is a name, or an id, by Ref.
+    by_ref = "name" if samples and not attribute else UNKNOWN
+    return samples.get(attribute, by_ref)
 
 
 def _actions(statement: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -277,7 +280,7 @@ def _actions_exist(design: Design) -> Iterator[Problem]:
                     near = [f"{service}:{n}" for n in _authorized()[service.lower()]["Actions"]]
                     meant = difflib.get_close_matches(action.lower(), near, n=1)
                     why = f"{service} has no action {name!r}"
-                    why += f"; did you mean {meant[0]}?" if meant else ""
+                    why += f"; did you mean {canonical(meant[0])}?" if meant else ""
                 if why:
                     yield policy.problem((*at, *path), why)
 
@@ -724,12 +727,13 @@ def _policies_have_names_of_their_own(design: Design) -> Iterator[Problem]:
     seen: dict[tuple[str, str], str] = {}
     for resource in design.of_type(*PLACES):
         for path, value in each(resource.properties, "Policies", "*", "PolicyName"):
-            yield from _named_twice(resource, ("Properties", *path), resource.id, value, seen)
+            whose = str(resource.origin)
+            yield from _named_twice(resource, ("Properties", *path), whose, value, seen)
         if resource.type == "AWS::IAM::Policy":
             for kind in ("Roles", "Users", "Groups"):
                 for holder in listed(resource.properties.get(kind)):
                     made = design.follow(holder)
-                    whose = made.id if made else spelled(holder)
+                    whose = str(made.origin) if made else spelled(holder)
                     name = resource.properties.get("PolicyName")
                     path = ("Properties", "PolicyName")
                     yield from _named_twice(resource, path, whose, name, seen)
@@ -918,6 +922,8 @@ RULES: tuple[Rule, ...] = (
             _swap("!GetAtt Bucket.Arn", "arn:aws:s3::uploads"),
             _swap("!GetAtt Bucket.Arn", "arn:aws:s3:us-east-1:123456789012:uploads"),
             _swap("!GetAtt Bucket.Arn", "arn:awz:s3:::uploads"),
+            _swap("!GetAtt Bucket.Arn", "!Ref Bucket"),
+            _swap("!GetAtt Bucket.Arn", "!Sub '${Bucket}/*'"),
         ),
     ),
     Rule(

@@ -338,6 +338,15 @@ def _two_zones(design: Design) -> Iterator[Problem]:
         mapped = [one for _, one in each(properties, "SubnetMappings", "*", "SubnetId")]
         if isinstance(given := given or mapped, list) and (why := _spread(design, given)):
             yield Problem(balancer.id, path, why)
+        yield from _has_ipv6(design, balancer, given)
+
+
+def _has_ipv6(design: Design, balancer: Resource, given: Any) -> Iterator[Problem]:
+    kind = text(balancer.properties.get("IpAddressType")) or ""
+    for subnet in known_subnets(design, given) or () if kind.startswith("dualstack") else ():
+        if not subnet.properties.keys() & {"Ipv6CidrBlock", "Ipv6IpamPoolId"}:
+            why = f"{subnet.origin} has no Ipv6CidrBlock, as {kind} needs; expected ipv4"
+            yield Problem(balancer.id, ("Properties", "IpAddressType"), why)
 
 
 def _spread(design: Design, given: list[Any]) -> str:
@@ -787,6 +796,7 @@ RULES: tuple[Rule, ...] = (
             ("!Select [1, !GetAZs '']", "!Select [0, !GetAZs '']"),
             ("    Subnets: [!Ref SubnetA, !Ref SubnetB]\n", ""),
             ("    SecurityGroups", "    SubnetMappings: [{SubnetId: a}]\n    SecurityGroups"),
+            ("IpAddressType: ipv4", "IpAddressType: dualstack"),
         ),
     ),
     Rule(

@@ -300,7 +300,8 @@ def _nat_gateways(design: Design) -> Iterator[Problem]:
             yield Problem(made.id, ("Properties", "Domain"), why)
         subnet = referred(given.get("SubnetId"))
         if subnet in inward and not inward[subnet].inward:
-            why = f"{subnet} has no route to an internet gateway; expected a public subnet"
+            where = design.resolved.resources[subnet].origin
+            why = f"{where} has no route to an internet gateway; expected a public subnet"
             yield Problem(gateway.id, ("Properties", "SubnetId"), why)
         if gateway.id not in used:
             why = "no route leads to it; expected an AWS::EC2::Route that names it"
@@ -359,8 +360,10 @@ def _waits_for_attachment(design: Design) -> Iterator[Problem]:
         by_gateway = bool(gateway and gateway.type == "AWS::EC2::InternetGateway")
         by_nat = text(resource.properties.get("Domain")) == "vpc"
         if (by_gateway or by_nat) and not attachments & waits_for(design, resource.id):
-            first = min(attachments)
-            why = f"may be made before the gateway is attached; expected DependsOn: {first}"
+            first = design.resolved.resources[min(attachments)].origin
+            beside = first.path == resource.origin.path
+            wait = f"DependsOn: {first.logical_id}" if beside else f"it to wait for {first}"
+            why = f"may be made before the gateway is attached; expected {wait}"
             yield Problem(resource.id, (), why)
 
 

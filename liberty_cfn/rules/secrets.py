@@ -17,6 +17,7 @@ from liberty_cfn.rules.rule import (
     flag,
     look,
     number,
+    spelt,
     text,
 )
 from liberty_cfn.rules.statements import parsed, statements
@@ -188,8 +189,11 @@ def _for_databases(design: Design) -> Iterator[Problem]:
         value = database.properties.get("MasterUserPassword")
         for piece in look(value, "Fn::Join", 1) or ():
             secret = meant(design, piece)
-            generator = look(secret.properties, "GenerateSecretString") if secret else None
-            if secret is None or not isinstance(generator, dict):
+            if secret is None:
+                continue
+            generator = look(secret.properties, "GenerateSecretString")
+            if not isinstance(generator, dict):
+                yield from _given_password(database, secret, value)
                 continue
             path = ("Properties", "GenerateSecretString")
             left, _ = _alphabet(generator)
@@ -207,6 +211,19 @@ def _for_databases(design: Design) -> Iterator[Problem]:
             if length is not None and not 8 <= length <= most:  # noqa: PLR2004 - RDS's least
                 why = f"{length:.0f} characters, for {database.origin}; expected 8 to {most}"
                 yield Problem(secret.id, (*path, "PasswordLength"), why)
+
+
+def _given_password(database: Resource, secret: Resource, value: Any) -> Iterator[Problem]:
+    """Yield that what a secret is given is no password RDS takes; of a JSON, its parts are."""
+    said = spelt(secret.properties.get("SecretString", ""))
+    whole = not re.search(r":SecretString:\w", spelt(value))
+    bad = [character for character in REFUSED if character in said]
+    if whole and bad:
+        why = (
+            f"{database.origin} takes it for its password, in which RDS refuses "
+            f"{' '.join(map(repr, bad))}; expected another secret there, or another value here"
+        )
+        yield Problem(secret.id, ("Properties", "SecretString"), why)
 
 
 def _rotation(design: Design) -> Iterator[Problem]:
@@ -436,6 +453,13 @@ RULES: tuple[Rule, ...] = (
             ("ExcludeCharacters: '\"@/ '", "ExcludeCharacters: '@/'"),
             ("PasswordLength: 40", "PasswordLength: 129"),
             ("PasswordLength: 40", "PasswordLength: 7"),
+            (
+                (
+                    "GenerateSecretString:\n      PasswordLength: 40\n"
+                    "      ExcludeCharacters: '\"@/ '\n"
+                ),
+                "SecretString: noreply@example.com\n",
+            ),
             (
                 "ExcludeCharacters: '\"@/ '",
                 "ExcludePunctuation: true\n      IncludeSpace: true",

@@ -40,7 +40,8 @@ LONGEST_GRACE = 2_147_483_647  # seconds
 VALUES: Mapping[str, Expectation] = {
     "ServiceName": NAME,
     "LaunchType": one_of("FARGATE", "EC2", "EXTERNAL"),
-    "PlatformVersion": like(r"LATEST|1\.\d\.0", "LATEST, or a version such as 1.4.0"),
+    # 1.3.0 was retired in June 2026; Windows has 1.0.0 alone.
+    "PlatformVersion": like(r"LATEST|1\.4\.0|1\.0\.0", "LATEST, 1.4.0, or Windows's 1.0.0"),
     "SchedulingStrategy": one_of("REPLICA", "DAEMON"),
     "DesiredCount": whole(0, 5000),
     "PropagateTags": one_of("SERVICE", "TASK_DEFINITION", "NONE"),
@@ -600,6 +601,7 @@ RULES: tuple[Rule, ...] = (
             ("ServiceName: web", "ServiceName: the web"),
             ("LaunchType: FARGATE", "LaunchType: fargate"),
             ("PlatformVersion: LATEST", "PlatformVersion: '1.4'"),
+            ("PlatformVersion: LATEST", "PlatformVersion: 1.3.0"),
             ("DesiredCount: 2", "DesiredCount: -1"),
             ("PropagateTags: SERVICE", "PropagateTags: TASK"),
             ("AssignPublicIp: DISABLED", "AssignPublicIp: 'NO'"),
