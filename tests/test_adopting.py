@@ -173,6 +173,23 @@ def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, ma
     assert adopting.waiting(ours, target) == []
 
 
+def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, target, templates):
+    local, some = load("local"), small(templates, "Logs", "Secrets", "Service")
+    deploy(local, target, some, Listener())
+    people_had, database = secret(target, "SECRET_KEY"), secret(target, "DB_PASSWORD")
+    stack_id, _ = standing(local, target)
+    protect_from_termination(target.client("cloudformation"), stack_id, on=False)
+    destroy(local, target, stack_id, lambda events: None)
+    aws.fail("AWS::ECS::Service")
+    with pytest.raises(DeployError):
+        deploy(local, target, some, Listener(), adopt=True)
+    assert secret(target, "SECRET_KEY") != people_had
+    aws.fail()
+    assert deploy(local, target, some, Listener(), adopt=True, failed=local.stack).changed
+    assert secret(target, "SECRET_KEY") == people_had
+    assert secret(target, "kept/DB_PASSWORD") == database
+
+
 def stubbed():
     target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
     return target, Stubber(target.client("secretsmanager"))
@@ -187,6 +204,7 @@ def test_a_secret_is_deleted_only_when_its_copy_is_proved(local, copied, complai
     with manager:
         manager.add_response("describe_secret", {})
         manager.add_response("get_secret_value", {"SecretString": "value"})
+        manager.add_client_error("describe_secret", adopting.MISSING)
         manager.add_response("create_secret", {})
         manager.add_response("get_secret_value", copied)
         with pytest.raises(AdoptError, match=complaint):

@@ -11,6 +11,7 @@ second secret, so that a deploy that is interrupted loses nothing.
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Mapping
@@ -59,9 +60,8 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
     known = secrets.described(target, full) or {}
     if "DeletedDate" in known:
         client.restore_secret(SecretId=full)
-    value = _value(client, full)
-    if value is not None:
-        copy = aside(environment, name)
+    value, copy = _value(client, full), _place(environment, target, name, known)
+    if value is not None and copy:
         _store(client, copy, value)
         if _value(client, copy) != value:
             raise AdoptError(f"{full} could not be copied to {copy}; it was left as it is.")
@@ -74,6 +74,24 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
         f"AWS is still deleting {full}, whose value is in {aside(environment, name)}; deploy "
         "again in some minutes."
     )
+
+
+def _place(
+    environment: Environment, target: Target, name: str, known: Mapping[str, Any]
+) -> str:
+    """Return where a secret's value is to wait; empty if what waits there already is better.
+
+    A secret that was made after that was put aside is of a stack that failed, and its value
+    was never anybody's. A database's password may be one in use since, and overwrites none.
+    """
+    copy = aside(environment, name)
+    before = secrets.described(target, copy)
+    if before is None or known["CreatedDate"] < before["CreatedDate"]:
+        return copy
+    if name != secrets.DATABASE_PASSWORD:
+        return ""
+    numbered = (f"{copy}.{number}" for number in itertools.count(2))
+    return next(each for each in numbered if secrets.described(target, each) is None)
 
 
 def waiting(environment: Environment, target: Target) -> list[str]:
