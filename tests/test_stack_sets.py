@@ -199,6 +199,16 @@ def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets
     assert any("AWS has not answered 5 times (Throttling)" in line for line in told.lines)
 
 
+def test_what_is_read_on_the_way_is_asked_for_again(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, SMALL, Told())
+    first = ("DescribeStackSet", "ListStackSetOperations")
+    for read in (*first, "ListStackInstances", "DescribeStackInstance"):
+        between.lose(read)
+        between.refuse(read, "Throttling", times=2)
+    assert deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, Told()).changed
+
+
 @pytest.mark.parametrize("answer", ["", "NameAlreadyExistsException"])
 def test_a_set_whose_answer_was_lost_is_known_as_ours_and_gone_on_with(sets, between, answer):
     fleet = sets.fleet(str(FIRST))
@@ -454,6 +464,16 @@ def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets,
     assert said.startswith("Nothing was changed: these targets can't be looked into:")
     assert f"{SECOND}: the role AWSCloudFormationStackSetExecutionRole isn't there" in said
     assert f"{FIRST}:" not in said
+
+
+def test_a_new_target_that_cannot_be_looked_into_is_told_before_anything_begins(sets, between):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    with sets.without_role(OTHER):
+        _, _, plan = prepare(fleet, SMALL, Told())
+        assert (list(plan.unknown), plan.code) == ([SECOND], 1)
+        with pytest.raises(DeployError, match="these targets can't be looked into"):
+            deploy(fleet, SMALL, Told())
+    assert made_nothing(between)
 
 
 def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(sets):

@@ -54,11 +54,10 @@ def switched_off(fleet: Fleet) -> dict[Place, list[Finding]]:
 
 def in_the_way(
     fleet: Fleet, places: Iterable[Place], there: Standing | None
-) -> dict[Place, list[Finding]]:
-    """Return what surely makes an operation fail, where there is such.
+) -> tuple[dict[Place, list[Finding]], dict[Place, str]]:
+    """Return what surely makes an operation fail, where there is such; what isn't known, why.
 
-    What can be taken in is `adoptable`. Targets that can't be looked into are left out; a plan
-    tells of them.
+    What can be taken in is `adoptable`.
     """
 
     def looked(place: Place) -> list[Finding]:
@@ -73,8 +72,8 @@ def in_the_way(
             environment = with_stack(fleet, place, None)
         return beforehand.hindering(environment, target)
 
-    found, _ = fleet.everywhere(places, looked)
-    return {place: findings for place, findings in found.items() if findings}
+    found, unknown = fleet.everywhere(places, looked)
+    return {place: findings for place, findings in found.items() if findings}, unknown
 
 
 def adopted_stack(fleet: Fleet) -> str:

@@ -63,7 +63,7 @@ def prepare(
     there = standing(fleet.cloudformation, fleet.name)
     different = differences(fleet, want, there)
     touched = different.touched(fleet.targets)
-    found = beforehand.in_the_way(fleet, touched, there)
+    found, unknown = beforehand.in_the_way(fleet, touched, there)
     adopted = {
         place: findings
         for place, findings in found.items()
@@ -77,7 +77,7 @@ def prepare(
             f"params/{fleet.environment.name}.yaml), then with, and ADOPT=1."
         )
     plan = preview(fleet, want, there, different, templates=templates, tell=progress.looked)
-    return want, there, replace(plan, adopted=adopted)
+    return want, there, replace(plan, adopted=adopted, unknown={**unknown, **plan.unknown})
 
 
 def attach(fleet: Fleet, progress: Progress) -> Operation | None:
@@ -155,7 +155,8 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     known = Differences(
         definition=False, new=(), changed=(), outdated=outdated, inoperable=stuck, gone=()
     )
-    beforehand.refuse(fleet, beforehand.in_the_way(fleet, outdated, there))
+    # Where that isn't known, trying tells.
+    beforehand.refuse(fleet, beforehand.in_the_way(fleet, outdated, there)[0])
     run = _Run(fleet, None, known, progress)
     run.through(list(outdated))
     _protect(fleet, list(run.outcome.results), progress)

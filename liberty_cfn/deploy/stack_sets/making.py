@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.following import pause
-from liberty_cfn.deploy.stack_sets.operations import ATTEMPTS
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import standing
+from liberty_cfn.deploy.stack_sets.standing import answered, standing
 from liberty_cfn.deploy.stack_sets.wanted import Wanted, differences
 
 
@@ -33,7 +28,7 @@ def make(fleet: Fleet, want: Wanted) -> None:
         **want.definition(fleet.targets),
     }
     try:
-        _again(cloudformation, lambda: cloudformation.create_stack_set(**asked))
+        answered(cloudformation, lambda: cloudformation.create_stack_set(**asked))
     except ClientError as error:
         if faults.code(error) != "NameAlreadyExistsException":
             raise
@@ -49,17 +44,4 @@ def make(fleet: Fleet, want: Wanted) -> None:
 def unmake(fleet: Fleet) -> None:
     """Delete the set, which has no instances any more; one that is gone is as wanted."""
     cloudformation = fleet.cloudformation
-    _again(cloudformation, lambda: cloudformation.delete_stack_set(StackSetName=fleet.name))
-
-
-def _again(cloudformation: Any, ask: Callable[[], object]) -> None:
-    """Ask until AWS has said something."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            ask()
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
-            if attempt == ATTEMPTS or not faults.passes(error):
-                raise
-            pause(cloudformation, 0)
-        else:
-            return
+    answered(cloudformation, lambda: cloudformation.delete_stack_set(StackSetName=fleet.name))

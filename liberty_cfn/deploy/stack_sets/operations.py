@@ -17,14 +17,12 @@ from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.following import DEADLINE, Patience, pause, silent
-from liberty_cfn.deploy.stack_sets.standing import operations
+from liberty_cfn.deploy.stack_sets.standing import ATTEMPTS, answered, operations
 from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
 
 GOING = ("RUNNING", "STOPPING", "QUEUED")
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
-# So often an operation that AWS says nothing of is sent again, always under its one id.
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,17 @@ Tell = Callable[[list[Result]], object]
 
 def under_way(cloudformation: Any, name: str) -> str:
     """Return the id of the operation that is under way; empty where there is none."""
-    for found in operations(cloudformation, name):
-        if found["Status"] in GOING:
-            return str(found["OperationId"])
-    return ""
+    return answered(
+        cloudformation,
+        lambda: next(
+            (
+                str(found["OperationId"])
+                for found in operations(cloudformation, name)
+                if found["Status"] in GOING
+            ),
+            "",
+        ),
+    )
 
 
 def stop(cloudformation: Any, name: str) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.following import pause
 from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
 
+T = TypeVar("T")
+# So often AWS is asked what it doesn't say anything to.
+ATTEMPTS = 5
 # What each status of an instance means.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackInstance.html
 MEANINGS = {
@@ -51,6 +56,23 @@ class Standing:
     instances: Mapping[Place, Instance]
 
 
+def answered(cloudformation: Any, ask: Callable[[], T]) -> T:
+    """Return AWS's answer, asked for until there is one that can be read.
+
+    Raises:
+        ClientError: AWS refuses.
+        BotoCoreError, ResponseParserError: there is no answer, again and again.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return ask()
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            if not faults.passes(error):
+                raise
+            pause(cloudformation, 0)
+    return ask()
+
+
 def standing(cloudformation: Any, name: str) -> Standing | None:
     """Return how a stack set stands; None if there is none.
 
@@ -58,7 +80,9 @@ def standing(cloudformation: Any, name: str) -> Standing | None:
         UnknownStatusError: an instance is in a state that this program doesn't know.
     """
     try:
-        found = cloudformation.describe_stack_set(StackSetName=name)["StackSet"]
+        found = answered(
+            cloudformation, lambda: cloudformation.describe_stack_set(StackSetName=name)
+        )["StackSet"]
     except ClientError as error:
         if faults.code(error) == "StackSetNotFoundException":
             return None
@@ -73,16 +97,18 @@ def standing(cloudformation: Any, name: str) -> Standing | None:
         found.get("StackSetDriftDetectionDetails", {}).get("DriftStatus", "NOT_CHECKED"),
         bool(found.get("ManagedExecution", {}).get("Active")),
         found.get("AutoDeployment", {}),
-        {instance.place: instance for instance in _instances(cloudformation, name)},
+        answered(
+            cloudformation, lambda: {one.place: one for one in _instances(cloudformation, name)}
+        ),
     )
 
 
 def overrides(cloudformation: Any, name: str, place: Place) -> dict[str, str]:
     """Return the parameters that are overridden for one instance."""
-    found = cloudformation.describe_stack_instance(
-        StackSetName=name,
-        StackInstanceAccount=place.account,
-        StackInstanceRegion=place.region,
+    asked = {"StackInstanceAccount": place.account, "StackInstanceRegion": place.region}
+    found = answered(
+        cloudformation,
+        lambda: cloudformation.describe_stack_instance(StackSetName=name, **asked),
     )
     return _values(found["StackInstance"].get("ParameterOverrides", []))
 
