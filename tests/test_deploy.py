@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 from local_aws import Aws
+from small_sets import small
 
 from liberty_cfn.deploy import beforehand, change_sets, diagnosis, packaging
 from liberty_cfn.deploy.attending import DeployError
@@ -57,9 +58,15 @@ def templates():
     return packaging.read(TEMPLATES)
 
 
+@pytest.fixture(scope="session")
+def few(templates):
+    """Three of the stacks, which are made sooner than all."""
+    return small(templates, "Logs", "Network", "Service")
+
+
 @pytest.fixture
-def deployed(local, target, templates):
-    assert deploy(local, target, templates, Listener()).changed
+def deployed(local, target, few):
+    assert deploy(local, target, few, Listener()).changed
 
 
 @dataclass(frozen=True)
@@ -148,10 +155,10 @@ def test_the_tags_reach_resources_of_nested_stacks(twice):
     assert twice.vpc_tags["ManagedBy"] == "liberty-cfn"
 
 
-def test_a_changed_setting_changes_that_alone(deployed, local, target, templates):
+def test_a_changed_setting_changes_that_alone(deployed, local, target, few):
     cluster = {"cluster": "liberty-social-backend-local"}
     more = with_settings(local, LogRetentionDays="60")
-    assert deploy(more, target, templates, Listener()).changed
+    assert deploy(more, target, few, Listener()).changed
     groups = target.client("logs").describe_log_groups(logGroupNamePrefix="/ecs/")["logGroups"]
     assert [group["retentionInDays"] for group in groups] == [60]
     service = target.client("ecs").describe_services(
@@ -160,16 +167,16 @@ def test_a_changed_setting_changes_that_alone(deployed, local, target, templates
     assert service["status"] == "ACTIVE"
 
 
-def test_without_consent_nothing_is_made(local, target, templates):
-    assert deploy(local, target, templates, Listener(consent=False)) is None
+def test_without_consent_nothing_is_made(local, target, few):
+    assert deploy(local, target, few, Listener(consent=False)) is None
     assert find(target.client("cloudformation"), local.stack) is None
     assert target.client("ec2").describe_vpcs(Filters=OUR_VPC)["Vpcs"] == []
 
 
-def test_without_consent_an_update_leaves_no_change_set(deployed, local, target, templates):
+def test_without_consent_an_update_leaves_no_change_set(deployed, local, target, few):
     before = change_set_names(target, local.stack)
     more = with_settings(local, LogRetentionDays="60")
-    assert deploy(more, target, templates, Listener(consent=False)) is None
+    assert deploy(more, target, few, Listener(consent=False)) is None
     assert change_set_names(target, local.stack) == before
 
 
@@ -184,30 +191,28 @@ def test_a_failure_is_told_first_hand_and_what_to_do_next(aws, local, target, te
     assert "make destroy ENV=local" in said
 
 
-def test_a_stack_whose_creation_failed_is_not_deployed_over(aws, local, target, templates):
+def test_a_stack_whose_creation_failed_is_not_deployed_over(aws, local, target, few):
     aws.fail("AWS::ECS::Cluster/*")
     with pytest.raises(DeployError):
-        deploy(local, target, templates, Listener())
+        deploy(local, target, few, Listener())
     aws.fail()
     with pytest.raises(DeployError, match=r"ROLLBACK_COMPLETE\. Its creation failed"):
-        deploy(local, target, templates, Listener())
+        deploy(local, target, few, Listener())
 
 
-def test_a_failed_update_is_undone_and_can_be_tried_again(
-    aws, deployed, local, target, templates
-):
+def test_a_failed_update_is_undone_and_can_be_tried_again(aws, deployed, local, target, few):
     aws.fail("AWS::Logs::LogGroup/ApplicationLogs")
     more = with_settings(local, LogRetentionDays="60")
     with pytest.raises(DeployError, match="UPDATE_ROLLBACK_COMPLETE"):
-        deploy(more, target, templates, Listener())
+        deploy(more, target, few, Listener())
     aws.fail()
-    assert deploy(more, target, templates, Listener()).changed
+    assert deploy(more, target, few, Listener()).changed
 
 
-def test_while_it_takes_its_time_it_is_followed_to_the_end(aws, local, target, templates):
+def test_while_it_takes_its_time_it_is_followed_to_the_end(aws, local, target, few):
     aws.delay(0.01)
     listener = Listener()
-    assert deploy(local, target, templates, listener).changed
+    assert deploy(local, target, few, listener).changed
     assert listener.events[-1].status == "CREATE_COMPLETE"
     assert all(e.took is not None for e in listener.events if e.over and not e.is_stack)
 
@@ -326,7 +331,8 @@ def test_a_region_with_one_zone_is_refused(local):
 # Destroying
 
 
-def test_destroying_leaves_what_is_kept_by_policy_and_says_what(deployed, local, target):
+def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, templates):
+    deploy(local, target, templates, Listener())
     stack_id, kept = standing(local, target)
     assert {(one.type, one.how) for one in kept} == {
         ("AWS::S3::Bucket", "stays"),

@@ -297,6 +297,7 @@ def _authorized() -> Mapping[str, Any]:
     return found
 
 
+@cache
 def _is_action(action: str) -> bool:
     service, _, name = action.lower().partition(":")
     actions = _authorized()[service]["Actions"]
