@@ -240,6 +240,19 @@ def test_case_04_a_protected_database_is_protected_once_all_is_there(aws, target
     assert not have(production, target, PROTECTED).changed
 
 
+def test_case_33_what_another_deploy_finished_meanwhile_is_done(target, dev):
+    production = with_settings(dev, DatabaseDeletionProtection="true")
+    listener = Listener()
+
+    def happened(events):
+        if any(e.is_root and e.status == "CREATE_COMPLETE" for e in events):
+            assert have(production, target, PROTECTED).changed
+
+    listener.happened = happened
+    assert have(production, target, PROTECTED, listener).changed
+    assert listener.said[-1] == "Nothing is left to do: somebody else deployed meanwhile"
+
+
 def test_an_update_that_failed_takes_away_what_it_added_and_nothing_else(aws, target, dev):
     have(dev, target, UPLOADS)
     added = """  Added:

@@ -63,6 +63,7 @@ def deploy(
     if adopt and not _free_names(environment, target, progress):
         return None
     planned, change_set = prepare(environment, target, templates, adopt=adopt, say=progress.say)
+    changed = change_set is not None
     if change_set is not None:
         if not _agreed(cloudformation, planned, change_set, progress, allowed):
             return None
@@ -80,15 +81,16 @@ def deploy(
                 first=first,
                 migrates=migrates,
             )
-        if allowed:
-            protect(cloudformation, change_set.stack_id, allowed)
-        _carry_out(environment, target, change_set, progress)
+        if change_set is not None:
+            if allowed:
+                protect(cloudformation, change_set.stack_id, allowed)
+            _carry_out(environment, target, change_set, progress)
         if adopt:
             _put_names_back(environment, target, templates, progress)
     _give_back(environment, target, progress)
     stack = find(cloudformation, environment.stack) or {}
     _secure(cloudformation, stack, closed=change_set is not None)
-    return Outcome(changed=change_set is not None, outputs=outputs(stack))
+    return Outcome(changed=changed, outputs=outputs(stack))
 
 
 def _up_to_the_last(
@@ -101,8 +103,8 @@ def _up_to_the_last(
     adopt: bool,
     first: Mapping[str, str],
     migrates: bool,
-) -> ChangeSet:
-    """Deploy all but what comes last, and return the change set of that.
+) -> ChangeSet | None:
+    """Deploy all but what comes last; return the change set of that, None if it is done.
 
     Last comes what else stood in the way if the rest fails: protection from deletion, without
     which a stack is made (`first`), and the service's move, for which the database is migrated.
@@ -128,8 +130,8 @@ def _up_to_the_last(
         migrating.migrate(environment, target, stack.get("StackId", ""), progress.say)
     _, change_set = prepare(environment, target, templates, adopt=adopt)
     if change_set is None:
-        raise DeployError("Nothing is left to do: somebody else deployed meanwhile.")
-    if first:
+        progress.say("Nothing is left to do: somebody else deployed meanwhile")
+    elif first:
         progress.say("All is there; now it is protected from deletion")
     return change_set
 
