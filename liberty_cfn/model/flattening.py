@@ -150,7 +150,7 @@ class _Flattening:
             "Description": root.get("Description"),
             "Transform": root.get("Transform"),
             "Metadata": root.get("Metadata"),
-            "Parameters": root.get("Parameters"),
+            "Parameters": self.root.template.section("Parameters"),
             "Rules": root.get("Rules"),
             "Mappings": mappings,
             "Conditions": self.conditions,
@@ -226,10 +226,9 @@ class _Flattening:
         """Yield the flat ids that a resource waits for, as its stack and itself say."""
         if stack.parent is not None:
             yield from self._depends(stack.resource, stack.parent)
-        named = body.get("DependsOn", [])
-        for title in [named] if isinstance(named, str) else named:
-            if not isinstance(title, str):
-                continue
+        named = body.get("DependsOn")
+        titles = named if isinstance(named, list) else [named]
+        for title in [title for title in titles if isinstance(title, str)]:
             if title in stack.children:
                 for below in _walk(stack.children[title]):
                     inside = below.template.section("Resources")
@@ -327,7 +326,7 @@ class _Flattening:
         return _listed(value) if kind.startswith(LISTS) else value
 
     def _attribute(self, argument: list[Any], stack: _Stack, place: tuple[str, ...]) -> Any:
-        resource, *steps = argument
+        resource, *steps = argument or [None]
         child = stack.children.get(resource) if isinstance(resource, str) else None
         attribute = ".".join(steps) if all(isinstance(s, str) for s in steps) else None
         if child is not None and attribute is not None and attribute.startswith(OUTPUTS):
@@ -405,9 +404,8 @@ def _pieces_of(value: Any) -> list[Any]:
     """Return the pieces of a text that an expression yields."""
     if isinstance(value, dict) and value.keys() == {"Fn::Sub"}:
         return subs.pieces(value["Fn::Sub"])
-    if isinstance(value, dict) and value.keys() == {"Fn::Join"}:
-        delimiter, items = value["Fn::Join"]
-        if delimiter == "" and isinstance(items, list):
+    match value:
+        case {"Fn::Join": ["", [*items]]}:
             return [piece for item in items for piece in _pieces_of(item)]
     return [_as_text(value)]
 
@@ -416,21 +414,17 @@ def _listed(value: Any) -> Any:
     """Return as a list what was handed over as one text, joined by commas."""
     if isinstance(value, str):
         return [item.strip() for item in value.split(",")]
-    if isinstance(value, dict) and value.keys() == {"Fn::Join"}:
-        delimiter, items = value["Fn::Join"]
-        if delimiter == ",":
+    match value:
+        case {"Fn::Join": [",", items]}:
             return items
     return value if isinstance(value, list) else {"Fn::Split": [",", value]}
 
 
 def _joined(argument: Any) -> Any:
     """Return a Join; what it would put together just as it was split is itself."""
-    if isinstance(argument, list) and len(argument) == 2:  # noqa: PLR2004 - delimiter, items
-        delimiter, items = argument
-        if isinstance(items, dict) and items.keys() == {"Fn::Split"}:
-            split = items["Fn::Split"]
-            if isinstance(split, list) and split[:1] == [delimiter]:
-                return split[1]
+    match argument:
+        case [delimiter, {"Fn::Split": [by, text]}] if by == delimiter:
+            return text
     return {"Fn::Join": argument}
 
 
@@ -440,8 +434,8 @@ def _resource_in(value: Any, parameters: Mapping[str, Any]) -> str:
         return next(filter(None, (_resource_in(item, parameters) for item in value)), "")
     if not isinstance(value, dict):
         return ""
-    if "Fn::GetAtt" in value:
-        return ".".join(map(str, value["Fn::GetAtt"]))
+    if isinstance(named := value.get("Fn::GetAtt"), list):
+        return ".".join(map(str, named))
     named = value.get("Ref")
     if isinstance(named, str):
         known = named.startswith("AWS::") or named in parameters

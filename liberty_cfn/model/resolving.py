@@ -384,11 +384,11 @@ def _equal(both: list[Any]) -> bool | None:
 
 def _pieces(value: Any) -> list[Any]:
     """Return the pieces of a text, those of a text within it among them."""
-    if isinstance(value, dict) and value.keys() == {"Fn::Join"} and value["Fn::Join"][0] == "":
-        items = value["Fn::Join"][1]
-        return list(items) if isinstance(items, list) else [value]
-    if isinstance(value, dict) and isinstance(value.get("Fn::Sub"), str):
-        return [value["Fn::Sub"]]
+    match value:
+        case {"Fn::Join": ["", [*items]]}:
+            return items
+        case {"Fn::Sub": str(text)}:
+            return [text]
     return [_plain_text(value)] if _plain(value) else [value]
 
 

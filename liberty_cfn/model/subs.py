@@ -108,9 +108,9 @@ def _named(piece: Any) -> str | None:
     """Return how a Sub names a piece in its text, if it can."""
     if not isinstance(piece, dict) or len(piece) != 1:
         return None
-    ((function, argument),) = piece.items()
-    if function == "Ref" and isinstance(argument, str):
-        return argument
-    if function == "Fn::GetAtt" and all(isinstance(step, str) for step in argument):
-        return ".".join(argument)
+    match piece:
+        case {"Ref": str(name)}:
+            return name
+        case {"Fn::GetAtt": [*steps]} if all(isinstance(step, str) for step in steps):
+            return ".".join(steps)
     return None

@@ -12,15 +12,15 @@ def spelled(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, dict) and len(value) == 1:
-        ((function, argument),) = value.items()
-        if function == "Ref":
-            return f"${{{argument}}}"
-        if function == "Fn::GetAtt" and isinstance(argument, list):
-            return f"${{{'.'.join(map(spelled, argument))}}}"
-        if function == "Fn::Join" and isinstance(argument, list) and argument[0] == "":
-            return "".join(map(spelled, argument[1]))
-        if function == "Fn::Sub" and isinstance(argument, str):
-            return argument
+        match value:
+            case {"Ref": name}:
+                return f"${{{name}}}"
+            case {"Fn::GetAtt": [*steps]}:
+                return f"${{{'.'.join(map(spelled, steps))}}}"
+            case {"Fn::Join": ["", [*parts]]}:
+                return "".join(map(spelled, parts))
+            case {"Fn::Sub": str(text)}:
+                return text
     return json.dumps(value, sort_keys=True)
 
 
@@ -35,13 +35,14 @@ def referred(value: Any) -> Iterator[str]:
         for item in value:
             yield from referred(item)
     elif isinstance(value, dict):
-        for key, item in value.items():
-            if key == "Ref" and isinstance(item, str):
-                yield item
-            elif key == "Fn::GetAtt" and isinstance(item, list) and isinstance(item[0], str):
-                yield item[0]
-            else:
-                yield from referred(item)
+        for function, argument in value.items():
+            match function, argument:
+                case "Ref", str(name):
+                    yield name
+                case "Fn::GetAtt", [str(name), *_]:
+                    yield name
+                case _:
+                    yield from referred(argument)
 
 
 def listed(value: Any) -> list[Any]:
