@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import io
 from datetime import timedelta
 
 import pytest
+from rich.console import Console
 from stack_sets import EU, HOME, OTHER, SMALL, US, Told
 
 from liberty_cfn.deploy.attending import DeployError
@@ -13,7 +15,7 @@ from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import attach, deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.merging import merge
-from liberty_cfn.deploy.stack_sets.showing import how
+from liberty_cfn.deploy.stack_sets.showing import how, plan_table
 from liberty_cfn.deploy.stack_sets.standing import overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import as_parameters
 from liberty_cfn.deploy.statuses import UnknownStatusError
@@ -520,6 +522,11 @@ def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):
     assert set(plan.differences.gone) == {THIRD, FOURTH}
     assert plan.code == 3
     assert [k.how for k in plan.kept[THIRD]] == ["stays"]
+    shown = Console(file=io.StringIO(), width=200)
+    shown.print(plan_table(plan, less.targets))
+    assert f"{THIRD} goes; of its stacks remain:" in shown.file.getvalue()
+    # Nobody goes first, and nothing may fail, where nothing else is done.
+    assert "first" not in shown.file.getvalue()
     assert begun(less)[before:] == [
         ("DELETE", {(HOME, EU): "SUCCEEDED", (OTHER, EU): "SUCCEEDED"})
     ]

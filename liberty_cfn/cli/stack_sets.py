@@ -456,6 +456,7 @@ class _Asked:
         report = verify(environment, self._fleet.at(canary).client)
         if not report.ok:
             self._screen.print(as_table(report))
+            self._screen.print(f"{canary} is not as the spec says: see above.")
             return False
         rows = f"{report.found} resources and {len(report.checks)} checks"
         self._screen.print(f"{canary}: {rows} are as the spec says")

@@ -72,11 +72,9 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
     unknown = [f"{p} can't be looked into: {why}" for p, why in plan.unknown.items()]
     unknown += [f"{place} is INOPERABLE, and left out" for place in different.inoperable]
     shown += [Text(line, style="bold red") for line in unknown]
-    return Group(
-        *shown,
-        Text(how(targets, plan.differences.touched(targets))),
-        Text(summary(plan, targets), style="bold"),
-    )
+    if touched := different.touched(targets):
+        shown.append(Text(how(targets, touched)))
+    return Group(*shown, Text(summary(plan, targets), style="bold"))
 
 
 def how(targets: Targets, touched: Sequence[Place]) -> str:
@@ -96,9 +94,9 @@ def how(targets: Targets, touched: Sequence[Place]) -> str:
     count = "1 account" if at_once == 1 else f"{at_once} accounts"
     regions = dict.fromkeys(place.region for place in touched[1:])
     order = [region for region in asked["RegionOrder"] if region in regions]
-    first = f"{touched[0]} first" if touched else "Nothing to do"
     then = f"; then {between.join(order)}" if order else ""
-    return f"{first}{then}; {count} at once{why}; {may_fail} may fail in a region."
+    rest = f"{then}; {count} at once{why}; {may_fail} may fail in a region."
+    return f"{touched[0]} first{rest}"
 
 
 def set_markdown(plan: SetPlan, targets: Targets) -> str:
