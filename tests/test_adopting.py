@@ -154,6 +154,21 @@ def test_a_secret_scheduled_for_deletion_is_brought_back_first(target, local, ma
     assert secret(target, "kept/SECRET_KEY") == "old"
 
 
+def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, manager):
+    cloudformation, full = target.client("cloudformation"), "liberty-social/SECRET_KEY-local"
+    made = cloudformation.create_stack(
+        StackName="another", TemplateBody="Resources: {Topic: {Type: 'AWS::SNS::Topic'}}"
+    )["StackId"]
+    settle(cloudformation, "another")
+    tag = {"Key": "aws:cloudformation:stack-id", "Value": made}
+    manager.create_secret(Name=full, SecretString="old", Tags=[tag])
+    with pytest.raises(AdoptError, match=f"{full} .* belongs to the stack another"):
+        adopting.kept_secrets(local, target)
+    cloudformation.delete_stack(StackName="another")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=made)
+    assert adopting.kept_secrets(local, target) == ["SECRET_KEY"]
+
+
 def test_a_deploy_that_was_interrupted_gives_back_what_waits(target, local, manager):
     manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
     manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="new")

@@ -21,6 +21,9 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import secrets
 from liberty_cfn.deploy.faults import code
+from liberty_cfn.deploy.following import name_of
+from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -42,12 +45,34 @@ def spelled_out(templates: Mapping[str, str], environment: Environment) -> dict[
 
 
 def kept_secrets(environment: Environment, target: Target) -> list[str]:
-    """Return which secrets of a new environment are there already."""
-    return [
-        name
-        for name in secrets.NAMES
-        if secrets.described(target, secrets.full_name(environment, name))
-    ]
+    """Return which secrets of a new environment are there already.
+
+    Raises:
+        AdoptError: one belongs to a stack that is there: somebody may be using it.
+    """
+    kept = []
+    for name in secrets.NAMES:
+        full = secrets.full_name(environment, name)
+        if known := secrets.described(target, full):
+            if owner := _owner(target, known):
+                raise AdoptError(
+                    f"{full} was not kept by a destroy: it belongs to the stack {owner}, which "
+                    "is there. Nothing was changed; choose another NameSuffix, or delete that "
+                    "stack first."
+                )
+            kept.append(name)
+    return kept
+
+
+def _owner(target: Target, secret: Mapping[str, Any]) -> str:
+    """Return the name of the stack that a secret is in; empty where it is in none."""
+    tags = {tag["Key"]: tag["Value"] for tag in secret.get("Tags", [])}
+    # CloudFormation's own, which stays on what a stack leaves behind.
+    if not (stack_id := tags.get("aws:cloudformation:stack-id")):
+        return ""
+    stack = find(target.client("cloudformation"), stack_id)
+    gone = stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT
+    return "" if gone else name_of(stack_id)
 
 
 def put_aside(environment: Environment, target: Target, name: str) -> None:
