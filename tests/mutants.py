@@ -61,6 +61,14 @@ HARMLESS = (
     ("drop", r"/Resources/Cache\w*/Properties/Port$", "AWS's default is the same"),
     ("drop", r"/RuntimePlatform/CpuArchitecture$", "AWS's default is the same"),
     ("drop", r"/TreatMissingData$", "it still goes off; it says nothing in between"),
+    ("drop", r"/Sid$", "a statement's name, for people"),
+    ("drop", r"/CopyTagsToSnapshot$", "what snapshots cost is told apart less well"),
+    ("swap", r"/Outputs/DashboardUrl/", "a link, for people"),
+    (
+        "swap",
+        r"^root.yaml/Conditions/MakesHostedZone/",
+        "whether an output is told, for people",
+    ),
     ("drop", r"/OKActions(/0)?$", "it still goes off; nobody hears when it is over"),
     ("*", r"/Parameters/\w+/(Allowed|Min|Max)\w+", "environments.py checks settings"),
 )
@@ -88,7 +96,7 @@ class Mutant:
     @property
     def harmless(self) -> str:
         """Why it does no harm; empty if it may."""
-        where = "/" + "/".join(map(str, self.place))
+        where = "/".join(map(str, (self.file, *self.place)))
         for operator, form, why in HARMLESS:
             if operator in ("*", self.operator) and re.search(form, where):
                 return why

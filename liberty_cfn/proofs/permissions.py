@@ -15,6 +15,7 @@ from liberty_cfn.review.statements import EVERYONE, Statement, statements
 # An account's own role, where ExistingExecutionRole says so.
 EXISTING = "ecsTaskExecutionRole"
 EXECUTION, TASK, FLOW_LOG = "IdentityExecutionRole", "IdentityTaskRole", "NetworkFlowLogRole"
+USER = "SecretsApplicationUser"
 # What is granted and used by no resource of ours: holder, action, what it is on; and why.
 UNUSED: Mapping[tuple[str, str, str], str] = {
     **{
@@ -50,7 +51,7 @@ BUDGET: Mapping[tuple[str, str], str] = {
     (EXECUTION, "*"): "AWS's own policy, as the spec says; it names actions, not resources",
     (TASK, "*"): "a shell's channels: these actions know no resources",
     (TASK, "${StorageUploads.Arn}/*"): "people's files have no names known beforehand",
-    ("SecretsApplicationUser", "${StorageUploads.Arn}/*"): "the same, as the IAM user",
+    (USER, "${StorageUploads.Arn}/*"): "the same, as the IAM user",
     ("the account", "kms:*"): "AWS: without it the key could never be changed or deleted",
     (
         "service logdelivery.elasticloadbalancing.amazonaws.com",
@@ -102,6 +103,11 @@ REQUESTS = (
     Asked("not take a role", "refused", TASK, "sts:AssumeRole", EXECUTION),
     Asked("not hand on a role", "refused", TASK, "iam:PassRole", TASK),
     Asked("not the database itself", "refused", TASK, "rds:DeleteDBInstance", "a database"),
+    Asked("its user lists uploads", "allowed", USER, "s3:ListBucket", UPLOADS, TLS),
+    Asked("and reads them", "allowed", USER, "s3:GetObject", PHOTO, TLS),
+    Asked("and stores them", "allowed", USER, "s3:PutObject", PHOTO, TLS),
+    Asked("and deletes them", "allowed", USER, "s3:DeleteObject", PHOTO, TLS),
+    Asked("but reads no secret", "refused", USER, "secretsmanager:GetSecretValue", PASSWORD),
     Asked("ECS reads secrets", "allowed", EXECUTION, "secretsmanager:GetSecretValue", PASSWORD),
     Asked("ECS pulls the image", "allowed", EXECUTION, "ecr:BatchGetImage", "a repository"),
     Asked("ECS writes logs", "allowed", EXECUTION, "logs:PutLogEvents", "a log stream"),
@@ -239,9 +245,9 @@ def misfits(resolved: Resolved) -> Iterator[str]:
 
 
 def decided(said: Sequence[Statement], resolved: Resolved) -> Iterator[tuple[Asked, str]]:
-    """Yield each request and what is decided; none about a role that isn't there."""
+    """Yield each request and what is decided; none about a role or user that isn't there."""
     for asked in REQUESTS:
-        roles = {EXECUTION, TASK, FLOW_LOG} & {asked.holder, asked.thing}
+        roles = {EXECUTION, TASK, FLOW_LOG, USER} & {asked.holder, asked.thing}
         if roles <= resolved.resources.keys():
             request = Request(asked.holder, asked.action, asked.thing, asked.context)
             yield asked, decide(said, request).verdict

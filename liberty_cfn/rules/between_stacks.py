@@ -145,6 +145,14 @@ WANTED: dict[str, tuple[str, ...]] = {
     "DNSName": ("host's name",),
     "ValueFrom": ("secret's ARN",),
 }
+# How the ids begin that EC2 gives. Of these, a Ref is the one; nothing else there is.
+GIVEN = {
+    "VPC": "vpc-",
+    "subnet": "subnet-",
+    "route table": "rtb-",
+    "NAT gateway": "nat-",
+    "internet gateway": "igw-",
+}
 SEVERAL = (
     *("SubnetIds", "Subnets", "SecurityGroups", "SecurityGroupIds", "VPCSecurityGroups"),
     *("VpcSecurityGroupIds", "RouteTableIds", "AlarmActions", "OKActions"),
@@ -282,10 +290,21 @@ def _references_fit(design: Design) -> Iterator[Problem]:
             if name in SEVERAL and path[-1] == name and "Fn::Join" in value:
                 why = "one text given; expected a list, each for itself"
                 yield Problem(resource.id, ("Properties", *path), why)
-            kind = _kind(design, value)
+            kind = _kind(design, value) or _not_given(design, WANTED[name][0], value)
             if kind and kind not in WANTED[name]:
-                why = f"a {kind} given; expected a {' or '.join(WANTED[name])}"
+                article = "an" if kind[0] in "Aa" else "a"
+                why = f"{article} {kind} given; expected a {' or '.join(WANTED[name])}"
                 yield Problem(resource.id, ("Properties", *path), why)
+
+
+def _not_given(design: Design, wanted: str, value: Any) -> str:
+    """Return what is there in the place of an id of EC2's; empty if it may be one."""
+    if wanted not in GIVEN:
+        return ""
+    if (plain := text(value)) is not None:
+        return "" if plain.startswith(GIVEN[wanted]) else f"text, {plain!r},"
+    made = design.follow(value)
+    return made.type if made and made.type.startswith("AWS::EC2::") and "Ref" in value else ""
 
 
 def _kind(design: Design, value: Any) -> str:
@@ -308,6 +327,8 @@ def _leaves(value: Any, path: Path = (), name: str = "") -> Iterator[tuple[Path,
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _leaves(item, (*path, index), name)
+    elif name in WANTED:
+        yield path, name, value
 
 
 def _outputs_are_used(design: Design) -> Iterator[Problem]:
@@ -643,7 +664,7 @@ Resources:
     Properties: {TemplateURL: below.yaml, Parameters: {Logged: !Ref Logged}}
 Outputs: {Logs: {Condition: IsLogged, Value: !GetAtt Below.Outputs.Logs}}
 """,
-    "below.yaml": f"{BELOW}Outputs: {{Logs: {{Condition: IsLogged, Value: !Ref Logs}}}}\n",
+    "below.yaml": f"{BELOW}Outputs: {{Logs: {{Condition: IsLogged, Value: here}}}}\n",
 }
 
 
@@ -754,6 +775,11 @@ Task: {Type: AWS::ECS::TaskDefinition, Properties: {TaskRoleArn: !Ref Role}}
             """
 Topic: {Type: AWS::SNS::Topic}
 Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmActions: [!GetAtt Topic.TopicName]}}
+""",
+            "Table: {Type: AWS::EC2::RouteTable, Properties: {VpcId: -dev}}\n",
+            """
+Pair: {Type: AWS::EC2::SubnetRouteTableAssociation}
+Way: {Type: AWS::EC2::Route, Properties: {RouteTableId: !Ref Pair}}
 """,
             """
 A: {Type: AWS::EC2::Subnet}

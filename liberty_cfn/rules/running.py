@@ -251,8 +251,35 @@ def _told(design: Design) -> Iterator[Problem]:
                 text(item.get("Name")): (index, item.get("Value"))
                 for index, item in enumerate(container.get("Environment") or ())
             }
-            for index, why in (*_told_of_data(design, values), *_told_of_cache(design, values)):
+            told = (
+                *_told_of_data(design, values),
+                *_told_of_cache(design, values),
+                *_told_of_hosts(design, values),
+            )
+            for index, why in told:
                 yield Problem(task.id, (*path, "Environment", index), why)
+
+
+def _told_of_hosts(design: Design, values: dict[Any, Any]) -> Iterator[tuple[int, str]]:
+    """What Django answers to, where we make the names that people come by."""
+    index, told = values.get("ALLOWED_HOSTS", (0, None))
+    names = [
+        text(record.properties.get("Name"))
+        for record in design.of_type("AWS::Route53::RecordSet")
+        if "AliasTarget" in record.properties
+    ]
+    known = [name.rstrip(".") for name in names if name is not None]
+    of_another = bool(names) and design.follow(told) is not None
+    hosts = [host for host in (text(told) or "").split(",") if host]
+    answered = any(_answers(host, name) for host in hosts for name in known)
+    if of_another or (hosts and known and len(known) == len(names) and not answered):
+        name = known[0] if known else "the name that people come by"
+        yield index, f"ALLOWED_HOSTS is {shown(told)}: it answers 400 to all; expected {name}"
+
+
+def _answers(host: str, name: str) -> bool:
+    """Whether Django answers to a name: to each, to one, or below one with a dot in front."""
+    return host in ("*", name) or (host.startswith(".") and f".{name}".endswith(host))
 
 
 def _told_of_data(design: Design, values: dict[Any, Any]) -> Iterator[tuple[int, str]]:
@@ -353,6 +380,9 @@ def _finishes(design: Design) -> Iterator[Problem]:
 
 
 STARTING = """
+Record:
+  Type: AWS::Route53::RecordSet
+  Properties: {Name: api.example.com., AliasTarget: {DNSName: a.example, HostedZoneId: Z1}}
 Secret:
   Type: AWS::SecretsManager::Secret
   Properties: {Name: liberty/KEY, GenerateSecretString: {PasswordLength: 50}}
@@ -404,6 +434,7 @@ Task:
       - {Name: DB_NAME, Value: liberty}
       - {Name: DB_USER, Value: postgres}
       - {Name: REDIS_URL, Value: !Sub 'redis://${Cache.RedisEndpoint.Address}:6379/0'}
+      - {Name: ALLOWED_HOSTS, Value: api.example.com}
       EnvironmentFiles: [{Type: s3, Value: arn:aws:s3:::settings/prod.env}]
       Secrets:
       - {Name: KEY, ValueFrom: !Ref Secret}
@@ -523,6 +554,8 @@ RULES: tuple[Rule, ...] = (
             ("!GetAtt Database.Endpoint.Port", "'3306'"),
             ("!GetAtt Database.Endpoint.Address", "!Ref Database"),
             ("redis://", "rediss://"),
+            ("ALLOWED_HOSTS, Value: api.", "ALLOWED_HOSTS, Value: www."),
+            ("ALLOWED_HOSTS, Value: api.example.com", "ALLOWED_HOSTS, Value: !Ref Database"),
             (":6379/0", ":6380/0"),
             ("Properties: {Port: 6379}", "Properties: {TransitEncryptionEnabled: true}"),
         ),
