@@ -73,9 +73,11 @@ def adopted(local_aws, standing_target, templates):
 
 
 def test_what_is_in_the_way_is_named_with_how_to_have_it_adopted(adopted):
-    kinds = [line.split()[0] for line in adopted.refused.splitlines()]
+    heading, *lines = adopted.refused.splitlines()
+    assert heading == "This is in the way; nothing was made:"
+    kinds = [line.split()[0] for line in lines]
     assert kinds == ["Secret"] * 5 + ["Bucket", "Log", "Repository"]
-    for line in adopted.refused.splitlines():
+    for line in lines:
         assert "make deploy ENV=local ADOPT=1 takes it in" in line
 
 

@@ -438,9 +438,11 @@ def test_the_doctor_tells_how_the_stack_stands(
 ):
     stack = {"StackStatus": status, "StackName": dev.stack}
     monkeypatch.setattr(doctor, "find", lambda *_: stack)
-    found = doctor.examine(dev, target)[0]
+    found, *others = doctor.examine(dev, target)
     assert (found.about, found.level) == ("Stack", level)
     assert said in found.says
+    sender = "DEFAULT_FROM_EMAIL" in {each.about for each in others}
+    assert sender is (status != "ROLLBACK_COMPLETE")  # there is nothing to set it in
 
 
 def test_the_command_exits_with_1_only_if_something_is_in_the_way(liberty, target):

@@ -14,7 +14,7 @@ from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import Follower
 from liberty_cfn.deploy.plans import Plan, needless, refusals
-from liberty_cfn.deploy.preparing import prepare
+from liberty_cfn.deploy.preparing import look_ahead, prepare
 from liberty_cfn.deploy.protection import (
     lifted,
     protect,
@@ -181,8 +181,7 @@ def _free_names(environment: Environment, target: Target, progress: Progress) ->
         AdoptError: a secret can't be taken in.
         DeployError: something else is in the way.
     """
-    if obstacles := list(beforehand.obstacles(environment, target, adopt=True)):
-        raise DeployError("\n".join(obstacles))
+    look_ahead(environment, target, adopt=True)
     for finding in beforehand.own_zone(environment, target):
         progress.say(str(finding))
     kept = adopting.kept_secrets(environment, target)

@@ -86,8 +86,9 @@ def _image(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Name the secrets that a person has to set; before the first deploy there are none."""
-    if beforehand.deployed(environment, target) is None:
+    """Name the secrets that a person has to set; before a deploy succeeds there are none."""
+    stack = find(target.client("cloudformation"), environment.stack)
+    if stack is None or meaning(stack["StackStatus"]) in (Meaning.ABSENT, Meaning.BROKEN):
         return
     for name in secrets.missing(environment, target):
         says = f"it has no value: liberty-cfn secret set {environment.name} {name} --restart"

@@ -23,6 +23,16 @@ from liberty_cfn.nesting import DIGEST_TAG
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
 
 
+def look_ahead(environment: Environment, target: Target, *, adopt: bool = False) -> None:
+    """Look for what surely makes a deploy fail.
+
+    Raises:
+        DeployError: there is something.
+    """
+    if obstacles := list(beforehand.obstacles(environment, target, adopt=adopt)):
+        raise DeployError("\n".join(["This is in the way; nothing was made:", *obstacles]))
+
+
 def prepare(
     environment: Environment,
     target: Target,
@@ -39,8 +49,7 @@ def prepare(
         DeployError: something is in the way.
         ChangeSetError: CloudFormation can't plan the change.
     """
-    if obstacles := list(beforehand.obstacles(environment, target, adopt=adopt)):
-        raise DeployError("\n".join(obstacles))
+    look_ahead(environment, target, adopt=adopt)
     cloudformation = target.client("cloudformation")
     stack = find(cloudformation, environment.stack)
     change_set = change_sets.create(
