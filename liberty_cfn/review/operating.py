@@ -53,6 +53,33 @@ GONE = {
     "AWS::Lambda::Function": "nothing answers in its place",
     "AWS::Route53::RecordSet": "its name no longer answers",
 }
+# What else those on duty notice: by type, how a property begins, and what it does.
+_SURVIVES = "targets that don't pass are taken out"
+_CHECKED = ("HealthCheck", "HealthyThreshold", "UnhealthyThreshold", "Matcher")
+_TIMES = ("PreferredBackupWindow", "PreferredMaintenanceWindow", "SnapshotWindow")
+NOTICED = {
+    "AWS::ElasticLoadBalancingV2::TargetGroup": {
+        **dict.fromkeys(_CHECKED, _SURVIVES),
+        "TargetGroupAttributes[deregistration_delay": "seconds until who goes is cut off",
+    },
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": {
+        "LoadBalancerAttributes[idle_timeout": "seconds until who says nothing is cut off",
+    },
+    SERVICE: {
+        "DeploymentConfiguration.MinimumHealthyPercent": "tasks that run during a deployment",
+        "DeploymentConfiguration.MaximumPercent": "tasks that may run during a deployment",
+        "HealthCheckGracePeriodSeconds": "how long a new task may take to be well",
+    },
+    **dict.fromkeys(
+        (
+            "AWS::RDS::DBInstance",
+            "AWS::RDS::DBCluster",
+            "AWS::ElastiCache::CacheCluster",
+            "AWS::ElastiCache::ReplicationGroup",
+        ),
+        dict.fromkeys(_TIMES, "another time, in UTC"),
+    ),
+}
 ALARM_LIMITS = ("Threshold", "ComparisonOperator", "EvaluationPeriods", "DatapointsToAlarm")
 ALARM_DETAILS = (*ALARM_LIMITS, "Period", "TreatMissingData", "Statistic", "ExtendedStatistic")
 
@@ -67,6 +94,8 @@ def operations(changes: Sequence[Change]) -> Iterator[Finding]:
             yield from _known_later(change)
             yield from _handling(change)
             yield from _scaling(change)
+            yield from _noticed(change)
+            yield from _stops(change)
         yield from _gone(change)
         yield from _size(change)
         yield from _alarm(change)
@@ -147,6 +176,23 @@ def _cause(changed: PropertyChange, changes: Sequence[Change]) -> str:
     if not changed.because:
         return changed.name
     return next((c.name for c in changes if c.id == changed.because), changed.because)
+
+
+def _noticed(change: Change) -> Iterator[Finding]:
+    for changed in change.properties:
+        for start, why in NOTICED.get(change.type, {}).items():
+            if changed.name.startswith(start) and not changed.because:
+                was, now = _shown(changed.before), _shown(changed.after)
+                text = f"{change.name}: {changed.name} {was} → {now}: {why}"
+                yield Finding(Kind.OPERATIONS, change.id, text)
+
+
+def _stops(change: Change) -> Iterator[Finding]:
+    counts = [c for c in change.properties if c.path == ("DesiredCount",)]
+    for changed in counts if change.type == SERVICE else ():
+        if equal(changed.after, 0):
+            text = f"{change.name}: none of its tasks runs any more: nobody is answered"
+            yield Finding(Kind.INTERRUPTION, change.id, text)
 
 
 def _size(change: Change) -> Iterator[Finding]:

@@ -432,6 +432,45 @@ def test_a_new_revision_restarts_the_tasks_and_says_how_many():
     assert any("Cpu 512 CPU units instead of 256" in text for text in texts)
 
 
+def test_a_service_without_tasks_answers_nobody():
+    (text,) = told(service(), service(count=0), Kind.INTERRUPTION)
+    assert text == "Service: none of its tasks runs any more: nobody is answered"
+    assert not told(service(), service(count=1), Kind.INTERRUPTION)
+
+
+def attribute(name, value):
+    return [{"Key": name, "Value": value}]
+
+
+TARGETS, BALANCER = (
+    "ElasticLoadBalancingV2::TargetGroup",
+    "ElasticLoadBalancingV2::LoadBalancer",
+)
+DELAY, IDLE = "deregistration_delay.timeout_seconds", "idle_timeout.timeout_seconds"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "before", "after", "text"),
+    [
+        (TARGETS, "HealthCheckPath", "/a", "/b", "HealthCheckPath /a → /b: targets that don't"),
+        (TARGETS, "Matcher", {"HttpCode": "200"}, {"HttpCode": "204"}, "HttpCode 200 → 204: t"),
+        (TARGETS, "TargetGroupAttributes", attribute(DELAY, 60), attribute(DELAY, 5), "60 → 5"),
+        (BALANCER, "LoadBalancerAttributes", attribute(IDLE, 300), attribute(IDLE, 60), "→ 60"),
+        ("RDS::DBInstance", "PreferredBackupWindow", "06:00-07:00", "03:00-04:00", "in UTC"),
+        (
+            "ECS::Service",
+            "DeploymentConfiguration",
+            {"MinimumHealthyPercent": 100},
+            {"MinimumHealthyPercent": 50},
+            "MinimumHealthyPercent 100 → 50: tasks that run during a deployment",
+        ),
+    ],
+)
+def test_what_those_on_duty_notice_is_told(kind, name, before, after, text):
+    found = told(one(kind, {name: before}), one(kind, {name: after}), Kind.OPERATIONS)
+    assert [each for each in found if text in each]
+
+
 def test_another_number_of_tasks_restarts_none():
     texts = told(service(), service(count=5), Kind.OPERATIONS)
     assert texts == ["Service: tasks that a deployment starts with 2 → 5"]
