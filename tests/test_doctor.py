@@ -105,6 +105,24 @@ def left_repository(target):
     target.client("ecr").create_repository(repositoryName="liberty-social-backend-dev")
 
 
+def left_database(target):
+    target.client("rds").create_db_instance(
+        DBInstanceIdentifier="liberty-social-db-dev",
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+    )
+
+
+def left_cache(target):
+    target.client("elasticache").create_cache_cluster(
+        CacheClusterId="liberty-social-redis-dev", Engine="redis", NumCacheNodes=1
+    )
+
+
+def left_balancer(target):
+    target.client("elbv2").create_load_balancer(Name="liberty-social-alb-dev")
+
+
 def left_role(target):
     role(target, "ecsTaskRole-dev")
 
@@ -118,6 +136,9 @@ def left_role(target):
         (left_log_group, "Log group /ecs/liberty-social-backend-dev: ", "delete-log-group"),
         (left_events, "Log group /aws/events/liberty-social-task", "delete-log-group"),
         (left_repository, "Repository liberty-social-backend-dev: ", "delete-repository"),
+        (left_database, "Database liberty-social-db-dev: is there", "delete-db-instance"),
+        (left_cache, "Cache liberty-social-redis-dev: is there", "delete-cache-cluster"),
+        (left_balancer, "Load balancer liberty-social-alb-dev: ", "delete-load-balancer"),
         (left_role, "Role ecsTaskRole-dev: is there", "aws iam delete-role"),
     ],
 )

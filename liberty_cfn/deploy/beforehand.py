@@ -34,7 +34,6 @@ SECRET_NAMES = (
 )
 LOG_GROUPS = ("/ecs/liberty-social-backend", "/aws/events/liberty-social-task-failures")
 BUCKET = "liberty-social-uploads"
-REPOSITORY = "liberty-social-backend"
 EXECUTION_ROLE, TASK_ROLE = "ecsTaskExecutionRole", "ecsTaskRole"
 ELSE = "or choose another NameSuffix"
 
@@ -252,7 +251,7 @@ def _names(environment: Environment, target: Target) -> Iterator[Finding]:
         ("Secrets", _secrets),
         ("Bucket", bucket),
         ("Log groups", _log_groups),
-        ("Repository", _repository),
+        *((one.kind, one.taken) for one in NAMED),
         ("Role", _task_role),
         ("Role", _execution_role),
     ):
@@ -309,17 +308,64 @@ def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
             yield _kept(environment, "Log group", name, command)
 
 
-def _repository(environment: Environment, target: Target) -> Iterator[Finding]:
-    name = environment.named(REPOSITORY)
-    try:
-        target.client("ecr").describe_repositories(repositoryNames=[name])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "RepositoryNotFoundException":
+@dataclass(frozen=True)
+class _Named:
+    """A thing whose name is one in its account and region: how it is found, and deleted."""
+
+    kind: str
+    name: str
+    service: str
+    operation: str
+    asked: Callable[[str], dict[str, Any]]
+    missing: str
+    delete: str
+    kept: bool = False
+
+    def taken(self, environment: Environment, target: Target) -> Iterator[Finding]:
+        name = environment.named(self.name)
+        try:
+            getattr(target.client(self.service), self.operation)(**self.asked(name))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != self.missing:
+                raise
             return
-        raise
-    command = f"aws ecr delete-repository --region {target.region} --force"
-    command += f" --repository-name {name}"
-    yield _kept(environment, "Repository", name, command)
+        command = f"aws {self.delete.format(name=name)} --region {target.region}"
+        if self.kept:
+            yield _kept(environment, self.kind, name, command)
+        else:
+            yield _taken(self.kind, name, command)
+
+
+NAMED = (
+    _Named(
+        *("Repository", "liberty-social-backend", "ecr", "describe_repositories"),
+        lambda name: {"repositoryNames": [name]},
+        "RepositoryNotFoundException",
+        "ecr delete-repository --force --repository-name {name}",
+        kept=True,
+    ),
+    _Named(
+        *("Database", "liberty-social-db", "rds", "describe_db_instances"),
+        lambda name: {"DBInstanceIdentifier": name},
+        "DBInstanceNotFound",
+        "rds delete-db-instance --final-db-snapshot-identifier {name}-last "
+        "--db-instance-identifier {name}",
+    ),
+    _Named(
+        *("Cache", "liberty-social-redis", "elasticache", "describe_cache_clusters"),
+        lambda name: {"CacheClusterId": name},
+        "CacheClusterNotFound",
+        "elasticache delete-cache-cluster --final-snapshot-identifier {name}-last "
+        "--cache-cluster-id {name}",
+    ),
+    _Named(
+        *("Load balancer", "liberty-social-alb", "elbv2", "describe_load_balancers"),
+        lambda name: {"Names": [name]},
+        "LoadBalancerNotFound",
+        "elbv2 delete-load-balancer --load-balancer-arn $(aws elbv2 describe-load-balancers "
+        "--names {name} --query LoadBalancers[0].LoadBalancerArn --output text)",
+    ),
+)
 
 
 def _task_role(environment: Environment, target: Target) -> Iterator[Finding]:
