@@ -105,6 +105,7 @@ class Sets:
     # Shared by all fleets, as making clients takes longer than what is tested.
     keys: dict[str, Any] = field(default_factory=dict)
     reached: dict[Place, Target] = field(default_factory=dict)
+    clients: dict[tuple[str, Place], Any] = field(default_factory=dict)
 
     def _fleet(self, environment: Environment) -> Fleet:
         return Fleet(environment, self.home, self.keys, self.reached)
@@ -168,8 +169,11 @@ class Sets:
 
     def client(self, service: str, place: Place) -> Any:
         """Return a client of a target's, as its own administrator."""
-        session = boto3.Session(place.account, "local", region_name=place.region)
-        return session.client(service, endpoint_url=self.home.endpoint)
+        if (service, place) not in self.clients:
+            session = boto3.Session(place.account, "local", region_name=place.region)
+            made = session.client(service, endpoint_url=self.home.endpoint)
+            self.clients[service, place] = made
+        return self.clients[service, place]
 
 
 class Wire:

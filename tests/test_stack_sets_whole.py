@@ -10,6 +10,8 @@ from stack_sets import EU, HOME, OTHER, US
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.stack_sets import reaching
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.environments import PARAMS, load
 from liberty_cfn.local import control
 
@@ -17,15 +19,14 @@ FOUR = [f"{HOME}/{US}", f"{OTHER}/{US}", f"{HOME}/{EU}", f"{OTHER}/{EU}"]
 
 
 @pytest.fixture(scope="module")
-def command(local_aws):
+def command(local_aws, standing_target):
     """Run a command as if the local AWS were the repository's."""
     Aws(local_aws).reset()
-    home = targets.connect  # the same, but for where its state is
+    # Shared by all commands, as making clients takes longer than most of them do.
+    keys, reached = {}, {}
 
-    def connected(environment, say):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(control, "up", lambda say: local_aws)
-            return home(environment, say)
+    def fleet(environment, home):
+        return Fleet(environment, home, keys, reached)
 
     def run(*arguments):
         answer = CliRunner().invoke(cli, arguments)
@@ -34,7 +35,8 @@ def command(local_aws):
         return answer.exit_code, answer.stdout, answer.stderr
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(targets, "connect", connected)
+        patch.setattr(targets, "connect", lambda *_: standing_target)
+        patch.setattr(reaching, "Fleet", fleet)
         patch.setattr(control, "status", lambda: None)
         # What the linters say of the templates is tested elsewhere, and takes them long.
         patch.setattr("liberty_cfn.cli.stack_sets.check_templates", lambda *_: None)

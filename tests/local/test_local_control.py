@@ -37,9 +37,20 @@ def folder(tmp_path):
     control.down(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The folder of a local AWS that each test leaves as it likes, up or down."""
+    folder = tmp_path_factory.mktemp("home")
+    yield folder
+    control.down(folder)
+
+
 @pytest.fixture
-def local(folder):
-    return control.up(folder, say=quiet)
+def local(home):
+    """The local AWS of that folder, up and emptied."""
+    found = control.up(home, say=quiet)
+    Aws(found).reset()
+    return found
 
 
 def answers(local, *questions):
@@ -65,19 +76,19 @@ def test_it_listens_to_this_machine_alone(local):
         elsewhere.bind(("127.0.0.2", port))
 
 
-def test_what_was_saved_is_there_again_after_a_crash(folder, local):
+def test_what_was_saved_is_there_again_after_a_crash(home, local):
     aws = Aws(local)
     aws.client("sns").create_topic(Name="kept")
     aws.client("s3").create_bucket(Bucket="kept")
     control.save(local)
     os.kill(local.pid, signal.SIGKILL)
     os.waitpid(local.pid, 0)
-    again = Aws(control.up(folder, say=quiet))
+    again = Aws(control.up(home, say=quiet))
     assert len(again.client("sns").list_topics()["Topics"]) == 1
     again.client("s3").head_bucket(Bucket="kept")
 
 
-def test_stopping_and_starting_again_changes_nothing(folder, local):
+def test_stopping_and_starting_again_changes_nothing(home, local):
     aws = Aws(local)
     group = get("Group", "GroupId")
     rule = {"GroupId": group, "SourceSecurityGroupId": group, "IpProtocol": "-1"}
@@ -124,23 +135,23 @@ def test_stopping_and_starting_again_changes_nothing(folder, local):
     ]
     before = answers(local, *questions)
     assert describe(aws)["StackStatus"] == "CREATE_COMPLETE", events(aws)
-    assert control.down(folder)
-    assert answers(control.up(folder, say=quiet), *questions) == before
+    assert control.down(home)
+    assert answers(control.up(home, say=quiet), *questions) == before
 
 
-def test_a_reset_forgets_everything(folder, local):
+def test_a_reset_forgets_everything(home, local):
     Aws(local).client("s3").create_bucket(Bucket="kept")
-    control.reset(folder)
-    assert control.status(folder) is None
-    again = Aws(control.up(folder, say=quiet))
+    control.reset(home)
+    assert control.status(home) is None
+    again = Aws(control.up(home, say=quiet))
     assert not again.client("s3").list_buckets()["Buckets"]
 
 
-def test_a_server_that_died_is_replaced(folder, local):
+def test_a_server_that_died_is_replaced(home, local):
     os.kill(local.pid, signal.SIGKILL)
-    again = control.up(folder, say=quiet)
+    again = control.up(home, say=quiet)
     assert again.pid != local.pid
-    assert control.status(folder) == again
+    assert control.status(home) == again
 
 
 def test_another_process_under_its_number_is_left_alone(folder):
@@ -153,10 +164,10 @@ def test_another_process_under_its_number_is_left_alone(folder):
         other.kill()
 
 
-def test_another_server_at_its_address_is_not_taken_for_it(folder, local):
-    (folder / "status.json").write_text(json.dumps(asdict(replace(local, token="other"))))
-    assert control.status(folder) is None
-    (folder / "status.json").write_text(json.dumps(asdict(local)))
+def test_another_server_at_its_address_is_not_taken_for_it(home, local):
+    (home / "status.json").write_text(json.dumps(asdict(replace(local, token="other"))))
+    assert control.status(home) is None
+    (home / "status.json").write_text(json.dumps(asdict(local)))
 
 
 def test_a_port_taken_meanwhile_is_given_up(folder, monkeypatch):
