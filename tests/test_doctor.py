@@ -177,6 +177,16 @@ def test_with_another_suffix_a_stack_needs_new_names(target, dev):
     assert found.startswith("Bucket liberty-social-uploads-dev")
 
 
+def test_what_is_there_is_adopted_by_a_new_environment_alone(target, dev):
+    left_bucket(target)
+    [new] = beforehand.hindering(dev, target)
+    assert (new.adoptable, "ADOPT=1 takes it in" in str(new)) == (True, True)
+    stack(target, NameSuffix="-old")
+    [changed] = beforehand.hindering(dev, target)
+    assert changed.about == new.about
+    assert (changed.adoptable, "ADOPT=1" in str(changed)) == (False, False)
+
+
 def test_a_bucket_of_another_account_is_told_as_such(dev, nowhere):
     with Stubber(nowhere.client("s3")) as s3:
         s3.add_client_error("head_bucket", "403", http_status_code=403)

@@ -110,6 +110,24 @@ def test_an_adoption_that_was_interrupted_is_taken_up_where_it_was(sets, between
     assert secret(sets, fleet, FIRST) == had[FIRST]
 
 
+def test_what_a_failed_creation_kept_is_taken_in_by_the_next(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    last = KEEPING["inside.yaml"] + "  Topic: {Type: 'AWS::SNS::Topic', DependsOn: Key}\n"
+    keeping = {**KEEPING, "inside.yaml": last}
+    sets.aws.fail(f"AWS::SNS::Topic/Topic@{HOME}/{US}")
+    with pytest.raises(DeployError, match="Topic in Inside"):
+        deploy(fleet, keeping, Told())
+    sets.aws.fail()
+    without_notes(sets, fleet, FIRST)
+    had = secret(sets, fleet, FIRST)
+    with pytest.raises(DeployError, match=f"Bucket that is there: {names(fleet, FIRST)[0]}"):
+        deploy(fleet, keeping, Told())
+    deploy(fleet, keeping, Told(), adopting_as=ROLE)
+    assert operations(fleet) == ["CREATE", "DELETE", "CREATE"]
+    assert standing(fleet.cloudformation, fleet.name).instances[FIRST].current
+    assert secret(sets, fleet, FIRST) == had
+
+
 def test_a_lost_answer_takes_nothing_in_twice(sets, between):
     fleet, _ = destroyed(sets, FIRST)
     between.lose("ImportStacksToStackSet")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -86,7 +86,8 @@ def in_the_way(environment: Environment, target: Target) -> Iterator[Finding]:
         if target.is_aws:
             yield from quotas(environment, target)
     elif before.get("NameSuffix", "") != environment.named(""):
-        yield from _names(environment, target)
+        # What is there takes nothing in.
+        yield from (replace(each, adopt="") for each in _names(environment, target))
     elif before.get("ExistingExecutionRole"):
         # The role has been somebody else's so far; now it may be made.
         yield from _asked("Role", _execution_role, environment, target)
@@ -399,16 +400,16 @@ def _kept(
     environment: Environment, kind: str, name: str, command: str, how: str = "there"
 ) -> Finding:
     """Return that a name is taken by what an earlier destroy may have kept."""
-    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in. "
+    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in."
     return _taken(kind, name, command, how, adopt)
 
 
 def _taken(kind: str, name: str, command: str, how: str = "there", adopt: str = "") -> Finding:
     says = (
-        f"is {how}, and one of that name is to be made: kept by an earlier destroy? {adopt}"
+        f"is {how}, and one of that name is to be made: kept by an earlier destroy? "
         f"Delete it, if nobody needs it ({command}), {ELSE}."
     )
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adoptable=bool(adopt))
+    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adopt)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def as_json(found: list[Finding]) -> dict[str, Any]:
     return {
         "ok": not any(each.level is Level.OBSTACLE for each in found),
         "findings": [
-            {"level": each.level.value, "about": each.about, "says": each.says}
+            {"level": each.level.value, "about": each.about, "says": each.advice}
             for each in found
         ],
     }

@@ -18,13 +18,23 @@ class Level(Enum):
 class Finding:
     """What was found about a setting or a thing, and what to do about it.
 
-    `adoptable` is whether it is in the way only unless a deploy adopts it.
+    `adopt` is how a deploy takes it in, where it can.
     """
 
     level: Level
     about: str
     says: str
-    adoptable: bool = False
+    adopt: str = ""
+
+    @property
+    def adoptable(self) -> bool:
+        """Whether it is in the way only unless a deploy adopts it."""
+        return bool(self.adopt)
+
+    @property
+    def advice(self) -> str:
+        """What was found, and all that can be done about it."""
+        return f"{self.says} {self.adopt}".rstrip()
 
     def __str__(self) -> str:
-        return f"{self.about}: {self.says}"
+        return f"{self.about}: {self.advice}"

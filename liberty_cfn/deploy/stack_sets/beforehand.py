@@ -67,7 +67,8 @@ def in_the_way(
         state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
         if state is not Meaning.ABSENT and not (there and place in there.instances):
             says = "was being adopted, and is not in the set yet."
-            return [Finding(Level.OBSTACLE, f"Stack {environment.stack}", says, adoptable=True)]
+            goes_on = f"make deploy ENV={environment.name} ADOPT=1 goes on with it."
+            return [Finding(Level.OBSTACLE, f"Stack {environment.stack}", says, goes_on)]
         if stack and stack["StackStatus"] == LEFT:
             environment = with_stack(fleet, place, None)
         return beforehand.hindering(environment, target)
@@ -128,11 +129,12 @@ def _free(fleet: Fleet) -> str:
     """Return what can be done about names that are taken."""
     name = fleet.environment.name
     adopt = f"To take it in: make deploy ENV={name} ADOPT=1. Or delete"
+    delete = "Delete" if fleet.targets.service_managed else adopt
     said = (
-        "What is there has the name of what is to be made; an earlier destroy may have kept "
-        f"it. {'Delete' if fleet.targets.service_managed else adopt} what nobody needs, as an "
-        f"administrator of its account (the commands: make doctor ENV={name}); or leave it, "
-        f"and give the target another NameSuffix in params/{name}.yaml."
+        "What is there has the name of what is to be made; a destroy, or a creation that "
+        f"failed, may have kept it. {delete} what nobody needs, as an administrator of its "
+        f"account (the commands: make doctor ENV={name}); or leave it, and give the target "
+        f"another NameSuffix in params/{name}.yaml."
     )
     if fleet.environment.endpoint == LOCAL:
         said += " All of the local AWS is emptied by: make local-down ARGS=--forget"

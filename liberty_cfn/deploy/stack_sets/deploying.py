@@ -67,7 +67,7 @@ def prepare(
     adopted = {
         place: findings
         for place, findings in found.items()
-        if adopt and place in different.new and all(each.adoptable for each in findings)
+        if adopt and all(each.adoptable for each in findings)
     }
     beforehand.refuse(fleet, {p: each for p, each in found.items() if p not in adopted})
     if adopted and different.definition and there:
@@ -186,6 +186,9 @@ class _Run:
         targets = self.fleet.targets
         for place in places:
             if self.want and self.adopt and place in self.adopted:
+                if place not in self.different.new:
+                    # What is left of its failed creation goes first.
+                    self.remove([place])
                 self._take_in(self.want, self.adopt(self.fleet, self.want, place), place)
         steps = list(steps_to(self.fleet, self.want, self.different, places))
         for (_, regions), group in groupby(steps, key=lambda s: (s.operation, s.regions)):
@@ -215,11 +218,16 @@ class _Run:
         there = standing(cloudformation, name)
         current = there is not None and there.instances[place].current
         as_wanted = overrides(cloudformation, name, place) == want.overrides[place]
+        was = self.different
+
+        def others(places: tuple[Place, ...]) -> tuple[Place, ...]:
+            return tuple(other for other in places if other != place)
+
         self.different = replace(
-            self.different,
-            new=tuple(other for other in self.different.new if other != place),
-            changed=(*self.different.changed, *(() if as_wanted else (place,))),
-            outdated=(*self.different.outdated, *(() if current else (place,))),
+            was,
+            new=others(was.new),
+            changed=(*others(was.changed), *(() if as_wanted else (place,))),
+            outdated=(*others(was.outdated), *(() if current else (place,))),
         )
 
     def _do(self, step: Step) -> None:
