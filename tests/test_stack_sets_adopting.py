@@ -77,10 +77,11 @@ def test_what_was_kept_is_taken_in_in_every_target_and_is_the_sets_again(sets, b
     fleet, had = destroyed(sets, FIRST, SECOND)
     with pytest.raises(DeployError, match="To take it in: make deploy ENV="):
         deploy(fleet, KEEPING, Told())
-    told = Told()
-    assert deploy(fleet, KEEPING, told, adopting_as=ROLE).changed
+    told = Told(agrees=False)
+    with pytest.raises(DeployError, match=f"Only {FIRST} was changed.* ADOPT=1$"):
+        deploy(fleet, KEEPING, told, adopting_as=ROLE)
     assert list(told.plans[0].adopted) == [FIRST, SECOND]
-    assert told.canaries == [FIRST]
+    assert deploy(fleet, KEEPING, Told(), adopting_as=ROLE).changed
     there = standing(fleet.cloudformation, fleet.name).instances
     assert {p: i.status for p, i in there.items()} == dict.fromkeys(had, "CURRENT")
     for place, value in had.items():

@@ -1,5 +1,6 @@
 """The whole design in two accounts and two regions, by the commands that people type."""
 
+import dataclasses
 import json
 
 import pytest
@@ -123,6 +124,15 @@ def test_what_is_for_sets_says_so_of_one_stack(command, name):
     code, _, said = command(name, "dev")
     assert code == 1
     assert "is for stack sets, and params/dev.yaml names no Targets" in said
+
+
+def test_in_accounts_that_only_aws_gets_into_nothing_is_adopted(command, monkeypatch):
+    whole = load("global")
+    targets = dataclasses.replace(whole.targets, units=("ou-abcd-12345678",))
+    managed = dataclasses.replace(whole, targets=targets)
+    monkeypatch.setattr("liberty_cfn.environments.load", lambda _name: managed)
+    code, _, said = command("deploy", "global", "--adopt")
+    assert (code, "nothing there can be adopted" in said) == (1, True)
 
 
 def test_without_an_operation_there_is_nothing_to_cancel(deployed, command):
