@@ -127,10 +127,10 @@ def deploy(
     first, rest = touched[:1], touched[1:]
     run.through(first)
     if rest and not progress.goes_on(first[0]):
-        adopt = " ADOPT=1" if plan.adopted else ""
+        again = " ADOPT=1" if plan.adopted else ""
         raise DeployError(
             f"Only {first[0]} was changed. The others are as they were; to go on: make deploy "
-            f"ENV={fleet.environment.name}{adopt}"
+            f"ENV={fleet.environment.name}{again}"
         )
     run.through(rest)
     run.remove(different.gone)
