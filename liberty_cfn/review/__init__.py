@@ -25,6 +25,7 @@ module imports only from those above it:
     whole       what goes wrong in a set or an environment as a whole
     silencing   checks that are no longer asked
     operating   what stops, restarts, scales or is watched in another way
+    needing     who has to reach whom
     opening     what is opened to whom
     routing     what a subnet is sent another way, or none
     granting    what is granted to whom

@@ -10,6 +10,7 @@ from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.changes import Action, Change
 from liberty_cfn.review.comparing import at, canonical, equal
 from liberty_cfn.review.findings import Finding, Kind
+from liberty_cfn.review.needing import needs
 from liberty_cfn.review.reach import Flow, Reach, opened, reach, reachable
 from liberty_cfn.review.statements import conditions, open_to_all
 
@@ -145,7 +146,7 @@ def connections(
     after: Resolved,
     known: dict[str, Reach] | None = None,
 ) -> Iterator[Finding]:
-    """Yield who can newly open a connection to whom, or no longer can.
+    """Yield who can newly open a connection to whom, or no longer can; also who has to.
 
     `known` keeps what was worked out, for other environments with the same network.
     """
@@ -153,11 +154,22 @@ def connections(
     if not before.resources or not any(_in_network(change) for change in changes):
         return
     moved = {c.moved: c.id for c in changes if c.moved and c.action is Action.ADD}
+    earlier = _reach(before, known)
     was = {
         (moved.get(source, source), moved.get(place, place)): spans
-        for (source, place), spans in _reach(before, known).items()
+        for (source, place), spans in earlier.items()
     }
     now = _reach(after, known)
+    met = {
+        (moved.get(need.source, need.source), moved.get(need.destination, need.destination))
+        for need in needs(before)
+        if need.met(earlier)
+    }
+    for need in needs(after):
+        if (need.source, need.destination) in met and not need.met(now):
+            source, destination = (_place(n, after) for n in (need.source, need.destination))
+            text = f"{source} can no longer reach {destination} on {need.port}: requests fail"
+            yield Finding(Kind.INTERRUPTION, need.destination, text)
     for flow in opened(was, now):
         text = f"{_place(flow.source, after)} can newly reach {_reached(flow, after)}"
         yield Finding(Kind.OPENS, _nearest(flow, after), text)
