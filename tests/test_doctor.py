@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from liberty_cfn.deploy import beforehand, certificates, doctor, targets
+from liberty_cfn.deploy import beforehand, certificates, doctor, leftovers, targets
 from liberty_cfn.deploy.beforehand import obstacles
-from liberty_cfn.deploy.finding import Level
+from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.environments import load
 
 REPOSITORY = Path(__file__).parent.parent
@@ -190,7 +190,7 @@ def test_what_is_there_is_adopted_by_a_new_environment_alone(target, dev):
 def test_a_bucket_of_another_account_is_told_as_such(dev, nowhere):
     with Stubber(nowhere.client("s3")) as s3:
         s3.add_client_error("head_bucket", "403", http_status_code=403)
-        [found] = beforehand.bucket(dev, nowhere)
+        [found] = leftovers.bucket(dev, nowhere)
     assert found.level is Level.OBSTACLE
     assert "another account" in found.says
     assert "choose another NameSuffix" in found.says
@@ -404,8 +404,8 @@ def test_quotas_are_looked_at_before_a_new_environment_is_made(
     monkeypatch, nowhere, target, dev
 ):
     monkeypatch.setattr(beforehand, "deployed", lambda *_: None)
-    monkeypatch.setattr(beforehand, "_names", lambda *_: ())
-    full = beforehand.Finding(Level.OBSTACLE, "Quota of VPCs", "5 of 5 are in use")
+    monkeypatch.setattr(leftovers, "names", lambda *_: ())
+    full = Finding(Level.OBSTACLE, "Quota of VPCs", "5 of 5 are in use")
     monkeypatch.setattr(beforehand, "quotas", lambda *_: [full])
     assert list(beforehand.in_the_way(dev, nowhere)) == [full]
     assert list(beforehand.in_the_way(dev, target)) == []  # the local AWS has none

@@ -8,6 +8,8 @@ One idea a module, each importing only from those above it:
     stack        a stack, as CloudFormation describes it
     finding      what is found about a setting or a thing
     delegation   whom DNS says a domain is delegated to
+    leftovers    names that a new environment needs, and that are taken
+    quotas       whether the region has room for it
     beforehand   what would make a deploy fail, asked before anything is made
     packaging    templates uploaded under the digest of their content
     early        what was refused before anything was made

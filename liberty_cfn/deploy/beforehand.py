@@ -7,38 +7,23 @@ earlier destroy, a name that is taken, a quota that is used up.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import delegation
-from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy import delegation, leftovers
+from liberty_cfn.deploy.finding import Finding, Level, asked
+from liberty_cfn.deploy.quotas import quotas
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
 ZONES = 2
-REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 TASKS = "ecs-tasks.amazonaws.com"
 ASSUME = ("sts:AssumeRole", "sts:*", "*")
-SECRETS = "liberty-social/"
-SECRET_NAMES = (
-    "SECRET_KEY",
-    "DB_PASSWORD",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "DEFAULT_FROM_EMAIL",
-)
-LOG_GROUPS = ("/ecs/liberty-social-backend", "/aws/events/liberty-social-task-failures")
-BUCKET = "liberty-social-uploads"
-EXECUTION_ROLE, TASK_ROLE = "ecsTaskExecutionRole", "ecsTaskRole"
-ELSE = "or choose another NameSuffix"
-
-
-Check = Callable[[Environment, Target], Iterator[Finding]]
 
 
 def obstacles(
@@ -67,30 +52,30 @@ def hindering(environment: Environment, target: Target) -> list[Finding]:
 
 def named_by_settings(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield whether what the settings name is there, and can be used."""
-    yield from _asked("Region", _zones, environment, target)
+    yield from asked("Region", _zones, environment, target)
     for setting, check in (
         ("HostedZoneId", _hosted_zone),
         ("CertificateArn", certificate),
         ("ExistingExecutionRole", _existing_role),
     ):
         if environment.settings[setting]:
-            yield from _asked(setting, check, environment, target)
+            yield from asked(setting, check, environment, target)
 
 
 def in_the_way(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield what is in the way of what a deploy would make anew."""
     before = deployed(environment, target)
     if before is None:
-        yield from _asked(delegation.ABOUT, delegation.check, environment, target)
-        yield from _names(environment, target)
+        yield from asked(delegation.ABOUT, delegation.check, environment, target)
+        yield from leftovers.names(environment, target)
         if target.is_aws:
             yield from quotas(environment, target)
     elif before.get("NameSuffix", "") != environment.named(""):
         # What is there takes nothing in.
-        yield from (replace(each, adopt="") for each in _names(environment, target))
+        yield from (replace(each, adopt="") for each in leftovers.names(environment, target))
     elif before.get("ExistingExecutionRole"):
         # The role has been somebody else's so far; now it may be made.
-        yield from _asked("Role", _execution_role, environment, target)
+        yield from asked("Role", leftovers.execution_role, environment, target)
 
 
 def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -115,19 +100,6 @@ def deployed(environment: Environment, target: Target) -> Mapping[str, str] | No
     if stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT:
         return None
     return parameters(stack)
-
-
-def _asked(
-    about: str, check: Check, environment: Environment, target: Target
-) -> Iterator[Finding]:
-    """Yield what a check finds; that it could not look, where AWS doesn't let it."""
-    try:
-        yield from check(environment, target)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in REFUSED:
-            raise
-        why = f"not checked: these credentials may not call {error.operation_name}."
-        yield Finding(Level.WARNING, about, why)
 
 
 def _zones(_: Environment, target: Target) -> Iterator[Finding]:
@@ -205,7 +177,7 @@ def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
 
 def _existing_role(environment: Environment, target: Target) -> Iterator[Finding]:
     name = environment.settings["ExistingExecutionRole"]
-    about, role = "ExistingExecutionRole", _role(target, name)
+    about, role = "ExistingExecutionRole", leftovers.role(target, name)
     if role is None:
         says = f"this account has no role {name}; leave it empty to have one made."
         yield Finding(Level.OBSTACLE, about, says)
@@ -243,231 +215,3 @@ def _names_tasks(principal: Any) -> bool:
 def _listed(value: Any) -> list[Any]:
     """Return a value of a policy as a list; one alone may stand for itself."""
     return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _names(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield the names that a new environment needs and that are taken."""
-    found: list[Finding] = []
-    for about, check in (
-        ("Secrets", _secrets),
-        ("Bucket", bucket),
-        ("Log groups", _log_groups),
-        *((one.kind, one.taken) for one in NAMED),
-        ("Role", _task_role),
-        ("Role", _execution_role),
-    ):
-        found += _asked(about, check, environment, target)
-    yield from found
-    if not found:
-        yield Finding(Level.OK, "Names", "none that a new environment needs is taken.")
-
-
-def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
-    ours = {environment.named(f"{SECRETS}{name}") for name in SECRET_NAMES}
-    pages = target.client("secretsmanager").get_paginator("list_secrets")
-    for page in pages.paginate(
-        IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [SECRETS]}]
-    ):
-        for each in page["SecretList"]:
-            if each["Name"] in ours:
-                deleted = "DeletedDate" in each
-                yield _kept(
-                    environment,
-                    "Secret",
-                    each["Name"],
-                    "aws secretsmanager delete-secret --force-delete-without-recovery "
-                    f"--region {target.region} --secret-id {each['Name']}",
-                    "scheduled for deletion, which keeps its name" if deleted else "there",
-                )
-
-
-def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the name of the bucket is taken, by us or by anybody in the world."""
-    name = environment.named(BUCKET)
-    try:
-        target.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=target.account)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in ("403", "AccessDenied"):
-            says = "belongs to another account, or is kept from you; choose another NameSuffix."
-            yield Finding(Level.OBSTACLE, f"Bucket {name}", says)
-        elif code not in ("404", "NoSuchBucket", "NotFound"):
-            raise
-        return
-    yield _kept(
-        environment, "Bucket", name, f"aws s3 rb s3://{name} --force, and its old versions"
-    )
-
-
-def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
-    for group in LOG_GROUPS:
-        name = environment.named(group)
-        found = target.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        if any(each["logGroupName"] == name for each in found):
-            command = f"aws logs delete-log-group --region {target.region}"
-            command += f" --log-group-name {name}"
-            yield _kept(environment, "Log group", name, command)
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A thing whose name is one in its account and region: how it is found, and deleted."""
-
-    kind: str
-    name: str
-    service: str
-    operation: str
-    asked: Callable[[str], dict[str, Any]]
-    missing: str
-    delete: str
-    kept: bool = False
-
-    def taken(self, environment: Environment, target: Target) -> Iterator[Finding]:
-        name = environment.named(self.name)
-        try:
-            getattr(target.client(self.service), self.operation)(**self.asked(name))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != self.missing:
-                raise
-            return
-        command = f"aws {self.delete.format(name=name)} --region {target.region}"
-        if self.kept:
-            yield _kept(environment, self.kind, name, command)
-        else:
-            yield _taken(self.kind, name, command)
-
-
-NAMED = (
-    _Named(
-        *("Repository", "liberty-social-backend", "ecr", "describe_repositories"),
-        lambda name: {"repositoryNames": [name]},
-        "RepositoryNotFoundException",
-        "ecr delete-repository --force --repository-name {name}",
-        kept=True,
-    ),
-    _Named(
-        *("Database", "liberty-social-db", "rds", "describe_db_instances"),
-        lambda name: {"DBInstanceIdentifier": name},
-        "DBInstanceNotFound",
-        "rds delete-db-instance --final-db-snapshot-identifier {name}-last "
-        "--db-instance-identifier {name}",
-    ),
-    _Named(
-        *("Cache", "liberty-social-redis", "elasticache", "describe_cache_clusters"),
-        lambda name: {"CacheClusterId": name},
-        "CacheClusterNotFound",
-        "elasticache delete-cache-cluster --final-snapshot-identifier {name}-last "
-        "--cache-cluster-id {name}",
-    ),
-    _Named(
-        *("Load balancer", "liberty-social-alb", "elbv2", "describe_load_balancers"),
-        lambda name: {"Names": [name]},
-        "LoadBalancerNotFound",
-        "elbv2 delete-load-balancer --load-balancer-arn $(aws elbv2 describe-load-balancers "
-        "--names {name} --query LoadBalancers[0].LoadBalancerArn --output text)",
-    ),
-)
-
-
-def _task_role(environment: Environment, target: Target) -> Iterator[Finding]:
-    name = environment.named(TASK_ROLE)
-    if _role(target, name):
-        yield _taken("Role", name, f"with its policies: aws iam delete-role --role-name {name}")
-
-
-def _execution_role(environment: Environment, target: Target) -> Iterator[Finding]:
-    name = environment.named(EXECUTION_ROLE)
-    if environment.settings["ExistingExecutionRole"] or not _role(target, name):
-        return
-    says = (
-        "is there already, and not this stack's (the ECS console makes one); to start tasks "
-        f"with it, say ExistingExecutionRole: {name}."
-    )
-    yield Finding(Level.OBSTACLE, f"Role {name}", says)
-
-
-def _role(target: Target, name: str) -> Any:
-    """Return a role, or None."""
-    try:
-        return target.client("iam").get_role(RoleName=name)["Role"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchEntity":
-            return None
-        raise
-
-
-def _kept(
-    environment: Environment, kind: str, name: str, command: str, how: str = "there"
-) -> Finding:
-    """Return that a name is taken by what an earlier destroy may have kept."""
-    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in."
-    return _taken(kind, name, command, how, adopt)
-
-
-def _taken(kind: str, name: str, command: str, how: str = "there", adopt: str = "") -> Finding:
-    says = (
-        f"is {how}, and one of that name is to be made: kept by an earlier destroy? "
-        f"Delete it, if nobody needs it ({command}), {ELSE}."
-    )
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adopt)
-
-
-@dataclass(frozen=True)
-class _Quota:
-    """A limit of the region. The codes are listed in its Service Quotas console."""
-
-    thing: str
-    service: str
-    code: str
-
-
-VPCS = _Quota("VPCs", "vpc", "L-F678F1CE")
-ADDRESSES = _Quota("elastic IP addresses", "ec2", "L-0263D0A3")
-
-
-def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the region has room for another VPC and its addresses."""
-    ec2 = target.client("ec2")
-    addresses = 2 if environment.settings["NatGatewayPerZone"] == "true" else 1
-
-    def vpcs() -> int:
-        pages = ec2.get_paginator("describe_vpcs").paginate()
-        return sum(len(page["Vpcs"]) for page in pages)
-
-    yield _quota(target, VPCS, 1, vpcs)
-    yield _quota(
-        target, ADDRESSES, addresses, lambda: len(ec2.describe_addresses()["Addresses"])
-    )
-
-
-def _quota(target: Target, quota: _Quota, needed: int, used: Callable[[], int]) -> Finding:
-    """Return whether there is room for what is `needed`; that AWS didn't say, if so."""
-    about = f"Quota of {quota.thing}"
-    try:
-        most = int(_most(target, quota))
-        taken = used()
-    except (ClientError, BotoCoreError) as error:
-        # Whether there is room is worth knowing, but no reason to stop.
-        why = f"not checked, as AWS doesn't tell ({type(error).__name__}); {needed} needed."
-        return Finding(Level.WARNING, about, why)
-    said = f"{taken} of {most} are in use in {target.region}, and {needed} more needed"
-    if taken + needed <= most:
-        return Finding(Level.OK, about, f"{said}.")
-    command = (
-        f"aws service-quotas request-service-quota-increase --region {target.region} "
-        f"--service-code {quota.service} --quota-code {quota.code} "
-        f"--desired-value {taken + needed}"
-    )
-    return Finding(Level.OBSTACLE, about, f"{said}; release some, or ask for more: {command}")
-
-
-def _most(target: Target, quota: _Quota) -> float:
-    asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
-    client = target.client("service-quotas")
-    try:
-        return float(client.get_service_quota(**asked)["Quota"]["Value"])
-    except ClientError as error:
-        # Told only where it was ever changed.
-        if error.response["Error"]["Code"] != "NoSuchResourceException":
-            raise
-    return float(client.get_aws_default_service_quota(**asked)["Quota"]["Value"])

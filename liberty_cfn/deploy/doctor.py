@@ -8,8 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import beforehand, certificates, delegation, images, secrets
-from liberty_cfn.deploy.beforehand import REFUSED, Check
-from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.finding import REFUSED, Check, Finding, Level
 from liberty_cfn.deploy.preparing import UPDATABLE
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
 class Level(Enum):
@@ -38,3 +46,19 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.about}: {self.advice}"
+
+
+Check = Callable[[Environment, Target], Iterator[Finding]]
+
+
+def asked(
+    about: str, check: Check, environment: Environment, target: Target
+) -> Iterator[Finding]:
+    """Yield what a check finds; that it could not look, where AWS doesn't let it."""
+    try:
+        yield from check(environment, target)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSED:
+            raise
+        why = f"not checked: these credentials may not call {error.operation_name}."
+        yield Finding(Level.WARNING, about, why)

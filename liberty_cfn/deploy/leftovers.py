@@ -1,0 +1,193 @@
+"""Names that a new environment needs, and that are taken: by what a destroy kept, say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy.finding import Finding, Level, asked
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+SECRETS = "liberty-social/"
+SECRET_NAMES = (
+    "SECRET_KEY",
+    "DB_PASSWORD",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "DEFAULT_FROM_EMAIL",
+)
+LOG_GROUPS = ("/ecs/liberty-social-backend", "/aws/events/liberty-social-task-failures")
+BUCKET = "liberty-social-uploads"
+EXECUTION_ROLE, TASK_ROLE = "ecsTaskExecutionRole", "ecsTaskRole"
+ELSE = "or choose another NameSuffix"
+
+
+def names(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield the names that a new environment needs and that are taken."""
+    found: list[Finding] = []
+    for about, check in (
+        ("Secrets", _secrets),
+        ("Bucket", bucket),
+        ("Log groups", _log_groups),
+        *((one.kind, one.taken) for one in NAMED),
+        ("Role", _task_role),
+        ("Role", execution_role),
+    ):
+        found += asked(about, check, environment, target)
+    yield from found
+    if not found:
+        yield Finding(Level.OK, "Names", "none that a new environment needs is taken.")
+
+
+def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
+    ours = {environment.named(f"{SECRETS}{name}") for name in SECRET_NAMES}
+    pages = target.client("secretsmanager").get_paginator("list_secrets")
+    for page in pages.paginate(
+        IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [SECRETS]}]
+    ):
+        for each in page["SecretList"]:
+            if each["Name"] in ours:
+                deleted = "DeletedDate" in each
+                yield _kept(
+                    environment,
+                    "Secret",
+                    each["Name"],
+                    "aws secretsmanager delete-secret --force-delete-without-recovery "
+                    f"--region {target.region} --secret-id {each['Name']}",
+                    "scheduled for deletion, which keeps its name" if deleted else "there",
+                )
+
+
+def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the name of the bucket is taken, by us or by anybody in the world."""
+    name = environment.named(BUCKET)
+    try:
+        target.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=target.account)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("403", "AccessDenied"):
+            says = "belongs to another account, or is kept from you; choose another NameSuffix."
+            yield Finding(Level.OBSTACLE, f"Bucket {name}", says)
+        elif code not in ("404", "NoSuchBucket", "NotFound"):
+            raise
+        return
+    yield _kept(
+        environment, "Bucket", name, f"aws s3 rb s3://{name} --force, and its old versions"
+    )
+
+
+def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
+    for group in LOG_GROUPS:
+        name = environment.named(group)
+        found = target.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if any(each["logGroupName"] == name for each in found):
+            command = f"aws logs delete-log-group --region {target.region}"
+            command += f" --log-group-name {name}"
+            yield _kept(environment, "Log group", name, command)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A thing whose name is one in its account and region: how it is found, and deleted."""
+
+    kind: str
+    name: str
+    service: str
+    operation: str
+    asked: Callable[[str], dict[str, Any]]
+    missing: str
+    delete: str
+    kept: bool = False
+
+    def taken(self, environment: Environment, target: Target) -> Iterator[Finding]:
+        name = environment.named(self.name)
+        try:
+            getattr(target.client(self.service), self.operation)(**self.asked(name))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != self.missing:
+                raise
+            return
+        command = f"aws {self.delete.format(name=name)} --region {target.region}"
+        if self.kept:
+            yield _kept(environment, self.kind, name, command)
+        else:
+            yield _taken(self.kind, name, command)
+
+
+NAMED = (
+    _Named(
+        *("Repository", "liberty-social-backend", "ecr", "describe_repositories"),
+        lambda name: {"repositoryNames": [name]},
+        "RepositoryNotFoundException",
+        "ecr delete-repository --force --repository-name {name}",
+        kept=True,
+    ),
+    _Named(
+        *("Database", "liberty-social-db", "rds", "describe_db_instances"),
+        lambda name: {"DBInstanceIdentifier": name},
+        "DBInstanceNotFound",
+        "rds delete-db-instance --final-db-snapshot-identifier {name}-last "
+        "--db-instance-identifier {name}",
+    ),
+    _Named(
+        *("Cache", "liberty-social-redis", "elasticache", "describe_cache_clusters"),
+        lambda name: {"CacheClusterId": name},
+        "CacheClusterNotFound",
+        "elasticache delete-cache-cluster --final-snapshot-identifier {name}-last "
+        "--cache-cluster-id {name}",
+    ),
+    _Named(
+        *("Load balancer", "liberty-social-alb", "elbv2", "describe_load_balancers"),
+        lambda name: {"Names": [name]},
+        "LoadBalancerNotFound",
+        "elbv2 delete-load-balancer --load-balancer-arn $(aws elbv2 describe-load-balancers "
+        "--names {name} --query LoadBalancers[0].LoadBalancerArn --output text)",
+    ),
+)
+
+
+def _task_role(environment: Environment, target: Target) -> Iterator[Finding]:
+    name = environment.named(TASK_ROLE)
+    if role(target, name):
+        yield _taken("Role", name, f"with its policies: aws iam delete-role --role-name {name}")
+
+
+def execution_role(environment: Environment, target: Target) -> Iterator[Finding]:
+    name = environment.named(EXECUTION_ROLE)
+    if environment.settings["ExistingExecutionRole"] or not role(target, name):
+        return
+    says = (
+        "is there already, and not this stack's (the ECS console makes one); to start tasks "
+        f"with it, say ExistingExecutionRole: {name}."
+    )
+    yield Finding(Level.OBSTACLE, f"Role {name}", says)
+
+
+def role(target: Target, name: str) -> Any:
+    """Return a role, or None."""
+    try:
+        return target.client("iam").get_role(RoleName=name)["Role"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchEntity":
+            return None
+        raise
+
+
+def _kept(
+    environment: Environment, kind: str, name: str, command: str, how: str = "there"
+) -> Finding:
+    """Return that a name is taken by what an earlier destroy may have kept."""
+    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in."
+    return _taken(kind, name, command, how, adopt)
+
+
+def _taken(kind: str, name: str, command: str, how: str = "there", adopt: str = "") -> Finding:
+    says = (
+        f"is {how}, and one of that name is to be made: kept by an earlier destroy? "
+        f"Delete it, if nobody needs it ({command}), {ELSE}."
+    )
+    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adopt)

@@ -1,0 +1,73 @@
+"""Whether the region has room for what a new environment needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+
+@dataclass(frozen=True)
+class _Quota:
+    """A limit of the region. The codes are listed in its Service Quotas console."""
+
+    thing: str
+    service: str
+    code: str
+
+
+VPCS = _Quota("VPCs", "vpc", "L-F678F1CE")
+ADDRESSES = _Quota("elastic IP addresses", "ec2", "L-0263D0A3")
+
+
+def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the region has room for another VPC and its addresses."""
+    ec2 = target.client("ec2")
+    addresses = 2 if environment.settings["NatGatewayPerZone"] == "true" else 1
+
+    def vpcs() -> int:
+        pages = ec2.get_paginator("describe_vpcs").paginate()
+        return sum(len(page["Vpcs"]) for page in pages)
+
+    yield _quota(target, VPCS, 1, vpcs)
+    yield _quota(
+        target, ADDRESSES, addresses, lambda: len(ec2.describe_addresses()["Addresses"])
+    )
+
+
+def _quota(target: Target, quota: _Quota, needed: int, used: Callable[[], int]) -> Finding:
+    """Return whether there is room for what is `needed`; that AWS didn't say, if so."""
+    about = f"Quota of {quota.thing}"
+    try:
+        most = int(_most(target, quota))
+        taken = used()
+    except (ClientError, BotoCoreError) as error:
+        # Whether there is room is worth knowing, but no reason to stop.
+        why = f"not checked, as AWS doesn't tell ({type(error).__name__}); {needed} needed."
+        return Finding(Level.WARNING, about, why)
+    said = f"{taken} of {most} are in use in {target.region}, and {needed} more needed"
+    if taken + needed <= most:
+        return Finding(Level.OK, about, f"{said}.")
+    command = (
+        f"aws service-quotas request-service-quota-increase --region {target.region} "
+        f"--service-code {quota.service} --quota-code {quota.code} "
+        f"--desired-value {taken + needed}"
+    )
+    return Finding(Level.OBSTACLE, about, f"{said}; release some, or ask for more: {command}")
+
+
+def _most(target: Target, quota: _Quota) -> float:
+    asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
+    client = target.client("service-quotas")
+    try:
+        return float(client.get_service_quota(**asked)["Quota"]["Value"])
+    except ClientError as error:
+        # Told only where it was ever changed.
+        if error.response["Error"]["Code"] != "NoSuchResourceException":
+            raise
+    return float(client.get_aws_default_service_quota(**asked)["Quota"]["Value"])
