@@ -190,6 +190,16 @@ def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, 
     assert statuses(fleet)[SECOND] == "CURRENT"
 
 
+def test_a_target_that_the_file_left_is_tried_again_as_well(sets, between):
+    fleet = sets.tolerating(sets.fleet(str(FIRST), str(SECOND)), 1)
+    sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
+    with pytest.raises(DeployError, match=f"{SECOND} failed"):
+        deploy(fleet, SMALL, Told())
+    sets.aws.fail()
+    retry(sets.changed(fleet, without=[SECOND]), Told())
+    assert statuses(fleet) == {FIRST: "CURRENT", SECOND: "CURRENT"}
+
+
 def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets, between):
     fleet = sets.fleet(str(FIRST))
     between.refuse("CreateStackInstances", "Throttling", times=2)

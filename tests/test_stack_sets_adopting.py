@@ -1,6 +1,7 @@
 """A set that was destroyed, and a new one that takes in what was kept, target by target."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import pytest
 from stack_sets import HOME, OTHER, SMALL, US, Told
@@ -9,6 +10,7 @@ from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.stack_sets import adopting
 from liberty_cfn.deploy.stack_sets.deploying import attach, deploy
 from liberty_cfn.deploy.stack_sets.destroying import destroy
+from liberty_cfn.deploy.stack_sets.operations import Operation
 from liberty_cfn.deploy.stack_sets.standing import standing
 from liberty_cfn.deployment_targets import Place
 
@@ -147,6 +149,19 @@ def test_why_the_set_does_not_take_a_stack_is_told_first_hand(sets, between, mon
     with pytest.raises(DeployError) as error:
         deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
     assert f"{FIRST} failed:\n  The template of {made} is not that of" in str(error.value)
+
+
+def test_one_that_is_stopped_is_said_to_be(sets, between, monkeypatch):
+    fleet = sets.fleet(str(FIRST))
+    sets.client("s3", FIRST).create_bucket(Bucket=names(fleet, FIRST)[0])
+    stopped = Operation("1", "CREATE", "STOPPED", datetime.now(UTC), {})
+    monkeypatch.setattr(adopting, "make", lambda *_, **__: "arn")
+    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.operations.begin", lambda *_, **__: "1")
+    monkeypatch.setattr(
+        "liberty_cfn.deploy.stack_sets.operations.follow", lambda *_, **__: stopped
+    )
+    with pytest.raises(DeployError, match="The operation was stopped"):
+        deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
 
 
 def test_without_the_administrators_role_nothing_is_touched(sets, between):

@@ -156,8 +156,9 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     known = Differences(
         definition=False, new=(), changed=(), outdated=outdated, inoperable=stuck, gone=()
     )
-    # Where that isn't known, trying tells.
-    beforehand.refuse(fleet, beforehand.in_the_way(fleet, outdated, there)[0])
+    # Where that isn't known, trying tells; and the file says nothing of targets that it left.
+    known_here = [place for place in outdated if place in fleet.targets.overrides]
+    beforehand.refuse(fleet, beforehand.in_the_way(fleet, known_here, there)[0])
     run = _Run(fleet, None, known, progress)
     run.through(list(outdated))
     _protect(fleet, list(run.outcome.results), progress)
@@ -214,6 +215,7 @@ class _Run:
         """
         asked = {"StackIds": [stack]}
         self._do(Step("import_stacks_to_stack_set", [place.account], [place.region], asked))
+        self._stop_if_too_many([])
         self._tell_failures()
         cloudformation, name = self.fleet.cloudformation, self.fleet.name
         there = standing(cloudformation, name)
