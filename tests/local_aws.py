@@ -20,6 +20,9 @@ from botocore.config import Config
 from liberty_cfn.deploy import targets
 from liberty_cfn.local import control
 
+# How often a waiter of boto3's looks; by itself, it would sleep half a minute in between.
+SOON = {"Delay": 0.02, "MaxAttempts": 3000}
+
 
 # Making either takes longer than most tests do.
 @functools.cache

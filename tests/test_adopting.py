@@ -5,7 +5,7 @@ import dataclasses
 import boto3
 import pytest
 from botocore.stub import Stubber
-from local_aws import Aws
+from local_aws import SOON, Aws
 from small_sets import small
 from test_consent import settle
 from test_deploy import Listener, local, templates, with_settings
@@ -167,7 +167,7 @@ def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, ma
     with pytest.raises(AdoptError, match=f"{full} .* belongs to the stack another"):
         adopting.kept_secrets(local, target)
     cloudformation.delete_stack(StackName="another")
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=made)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig=SOON)
     assert adopting.kept_secrets(local, target) == ["SECRET_KEY"]
 
 

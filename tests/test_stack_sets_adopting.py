@@ -4,6 +4,7 @@ import dataclasses
 from datetime import UTC, datetime
 
 import pytest
+from local_aws import SOON
 from stack_sets import HOME, OTHER, SMALL, US, Told
 
 from liberty_cfn.deploy.attending import DeployError
@@ -144,7 +145,9 @@ def test_why_the_set_does_not_take_a_stack_is_told_first_hand(sets, between, mon
     cloudformation = sets.client("cloudformation", FIRST)
     other = "Resources: {Topic: {Type: 'AWS::SNS::Topic'}}"
     made = cloudformation.create_stack(StackName="another", TemplateBody=other)["StackId"]
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="another")
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="another", WaiterConfig=SOON
+    )
     monkeypatch.setattr(adopting, "make", lambda *_, **__: made)
     with pytest.raises(DeployError) as error:
         deploy(fleet, KEEPING, Told(), adopting_as=ROLE)

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from botocore.exceptions import ClientError
+from local_aws import SOON
 
 TEMPLATE = json.dumps(
     {
@@ -317,7 +318,7 @@ def test_a_stack_that_stands_alone_is_taken_in_with_values_of_its_own(client):
     made = client.create_stack(
         StackName="alone", TemplateBody=TEMPLATE, Parameters=[named("b")]
     )
-    client.get_waiter("stack_create_complete").wait(StackName="alone")
+    client.get_waiter("stack_create_complete").wait(StackName="alone", WaiterConfig=SOON)
     asked = {"StackSetName": "one", "StackIds": [made["StackId"]]}
     done(client, client.import_stacks_to_stack_set(**asked))
     there = instance(client)
@@ -335,7 +336,7 @@ def test_a_stack_of_another_template_is_not_taken_in(client):
     client.create_stack_set(StackSetName="one", TemplateBody=TEMPLATE)
     other = TEMPLATE.replace('"Log"', '"Other"')
     made = client.create_stack(StackName="alone", TemplateBody=other)
-    client.get_waiter("stack_create_complete").wait(StackName="alone")
+    client.get_waiter("stack_create_complete").wait(StackName="alone", WaiterConfig=SOON)
     begun = client.import_stacks_to_stack_set(StackSetName="one", StackIds=[made["StackId"]])
     assert done(client, begun)["Status"] == "FAILED"
     assert client.list_stack_instances(StackSetName="one")["Summaries"] == []

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from local_aws import SOON
 from versions import ROOT, nested, resource, version
 
 from liberty_cfn import environments
@@ -53,7 +54,7 @@ def deploy(target, environment):
         Tags=[{"Key": DIGEST_TAG, "Value": "1234"}],
     )
     cloudformation.get_waiter("stack_create_complete").wait(
-        StackName=environment.stack, WaiterConfig={"Delay": 0.05}
+        StackName=environment.stack, WaiterConfig=SOON
     )
 
 

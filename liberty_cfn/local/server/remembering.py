@@ -2,7 +2,8 @@
 """What ministack works out anew at every request, and need work out but once.
 
 A deploy has the same templates read many times over, and every answer looks up its service's
-model, which takes the local AWS longer than all the rest that it does.
+model, which takes the local AWS longer than all the rest that it does. Who comes by a role
+has the role's policies read at each request.
 """
 
 import functools
@@ -11,10 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import yaml
-from ministack.core import iam_actions, responses
+from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services.cloudformation import changesets, engine, handlers
 
-MOST = 256  # templates
+MOST = 256  # templates, or policies
+MATCHES = 4096
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -61,6 +63,13 @@ def _service(service: str) -> Any:
     return SimpleNamespace(metadata=metadata) if metadata else None
 
 
+def _policy(document: str | dict[str, Any]) -> Any:
+    """A policy's statements, which nobody changes."""
+    return _statements(document) if isinstance(document, str) else _read(document)
+
+
+_read = iam_evaluator.parse_policy_document
+_statements = functools.lru_cache(MOST)(_read)
 _parse, _load = engine._parse_template, iam_actions._load_botocore_model
 
 
@@ -70,3 +79,5 @@ def add() -> None:
         module._parse_template = _parsed
     iam_actions._load_botocore_model = _model
     responses._service_model = _service
+    iam_evaluator.parse_policy_document = _policy
+    iam_evaluator.fnmatch_iam = functools.lru_cache(MATCHES)(iam_evaluator.fnmatch_iam)
