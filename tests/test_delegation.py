@@ -181,7 +181,7 @@ def slow(monkeypatch, aws):
     record = Awaited("example.com", "_a.example.com.", "_b.acm.aws.", datetime.now(UTC))
     monkeypatch.setattr(certificates, "awaited", lambda *_: [record])
     monkeypatch.setattr(certificates, "FIRST", 0)
-    aws.delay(0.3)
+    aws.delay(1)  # so that it is looked at meanwhile, also by a slow machine
 
 
 def test_a_deploy_says_what_it_waits_for(monkeypatch, target, local, slow):
