@@ -160,16 +160,17 @@ def connections(
         for (source, place), spans in earlier.items()
     }
     now = _reach(after, known)
-    met = {
-        (moved.get(need.source, need.source), moved.get(need.destination, need.destination))
-        for need in needs(before)
-        if need.met(earlier)
-    }
-    for need in needs(after):
-        if (need.source, need.destination) in met and not need.met(now):
-            source, destination = (_place(n, after) for n in (need.source, need.destination))
-            text = f"{source} can no longer reach {destination} on {need.port}: requests fail"
-            yield Finding(Kind.INTERRUPTION, need.destination, text)
+    if was != now or any(map(_of_ports, changes)):
+        met = {
+            (moved.get(need.source, need.source), moved.get(need.destination, need.destination))
+            for need in needs(before)
+            if need.met(earlier)
+        }
+        for need in needs(after):
+            if (need.source, need.destination) in met and not need.met(now):
+                one, other = (_place(n, after) for n in (need.source, need.destination))
+                text = f"{one} can no longer reach {other} on {need.port}: requests fail"
+                yield Finding(Kind.INTERRUPTION, need.destination, text)
     for flow in opened(was, now):
         text = f"{_place(flow.source, after)} can newly reach {_reached(flow, after)}"
         yield Finding(Kind.OPENS, _nearest(flow, after), text)
@@ -210,6 +211,11 @@ def reaches(resolved: Resolved, title: str) -> tuple[list[str], list[str]]:
 def _networked(resource_type: str) -> bool:
     services = resource_type.startswith(tuple(f"AWS::{service}::" for service in NETWORKED))
     return services and resource_type != "AWS::ECS::TaskDefinition"
+
+
+def _of_ports(change: Change) -> bool:
+    """Whether something listens elsewhere than before."""
+    return any(changed.path[-1] in ("Port", "ContainerPort") for changed in change.properties)
 
 
 def _in_network(change: Change) -> bool:
