@@ -178,7 +178,7 @@ def mutants(
     def mutant(draw: st.DrawFn) -> Mutant:
         operator = draw(st.sampled_from(operators))
         file, place = _next(rings[operator], draw(st.integers(0, 2**32)))
-        body = copy.deepcopy(design.templates[file].body)
+        body = _opened(design.templates[file].body, place[:-1])
         value = _at(body, place)
         broken = draw(st.sampled_from(operator(body, place, value)))
         parent, key = _at(body, place[:-1]), place[-1]
@@ -251,6 +251,14 @@ def _places(value: Any, place: Place = ()) -> Iterator[Place]:
     )
     for key, item in items:
         yield from _places(item, (*place, key))
+
+
+def _opened(value: Any, place: Place) -> Any:
+    """Return a copy down to a place, where it can be changed; what is beside that is shared."""
+    copied = copy.copy(value)
+    if place:
+        copied[place[0]] = _opened(copied[place[0]], place[1:])
+    return copied
 
 
 def _at(body: Any, place: Place) -> Any:
