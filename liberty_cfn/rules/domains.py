@@ -128,8 +128,13 @@ def _records(design: Design) -> Iterator[Problem]:
         if host and apex and not f".{host}".endswith(f".{apex}"):
             why = f"{host} is not in the zone {apex}; expected a name that ends in that"
             yield Problem(record.id, ("Properties", "Name"), why)
-        if host and host == apex and text(properties.get("Type")) == "CNAME":
-            why = f"{host} is the zone itself, which can't be a CNAME; expected an A alias"
+        whole = (
+            host == apex
+            if host
+            else zone and properties.get("Name") == zone.properties.get("Name")
+        )
+        if whole and text(properties.get("Type")) == "CNAME":
+            why = f"{host or 'this'} is the zone itself, no CNAME may be; expected an A alias"
             yield Problem(record.id, ("Properties", "Type"), why)
         for name in ("TTL", "ResourceRecords"):
             if (name in properties) == ("AliasTarget" in properties):
@@ -301,6 +306,10 @@ RULES: tuple[Rule, ...] = (
                 (
                     "    HostedZoneId: !Ref Zone\n    Name",
                     "    HostedZoneId: example.com\n    Name",
+                ),
+                (
+                    "    Name: backend.example.com\n    Type: A",
+                    "    Name: example.com.\n    Type: CNAME",
                 ),
             ),
             *changed(

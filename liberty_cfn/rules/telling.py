@@ -462,30 +462,38 @@ def _reached(design: Design) -> Iterator[Problem]:
                 yield Problem(rule.id, (*path, "Arn"), why)
 
 
+def _unlogged(design: Design, said: str, group: Resource) -> str:
+    """Return why events don't reach a log group, by what is said to be its ARN."""
+    if said == f"${{{group.id}}}":
+        return "a log group's name; expected its ARN: arn:...:log-group:<name>"
+    # https://github.com/aws-samples/serverless-patterns/pull/221
+    if said == f"${{{group.id}.Arn}}" or said.endswith(":*"):
+        return "ends in :*, to which nothing is delivered; expected arn:...:log-group:<name>"
+    granted = [
+        statement
+        for policy in design.of_type(LOG_POLICY)
+        for statement in statements(policy.properties.get("PolicyDocument"))
+        if statement.to_service(BUS)
+    ]
+    name = said.partition(":log-group:")[2].removesuffix(":*") or f"${{{group.id}}}"
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        if not any(
+            s.grants(action) and any(_of_group(one, name, group) for one in s.resources)
+            for s in granted
+        ):
+            return (
+                f"{BUS} may not {action} there, so that events are dropped; expected an "
+                "AWS::Logs::ResourcePolicy that lets it"
+            )
+    return ""
+
+
 def _unreached(design: Design, arn: Any) -> str:
     """Return why events don't reach a target; nothing if they do, or may."""
     said = shown(arn)
     group = _log_group(design, arn)
     if group is not None:
-        if said == f"${{{group.id}}}":
-            return "a log group's name; expected its ARN: arn:...:log-group:<name>"
-        granted = [
-            statement
-            for policy in design.of_type(LOG_POLICY)
-            for statement in statements(policy.properties.get("PolicyDocument"))
-            if statement.to_service(BUS)
-        ]
-        name = said.partition(":log-group:")[2].removesuffix(":*") or f"${{{group.id}}}"
-        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-            if not any(
-                s.grants(action) and any(_of_group(one, name, group) for one in s.resources)
-                for s in granted
-            ):
-                return (
-                    f"{BUS} may not {action} there, so that events are dropped; expected an "
-                    "AWS::Logs::ResourcePolicy that lets it"
-                )
-        return ""
+        return _unlogged(design, said, group)
     made = design.follow(arn)
     if made is not None and made.type == "AWS::Lambda::Function":
         permissions = {
@@ -772,6 +780,10 @@ RULES: tuple[Rule, ...] = (
             ('"logs:CreateLogStream", ', ""),
             (', "logs:PutLogEvents"', ""),
             ('["events.amazonaws.com"]', '["delivery.logs.amazonaws.com"]'),
+            (
+                "!Sub 'arn:aws:logs:us-east-1:123456789012:log-group:${Group}'",
+                "!GetAtt Group.Arn",
+            ),
             ("log-group:${Group}:*", "log-group:/aws/other:*"),
             ("!Sub 'arn:aws:logs:us-east-1:123456789012:log-group:${Group}'", "!Ref Group"),
             ("arn:aws:sqs:us-east-1:123456789012:nightly", "nightly"),
