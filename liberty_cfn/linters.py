@@ -14,6 +14,7 @@ from typing import Any
 
 from liberty_cfn.findings import Finding
 from liberty_cfn.model.parsing import Template
+from liberty_cfn.model.subs import FROM_SSM
 from liberty_cfn.rules.checking import Case, Report, python_line
 from liberty_cfn.rules.rule import Problem, look
 
@@ -103,6 +104,7 @@ def cloudformation_validate(
         )
         for template in templates
         for one in diagnostics(texts[template.file], template.file)
+        if not one.message.startswith(_names_in_ssm(template))
     ]
     reports = [
         Report(
@@ -117,6 +119,15 @@ def cloudformation_validate(
         if one.entity and one.entity.logical_id in case.design.resolved.resources
     ]
     return findings, reports
+
+
+def _names_in_ssm(template: Template) -> tuple[str, ...]:
+    """Return how messages begin that take an SSM parameter's name for its value."""
+    return tuple(
+        f"{look(body, 'Default')!r} "
+        for body in template.section("Parameters").values()
+        if str(look(body, "Type")).startswith(FROM_SSM) and look(body, "Default") is not None
+    )
 
 
 def made(case: Case) -> str:

@@ -10,8 +10,9 @@ from liberty_cfn import checked, linting
 from liberty_cfn.cli import cli, main
 from liberty_cfn.environments import PARAMS
 from liberty_cfn.findings import Finding, as_json, as_sarif
-from liberty_cfn.linters import ACCEPTED, REPOSITORY
+from liberty_cfn.linters import ACCEPTED, REPOSITORY, cloudformation_validate
 from liberty_cfn.linting import TEMPLATES, lint, lint_ours, stale_rules
+from liberty_cfn.model.parsing import parse
 from liberty_cfn.rules.document import rules_document
 
 ERROR = Finding("templates/a.yaml", 3, "LC1101", "error", "too long", "A")
@@ -210,3 +211,22 @@ def test_the_rules_document_is_current():
 
 def test_what_is_accepted_has_its_reason():
     assert all(len(reason.split()) > 4 for reason in ACCEPTED.values())
+
+
+def test_the_name_of_an_ssm_parameter_is_not_taken_for_its_value():
+    text = """
+Parameters: {Class: {Type: TYPE, Default: /class}}
+Resources:
+  Data:
+    Type: AWS::RDS::DBInstance
+    Properties: {Engine: postgres, DBInstanceClass: !Ref Class}
+"""
+
+    def told(kind):
+        template = parse(text.replace("TYPE", kind), "a.yaml")
+        texts = {"a.yaml": text.replace("TYPE", kind)}
+        found, _ = cloudformation_validate([template], texts, [])
+        return [finding for finding in found if "/class" in finding.message]
+
+    assert told("String")
+    assert not told("AWS::SSM::Parameter::Value<String>")
