@@ -12,15 +12,18 @@ NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 )
+GOES_ON = "What AWS had begun goes on; to see how it stands: liberty-cfn status {name}."
 EXPIRED = (
     "AWS no longer takes these credentials: they have expired, or were withdrawn. Sign in "
-    "again (aws sso login). What AWS had begun goes on; to see how it stands: liberty-cfn "
-    "status ENV."
+    f"again (aws sso login). {GOES_ON}"
 )
 
 
-def in_words(error: Exception) -> str | None:
-    """Return what `error` means; None for a fault in this program."""
+def in_words(error: Exception, name: str = "ENV") -> str | None:
+    """Return what `error` means to the environment called `name`.
+
+    None for a fault in this program.
+    """
     if isinstance(error, UNREADABLE):
         return str(error)
     from liberty_cfn.deploy.adopting import AdoptError  # noqa: PLC0415 - slow to load
@@ -42,7 +45,7 @@ def in_words(error: Exception) -> str | None:
         *(FollowError, LocalAwsError, MigrationError, OperationError, PackagingError),
         *(SecretError, UnreachableError, VerifyError),
     )
-    return str(error) if isinstance(error, ours) else _of_aws(error)
+    return str(error) if isinstance(error, ours) else _of_aws(error, name)
 
 
 def exit_code(error: Exception) -> int:
@@ -50,7 +53,7 @@ def exit_code(error: Exception) -> int:
     return 2 if isinstance(error, UNREADABLE) else 1
 
 
-def _of_aws(error: Exception) -> str | None:
+def _of_aws(error: Exception, name: str) -> str | None:
     from botocore import exceptions as aws  # noqa: PLC0415 - slow to load
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
@@ -59,7 +62,7 @@ def _of_aws(error: Exception) -> str | None:
     if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError):
         return NO_CREDENTIALS
     if faults.expired(error):
-        return EXPIRED
+        return EXPIRED.format(name=name)
     if isinstance(error, ResponseParserError):
         return "AWS's answer could not be read: it was cut off, or is no XML. Try again."
     if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):

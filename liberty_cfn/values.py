@@ -91,10 +91,6 @@ class HostedZoneId(Value):
     """A Route 53 hosted zone."""
 
 
-class CertificateArn(Value):
-    """A certificate a load balancer can present."""
-
-
 class ListenerArn(Value):
     """A load balancer's listener."""
 

@@ -179,6 +179,24 @@ def test_a_deploy_that_was_interrupted_gives_back_what_waits(target, local, mana
     assert adopting.waiting(local, target) == []
 
 
+def test_a_plan_refused_after_secrets_were_put_aside_says_where_they_wait(
+    target, local, manager, templates
+):
+    class Wavering(Taking):
+        def consents(self):
+            self.consent, was = False, self.consent
+            return was
+
+    manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
+    listener = Wavering()
+    assert deploy(local, target, small(templates, "Secrets"), listener, adopt=True) is None
+    assert listener.said[-1] == (
+        "The value of liberty-social/SECRET_KEY-local waits in "
+        "liberty-social/kept/SECRET_KEY-local; the next deploy gives it back"
+    )
+    assert secret(target, "kept/SECRET_KEY") == "old"
+
+
 def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, manager):
     ours = with_settings(local, ApplicationAccessKey="true")
     manager.create_secret(Name="liberty-social/AWS_ACCESS_KEY_ID-local", SecretString="new")

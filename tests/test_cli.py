@@ -7,10 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
+import click
 import pytest
+from botocore.exceptions import ClientError
 from command_line import NO_AWS, typed
 
+from liberty_cfn.cli import cli
 from liberty_cfn.environments import PARAMS, load
 
 REPOSITORY = Path(__file__).parent.parent
@@ -193,6 +197,15 @@ def test_another_accounts_credentials_are_refused_before_anything_is_made(change
     assert answer.returncode == 1
     assert "credentials are account 000000000000's, and dev is in 111122223333" in answer.stderr
     assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    "error", [click.Abort(), ClientError({"Error": {"Code": "ExpiredToken"}}, "DescribeStacks")]
+)
+def test_what_goes_on_without_us_is_told_with_the_command_that_shows_it(monkeypatch, error):
+    monkeypatch.setattr(cli, "main", Mock(side_effect=error))
+    said = typed("deploy", "dev").stderr
+    assert said.endswith("to see how it stands: liberty-cfn status dev.\n")
 
 
 def test_production_wants_its_name_not_a_mere_yes(changed, nearby, aws, linted):

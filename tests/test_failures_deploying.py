@@ -35,11 +35,13 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
 from liberty_cfn.deploy.preparing import plan
+from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
 from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.mishaps import in_words
+from liberty_cfn.stateful import stack_policy
 
 TOPIC = "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"
 MORE = TOPIC + "  Another: {Type: AWS::SNS::Topic, DependsOn: Topic}\n"
@@ -238,6 +240,31 @@ def test_case_04_a_protected_database_is_protected_once_all_is_there(aws, target
     assert database["DeletionProtection"]
     assert "First without protection from deletion, so that it can be undone" in listener.said
     assert not have(production, target, PROTECTED).changed
+
+
+def test_case_03_a_plan_made_twice_deletes_no_stack_that_the_next_is_for(target, dev):
+    deleted, events = [], target.client("cloudformation").meta.events
+    told = "provide-client-params.cloudformation.DeleteStack"
+    events.register(told, take_note := lambda params, **_: deleted.append(params))
+    have(with_settings(dev, DatabaseDeletionProtection="true"), target, PROTECTED)
+    events.unregister(told, take_note)
+    assert deleted == []
+
+
+def test_case_28_what_a_killed_deploy_was_allowed_the_next_update_is_not(target, dev):
+    have(dev, target, TOPIC)
+    cloudformation, policies = target.client("cloudformation"), []
+    protect(cloudformation, dev.stack, ["Topic"])
+
+    def look(**_):
+        found = cloudformation.get_stack_policy(StackName=dev.stack)
+        policies.append(found["StackPolicyBody"])
+
+    executed = "provide-client-params.cloudformation.ExecuteChangeSet"
+    cloudformation.meta.events.register(executed, look)
+    have(dev, target, MORE)
+    cloudformation.meta.events.unregister(executed, look)
+    assert policies == [stack_policy()]
 
 
 def test_case_33_what_another_deploy_finished_meanwhile_is_done(target, dev):

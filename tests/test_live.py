@@ -1,5 +1,6 @@
 """What people see while a deploy goes along."""
 
+import dataclasses
 import io
 from datetime import UTC, datetime, timedelta
 
@@ -115,3 +116,18 @@ def test_on_a_terminal_what_somebody_else_began_has_its_tree_too(monkeypatch):
     follow.happened(BEGUN)
     follow.stop()
     assert "1 of 2 resources" in paper.file.getvalue()
+
+
+def test_a_tree_that_ends_is_followed_by_how_it_ended_and_the_next_has_its_own(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    paper = Console(file=io.StringIO(), width=200, force_terminal=True, color_system=None)
+    follow = Follow(paper, lambda: True)
+    end = event(9, "liberty-social-dev", NESTED_STACK, "CREATE_COMPLETE", (), took=9)
+    follow.happened([*BEGUN, dataclasses.replace(end, is_stack=True)])
+    shown = paper.file.getvalue().splitlines()[-1]
+    assert shown.endswith(
+        f"CREATE_COMPLETE           liberty-social-dev  {NESTED_STACK}  9.0 s"
+    )
+    follow.happened(BEGUN[:2])
+    follow.stop()
+    assert "0 of 1 resources" in paper.file.getvalue()

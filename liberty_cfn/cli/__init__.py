@@ -85,11 +85,9 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        fail(
-            "Interrupted. What AWS had begun goes on; to see how it stands: liberty-cfn status "
-            "ENV.",
-            130,
-        )
+        from liberty_cfn.mishaps import GOES_ON
+
+        fail(f"Interrupted. {GOES_ON.format(name=_environment())}", 130)
     except BrokenPipeError:
         # Whoever read along has read enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -97,7 +95,15 @@ def main() -> NoReturn:
     except Exception as error:
         from liberty_cfn.mishaps import exit_code, in_words
 
-        if (said := in_words(error)) is None:
+        if (said := in_words(error, _environment())) is None:
             raise
         fail(said, exit_code(error))
     sys.exit(0)
+
+
+def _environment() -> str:
+    """Return the environment that was typed, which no command is there to tell any more."""
+    from liberty_cfn.environments import names
+
+    there = names()
+    return next((typed for typed in sys.argv[1:] if typed in there), "ENV")

@@ -26,7 +26,7 @@ def production_is_meant(environment: Environment, given: str | None) -> bool:
         given = click.prompt(f"This is production. To deploy it, type {environment.name}")
     if given != environment.name:
         fail(
-            f"Nothing was changed: this is production; say --confirm {environment.name}, or "
+            f"Nothing was deployed: this is production; say --confirm {environment.name}, or "
             f"CONFIRM={environment.name} for make."
         )
     return True

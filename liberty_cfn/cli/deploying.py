@@ -142,7 +142,7 @@ def deploy_command(
     with interruptible(chosen, follow.stop):
         outcome = deploy(chosen, target, templates, follow, allowed, adopt=adopt, failed=failed)
     if outcome is None:
-        fail("Nothing was changed.")
+        fail("Nothing was deployed.")
     if not outcome.changed:
         follow.say(f"{chosen.stack}: no changes")
     outdated = _restarted(chosen, target, screen, restart=restart)

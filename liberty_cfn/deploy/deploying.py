@@ -65,12 +65,20 @@ def deploy(
     planned, change_set = prepare(environment, target, templates, adopt=adopt, say=progress.say)
     changed = change_set is not None
     if change_set is not None:
-        if not _agreed(cloudformation, planned, change_set, progress, allowed):
+        agreed = False
+        try:
+            agreed = _agreed(cloudformation, planned, change_set, progress, allowed)
+        finally:
+            if adopt and not agreed:
+                _say_what_waits(environment, target, progress)
+        if not agreed:
             return None
         first = lifted(environment) if change_set.new else {}
         migrates = migrating.is_due(environment, planned)
         if first or migrates:
-            change_sets.discard(cloudformation, change_set.id)
+            # Not the empty stack that it was made for: the next one is for it, too, and a
+            # stack that is being deleted takes none.
+            cloudformation.delete_change_set(ChangeSetName=change_set.id)
             change_set = _up_to_the_last(
                 environment,
                 target,
@@ -82,9 +90,7 @@ def deploy(
                 migrates=migrates,
             )
         if change_set is not None:
-            if allowed:
-                protect(cloudformation, change_set.stack_id, allowed)
-            _carry_out(environment, target, change_set, progress)
+            _carry_out(environment, target, change_set, progress, allowed)
         if adopt:
             _put_names_back(environment, target, templates, progress)
     _give_back(environment, target, progress)
@@ -122,9 +128,7 @@ def _up_to_the_last(
             progress.say("First without protection from deletion, so that it can be undone")
         if migrates:
             progress.say("First all but the service, which stays as it is until it is migrated")
-        if allowed:
-            protect(cloudformation, change_set.stack_id, allowed)
-        _carry_out(before, target, change_set, progress)
+        _carry_out(before, target, change_set, progress, allowed)
     if migrates:
         stack = find(cloudformation, environment.stack) or {}
         migrating.migrate(environment, target, stack.get("StackId", ""), progress.say)
@@ -201,6 +205,13 @@ def _free_names(environment: Environment, target: Target, progress: Progress) ->
     return True
 
 
+def _say_what_waits(environment: Environment, target: Target, progress: Progress) -> None:
+    """Say what became of secrets whose names were freed before the plan was refused."""
+    for name in adopting.waiting(environment, target):
+        full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
+        progress.say(f"The value of {full} waits in {aside}; the next deploy gives it back")
+
+
 def _put_names_back(
     environment: Environment,
     target: Target,
@@ -231,14 +242,24 @@ def _give_back(environment: Environment, target: Target, progress: Progress) -> 
 
 
 def _carry_out(
-    environment: Environment, target: Target, change_set: ChangeSet, progress: Progress
+    environment: Environment,
+    target: Target,
+    change_set: ChangeSet,
+    progress: Progress,
+    allowed: Collection[str] = (),
 ) -> None:
     """Execute a change set, follow it to its end, and protect what is there then.
+
+    Meanwhile what is `allowed` may go; not what a deploy that was killed was allowed.
 
     Raises:
         DeployError: it failed.
     """
     cloudformation, stack_id = target.client("cloudformation"), change_set.stack_id
+    if allowed:
+        protect(cloudformation, stack_id, allowed)
+    elif not change_set.new:
+        restore(cloudformation, stack_id)
     follower = Follower(cloudformation, stack_id)
     try:
         execute(cloudformation, change_set)

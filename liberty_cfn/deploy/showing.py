@@ -165,6 +165,10 @@ class Follow:
             self._expect(())
         if self._tree:
             self._tree.grow(events)
+        if ends := [event for event in events if event.is_root and event.over]:
+            # What comes after it is another operation, with a tree of its own.
+            self.stop()
+            self.say(line(ends[-1]))
 
     def stop(self) -> None:
         """Leave the tree as it is now."""
