@@ -10,6 +10,7 @@ from rich.console import Console
 from stack_sets import EU, HOME, OTHER, SMALL, US, Told
 
 from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack_sets import bootstrap, operations, reaching
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import attach, deploy, prepare, retry
@@ -20,6 +21,7 @@ from liberty_cfn.deploy.stack_sets.standing import overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import as_parameters
 from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
+from liberty_cfn.stateful import stack_policy
 
 FIRST, SECOND = Place(HOME, US), Place(OTHER, US)
 THIRD, FOURTH = Place(HOME, EU), Place(OTHER, EU)
@@ -519,6 +521,54 @@ def test_every_targets_stacks_are_protected_from_loss(there, sets):
     client = sets.client("cloudformation", FOURTH)
     policy = client.get_stack_policy(StackName=stack_of(there, FOURTH))["StackPolicyBody"]
     assert "Update:Replace" in policy
+
+
+def policies(sets, fleet):
+    """Return the policy of each target that is as the set says, by its place."""
+    return {
+        place: sets.client("cloudformation", place)
+        .get_stack_policy(StackName=stack_of(fleet, place))
+        .get("StackPolicyBody")
+        for place, status in statuses(fleet).items()
+        if status == "CURRENT"
+    }
+
+
+def test_what_succeeded_is_protected_though_others_failed_or_nobody_goes_on(sets, between):
+    fleet = sets.tolerating(sets.fleet(), 1)
+    sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
+    with pytest.raises(DeployError, match="1 target failed"):
+        deploy(fleet, SMALL, Told())
+    closed = stack_policy()
+    assert policies(sets, fleet) == dict.fromkeys([FIRST, THIRD, FOURTH], closed)
+    alone = sets.fleet(str(FIRST), str(THIRD))
+    with pytest.raises(DeployError, match="Only"):
+        deploy(alone, SMALL, Told(agrees=False))
+    assert policies(sets, alone) == {FIRST: closed}
+
+
+def test_what_a_killed_deploy_left_open_or_never_closed_the_next_one_closes(sets, between):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+
+    def kill(results):
+        if any(r.place == SECOND and r.status == "SUCCEEDED" for r in results):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(fleet, SMALL, Told(then=kill))
+    closed = stack_policy()
+    assert policies(sets, fleet) == {FIRST: None, SECOND: None}
+    assert not deploy(fleet, SMALL, Told()).changed
+    assert policies(sets, fleet) == {FIRST: closed, SECOND: closed}
+    client = sets.client("cloudformation", SECOND)
+    protect(client, stack_of(fleet, SECOND), ["Kept"])
+    during = []
+
+    def look(results):
+        during.append(policies(sets, fleet)[SECOND])
+
+    deploy(sets.changed(fleet, [FIRST], LogRetentionDays="30"), SMALL, Told(then=look))
+    assert set(during) == {closed}
 
 
 def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):

@@ -7,15 +7,16 @@ between them, it is minded here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.protection import protect
+from liberty_cfn.deploy.protection import protect, restore
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, failures, making, operations
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
@@ -111,6 +112,7 @@ def deploy(
     different = plan.differences
     _refuse(fleet, plan, allowed)
     if not different:
+        _close(fleet, progress)
         _check_inoperable(fleet, different)
         return Outcome(changed=False, advice=want.advice)
     progress.planned(plan)
@@ -121,21 +123,23 @@ def deploy(
         different = replace(different, definition=False)
     adopt = partial(adopting.make, templates=templates, role=adopting_as, say=progress.say)
     run = _Run(fleet, want, different, progress, plan.adopted, adopt)
+    if there:
+        # What a deploy that was killed was allowed, this one is not.
+        _close(fleet, progress)
     if allowed:
         _protect(fleet, list(plan.changing), progress, allowed)
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
-    run.through(first)
-    if rest and not progress.goes_on(first[0]):
-        again = " ADOPT=1" if plan.adopted else ""
-        raise DeployError(
-            f"Only {first[0]} was changed. The others are as they were; to go on: make deploy "
-            f"ENV={fleet.environment.name}{again}"
-        )
-    run.through(rest)
-    run.remove(different.gone)
-    succeeded = [r.place for r in run.outcome.results.values() if r.status == "SUCCEEDED"]
-    _protect(fleet, [p for p in succeeded if p not in different.gone], progress)
+    with run.protecting():
+        run.through(first)
+        if rest and not progress.goes_on(first[0]):
+            again = " ADOPT=1" if plan.adopted else ""
+            raise DeployError(
+                f"Only {first[0]} was changed. The others are as they were; to go on: make "
+                f"deploy ENV={fleet.environment.name}{again}"
+            )
+        run.through(rest)
+        run.remove(different.gone)
     _check_inoperable(fleet, different)
     return run.outcome
 
@@ -160,8 +164,8 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     known_here = [place for place in outdated if place in fleet.targets.overrides]
     beforehand.refuse(fleet, beforehand.in_the_way(fleet, known_here, there)[0])
     run = _Run(fleet, None, known, progress)
-    run.through(list(outdated))
-    _protect(fleet, list(run.outcome.results), progress)
+    with run.protecting():
+        run.through(list(outdated))
     _check_inoperable(fleet, known)
     return run.outcome
 
@@ -178,6 +182,26 @@ class _Run:
     adopt: Callable[[Fleet, Wanted, Place], str] | None = None
     outcome: Outcome = field(default_factory=lambda: Outcome(changed=True))
     failed: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def protecting(self) -> Iterator[None]:
+        """Protect what was done by then from loss, also if something failed.
+
+        What somebody interrupts is protected by the next deploy.
+        """
+        try:
+            yield
+        except DeployError:
+            self._protect()
+            _close(self.fleet, self.progress)
+            raise
+        self._protect()
+
+    def _protect(self) -> None:
+        results = self.outcome.results.values()
+        done = [result.place for result in results if result.status == "SUCCEEDED"]
+        stay = [place for place in done if place not in self.different.gone]
+        _protect(self.fleet, stay, self.progress)
 
     def through(self, places: Collection[Place]) -> None:
         """Do all there is to do at some places.
@@ -313,17 +337,34 @@ def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
 
 
 def _protect(
-    fleet: Fleet,
-    places: Collection[Place],
-    progress: Progress,
-    allowed: Collection[str] = (),
+    fleet: Fleet, places: Collection[Place], progress: Progress, allowed: Collection[str] = ()
 ) -> None:
-    """Deny replacing and deleting what holds data in every target's stacks."""
+    """Deny replacing and deleting what holds data in some targets' stacks."""
+
+    def deny(cloudformation: Any, stack_id: str) -> None:
+        protect(cloudformation, stack_id, allowed)
+
+    _in_stacks(fleet, progress, deny, places)
+
+
+def _close(fleet: Fleet, progress: Progress) -> None:
+    """Close in every target what a deploy that ended early left open, or never closed."""
+    # Nobody gets into the accounts of a service-managed set but AWS.
+    if not fleet.targets.service_managed:
+        _in_stacks(fleet, progress, restore, fleet.targets.places)
+
+
+def _in_stacks(
+    fleet: Fleet,
+    progress: Progress,
+    do: Callable[[Any, str], None],
+    places: Collection[Place],
+) -> None:
     there = standing(fleet.cloudformation, fleet.name)
     ids = {p: i.stack_id for p, i in there.instances.items() if i.stack_id} if there else {}
     _, failed = fleet.everywhere(
         [place for place in places if place in ids],
-        lambda place: protect(fleet.at(place).client("cloudformation"), ids[place], allowed),
+        lambda place: do(fleet.at(place).client("cloudformation"), ids[place]),
     )
     for place, why in failed.items():
         progress.say(f"{place}: its stacks have no policy against loss: {why}")
