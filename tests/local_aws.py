@@ -17,7 +17,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from liberty_cfn.deploy import targets
+from liberty_cfn.deploy import sessions, targets
 from liberty_cfn.local import control
 
 # How often a waiter of boto3's looks; by itself, it would sleep half a minute in between.
@@ -27,7 +27,7 @@ SOON = {"Delay": 0.02, "MaxAttempts": 3000}
 # Making either takes longer than most tests do.
 @functools.cache
 def session(local: control.LocalAws) -> boto3.Session:
-    return boto3.Session(**local.credentials)
+    return sessions.session(**local.credentials)
 
 
 @functools.cache
@@ -82,10 +82,10 @@ class Aws:
 
 @pytest.fixture(scope="session", autouse=True)
 def models_are_read_once():
-    """Have all sessions share what botocore reads of AWS's services, which takes it long."""
-    shared = functools.cache(botocore.session.create_loader)
+    """Have all sessions share what boto knows of AWS's services, which it reads slowly."""
+    shared = sessions._models()  # noqa: SLF001
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", shared)
+        patch.setattr(botocore.session, "create_loader", lambda _path: shared)
         yield
 
 

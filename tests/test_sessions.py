@@ -1,0 +1,40 @@
+"""What the sessions for AWS read by themselves."""
+
+import pytest
+from botocore.utils import parse_timestamp
+
+from liberty_cfn.deploy import sessions
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-01-02T03:04:05Z",
+        "2026-01-02T03:04:05.678Z",
+        "2026-01-02T03:04:05.678912+02:00",
+        "2026-01-02T03:04:05",
+        "20260102T030405Z",
+        "Fri, 02 Jan 2026 03:04:05 GMT",
+        "1767323045",
+        "20260102",
+        1767323045,
+        1767323045.678,
+    ],
+)
+def test_a_time_is_what_botocore_reads_in_it(said):
+    found, expected = sessions.moment(said), parse_timestamp(said)
+    assert (found, found.utcoffset()) == (expected, expected.utcoffset())
+
+
+def test_an_answers_times_are_read_by_it(aws, monkeypatch):
+    aws.client("s3").create_bucket(Bucket="one")
+    monkeypatch.setattr(sessions, "moment", lambda said: ("read", said))
+    session = sessions.session(**aws.local.credentials)
+    client = session.client("s3", endpoint_url=aws.endpoint)
+    [bucket] = client.list_buckets()["Buckets"]
+    assert bucket["CreationDate"][0] == "read"
+
+
+def test_what_is_no_time_is_refused():
+    with pytest.raises(ValueError, match="soon"):
+        sessions.moment("soon")
