@@ -34,7 +34,8 @@ def digest() -> str:
     """Return a digest of everything that generating and linting depend on."""
     files = [file for file in (REPOSITORY / "templates").rglob("*") if file.is_file()]
     files += (REPOSITORY / "params").glob("*.yaml")
-    files += (REPOSITORY / "liberty_cfn").rglob("*.py")
+    for kind in ("*.py", "*.txt"):
+        files += (REPOSITORY / "liberty_cfn").rglob(kind)
     files += [REPOSITORY / ".cfnlintrc.yaml", REPOSITORY / "docs" / "settings.md"]
     whole = hashlib.sha256(_installed().encode())
     for file in sorted(files):

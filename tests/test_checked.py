@@ -7,15 +7,17 @@ import pytest
 from liberty_cfn import checked
 from liberty_cfn.generation import REPOSITORY
 
+POLICIES = "liberty_cfn/rules/aws-managed-policies.txt"
+
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A copy of what is looked at, which was found good."""
     for folder in ("templates", "params"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
-    (tmp_path / "liberty_cfn").mkdir()
+    (tmp_path / "liberty_cfn" / "rules").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
-    for file in (".cfnlintrc.yaml", "docs/settings.md", "liberty_cfn/root.py"):
+    for file in (".cfnlintrc.yaml", "docs/settings.md", "liberty_cfn/root.py", POLICIES):
         shutil.copy(REPOSITORY / file, tmp_path / file)
     monkeypatch.setattr(checked, "REPOSITORY", tmp_path)
     monkeypatch.setattr(checked, "CHECKED", tmp_path / ".local" / "checked")
@@ -39,6 +41,7 @@ def test_what_was_found_good_is_known(repository):
         "docs/settings.md",
         ".cfnlintrc.yaml",
         "liberty_cfn/root.py",
+        POLICIES,
     ],
 )
 def test_whatever_changes_is_looked_at_again(repository, file):
