@@ -41,6 +41,7 @@ LARGEST = {
     ("AWS::Logs::ResourcePolicy", "resource"): 5120,
 }
 VERSIONS = ("2012-10-17", "2008-10-17")
+NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 SID = re.compile(r"[A-Za-z0-9]*")
 # What each statement has to have, by whose policy it is in; one of each.
 NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -149,6 +150,10 @@ def _policies_have_names_of_their_own(design: Design) -> Iterator[Problem]:
 def _named_twice(
     resource: Resource, path: Path, holder: str, name: Any, seen: dict[tuple[str, str], str]
 ) -> Iterator[Problem]:
+    if text(name) is not None and not NAME.fullmatch(text(name) or ""):
+        yield Problem(
+            resource.id, path, "expected a name of up to 128 letters, digits or +=,.@_-"
+        )
     key = (holder, spelled(name))
     if key in seen:
         why = f"{holder} has a policy {key[1]!r} already; the one overwrites the other"
@@ -198,7 +203,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "LC1611",
         "error",
-        "A role's policies have names of their own",
+        "A role's policies have names of their own, which IAM takes",
         "The second inline policy of a name takes the place of the first, also if it stands in "
         "another resource: what the first allowed is gone.",
         QUOTAS,
@@ -220,6 +225,7 @@ Bucket: {""",
                 "    Policies:\n",
                 "    Policies:\n    - PolicyName: Uploads\n      PolicyDocument: {}\n",
             ),
+            ROLE.replace("PolicyName: Uploads", "PolicyName: the uploads"),
         ),
     ),
     Rule(
