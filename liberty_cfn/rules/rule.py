@@ -153,21 +153,27 @@ def each(value: Any, *steps: str | int, at: Path = ()) -> Iterator[tuple[Path, A
     The step "*" is every item of a list, or a lone item that stands for a list of one; an
     item that hangs on a condition nobody can decide is left out.
     """
-    if not steps:
-        yield at, value
-        return
-    step, *rest = steps
-    if step == "*" and isinstance(value, list):
-        for index, item in enumerate(value):
-            if not (isinstance(item, dict) and "Fn::If" in item):
-                yield from each(item, *rest, at=(*at, index))
-    elif step == "*":
-        if not (isinstance(value, dict) and "Fn::If" in value):
-            yield from each(value, *rest, at=at)
-    elif isinstance(value, Mapping) and step in value:
-        yield from each(value[str(step)], *rest, at=(*at, step))
-    elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-        yield from each(value[step], *rest, at=(*at, step))
+    for number, step in enumerate(steps, 1):
+        if step == "*":
+            rest = steps[number:]
+            for path, item in _items(value, at):
+                yield from each(item, *rest, at=path)
+            return
+        if isinstance(value, dict | Mapping) and step in value:
+            value = value[str(step)]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return
+        at = (*at, step)
+    yield at, value
+
+
+def _items(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
+    several = isinstance(value, list)
+    for index, item in enumerate(value if several else [value]):
+        if not (isinstance(item, dict) and "Fn::If" in item):
+            yield (*at, index) if several else at, item
 
 
 def look(value: Any, *steps: str | int) -> Any:
