@@ -251,6 +251,27 @@ def test_case_03_a_plan_made_twice_deletes_no_stack_that_the_next_is_for(target,
     assert deleted == []
 
 
+class Leaving(Listener):
+    """Is interrupted when all is there, and not protected yet."""
+
+    def say(self, line):
+        super().say(line)
+        if line == "All is there; now it is protected from deletion":
+            raise KeyboardInterrupt
+
+
+def test_case_29_interrupted_before_it_is_protected_the_next_deploy_protects(target, dev):
+    production = with_settings(dev, DatabaseDeletionProtection="true")
+    with pytest.raises(KeyboardInterrupt):
+        have(production, target, PROTECTED, Leaving())
+    rds, cloudformation = target.client("rds"), target.client("cloudformation")
+    assert not rds.describe_db_instances()["DBInstances"][0]["DeletionProtection"]
+    assert have(production, target, PROTECTED).changed
+    assert rds.describe_db_instances()["DBInstances"][0]["DeletionProtection"]
+    assert find(cloudformation, dev.stack)["EnableTerminationProtection"]
+    assert left_behind(target, dev) == []
+
+
 def test_case_28_what_a_killed_deploy_was_allowed_the_next_update_is_not(target, dev):
     have(dev, target, TOPIC)
     cloudformation, policies = target.client("cloudformation"), []

@@ -65,13 +65,7 @@ def deploy(
     planned, change_set = prepare(environment, target, templates, adopt=adopt, say=progress.say)
     changed = change_set is not None
     if change_set is not None:
-        agreed = False
-        try:
-            agreed = _agreed(cloudformation, planned, change_set, progress, allowed)
-        finally:
-            if adopt and not agreed:
-                _say_what_waits(environment, target, progress)
-        if not agreed:
+        if not _agreed(environment, target, (planned, change_set), progress, allowed):
             return None
         first = lifted(environment) if change_set.new else {}
         migrates = migrating.is_due(environment, planned)
@@ -141,18 +135,20 @@ def _up_to_the_last(
 
 
 def _agreed(
-    cloudformation: Any,
-    planned: Plan,
-    change_set: ChangeSet,
+    environment: Environment,
+    target: Target,
+    prepared: tuple[Plan, ChangeSet],
     progress: Progress,
     allowed: Collection[str],
 ) -> bool:
     """Whether a plan may go ahead. If not, or if nobody stayed to say, no trace is left.
 
+    But for the secrets of what was to be adopted, of which it is said where they wait.
+
     Raises:
         DeployError: data would be lost.
     """
-    agreed = False
+    (planned, change_set), agreed = prepared, False
     try:
         progress.planned(planned)
         for name in needless(planned, allowed):
@@ -164,7 +160,9 @@ def _agreed(
         agreed = progress.consents()
     finally:
         if not agreed:
-            change_sets.discard(cloudformation, change_set.id)
+            change_sets.discard(target.client("cloudformation"), change_set.id)
+            if change_set.adopts:
+                _say_what_waits(environment, target, progress)
     return agreed
 
 
