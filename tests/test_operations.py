@@ -361,6 +361,43 @@ def test_what_was_changed_by_hand_in_a_nested_stack_is_shown(liberty, aws, made)
     assert (code, found["resource"], found["stack"]) == (1, "First", ["Inner"])
 
 
+def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
+    now = "2026-01-01T00:00:00Z"
+    stack = {"StackName": STACK, "CreationTime": now, "StackStatus": "CREATE_COMPLETE"}
+    over = {
+        "StackId": STACK,
+        "StackDriftDetectionId": "d",
+        "DetectionStatus": "DETECTION_COMPLETE",
+        "StackDriftStatus": "DRIFTED",
+        "Timestamp": now,
+    }
+    differs = {
+        "StackId": STACK,
+        "LogicalResourceId": "Key",
+        "ResourceType": "AWS::SecretsManager::Secret",
+        "StackResourceDriftStatus": "MODIFIED",
+        "Timestamp": now,
+        "PropertyDifferences": [
+            {
+                "PropertyPath": "/SecretString",
+                "ExpectedValue": "open sesame",
+                "ActualValue": "open barley",
+                "DifferenceType": "NOT_EQUAL",
+            }
+        ],
+    }
+    with Stubber(cloudformation) as stub:
+        stub.add_response("describe_stacks", {"Stacks": [stack]})
+        stub.add_response("list_stack_resources", {"StackResourceSummaries": []})
+        stub.add_response("detect_stack_drift", {"StackDriftDetectionId": "d"})
+        stub.add_response("describe_stack_drift_detection_status", over)
+        stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": [differs]})
+        found = drift.detect(cloudformation, STACK)
+    assert [*drift.as_lines(found.drifts)][
+        1
+    ] == "  /SecretString: expected (hidden), found (hidden)"
+
+
 def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws):
     arn = "arn:aws:cloudformation:us-east-1:1:stack/liberty-social-dev/1"
     now = "2026-01-01T00:00:00Z"

@@ -14,6 +14,7 @@ from botocore.parsers import ResponseParserError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.targets import wait_a_little
+from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
 NESTED_STACK = "AWS::CloudFormation::Stack"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
@@ -284,8 +285,7 @@ def _properties(resource: dict[str, Any]) -> Iterator[Property]:
         }.get(recreation, Replacement.NO)
         one = Property(
             name,
-            target.get("BeforeValue"),
-            None if (after := target.get("AfterValue")) == UNKNOWN else after,
+            *_values(target.get("Path") or name, target),
             replaces,
             recreation == "Always",
         )
@@ -293,6 +293,16 @@ def _properties(resource: dict[str, Any]) -> Iterator[Property]:
         if before is None or _gravity(one) > _gravity(before):
             found[name] = one
     yield from found.values()
+
+
+def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return a value before and after, where it is known, and no secret."""
+    told = (target.get("BeforeValue"), target.get("AfterValue"))
+    before, after = (
+        None if value is None or value == UNKNOWN else veiled_text(path, value)
+        for value in told
+    )
+    return before, ANOTHER if before == after == VEILED else after
 
 
 def _gravity(changed: Property) -> tuple[int, bool, bool]:

@@ -11,6 +11,7 @@ from typing import Any
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.following import Patience, pause, silent
 from liberty_cfn.deploy.operations import Standing, standing
+from liberty_cfn.veiling import veiled_text
 
 # CloudFormation throttles those who ask for more at once.
 AT_ONCE = 5
@@ -133,8 +134,8 @@ def _drift(path: tuple[str, ...], raw: dict[str, Any]) -> Drift:
             Difference(
                 one["PropertyPath"],
                 one["DifferenceType"],
-                one.get("ExpectedValue", ""),
-                one.get("ActualValue", ""),
+                veiled_text(one["PropertyPath"], one.get("ExpectedValue", "")),
+                veiled_text(one["PropertyPath"], one.get("ActualValue", "")),
             )
             for one in raw.get("PropertyDifferences", [])
         ),

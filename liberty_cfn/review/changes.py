@@ -26,6 +26,7 @@ from liberty_cfn.review.documented import SEVERITY, Replacement
 from liberty_cfn.review.identity import fixed_name
 from liberty_cfn.review.replacement import Verdict, names, verdict
 from liberty_cfn.review.schemas import schema
+from liberty_cfn.veiling import ANOTHER, VEILED, veiled
 
 POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 # How CloudFormation goes about making or updating it.
@@ -40,9 +41,6 @@ SAME_AS = {
     "PrimaryEndPoint.Port": "Port",
     "ReaderEndPoint.Port": "Port",
 }
-# How properties are called whose plain text nobody is to read in a review.
-SECRETS = ("Password", "SecretString", "AuthToken", "ClientSecret", "SecretAccessKey")
-VEILED, ANOTHER = "(hidden)", "(hidden, another)"
 # The same for all of a region.
 CONSTANT = ("CanonicalHostedZoneID", "CanonicalHostedZoneNameID")
 
@@ -256,7 +254,7 @@ def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
         path = found.path or ("Properties",)
         judged = verdict(new.type, path, found.before, found.after)
         judged = _if_another(judged, found.before, found.after)
-        before, after = (_veiled(path[-1], value) for value in (found.before, found.after))
+        before, after = (veiled(path[-1], value) for value in (found.before, found.after))
         if before == after == VEILED:
             after = ANOTHER
         changes.append(PropertyChange(path, before, after, judged))
@@ -278,18 +276,6 @@ def deployed_only(value: Any) -> bool:
         items = value.values() if isinstance(value, dict) else value
         return any(map(deployed_only, items))
     return isinstance(value, str) and DYNAMIC in value
-
-
-def _veiled(name: str, value: Any) -> Any:
-    """Return a value without what of it is a secret that stands in the template."""
-    if isinstance(value, dict):
-        return {key: _veiled(key, item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_veiled(name, item) for item in value]
-    secret = isinstance(value, str) and name.endswith(SECRETS)
-    if secret and "{{resolve:" not in value and not value.startswith("(hidden"):
-        return VEILED
-    return value
 
 
 def _follow(
