@@ -30,8 +30,8 @@ Values flow one way, and each module imports only from those above it:
     linters       cfn-lint and cloudformation-validate
     linting       what is wrong with templates and params/
     local/        the local AWS
-    deploy/       the templates and an environment's settings, sent to AWS
     verify/       the spec's checklist, from what exists
+    deploy/       the templates and an environment's settings, sent to AWS
     review/deployed     what AWS has, as a version to review
     mishaps       what went wrong, in words
     cli/          the command line, a module for each command

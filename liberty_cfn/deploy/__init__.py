@@ -3,6 +3,7 @@
 One idea a module, each importing only from those above it:
 
     faults       which errors of AWS pass by themselves
+    sessions     clients of boto3 that are quick to make
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
     stack        a stack, as CloudFormation describes it
@@ -14,6 +15,8 @@ One idea a module, each importing only from those above it:
     packaging    templates uploaded under the digest of their content
     early        what was refused before anything was made
     change_sets  what would change, stack by stack
+    plans        what would change, weighed: what is dangerous about it
+    protection   what keeps what is deployed from going by accident
     following    what is happening, until it is over
     executing    a change set executed once, whatever becomes of the answer
     tasks        why ECS tasks stopped

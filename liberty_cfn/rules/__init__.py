@@ -32,6 +32,7 @@ function and what is to be said about it; no rule knows of another.
     actions           LC16xx  actions, and what they are about
     trust             LC16xx  who may act, and in whose place
     policies          LC16xx  policies as documents: form, names, size
+    managed_policies  the policies that AWS has
     privileges        LC16xx  how much is allowed, and by which policies of AWS
     network_examples  a small network that is right
     vpcs              LC17xx  VPCs and their subnets: addresses, zones, names, logs
@@ -45,6 +46,7 @@ function and what is to be said about it; no rule knows of another.
     watching          LC184x  log groups, what is counted in them, dashboards
     limits            LC19xx  limits and tags
     checking          all of them, over a set of templates
+    document          docs/rules.md
 
 To add one: write a function that yields problems, and a `Rule` in the module's `RULES` with
 an example that is good and several that are not; the tests run them all.
