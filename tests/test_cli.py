@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from command_line import NO_AWS, typed
 
 from liberty_cfn.cli import cli
+from liberty_cfn.cli.common import interruptible
 from liberty_cfn.environments import PARAMS, load
 
 REPOSITORY = Path(__file__).parent.parent
@@ -206,6 +207,15 @@ def test_what_goes_on_without_us_is_told_with_the_command_that_shows_it(monkeypa
     monkeypatch.setattr(cli, "main", Mock(side_effect=error))
     said = typed("deploy", "dev").stderr
     assert said.endswith("to see how it stands: liberty-cfn status dev.\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "cancelled"), [("dev", "undoes an update"), ("global", "begins nothing else")]
+)
+def test_who_interrupts_is_told_what_cancelling_does(capsys, name, cancelled):
+    with pytest.raises(SystemExit), interruptible(load(name), list):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err.endswith(f"liberty-cfn cancel {name} {cancelled}.\n")
 
 
 def test_production_wants_its_name_not_a_mere_yes(changed, nearby, aws, linted):

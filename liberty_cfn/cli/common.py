@@ -84,11 +84,12 @@ def interruptible(environment: Environment, stop: Callable[[], None]) -> Iterato
         yield
     except KeyboardInterrupt:
         stop()
+        cancelled = "begins nothing else" if environment.targets else "undoes an update"
         fail(
             f"No longer looking. AWS goes on with {environment.stack}, if it had begun: "
             f"liberty-cfn deploy {environment.name} attaches and does what is left to do, "
             f"liberty-cfn events --follow {environment.name} only looks on, liberty-cfn cancel "
-            f"{environment.name} undoes an update.",
+            f"{environment.name} {cancelled}.",
             130,
         )
     finally:
