@@ -157,6 +157,19 @@ def test_what_an_interrupted_deploy_left_open_the_next_one_closes_though_nothing
     assert set(life.closed.values()) == {stack_policy()}
 
 
+def test_a_stack_that_a_killed_deploy_added_is_protected_by_the_next(target, templates):
+    environment, cloudformation = load("local"), target.client("cloudformation")
+    deploy(environment, target, small(templates, "Logs"), Listener())
+    more = small(templates, "Logs", "Storage")
+    with pytest.raises(KeyboardInterrupt):
+        deploy(environment, target, more, Interrupting())
+    settle(cloudformation, environment.stack)
+    assert not deploy(environment, target, more, Listener()).changed
+    found = policies(target, environment)
+    assert len(found) == 3
+    assert set(found.values()) == {stack_policy()}
+
+
 def test_a_bucket_is_replaced_only_when_it_is_named(life):
     assert "Storage/Uploads (AWS::S3::Bucket liberty-social-uploads-local) " in life.refused
     assert "BucketName" in life.refused

@@ -10,12 +10,13 @@ from typing import Any
 from liberty_cfn.deploy import adopting, beforehand, change_sets, migrating, secrets
 from liberty_cfn.deploy.attending import DeployError, Progress, see_to_its_end
 from liberty_cfn.deploy.beginning import begin_from
-from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.change_sets import Change, ChangeSet, ChangeSetError
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import Follower
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import look_ahead, prepare
 from liberty_cfn.deploy.protection import (
+    expect,
     lifted,
     protect,
     protect_from_termination,
@@ -239,6 +240,12 @@ def _give_back(environment: Environment, target: Target, progress: Progress) -> 
             progress.say("The service replaces its tasks, which had other values")
 
 
+def _comes(change: Change) -> bool:
+    """Whether a nested stack is added to the root."""
+    nested = change.type == change_sets.NESTED_STACK
+    return nested and change.action == "Add" and not change.stack
+
+
 def _carry_out(
     environment: Environment,
     target: Target,
@@ -258,6 +265,8 @@ def _carry_out(
         protect(cloudformation, stack_id, allowed)
     elif not change_set.new:
         restore(cloudformation, stack_id)
+        if coming := [c.resource for c in change_set.changes if _comes(c)]:
+            expect(cloudformation, stack_id, coming)
     follower = Follower(cloudformation, stack_id)
     try:
         execute(cloudformation, change_set)

@@ -33,6 +33,14 @@ def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -
         cloudformation.set_stack_policy(StackName=one, StackPolicyBody=stack_policy(allowed))
 
 
+def expect(cloudformation: Any, stack_id: str, titles: Collection[str]) -> None:
+    """Have the root's policy leave out stacks that are to come, and have none of their own yet.
+
+    If nobody stays to protect them, `restore` sees by it that something is open.
+    """
+    cloudformation.set_stack_policy(StackName=stack_id, StackPolicyBody=stack_policy(titles))
+
+
 def restore(cloudformation: Any, stack_id: str) -> None:
     """Close what a deploy that was interrupted left open."""
     body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
