@@ -20,14 +20,18 @@ FOUR = [f"{HOME}/{US}", f"{OTHER}/{US}", f"{HOME}/{EU}", f"{OTHER}/{EU}"]
 
 
 @pytest.fixture(scope="module")
-def command(local_aws, standing_target):
+def known():
+    """Credentials and clients of the accounts: making them takes longer than most commands."""
+    return {}, {}
+
+
+@pytest.fixture(scope="module")
+def command(local_aws, standing_target, known):
     """Run a command as if the local AWS were the repository's."""
     Aws(local_aws).reset()
-    # Shared by all commands, as making clients takes longer than most of them do.
-    keys, reached = {}, {}
 
     def fleet(environment, home):
-        return Fleet(environment, home, keys, reached)
+        return Fleet(environment, home, *known)
 
     def run(*arguments):
         answer = CliRunner().invoke(cli, arguments)
@@ -45,8 +49,31 @@ def command(local_aws, standing_target):
 
 
 @pytest.fixture(scope="module")
-def deployed(command):
-    return command("deploy", "global")
+def standing():
+    """What the last command to deploy, or to destroy, said; by its name."""
+    return {}
+
+
+@pytest.fixture
+def deployed(command, standing, local_aws, known):
+    """What deploying said; the set stands."""
+    if "deploy" not in standing:
+        Aws(local_aws).reset()
+        for one in (standing, *known):
+            one.clear()
+        standing["deploy"] = command("deploy", "global")
+    return standing["deploy"]
+
+
+@pytest.fixture
+def destroyed(request, command, standing):
+    """What destroying said; what is kept of the set is there."""
+    if "destroy" not in standing:
+        request.getfixturevalue("deployed")
+        said = command("destroy", "global")
+        standing.clear()
+        standing["destroy"] = said
+    return standing["destroy"]
 
 
 def test_it_is_made_in_both_accounts_and_regions_with_its_roles_and_verified(deployed):
@@ -140,8 +167,8 @@ def test_without_an_operation_there_is_nothing_to_cancel(deployed, command):
     assert (code, "no operation is under way" in said) == (1, True)
 
 
-def test_it_is_taken_down_and_what_is_kept_is_listed(deployed, command):
-    code, said, _ = command("destroy", "global")
+def test_it_is_taken_down_and_what_is_kept_is_listed(destroyed, command):
+    code, said, _ = destroyed
     assert code == 0
     assert "liberty-social-uploads-g1eu" in said
     assert "liberty-social-global is deleted, in 4 targets" in said
@@ -150,7 +177,9 @@ def test_it_is_taken_down_and_what_is_kept_is_listed(deployed, command):
 
 
 @pytest.mark.parametrize("name", ["plan", "deploy"])
-def test_what_was_kept_is_in_the_way_of_a_new_one_and_told_of_every_target(command, name):
+def test_what_was_kept_is_in_the_way_of_a_new_one_and_told_of_every_target(
+    destroyed, command, name
+):
     with pytest.raises(DeployError) as error:
         command(name, "global")
     said = str(error.value)
