@@ -30,7 +30,7 @@ from liberty_cfn.linters import (
     cloudformation_validate,
     made,
 )
-from liberty_cfn.model.loading import grouped, read
+from liberty_cfn.model.loading import TemplateSet, grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
 from liberty_cfn.rules.checking import Case, all_reports, cases, told, unreasoned
 from liberty_cfn.rules.document import rules_document
@@ -97,18 +97,23 @@ def _asked(
     validated = _aside(
         _validated, templates, texts, [looked_at for _, looked_at in sets], clean
     )
+    ruled = _aside(_ruled, sets)
     regions = sorted({environment.region for environment in environments})
     linted, unsaid = _linted(templates, texts, regions or ["us-east-1"], clean)
-    ruled = [
-        finding
-        for one, looked_at in sets
-        for finding in (*unreasoned(one), *told(all_reports(looked_at), looked_at))
-    ]
     gc.enable()
     other, also_unsaid = validated()
     if unsaid or also_unsaid:
         remember_clean([*unsaid, *also_unsaid])
-    return [*linted, *ruled, *other]
+    return [*linted, *ruled(), *other]
+
+
+def _ruled(sets: Sequence[tuple[TemplateSet, Sequence[Case]]]) -> list[Finding]:
+    """Return what the house rules find, each set looked at in its cases."""
+    return [
+        finding
+        for one, looked_at in sets
+        for finding in (*unreasoned(one), *told(all_reports(looked_at), looked_at))
+    ]
 
 
 def _linted(
