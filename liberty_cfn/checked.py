@@ -9,6 +9,7 @@ import hashlib
 import os
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
@@ -67,7 +68,12 @@ def asking_digest(*asked: str) -> str:
 
 def _installed() -> str:
     """Return which packages there are, and of which versions."""
-    names = (entry.name for entry in Path(sysconfig.get_path("purelib")).iterdir())
+    return _packages(sysconfig.get_path("purelib"))
+
+
+@cache
+def _packages(folder: str) -> str:
+    names = (entry.name for entry in Path(folder).iterdir())
     return " ".join(sorted(name for name in names if name.endswith(".dist-info")))
 
 

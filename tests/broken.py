@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from mutants import Checkers, Mutant
+from mutants import Checkers, Mutant, say
 
 from liberty_cfn.environments import load, names
 from liberty_cfn.linting import TEMPLATES
@@ -64,11 +64,5 @@ def main() -> None:
             found[by := checkers.find(mutant) or "nobody"] += 1
             if by == "nobody":
                 missed.append(edit)
-    total = sum(found.values())
-    print(f"{total} broken templates")
-    for by, number in found.most_common():
-        print(f"  found by {by}: {number}")
-    caught = total - found["nobody"]
-    print(f"  found: {caught} of {total}, {100 * caught / total:.1f} %")
-    for edit in missed:
-        print(f"    not found: {edit}")
+    print(f"{sum(found.values())} broken templates")
+    say(found, "found", missed)

@@ -330,14 +330,20 @@ def main(many: int = MANY) -> None:
             found[by or "nobody"] += 1
             if not by:
                 survivors.append(mutant)
-    total = sum(found.values())
-    print(f"{total} mutants ({', '.join(f'{n} {k}' for k, n in sorted(kinds.items()))})")
+    of_each = ", ".join(f"{n} {k}" for k, n in sorted(kinds.items()))
+    print(f"{sum(found.values())} mutants ({of_each})")
+    say(found, "caught or harmless", survivors)
+
+
+def say(found, good, missed):
+    """Print who found how many, the rate of what is good, and what nobody found."""
     for by, number in found.most_common():
         print(f"  found by {by}: {number}")
+    total = sum(found.values())
     caught = total - found["nobody"]
-    print(f"  caught or harmless: {caught} of {total}, {100 * caught / total:.1f} %")
-    for mutant in survivors:
-        print(f"    not found: {mutant}")
+    print(f"  {good}: {caught} of {total}, {100 * caught / total:.1f} %")
+    for one in missed:
+        print(f"    not found: {one}")
 
 
 if __name__ == "__main__":

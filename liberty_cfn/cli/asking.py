@@ -22,22 +22,31 @@ def agrees(question: str) -> bool:
 
 def production_is_meant(environment: Environment, given: str | None) -> bool:
     """Whether production is meant: its name is typed, or said beforehand."""
-    if given is None and sys.stdin.isatty():
-        given = click.prompt(f"This is production. To deploy it, type {environment.name}")
-    if given != environment.name:
-        fail(
-            f"Nothing was deployed: this is production; say --confirm {environment.name}, or "
-            f"CONFIRM={environment.name} for make."
-        )
+    _named(
+        environment,
+        given,
+        f"This is production. To deploy it, type {environment.name}",
+        f"Nothing was deployed: this is production; {_saying(environment)}.",
+    )
     return True
 
 
 def confirmed(environment: Environment, given: str | None) -> None:
     """Have the environment's name typed, unless it was given; refuse otherwise."""
+    _named(
+        environment,
+        given,
+        f"To delete {environment.stack}, type {environment.name}",
+        f"Nothing was deleted: {_saying(environment)}; YES=1 isn't enough.",
+    )
+
+
+def _named(environment: Environment, given: str | None, question: str, refusal: str) -> None:
     if given is None and sys.stdin.isatty():
-        given = click.prompt(f"To delete {environment.stack}, type {environment.name}")
+        given = click.prompt(question)
     if given != environment.name:
-        fail(
-            f"Nothing was deleted: say --confirm {environment.name}, or "
-            f"CONFIRM={environment.name} for make; YES=1 isn't enough."
-        )
+        fail(refusal)
+
+
+def _saying(environment: Environment) -> str:
+    return f"say --confirm {environment.name}, or CONFIRM={environment.name} for make"

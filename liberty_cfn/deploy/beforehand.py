@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import delegation, leftovers
+from liberty_cfn.deploy import delegation, faults, leftovers
 from liberty_cfn.deploy.finding import Finding, Level, asked
 from liberty_cfn.deploy.quotas import quotas
 from liberty_cfn.deploy.stack import find, parameters
@@ -123,7 +123,7 @@ def _hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
     try:
         zone = target.client("route53").get_hosted_zone(Id=wanted)["HostedZone"]
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("NoSuchHostedZone", "InvalidInput"):
+        if faults.code(error) not in ("NoSuchHostedZone", "InvalidInput"):
             raise
         yield Finding(
             Level.OBSTACLE,
@@ -155,7 +155,7 @@ def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
     try:
         found = target.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        if faults.code(error) != "ResourceNotFoundException":
             raise
         says = f"this account has no certificate {arn}; leave it empty to have one made."
         yield Finding(Level.OBSTACLE, about, says)

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import beforehand, certificates, delegation, images, secrets
+from liberty_cfn.deploy import beforehand, certificates, delegation, faults, images, secrets
 from liberty_cfn.deploy.finding import REFUSED, Check, Finding, Level
 from liberty_cfn.deploy.preparing import UPDATABLE
 from liberty_cfn.deploy.stack import find
@@ -35,7 +35,7 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
         try:
             found += check(environment, target)
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code = faults.code(error)
             # What the settings name and isn't there was told already.
             if code not in (*REFUSED, "NoSuchHostedZone", "ResourceNotFoundException"):
                 raise

@@ -8,6 +8,7 @@ from enum import Enum
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -58,7 +59,7 @@ def asked(
     try:
         yield from check(environment, target)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in REFUSED:
+        if faults.code(error) not in REFUSED:
             raise
         why = f"not checked: these credentials may not call {error.operation_name}."
         yield Finding(Level.WARNING, about, why)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import LOCAL, Environment
@@ -109,7 +110,7 @@ def _digest(environment: Environment, target: Target) -> str:
             repositoryName=environment.named(REPOSITORY), imageIds=[{by: image}]
         )["imageDetails"]
     except ClientError as error:
-        if error.response["Error"]["Code"] in MISSING:
+        if faults.code(error) in MISSING:
             return ""
         raise
     return str(found[0]["imageDigest"]) if found else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.finding import Finding, Level, asked
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -68,7 +69,7 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
     try:
         target.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=target.account)
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = faults.code(error)
         if code in ("403", "AccessDenied"):
             says = "belongs to another account, or is kept from you; choose another NameSuffix."
             yield Finding(Level.OBSTACLE, f"Bucket {name}", says)
@@ -108,7 +109,7 @@ class _Named:
         try:
             getattr(target.client(self.service), self.operation)(**self.asked(name))
         except ClientError as error:
-            if error.response["Error"]["Code"] != self.missing:
+            if faults.code(error) != self.missing:
                 raise
             return
         command = f"aws {self.delete.format(name=name)} --region {target.region}"
@@ -172,7 +173,7 @@ def role(target: Target, name: str) -> Any:
     try:
         return target.client("iam").get_role(RoleName=name)["Role"]
     except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchEntity":
+        if faults.code(error) == "NoSuchEntity":
             return None
         raise
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -68,6 +69,6 @@ def _most(target: Target, quota: _Quota) -> float:
         return float(client.get_service_quota(**asked)["Quota"]["Value"])
     except ClientError as error:
         # Told only where it was ever changed.
-        if error.response["Error"]["Code"] != "NoSuchResourceException":
+        if faults.code(error) != "NoSuchResourceException":
             raise
     return float(client.get_aws_default_service_quota(**asked)["Quota"]["Value"])

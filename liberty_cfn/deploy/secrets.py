@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -98,7 +99,7 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
             SecretId=full_name(environment, name), SecretString=value
         )
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = faults.code(error)
         if code == "ResourceNotFoundException":
             raise SecretError(
                 f"There is no secret {full_name(environment, name)} yet; deploying makes it: "
@@ -127,7 +128,7 @@ def restart(environment: Environment, target: Target) -> int:
         )["service"]
     except ClientError as error:
         gone = ("ClusterNotFoundException", "ServiceNotFoundException")
-        if error.response["Error"]["Code"] in (*gone, "ServiceNotActiveException"):
+        if faults.code(error) in (*gone, "ServiceNotActiveException"):
             raise SecretError(
                 f"Nothing was restarted: there is no service {name}; tasks that a deploy "
                 "starts have the new value."
@@ -167,7 +168,7 @@ def _since(environment: Environment, target: Target, name: str) -> datetime | No
             SecretId=full_name(environment, name)
         )["Versions"]
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+        if faults.code(error) == "ResourceNotFoundException":
             return None
         raise
     return next(
@@ -215,7 +216,7 @@ def described(target: Target, full: str) -> Mapping[str, Any] | None:
             SecretId=full
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+        if faults.code(error) == "ResourceNotFoundException":
             return None
         raise
     return found

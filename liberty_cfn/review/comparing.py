@@ -183,3 +183,11 @@ def shown(path: Steps) -> str:
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return a value if it is a mapping, else an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def number(value: Any) -> float | None:
+    """Return a value as a number, also one that stands there as text; None for no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

@@ -9,7 +9,7 @@ from typing import Any
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review import prices
 from liberty_cfn.review.changes import Action, Change, references
-from liberty_cfn.review.comparing import at, equal
+from liberty_cfn.review.comparing import at, equal, number
 
 CPU_UNITS = 1024  # of one vCPU
 MIB = 1024  # of one GB, as Fargate bills
@@ -105,13 +105,13 @@ def _named(resource: Resource) -> list[str]:
 def _database(properties: Mapping[str, Any], _: Resolved) -> float | None:
     server = prices.DATABASE.get(_text(properties.get("DBInstanceClass")))
     kind = _text(properties.get("StorageType") or "gp2")
-    disk, size = prices.DISK.get(kind), _number(properties.get("AllocatedStorage"))
+    disk, size = prices.DISK.get(kind), number(properties.get("AllocatedStorage"))
     if server is None or disk is None or size is None:
         return None
     if _text(properties.get("Engine")) != "postgres":
         return None
     iops = 0.0
-    asked = _number(properties.get("Iops") or 0)
+    asked = number(properties.get("Iops") or 0)
     if asked:
         included = prices.INCLUDED_IOPS if kind == "gp3" else 0
         if kind not in prices.IOPS:
@@ -123,7 +123,7 @@ def _database(properties: Mapping[str, Any], _: Resolved) -> float | None:
 
 def _cache(properties: Mapping[str, Any], _: Resolved) -> float | None:
     node = prices.CACHE.get(_text(properties.get("CacheNodeType")))
-    nodes = _number(properties.get("NumCacheNodes") or properties.get("NumCacheClusters") or 1)
+    nodes = number(properties.get("NumCacheNodes") or properties.get("NumCacheClusters") or 1)
     engine = _text(properties.get("Engine") or "redis")
     if node is None or nodes is None or engine not in ("redis", "valkey"):
         return None
@@ -134,11 +134,11 @@ def _tasks(properties: Mapping[str, Any], resolved: Resolved) -> float | None:
     """Return what a service's tasks cost, at the number a deployment starts with."""
     named = [title for _, title, _ in references(properties.get("TaskDefinition"))]
     definition = resolved.resources.get(named[0]) if named else None
-    count = _number(properties.get("DesiredCount"))
+    count = number(properties.get("DesiredCount"))
     if definition is None or count is None or _text(properties.get("LaunchType")) == "EC2":
         return None
     size = definition.properties
-    cpu, memory = _number(size.get("Cpu")), _number(size.get("Memory"))
+    cpu, memory = number(size.get("Cpu")), number(size.get("Memory"))
     architecture = _text(at(size, ("RuntimePlatform", "CpuArchitecture")) or "X86_64")
     if cpu is None or memory is None or architecture not in prices.TASK_CPU:
         return None
@@ -171,10 +171,3 @@ def _dollars(amount: float) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None

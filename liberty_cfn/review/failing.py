@@ -7,7 +7,7 @@ from typing import Any
 
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.changes import Action, Change, references
-from liberty_cfn.review.comparing import equal, mapping
+from liberty_cfn.review.comparing import equal, mapping, number
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.identity import fixed_name, name_property, place
 from liberty_cfn.review.schemas import schema
@@ -167,7 +167,7 @@ def _shrinks(change: Change) -> Iterator[Finding]:
     if change.type != "AWS::RDS::DBInstance":
         return
     for changed in change.properties:
-        before, after = _number(changed.before), _number(changed.after)
+        before, after = number(changed.before), number(changed.after)
         smaller = before is not None and after is not None and after < before
         if changed.path == ("AllocatedStorage",) and smaller:
             text = (
@@ -187,7 +187,7 @@ def _limits_crossed(change: Change) -> Iterator[Finding]:
     if change.type != "AWS::ApplicationAutoScaling::ScalableTarget" or change.after is None:
         return
     least, most = (change.after.properties.get(f"{end}Capacity") for end in ("Min", "Max"))
-    one, other = _number(least), _number(most)
+    one, other = number(least), number(most)
     if one is not None and other is not None and one > other:
         text = f"{change.name}: MinCapacity {_words(least)} is over MaxCapacity {_words(most)}"
         yield Finding(
@@ -291,13 +291,6 @@ def _groups(resource: Resource) -> Iterator[str]:
     for path, title, _ in references(resource.properties):
         if "TargetGroupArn" in path:
             yield title
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def _words(value: Any) -> str:

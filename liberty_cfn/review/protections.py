@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from liberty_cfn.review.comparing import Steps
+from liberty_cfn.review.comparing import Steps, number
 from liberty_cfn.stateful import LOSSES as OURS
 
 FOR_EVER = 10**6
@@ -110,10 +110,8 @@ def said(value: Any) -> str:
 
 
 def _number(value: Any, default: int) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return default
+    found = number(value)
+    return default if found is None else found
 
 
 _Protection = tuple[Steps, Weaker, str]

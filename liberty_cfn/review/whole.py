@@ -11,7 +11,7 @@ from typing import Any
 from liberty_cfn.model.flattening import LISTS, Flat
 from liberty_cfn.model.loading import TemplateSet, nested_file
 from liberty_cfn.model.parsing import Template
-from liberty_cfn.review.comparing import equal, mapping
+from liberty_cfn.review.comparing import equal, mapping, number
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.spelling import spelled
 
@@ -211,15 +211,15 @@ def _refused(value: str, limits: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(pattern, str) and not all(_matches(pattern, item) for item in items):
         yield f"which its AllowedPattern doesn't match: {pattern}"
     for key, bound, within in (
-        ("MinLength", _number(len(value)), ge),
-        ("MaxLength", _number(len(value)), le),
-        ("MinValue", _number(value), ge),
-        ("MaxValue", _number(value), le),
+        ("MinLength", number(len(value)), ge),
+        ("MaxLength", number(len(value)), le),
+        ("MinValue", number(value), ge),
+        ("MaxValue", number(value), le),
     ):
-        limit = _number(limits.get(key))
+        limit = number(limits.get(key))
         if limit is not None and bound is not None and not within(bound, limit):
             yield f"against its {key} {limits[key]}"
-    if "Number" in kind and any(_number(item) is None for item in items):
+    if "Number" in kind and any(number(item) is None for item in items):
         yield "which is no number"
 
 
@@ -228,10 +228,3 @@ def _matches(pattern: str, value: str) -> bool:
         return re.fullmatch(pattern, value) is not None
     except re.error:  # one of Java's, which isn't Python's
         return True
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None

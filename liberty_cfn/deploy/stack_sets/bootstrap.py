@@ -17,7 +17,7 @@ from liberty_cfn.bootstrap.stack_set_administration_role import (
     stack_set_administration_role,
 )
 from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
-from liberty_cfn.deploy import faults, sessions
+from liberty_cfn.deploy import leftovers, sessions
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.diagnosis import in_words, reasons
@@ -89,13 +89,9 @@ def _services(fleet: Fleet) -> set[str]:
 
 def _trusted(fleet: Fleet) -> set[str]:
     """Return which services may take the administrator's role; none where it isn't there."""
-    try:
-        role = fleet.home.client("iam").get_role(RoleName=ADMINISTRATION_ROLE)["Role"]
-    except ClientError as error:
-        if faults.code(error) != "NoSuchEntity":
-            raise
+    if (found := leftovers.role(fleet.home, ADMINISTRATION_ROLE)) is None:
         return set()
-    statements = role["AssumeRolePolicyDocument"]["Statement"]
+    statements = found["AssumeRolePolicyDocument"]["Statement"]
     principals = [statement["Principal"].get("Service", []) for statement in statements]
     return {
         service
