@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - troposphere is imported where there is something to generate
 """Write the templates and docs/settings.md: `python generate.py`, or `make templates`.
 
 With --check, write nothing, name each file that is stale, missing or left over, and
@@ -14,7 +15,7 @@ import sys
 # A run is over before there is anything to collect; looking takes a tenth of its time.
 gc.disable()
 
-from liberty_cfn.generation import differences, generate, nested, write  # noqa: E402
+from liberty_cfn import checked  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:
@@ -22,17 +23,22 @@ def main(arguments: list[str]) -> int:
         usage = "usage: python generate.py [--check | --digest | --flat]"
         print(f"{usage}\n\n{__doc__}", end="", file=sys.stderr)
         return 0 if arguments in (["--help"], ["-h"]) else 2
+    if arguments in ([], ["--check"]) and checked.is_known(checked.GENERATED):
+        return 0
+    from liberty_cfn.generation import differences, generate, nested, write
+
     wanted = generate()
     if not arguments:
         write(wanted)
+        checked.remember(checked.GENERATED)
         return 0
     if arguments == ["--digest"]:
-        from liberty_cfn.digests import digest  # noqa: PLC0415 - rarely asked
+        from liberty_cfn.digests import digest
 
         print(digest(wanted))
         return 0
     if arguments == ["--flat"]:
-        from liberty_cfn.model.one_template import one_template  # noqa: PLC0415 - rarely asked
+        from liberty_cfn.model.one_template import one_template
 
         print(one_template(nested(wanted)), end="")
         return 0

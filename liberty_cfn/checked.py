@@ -14,21 +14,22 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATES = REPOSITORY / "templates"
+GENERATED = REPOSITORY / ".local" / "generated"
 CHECKED = REPOSITORY / ".local" / "checked"
 LINTED = REPOSITORY / ".local" / "linted"
 # So many answers are remembered: some dozen versions of our own templates.
 MOST = 1000
 
 
-def is_known() -> bool:
-    """Whether the very same files were found good before."""
-    return CHECKED.exists() and CHECKED.read_text(encoding="utf-8") == digest()
+def is_known(good: Path = CHECKED) -> bool:
+    """Whether the very same files were found good before: `CHECKED`, or just `GENERATED`."""
+    return good.exists() and good.read_text(encoding="utf-8") == digest()
 
 
-def remember() -> None:
+def remember(good: Path = CHECKED) -> None:
     """Take note that these files are good."""
-    CHECKED.parent.mkdir(exist_ok=True)
-    CHECKED.write_text(digest(), encoding="utf-8")
+    good.parent.mkdir(exist_ok=True)
+    good.write_text(digest(), encoding="utf-8")
 
 
 def digest() -> str:
@@ -37,9 +38,10 @@ def digest() -> str:
     files += (REPOSITORY / "params").glob("*.yaml")
     for kind in ("*.py", "*.txt"):
         files += (REPOSITORY / "liberty_cfn").rglob(kind)
-    files += [REPOSITORY / ".cfnlintrc.yaml", REPOSITORY / "docs" / "settings.md"]
+    names = ("generate.py", ".cfnlintrc.yaml", "docs/settings.md")
+    files += [REPOSITORY / name for name in names]
     whole = hashlib.sha256(_installed().encode())
-    for file in sorted(files):
+    for file in sorted(file for file in files if file.exists()):
         content = file.read_bytes()
         whole.update(f"\n{file} {len(content)}\n".encode() + content)
     return whole.hexdigest()

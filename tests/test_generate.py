@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import generate as command
+from liberty_cfn import generation
 from liberty_cfn.generation import REPOSITORY, differences, generate
 
 
@@ -114,6 +115,24 @@ def test_check_is_content_with_what_was_just_generated(repository):
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
+def test_a_run_that_changes_nothing_looks_no_further_and_any_change_is_seen(repository):
+    run = ("-X", "importtime", "generate.py")
+    assert "troposphere" in _run(*run, cwd=repository).stderr
+    assert "troposphere" not in _run(*run, cwd=repository).stderr
+    assert "troposphere" not in _run(*run, "--check", cwd=repository).stderr
+
+    source = repository / "liberty_cfn/stacks/logs.py"
+    source.write_text(source.read_text().replace("/ecs/", "/fargate/"))
+    assert _run("generate.py", "--check", cwd=repository).returncode == 1
+    assert _run("generate.py", cwd=repository).returncode == 0
+    file = repository / "templates/logs.yaml"
+    assert "/fargate/" in file.read_text()
+
+    file.unlink()
+    assert _run("generate.py", cwd=repository).returncode == 0
+    assert file.exists()
+
+
 def test_windows_line_ends_are_stale(repository):
     _run("generate.py", cwd=repository)
     file = repository / "templates/logs.yaml"
@@ -123,7 +142,7 @@ def test_windows_line_ends_are_stale(repository):
 
 @pytest.mark.parametrize("arguments", [["--chekc"], ["--check", "x"]])
 def test_an_unknown_argument_is_refused_and_writes_nothing(arguments, capsys, monkeypatch):
-    monkeypatch.delattr(command, "write")
+    monkeypatch.delattr(generation, "write")
     assert command.main(arguments) == 2
     assert "usage: python generate.py [--check | --digest | --flat]" in capsys.readouterr().err
 
@@ -131,6 +150,8 @@ def test_an_unknown_argument_is_refused_and_writes_nothing(arguments, capsys, mo
 def test_generating_needs_no_terminal_and_no_aws():
     heavy = {"boto3", "botocore", "click", "rich", "cfnlint"}
     run = _run(
-        "-c", f"import generate, sys; generate.generate(); print({heavy} & set(sys.modules))"
+        "-c",
+        "import sys; from liberty_cfn.generation import generate; generate(); "
+        f"print({heavy} & set(sys.modules))",
     )
     assert (run.stdout, run.stderr) == ("set()\n", "")
