@@ -28,6 +28,7 @@ from . import (
     rules,
     running,
     scaling,
+    serving,
     stack_sets,
     storage,
 )
@@ -36,7 +37,7 @@ for addition in (
     *(conditions, nested, existing, change_sets, guarding, repeating, provisioning),
     *(ec2, iam, scaling, storage, running),
     *(leave, stack_sets),
-    *(mending, caches, refusing, rules, remembering),
+    *(mending, caches, refusing, rules, remembering, serving),
 ):
     addition.add()
 
