@@ -17,7 +17,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from liberty_cfn.deploy import sessions, targets
+from liberty_cfn.deploy import models, sessions, targets
 from liberty_cfn.local import control
 
 # How often a waiter of boto3's looks; by itself, it would sleep half a minute in between.
@@ -83,7 +83,7 @@ class Aws:
 @pytest.fixture(scope="session", autouse=True)
 def models_are_read_once():
     """Have all sessions share what boto knows of AWS's services, which it reads slowly."""
-    shared = sessions._models()  # noqa: SLF001
+    shared = models.models()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _path: shared)
         yield

@@ -1,19 +1,15 @@
-"""boto3 sessions whose clients are quick to make, and quick to read what AWS says.
-
-What AWS's services are is read once.
-"""
+"""boto3 sessions whose clients are quick to make, and quick to read what AWS says."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import boto3
 import botocore.session
-from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import parse_timestamp
+
+from liberty_cfn.deploy.models import models
 
 
 def session(*, credentials: Any = None, **arguments: str) -> boto3.Session:
@@ -22,7 +18,7 @@ def session(*, credentials: Any = None, **arguments: str) -> boto3.Session:
     `credentials` are botocore's, such as those that renew themselves.
     """
     own = botocore.session.get_session()
-    own.register_component("data_loader", _models())
+    own.register_component("data_loader", models())
     parsers = own.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=moment)
     if credentials:
@@ -42,20 +38,3 @@ def moment(said: Any) -> datetime:
     except (TypeError, ValueError):
         found = None
     return found if found and found.tzinfo else parse_timestamp(said)
-
-
-@cache
-def _models() -> Loader:
-    """Return what boto knows of the services, for all sessions of the process."""
-    return Loader(file_loader=_PlainFiles())
-
-
-class _PlainFiles(JSONFileLoader):  # type: ignore[misc]  # botocore has no types
-    """As botocore's own, into plain dicts: they keep their order, and take half the time."""
-
-    def _load_file(self, full_path: str, open_method: Any) -> Any:
-        try:
-            with open_method(full_path, "rb") as file:
-                return json.loads(file.read())
-        except FileNotFoundError:
-            return None
