@@ -5,9 +5,11 @@ Both are slow to load, and are so only when asked.
 
 from __future__ import annotations
 
+import atexit
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir
+from functools import cache
 from os.path import commonpath
 from pathlib import Path
 from typing import Any
@@ -46,13 +48,12 @@ Lint = Callable[[Sequence[Template]], list[Finding]]
 def cfn_lint(files: Sequence[str], regions: Sequence[str]) -> Lint:
     """Load cfn-lint; return what has it lint some of `files`, in all of `regions`."""
     from cfnlint.config import ConfigMixIn  # noqa: PLC0415
-    from cfnlint.runner import Runner  # noqa: PLC0415
     from cfnlint.runner.template.runner import run_template_by_file_path  # noqa: PLC0415
 
     where = [Path(file).absolute() for file in files]
     settings = ["--regions", *regions, "--config-file", str(CFN_LINT_SETTINGS)]
     config = ConfigMixIn([*map(str, where), *settings])
-    rules = Runner(config).rules
+    rules = _rules(tuple(config.append_rules))
 
     def lint(templates: Sequence[Template]) -> list[Finding]:
         full = {str(Path(template.file).absolute()): template for template in templates}
@@ -84,12 +85,11 @@ def cloudformation_validate(
     """
     import cloudformation_validate as validate  # noqa: PLC0415
 
-    engine = validate.CompositeEngine()
     config = validate.ValidateConfig(severity_level=validate.rules.Severity.WARN)
 
     def diagnostics(text: str, name: str) -> Iterator[Any]:
         content = validate.TemplateContent(text, name)
-        found = engine.validate_template(content, config).diagnostics
+        found = engine().validate_template(content, config).diagnostics
         return (one for one in found if one.rule_id not in ACCEPTED)
 
     findings = [
@@ -119,6 +119,27 @@ def cloudformation_validate(
         if one.entity and one.entity.logical_id in case.design.resolved.resources
     ]
     return findings, reports
+
+
+@cache
+def _rules(folders: tuple[str, ...]) -> Any:
+    """Return cfn-lint's rules; loading them takes longer than linting most templates."""
+    from cfnlint.rules import Rules  # noqa: PLC0415
+
+    rules = Rules()
+    for folder in folders:
+        rules.update(Rules.create_from_directory(folder))
+    return rules
+
+
+@cache
+def engine() -> Any:
+    """Return what has cloudformation-validate's rules; loading them takes longest."""
+    import cloudformation_validate as validate  # noqa: PLC0415
+
+    # It must be gone before the module is by which it goes.
+    atexit.register(engine.cache_clear)
+    return validate.CompositeEngine()
 
 
 def _names_in_ssm(template: Template) -> tuple[str, ...]:

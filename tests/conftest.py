@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 from troposphere import Template
 
 from liberty_cfn.deploy import delegation
@@ -22,6 +23,9 @@ pytest_plugins = ["allowed", "local_aws", "command_line", "deployed", "stack_set
 # The same examples everywhere, however slow the machine: a test that failed once fails again.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
+# Nor do they hang on which modules a process has loaded, whose literals would be among them;
+# looking for those takes a second of each process.
+providers.is_local_module_file = lambda file: False
 
 
 def pytest_collection_finish():

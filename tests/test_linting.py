@@ -10,7 +10,7 @@ from liberty_cfn import checked, linting
 from liberty_cfn.cli import cli, main
 from liberty_cfn.environments import PARAMS
 from liberty_cfn.findings import Finding, as_json, as_sarif
-from liberty_cfn.linters import ACCEPTED, REPOSITORY, cloudformation_validate
+from liberty_cfn.linters import ACCEPTED, REPOSITORY, cloudformation_validate, engine
 from liberty_cfn.linting import TEMPLATES, lint, lint_ours, stale_rules
 from liberty_cfn.model.parsing import parse
 from liberty_cfn.rules.document import rules_document
@@ -30,6 +30,12 @@ BREAKS = [
     ("params/staging.yaml", "NameSuffix: -stage", "NameSuffix: -local", "params"),
     ("templates/security.yaml", "GroupName: !Sub ecs-sg", "GroupName: !Sub sg-ecs", "LC1704"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_linter_is_loaded_once():
+    """Have the processes that lint inherit what else each of them would load."""
+    engine()
 
 
 @pytest.fixture(scope="module")

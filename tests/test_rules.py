@@ -83,10 +83,7 @@ def ours():
     return sets(read([TEMPLATES]))
 
 
-by_id = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-
-
-@by_id
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_a_rule_passes_what_is_good_and_finds_what_is_bad(rule):
     assert [finds(rule, example) for example in rule.good] == [[] for _ in rule.good]
     found = [finds(rule, example) for example in rule.bad]
@@ -94,26 +91,25 @@ def test_a_rule_passes_what_is_good_and_finds_what_is_bad(rule):
     assert {one.rule for each in found for one in each} == {rule.id}
 
 
-@by_id
-def test_an_emptied_rule_is_noticed(rule):
-    assert not proved(replace(rule, check=lambda design: iter(())))
+def test_an_emptied_rule_is_noticed():
+    emptied = [replace(rule, check=lambda design: iter(())) for rule in RULES]
+    assert [rule.id for rule in emptied if proved(rule)] == []
 
 
-@by_id
-def test_a_rule_says_what_happens_and_where_that_is_written(rule):
-    assert rule.title
-    assert len(rule.reason.split()) > 5
-    assert rule.source.startswith(("https://", "docs/", "liberty_cfn/"))
+def test_a_rule_says_what_happens_and_where_that_is_written():
+    places = ("https://", "docs/", "liberty_cfn/")
+    assert [rule.id for rule in RULES if not rule.title] == []
+    assert [rule.id for rule in RULES if len(rule.reason.split()) <= 5] == []
+    assert [rule.id for rule in RULES if not rule.source.startswith(places)] == []
 
 
 def test_rules_have_ids_of_their_own():
     assert [i for i, count in Counter(rule.id for rule in RULES).items() if count > 1] == []
 
 
-@by_id
-def test_every_rule_can_read_what_another_calls_good(rule):
-    found = [one for e in rule.good for one in check(templates_of(e)) if one.rule == UNREAD]
-    assert found == []
+def test_every_rule_can_read_what_another_calls_good():
+    good = [example for rule in RULES for example in rule.good]
+    assert [f for e in good for f in check(templates_of(e)) if f.rule == UNREAD] == []
 
 
 FROM_SSM = """
@@ -157,9 +153,9 @@ def test_no_rule_guesses_at_a_value_that_is_fetched_from_ssm(value):
     assert {found.message for found in check(templates) if found.rule != "LC1007"} == set()
 
 
-@pytest.mark.parametrize("environment", names())
-def test_no_rule_complains_of_our_own_environments(ours, environment):
-    assert [f for one in ours for f in check(one, [load(environment)])] == []
+def test_no_rule_complains_of_our_own_environments(ours):
+    environments = [part for name in names() for part in load(name).parts]
+    assert [f for one in ours for f in check(one, environments)] == []
 
 
 def elsewhere():
@@ -168,6 +164,8 @@ def elsewhere():
     for name, declared in declarations().items():
         values = declared.limits.get("AllowedValues", OTHERS.get(name, ()))
         for value in map(str, (*values[:2], *values[2:][-1:])):
+            if value == production.settings[name]:
+                continue
             said = f"{name}={value}"
             settings = {**production.settings, name: value, **WITH.get(said, {})}
             yield replace(production, name=said, settings=settings)

@@ -158,6 +158,8 @@ SEVERAL = (
     *("VpcSecurityGroupIds", "RouteTableIds", "AlarmActions", "OKActions"),
 )
 EXPORT = re.compile(r"[A-Za-z0-9:-]{1,255}")
+# In JSON: a Ref's name, or that of a variable in the text of a Sub.
+REFERENCE = re.compile(r'"Ref": "([^"]*)"|\$\{\s*([^{}\s]*)\s*\}')
 # What a parameter of such a type takes, alone or as a list.
 TYPED = {
     "AWS::EC2::VPC::Id": "VPC",
@@ -333,8 +335,9 @@ def _leaves(value: Any, path: Path = (), name: str = "") -> Iterator[tuple[Path,
 
 def _outputs_are_used(design: Design) -> Iterator[Problem]:
     used: dict[str, set[str]] = {}
+    texts = {f: json.dumps(template.body) for f, template in design.templates.templates.items()}
     for template, title, _, child in _stacks(design):
-        said = json.dumps(template.body)
+        said = texts[template.file]
         for name, body in child.section("Outputs").items():
             by_name = f'"{OUTPUTS}{name}"' in said and f'"{title}"' in said
             if by_name or f"{title}.{OUTPUTS}{name}" in said or look(body, "Export"):
@@ -350,20 +353,20 @@ def _parameters_are_used(design: Design) -> Iterator[Problem]:
         if written_by_macros(template):
             continue
         body = {k: v for k, v in template.body.items() if k not in ("Parameters", "Metadata")}
-        said = json.dumps(body)
-        for name in template.section("Parameters"):
-            pattern = rf'"Ref": "{re.escape(name)}"|\$\{{\s*{re.escape(name)}\s*\}}'
-            if not re.search(pattern, said):
-                why = f"nobody uses {name}; expected who does, or no such parameter"
-                yield Problem("", ("Parameters", name), why, template.file)
+        for name in template.section("Parameters").keys() - _names_in(body):
+            why = f"nobody uses {name}; expected who does, or no such parameter"
+            yield Problem("", ("Parameters", name), why, template.file)
     flat = design.flat.template
-    said = json.dumps({key: flat.get(key) for key in ("Conditions", "Resources", "Outputs")})
+    made_of = _names_in({key: flat.get(key) for key in ("Conditions", "Resources", "Outputs")})
     root = design.templates.templates[design.templates.root]
-    for name in root.section("Parameters"):
-        handed = re.search(rf'"Ref": "{re.escape(name)}"', json.dumps(root.body))
-        if handed and f'"Ref": "{name}"' not in said and f"${{{name}}}" not in said:
-            why = f"{name} is handed on, and no stack makes anything of it"
-            yield Problem("", ("Parameters", name), why, root.file)
+    for name in (root.section("Parameters").keys() & _names_in(root.body)) - made_of:
+        why = f"{name} is handed on, and no stack makes anything of it"
+        yield Problem("", ("Parameters", name), why, root.file)
+
+
+def _names_in(body: Any) -> set[str]:
+    """Return whatever is referred to in something, by Refs or in the texts of Subs."""
+    return {name for both in REFERENCE.findall(json.dumps(body)) for name in both}
 
 
 def _values_are_allowed(design: Design) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 import generate as command
+from liberty_cfn import generation
 from liberty_cfn.environments import load, names
 from liberty_cfn.generation import generate, nested
 from liberty_cfn.linting import lint
@@ -207,7 +208,7 @@ def test_the_linters_find_nothing_in_one_template(texts, tmp_path):
 
 
 def test_generating_prints_one_template_and_writes_nothing(texts, capsys, monkeypatch):
-    monkeypatch.delattr(command, "write")
+    monkeypatch.setattr(generation, "write", None)
     assert command.main(["--flat"]) == 0
     printed = capsys.readouterr().out
     assert printed == one_template(texts)
