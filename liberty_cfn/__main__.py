@@ -1,6 +1,6 @@
 """`python -m liberty_cfn`, the same as `liberty-cfn`."""
 
-from liberty_cfn.cli import main
+from liberty_cfn.cli import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -159,6 +159,19 @@ def test_a_failure_exits_with_1_and_its_reason(nearby, aws, linted):
     assert "Service in Service (AWS::ECS::Service)" in answer.stderr
 
 
+def test_a_process_leaves_with_its_code_and_all_it_had_to_say():
+    said = run(
+        "sh",
+        "-c",
+        '"$0" "$@" environments; echo $?; "$0" "$@" nonsense; echo $?; '
+        '"$0" "$@" environments >&-; echo $?',
+        *PROGRAM,
+    )
+    assert said.stdout.split() == ["dev", "global", "local", "prod", "staging", "0", "2", "0"]
+    assert "No such command 'nonsense'" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 def test_it_finds_its_repository_from_any_folder(tmp_path):
     answer = run(*PROGRAM, "environments", cwd=tmp_path)
     assert answer.stdout.split() == ["dev", "global", "local", "prod", "staging"]

@@ -8,6 +8,7 @@ the linters take longer to load than `--help` should.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -99,6 +100,27 @@ def main() -> NoReturn:
             raise
         fail(said, exit_code(error))
     sys.exit(0)
+
+
+def run() -> NoReturn:
+    """Run the command line as a process, and leave without taking apart what it made.
+
+    Python would look for what could go, and free each thing by itself: a fifth of the time
+    of a deploy that changes nothing.
+    """
+    try:
+        main()
+    except SystemExit as left:
+        code = left.code
+    # As when Python leaves by itself: processes that are still at work are waited for.
+    atexit._run_exitfuncs()  # noqa: SLF001
+    try:
+        for shown in filter(None, (sys.stdout, sys.stderr)):
+            shown.flush()
+    except BrokenPipeError:
+        # Whoever read along has read enough.
+        os._exit(1)
+    os._exit(code if isinstance(code, int) else 1)
 
 
 def _environment() -> str:
