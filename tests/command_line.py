@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from local_aws import variables
 
 from liberty_cfn import checked
 from liberty_cfn.cli import main
@@ -48,7 +49,7 @@ def typed(*arguments, given="", env=None):
 @pytest.fixture
 def nearby(aws):
     """The variables that make AWS the emptied local one, where ENV isn't local."""
-    return aws.local.environment
+    return variables(aws.local)
 
 
 @pytest.fixture

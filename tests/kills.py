@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from local_aws import variables
 from rich.console import Console
 
 from liberty_cfn.local import control
@@ -102,7 +103,7 @@ def _begin(local: control.LocalAws) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         DEPLOY,
         cwd=REPOSITORY,
-        env=kept | local.environment,
+        env=kept | variables(local),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

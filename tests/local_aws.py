@@ -37,6 +37,16 @@ def client(local: control.LocalAws, name: str) -> Any:
     return session(local).client(name, endpoint_url=local.endpoint, config=once)
 
 
+def variables(local: control.LocalAws) -> dict[str, str]:
+    """The variables by which any AWS tool finds it."""
+    return {
+        "AWS_ENDPOINT_URL": local.endpoint,
+        "AWS_ACCESS_KEY_ID": local.account,
+        "AWS_SECRET_ACCESS_KEY": control.SECRET,
+        "AWS_DEFAULT_REGION": local.region,
+    }
+
+
 @dataclass(frozen=True)
 class Aws:
     local: control.LocalAws

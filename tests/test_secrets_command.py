@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.stub import Stubber
+from local_aws import variables
 
 from liberty_cfn.deploy import secrets, targets
 from liberty_cfn.deploy.secrets import SecretError
@@ -109,7 +110,7 @@ def test_a_terminal_is_asked_and_shows_nothing(aws, target, made):
     running = subprocess.Popen(
         [sys.executable, "-m", "liberty_cfn", "secret", "set", "dev", "DEFAULT_FROM_EMAIL"],
         cwd=REPOSITORY,
-        env={**kept, **aws.local.environment},
+        env={**kept, **variables(aws.local)},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

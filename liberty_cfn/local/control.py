@@ -18,6 +18,7 @@ import venv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -55,16 +56,6 @@ class LocalAws:
             "region_name": self.region,
         }
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables by which any AWS tool finds it."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": self.account,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_DEFAULT_REGION": self.region,
-        }
-
 
 def up(
     folder: Path = FOLDER,
@@ -78,7 +69,7 @@ def up(
     with _alone(folder / "lock"):
         if found := status(folder):
             return found
-        _end_the_deaf(folder)
+        _end_known(folder)  # it no longer answers, and would write over the next one's state
         python = _python(say)
         for _ in range(ATTEMPTS):
             say("Starting the local AWS")
@@ -99,21 +90,14 @@ def down(folder: Path = FOLDER) -> bool:
     if not folder.is_dir():
         return False
     with _alone(folder / "lock"):
-        known = _read(folder)
-        running = known is not None and _is_ours(known)
-        if known and running:
-            _end(known)
+        running = _end_known(folder)
         (folder / "status.json").unlink(missing_ok=True)
     return running
 
 
 def save(local: LocalAws) -> None:
     """Have what it holds written down now, in case it is killed before it is stopped."""
-    address = local.endpoint.removeprefix("http://")
-    server = http.client.HTTPConnection(address, timeout=PATIENCE)
-    with contextlib.closing(server), contextlib.suppress(OSError, http.client.HTTPException):
-        server.request("POST", "/_ministack/config", json.dumps({"LIBERTY_LOCAL_SAVE": "1"}))
-        server.getresponse().read()
+    _asked(local.endpoint, "POST", "config", '{"LIBERTY_LOCAL_SAVE": "1"}', PATIENCE)
 
 
 def reset(folder: Path = FOLDER) -> None:
@@ -143,15 +127,20 @@ def _write(folder: Path, local: LocalAws) -> None:
     fresh.replace(folder / "status.json")
 
 
+def _asked(endpoint: str, verb: str, path: str, body: str = "", patience: float = 5) -> Any:
+    """What the server there says; nothing, where there is none."""
+    server = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=patience)
+    wrong = (OSError, http.client.HTTPException, ValueError)
+    with contextlib.closing(server), contextlib.suppress(*wrong):
+        server.request(verb, f"/_ministack/{path}", body)
+        return json.load(server.getresponse())
+    return {}
+
+
 def _answers(endpoint: str, token: str, patience: float = 5) -> bool:
     """Whether the server there is the one that was started with this token."""
-    server = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=patience)
-    with contextlib.closing(server):
-        try:
-            server.request("GET", "/_ministack/health")
-            return bool(json.load(server.getresponse())["edition"] == token)
-        except (OSError, http.client.HTTPException, ValueError, KeyError):
-            return False
+    told = _asked(endpoint, "GET", "health", patience=patience)
+    return bool(told.get("edition") == token)
 
 
 def _is_ours(local: LocalAws) -> bool:
@@ -164,11 +153,13 @@ def _is_ours(local: LocalAws) -> bool:
     return local.token in command
 
 
-def _end_the_deaf(folder: Path) -> None:
-    """A server that is there but no longer answers would write over the next one's state."""
+def _end_known(folder: Path) -> bool:
+    """End the server of a folder, if there is one and it is ours."""
     known = _read(folder)
-    if known and _is_ours(known):
+    running = known is not None and _is_ours(known)
+    if known and running:
         _end(known)
+    return running
 
 
 # Held so that Python neither complains about a running child nor leaves a dead one behind.
@@ -205,12 +196,15 @@ def _start(python: Path, folder: Path, extra: Mapping[str, str]) -> LocalAws | N
     local = LocalAws(endpoint, child.pid, ACCOUNT, REGION, token)
     deadline = time.monotonic() + PATIENCE
     while not _answers(endpoint, token, 0.5):
-        if child.poll() is not None and _is_taken(port):
-            return None
-        if child.poll() is not None or time.monotonic() > deadline:
-            if child.poll() is None:
+        if ended := child.poll() is not None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return None
+        if ended or time.monotonic() > deadline:
+            if not ended:
                 _end(local)
-            raise LocalAwsError(f"the local AWS did not start; {log} ends with:\n{_tail(log)}")
+            last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise LocalAwsError(f"the local AWS did not start; {log} ends with:\n{last}")
         time.sleep(0.02)
     return local
 
@@ -249,15 +243,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
 
 
 def _python(say: Callable[[str], object]) -> Path:

@@ -2,30 +2,18 @@ import sys
 
 import ministack.app
 
-from . import private
-
-if moved := private.missing():
-    sys.exit(
-        f"this ministack lacks {', '.join(moved)}; "
-        "liberty_cfn/local/server builds on the version in requirements-local.txt"
-    )
-
 from . import (
-    caches,
     change_sets,
     conditions,
-    ec2,
     existing,
     guarding,
-    iam,
+    kinds,
     leave,
     mending,
     nested,
     provisioning,
-    refusing,
     remembering,
     repeating,
-    rules,
     running,
     scaling,
     serving,
@@ -35,9 +23,7 @@ from . import (
 
 for addition in (
     *(conditions, nested, existing, change_sets, guarding, repeating, provisioning),
-    *(ec2, iam, scaling, storage, running),
-    *(leave, stack_sets),
-    *(mending, caches, refusing, rules, remembering, serving),
+    *(kinds, scaling, storage, running, leave, stack_sets, mending, remembering, serving),
 ):
     addition.add()
 

@@ -2,33 +2,26 @@
 """Change sets over nested stacks: made, described, executed and deleted with their root's."""
 
 import copy
-import html
 import re
-import secrets
 from typing import Any
 
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, handlers, stacks
 
 from . import planning
-from .asking import Action, Answer, Query, around, given, refuse, text, went_well
-from .nested import Stack, plain
+from .asking import Action, Answer, Query, Stack, around, given, refuse, text, went_well, xml
 
 NOTHING = (
     "The submitted information didn't contain changes. "
     "Submit different information to create a change set."
 )
-EARLY = (
-    "The following hook(s) failed: [AWS::EarlyValidation::PropertyValidation]. To troubleshoot "
-    "Early Validation errors, use the DescribeEvents API for detailed failure information."
-)
 # What a stack isn't changed in, but deleted, or first rolled back on.
 STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
-VALUES = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
-
-
-def _asked(query: Query, key: str) -> bool:
-    return given(query, key) == "true"
+FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
+VALUES = {
+    *("AfterContext", "AfterValue", "AttributeChangeType"),
+    *("BeforeContext", "BeforeValue", "Path"),
+}
 
 
 def _create(create: Action, query: Query) -> Answer:
@@ -40,7 +33,7 @@ def _create(create: Action, query: Query) -> Answer:
     answer = create(query)
     if went_well(answer):
         change_set = cloudformation._change_sets[text(answer, "Id")]
-        change_set["IncludeNestedStacks"] = _asked(query, "IncludeNestedStacks")
+        change_set["IncludeNestedStacks"] = given(query, "IncludeNestedStacks") == "true"
         _plan(change_set)
     _sweep()
     return answer
@@ -59,90 +52,58 @@ def _plan(change_set: Stack) -> None:
         old, new = (set(stacks._tag_map(s["Tags"]).items()) for s in (stack, change_set))
         retagged = frozenset(key for key, _ in old ^ new)
     asked = (change_set["IncludeNestedStacks"], change_set["ImportExistingResources"], retagged)
-    unknown: list[tuple[str, str, str]] = []
     try:
-        changes = planning.Plan(change_set, before, after, *asked, unknown).changes()
-        same = before.outputs() == after.outputs()
-        why = EARLY if unknown else "" if changes or retagged or not same else NOTHING
+        changes = planning.Plan(change_set, before, after, *asked).changes()
+        same = not (changes or retagged) and before.outputs() == after.outputs()
+        why = NOTHING if same else ""
     except ValueError as wrong:
         changes, why = [], str(wrong)
-    change_set["Changes"] = [] if why else changes
-    _note(stack, unknown)
     change_set |= {
+        "Changes": changes,
         "Status": "FAILED" if why else "CREATE_COMPLETE",
         "ExecutionStatus": "UNAVAILABLE" if why else "AVAILABLE",
         "StatusReason": why,
     }
 
 
-def _note(stack: Stack, unknown: list[tuple[str, str, str]]) -> None:
-    """What is refused before anything is made is told by DescribeEvents alone."""
-    operation = secrets.token_hex(16)
-    stack["_operation_events"] = [
-        stacks._operation_event(
-            *(stack["StackId"], operation, "VALIDATION_ERROR", "CREATE_CHANGESET"),
-            LogicalResourceId=title,
-            ResourceType=kind,
-            ValidationFailureMode="FAIL",
-            ValidationName="PROPERTY_VALIDATION",
-            ValidationStatus="FAILED",
-            ValidationStatusReason=why,
-            ValidationPath=f"/Resources/{title}/Properties",
-        )
-        for title, kind, why in unknown
-    ]
-
-
-def _events(describe: Action, query: Query) -> Answer:
-    """Those of a change set are those of its stack."""
-    named = changesets._find_change_set(given(query, "ChangeSetName"))[1]
-    return describe(query | {"StackName": [named["StackId"]]} if named else query)
+def _named(query: Query) -> Stack:
+    asked = given(query, "ChangeSetName"), given(query, "StackName")
+    found: Stack = changesets._find_change_set(*asked)[1] or {}
+    return found
 
 
 def _describe(describe: Action, query: Query) -> Answer:
-    name, stack = given(query, "ChangeSetName"), given(query, "StackName")
-    change_set = changesets._find_change_set(name, stack)[1]
-    if root := change_set and cloudformation._change_sets.get(
-        change_set.get("RootChangeSetId")
-    ):
+    change_set = _named(query)
+    if root := cloudformation._change_sets.get(change_set.get("RootChangeSetId")):
         change_set["ExecutionStatus"] = root["ExecutionStatus"]
     status, headers, body = describe(query)
-    if change_set:
-        family = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
-        told = _xml({key: change_set[key] for key in family if key in change_set})
-        changes = copy.deepcopy(change_set["Changes"])
-        if not _asked(query, "IncludePropertyValues"):
-            _leave_out_values(changes)
-        told += f"<Changes>{_xml(changes)}</Changes>"
-        shown = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)
-        body = shown.encode()
+    changes = copy.deepcopy(change_set.get("Changes", []))
+    if given(query, "IncludePropertyValues") != "true":
+        _leave_out_values(changes)
+    told = "".join(xml(key, change_set[key]) for key in FAMILY if key in change_set)
+    told += xml("Changes", changes)
+    body = re.sub(
+        "<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL
+    ).encode()
     return status, headers, body
 
 
-def _leave_out_values(changes: list[planning.Change]) -> None:
-    for change in changes:
-        for key in ("BeforeContext", "AfterContext"):
-            change["ResourceChange"].pop(key, None)
-        for detail in change["ResourceChange"].get("Details", ()):
-            for key in VALUES:
-                detail["Target"].pop(key, None)
-
-
-def _xml(value: Any) -> str:
-    if isinstance(value, list):
-        return "".join(f"<member>{_xml(entry)}</member>" for entry in value)
-    if isinstance(value, dict):
-        return "".join(f"<{key}>{_xml(entry)}</{key}>" for key, entry in value.items())
-    return html.escape(plain(value))
+def _leave_out_values(changes: list[dict[str, Any]]) -> None:
+    for change in (one["ResourceChange"] for one in changes):
+        for part in (change, *(detail["Target"] for detail in change.get("Details", ()))):
+            for name in VALUES & part.keys():
+                del part[name]
 
 
 def _from_the_root(act: Action, query: Query) -> Answer:
     """A nested change set is executed and deleted with its root's, and only so."""
-    name, stack = given(query, "ChangeSetName"), given(query, "StackName")
-    change_set = changesets._find_change_set(name, stack)[1]
-    if change_set and "RootChangeSetId" in change_set:
+    change_set = _named(query)
+    if "RootChangeSetId" in change_set:
+        name = given(query, "ChangeSetName")
         why = f"ChangeSet [{name}] is nested: this has to be asked of its root change set"
         return refuse("InvalidChangeSetStatus", why)
+    if stack := cloudformation._stacks.get(change_set.get("StackName")):
+        stack["_adopts"] = change_set["ImportExistingResources"]
     answer = act(query)
     _sweep()
     return answer
@@ -158,6 +119,5 @@ def _sweep() -> None:
 def add() -> None:
     around("CreateChangeSet", _create)
     around("DescribeChangeSet", _describe)
-    around("DescribeEvents", _events)
     around("DeleteChangeSet", _from_the_root)
     around("ExecuteChangeSet", _from_the_root)

@@ -1,31 +1,28 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
 """Conditions may use more than Ref: ministack evaluates the others, but not there."""
 
-import copy
 from typing import Any
 
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
-FUNCTIONS = {"Fn::FindInMap", "Fn::Join", "Fn::Select", "Fn::Split", "Fn::Sub"}
-_evaluate = engine._evaluate_conditions
-
 
 def evaluate(template: dict[str, Any], values: dict[str, Any]) -> dict[str, bool]:
-    mappings = template.get("Mappings", {})
+    conditions, mappings = template.get("Conditions", {}), template.get("Mappings", {})
 
-    def settled(expression: Any) -> Any:
-        if isinstance(expression, list):
-            return [settled(entry) for entry in expression]
-        if not isinstance(expression, dict):
-            return expression
-        if FUNCTIONS & set(expression) or str(expression.get("Ref")).startswith("AWS::"):
-            asked = copy.deepcopy(expression)
-            return engine._resolve_refs(asked, {}, values, {}, mappings, "", "")
-        return {name: settled(entry) for name, entry in expression.items()}
+    def whole(value: Any) -> Any:
+        """A condition, with those it is made of in place of their names."""
+        if isinstance(value, list):
+            return [whole(entry) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        if "Condition" in value:
+            return whole(conditions[value["Condition"]])
+        return {name: whole(entry) for name, entry in value.items()}
 
-    conditions = settled(template.get("Conditions", {}))
-    found: dict[str, bool] = _evaluate(template | {"Conditions": conditions}, values)
-    return found
+    return {
+        name: bool(engine._resolve_refs(whole(condition), {}, values, {}, mappings, "", ""))
+        for name, condition in conditions.items()
+    }
 
 
 def add() -> None:

@@ -2,31 +2,87 @@
 """What exists already: refused where it would be made again, taken in where that is asked."""
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from ministack.services import (
     alb,
-    cloudformation,
     cloudwatch_logs,
     ec2,
     ecr,
     elasticache,
     iam,
     rds,
-    s3,
     secretsmanager,
 )
-from ministack.services.cloudformation import changesets, engine, provisioners, stacks
+from ministack.services.cloudformation import changesets, engine, provisioners
 
-from .asking import Action, Answer, Made, Properties, Query, around, given
-from .nested import Stack
+from .asking import Made, Properties
 
-Import = dict[str, Any]
+BALANCING = "AWS::ElasticLoadBalancingV2"
+REPOSITORY = "AWS::ECR::Repository"
+# By type: the property that names it, and what there is of it.
+# Ministack refuses the name of a bucket that is there by itself.
+NAMED: dict[str, tuple[str, Any]] = {
+    REPOSITORY: ("RepositoryName", ecr._repositories),
+    "AWS::ElastiCache::CacheCluster": ("ClusterName", elasticache._clusters),
+    "AWS::ElastiCache::ReplicationGroup": (
+        "ReplicationGroupId",
+        elasticache._replication_groups,
+    ),
+    f"{BALANCING}::LoadBalancer": ("Name", alb._lbs),
+    f"{BALANCING}::TargetGroup": ("Name", alb._tgs),
+    "AWS::IAM::Role": ("RoleName", iam._roles),
+    "AWS::IAM::User": ("UserName", iam._users),
+    "AWS::Logs::LogGroup": ("LogGroupName", cloudwatch_logs._log_groups),
+    "AWS::RDS::DBInstance": ("DBInstanceIdentifier", rds._instances),
+    "AWS::SecretsManager::Secret": ("Name", secretsmanager._secrets),
+}
 
 
-def _called(records: Mapping[str, Any], key: str) -> Callable[[str], bool]:
-    return lambda name: any(record[key] == name for record in records.values())
+def _misplaced(properties: Properties) -> str:
+    """Why a subnet can't be where it is to be."""
+    vpc, block = properties["VpcId"], ipaddress.IPv4Network(properties["CidrBlock"])
+    if not block.subnet_of(ipaddress.IPv4Network(ec2._vpcs[vpc]["CidrBlock"])):
+        return f"InvalidSubnet.Range: The CIDR '{block}' is not within the VPC's"
+    taken = [other["CidrBlock"] for other in ec2._subnets.values() if other["VpcId"] == vpc]
+    if any(block.overlaps(ipaddress.IPv4Network(other)) for other in taken):
+        return f"InvalidSubnet.Conflict: The CIDR '{block}' conflicts with another subnet"
+    return ""
+
+
+def refusal(kind: str, properties: Properties) -> str:
+    """Why AWS refuses to make this: its name, or its place, is taken."""
+    if kind == "AWS::EC2::Subnet":
+        return _misplaced(properties)
+    name, there = NAMED.get(kind, ("", ()))
+    # What is known by its ARN has its name before an id of its own: targetgroup/name/0123abcd.
+    names = (key.split("/")[-2] if key.startswith("arn:") else key for key in there)
+    taken = properties.get(name) in names
+    return f"{kind} {properties[name]} already exists" if taken else ""
+
+
+def titles(template: dict[str, Any], values: dict[str, Any]) -> list[str]:
+    """What a stack has, in the order in which it is made."""
+    conditions = engine._evaluate_conditions(template, values)
+    ordered: list[str] = engine._topological_sort(template.get("Resources", {}), conditions)
+    return ordered
+
+
+def adoptable(template: dict[str, Any], titles: Iterable[str]) -> list[dict[str, Any]]:
+    """Those of some new resources that exist, by the name written out in the template.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    """
+    kinds = {title: template["Resources"][title]["Type"] for title in titles}
+    added = [
+        {"Action": "Add", "LogicalResourceId": title, "ResourceType": kind}
+        for title, kind in kinds.items()
+    ]
+    found: list[dict[str, Any]] = changesets._existing_resources(
+        [{"ResourceChange": change} for change in added], template
+    )
+    return found
 
 
 def _import_repository(identifier: dict[str, str]) -> Made:
@@ -35,109 +91,9 @@ def _import_repository(identifier: dict[str, str]) -> Made:
     return kept["repositoryName"], told
 
 
-BALANCING = "AWS::ElasticLoadBalancingV2"
-# By type: the property that names it, and whether something has that name already.
-NAMED: dict[str, tuple[str, Callable[[str], object]]] = {
-    "AWS::ECR::Repository": ("RepositoryName", ecr._repositories.__contains__),
-    "AWS::ElastiCache::CacheCluster": ("ClusterName", elasticache._clusters.__contains__),
-    "AWS::ElastiCache::ReplicationGroup": (
-        "ReplicationGroupId",
-        elasticache._replication_groups.__contains__,
-    ),
-    f"{BALANCING}::LoadBalancer": ("Name", _called(alb._lbs, "LoadBalancerName")),
-    f"{BALANCING}::TargetGroup": ("Name", _called(alb._tgs, "TargetGroupName")),
-    "AWS::IAM::Role": ("RoleName", iam._roles.__contains__),
-    "AWS::IAM::User": ("UserName", iam._users.__contains__),
-    "AWS::Logs::LogGroup": ("LogGroupName", cloudwatch_logs._log_groups.__contains__),
-    "AWS::RDS::DBInstance": ("DBInstanceIdentifier", rds._instances.__contains__),
-    "AWS::S3::Bucket": ("BucketName", s3._buckets.__contains__),
-    "AWS::SecretsManager::Secret": ("Name", _called(secretsmanager._secrets, "Name")),
-}
-
-
-def _misplaced(properties: Properties) -> str:
-    """Why a subnet can't be where it is to be."""
-    if "CidrBlock" not in properties or properties["VpcId"] not in ec2._vpcs:
-        return ""
-    block = ipaddress.IPv4Network(properties["CidrBlock"])
-    within = ec2._vpcs[properties["VpcId"]]["CidrBlock"]
-    if not block.subnet_of(ipaddress.IPv4Network(within)):
-        return f"InvalidSubnet.Range: The CIDR '{block}' is not within the VPC's {within}"
-    for kept in ec2._subnets.values():
-        taken = kept["VpcId"] == properties["VpcId"] and ipaddress.IPv4Network(
-            kept["CidrBlock"]
-        )
-        if taken and block.overlaps(taken):
-            return f"InvalidSubnet.Conflict: The CIDR '{block}' conflicts with another subnet"
-    return ""
-
-
-def refusal(kind: str, properties: Properties) -> str:
-    """Why AWS refuses to make this: its name, or its place, is taken."""
-    if kind == "AWS::EC2::Subnet":
-        return _misplaced(properties)
-    name, known = NAMED.get(kind, ("", bool))
-    # Ministack refuses a bucket that is there, before it begins.
-    if name and kind != "AWS::S3::Bucket" and known(str(properties.get(name, ""))):
-        return f"{kind} {properties[name]} already exists"
-    return ""
-
-
-def adoptable(
-    template: dict[str, Any], values: dict[str, Any], resources: dict[str, Any]
-) -> Iterator[Import]:
-    """What a template would make anew, although something exists under the same name.
-
-    Its name has to be what identifies it, and to be written out.
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
-    """
-    conditions = engine._evaluate_conditions(template, values)
-    for title, definition in template["Resources"].items():
-        key, known = NAMED.get(definition["Type"], ("", bool))
-        name = definition.get("Properties", {}).get(key)
-        if (
-            title not in resources
-            and conditions.get(definition.get("Condition"), True)
-            and changesets._IMPORT_LOOKUPS.get(definition["Type"], ("",))[0] == (key,)
-            and isinstance(name, str)
-            and known(name)
-        ):
-            yield {
-                "ResourceType": definition["Type"],
-                "LogicalResourceId": title,
-                "ResourceIdentifier": {key: name},
-            }
-
-
-def imports(stack: Stack, template: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """What an operation on a stack takes in, by title: the identifiers of each."""
-    found = adoptable(template, values, stack["_resources"]) if stack.get("_adopts") else ()
-    return {one["LogicalResourceId"]: one["ResourceIdentifier"] for one in found}
-
-
-def _execute(execute: Action, query: Query) -> Answer:
-    found = changesets._find_change_set(
-        *(given(query, key) for key in ("ChangeSetName", "StackName"))
-    )[1]
-    if found and found["ExecutionStatus"] == "AVAILABLE":
-        stack = cloudformation._stacks[found["StackName"]]
-        stack["_adopts"] = found.get("ImportExistingResources", False)
-    return execute(query)
-
-
-def _errors(*arguments: Any) -> list[tuple[str, ...]]:
-    """What is wrong beforehand; a name in use is right where it is what to take in."""
-    stack = cloudformation._stacks[arguments[5]]
-    found: list[tuple[str, ...]] = _validation_errors(*arguments)
-    return [e for e in found if not (stack.get("_adopts") and e[2].startswith("NAME_CONFLICT"))]
-
-
-_validation_errors = stacks._validation_errors
-
-
 def add() -> None:
-    kind, key = "AWS::ECR::Repository", "RepositoryName"
-    changesets._IMPORT_LOOKUPS[kind] = ((key,), lambda _name: None)
-    provisioners._RESOURCE_HANDLERS[kind]["import"] = _import_repository
-    stacks._validation_errors = _errors
-    around("ExecuteChangeSet", _execute)
+    there = ecr._repositories
+    changesets._IMPORT_LOOKUPS[REPOSITORY] = (
+        *(("RepositoryName",), lambda name: None if name in there else f"no {name}"),
+    )
+    provisioners._RESOURCE_HANDLERS[REPOSITORY]["import"] = _import_repository

@@ -1,172 +1,162 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
-"""Where ministack drops a property, or answers otherwise than AWS."""
+"""Where ministack drops a property, answers otherwise than AWS, or deletes what AWS keeps."""
 
-import html
 import re
+import secrets
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import alb, ec2, ecs, rds, route53, secretsmanager, sns
+from ministack.services import alb, ec2, ecs, elasticache, rds, route53, s3
 from ministack.services.cloudformation import drift, provisioners
 
-from .asking import Answer, Properties
+from .asking import Made, Properties, telling, xml
 
-Attributes = dict[str, Any]
-Mend = Callable[[str, Attributes, Properties], Attributes | None]
+Mend = Callable[[str, Properties], dict[str, Any] | None]
 handlers = provisioners._RESOURCE_HANDLERS
 
 SERVICE = (
-    "EnableECSManagedTags",
-    "EnableExecuteCommand",
-    "HealthCheckGracePeriodSeconds",
-    "PlatformVersion",
-    "PropagateTags",
-    "SchedulingStrategy",
+    *("EnableECSManagedTags", "EnableExecuteCommand", "HealthCheckGracePeriodSeconds"),
+    *("PlatformVersion", "PropagateTags"),
 )
+# Their keys are other people's names, which keep their capitals.
+LOOSE = {"DockerLabels", "Options"}
+SECRET = "AWS::SecretsManager::Secret"  # noqa: S105
 
 
-def then(kind: str, mend: Mend) -> None:
+def _then(kind: str, mend: Mend) -> None:
     """Mend a resource whenever it was made or changed; the mend may add attributes."""
 
-    def after(way: str, place: int) -> Callable[..., tuple[str, Attributes]]:
+    def after(way: str, place: int) -> Callable[..., Made]:
         original = handlers[kind][way]
 
-        def made(*arguments: Any) -> tuple[str, Attributes]:
+        def made(*arguments: Any) -> Made:
             physical, attributes = original(*arguments)
-            more = mend(physical, attributes, arguments[place])
-            return physical, attributes | (more or {})
+            return physical, attributes | (mend(physical, arguments[place]) or {})
 
         return made
 
     handlers[kind] |= {"create": after("create", 1), "update": after("update", 2)}
 
 
-def _network(_vpc: str, _attributes: Attributes, properties: Properties) -> Attributes:
-    return {"CidrBlock": properties["CidrBlock"]}
+def _camel(value: Any) -> Any:
+    """The same in the words of ECS's API, which begin with small letters."""
+    if isinstance(value, list):
+        return [_camel(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name[0].lower() + name[1:]: entry if name in LOOSE else _camel(entry)
+        for name, entry in value.items()
+    }
 
 
-def _service(service: str, _attributes: Attributes, properties: Properties) -> None:
-    key = next(key for key, kept in ecs._services.items() if kept["serviceArn"] == service)
-    for name in SERVICE:
-        if name in properties:
-            ecs._services[key][name[0].lower() + name[1:]] = properties[name]
+def _service(service: str, properties: Properties) -> None:
+    record = ecs._services[service.partition(":service/")[2]]
+    record |= _camel({name: properties[name] for name in SERVICE if name in properties})
 
 
-def _task(task: str, _attributes: Attributes, properties: Properties) -> None:
-    camel = provisioners._pascal_to_camel
+def _task(task: str, properties: Properties) -> None:
     record = ecs._task_defs[task.rpartition("/")[2]]
-    # Their keys are other people's names, which keep their capitals.
-    loose = {"DockerLabels", "Options", "DriverOpts", "Labels"}
-
-    def told(value: Any) -> Any:
-        if isinstance(value, list):
-            return [told(entry) for entry in value]
-        if not isinstance(value, dict):
-            return value
-        return {
-            name[0].lower() + name[1:]: entry if name in loose else told(entry)
-            for name, entry in value.items()
-        }
-
-    record["containerDefinitions"] = told(properties.get("ContainerDefinitions", []))
-    record["volumes"] = told(properties.get("Volumes", []))
-    for name in ("RuntimePlatform", "EphemeralStorage"):
-        if name in properties:
-            record[name[0].lower() + name[1:]] = camel(properties[name])
+    record["runtimePlatform"] = _camel(properties.get("RuntimePlatform"))
 
 
-def _balancer(balancer: str, _attributes: Attributes, properties: Properties) -> None:
-    subnets = [ec2._subnets.get(subnet) for subnet in properties.get("Subnets", [])]
-    if subnets and subnets[0]:
-        alb._lbs[balancer]["VpcId"] = subnets[0]["VpcId"]
+def _balancer(balancer: str, properties: Properties) -> None:
+    for subnet in properties.get("Subnets", ())[:1]:
+        alb._lbs[balancer]["VpcId"] = ec2._subnets.get(subnet, {}).get("VpcId")
 
 
-def _zoned(answer: Answer) -> Answer:
-    """A load balancer's zones are those of its subnets."""
-
-    def told(found: re.Match[str]) -> str:
-        zone = ec2._subnets.get(found[1], {}).get("AvailabilityZone", "")
-        return f"<ZoneName>{zone}</ZoneName><SubnetId>{found[1]}</SubnetId>"
-
-    one = r"<ZoneName>[^<]*</ZoneName>\s*<SubnetId>([^<]*)</SubnetId>"
-    return answer[0], answer[1], re.sub(one, told, answer[2].decode()).encode()
-
-
-def _topic(topic: str, _attributes: Attributes, properties: Properties) -> None:
-    kept = sns._topics[topic]["attributes"]
-    kept.pop("KmsMasterKeyId", None)
-    if properties.get("KmsMasterKeyId"):
-        kept["KmsMasterKeyId"] = properties["KmsMasterKeyId"]
-
-
-def _database(database: str, _attributes: Attributes, properties: Properties) -> None:
+def _database(database: str, properties: Properties) -> None:
     exports = properties.get("EnableCloudwatchLogsExports", [])
     rds._instances[database]["EnabledCloudwatchLogsExports"] = exports
     rds._instances[database]["Iops"] = properties.get("Iops")
 
 
-def _exporting(answer: Answer) -> Answer:
+def _exporting(found: re.Match[str]) -> str:
     """A database's log exports, which ministack's answers leave empty."""
-
-    def told(found: re.Match[str]) -> str:
-        exports = rds._instances.get(found[1], {}).get("EnabledCloudwatchLogsExports", [])
-        members = "".join(f"<member>{html.escape(name)}</member>" for name in exports)
-        tag = "EnabledCloudwatchLogsExports"
-        return found[0].replace(f"<{tag}/>", f"<{tag}>{members}</{tag}>")
-
-    one = r"<DBInstanceIdentifier>([^<]*)<.*?<EnabledCloudwatchLogsExports/>"
-    body = re.sub(one, told, answer[2].decode(), flags=re.DOTALL)
-    return answer[0], answer[1], body.encode()
+    tag = "EnabledCloudwatchLogsExports"
+    return found[0].replace(
+        f"<{tag}/>", xml(tag, rds._instances.get(found[1], {}).get(tag, []))
+    )
 
 
-def _zone(zone: str, _attributes: Attributes, _properties: Properties) -> Attributes:
+def _cache(cache: str, properties: Properties) -> None:
+    groups = properties.get("VpcSecurityGroupIds") or properties.get("SecurityGroupIds", [])
+    for name, record in elasticache._clusters.items():
+        if cache in (name, record["ReplicationGroupId"]):
+            record["SecurityGroups"] = [
+                {"SecurityGroupId": group, "Status": "active"} for group in groups
+            ]
+
+
+def _address(name: str, **_more: Any) -> tuple[str, int, None]:
+    """A cache's address is its own, as on AWS, though nothing answers there."""
+    cache = re.sub(r"^.*?-[a-z]+-\d-", "", name)  # what comes after the region
+    return f"{cache}.local.cache.amazonaws.com", 6379, None
+
+
+def _zone(zone: str, _properties: Properties) -> dict[str, Any]:
     """The name servers that a zone really has."""
     [servers] = [r["ResourceRecords"] for r in route53._records[zone] if r["Type"] == "NS"]
     return {"Id": zone, "NameServers": [server.rstrip(".") for server in servers]}
 
 
-def _answering(actions: dict[str, Any], action: str, mend: Callable[[Answer], Answer]) -> None:
-    original = actions[action]
-    actions[action] = lambda query: mend(original(query))
-
-
-def _name(secret: str) -> str:
-    named: str = next(
-        (n for n, s in secretsmanager._secrets.items() if s["ARN"] == secret), secret
-    )
-    return named
-
-
-def _known_by_arn(kind: str) -> None:
+def _known_by_arn() -> None:
     """Ref of a secret is its ARN; ministack's is its name."""
-    create, update, delete = (handlers[kind][way] for way in ("create", "update", "delete"))
+    create, update, delete = (handlers[SECRET][way] for way in ("create", "update", "delete"))
+    read, compared = drift._DRIFT_READERS[SECRET]
 
-    def made(*arguments: Any) -> tuple[str, Attributes]:
-        _, attributes = create(*arguments)
-        return attributes["Id"], attributes
+    def name(arn: str) -> str:
+        return arn.rpartition(":")[2][:-7]
 
-    def changed(secret: str, *arguments: Any) -> tuple[str, Attributes]:
-        _, attributes = update(_name(secret), *arguments)
-        return attributes["Id"], attributes
+    def known(made: Made) -> Made:
+        return made[1]["Id"], made[1]
 
-    handlers[kind] |= {
-        "create": made,
-        "update": changed,
-        "delete": lambda secret, properties: delete(_name(secret), properties),
+    handlers[SECRET] |= {
+        "create": lambda *asked: known(create(*asked)),
+        "update": lambda arn, *asked: known(update(name(arn), *asked)),
+        "delete": lambda arn, properties: delete(name(arn), properties),
     }
-    read, compared = drift._DRIFT_READERS[kind]
-    drift._DRIFT_READERS[kind] = (lambda arn, given: read(_name(arn), given), compared)
+    drift._DRIFT_READERS[SECRET] = (lambda arn, given: read(name(arn), given), compared)
+
+
+def _keep(kind: str, why: str, kept: Callable[[str], object]) -> None:
+    """Refuse to delete a resource of which something is true, whoever asks."""
+    original = handlers[kind]["delete"]
+
+    def drop(physical: str, properties: Properties) -> None:
+        if kept(physical):
+            raise ValueError(f"{physical} cannot be deleted: {why}")
+        original(physical, properties)
+
+    handlers[kind]["delete"] = drop
 
 
 def add() -> None:
-    then("AWS::EC2::VPC", _network)
-    then("AWS::ECS::Service", _service)
-    then("AWS::ECS::TaskDefinition", _task)
-    then("AWS::ElasticLoadBalancingV2::LoadBalancer", _balancer)
-    then("AWS::RDS::DBInstance", _database)
-    then("AWS::Route53::HostedZone", _zone)
-    then("AWS::SNS::Topic", _topic)
-    _answering(alb._ACTION_MAP, "DescribeLoadBalancers", _zoned)
-    _answering(rds._ACTION_MAP, "DescribeDBInstances", _exporting)
-    _known_by_arn("AWS::SecretsManager::Secret")
-    provisioners._STACK_TAG_PROPERTY["AWS::ECS::TaskDefinition"] = ("Tags", "list")
+    _then("AWS::EC2::VPC", lambda _vpc, properties: {"CidrBlock": properties["CidrBlock"]})
+    _then("AWS::ECS::Service", _service)
+    _then("AWS::ECS::TaskDefinition", _task)
+    _then("AWS::ElasticLoadBalancingV2::LoadBalancer", _balancer)
+    _then("AWS::RDS::DBInstance", _database)
+    _then("AWS::Route53::HostedZone", _zone)
+    _then("AWS::ElastiCache::CacheCluster", _cache)
+    _then("AWS::ElastiCache::ReplicationGroup", _cache)
+    elasticache._spawn_redis_container = _address
+    provisioners._normalize_container_defs = _camel
+    one = r"<DBInstanceIdentifier>([^<]*)<.*?<EnabledCloudwatchLogsExports/>"
+    telling(rds._ACTION_MAP, "DescribeDBInstances", one, _exporting)
+    _known_by_arn()
+    protected = {"Key": "deletion_protection.enabled", "Value": "true"}
+    _keep(
+        *("AWS::ElasticLoadBalancingV2::LoadBalancer", "deletion protection is enabled"),
+        lambda arn: protected in alb._lb_attrs.get(arn, ()),
+    )
+    _keep(
+        *("AWS::RDS::DBInstance", "deletion protection is enabled"),
+        lambda name: rds._instances.get(name, {}).get("DeletionProtection"),
+    )
+    _keep(
+        *("AWS::S3::Bucket", "the bucket is not empty"),
+        lambda name: s3._buckets.get(name, {}).get("objects"),
+    )
+    # A snapshot that is kept must not be in the way of the next.
+    provisioners._snapshot_id = lambda resource: f"{resource}-{secrets.token_hex(6)}"

@@ -1,5 +1,5 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
-"""Around the making of every resource: delays, failures on demand, values of the right type."""
+"""Around the making of every resource: delays, failures on demand, what AWS tells of it."""
 
 import json
 import os
@@ -13,9 +13,9 @@ from ministack.services.cloudformation import provisioners, stacks
 
 from . import existing, guarding, schemas
 from .asking import Made, Properties
+from .nested import TYPE as NESTED
 
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK")
-NESTED = "AWS::CloudFormation::Stack"
 
 
 def _tried(kind: str, title: str) -> None:
@@ -33,35 +33,25 @@ def _waited(kind: str) -> None:
         time.sleep(float(os.environ.get("LIBERTY_LOCAL_DELAY") or 0))
 
 
-def _allowed(kind: str, title: str, properties: Properties) -> Properties:
-    properties, unknown = schemas.fitted(kind, properties)
-    if unknown:
-        why = "; ".join(unknown)
-        raise ValueError(
-            f"Properties validation failed for resource {title} with message: {why}"
-        )
-    return properties
-
-
 def _provision(kind: str, title: str, properties: Properties, stack: str) -> Made:
     _tried(kind, title)
     if taken := existing.refusal(kind, properties):
         raise ValueError(taken)
-    made: Made = _create(kind, title, _allowed(kind, title, properties), stack)
+    made: Made = _create(kind, title, schemas.fitted(kind, title, properties), stack)
     return made
 
 
 def _change(kind: str, physical: str, old: Properties, new: Properties, *more: Any) -> Made:
     stack, title, attributes = (*more, None, None)[:3]
-    old, new = schemas.fitted(kind, old)[0], _allowed(kind, title, new)
-    if old != new:
-        guarding.check(stack, title, kind, old, new)
-        _tried(kind, title)
-    elif kind != NESTED:
-        _hush(stack, title)
-    if kind == NESTED:
-        # The template at the same address may be another by now.
-        return provisioners._RESOURCE_HANDLERS[kind]["update"](physical, old, new, stack)  # type: ignore[no-any-return]
+    old, new = (schemas.fitted(kind, title, properties) for properties in (old, new))
+    if old == new:
+        # AWS says nothing of what an update leaves as it is.
+        events = cloudformation._stack_events[cloudformation._stacks[stack]["StackId"]]
+        if events[-1]["LogicalResourceId"] == title:
+            events.pop()
+        return physical, attributes or {}
+    guarding.check(stack, title, kind, old, new)
+    _tried(kind, title)
     made, told = _update(kind, physical, old, new, stack, title, attributes)
     # An update tells only what it touched.
     return made, (attributes or {}) | told if made == physical else told
@@ -80,39 +70,29 @@ def _drop(kind: str, physical: str, properties: Properties, *more: str) -> None:
         _tell(stack["StackId"], name, title, kind, "DELETE_COMPLETE", "", physical)
 
 
-# Resources, by stack and title, whose update goes untold.
-_quiet: set[tuple[str, str]] = set()
-
-
-def _hush(stack: str, title: str) -> None:
-    """AWS says nothing of what an update leaves as it is."""
-    told = cloudformation._stack_events[cloudformation._stacks[stack]["StackId"]]
-    if told[-1]["LogicalResourceId"] == title:
-        told.pop()
-        _quiet.add((stack, title))
-
-
-# Resources, likewise, that an update makes.
-_new: set[tuple[str, str]] = set()
-
-
 def _event(
-    stack_id: str, stack: str, title: str, kind: str, status: str, *more: Any, **named: Any
+    stack_id: str, stack: str, title: str, kind: str, status: str, *more: str, **named: str
 ) -> None:
     """AWS names the resource in every event, once it has one, and says what is made anew."""
-    if (stack, title) in _quiet:
-        _quiet.remove((stack, title))
-        return
-    kept = cloudformation._stacks.get(stack, {}).get("_resources", {}).get(title)
-    if kept and not named.get("physical_id") and len(more) < 2:  # noqa: PLR2004
-        named["physical_id"] = kept["PhysicalResourceId"]
-    if status == "UPDATE_IN_PROGRESS" and not kept and title != stack:
-        _new.add((stack, title))
-    if (stack, title) in _new:
-        status = status.replace("UPDATE", "CREATE")
-        if not status.endswith("_IN_PROGRESS"):
-            _new.remove((stack, title))
-    _tell(stack_id, stack, title, kind, status, *more, **named)
+    events = reversed(cloudformation._stack_events.get(stack_id, []))
+    last = next((e["ResourceStatus"] for e in events if e["LogicalResourceId"] == title), "")
+    kept = cloudformation._stacks.get(stack, {}).get("_resources", {}).get(title, {})
+    reason, physical = (*more, "", "")[:2]
+    physical = physical or kept.get("PhysicalResourceId", "")
+    if title != stack and status.startswith("UPDATE"):
+        new = status == "UPDATE_IN_PROGRESS" and not kept and not last.startswith("IMPORT")
+        if new or last == "CREATE_IN_PROGRESS":
+            status = status.replace("UPDATE", "CREATE")
+        elif status == "UPDATE_COMPLETE" and not reason and last.endswith("_COMPLETE"):
+            return  # the end of what was never told to begin
+    _tell(
+        stack_id,
+        stack,
+        title,
+        kind,
+        status,
+        **{"reason": reason, "physical_id": physical} | named,
+    )
 
 
 async def _set(path: str, method: str, body: bytes) -> Any:

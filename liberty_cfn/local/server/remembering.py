@@ -1,9 +1,8 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
 """What ministack works out anew at every request, and need work out but once.
 
-A deploy has the same templates read many times over, and every answer looks up its service's
-model, which takes the local AWS longer than all the rest that it does. Who comes by a role
-has the role's policies read at each request.
+A deploy has the same templates read many times over, every answer looks up its service's
+model, and who comes by a role has the role's policies read at each request.
 """
 
 import functools
@@ -37,29 +36,8 @@ def _parsed(body: str) -> dict[str, Any]:
     return found
 
 
-@functools.cache
-def _model(service: str) -> dict[str, Any]:
-    """What is asked of a service's model, which is a small part of it."""
-    whole = _load(service)
-    operations = whole.get("operations", {})
-    shapes = whole.get("shapes", {})
-    inputs = {
-        operation["input"]["shape"] for operation in operations.values() if "input" in operation
-    }
-    return {
-        "metadata": whole.get("metadata", {}),
-        "operations": {
-            name: {k: v for k, v in operation.items() if k != "documentation"}
-            for name, operation in operations.items()
-        },
-        "shapes": {
-            name: {"members": dict.fromkeys(shapes[name].get("members", {}))} for name in inputs
-        },
-    }
-
-
 def _service(service: str) -> Any:
-    metadata = _model(responses._BOTOCORE_NAME.get(service, service))["metadata"]
+    metadata = _model(responses._BOTOCORE_NAME.get(service, service)).get("metadata")
     return SimpleNamespace(metadata=metadata) if metadata else None
 
 
@@ -70,7 +48,7 @@ def _policy(document: str | dict[str, Any]) -> Any:
 
 _read = iam_evaluator.parse_policy_document
 _statements = functools.lru_cache(MOST)(_read)
-_parse, _load = engine._parse_template, iam_actions._load_botocore_model
+_parse, _model = engine._parse_template, functools.cache(iam_actions._load_botocore_model)
 
 
 def add() -> None:

@@ -1,68 +1,44 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
-"""The same request again, known by its token, is the same operation, and gets its answer.
-
-What a token began is read from a stack's events, which have it, and are kept.
-"""
+"""The same request again, known by its token, is the same operation, and gets its answer."""
 
 import functools
 
-from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, handlers, helpers
+from ministack.services.cloudformation import changesets, handlers
 
-from .asking import Action, Answer, Query, around, given, refuse, went_well
+from .asking import Action, Answer, Query, Stack, around, given, refuse, went_well
 
-BEGUN = {
-    "CreateStack": ("CREATE",),
-    "UpdateStack": ("UPDATE",),
-    "DeleteStack": ("DELETE",),
-    "ExecuteChangeSet": ("CREATE", "UPDATE", "IMPORT"),
-    "CancelUpdateStack": ("UPDATE",),
-    "ContinueUpdateRollback": ("UPDATE",),
-    "RollbackStack": ("ROLLBACK", "UPDATE"),
-}
+ACTIONS = (
+    *("CreateStack", "UpdateStack", "DeleteStack", "CancelUpdateStack", "RollbackStack"),
+    *("ContinueUpdateRollback", "CreateChangeSet", "ExecuteChangeSet"),
+)
 
 
-def _stack_id(query: Query) -> str:
+def _stack(action: str, query: Query) -> Stack:
     name = given(query, "StackName")
-    if change_set := given(query, "ChangeSetName"):
-        found = changesets._find_change_set(change_set, name)[1]
-    else:
-        found = handlers._resolve_stack(name)
-    return found["StackId"] if found else ""
-
-
-def _said(action: str, result: str) -> Answer:
-    inner = f"<{action}Result>{result}</{action}Result>"
-    answer: Answer = helpers._xml(200, f"{action}Response", inner)
-    return answer
+    if action == "ExecuteChangeSet":
+        change_set = changesets._find_change_set(given(query, "ChangeSetName"), name)[1]
+        name = change_set["StackId"] if change_set else name
+    found: Stack = handlers._resolve_stack(name) or {}
+    return found
 
 
 def _once(action: str, act: Action, query: Query) -> Answer:
-    token, stack_id = given(query, "ClientRequestToken"), _stack_id(query)
-    events = cloudformation._stack_events.get(stack_id, [])
-    begun = next((e for e in events if token and e.get("ClientRequestToken") == token), None)
-    if not begun:
-        return act(query)
-    if not begun["ResourceStatus"].startswith(BEGUN[action]):
-        why = f"A client request token [{token}] was already used for another operation"
+    # Change sets have tokens of their own.
+    kind = "ClientToken" if action == "CreateChangeSet" else "ClientRequestToken"
+    token = given(query, kind) and f"{kind} [{given(query, kind)}]"
+    begun, said = _stack(action, query).get("_tokens", {}).get(token, ("", b""))
+    if begun == action:
+        return 200, {"Content-Type": "text/xml"}, said
+    if begun:
+        why = f"{token} was already used for another operation"
         return refuse("TokenAlreadyExistsException", why)
-    return _said(action, f"<StackId>{stack_id}</StackId>")
-
-
-def _planned_once(create: Action, query: Query) -> Answer:
-    token, name = given(query, "ClientToken"), given(query, "ChangeSetName")
-    for kept in cloudformation._change_sets.values():
-        if token and kept.get("_token") == token and kept["ChangeSetName"] == name:
-            ids = f"<Id>{kept['ChangeSetId']}</Id><StackId>{kept['StackId']}</StackId>"
-            return _said("CreateChangeSet", ids)
-    answer = create(query)
-    _, made = changesets._find_change_set(name, given(query, "StackName"))
-    if made and went_well(answer):
-        made["_token"] = token
+    answer = act(query)
+    if token and went_well(answer):
+        # Kept with the stack, and so over a stop and a start.
+        _stack(action, query).setdefault("_tokens", {})[token] = [action, answer[2]]
     return answer
 
 
 def add() -> None:
-    for action in BEGUN:
+    for action in ACTIONS:
         around(action, functools.partial(_once, action))
-    around("CreateChangeSet", _planned_once)

@@ -3,7 +3,6 @@
 
 import json
 import sys
-import time
 import uuid
 from typing import Any
 
@@ -14,19 +13,18 @@ from ministack.services.cloudformation import provisioners
 from .asking import Answer, Made, Properties
 
 NAME = "application-autoscaling"
-CAPACITY = ("MinCapacity", "MaxCapacity")
-TARGET = ("ServiceNamespace", "ResourceId", "ScalableDimension")
+TARGET = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 
 targets = responses.AccountRegionScopedDict()
 policies = responses.AccountRegionScopedDict()
+kept = {"ScalableTargets": targets, "ScalingPolicies": policies}
 
 
 async def handle_request(
     _method: str, _path: str, headers: dict[str, str], body: bytes, _query: dict[str, Any]
 ) -> Answer:
-    action = headers.get("x-amz-target", "").rpartition(".")[2]
-    known = {"DescribeScalableTargets": targets, "DescribeScalingPolicies": policies}
-    if action not in known:
+    action = headers.get("x-amz-target", "").rpartition(".Describe")[2]
+    if action not in kept:
         refusal = {"__type": "ValidationException", "message": f"{action} is not local AWS's"}
         return 400, {}, json.dumps(refusal).encode()
     asked = json.loads(body)
@@ -34,11 +32,11 @@ async def handle_request(
     wanted |= {key[:-1]: asked[key] for key in ("ResourceIds", "PolicyNames") if asked.get(key)}
     found = [
         entry
-        for entry in known[action].values()
+        for entry in kept[action].values()
         if all(entry[key] in values for key, values in wanted.items())
     ]
-    told = json.dumps({action.removeprefix("Describe"): found}).encode()
-    return 200, {"Content-Type": "application/x-amz-json-1.1"}, told
+    answer = json.dumps({action: found}).encode()
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, answer
 
 
 def reset() -> None:
@@ -47,63 +45,49 @@ def reset() -> None:
 
 
 def get_state() -> dict[str, Any]:
-    return {"targets": targets, "policies": policies}
+    return kept
 
 
 def load_persisted_state(data: dict[str, Any]) -> None:
-    targets._data.update(data["targets"]._data)
-    policies._data.update(data["policies"]._data)
+    for name, store in kept.items():
+        store._data.update(data[name]._data)
+
+
+def _id(properties: Properties) -> str:
+    return "|".join(properties[key] for key in TARGET)
 
 
 def _register(_title: str, properties: Properties, _stack: str) -> Made:
     target = _id(properties)
-    targets[target] = {key: properties[key] for key in (*TARGET, *CAPACITY)}
-    targets[target] |= {"RoleARN": properties.get("RoleARN", ""), "CreationTime": time.time()}
+    names = (*TARGET, "MinCapacity", "MaxCapacity")
+    targets[target] = {key: properties[key] for key in names}
     return target, {"Id": target}
 
 
-def _id(properties: Properties) -> str:
-    return "|".join(
-        properties[key] for key in ("ResourceId", "ScalableDimension", "ServiceNamespace")
-    )
-
-
 def _put(_title: str, properties: Properties, _stack: str) -> Made:
-    target = properties.get("ScalingTargetId") or _id(properties)
+    target, name = properties.get("ScalingTargetId", ""), properties["PolicyName"]
+    target = target or _id(properties)
     if target not in targets:
-        raise ValueError(
-            f"ObjectNotFoundException: no scalable target is registered for {target}"
-        )
-    about = {key: targets[target][key] for key in TARGET}
-    name, kind = properties["PolicyName"], properties["PolicyType"]
+        raise ValueError(f"ObjectNotFoundException: {target} is no scalable target")
     arn = f"arn:aws:autoscaling:{responses.get_region()}:{responses.get_account_id()}:"
-    arn += f"scalingPolicy:{uuid.uuid4()}:policyName/{name}"
-    told = {"PolicyARN": arn, "PolicyName": name, "PolicyType": kind}
-    policies[arn] = about | told | {"CreationTime": time.time()}
-    for key in ("TargetTrackingScalingPolicyConfiguration", "StepScalingPolicyConfiguration"):
-        if key in properties:
-            policies[arn][key] = properties[key]
-    return arn, {"Arn": arn}
-
-
-def _change(arn: str, _old: Properties, new: Properties, stack: str) -> Made:
-    fresh, _ = _put("", new, stack)
-    policies[arn] = policies.pop(fresh) | {"PolicyARN": arn}
+    arn += f"scalingPolicy:{uuid.uuid5(uuid.NAMESPACE_URL, target)}:policyName/{name}"
+    told = {key: value for key, value in properties.items() if key != "ScalingTargetId"}
+    told |= {key: targets[target][key] for key in TARGET}
+    policies[arn] = told | {"PolicyARN": arn}
     return arn, {"Arn": arn}
 
 
 def add() -> None:
-    handlers = provisioners._RESOURCE_HANDLERS
-    handlers["AWS::ApplicationAutoScaling::ScalableTarget"] = {
-        "create": _register,
-        "update": lambda _target, _old, new, stack: _register("", new, stack),
-        "delete": lambda target, _properties: targets.pop(target, None),
-    }
-    handlers["AWS::ApplicationAutoScaling::ScalingPolicy"] = {
-        "create": _put,
-        "update": _change,
-        "delete": lambda arn, _properties: policies.pop(arn, None),
-    }
+    for kind, make, store in (
+        ("ScalableTarget", _register, targets),
+        ("ScalingPolicy", _put, policies),
+    ):
+        provisioners._RESOURCE_HANDLERS[f"AWS::ApplicationAutoScaling::{kind}"] = {
+            "create": make,
+            # What is put again under its name is the same.
+            "update": lambda _id, _old, new, stack, make=make: make("", new, stack),
+            "delete": lambda name, _, store=store: store.pop(name, None),
+        }
     gateway.SERVICE_REGISTRY[NAME] = {"module": NAME}
     gateway.SERVICE_HANDLERS[NAME] = handle_request
     gateway._state_map[NAME] = NAME

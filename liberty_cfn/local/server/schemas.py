@@ -4,6 +4,7 @@ They are read where cfn-lint is installed, in the environment that starts the se
 LIBERTY_LOCAL_SCHEMAS is the folder.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -13,21 +14,17 @@ from typing import Any
 Properties = dict[str, Any]
 
 
+@functools.cache
 def _read(*path: str) -> dict[str, Any]:
     file = Path(os.environ["LIBERTY_LOCAL_SCHEMAS"], *path)
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
 
 
-@functools.cache
-def _files() -> dict[str, str]:
-    return _read("providers", "us-east-1.json")
-
-
-@functools.cache
 def schema(kind: str) -> dict[str, Any]:
     """A type's schema; an empty one for a type that has none, which allows everything."""
-    return _read("resources", f"{_files()[kind]}.json") if kind in _files() else {}
+    files = _read("providers", "us-east-1.json")
+    return _read("resources", f"{files[kind]}.json") if kind in files else {}
 
 
 def recreation(kind: str, name: str, before: Any, after: Any) -> str:
@@ -58,10 +55,13 @@ def replaces(kind: str, old: Properties, new: Properties) -> bool:
     )
 
 
-def fitted(kind: str, properties: Properties) -> tuple[Properties, list[str]]:
-    """The properties with text as the numbers and flags it stands for, and what is unknown.
+def fitted(kind: str, title: str, properties: Properties) -> Properties:
+    """The properties with text as the numbers and flags it stands for.
 
     A Ref to a parameter is text, and ministack hands it on as that.
+
+    Raises:
+        ValueError: there are some that the type does not have.
     """
     whole: dict[str, Any] = schema(kind)
     unknown: list[str] = []
@@ -70,30 +70,27 @@ def fitted(kind: str, properties: Properties) -> tuple[Properties, list[str]]:
         while "$ref" in node:
             node = _at(whole, node["$ref"].removeprefix("#/").split("/"))
         if isinstance(value, list):
-            return [
-                fit(node.get("items", {}), entry, f"{path}/{n}")
-                for n, entry in enumerate(value)
-            ]
+            items = node.get("items", {})
+            return [fit(items, entry, f"{path}/{n}") for n, entry in enumerate(value)]
         if isinstance(value, dict) and (known := node.get("properties")):
             if not (node.get("additionalProperties", True) or node.get("patternProperties")):
-                unknown.extend(
-                    f"#{path}: extraneous key [{key}] is not permitted"
-                    for key in value.keys() - known.keys()
-                )
-            return {
-                key: fit(known.get(key, {}), v, f"{path}/{key}") for key, v in value.items()
-            }
+                unknown.extend(f"#{path}: extraneous key [{k}]" for k in value.keys() - known)
+            return {k: fit(known.get(k, {}), v, f"{path}/{k}") for k, v in value.items()}
         return _typed(value, node.get("type")) if isinstance(value, str) else value
 
-    return fit(whole, properties, ""), sorted(unknown)
+    found: Properties = fit(whole, properties, "")
+    if unknown:
+        why = "; ".join(f"{one} is not permitted" for one in sorted(unknown))
+        raise ValueError(
+            f"Properties validation failed for resource {title} with message: {why}"
+        )
+    return found
 
 
 def _typed(text: str, kind: Any) -> Any:
     if kind == "boolean" and text in ("true", "false"):
         return text == "true"
     if kind in ("integer", "number"):
-        try:
+        with contextlib.suppress(ValueError):
             return float(text) if "." in text else int(text)
-        except ValueError:
-            return text
     return text

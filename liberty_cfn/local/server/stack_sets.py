@@ -4,7 +4,6 @@
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStackSet.html
 """
 
-import html
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ from ministack.core import responses
 from ministack.services import cloudformation, organizations, s3
 from ministack.services.cloudformation import helpers
 
-from .asking import Answer, checked
+from .asking import Answer, checked, xml
 from .operating import (
     GOING,
     OWN,
@@ -45,18 +44,6 @@ def _pairs(query: Query, name: str, before: Set) -> Set | None:
     return {
         g["Key"]: before.get(g["Key"]) if g["UsePreviousValue"] else g["Value"] for g in given
     }
-
-
-def _xml(tag: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        inner = "".join(_xml(name, entry) for name, entry in value.items())
-    elif isinstance(value, list):
-        inner = "".join(_xml("member", entry) for entry in value)
-    else:
-        inner = html.escape(str(value).lower() if isinstance(value, bool) else str(value))
-    return f"<{tag}>{inner}</{tag}>"
 
 
 def _set(query: Query) -> Set:
@@ -461,7 +448,7 @@ def _answering(name: str, action: Callable[[Query], Any]) -> Callable[[Query], A
             if wrong:
                 return wrong  # type: ignore[no-any-return]
             found = {"Summaries": page}
-        inner = "".join(_xml(key, value) for key, value in found.items())
+        inner = "".join(xml(key, value) for key, value in found.items())
         result = f"<{name}Result>{inner}{more}</{name}Result>"
         return helpers._xml(200, f"{name}Response", result)  # type: ignore[no-any-return]
 

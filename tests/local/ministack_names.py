@@ -1,7 +1,11 @@
-"""The names of ministack's that the other modules use; it promises none of them."""
+"""Prints the names of ministack's that modules in a folder use and that it does not have.
+
+It promises none of them. Runs where ministack is installed, which is not where tests run.
+"""
 
 import ast
 import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,13 +23,14 @@ def _used(source: str) -> Iterator[tuple[str, str]]:
                 yield modules[name], attribute
 
 
-def missing() -> list[str]:
-    """Those names that this ministack does not have."""
-    used = {
-        pair for file in Path(__file__).parent.glob("*.py") for pair in _used(file.read_text())
-    }
+def missing(folder: Path) -> list[str]:
+    used = {pair for file in folder.glob("*.py") for pair in _used(file.read_text())}
     return sorted(
         f"{module}.{name}"
         for module, name in used
         if module.startswith("ministack") and not hasattr(importlib.import_module(module), name)
     )
+
+
+if __name__ == "__main__":
+    print("\n".join(missing(Path(sys.argv[1]))), end="")
