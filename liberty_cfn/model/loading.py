@@ -48,7 +48,7 @@ def from_texts(texts: Mapping[str, str], root: str = "root.yaml") -> TemplateSet
     Raises:
         ParseError: one of them is no template.
     """
-    parsed = {file: parse(text, file) for file, text in texts.items()}
+    parsed = {file: _parsed(text, file) for file, text in texts.items()}
     return TemplateSet(root, {file: parsed[file] for file in _reached(root, parsed)})
 
 
@@ -95,7 +95,7 @@ def sets(texts: Mapping[str, str]) -> list[TemplateSet]:
     Raises:
         ParseError: one of them is no template.
     """
-    return grouped({file: parse(text, file) for file, text in texts.items()})
+    return grouped({file: _parsed(text, file) for file, text in texts.items()})
 
 
 def grouped(parsed: Mapping[str, Template]) -> list[TemplateSet]:
