@@ -9,6 +9,7 @@ only from those above it:
     flattening  a nested set as one template that makes the same resources
     one_template  our design, flattened, as YAML
     resolving   the resources that come of it, with one environment's values
+    untold      outputs that are used where a condition keeps them from being told
     times       how long each resource typically takes
     makespan    how long all of it takes, nested and flat
 """

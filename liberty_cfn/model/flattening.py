@@ -195,7 +195,9 @@ class _Flattening:
     def _resource(self, title: str, body: dict[str, Any], stack: _Stack) -> dict[str, Any]:
         place = ("Resources", title)
         made: dict[str, Any] = {"Type": body.get("Type")}
-        if condition := self._both(self._wanted(stack), body.get("Condition"), stack):
+        own = body.get("Condition")
+        self._declared("Conditions", own, stack, place)
+        if condition := self._both(self._wanted(stack), own, stack):
             made["Condition"] = condition
         waits = (*self._depends(body, stack), *_unsaid(body, stack))
         if depends := list(dict.fromkeys(waits)):
@@ -239,6 +241,7 @@ class _Flattening:
     def _output(self, name: str, body: Any) -> Any:
         if not isinstance(body, dict):
             return body
+        self._declared("Conditions", body.get("Condition"), self.root, ("Outputs", name))
         return {
             key: value
             if key == "Condition"
@@ -274,7 +277,13 @@ class _Flattening:
         }
         return with_list.get(function)
 
-    def _named(self, name: str, stack: _Stack, _place: tuple[str, ...]) -> Any:
+    def _declared(self, section: str, name: Any, stack: _Stack, place: tuple[str, ...]) -> None:
+        """Note that a stack names a condition or a mapping that it doesn't have."""
+        if isinstance(name, str) and name not in stack.template.section(section):
+            self._note(stack, place, f"there is no {name} in {section}")
+
+    def _named(self, name: str, stack: _Stack, place: tuple[str, ...]) -> Any:
+        self._declared("Conditions", name, stack, place)
         return {"Condition": stack.flat(name)}
 
     def _first_named(
@@ -282,6 +291,10 @@ class _Flattening:
     ) -> Any:
         """Return a call whose first argument is a condition's or a mapping's name."""
         first, *rest = argument or [None]
+        section = "Conditions" if function == "Fn::If" else "Mappings"
+        # A macro may bring mappings along, and so may a default stand in for one.
+        if not stack.template.body.get("Transform"):
+            self._declared(section, first, stack, place)
         named = stack.flat(first) if isinstance(first, str) else first
         return {function: [named, *self._rewrite(rest, stack, place)]}
 

@@ -70,13 +70,7 @@ def resolve(
     """
     work = _Resolving(flat, parameters, region, account)
     resources = dict(_Lazy(flat, work))
-    outputs = {
-        name: work.value(body.get("Value"))
-        for name, body in flat.template.get("Outputs", {}).items()
-        if isinstance(body, dict) and work.holds(body.get("Condition")) is not False
-    }
-    conditions = {name: work.holds(name) for name in work.declared}
-    return Resolved(resources, outputs, conditions)
+    return Resolved(resources, dict(_Told(flat, work)), dict(_Held(work)))
 
 
 def lazily(
@@ -87,13 +81,13 @@ def lazily(
     like: Resolved | None = None,
     but: Collection[str] = (),
 ) -> Resolved:
-    """Return what `resolve` does, each resource worked out when it is looked at; no outputs.
+    """Return what `resolve` does, each part worked out when it is looked at.
 
     For who looks at few of them, in many environments. Where that is known, `like` has the
     same resources, but for those in `but`.
     """
     work = _Resolving(flat, parameters, region, "")
-    return _LazilyResolved(_Lazy(flat, work, like, but), {}, {})
+    return _LazilyResolved(_Lazy(flat, work, like, but), _Told(flat, work), _Held(work))
 
 
 class _Lazy(Mapping[str, Resource]):
@@ -137,6 +131,46 @@ class _Lazy(Mapping[str, Resource]):
 
     def __contains__(self, title: object) -> bool:
         return title in self.bodies
+
+
+class _Held(Mapping[str, bool | None]):
+    """Whether each condition holds, decided when it is first asked."""
+
+    def __init__(self, work: _Resolving) -> None:
+        self.work = work
+
+    def __getitem__(self, name: str) -> bool | None:
+        if name not in self.work.declared:
+            raise KeyError(name)
+        return self.work.holds(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.work.declared)
+
+    def __len__(self) -> int:
+        return len(self.work.declared)
+
+
+class _Told(Mapping[str, Any]):
+    """The value of each output that is told, worked out when it is looked at."""
+
+    def __init__(self, flat: Flat, work: _Resolving) -> None:
+        self.work, self.declared = work, flat.template.get("Outputs", {})
+
+    def __getitem__(self, name: str) -> Any:
+        body = self.declared[name]
+        if not self._is_told(body):
+            raise KeyError(name)
+        return self.work.value(body.get("Value"))
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, body in self.declared.items() if self._is_told(body))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _is_told(self, body: Any) -> bool:
+        return isinstance(body, dict) and self.work.holds(body.get("Condition")) is not False
 
 
 class _LazilyResolved(Resolved):

@@ -22,6 +22,7 @@ module imports only from those above it:
     protections what holds data, and what protects it
     losing      data, secrets and protection that go
     failing     what AWS would refuse half-way
+    dangling    what refers to something that isn't made
     whole       what goes wrong in a set or an environment as a whole
     silencing   checks that are no longer asked
     operating   what stops, restarts, scales or is watched in another way

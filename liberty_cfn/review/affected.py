@@ -23,13 +23,14 @@ class Affected:
 
     `always` are the resources that differ themselves, or by a parameter's declaration, a
     condition or a mapping. `by_name` has the resources that a parameter plays into,
-    `users` those that refer to a resource.
+    `users` those that refer to a resource. `after` is the later version itself.
     """
 
     always: frozenset[str]
     by_name: Index
     users: Index
     everything: frozenset[str] = field(repr=False)
+    after: Flat | None = field(default=None, repr=False)
 
     def titles(self, names: Iterable[str]) -> frozenset[str]:
         """Return the resources that may change when these parameters' values do."""
@@ -56,7 +57,7 @@ def affected(before: Flat | None, after: Flat | None) -> Affected:
     }
     for name in _changed(before, after):
         always |= by_name.get(name, frozenset())
-    return Affected(frozenset(always), by_name, _users(news), everything)
+    return Affected(frozenset(always), by_name, _users(news), everything, after)
 
 
 def _resources(flat: Flat | None) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,10 +10,12 @@ from liberty_cfn.digests import digest
 from liberty_cfn.model.flattening import Flat, flatten
 from liberty_cfn.model.loading import TemplateSet, sets
 from liberty_cfn.model.resolving import Resolved, lazily
+from liberty_cfn.model.untold import may_be_untold
 from liberty_cfn.review.affected import Affected, affected, in_names_only
 from liberty_cfn.review.changes import Action, Change, changes
 from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.costs import Cost, cost
+from liberty_cfn.review.dangling import dangling, untold_outputs
 from liberty_cfn.review.documented import Replacement
 from liberty_cfn.review.failing import failures
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
@@ -129,6 +131,7 @@ def review(before: Version, after: Version) -> Review:
             was, now = _hidden(*shown, {**old.declared, **new.declared})
             environment = now.name if now else was.name if was else ""
             unfitting = _of_values(old, new, was, now) if now else []
+            unfitting += _untold(old, new, was, now)
             if was and now and any(elsewhere(_where(was), _where(now))):
                 was = None  # what it has there stays; here there is nothing yet
             suspects = _suspects(hangs, was, now)
@@ -225,8 +228,10 @@ def compare(
     refer to them.
     """
     found = changes(before, after, suspects, hangs.users if hangs else None)
+    flat = hangs.after if hangs else None
     findings = [
         *whole,
+        *(dangling(found, flat, after, hangs.users) if flat and hangs else ()),
         *failures(found, before, after),
         *losses(found),
         *public_access(found),
@@ -347,6 +352,14 @@ def _of_values(
         found += elsewhere(_where(was), _where(now))
         found += tagged(was.tags, now.tags)
     return found
+
+
+def _untold(
+    old: _Side, new: _Side, was: Environment | None, now: Environment | None
+) -> Iterator[Finding]:
+    """Yield what is used of nested stacks, and isn't told with an environment's values."""
+    if now and new.design and may_be_untold(new.design):
+        yield from untold_outputs(old.design, new.design, old.resolved(was), new.resolved(now))
 
 
 def _where(environment: Environment) -> tuple[str, str]:

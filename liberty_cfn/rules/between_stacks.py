@@ -10,6 +10,7 @@ from typing import Any
 from liberty_cfn.model.loading import NESTED
 from liberty_cfn.model.parsing import Template
 from liberty_cfn.model.resolving import symbolic
+from liberty_cfn.model.untold import untold
 from liberty_cfn.review.spelling import listed
 from liberty_cfn.review.spelling import referred as mentioned
 from liberty_cfn.rules.rule import (
@@ -49,7 +50,6 @@ SELECT = (
     "intrinsic-function-reference-select.html"
 )
 OUTPUTS = "Outputs."
-MOST_NESTED = 10  # deeper than anybody nests; a stack that nests itself ends there
 LISTS = ("CommaDelimitedList", "List<")
 # The kind of value that a Ref of a resource is, or an attribute of it; as properties and
 # parameter types call for them.
@@ -524,73 +524,9 @@ def _what_is_used_is_made(design: Design) -> Iterator[Problem]:
 
 def _outputs_are_told(design: Design) -> Iterator[Problem]:
     """Outputs of nested stacks that have a condition, used where that doesn't hold."""
-    held = design.resolved.conditions
-    for template, path in _nested(design, design.templates.root, ()):
-        prefix = "".join(path)
-        there = {name.removeprefix(prefix): h for name, h in held.items()}
-        for title, stack in template.section("Resources").items():
-            file = design.templates.child(template.file, stack) if _is_stack(stack) else None
-            outputs = design.templates.templates[file].section("Outputs") if file else {}
-            for name, output in outputs.items():
-                condition = look(output, "Condition")
-                if condition and held.get(f"{prefix}{title}{condition}") is False:
-                    for user, at in _users(template, f"{title}.{OUTPUTS}{name}", there):
-                        why = (
-                            f"{title} tells no {name} with these values, by its Condition; "
-                            "expected Fn::If, or the same Condition here"
-                        )
-                        yield Problem("", (*user, *at), why, template.file)
-
-
-def _is_stack(body: Any) -> bool:
-    return isinstance(body, dict) and body.get("Type") == NESTED
-
-
-def _nested(
-    design: Design, file: str, path: tuple[str, ...]
-) -> Iterator[tuple[Template, tuple[str, ...]]]:
-    """Yield every template with the stacks it is in, as often as it is nested."""
-    template = design.templates.templates[file]
-    yield template, path
-    for title, body in template.section("Resources").items():
-        child = design.templates.child(file, body) if _is_stack(body) else None
-        # A circle is another rule's to tell.
-        if child and child != file and len(path) < MOST_NESTED:
-            yield from _nested(design, child, (*path, title))
-
-
-def _users(
-    template: Template, output: str, held: Mapping[str, bool | None]
-) -> Iterator[tuple[Path, Path]]:
-    """Yield where a template uses an output of a stack, where its conditions let it."""
-    for section in ("Resources", "Outputs"):
-        for title, body in template.section(section).items():
-            if held.get(str(look(body, "Condition")), True) is not False:
-                for at, value in _taken(body, held):
-                    named = value.get("Fn::GetAtt")
-                    said = ".".join(map(str, named)) if isinstance(named, list) else ""
-                    if output in (said, named) or f"${{{output}}}" in json.dumps(value):
-                        yield (section, title), at
-
-
-def _taken(
-    value: Any, held: Mapping[str, bool | None], at: Path = ()
-) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield the calls of functions in a value, without branches that aren't taken."""
-    if isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _taken(item, held, (*at, number))
-    elif isinstance(value, dict):
-        branches = value.get("Fn::If")
-        if isinstance(branches, list) and len(branches) == 3:  # noqa: PLR2004
-            decided = held.get(str(branches[0]))
-            for number in (1, 2) if decided is None else (1,) if decided else (2,):
-                yield from _taken(branches[number], held, (*at, "Fn::If", number))
-        elif value.keys() & {"Fn::GetAtt", "Fn::Sub"}:
-            yield at, value
-        else:
-            for key, item in value.items():
-                yield from _taken(item, held, (*at, key))
+    for found in untold(design.templates, design.resolved.conditions):
+        why = f"{found}; expected Fn::If, or the same Condition here"
+        yield Problem("", found.place, why, found.file)
 
 
 ROOT = """
