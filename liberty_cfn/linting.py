@@ -32,7 +32,14 @@ from liberty_cfn.linters import (
 )
 from liberty_cfn.model.loading import TemplateSet, grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
-from liberty_cfn.rules.checking import Case, all_reports, cases, told, unreasoned
+from liberty_cfn.rules.checking import (
+    Case,
+    all_reports,
+    cases,
+    reports_between,
+    told,
+    unreasoned,
+)
 from liberty_cfn.rules.document import rules_document
 
 RULES_DOCUMENT = REPOSITORY / "docs" / "rules.md"
@@ -109,10 +116,15 @@ def _asked(
 
 def _ruled(sets: Sequence[tuple[TemplateSet, Sequence[Case]]]) -> list[Finding]:
     """Return what the house rules find, each set looked at in its cases."""
+    between = list(reports_between([looked_at for _, looked_at in sets]))
     return [
         finding
         for one, looked_at in sets
-        for finding in (*unreasoned(one), *told(all_reports(looked_at), looked_at))
+        for finding in (
+            *unreasoned(one),
+            *told(all_reports(looked_at), looked_at),
+            *told([report for report in between if report.case in looked_at], looked_at),
+        )
     ]
 
 

@@ -12,7 +12,7 @@ from liberty_cfn.environments import load, names
 from liberty_cfn.fitting import FARGATE, contradictions
 from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.model.loading import from_texts, read, sets
-from liberty_cfn.rules.checking import RULES, UNREAD, cases, check, mixed
+from liberty_cfn.rules.checking import RULES, UNREAD, cases, check, mixed, reports_between
 from liberty_cfn.rules.metrics import Metric, wrong
 from liberty_cfn.settings import declarations
 
@@ -351,3 +351,32 @@ def test_a_security_policy_is_one_that_aws_has(policy, known):
     """
     said = [found.message for found in check(templates_of(dedent(listener)))]
     assert any("a policy that AWS has" in message for message in said) is not known
+
+
+EXPORTER = (
+    "Resources: {V: {Type: AWS::EC2::VPC}}\nOutputs: {V: {Value: a, Export: {Name: NAME}}}"
+)
+OWN = EXPORTER.replace("NAME", '!Sub "${AWS::StackName}-vpc"')
+IMPORTER = (
+    "Resources: {G: {Type: AWS::EC2::SecurityGroup, Properties: {VpcId: !ImportValue NAME}}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (EXPORTER, EXPORTER, "is exported by a.yaml, too"),
+        (EXPORTER, IMPORTER.replace("NAME", "NAMES"), 'did you mean "NAME"?'),
+        (EXPORTER, IMPORTER, ""),
+        (EXPORTER, IMPORTER.replace("NAME", "others-subnets"), ""),
+        (IMPORTER, IMPORTER, ""),
+        (OWN, OWN, ""),
+    ],
+    ids=["twice", "misspelt", "right", "elsewhere", "nobody", "each its own"],
+)
+def test_templates_that_nobody_nests_agree_on_what_they_export(first, second, said):
+    given = {"a.yaml": first, "b.yaml": second}
+    apart = [from_texts({file: text}, root=file) for file, text in given.items()]
+    found = [one.problem for one in reports_between([cases(one) for one in apart])]
+    assert [problem.file for problem in found] == (["b.yaml"] if said else [])
+    assert all(said in problem.message for problem in found)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from liberty_cfn.model.loading import NESTED
@@ -50,6 +51,7 @@ SELECT = (
     "intrinsic-function-reference-select.html"
 )
 OUTPUTS = "Outputs."
+EXPORTED_ONCE = "LC1010"
 LISTS = ("CommaDelimitedList", "List<")
 # The kind of value that a Ref of a resource is, or an attribute of it; as properties and
 # parameter types call for them.
@@ -160,6 +162,8 @@ SEVERAL = (
 EXPORT = re.compile(r"[A-Za-z0-9:-]{1,255}")
 # In JSON: a Ref's name, or that of a variable in the text of a Sub.
 REFERENCE = re.compile(r'"Ref": "([^"]*)"|\$\{\s*([^{}\s]*)\s*\}')
+# What an exported name has that differs from stack to stack.
+FROM_STACK = re.compile(r"AWS::Stack|\$\{\w+\}|\"Ref\": \"\w+\"")
 # What a parameter of such a type takes, alone or as a list.
 TYPED = {
     "AWS::EC2::VPC::Id": "VPC",
@@ -359,6 +363,8 @@ def _parameters_are_used(design: Design) -> Iterator[Problem]:
     flat = design.flat.template
     made_of = _names_in({key: flat.get(key) for key in ("Conditions", "Resources", "Outputs")})
     root = design.templates.templates[design.templates.root]
+    if written_by_macros(root):
+        return
     for name in (root.section("Parameters").keys() & _names_in(root.body)) - made_of:
         why = f"{name} is handed on, and no stack makes anything of it"
         yield Problem("", ("Parameters", name), why, root.file)
@@ -458,15 +464,16 @@ def _after(title: str, waits: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
-def _imports(value: Any) -> Iterator[str]:
+def _imports(value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield each import: where it is, and the name it is of."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key == "Fn::ImportValue":
-                yield json.dumps(item)
-            yield from _imports(item)
+                yield at, json.dumps(item)
+            yield from _imports(item, (*at, key))
     elif isinstance(value, list):
-        for item in value:
-            yield from _imports(item)
+        for index, item in enumerate(value):
+            yield from _imports(item, (*at, index))
 
 
 def _exported(design: Design) -> Iterator[tuple[Template, str, str]]:
@@ -494,12 +501,34 @@ def _exports_come_first(design: Design) -> Iterator[Problem]:
             name: {*mentioned(look(body, "Properties")), *listed(look(body, "DependsOn"))}
             for name, body in template.section("Resources").items()
         }
-        for key in _imports(child.body):
+        for key in {key for _, key in _imports(child.body)}:
             giver = beside.get(exported.get(key, ""))
             if giver and giver not in _after(title, waits):
                 why = f"imports {key} of {giver}, and may be made first"
                 why += f"; expected DependsOn: {giver}"
                 yield Problem("", ("Resources", title), why, template.file)
+
+
+def exports_meet(designs: Sequence[Design]) -> Iterator[tuple[Design, Problem]]:
+    """Yield what is wrong between sets of templates that share a region's exports.
+
+    A name that differs from stack to stack is left out, and an import of what nobody here
+    exports, unless it is nearly what somebody does: the others may be elsewhere.
+    """
+    exported: dict[str, str] = {}
+    for design in designs:
+        for template, name, key in _exported(design):
+            there = exported.setdefault(key, template.file)
+            if there not in design.templates.templates and not FROM_STACK.search(key):
+                why = f"{key} is exported by {there}, too; a region has each name once"
+                yield design, Problem("", ("Outputs", name, "Export"), why, template.file)
+    for design in designs if exported else ():
+        for template in design.templates.templates.values():
+            for at, key in _imports(template.body):
+                meant = get_close_matches(key, exported, n=1, cutoff=0.8)
+                if meant and key not in exported:
+                    why = f"imports {key}, which nobody exports; did you mean {meant[0]}?"
+                    yield design, Problem("", at, why, template.file)
 
 
 def _what_is_used_is_made(design: Design) -> Iterator[Problem]:
@@ -576,6 +605,35 @@ def _selected(value: Any, at: Path) -> Iterator[tuple[Path, int, list[Any]]]:
             yield from _selected(item, (*at, step))
 
 
+def _finds(design: Design) -> Iterator[Problem]:
+    mappings = design.flat.template.get("Mappings", {})
+    for resource in design.resolved.resources.values():
+        for path, wanted in _sought(resource.properties, ("Properties",)):
+            mapping = mappings.get(str(wanted[0]))
+            keys = [text(key) for key in wanted[1:3]]
+            # Nobody says in which region such a template is.
+            anywhere = design.environment is None and design.region in keys
+            if not isinstance(mapping, dict) or None in keys or anywhere:
+                continue
+            there = mapping.get(str(keys[0]))
+            known = list(there if isinstance(there, dict) else mapping)
+            lacking = keys[1] if isinstance(there, dict) else keys[0]
+            why = f"{wanted[0]} has no {' / '.join(map(str, keys))}; for {lacking}, expected "
+            yield Problem(resource.id, path, f"{why}one of {', '.join(map(str, known))}")
+
+
+def _sought(value: Any, at: Path) -> Iterator[tuple[Path, list[Any]]]:
+    """Yield each Fn::FindInMap that found nothing: where, and what it looks for."""
+    wanted = value.get("Fn::FindInMap") if isinstance(value, dict) else None
+    if isinstance(wanted, list) and len(wanted) == 3:  # noqa: PLR2004
+        yield at, wanted
+        return
+    below = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, item in below:
+        if isinstance(item, dict | list):
+            yield from _sought(item, (*at, step))
+
+
 IMPORTING = """
 Resources:
   Group: {Type: AWS::EC2::SecurityGroup, Properties: {VpcId: !ImportValue vpc}}
@@ -627,6 +685,14 @@ PICKED = """
 Parameters: {Zones: {Type: CommaDelimitedList, Default: "a,b"}}
 Resources:
   Subnet: {Type: AWS::EC2::Subnet, Properties: {AvailabilityZone: !Select [1, !Ref Zones]}}
+"""
+SIZED = """
+Parameters: {Env: {Type: String, Default: prod}}
+Mappings: {Sizes: {prod: {Count: 2}, dev: {Count: 1}}}
+Resources:
+  Service:
+    Type: AWS::ECS::Service
+    Properties: {DesiredCount: !FindInMap [Sizes, !Ref Env, Count]}
 """
 
 RULES: tuple[Rule, ...] = (
@@ -813,7 +879,7 @@ Group:
         once=True,
     ),
     Rule(
-        "LC1010",
+        EXPORTED_ONCE,
         "error",
         "A name is exported once, and before it is imported",
         "A region has each exported name once. Stacks side by side are made at once, so one "
@@ -870,5 +936,20 @@ Group:
         _picks,
         good=({"root.yaml": PICKED}, {"root.yaml": PICKED.replace("!Ref Zones", "!GetAZs ''")}),
         bad=({"root.yaml": PICKED.replace("[1,", "[2,")},),
+    ),
+    Rule(
+        "LC1013",
+        "error",
+        "Fn::FindInMap finds what is in its mapping",
+        "CloudFormation refuses a template that looks for a key a mapping hasn't, with these "
+        "parameters: an environment without its sizes.",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+        "intrinsic-function-reference-findinmap.html",
+        _finds,
+        good=({"root.yaml": SIZED},),
+        bad=(
+            {"root.yaml": SIZED.replace("Default: prod", "Default: staging")},
+            {"root.yaml": SIZED.replace("Env, Count", "Env, Counts")},
+        ),
     ),
 )

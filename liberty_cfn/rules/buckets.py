@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -42,8 +43,13 @@ DAYS = whole(1, 2_147_483_647)
 CLASS = one_of(
     "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "GLACIER_IR", "DEEP_ARCHIVE"
 )
-# Where nothing goes earlier.
+# Where nothing goes earlier, nor from there.
 LEAST_DAYS = {"STANDARD_IA": 30, "ONEZONE_IA": 30}
+# What is in one of these only goes on to a later one.
+COLDER = (
+    *("STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA"),
+    *("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"),
+)
 RULES_OF_LIFE = "LifecycleConfiguration.Rules.*."
 LIFE: Mapping[str, Expectation] = {
     f"{RULES_OF_LIFE}Status": one_of("Enabled", "Disabled"),
@@ -140,12 +146,29 @@ def _lives(rule: Any) -> Iterator[tuple[Path, str]]:
             if expires is not None and days is not None and expires <= days:
                 why = f"deleted after {expires:g} days, before it moves after {days:g}"
                 yield ("ExpirationInDays",), f"{why}; expected more"
+    yield from _cooling(rule)
     for key in ("NoncurrentVersionTransitions", "NoncurrentVersionTransition"):
         for at, move in each(rule, key, "*"):
             days = number(move.get("TransitionInDays"))
             least = LEAST_DAYS.get(text(move.get("StorageClass")) or "", 0)
             if days is not None and days < least:
                 yield at, f"nothing goes there after {days:g} days; expected {least} or more"
+
+
+def _cooling(rule: Any) -> Iterator[tuple[Path, str]]:
+    """Yield what goes to a colder class too early after it went to a warmer one."""
+    moves = [
+        (COLDER.index(kind), days, kind, at)
+        for at, move in each(rule, "Transitions", "*")
+        if (kind := text(move.get("StorageClass"))) in COLDER
+        and (days := number(move.get("TransitionInDays"))) is not None
+    ]
+    moves.sort(key=lambda move: move[:2])
+    for (_, before, warmer, _), (_, days, kind, at) in itertools.pairwise(moves):
+        least = before + max(LEAST_DAYS.get(warmer, 1), 1)
+        if days < least:
+            why = f"it goes to {kind} after {days:g} days, and to {warmer} after {before:g}"
+            yield at, f"{why}; expected {least:g} days at least"
 
 
 def _cors(design: Design) -> Iterator[Problem]:
@@ -275,7 +298,7 @@ def _stated(statement: Statement, bucket: Resource) -> Iterator[tuple[Path, str]
         if not _inside(resource, bucket):
             why = f"{resource} is not in {bucket.origin}, which S3 refuses; expected its ARN"
             yield ("Resource",), why
-    if statement.effect == "Allow" and statement.public and not statement.condition:
+    if statement.effect == "Allow" and statement.public and not _narrowed(statement):
         yield ("Principal",), "it allows everybody; expected who may, or a Condition"
     if statement.principal is None:
         yield (), "Principal is missing; expected whom the statement is about"
@@ -284,6 +307,14 @@ def _stated(statement: Statement, bucket: Resource) -> Iterator[tuple[Path, str]
     if objects and all(objects) and inside and not any(inside):
         why = f"{statement.actions[0]} is done to objects; expected {resources[0]}/*"
         yield ("Resource",), why
+
+
+def _narrowed(statement: Statement) -> bool:
+    """Whether a condition leaves out some who come: how they come leaves out nobody."""
+    conditions = statement.condition
+    blocks = conditions.values() if isinstance(conditions, dict) else ()
+    keys = {str(key).lower() for block in blocks if isinstance(block, dict) for key in block}
+    return bool(keys - {"aws:securetransport", "aws:referer", "aws:useragent", "s3:tlsversion"})
 
 
 def _by_tls(design: Design) -> Iterator[Problem]:
@@ -392,11 +423,21 @@ def _kept(design: Design) -> Iterator[Problem]:
                 why = f"no {resource.type} has snapshots; expected {name}: Retain"
                 yield Problem(resource.id, (name,), why)
             loss = LOSSES.get(resource.type)
-            if loss and resource.type not in MAY_GO and policy not in KEEPING:
+            if _holds_nothing(resource):
+                if policy == "Snapshot":
+                    why = f"memcached makes no snapshots; drop {name}, or Delete"
+                    yield Problem(resource.id, (name,), why)
+            elif loss and resource.type not in MAY_GO and policy not in KEEPING:
                 wanted = "Snapshot" if resource.type in WITH_SNAPSHOTS else "Retain"
                 when = "deleted" if name == "DeletionPolicy" else "replaced"
                 why = f"{loss}: gone when it is {when}; expected {name}: {wanted}"
                 yield Problem(resource.id, (name,) if policy else (), why)
+
+
+def _holds_nothing(resource: Resource) -> bool:
+    """Whether nothing is lost with it: a cache that forgets, a member of a cluster."""
+    engine = text(resource.properties.get("Engine"))
+    return engine == "memcached" or "DBClusterIdentifier" in resource.properties
 
 
 STORED = """
@@ -466,6 +507,12 @@ Repository:
         {"rulePriority": 2, "selection": {"tagStatus": "any",
         "countType": "imageCountMoreThan", "countNumber": 99}, "action": {"type": "expire"}}]}
 """
+FORGETFUL = """
+Cache:
+  Type: AWS::ElastiCache::CacheCluster
+  DeletionPolicy: Snapshot
+  Properties: {Engine: memcached}
+"""
 KEPT = """
 Database:
   Type: AWS::RDS::DBInstance
@@ -499,6 +546,10 @@ RULES: tuple[Rule, ...] = (
                 "ExpirationInDays: 90\n        ExpirationDate: 2030-01-01",
             ),
             ("TransitionInDays: 30", "TransitionInDays: 7"),
+            (
+                "TransitionInDays: 30}",
+                "TransitionInDays: 30}, {StorageClass: GLACIER, TransitionInDays: 45}",
+            ),
             ("STANDARD_IA", "COLD"),
             ("Id: Old", "Id: Unfinished"),
             ("NoncurrentDays: 90", "NoncurrentDays: 0"),
@@ -589,6 +640,10 @@ RULES: tuple[Rule, ...] = (
             ("Resource: !Sub ${Uploads.Arn}/*", "Resource: !GetAtt Uploads.Arn"),
             ("Resource: !Sub ${Uploads.Arn}/*", "Resource: '*'"),
             ("{AWS: 'arn:aws:iam::123456789012:root'}", "'*'"),
+            (
+                "{AWS: 'arn:aws:iam::123456789012:root'}",
+                "'*'\n        Condition: {Bool: {aws:SecureTransport: 'true'}}",
+            ),
             ("        Principal: '*'\n", ""),
             ("Bucket: !Ref Uploads", "Bucket: !Ref Role"),
         ),
@@ -646,9 +701,14 @@ RULES: tuple[Rule, ...] = (
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
         "aws-attribute-deletionpolicy.html",
         _kept,
-        good=(KEPT,),
+        good=(
+            KEPT,
+            FORGETFUL.replace("  DeletionPolicy: Snapshot\n", ""),
+            "Reader: {Type: AWS::RDS::DBInstance, Properties: {DBClusterIdentifier: cluster}}",
+        ),
         bad=changed(
             KEPT,
+            ("Database:\n", f"{FORGETFUL}Database:\n"),
             ("  DeletionPolicy: Snapshot\n", ""),
             ("  UpdateReplacePolicy: Snapshot\n", ""),
             ("DeletionPolicy: Snapshot", "DeletionPolicy: Delete"),

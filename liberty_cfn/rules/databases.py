@@ -12,7 +12,7 @@ from liberty_cfn.rules import windows
 from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.expected import Expectation, in_any_case, like, misfits, one_of, whole
 from liberty_cfn.rules.placing import known_subnets, public, zones
-from liberty_cfn.rules.rule import Design, Problem, Rule, flag, number, text
+from liberty_cfn.rules.rule import Design, Problem, Rule, flag, look, number, text
 from liberty_cfn.rules.statements import shown
 from liberty_cfn.rules.vault import meant
 
@@ -62,8 +62,13 @@ LEAST_STORAGE = {"gp2": 20, "gp3": 20, "io1": 100, "io2": 100, "standard": 5}  #
 MOST_IOPS, MOST_THROUGHPUT = 64_000, 4_000  # a second, MiB a second
 LONGEST_PASSWORD = {"postgres": 128, "mysql": 41, "mariadb": 41}
 SIZES = r"(micro|small|medium|large|xlarge|\d{1,2}xlarge|metal)(\.tpc\d\.mem\dx)?"
+# Classes that PostgreSQL no longer runs on, from which version.
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Support.html
+OLD_CLASSES, NEW = ("db.t2.", "db.m4.", "db.r4.", "db.m3.", "db.r3.", "db.t1.", "db.m1."), 13
 VALUES: Mapping[str, Expectation] = {
-    "DBInstanceClass": like(rf"db\.[a-z][a-z0-9]*\.{SIZES}", "a class such as db.t3.micro"),
+    "DBInstanceClass": like(
+        rf"db\.([a-z][a-z0-9]*\.{SIZES}|serverless)", "a class such as db.t3.micro"
+    ),
     "DBInstanceIdentifier": like(
         r"[A-Za-z](?!.*--)[A-Za-z0-9-]{0,61}[A-Za-z0-9]|[A-Za-z]",
         "letters, digits and single hyphens, a letter first, 63 at most",
@@ -72,7 +77,10 @@ VALUES: Mapping[str, Expectation] = {
     "MonitoringInterval": one_of("0", "1", "5", "10", "15", "30", "60"),
     "Port": whole(1150, 65535),
     "StorageType": one_of(*LEAST_STORAGE),
-    "CACertificateIdentifier": like(r"rds-ca-[a-z0-9-]+", "one such as rds-ca-rsa2048-g1"),
+    # Those of 2015 and 2019 have ended.
+    "CACertificateIdentifier": like(
+        r"rds-ca-(?!20\d\d)[a-z0-9-]+", "one such as rds-ca-rsa2048-g1"
+    ),
     "NetworkType": one_of("IPV4", "DUAL"),
     "EngineLifecycleSupport": one_of(
         "open-source-rds-extended-support", "open-source-rds-extended-support-disabled"
@@ -108,6 +116,14 @@ def _values(design: Design) -> Iterator[Problem]:
     for database in design.of_type(INSTANCE):
         yield from misfits(database, VALUES)
         properties = database.properties
+        size = text(properties.get("DBInstanceClass")) or ""
+        version = number((text(properties.get("EngineVersion")) or "").partition(".")[0])
+        engine = (text(properties.get("Engine")) or "").lower()
+        if size.startswith(OLD_CLASSES) and engine == "postgres" and (version or 0) >= NEW:
+            why = (
+                f"PostgreSQL {version:g} runs on no {size}; expected a later class: db.t3.micro"
+            )
+            yield Problem(database.id, ("Properties", "DBInstanceClass"), why)
         if flag(properties.get("MultiAZ")) and "AvailabilityZone" in properties:
             why = "MultiAZ is in two zones by itself; drop AvailabilityZone"
             yield Problem(database.id, ("Properties", "AvailabilityZone"), why)
@@ -266,11 +282,12 @@ def _monitored(design: Design) -> Iterator[Problem]:
         if kept is not None and kept not in (7, 731) and (days(f"{kept:g}") or kept % 31):
             why = f"{kept:g} days; expected 7, 731, or a multiple of 31"
             yield Problem(database.id, path, why)
-        insights = flag(properties.get("EnablePerformanceInsights"))
-        if kept is not None and not insights and insights is not None:
-            yield Problem(
-                database.id, path, "EnablePerformanceInsights is false; expected true"
-            )
+        insights = flag(properties.get("EnablePerformanceInsights", False))
+        if insights is False:
+            for name in ("PerformanceInsightsRetentionPeriod", "PerformanceInsightsKMSKeyId"):
+                if name in properties:
+                    why = f"{name} needs EnablePerformanceInsights: true"
+                    yield Problem(database.id, ("Properties", name), why)
 
 
 def _safe(design: Design) -> Iterator[Problem]:
@@ -304,6 +321,15 @@ def _safe(design: Design) -> Iterator[Problem]:
         if group is not None and group.type != SUBNETS:
             why = f"{group.origin} is no DBSubnetGroup; expected !Ref of one"
             yield Problem(database.id, ("Properties", "DBSubnetGroupName"), why)
+
+
+def _protected(design: Design) -> Iterator[Problem]:
+    """A database that anybody may delete, whoever's the settings are."""
+    for database, _ in _made(design):
+        written = design.flat.template["Resources"][database.id]
+        if flag(look(written, "Properties", "DeletionProtection")) is False:
+            why = "anybody who may change the stack may delete people's data; expected true"
+            yield Problem(database.id, ("Properties", "DeletionProtection"), why)
 
 
 def _upgraded(design: Design) -> Iterator[Problem]:
@@ -456,7 +482,9 @@ RULES: tuple[Rule, ...] = (
             ("MonitoringInterval: 60", "MonitoringInterval: 20"),
             ("Port: '5432'", "Port: '1000'"),
             ("StorageType: gp3", "StorageType: gp4"),
+            ("db.t3.micro", "db.t2.micro"),
             ("    Port: '5432'", "    AvailabilityZone: us-east-1a"),
+            ("    Port: '5432'", "    CACertificateIdentifier: rds-ca-2019"),
         ),
     ),
     Rule(
@@ -576,6 +604,7 @@ RULES: tuple[Rule, ...] = (
             ("arn:aws:iam::123456789012:role/monitoring", "!Ref Password"),
             ("PerformanceInsightsRetentionPeriod: 7", "PerformanceInsightsRetentionPeriod: 30"),
             ("EnablePerformanceInsights: true", "EnablePerformanceInsights: false"),
+            ("    EnablePerformanceInsights: true\n", ""),
         ),
     ),
     Rule(
@@ -653,5 +682,25 @@ RULES: tuple[Rule, ...] = (
             ("rds.force_ssl: '1'", "rds.force_ssl: on"),
             ("rds.force_ssl: '1'", "rds.force_ssl: '0'"),
         ),
+    ),
+    Rule(
+        "LC1413",
+        "error",
+        "A database refuses to be deleted, unless a setting says otherwise",
+        "A stack that is deleted by mistake, or a property that replaces the database, takes "
+        "people's data along; a snapshot takes hours to bring it back.",
+        f"{GUIDE}USER_DeleteInstance.html",
+        _protected,
+        good=(
+            DATABASE,
+            DATABASE.replace("    Port", "    DeletionProtection: true\n    Port"),
+            {
+                "root.yaml": "Parameters: {Kept: {Type: String, Default: 'false'}}\nResources:"
+                + DATABASE.replace("    Port", "    DeletionProtection: !Ref Kept\n    Port")
+                .replace("\n", "\n  ")
+                .rstrip()
+            },
+        ),
+        bad=changed(DATABASE, ("    Port", "    DeletionProtection: false\n    Port")),
     ),
 )

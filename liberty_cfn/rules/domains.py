@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.examples import changed
-from liberty_cfn.rules.expected import like, misfits, one_of, unfit
+from liberty_cfn.rules.expected import like, misfits, one_of, unfit, whole
 from liberty_cfn.rules.front import BALANCER, listeners
 from liberty_cfn.rules.rule import Design, Problem, Rule, each, flag, look, referred, text
 
@@ -33,8 +33,15 @@ NAME = {
     "Name": like(r"(?=.{1,255}$)(\*\.)?(" + LABEL + r"\.)+[A-Za-z]{2,63}\.?", "a domain"),
     "HostedZoneName": like(r".*\.", "a zone with a dot at its end, such as example.com."),
     "HostedZoneId": like(r"Z[A-Z0-9]{1,31}", "the id of a zone, which starts with Z"),
+    "Failover": one_of("PRIMARY", "SECONDARY"),
+    "Weight": whole(0, 255),
 }
 ADDRESS = r"\d{1,3}(\.\d{1,3}){3}"
+# By what one of several records of a name is chosen.
+CHOSEN_BY = (
+    *("Weight", "Region", "Failover", "GeoLocation", "GeoProximityLocation"),
+    *("MultiValueAnswer", "CidrRoutingConfig"),
+)
 
 
 def _names(certificate: Resource) -> list[str | None]:
@@ -140,6 +147,24 @@ def _records(design: Design) -> Iterator[Problem]:
             if (name in properties) == ("AliasTarget" in properties):
                 why = f"{name} or AliasTarget, an alias has none; expected one of the two"
                 yield Problem(record.id, ("Properties", name), why)
+        for name, why in _chosen(properties):
+            yield Problem(record.id, ("Properties", name), why)
+
+
+def _chosen(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with how one of several records of a name is chosen."""
+    by = [name for name in CHOSEN_BY if name in properties]
+    if len(by) > 1:
+        yield by[1], f"{' and '.join(by)}; expected one way to choose among records"
+    if by and "SetIdentifier" not in properties:
+        yield by[0], f"{by[0]} needs SetIdentifier, which tells the name's records apart"
+    if not by and "SetIdentifier" in properties:
+        yield "SetIdentifier", f"SetIdentifier needs one of {', '.join(CHOSEN_BY)}"
+    if text(properties.get("Failover")) == "PRIMARY" and not (
+        "HealthCheckId" in properties
+        or flag(look(properties, "AliasTarget", "EvaluateTargetHealth"))
+    ):
+        yield "Failover", "nothing tells when to fail over; expected HealthCheckId"
 
 
 def _is_host(design: Design, value: Any) -> bool:
@@ -288,10 +313,14 @@ RULES: tuple[Rule, ...] = (
         "error",
         "A record is in one zone that its name ends in, and either leads on or says values",
         "Route 53 refuses a name outside of its zone, an alias with a TTL, a record without "
-        "one, and a CNAME for the zone itself.",
+        "one, a CNAME for the zone itself, and one of several records without an identifier.",
         "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-values.html",
         _records,
-        good=(NAMED, PLAIN),
+        good=(
+            NAMED,
+            PLAIN,
+            NAMED.replace("Type: A\n", "Type: A\n    SetIdentifier: one\n    Weight: 10\n"),
+        ),
         bad=(
             *changed(
                 NAMED,
@@ -299,6 +328,9 @@ RULES: tuple[Rule, ...] = (
                 ("backend.example.com", "backend.example.org"),
                 ("backend.example.com", "backend_example"),
                 ("    Type: A\n", "    Type: A\n    TTL: 300\n"),
+                ("    Type: A\n", "    Type: A\n    Failover: PRIMARY\n"),
+                ("    Type: A\n", "    Type: A\n    SetIdentifier: one\n"),
+                ("    Type: A\n", "    Type: A\n    SetIdentifier: one\n    Weight: 300\n"),
                 (
                     "    Name: backend.example.com\n    Type: A",
                     "    Name: example.com\n    Type: CNAME",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
@@ -25,6 +26,13 @@ MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
 LARGEST_TEMPLATE = 1_000_000  # bytes, of a template in S3
 LONGEST = {"Description": 1024}  # bytes
 LONGEST_PARAMETER = 4096  # bytes
+LARGEST_TASK = 65_536  # bytes, of a task definition
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-reference.html
+MACROS = (
+    *("AWS::Serverless-2016-10-31", "AWS::LanguageExtensions", "AWS::Include"),
+    *("AWS::CodeDeployBlueGreen", "AWS::ServiceCatalog", "AWS::CodeStar"),
+    *("AWS::SecretsManager-2020-07-23", "AWS::SecretsManager-2024-09-16"),
+)
 TITLE = re.compile(r"[A-Za-z0-9]{1,255}")
 # Rules that a group may have, in each direction; what a network interface may have of groups.
 MOST_RULES, MOST_GROUPS = 60, 5
@@ -56,6 +64,23 @@ def _counts(design: Design) -> Iterator[Problem]:
             if len(str(default).encode()) > LONGEST_PARAMETER:
                 why = f"over {LONGEST_PARAMETER} bytes, which CloudFormation takes of a value"
                 yield Problem("", ("Parameters", name, "Default"), why, template.file)
+
+
+def _tasks_are_small(design: Design) -> Iterator[Problem]:
+    for task in design.of_type("AWS::ECS::TaskDefinition"):
+        size = len(json.dumps(task.properties, separators=(",", ":")).encode())
+        if size > LARGEST_TASK:
+            why = f"{size} bytes; ECS takes {LARGEST_TASK}. Expected more in EnvironmentFiles"
+            yield Problem(task.id, ("Properties",), why)
+
+
+def _macros(design: Design) -> Iterator[Problem]:
+    for template in design.templates.templates.values():
+        for name in listed(template.body.get("Transform")):
+            if isinstance(name, str) and name.startswith("AWS::") and name not in MACROS:
+                meant = get_close_matches(name, MACROS, n=1)
+                why = f"AWS has no macro {name}; expected {meant[0] if meant else 'one it has'}"
+                yield Problem("", ("Transform",), why, template.file)
 
 
 def _titles(design: Design) -> Iterator[Problem]:
@@ -163,6 +188,11 @@ GROUP = """
 Group: {Type: AWS::EC2::SecurityGroup, Properties: {SecurityGroupIngress: [RULES]}}
 """
 RULE = "{IpProtocol: tcp, FromPort: 80, ToPort: 80, CidrIp: 10.0.0.0/8}"
+TASK = """
+Task:
+  Type: AWS::ECS::TaskDefinition
+  Properties: {ContainerDefinitions: [{Name: web, Environment: [{Name: KEY, Value: x}]}]}
+"""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -241,5 +271,33 @@ Database:
   Properties: {VPCSecurityGroups: [a, b, c, d, e, f]}
 """,
         ),
+    ),
+    Rule(
+        "LC1905",
+        "error",
+        "A task definition is of a size that ECS takes",
+        "ECS refuses one of more than 64 KiB, with all its variables and commands.",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html",
+        _tasks_are_small,
+        good=(TASK,),
+        bad=(TASK.replace("Value: x", f"Value: {'x' * 65536}"),),
+    ),
+    Rule(
+        "LC1906",
+        "error",
+        "A macro of AWS's is one that there is",
+        "CloudFormation makes no change set of a template whose macro it doesn't find.",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+        "transform-reference.html",
+        _macros,
+        good=(
+            {"root.yaml": f"Transform: AWS::LanguageExtensions\nResources: {{{TOPIC}}}"},
+            {"root.yaml": f"Transform: [OurOwn]\nResources: {{{TOPIC}}}"},
+        ),
+        bad=(
+            {"root.yaml": f"Transform: AWS::LanguageExtension\nResources: {{{TOPIC}}}"},
+            {"root.yaml": f"Transform: [AWS::Serverless-2016-10-32]\nResources: {{{TOPIC}}}"},
+        ),
+        once=True,
     ),
 )

@@ -36,7 +36,8 @@ GUIDE = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
 API = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/"
 CERTIFICATE = "AWS::CertificateManager::Certificate"
 
-# Compared with AWS's page, describe-ssl-policies.html of the guide, in November 2026.
+# Compared with AWS's page, describe-ssl-policies.html of the guide, in November 2026, and with
+# the names in s2n-tls (s2n_security_policies.c) and the CDK (SslPolicy).
 SSL_POLICY = like(
     r"ELBSecurityPolicy-("
     r"2016-08|2015-05|TLS-1-0-2015-04|TLS-1-[12]-2017-01|TLS-1-2-Ext-2018-06"
@@ -44,8 +45,9 @@ SSL_POLICY = like(
     r"|TLS13-1-([013]|2(-(Ext[12]|Res))?)-2021-06"
     r"|TLS13-1-([013]|2(-(Ext[0-2]|Res))?)-FIPS-2023-04"
     r"|TLS13-1-([03]|2(-(Ext[12]|Res))?)-PQ-2025-09"
-    r"|TLS13-1-([03]|2(-(Ext[0-2]|Res))?)-FIPS-PQ-2025-09"
+    r"|TLS13-1-([013]|2(-(Ext[0-2]|Res))?)-FIPS-PQ-2025-09"
     r"|TLS13-1-(2|2-Ext0|3)-RFC9151-FIPS-2023-07|TLS13-1-2-RFC9151-INTEROP[1-4]-FIPS-2023-07"
+    r"|TLS13-1-[23]-CNSA2(-INTEROP[1-3])?-FIPS-PQ-2026-07"
     r")",
     "a policy that AWS has, such as ELBSecurityPolicy-TLS13-1-2-2021-06",
 )

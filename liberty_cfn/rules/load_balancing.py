@@ -21,10 +21,11 @@ from liberty_cfn.rules.front import (
     BALANCER,
     GROUP,
     HTTP,
+    LISTENER,
+    LISTENER_RULE,
     application_balancers,
     forwarding,
     groups,
-    senders,
     services,
 )
 from liberty_cfn.rules.ordering import waits
@@ -45,6 +46,10 @@ from liberty_cfn.rules.statements import shown, statements
 GUIDE = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
 API = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/"
 
+# Where servers of applications listen that leave TLS to who is in front of them.
+UNENCRYPTED = (80, 3000, 5000, 8000, 8080)
+# What a port's AppProtocol is for each version of HTTP that isn't the usual one.
+SPOKEN = {"HTTP2": "http2", "GRPC": "grpc"}
 CODE = r"[2-4]\d\d"
 HEALTH: Mapping[str, Expectation] = {
     "HealthCheckIntervalSeconds": whole(5, 300),
@@ -59,6 +64,7 @@ HEALTH: Mapping[str, Expectation] = {
     ),
 }
 WEEK = 7 * 24 * 3600  # seconds
+SMALLEST = 27  # the prefix of a subnet that still has eight addresses for it to grow
 COUNT = like(r"off|[1-9]\d*", "off, or a whole number from 1")
 PERCENT = like(r"off|[1-9]\d?|100", "off, or a whole number from 1 to 100")
 # Those of an ALB's group of addresses or instances.
@@ -202,6 +208,9 @@ def _balancer_attributes(design: Design) -> Iterator[Problem]:
 
 def _wise(design: Design) -> Iterator[Problem]:
     path = ("Properties", "LoadBalancerAttributes")
+    with_websockets = {
+        one.id for _, _, group in services(design) for one in forwarding(design, group)
+    }
     for balancer in application_balancers(design):
         said = _valued(balancer, "LoadBalancerAttributes")
         for key, (right, why) in WISE.items():
@@ -209,7 +218,7 @@ def _wise(design: Design) -> Iterator[Problem]:
             if value is not None and value not in right:
                 yield Problem(balancer.id, path, f"{key}: {why}")
         idle = number(said.get("idle_timeout.timeout_seconds", USUAL_IDLE))
-        if idle is not None and idle <= USUAL_IDLE:
+        if idle is not None and idle <= USUAL_IDLE and balancer.id in with_websockets:
             why = (
                 f"idle_timeout.timeout_seconds: websockets that say nothing for {idle:.0f} s "
                 f"are cut off; expected more than {USUAL_IDLE}, such as 300"
@@ -288,6 +297,7 @@ def _health_check(design: Design) -> Iterator[Problem]:
 def _well(design: Design) -> Iterator[Problem]:
     for service, index, group in services(design):
         properties = group.properties
+        own, asked_by = (text(properties.get(n)) for n in ("Protocol", "HealthCheckProtocol"))
         served = number(look(service.properties, "LoadBalancers", index, "ContainerPort"))
         port = number(properties.get("Port"))
         if None not in (served, port) and served != port:
@@ -296,7 +306,7 @@ def _well(design: Design) -> Iterator[Problem]:
                 f"means nothing and misleads; expected {served:.0f}"
             )
             yield Problem(group.id, ("Properties", "Port"), why)
-        if text(properties.get("HealthCheckPath", "/")) == "/":
+        if own in HTTP and text(properties.get("HealthCheckPath", "/")) == "/":
             why = (
                 "the front page is asked whether a task is well, which may be a redirect or "
                 "cached; expected a path of its own, such as /api/health/"
@@ -306,8 +316,7 @@ def _well(design: Design) -> Iterator[Problem]:
         if wrong := [code for code in re.findall(r"\d{3}", codes) if code >= "300"]:
             why = f"a task that answers {wrong[0]}, no success, counts as well; expected 200"
             yield Problem(group.id, ("Properties", "Matcher", "HttpCode"), why)
-        own, asked_by = (text(properties.get(n)) for n in ("Protocol", "HealthCheckProtocol"))
-        if asked_by is not None and asked_by != own:
+        if asked_by is not None and asked_by != own and own in HTTP:
             why = f"it speaks {own}, and is asked by {asked_by}; expected {own}"
             yield Problem(group.id, ("Properties", "HealthCheckProtocol"), why)
         asked = number(properties.get("HealthCheckPort"))
@@ -320,9 +329,30 @@ def _well(design: Design) -> Iterator[Problem]:
             yield Problem(group.id, ("Properties", "HealthCheckPort"), why)
 
 
+def _understood(design: Design) -> Iterator[Problem]:
+    for service, _, group in services(design):
+        port = number(group.properties.get("Port"))
+        if text(group.properties.get("Protocol")) == "HTTPS" and port in UNENCRYPTED:
+            why = f"HTTPS to {port:.0f}, where servers speak HTTP; expected HTTP"
+            yield Problem(group.id, ("Properties", "Protocol"), why)
+        version = text(group.properties.get("ProtocolVersion")) or ""
+        task = design.follow(service.properties.get("TaskDefinition"))
+        spoken = {text(one.get("AppProtocol")) for one in _mappings(task)} if task else set()
+        if task and version in SPOKEN and SPOKEN[version] not in spoken:
+            why = (
+                f"{version}, and nothing says that {task.origin} speaks it; expected HTTP1, or "
+                f"AppProtocol: {SPOKEN[version]} at its port"
+            )
+            yield Problem(group.id, ("Properties", "ProtocolVersion"), why)
+
+
+def _mappings(task: Resource) -> Iterator[Any]:
+    for _, mapping in each(task.properties, "ContainerDefinitions", "*", "PortMappings", "*"):
+        yield mapping
+
+
 def _ports(task: Resource) -> set[float | None]:
-    mappings = each(task.properties, "ContainerDefinitions", "*", "PortMappings", "*")
-    return {number(mapping.get("ContainerPort")) for _, mapping in mappings}
+    return {number(mapping.get("ContainerPort")) for mapping in _mappings(task)}
 
 
 def _two_zones(design: Design) -> Iterator[Problem]:
@@ -354,9 +384,13 @@ def _spread(design: Design, given: list[Any]) -> str:
         return "a subnet is there twice; expected one for each zone"
     if len(given) < 2:  # noqa: PLR2004 - an ALB's least
         return "it is in one subnet; expected two at least, in different zones"
-    subnets = known_subnets(design, given)
+    subnets = known_subnets(design, given) or []
     if subnets and (found := zones(subnets)) is not None and found < len(given):
         return f"{len(given)} subnets in {found} zones; expected each in a zone of its own"
+    for subnet in subnets:
+        said = re.fullmatch(r"[\d.]+/(\d+)", text(subnet.properties.get("CidrBlock")) or "")
+        if said and int(said[1]) > SMALLEST:
+            return f"{subnet.origin} is a /{said[1]}; expected a /{SMALLEST} or larger"
     return ""
 
 
@@ -490,7 +524,7 @@ def _listened_to(design: Design) -> Iterator[Problem]:
         path = ("Properties", "LoadBalancers", index)
         found = [
             sender
-            for sender, _ in senders(design)
+            for sender in design.of_type(LISTENER, LISTENER_RULE)
             if group.id in {referred(arn) for _, arn in groups(sender)}
         ]
         if not found:
@@ -784,8 +818,8 @@ RULES: tuple[Rule, ...] = (
         "LC1208",
         "error",
         "A load balancer is in two zones at least, a subnet in each",
-        "An ALB is refused in one subnet, or in two of the same zone; and one zone's failure "
-        "would take the site down.",
+        "An ALB is refused in one subnet, in two of the same zone, or in one of fewer than 32 "
+        "addresses; and one zone's failure would take the site down.",
         f"{GUIDE}application-load-balancers.html#subnets-load-balancer",
         _two_zones,
         good=(VPC + BALANCING,),
@@ -795,6 +829,7 @@ RULES: tuple[Rule, ...] = (
             ("[!Ref SubnetA, !Ref SubnetB]", "[!Ref SubnetA, !Ref SubnetA]"),
             ("!Select [1, !GetAZs '']", "!Select [0, !GetAZs '']"),
             ("    Subnets: [!Ref SubnetA, !Ref SubnetB]\n", ""),
+            ("VpcId: !Ref Vpc, Avail", "VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/28, Avail"),
             ("    SecurityGroups", "    SubnetMappings: [{SubnetId: a}]\n    SecurityGroups"),
             ("IpAddressType: ipv4", "IpAddressType: dualstack"),
         ),
@@ -873,9 +908,9 @@ RULES: tuple[Rule, ...] = (
         "smuggled, and cut off websockets that are silent for a minute.",
         f"{GUIDE}edit-load-balancer-attributes.html",
         _wise,
-        good=(BALANCING,),
+        good=(ALL, BALANCING.replace("'300'", "'60'")),
         bad=changed(
-            BALANCING,
+            ALL,
             ("Value: '300'", "Value: '60'"),
             ("    - {Key: idle_timeout.timeout_seconds, Value: '300'}\n", ""),
             ("fields.enabled, Value: 'true'", "fields.enabled, Value: 'false'"),
@@ -891,6 +926,30 @@ RULES: tuple[Rule, ...] = (
                 "deletion_protection.enabled, Value: 'true'",
                 "routing.http.xff_header_processing.mode, Value: preserve",
             ),
+        ),
+    ),
+    Rule(
+        "LC1213",
+        "error",
+        "Tasks are addressed in a language that they speak",
+        "A task that is spoken to by TLS or gRPC and knows only HTTP fails its health check "
+        "for ever: each deployment is rolled back.",
+        f"{GUIDE}load-balancer-target-groups.html#target-group-protocol-version",
+        _understood,
+        good=(
+            ALL,
+            ALL.replace(
+                "    Protocol: HTTP\n    Port: 8000", "    Protocol: HTTPS\n    Port: 8443"
+            ),
+            ALL.replace(
+                "    Port: 8000\n", "    Port: 8000\n    ProtocolVersion: GRPC\n"
+            ).replace("ContainerPort: 8000}]", "ContainerPort: 8000, AppProtocol: grpc}]"),
+        ),
+        bad=changed(
+            ALL,
+            ("    Protocol: HTTP\n", "    Protocol: HTTPS\n"),
+            ("    Port: 8000\n", "    Port: 8000\n    ProtocolVersion: GRPC\n"),
+            ("    Port: 8000\n", "    Port: 8000\n    ProtocolVersion: HTTP2\n"),
         ),
     ),
 )

@@ -1,7 +1,8 @@
 """The metrics AWS has for what we run, by namespace, and which dimensions they come with.
 
-Compared with AWS's pages in November 2026, and with CloudWatch's own list of the metrics that
-it enriches by tags, which has the dimensions of each:
+Compared with AWS's pages in November 2026, with CloudWatch's own list of the metrics that it
+enriches by tags, which has the dimensions of each, and with Grafana's list for CloudWatch
+(pkg/tsdb/cloudwatch/constants/metrics.go), which agrees on NAT gateways, S3 and Aurora:
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-enhanced-observability-metrics-ECS.html
@@ -25,7 +26,10 @@ OTHERS = (  # noqa: SIM905 - a name a line would fill a page
     "AWS/ApiGateway AWS/AutoScaling AWS/Backup AWS/Billing AWS/CertificateManager "
     "AWS/CloudFront AWS/DynamoDB AWS/EBS AWS/EC2 AWS/ECR AWS/EFS AWS/ELB AWS/Events "
     "AWS/Firehose AWS/KMS AWS/Kinesis AWS/Lambda AWS/Logs AWS/NetworkELB "
-    "AWS/Route53 AWS/SES AWS/SNS AWS/SQS AWS/SecretsManager AWS/Usage AWS/WAFV2"
+    "AWS/Route53 AWS/SES AWS/SNS AWS/SQS AWS/SecretsManager AWS/Usage AWS/WAFV2 "
+    "AWS/AmazonMQ AWS/DMS AWS/DX AWS/DocDB AWS/EKS AWS/ES AWS/FSx AWS/GatewayELB AWS/IoT "
+    "AWS/Kafka AWS/Lex AWS/ML AWS/MemoryDB AWS/Neptune AWS/Redshift AWS/SWF AWS/States "
+    "AWS/Transfer AWS/VPN AWS/WAF"
 ).split()
 # How a namespace of ours is called by mistake.
 MISTAKEN = {"AWS/ALB": BALANCER, "AWS/ELBv2": BALANCER, "AWS/Redis": CACHE, "AWS/Fargate": ECS}
@@ -101,6 +105,19 @@ NAMES: Mapping[str, frozenset[str]] = {
             WriteLatencyLogVolume WriteThroughput WriteThroughputLocalStorage
             WriteThroughputLogVolume
             AbortedClients ACUUtilization ActiveTransactions AuroraBinlogReplicaLag
+            AuroraGlobalDBDataTransferBytes AuroraGlobalDBProgressLag
+            AuroraGlobalDBReplicatedWriteIO AuroraGlobalDBReplicationLag AuroraGlobalDBRPOLag
+            AvailabilityPercentage BacktrackChangeRecordsCreationRate
+            BacktrackChangeRecordsStored BacktrackWindowActual BacktrackWindowAlert
+            ClientConnections ClientConnectionsClosed ClientConnectionsNoTLS
+            ClientConnectionsReceived ClientConnectionsSetupFailedAuth
+            ClientConnectionsSetupSucceeded ClientConnectionsTLS DatabaseConnectionRequests
+            DatabaseConnectionRequestsWithTLS DatabaseConnectionsBorrowLatency
+            DatabaseConnectionsCurrentlyBorrowed DatabaseConnectionsCurrentlyInTransaction
+            DatabaseConnectionsCurrentlySessionPinned DatabaseConnectionsSetupFailed
+            DatabaseConnectionsSetupSucceeded DatabaseConnectionsWithTLS
+            MaxDatabaseConnectionsAllowed QueryDatabaseResponseLatency QueryRequests
+            QueryRequestsNoTLS QueryRequestsTLS QueryResponseLatency
             AuroraReplicaLag AuroraReplicaLagMaximum AuroraReplicaLagMinimum
             AuroraVolumeBytesLeftTotal BackupRetentionPeriodStorageUsed BlockedTransactions
             BufferCacheHitRatio CommitLatency CommitThroughput DDLLatency DDLThroughput
@@ -164,7 +181,8 @@ NAMES: Mapping[str, frozenset[str]] = {
             BytesPendingReplication BytesUploaded DeleteRequests FirstByteLatency GetRequests
             HeadRequests ListRequests NumberOfObjects OperationsFailedReplication
             OperationsPendingReplication PostRequests PutRequests ReplicationLatency
-            SelectBytesReturned SelectBytesScanned SelectRequests TotalRequestLatency""",
+            SelectBytesReturned SelectBytesScanned SelectRequests SelectReturnedBytes
+            SelectScannedBytes TotalRequestLatency""",
     }.items()
 }
 # Which dimensions may be together, beside none.
@@ -208,6 +226,12 @@ DIMENSIONS: Mapping[str, Sequence[frozenset[str]]] = {
             "DatabaseClass",
             "EngineName",
             "SourceRegion",
+            "DBClusterIdentifier SourceRegion",
+            "ProxyName",
+            "ProxyName Target",
+            "ProxyName Target TargetGroup",
+            "ProxyName Target TargetRole",
+            "ProxyName Target TargetGroup TargetRole",
         ),
         CACHE: (
             "CacheClusterId",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from liberty_cfn.review.spelling import listed
 from liberty_cfn.rules.rule import Design, referred
 
 
@@ -29,8 +30,8 @@ def needs(value: Any) -> Iterator[str]:
         yield name
         return
     if isinstance(value, dict):
-        depends = value.get("DependsOn", ())
-        yield from (depends,) if isinstance(depends, str) else depends
+        # Containers have a DependsOn, too, of other containers.
+        yield from (d for d in listed(value.get("DependsOn")) if isinstance(d, str))
         for key, item in value.items():
             if key == "Fn::Sub":
                 template = item[0] if isinstance(item, list) else item

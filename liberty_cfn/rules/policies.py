@@ -41,6 +41,24 @@ LARGEST = {
     ("AWS::Logs::ResourcePolicy", "resource"): 5120,
 }
 VERSIONS = ("2012-10-17", "2008-10-17")
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+KEYS = {
+    f"aws:{name}".lower(): f"aws:{name}"
+    for name in (
+        *("CalledVia", "CalledViaFirst", "CalledViaLast", "CurrentTime", "EpochTime"),
+        *("FederatedProvider", "MultiFactorAuthAge", "MultiFactorAuthPresent"),
+        *("PrincipalAccount", "PrincipalArn", "PrincipalIsAWSService", "PrincipalOrgID"),
+        *("PrincipalOrgPaths", "PrincipalServiceName", "PrincipalServiceNamesList"),
+        *("PrincipalType", "Referer", "RequestedRegion", "ResourceAccount", "ResourceOrgID"),
+        *("ResourceOrgPaths", "SecureTransport", "SourceAccount", "SourceArn"),
+        *("SourceIdentity", "SourceIp", "SourceOrgID", "SourceOrgPaths", "SourceVpc"),
+        *("SourceVpcArn", "SourceVpce", "TagKeys", "TokenIssueTime", "UserAgent", "UserId"),
+        *("Username", "ViaAWSService", "VpcSourceIp", "VpceAccount", "VpceOrgID"),
+        *("VpceOrgPaths", "AssumedRoot", "Ec2InstanceSourceVpc"),
+        "Ec2InstanceSourcePrivateIPv4",
+    )
+}
+ACCOUNT = re.compile(r"\d{12}|[*?\d]*[*?][*?\d]*|\$\{.*")
 NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 SID = re.compile(r"[A-Za-z0-9]*")
 # What each statement has to have, by whose policy it is in; one of each.
@@ -119,6 +137,7 @@ def _incomplete(statement: Mapping[str, Any], kind: Kind) -> Iterator[str]:
 def _miscompared(conditions: Any) -> Iterator[str]:
     """Yield what is wrong with how a statement's conditions compare."""
     for operator, block in conditions.items() if isinstance(conditions, dict) else ():
+        yield from _unknown_of(block)
         plain = operator.removesuffix("IfExists").rpartition(":")[2]
         if plain not in OPERATORS:
             meant = difflib.get_close_matches(plain, OPERATORS, n=1)
@@ -129,6 +148,20 @@ def _miscompared(conditions: Any) -> Iterator[str]:
                 told = " ".join(map(spelled, listed(values)))
                 if "*" in told and "arn:" in told:
                     yield f"{operator} takes the * in {told} literally; expected ArnLike"
+
+
+def _unknown_of(block: Any) -> Iterator[str]:
+    """Yield the keys of a condition that no request has, and the accounts that are none."""
+    for key, values in block.items() if isinstance(block, dict) else ():
+        lower = str(key).lower()
+        if lower.startswith("aws:") and lower not in KEYS and "/" not in lower:
+            meant = difflib.get_close_matches(lower, KEYS, n=1, cutoff=0.85)
+            if meant:
+                yield f"no request has {key}; did you mean {KEYS[meant[0]]}?"
+        for value in listed(values) if lower.endswith("account") else ():
+            plain = text(value)
+            if plain is not None and not ACCOUNT.fullmatch(plain):
+                yield f"{key} is {plain!r}; expected the twelve digits of an account"
 
 
 def _policies_have_names_of_their_own(design: Design) -> Iterator[Problem]:
@@ -194,6 +227,8 @@ RULES: tuple[Rule, ...] = (
             swap("Effect: Allow, Action: s3:G", "Action: s3:G"),
             swap("{Sid: Read,", "{Sid: Read, Principal: '*',"),
             swap("{StringEquals", "{StringEqual"),
+            swap("aws:SourceAccount", "aws:SourceAcount"),
+            swap("!Ref AWS::AccountId", "'12345678901'"),
             swap('SourceAccount": !Ref AWS::AccountId', 'SourceArn": "arn:aws:ecs:*"'),
             swap(", Resource: !GetAtt Bucket.Arn", ""),
             swap("        Principal: {Service: ecs-tasks.amazonaws.com}\n", ""),

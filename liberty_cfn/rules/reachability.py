@@ -22,6 +22,8 @@ BALANCER_GROUPS = (
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
     "load-balancer-update-security-groups.html"
 )
+# Where engines listen that aren't PostgreSQL or Redis, unless they are told a port.
+USUAL_PORTS = {"mysql": 3306, "mariadb": 3306, "memcached": 11211}
 
 
 def _has_endpoints(design: Design) -> bool:
@@ -123,8 +125,7 @@ def _stores_of(design: Design, service: Resource) -> Iterator[tuple[Resource, fl
         "AWS::ElastiCache::ReplicationGroup",
     ):
         usual = 5432 if store.type == "AWS::RDS::DBInstance" else 6379
-        if text(store.properties.get("Engine")) in ("mysql", "mariadb"):
-            usual = 3306
+        usual = USUAL_PORTS.get(text(store.properties.get("Engine")) or "", usual)
         port = number(store.properties.get("Port", usual))
         if port and f"['{store.id}', " in told:
             yield store, port

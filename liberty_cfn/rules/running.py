@@ -11,6 +11,7 @@ from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.expected import TRUTH, like, one_of, unfit
 from liberty_cfn.rules.rule import (
+    UNKNOWN,
     Design,
     Path,
     Problem,
@@ -25,6 +26,7 @@ from liberty_cfn.rules.rule import (
 )
 from liberty_cfn.rules.statements import covers, managed, role_statements, shown
 from liberty_cfn.rules.tasks import TASK, containers, on_fargate
+from liberty_cfn.rules.vault import TYPE as SECRET
 from liberty_cfn.rules.vault import has_value, keys, meant, named
 
 GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
@@ -40,7 +42,11 @@ SECRET_ARN = re.compile(
 PARAMETER = re.compile(r"arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/.+|[A-Za-z0-9_./-]+")
 OPTIONS = {
     "awslogs-group": like(r"[A-Za-z0-9_./#-]{1,512}", "the name of a log group, not its ARN"),
-    "awslogs-region": like(r"[a-z]{2}(-[a-z]+)+-\d", "a region"),
+    "awslogs-region": like(
+        r"(us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso[bef]?|eu-isoe|eusc-de)"
+        r"-(north|south|east|west|central|(north|south)(east|west))-[1-7]",
+        "a region there is",
+    ),
     "awslogs-stream-prefix": like(r"[^:*]{1,400}", "a prefix without : and *"),
     "awslogs-create-group": TRUTH,
     "awslogs-datetime-format": like(r".+", "a format"),
@@ -57,10 +63,17 @@ SHELL = tuple(
 )
 
 
+def _items(task: Resource) -> Iterator[tuple[Path, Any]]:
+    """Yield each secret that a task's containers have: the variable, and what it is of."""
+    for path, container in containers(task):
+        for at, item in each(container, "Secrets", "*"):
+            yield (*path, *at), item
+
+
 def _given(task: Resource) -> Iterator[tuple[Path, Any]]:
     """Yield each reference to a secret that a task's containers have."""
-    for path, container in containers(task):
-        for at, value in each(container, "Secrets", "*", "ValueFrom"):
+    for path, item in _items(task):
+        for at, value in each(item, "ValueFrom"):
             yield (*path, *at), value
 
 
@@ -78,6 +91,30 @@ def _secrets(design: Design) -> Iterator[Problem]:
             why = _no_secret(design, value) if secret is None else _no_value(secret, further)
             if why:
                 yield Problem(task.id, path, why)
+        for path, item in _items(task):
+            if why := _of_another(design, item):
+                yield Problem(task.id, (*path, "ValueFrom"), why)
+
+
+def _of_another(design: Design, item: Any) -> str:
+    """Return why a variable has another's secret; nothing where names don't tell.
+
+    A secret whose name ends in a variable's is that variable's: liberty-social/SECRET_KEY-dev
+    is SECRET_KEY's.
+    """
+    variable = text(look(item, "Name"))
+    secret, _ = _parts(design, look(item, "ValueFrom"))
+    if not variable or secret is None or _is_named(secret, variable):
+        return ""
+    whose = [other for other in design.of_type(SECRET) if _is_named(other, variable)]
+    if not whose:
+        return ""
+    return f"{variable} is given {secret.origin}; expected {whose[0].origin}, which is named so"
+
+
+def _is_named(secret: Resource, variable: str) -> bool:
+    own = spelt(secret.properties.get("Name", "")).rpartition("/")[2]
+    return own.rstrip(UNKNOWN) == variable or own.startswith(f"{variable}-")
 
 
 def _no_value(secret: Resource, further: str) -> str:
@@ -103,6 +140,14 @@ def _no_secret(design: Design, value: Any) -> str:
     made, plain = design.follow(value), text(value)
     if made is not None and made.type != "AWS::SSM::Parameter":
         return f"{shown(value)} is no secret's ARN; expected !Ref of a secret"
+    if plain is None and (spelled := spelt(value)).startswith("arn:"):
+        name = spelled.partition(":secret:")[2].partition(":")[0]
+        secret = named(design, name)
+        if secret and UNKNOWN not in name:
+            return (
+                f"{name} is the secret's name, and its ARN ends in six characters more; "
+                f"expected !Ref {secret.origin.logical_id}"
+            )
     return "" if plain is None else _no_arn(design, plain)
 
 
@@ -308,12 +353,14 @@ def _told_of_cache(design: Design, values: dict[Any, Any]) -> Iterator[tuple[int
         cache = design.follow(piece)
         if cache is None or not cache.type.startswith("AWS::ElastiCache::"):
             continue
+        other = text(cache.properties.get("Engine")) == "memcached"
         scheme = "rediss" if flag(cache.properties.get("TransitEncryptionEnabled")) else "redis"
+        scheme = "memcached" if other else scheme
         said = str(text(before)).partition("://")[0]
         if said in ("redis", "rediss") and said != scheme:
             yield index, f"REDIS_URL is {said}://, and {cache.origin} speaks {scheme}://"
         port = re.match(r":(\d+)", str(text(after)))
-        real = number(cache.properties.get("Port", 6379))
+        real = number(cache.properties.get("Port", 11211 if other else 6379))
         if port and real is not None and float(port[1]) != real:
             yield index, f"REDIS_URL has port {port[1]}, and {cache.origin} has {real:.0f}"
 
@@ -379,6 +426,7 @@ def _finishes(design: Design) -> Iterator[Problem]:
                     yield Problem(task.id, (*path, "StopTimeout"), why)
 
 
+PART_OF_ARN = "!Sub 'arn:aws:secretsmanager:a:${AWS::AccountId}:secret:liberty/KEY'"
 STARTING = """
 Record:
   Type: AWS::Route53::RecordSet
@@ -459,7 +507,8 @@ RULES: tuple[Rule, ...] = (
         "error",
         "A container's secret is one that has a value, by its whole ARN",
         "ECS reads the secret when a task starts: a name, a part of an ARN, a key that isn't "
-        "in it, or a secret without a value, and no task starts while the deployment hangs.",
+        "in it, or a secret without a value, and no task starts while the deployment hangs. "
+        "With another's secret it starts, and fails.",
         f"{GUIDE}secrets-envvar-secrets-manager.html",
         _secrets,
         good=(
@@ -473,6 +522,11 @@ RULES: tuple[Rule, ...] = (
             STARTING,
             ("ValueFrom: !Ref Secret", "ValueFrom: liberty/KEY"),
             ("ValueFrom: !Ref Secret", "ValueFrom: !Sub '${Secret}:key::'"),
+            ("KEY, ValueFrom: !Ref Secret", "KEY, ValueFrom: !Sub '${Login}:password::'"),
+            (
+                "ValueFrom: !Ref Secret",
+                f"ValueFrom: {PART_OF_ARN}",
+            ),
             ("${Login}:password::", "${Login}:passwort::"),
             ("${Login}:password::", "${Login}:password"),
             ("ValueFrom: !Ref Secret", "ValueFrom: !Ref Logs"),
@@ -534,6 +588,7 @@ RULES: tuple[Rule, ...] = (
             ("awslogs-group: !Ref Logs", "awslogs-group: !GetAtt Logs.Arn"),
             ("awslogs-group: !Ref Logs", "awslogs-group: /ecs/other"),
             ("awslogs-region: us-east-1", "awslogs-region: us-east"),
+            ("awslogs-region: us-east-1", "awslogs-region: us-west-9"),
             ("prefix: ecs", "prefix: ecs\n          awslogs-create-group: true"),
             ("LogConfiguration:", "LogConfig:"),
         ),

@@ -29,6 +29,9 @@ RULE_PAGE = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rul
 PUBLIC_PORTS = (80, 443)
 ALL_PROTOCOLS = ("-1", "all")
 WITH_PORTS = ("tcp", "udp", "6", "17")
+PROTOCOL = re.compile(r"tcp|udp|icmp|icmpv6|all|-1|\d{1,3}")
+# What has types of messages where others have ports.
+MESSAGES = ("icmp", "icmpv6", "1", "58")
 # A range of more addresses than this outside of private networks is the world's.
 WIDEST = 8
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
@@ -70,6 +73,11 @@ def _protocol(rule: Mapping[str, Any]) -> str:
 def _ports_make_sense(design: Design) -> Iterator[Problem]:
     for resource, path, _, _, rule in _rules_of(design):
         protocol, ports = _protocol(rule), _ports(rule)
+        if protocol and not PROTOCOL.fullmatch(protocol):
+            why = (
+                f"{protocol!r} is no protocol; expected tcp, udp, icmp, icmpv6, -1 or a number"
+            )
+            yield Problem(resource.id, (*path, "IpProtocol"), why)
         if protocol not in WITH_PORTS:
             continue
         if "FromPort" not in rule or "ToPort" not in rule:
@@ -152,7 +160,7 @@ def _world(rule: Mapping[str, Any]) -> str:
 
 def _closed_to_the_world(design: Design) -> Iterator[Problem]:
     for resource, path, _, way, rule in _rules_of(design):
-        if way != "in" or not (peer := _world(rule)):
+        if way != "in" or not (peer := _world(rule)) or _protocol(rule) in MESSAGES:
             continue
         ports = _ports(rule)
         everything = _protocol(rule) in ALL_PROTOCOLS
@@ -176,7 +184,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "LC1703",
         "error",
-        "A rule for TCP or UDP has a range of ports, the lower first",
+        "A rule is for a protocol there is, and for TCP or UDP has ports, the lower first",
         "EC2 refuses a rule whose ports are missing, no ports or the wrong way round.",
         RULE_PAGE,
         _ports_make_sense,
@@ -188,6 +196,7 @@ RULES: tuple[Rule, ...] = (
             an_ingress("{IpProtocol: tcp, FromPort: 443, ToPort: 80}"),
             an_ingress("{IpProtocol: tcp, FromPort: 80}"),
             an_ingress("{IpProtocol: tcp, FromPort: 80, ToPort: 70000}"),
+            an_ingress("{IpProtocol: tpc, FromPort: 80, ToPort: 80}"),
         ),
     ),
     Rule(
@@ -261,6 +270,7 @@ Again:
         good=(
             an_ingress("{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 0.0.0.0/0}"),
             an_ingress("{IpProtocol: tcp, FromPort: 5432, ToPort: 5432, CidrIp: 10.0.0.0/8}"),
+            an_ingress("{IpProtocol: icmp, FromPort: 3, ToPort: 4, CidrIp: 0.0.0.0/0}"),
         ),
         bad=(
             an_ingress("{IpProtocol: tcp, FromPort: 5432, ToPort: 5432, CidrIp: 0.0.0.0/0}"),

@@ -172,6 +172,28 @@ def _served(design: Design) -> Iterator[Problem]:
                 yield Problem(service.id, (*path, "ContainerPort"), why)
 
 
+def _led_to(design: Design) -> Iterator[Problem]:
+    yield from _served(design)
+    for service in design.of_type(SERVICE):
+        task = _task(design, service)
+        for at, why in _connected(task, service) if task else ():
+            yield Problem(service.id, ("Properties", *at), why)
+
+
+def _connected(task: Resource, service: Resource) -> Iterator[tuple[Path, str]]:
+    """Yield the ports by which others reach a service, and that its task hasn't named."""
+    named = [
+        text(mapping.get("Name"))
+        for _, container in containers(task)
+        for _, mapping in each(container, "PortMappings", "*")
+    ]
+    steps = ("ServiceConnectConfiguration", "Services", "*", "PortName")
+    for at, name in each(service.properties, *steps):
+        if text(name) not in (*named, None):
+            there = ", ".join(str(one) for one in named if one) or "a Name at its PortMappings"
+            yield at, f"{task.origin} names no port {text(name)}; expected {there}"
+
+
 def _ports(task: Resource, name: str) -> list[float | None]:
     return [
         number(mapping.get("ContainerPort"))
@@ -627,10 +649,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "LC1342",
         "error",
-        "A service's load balancer leads to a container and a port that its task has",
+        "What leads to a service leads to a container and a port that its task has",
         "ECS refuses a container's name or port that isn't in the task definition.",
         f"{API}API_LoadBalancer.html",
-        _served,
+        _led_to,
         good=(RUNNING,),
         bad=changed(
             RUNNING,
@@ -639,6 +661,13 @@ RULES: tuple[Rule, ...] = (
             ("ContainerPort: 8000, TargetGroupArn", "ContainerPort: 53, TargetGroupArn"),
             ("ContainerPort: 8000, TargetGroupArn", "TargetGroupArn"),
             (", TargetGroupArn: !Ref Group", ""),
+            (
+                "    TaskDefinition: !Ref Task\n",
+                (
+                    "    TaskDefinition: !Ref Task\n"
+                    "    ServiceConnectConfiguration: {Services: [{PortName: web}]}\n"
+                ),
+            ),
             ("TargetGroupArn: !Ref Group", "TargetGroupArn: !Ref Group, LoadBalancerName: a"),
         ),
     ),

@@ -318,6 +318,9 @@ def _no_image(design: Design, value: Any) -> str:
             if not address:
                 return f"not where {made.origin} is; expected its RepositoryUri before the tag"
     image = spelt(value)
+    if "://" in image:
+        why = f"{image.replace(UNKNOWN, '<repository>')!r} has a scheme, which no image has"
+        return f"{why}; expected repository:tag"
     name = image.rpartition("/")[2]
     tagged = re.fullmatch(r"[^:@\s]+(:[\w][\w.-]{0,127}|@sha256:[0-9a-fA-F]{64})?", name)
     if UNKNOWN in name.lstrip(UNKNOWN) or not name or tagged:
@@ -558,6 +561,7 @@ RULES: tuple[Rule, ...] = (
             (":latest", "@sha256:abc"),
             (":latest", "':'"),
             (":latest", ":my tag"),
+            ("${Repository.RepositoryUri}", "https://${Repository.RepositoryUri}"),
             ("${Repository.RepositoryUri}:latest", "liberty social:latest"),
             ("${Repository.RepositoryUri}", "${Repository}"),
             ("${Repository.RepositoryUri}", "${Repository.Arn}"),

@@ -58,6 +58,15 @@ RULED: Mapping[str, Expectation] = {
     "Targets.*.RetryPolicy.MaximumEventAgeInSeconds": whole(60, 86400),
 }
 MOST_TARGETS = 5
+ARN = re.compile(r"arn:[^:]*:([^:]*):")
+# The services that a rule's targets are of.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+TARGETS = (
+    *("lambda", "sns", "sqs", "kinesis", "firehose", "states", "ecs", "logs", "events"),
+    *("codebuild", "codepipeline", "batch", "execute-api", "ssm", "ssm-incidents"),
+    *("redshift", "redshift-serverless", "sagemaker", "inspector", "ec2", "appsync", "glue"),
+    *("iot", "autoscaling", "rds", "transcribe", "aoss", "imagebuilder"),
+)
 # What every event has at its top.
 TOP = (
     "account",
@@ -458,8 +467,18 @@ def _reached(design: Design) -> Iterator[Problem]:
             path: Path = ("Properties", *at)
             if arn is None:
                 yield Problem(rule.id, path, "Arn is missing; expected where events go")
-            elif why := _unreached(design, arn):
+            elif why := _unreached(design, arn) or _no_target(arn):
                 yield Problem(rule.id, (*path, "Arn"), why)
+
+
+def _no_target(arn: Any) -> str:
+    """Return why an ARN is none that EventBridge sends to; nothing if it may be."""
+    said = ARN.match(shown(arn))
+    if said is None or said[1] in TARGETS or "$" in said[1]:
+        return ""
+    meant = get_close_matches(said[1], TARGETS, n=1)
+    guess = f"; did you mean {meant[0]}?" if meant else ""
+    return f"EventBridge sends nothing to {said[1]}{guess}"
 
 
 def _unlogged(design: Design, said: str, group: Resource) -> str:
@@ -787,6 +806,7 @@ RULES: tuple[Rule, ...] = (
             ("log-group:${Group}:*", "log-group:/aws/other:*"),
             ("!Sub 'arn:aws:logs:us-east-1:123456789012:log-group:${Group}'", "!Ref Group"),
             ("arn:aws:sqs:us-east-1:123456789012:nightly", "nightly"),
+            ("arn:aws:sqs:us-east-1:123456789012:nightly", "arn:aws:sqss:us-east-1::nightly"),
         ),
     ),
     Rule(

@@ -23,6 +23,7 @@ from liberty_cfn.rules.rule import (
     Rule,
     number,
     spelt,
+    text,
 )
 
 PRINCIPALS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html"
@@ -53,6 +54,9 @@ ASSUMED_BY = {
     ("AWS::RDS::DBInstance", "MonitoringRoleArn"): "monitoring.rds.amazonaws.com",
     ("AWS::Lambda::Function", "Role"): "lambda.amazonaws.com",
 }
+# Behind the account there is who of it; no group, and no part of a name with * for the rest.
+PRINCIPAL = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::(?:\d{12}|cloudfront|\0)?:(.+)", re.DOTALL)
+KINDS_OF_PRINCIPAL = r"root|\*|(user|role|assumed-role|federated-user)/[^*?]+"
 # Services that say on whose behalf they come, so that others' can be refused.
 DEPUTIES = frozenset(
     f"{name}.amazonaws.com"
@@ -91,13 +95,21 @@ def _principals_are_there(design: Design) -> Iterator[Problem]:
                         guess = f"; did you mean {meant[0]}?" if meant else ""
                         why = f"{name!r} is no service{guess or '; expected *.amazonaws.com'}"
                         yield policy.problem(where, why)
-                elif kind == "AWS" and not re.fullmatch(
-                    r"\*|\d{12}|arn:aws[a-z-]*:(iam|sts)::(\d{12}|cloudfront|\0)?:.+|.*\0.*",
-                    name,
-                    re.DOTALL,
-                ):
+                elif kind == "AWS" and not _is_somebody(name):
                     expected = "expected an account, or the ARN of a role or user"
                     yield policy.problem(where, f"{name!r} is nobody; {expected}")
+
+
+def _is_somebody(name: str) -> bool:
+    """Whether a name may be a principal's, as far as it is known here."""
+    if not name.startswith("arn:"):
+        return name == "*" or re.fullmatch(r"\d{12}", name) is not None or UNKNOWN in name
+    said = PRINCIPAL.fullmatch(name)
+    if said is None:
+        return UNKNOWN in name and ":iam::" not in name
+    return (
+        UNKNOWN in said[1] or re.fullmatch(KINDS_OF_PRINCIPAL, said[1], re.DOTALL) is not None
+    )
 
 
 def _roles_are_assumed(design: Design) -> Iterator[Problem]:
@@ -119,9 +131,27 @@ def _roles_are_assumed(design: Design) -> Iterator[Problem]:
                 yield Problem(role.id, ("Properties", "AssumeRolePolicyDocument"), why)
     for policy in policies_of(design):
         for at, statement in policy.statements() if policy.kind == "trust" else ():
-            for _, _, value in principals_of(statement):
+            for _, kind, value in principals_of(statement):
                 for why in _comes_for_another(statement, spelt(value)):
                     yield policy.problem((*at, "Condition"), why)
+                for why in _assumed_otherwise(statement, kind, spelled(value)):
+                    yield policy.problem((*at, "Action"), why)
+
+
+def _assumed_otherwise(statement: Mapping[str, Any], kind: str, whose: str) -> Iterator[str]:
+    """Yield the actions that let a principal of that kind assume nothing."""
+    actions = [text(action) or "" for action in listed(statement.get("Action"))]
+    assuming = [one for one in actions if one.lower().startswith("sts:assumerole")]
+    wanted = "sts:AssumeRole"
+    if kind == "Federated":
+        saml = ":saml-provider/" in whose
+        wanted += "WithSAML" if saml else "WithWebIdentity"
+    for action in assuming:
+        if "*" not in action and action.lower() != wanted.lower():
+            yield f"{whose} can't {action}; expected {wanted}"
+    for action in actions:
+        if not action.lower().startswith("sts:") and action not in ("", "*"):
+            yield f"{action} in a policy of trust, which IAM refuses; expected {wanted}"
 
 
 def _comes_for_another(statement: Mapping[str, Any], service: str) -> Iterator[str]:
@@ -189,6 +219,12 @@ def _open_federation(
 ) -> Iterator[Problem]:
     """Yield what leaves a role to others who use the same identity provider."""
     conditions = statement.get("Condition", {})
+    host = provider.partition(":oidc-provider/")[2]
+    for key in sorted(_condition_keys(statement)):
+        whose = key.rpartition(":")[0]
+        if host and "$" not in host + key and whose not in ("", "aws", "sts", host.lower()):
+            why = f"{host} says nothing of {key}, which never fits; expected {host}:sub"
+            yield policy.problem((*at, "Condition"), why)
     found = [
         (operator, spelled(value))
         for operator, block in conditions.items()
@@ -254,13 +290,21 @@ RULES: tuple[Rule, ...] = (
         "that is nearly right is another's, or nobody's.",
         PRINCIPALS,
         _principals_are_there,
-        good=(ROLE, KEY),
+        good=(
+            ROLE,
+            KEY,
+            swap("${AWS::AccountId}:root", "${AWS::AccountId}:user/service/backup", KEY),
+            swap('!Sub "arn:aws:iam::${AWS::AccountId}:root"', "!Ref AWS::AccountId", KEY),
+        ),
         bad=(
             swap("ecs-tasks.amazonaws", "ecs-task.amazonaws"),
             swap("ecs-tasks.amazonaws.com", "ecs-tasks"),
             swap("{Service: ecs-tasks.amazonaws.com}", "ecs-tasks.amazonaws.com"),
             swap("Service: ecs", "Services: ecs"),
             swap("iam::${AWS::AccountId}", "iam:us-east-1:${AWS::AccountId}", KEY),
+            swap("${AWS::AccountId}:root", "${AWS::AccountId}:roots", KEY),
+            swap("${AWS::AccountId}:root", "${AWS::AccountId}:role/ecs*", KEY),
+            swap("${AWS::AccountId}:root", "${AWS::AccountId}:group/admins", KEY),
         ),
     ),
     Rule(
@@ -272,10 +316,15 @@ RULES: tuple[Rule, ...] = (
         "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
         _roles_are_assumed,
         good=(
+            GITHUB,
             ROLE + TASK,
             ROLE.replace(CONDITION, SOURCED),
         ),
         bad=(
+            swap("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"),
+            swap("sts:AssumeRole", "[sts:AssumeRole, s3:GetObject]"),
+            GITHUB.replace("WithWebIdentity", ""),
+            GITHUB.replace("WithWebIdentity", "WithSAML"),
             ROLE.replace(CONDITION, SOURCED.replace(":ecs:", ":ec2:")),
             ROLE.replace("ecs-tasks", "ecs") + TASK,
             ROLE.replace("ecs-tasks", "ec2") + TASK,
@@ -300,6 +349,7 @@ RULES: tuple[Rule, ...] = (
             OPEN_TOPIC.replace("{Service: cloudwatch.amazonaws.com}", "'*'"),
             OPEN_TOPIC,
             GITHUB.replace("actions:sub", "actions:aud"),
+            GITHUB.replace('"token.actions:sub"', '"token.action:sub"'),
             GITHUB.replace("StringEquals", "StringLike").replace(
                 "repo:liberty/backend:", "repo:*"
             ),

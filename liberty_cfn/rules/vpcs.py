@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, ip_network
 from itertools import combinations
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.reach import ways
+from liberty_cfn.rules.examples import changed
+from liberty_cfn.rules.expected import TRUTH, Expectation, misfits, one_of, whole
 from liberty_cfn.rules.network_examples import PRIVATE, PUBLIC, VPC, a_subnet, an_ingress
 from liberty_cfn.rules.rule import (
     Design,
@@ -42,6 +44,13 @@ RANGES: dict[str, tuple[Path, ...]] = {
     ),
     "AWS::EC2::SecurityGroupIngress": (("CidrIp",),),
     "AWS::EC2::SecurityGroupEgress": (("CidrIp",),),
+    "AWS::EC2::NetworkAclEntry": (("CidrBlock",),),
+}
+ENTRY: Mapping[str, Expectation] = {
+    "RuleNumber": whole(1, 32766),
+    "RuleAction": one_of("allow", "deny"),
+    "Egress": TRUTH,
+    "Protocol": whole(0, 255, also=(-1,)),
 }
 SIZED = ("AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::VPCCidrBlock")
 
@@ -129,6 +138,39 @@ def _private_stays_private(design: Design) -> Iterator[Problem]:
             yield Problem(subnet.id, ("Properties", "MapPublicIpOnLaunch"), why)
 
 
+def _lists_let_through(design: Design) -> Iterator[Problem]:
+    """Entries that EC2 refuses, and lists that let nothing into a subnet, or out of it."""
+    seen: dict[tuple[str, bool | None, str | None], Resource] = {}
+    allowed: set[tuple[str, bool | None]] = set()
+    for entry in design.of_type("AWS::EC2::NetworkAclEntry"):
+        yield from misfits(entry, ENTRY)
+        acl, out = (
+            referred(entry.properties.get("NetworkAclId")),
+            flag(entry.properties.get("Egress", False)),
+        )
+        key = acl, out, text(entry.properties.get("RuleNumber"))
+        if None not in key and key in seen:
+            why = f"RuleNumber {key[2]} is that of {seen[key].origin}, too; expected its own"
+            yield Problem(entry.id, ("Properties", "RuleNumber"), why)
+        seen[key] = entry
+        ports = text(entry.properties.get("Protocol")) in ("6", "17")
+        if ports and "PortRange" not in entry.properties:
+            yield Problem(
+                entry.id, ("Properties",), "PortRange is missing; TCP and UDP have one"
+            )
+        if text(entry.properties.get("RuleAction")) != "deny":
+            allowed.add((acl, out))
+    for link in design.of_type("AWS::EC2::SubnetNetworkAclAssociation"):
+        acl = referred(link.properties.get("NetworkAclId"))
+        closed = [out for out in (False, True) if (acl, out) not in allowed]
+        if acl in design.resolved.resources and closed and (acl, None) not in allowed:
+            way = "out of" if closed[0] else "into"
+            why = (
+                f"its list lets nothing {way} the subnet; expected a NetworkAclEntry that does"
+            )
+            yield Problem(link.id, ("Properties", "NetworkAclId"), why)
+
+
 def _names_are_resolved(design: Design) -> Iterator[Problem]:
     for vpc in design.of_type("AWS::EC2::VPC"):
         for name in ("EnableDnsSupport", "EnableDnsHostnames"):
@@ -188,6 +230,26 @@ Writer:
 """
 )
 
+
+LISTED = """
+Acl: {Type: AWS::EC2::NetworkAcl, Properties: {VpcId: vpc-1}}
+In:
+  Type: AWS::EC2::NetworkAclEntry
+  Properties:
+    {NetworkAclId: !Ref Acl, RuleNumber: 100, Egress: false, Protocol: 6, RuleAction: allow,
+     PortRange: {From: 443, To: 443}}
+Out:
+  Type: AWS::EC2::NetworkAclEntry
+  Properties:
+    {NetworkAclId: !Ref Acl, RuleNumber: 100, Protocol: -1, Egress: true, RuleAction: allow}
+More:
+  Type: AWS::EC2::NetworkAclEntry
+  Properties:
+    {NetworkAclId: !Ref Acl, RuleNumber: 200, Egress: true, Protocol: -1, RuleAction: deny}
+Link:
+  Type: AWS::EC2::SubnetNetworkAclAssociation
+  Properties: {NetworkAclId: !Ref Acl, SubnetId: subnet-1}
+"""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -287,6 +349,24 @@ RULES: tuple[Rule, ...] = (
                 "    DeliverLogsPermissionArn: arn:aws:iam::123456789012:role/flows\n", ""
             ),
             FLOW_LOG.replace("ResourceType: VPC", "ResourceType: Subnet"),
+        ),
+    ),
+    Rule(
+        "LC1719",
+        "error",
+        "A network's access list has entries that EC2 takes, and lets something through",
+        "EC2 refuses numbers over 32766 and those that are there twice; a list of its own lets "
+        "nothing through that no entry allows, answers included.",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html",
+        _lists_let_through,
+        good=(LISTED,),
+        bad=changed(
+            LISTED,
+            ("RuleNumber: 100, Egress: false", "RuleNumber: 40000, Egress: false"),
+            ("RuleNumber: 200, Egress: true", "RuleNumber: 100, Egress: true"),
+            ("RuleAction: allow", "RuleAction: Allow"),
+            ("Protocol: -1, Egress: true", "Protocol: 6, Egress: true"),
+            ("Egress: true, RuleAction: allow", "Egress: true, RuleAction: deny"),
         ),
     ),
 )
