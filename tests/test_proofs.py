@@ -188,7 +188,8 @@ def test_a_design_that_contradicts_it_is_told_and_where(whole, stack, old, new, 
 
 
 def test_prove_says_what_is_stale_and_writes_it(resolved, tmp_path, monkeypatch):
-    monkeypatch.setattr(proving, "designs", lambda _templates: resolved)
+    two = {name: resolved[name] for name in ("prod", OTHERWISE)}
+    monkeypatch.setattr(proving, "designs", lambda _templates: two)
     monkeypatch.setattr(proving, "REPOSITORY", tmp_path)
     (tmp_path / "docs").mkdir()
     stale = CliRunner().invoke(cli, ["prove"])
