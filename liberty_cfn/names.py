@@ -14,6 +14,9 @@ from troposphere import Join, Tags
 
 from liberty_cfn.values import Suffix
 
+# The application's container, by which the load balancer and migrations find it.
+CONTAINER = "liberty-social-backend"
+
 
 def named(name: str, suffix: Suffix) -> Join:
     """Return `name` as this environment spells it."""

@@ -77,7 +77,7 @@ for command in (
 def main() -> NoReturn:
     """Run the command line; say what went wrong in words."""
     # Most of what a run makes stays until it is over; to keep looking takes a tenth of it.
-    gc.set_threshold(100_000)
+    gc.set_threshold(300_000)
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as leave:

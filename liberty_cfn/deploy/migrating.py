@@ -20,7 +20,7 @@ from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
-from liberty_cfn.stacks.service import CONTAINER
+from liberty_cfn.names import CONTAINER
 
 HELD, COUNT = "HeldTaskDefinition", "DesiredCount"
 SERVICE, DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"

@@ -20,7 +20,7 @@ from troposphere import (
 )
 from troposphere import applicationautoscaling as scaling
 
-from liberty_cfn.names import named
+from liberty_cfn.names import CONTAINER, named
 from liberty_cfn.values import (
     BucketName,
     ClusterName,
@@ -43,7 +43,6 @@ from liberty_cfn.values import (
 )
 
 APP = 8000
-CONTAINER = "liberty-social-backend"
 # As long as the load balancer drains a task (see DRAIN_SECONDS in entrance), and a little
 # over; Fargate allows 120.
 STOP_SECONDS = 70
