@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ SECRET = "local"  # noqa: S105
 REGION = "us-east-1"
 
 PATIENCE = 30.0  # seconds
-ATTEMPTS = 5
 
 
 class LocalAwsError(Exception):
@@ -57,12 +56,7 @@ class LocalAws:
         }
 
 
-def up(
-    folder: Path = FOLDER,
-    *,
-    say: Callable[[str], object] = print,
-    environment: Mapping[str, str] | None = None,
-) -> LocalAws:
+def up(folder: Path = FOLDER, *, say: Callable[[str], object] = print) -> LocalAws:
     """Start the local AWS whose state is in a folder, unless it is up already."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,18 +65,18 @@ def up(
             return found
         _end_known(folder)  # it no longer answers, and would write over the next one's state
         python = _python(say)
-        for _ in range(ATTEMPTS):
-            say("Starting the local AWS")
-            if started := _start(python, folder, environment or {}):
-                _write(folder, started)
-                return started
-    raise LocalAwsError(f"the local AWS found no free port in {ATTEMPTS} attempts; try again")
+        say("Starting the local AWS")
+        started = _start(python, folder)
+        fresh = folder / "status.json.new"
+        fresh.write_text(json.dumps(asdict(started), indent=2) + "\n")
+        fresh.replace(folder / "status.json")
+    return started
 
 
 def status(folder: Path = FOLDER) -> LocalAws | None:
     """The local AWS of a folder, if it is up and really ours."""
     known = _read(folder)
-    return known if known and _answers(known.endpoint, known.token) else None
+    return known if known and _answers(known) else None
 
 
 def down(folder: Path = FOLDER) -> bool:
@@ -97,7 +91,7 @@ def down(folder: Path = FOLDER) -> bool:
 
 def save(local: LocalAws) -> None:
     """Have what it holds written down now, in case it is killed before it is stopped."""
-    _asked(local.endpoint, "POST", "config", '{"LIBERTY_LOCAL_SAVE": "1"}', PATIENCE)
+    _asked(local, "POST", "config", '{"LIBERTY_LOCAL_SAVE": "1"}', PATIENCE)
 
 
 def reset(folder: Path = FOLDER) -> None:
@@ -121,15 +115,10 @@ def _read(folder: Path) -> LocalAws | None:
         return None
 
 
-def _write(folder: Path, local: LocalAws) -> None:
-    fresh = folder / "status.json.new"
-    fresh.write_text(json.dumps(asdict(local), indent=2) + "\n")
-    fresh.replace(folder / "status.json")
-
-
-def _asked(endpoint: str, verb: str, path: str, body: str = "", patience: float = 5) -> Any:
+def _asked(local: LocalAws, verb: str, path: str, body: str = "", patience: float = 5) -> Any:
     """What the server there says; nothing, where there is none."""
-    server = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=patience)
+    address = local.endpoint.removeprefix("http://")
+    server = http.client.HTTPConnection(address, timeout=patience)
     wrong = (OSError, http.client.HTTPException, ValueError)
     with contextlib.closing(server), contextlib.suppress(*wrong):
         server.request(verb, f"/_ministack/{path}", body)
@@ -137,10 +126,9 @@ def _asked(endpoint: str, verb: str, path: str, body: str = "", patience: float 
     return {}
 
 
-def _answers(endpoint: str, token: str, patience: float = 5) -> bool:
+def _answers(local: LocalAws, patience: float = 5) -> bool:
     """Whether the server there is the one that was started with this token."""
-    told = _asked(endpoint, "GET", "health", patience=patience)
-    return bool(told.get("edition") == token)
+    return bool(_asked(local, "GET", "health", patience=patience).get("edition") == local.token)
 
 
 def _is_ours(local: LocalAws) -> bool:
@@ -178,34 +166,28 @@ def _end(local: LocalAws) -> None:
         time.sleep(0.02)
 
 
-def _start(python: Path, folder: Path, extra: Mapping[str, str]) -> LocalAws | None:
-    """Start one server and wait for it; None when another took its port first."""
-    port, token = _free_port(), secrets.token_hex(8)
-    endpoint, log = f"http://127.0.0.1:{port}", folder / "log"
-    with log.open("wb") as output:
+def _start(python: Path, folder: Path) -> LocalAws:
+    """Start a server and wait for it."""
+    token, log = secrets.token_hex(8), folder / "log"
+    # Held from here on, so that nobody takes its port first, and asked before it can answer.
+    with socket.create_server(("127.0.0.1", 0)) as held, log.open("wb") as output:
+        port = held.getsockname()[1]
         child = subprocess.Popen(  # noqa: S603
-            [python, "-m", "server", token],
+            [python, "-m", "server", str(held.fileno()), token],
             cwd=HERE,
-            env=_environment(folder, port, token) | dict(extra),
+            env=_environment(folder, port, token),
+            pass_fds=[held.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     _children[child.pid] = child
-    local = LocalAws(endpoint, child.pid, ACCOUNT, REGION, token)
-    deadline = time.monotonic() + PATIENCE
-    while not _answers(endpoint, token, 0.5):
-        if ended := child.poll() is not None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return None
-        if ended or time.monotonic() > deadline:
-            if not ended:
-                _end(local)
-            last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise LocalAwsError(f"the local AWS did not start; {log} ends with:\n{last}")
-        time.sleep(0.02)
+    local = LocalAws(f"http://127.0.0.1:{port}", child.pid, ACCOUNT, REGION, token)
+    if not _answers(local, PATIENCE):
+        _end(local)
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise LocalAwsError(f"the local AWS did not start; {log} ends with:\n{last}")
     return local
 
 
@@ -214,7 +196,6 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
     return kept | {
         "AUTH": "true",
-        "BIND_HOST": "127.0.0.1",
         "DOCKER_HOST": "tcp://127.0.0.1:9",  # nobody there: no containers are started
         "GATEWAY_PORT": str(port),
         "LIBERTY_LOCAL_SCHEMAS": str(_schemas()),
@@ -236,13 +217,6 @@ def _schemas() -> Path:
     if found is None or found.origin is None:
         raise LocalAwsError("cfn-lint is not installed, whose schemas the local AWS reads")
     return Path(found.origin).parent / "data" / "schemas"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _python(say: Callable[[str], object]) -> Path:

@@ -171,20 +171,10 @@ def test_another_server_at_its_address_is_not_taken_for_it(home, local):
     (home / "status.json").write_text(json.dumps(asdict(local)))
 
 
-def test_a_port_taken_meanwhile_is_given_up(folder, monkeypatch):
-    free = control._free_port  # noqa: SLF001
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = iter([taken.getsockname()[1]])
-        monkeypatch.setattr(control, "_free_port", lambda: next(ports, None) or free())
-        assert (
-            control.up(folder, say=quiet).endpoint
-            != f"http://127.0.0.1:{taken.getsockname()[1]}"
-        )
-
-
-def test_a_server_that_does_not_start_says_why(folder):
-    with pytest.raises(control.LocalAwsError, match=r"(?s)log ends with:.*PORT"):
-        control.up(folder, say=quiet, environment={"GATEWAY_PORT": "PORT"})
+def test_a_server_that_does_not_start_says_why(folder, monkeypatch):
+    monkeypatch.setattr(control, "HERE", folder)
+    with pytest.raises(control.LocalAwsError, match=r"(?s)log ends with.*No module named s"):
+        control.up(folder, say=quiet)
 
 
 def test_an_environment_that_can_not_be_made_says_why(folder, monkeypatch):
