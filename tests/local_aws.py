@@ -14,8 +14,10 @@ from typing import Any
 
 import boto3
 import botocore.session
+import direct
 import pytest
 from botocore.config import Config
+from botocore.httpsession import URLLib3Session
 
 from liberty_cfn.deploy import models, sessions, targets
 from liberty_cfn.local import control
@@ -91,11 +93,12 @@ class Aws:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def models_are_read_once():
+def calls_are_quick():
     """Have all sessions share what boto knows of AWS's services, which it reads slowly."""
     shared = models.models()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _path: shared)
+        patch.setattr(URLLib3Session, "send", direct.send)
         yield
 
 
