@@ -152,18 +152,48 @@ REPLACEMENTS = {
     ),
 }
 
-# Of a replication group's engines, the one change that AWS documents as made in place.
-IN_PLACE_ENGINES = ("redis", "valkey")
-ENGINE_CHANGES = {
-    True: Documented(
-        Replacement.CONDITIONAL,
-        "Update requires: Replacement, but from redis to valkey is an in-place migration",
-        page("AWS::ElastiCache::ReplicationGroup", "Engine"),
+
+@dataclass(frozen=True)
+class ByValue:
+    """An update that is made in place from one value to another, and no other way.
+
+    `usual` is the value where none is given.
+    """
+
+    usual: str
+    in_place: tuple[str, str]
+    then: Documented
+    otherwise: Documented
+
+
+BY_VALUE = {
+    ("AWS::ElastiCache::ReplicationGroup", "Engine"): ByValue(
+        "redis",
+        ("redis", "valkey"),
+        Documented(
+            Replacement.CONDITIONAL,
+            "Update requires: Replacement, but from redis to valkey is an in-place migration",
+            page("AWS::ElastiCache::ReplicationGroup", "Engine"),
+        ),
+        Documented(
+            Replacement.CERTAIN,
+            "Update requires: Replacement",
+            page("AWS::ElastiCache::ReplicationGroup", "Engine"),
+        ),
     ),
-    False: Documented(
-        Replacement.CERTAIN,
-        "Update requires: Replacement",
-        page("AWS::ElastiCache::ReplicationGroup", "Engine"),
+    ("AWS::EC2::VPC", "InstanceTenancy"): ByValue(
+        "default",
+        ("dedicated", "default"),
+        Documented(
+            Replacement.NONE,
+            "Update requires: No interruption, from dedicated to default",
+            page("AWS::EC2::VPC", "InstanceTenancy"),
+        ),
+        Documented(
+            Replacement.CERTAIN,
+            "Update requires: Replacement, but from dedicated to default",
+            page("AWS::EC2::VPC", "InstanceTenancy"),
+        ),
     ),
 }
 
@@ -229,6 +259,20 @@ INTERRUPTIONS = {
     ),
     ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): Interruption(
         "connections break for seconds while the engine is upgraded", CACHE_VERSIONS
+    ),
+    ("AWS::EC2::Instance", "InstanceType"): Interruption(
+        "the instance stops, and starts as one of the other type",
+        page("AWS::EC2::Instance", "InstanceType"),
+    ),
+    ("AWS::EC2::Instance", "EbsOptimized"): Interruption(
+        "the instance stops and starts again", page("AWS::EC2::Instance", "EbsOptimized")
+    ),
+    ("AWS::EC2::Instance", "UserData"): Interruption(
+        "the instance stops and starts again", page("AWS::EC2::Instance", "UserData")
+    ),
+    ("AWS::RDS::DBCluster", "EngineVersion"): Interruption(
+        "the database is down while it is upgraded",
+        "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html",
     ),
     ("AWS::EC2::SecurityGroup", "SecurityGroupIngress"): Interruption(
         "a short interruption during which nobody can connect",

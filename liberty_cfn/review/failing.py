@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from liberty_cfn.fitting import FARGATE
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.changes import Action, Change, references
 from liberty_cfn.review.comparing import equal, mapping, number
+from liberty_cfn.review.documented import page
 from liberty_cfn.review.findings import Finding, Kind
-from liberty_cfn.review.identity import fixed_name, name_property, place
+from liberty_cfn.review.identity import PLACES, fixed_name, name_property, place
 from liberty_cfn.review.schemas import schema
+from liberty_cfn.review.spelling import listed
 from liberty_cfn.review.statements import open_to_all
 
+SUBNET = "AWS::EC2::Subnet"
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 # What AWS keeps in the VPC where it was made.
 STAY_IN_VPC = (
@@ -20,6 +24,18 @@ STAY_IN_VPC = (
     "AWS::ElastiCache::SubnetGroup",
     "AWS::ElasticLoadBalancingV2::LoadBalancer",
 )
+# What can only grow, and where AWS says so.
+DISKS = {
+    "AWS::RDS::DBInstance": (
+        "AllocatedStorage",
+        (
+            "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+            "USER_PIOPS.ModifyingExisting.html"
+        ),
+    ),
+    "AWS::EC2::Volume": ("Size", page("AWS::EC2::Volume", "Size")),
+}
+INDEXES = "GlobalSecondaryIndexes"
 # What takes versions of an engine, and where AWS says which it may go to.
 ENGINES = {
     "AWS::RDS::DBInstance": (
@@ -49,10 +65,12 @@ def failures(changes: Sequence[Change], before: Resolved, after: Resolved) -> It
             yield from _addresses_in_use(change)
             yield from _another_network(change, by_id)
             yield from _shrinks(change)
+            yield from _indexes(change)
             yield from _version(change)
             yield from _stops_forwarding(change, after)
         yield from _blocked(change, after)
         yield from _limits_crossed(change)
+        yield from _no_such_size(change)
     yield from _taken_names(changes, before, after)
 
 
@@ -95,32 +113,60 @@ def _other_scope(change: Change, by_id: Mapping[str, Change]) -> bool:
 def _taken_names(
     changes: Sequence[Change], before: Resolved, after: Resolved
 ) -> Iterator[Finding]:
-    """A new resource can't have the name of one that is there, or goes only afterwards."""
-    types = {change.type for change in changes if change.action is Action.ADD}
+    """What is made can't have the name of one that is there, or goes only afterwards."""
+    made = [change for change in changes if _is_made(change)]
+    types = {change.type for change in made}
     taken: dict[str, list[Resource]] = {}
     for resource in before.of_type(*types) if types else ():
         if where := place(resource):
             taken.setdefault(repr((resource.type, where)), []).append(resource)
-    for change in changes:
-        if change.action is not Action.ADD or change.after is None:
+    for change in made:
+        if change.after is None or not (where := place(change.after)):
             continue
-        where = place(change.after)
-        scope = SCOPES.get(change.type, "")
-        for holder in taken.get(repr((change.type, where)), []) if where else []:
-            if not equal(holder.properties.get(scope), change.after.properties.get(scope)):
-                continue
-            if _made_anew(change.after, changes):
-                continue
-            goes = holder.id not in after.resources
-            why = (
-                f"{holder.origin}, which goes only afterwards: its logical id changed"
-                if goes
-                else f"{holder.origin}, which stays"
-            )
-            name = fixed_name(change.after)
-            under = f"under the name {name}" if isinstance(name, str) else "in the place"
-            text = f"{change.name} is to be made {under} that is in use by {why}"
-            yield Finding(Kind.FAILS, change.id, text)
+        if _made_anew(change.after, changes):
+            continue
+        for holder in taken.get(repr((change.type, where)), []):
+            if holder.id != change.id:
+                yield from _in_use(change, change.after, holder, after)
+            elif change.type in PLACES and change.type != SUBNET:
+                yield _held_by_itself(change)
+
+
+def _is_made(change: Change) -> bool:
+    """Whether a new one is made while what was there is still there."""
+    known = schema(change.type)
+    first = known is not None and known.deletes_first
+    return change.action is Action.ADD or (change.replaced and not first)
+
+
+def _in_use(
+    change: Change, made: Resource, holder: Resource, after: Resolved
+) -> Iterator[Finding]:
+    scope = SCOPES.get(change.type, "")
+    if not equal(holder.properties.get(scope), made.properties.get(scope)):
+        return
+    later = after.resources.get(holder.id)
+    if later is None:
+        why = f"{holder.origin}, which goes only afterwards: its logical id changed"
+        if change.action is Action.CHANGE:
+            why = f"{holder.origin}, which goes only afterwards"
+    elif place(later) != place(holder):
+        why = f"{holder.origin}, which gives it up in the same update, perhaps too late"
+    else:
+        why = f"{holder.origin}, which stays"
+    name = fixed_name(made)
+    under = f"under the name {name}" if isinstance(name, str) else "in the place"
+    text = f"{change.name} is to be made {under} that is in use by {why}"
+    yield Finding(Kind.FAILS, change.id, text)
+
+
+def _held_by_itself(change: Change) -> Finding:
+    what = PLACES[change.type][0]
+    text = (
+        f"{change.name} is to be replaced with the same {what}: that will fail, as the old one "
+        "has it until it goes"
+    )
+    return Finding(Kind.FAILS, change.id, text)
 
 
 def _made_anew(resource: Resource, changes: Sequence[Change]) -> bool:
@@ -131,7 +177,7 @@ def _made_anew(resource: Resource, changes: Sequence[Change]) -> bool:
 
 def _addresses_in_use(change: Change) -> Iterator[Finding]:
     """A subnet made anew in the same VPC overlaps the one it is to replace."""
-    if change.type != "AWS::EC2::Subnet" or not change.replaced:
+    if change.type != SUBNET or not change.replaced:
         return
     changed = {found.path[0] for found in change.properties}
     if not changed & {"CidrBlock", "VpcId", "Ipv4IpamPoolId", "Ipv4NetmaskLength"}:
@@ -151,7 +197,7 @@ def _another_network(change: Change, by_id: Mapping[str, Change]) -> Iterator[Fi
     moved = [
         subnet.name
         for subnet in subnets
-        if subnet.type == "AWS::EC2::Subnet"
+        if subnet.type == SUBNET
         and subnet.replaced
         and any(changed.path[0] == "VpcId" for changed in subnet.properties)
     ]
@@ -164,23 +210,59 @@ def _another_network(change: Change, by_id: Mapping[str, Change]) -> Iterator[Fi
 
 
 def _shrinks(change: Change) -> Iterator[Finding]:
-    if change.type != "AWS::RDS::DBInstance":
+    if change.type not in DISKS or change.replaced:
         return
+    name, source = DISKS[change.type]
     for changed in change.properties:
         before, after = number(changed.before), number(changed.after)
         smaller = before is not None and after is not None and after < before
-        if changed.path == ("AllocatedStorage",) and smaller:
+        if changed.path == (name,) and smaller:
             text = (
-                f"{change.name}: AllocatedStorage {_words(changed.before)} → "
-                f"{_words(changed.after)}: a database's disk can grow, never shrink"
+                f"{change.name}: {name} {_words(changed.before)} → {_words(changed.after)}: "
+                "a disk can grow, never shrink"
             )
-            yield Finding(
-                Kind.FAILS,
-                change.id,
-                text,
-                "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
-                "USER_PIOPS.ModifyingExisting.html",
-            )
+            yield Finding(Kind.FAILS, change.id, text, source)
+
+
+def _indexes(change: Change) -> Iterator[Finding]:
+    """DynamoDB makes or deletes one index of a table at a time."""
+    if change.type != "AWS::DynamoDB::Table" or not change.before or not change.after:
+        return
+    if change.replaced:
+        return
+    was, now = (
+        {str(mapping(index).get("IndexName")) for index in listed(one.properties.get(INDEXES))}
+        for one in (change.before, change.after)
+    )
+    if len(was ^ now) > 1:
+        text = f"{change.name}: {INDEXES}: {', '.join(sorted(was ^ now))} come or go at once: "
+        text += "DynamoDB makes or deletes one in an update"
+        yield Finding(
+            Kind.FAILS,
+            change.id,
+            text,
+            "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+            "aws-resource-dynamodb-table.html",
+        )
+
+
+def _no_such_size(change: Change) -> Iterator[Finding]:
+    """Fargate has certain sizes of memory for each size of CPU."""
+    task = change.after.properties if change.after else {}
+    cpu, memory = number(task.get("Cpu")), number(task.get("Memory"))
+    on_fargate = "FARGATE" in listed(task.get("RequiresCompatibilities"))
+    if change.type != "AWS::ECS::TaskDefinition" or not on_fargate:
+        return
+    if cpu is None or memory is None or memory in FARGATE.get(int(cpu), ()):
+        return
+    text = f"{change.name}: Fargate has no tasks with {cpu:.0f} CPU units and {memory:.0f} MiB"
+    yield Finding(
+        Kind.FAILS,
+        change.id,
+        text,
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
+        "task-cpu-memory-error.html",
+    )
 
 
 def _limits_crossed(change: Change) -> Iterator[Finding]:

@@ -23,6 +23,12 @@ NAMES = {
     "AWS::StepFunctions::StateMachine": "StateMachineName",
     "AWS::ECS::CapacityProvider": "Name",
     "AWS::KMS::Alias": "AliasName",
+    "AWS::EC2::LaunchTemplate": "LaunchTemplateName",
+    "AWS::CloudFormation::StackSet": "StackSetName",
+    "AWS::WAFv2::WebACL": "Name",
+    "AWS::Batch::JobQueue": "JobQueueName",
+    "AWS::Batch::ComputeEnvironment": "ComputeEnvironmentName",
+    "AWS::MSK::Cluster": "ClusterName",
 }
 
 
@@ -43,8 +49,27 @@ def fixed_name(resource: Resource) -> Any:
     return resource.properties.get(name) if name else None
 
 
+_RULE = ("GroupId", "IpProtocol", "FromPort", "ToPort")
 # What only one resource can have, where it is more than a name.
 PLACES = {
+    "AWS::ApplicationAutoScaling::ScalingPolicy": (
+        *("PolicyName", "ScalingTargetId", "ResourceId", "ScalableDimension"),
+    ),
+    "AWS::EC2::NatGateway": ("AllocationId",),
+    "AWS::EC2::SecurityGroupEgress": (
+        *_RULE,
+        *("CidrIp", "CidrIpv6", "DestinationSecurityGroupId", "DestinationPrefixListId"),
+    ),
+    "AWS::EC2::SecurityGroupIngress": (
+        *_RULE,
+        *("CidrIp", "CidrIpv6", "SourceSecurityGroupId", "SourcePrefixListId"),
+    ),
+    "AWS::EC2::Subnet": ("CidrBlock", "VpcId"),
+    "AWS::EC2::VPCEndpoint": ("RouteTableIds", "VpcId", "ServiceName"),
+    "AWS::EC2::VPCGatewayAttachment": ("VpcId", "VpnGatewayId"),
+    "AWS::ElasticLoadBalancingV2::Listener": ("Port", "LoadBalancerArn"),
+    "AWS::ElasticLoadBalancingV2::ListenerRule": ("Priority", "ListenerArn"),
+    "AWS::Lambda::EventSourceMapping": ("EventSourceArn", "FunctionName"),
     "AWS::EC2::Route": (
         "RouteTableId",
         "DestinationCidrBlock",
@@ -53,7 +78,7 @@ PLACES = {
     ),
     "AWS::EC2::SubnetRouteTableAssociation": ("SubnetId",),
     "AWS::Route53::RecordSet": (
-        *("HostedZoneId", "HostedZoneName", "Name", "Type", "SetIdentifier"),
+        *("Name", "HostedZoneId", "HostedZoneName", "Type", "SetIdentifier"),
     ),
 }
 
@@ -62,6 +87,7 @@ def place(resource: Resource) -> tuple[Any, ...]:
     """Return what no other resource of its type can have at the same time; empty for nothing.
 
     A name, or several properties together; what only AWS knows is compared as it stands.
+    Without the first of them there is no such place.
     """
     known = schema(resource.type)
     names = PLACES.get(resource.type, ())
@@ -70,4 +96,5 @@ def place(resource: Resource) -> tuple[Any, ...]:
     if not names or resource.type in NAMES:
         names = (name,) if (name := name_property(resource.type)) else ()
     values = tuple(canonical(resource.properties.get(name)) for name in names)
-    return values if any(value is not None for value in values) else ()
+    there = values[:1] if resource.type in PLACES else values
+    return values if any(value is not None for value in there) else ()

@@ -9,7 +9,7 @@ from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import POLICIES, Action, Change, PropertyChange
 from liberty_cfn.review.comparing import Steps, at
 from liberty_cfn.review.findings import Finding, Kind
-from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, different, said
+from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, different, fewer, said
 from liberty_cfn.review.replacement import names
 from liberty_cfn.review.spelling import spelled
 
@@ -28,7 +28,8 @@ NEW = {
     "AWS::KMS::Key": "another key",
     "AWS::Route53::HostedZone": "one with other name servers",
 }
-SAFEST = list(REMAINS)
+# From the safest; what is only deleted where its creation failed is as safe as what never is.
+SAFEST = ("Retain", "Snapshot", "Delete")
 POLICY_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
     "aws-attribute-deletionpolicy.html"
@@ -43,8 +44,9 @@ def losses(changes: Sequence[Change]) -> Iterator[Finding]:
         yield from _data(change)
         yield from _unwatched(change)
         yield from _policies(change)
-        if change.action is Action.CHANGE and not change.replaced:
-            yield from _secret(change)
+        if change.action is Action.CHANGE:
+            if not change.replaced:
+                yield from _secret(change)
             yield from _in_the_clear(change)
             for changed in change.properties:
                 yield from _weakened(change, changed)
@@ -110,6 +112,7 @@ def _policies(change: Change) -> Iterator[Finding]:
 
 
 def _rank(policy: str) -> int:
+    policy = policy.removesuffix("ExceptOnCreate")
     return SAFEST.index(policy) if policy in SAFEST else len(SAFEST)
 
 
@@ -174,6 +177,8 @@ def _reason(change: Change, steps: Steps, changed: PropertyChange) -> str:
         if below is None:
             continue
         before, after = at(changed.before, below), at(changed.after, below)
+        if weaker is fewer:
+            after = [after]
         if any(weaker(before, one) for one in (after if isinstance(after, list) else [after])):
             return why
     return ""

@@ -236,15 +236,16 @@ def _alarm(change: Change) -> Iterator[Finding]:
                 was, now = _shown(changed.before), _shown(changed.after)
                 text = f"{change.name}: {changed.name} {was} → {now}"
                 yield Finding(Kind.OPERATIONS, change.id, text)
-            elif _silenced(changed):
-                text = f"{change.name}: {changed.name}: nobody hears of it any more"
+        for name in ("ActionsEnabled", "AlarmActions"):
+            if not _heard(change.after, name) and _heard(change.before, name):
+                text = f"{change.name}: {name}: nobody hears of it any more"
                 yield Finding(Kind.WEAKENED, change.id, text)
 
 
-def _silenced(changed: PropertyChange) -> bool:
-    if changed.path == ("ActionsEnabled",):
-        return equal(changed.after, "false")
-    return changed.path == ("AlarmActions",) and not changed.after and not changed.because
+def _heard(alarm: Resource | None, name: str) -> bool:
+    """Whether somebody hears of an alarm, by one of the properties that say so."""
+    value = alarm.properties.get(name) if alarm else None
+    return bool(value) if name == "AlarmActions" else not equal(value, "false")
 
 
 def _watches(alarm: Resource | None) -> str:

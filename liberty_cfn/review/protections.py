@@ -10,6 +10,8 @@ from liberty_cfn.review.comparing import Steps, number
 from liberty_cfn.stateful import LOSSES as OURS
 
 FOR_EVER = 10**6
+BUCKET_ENCRYPTION = "BucketEncryption/ServerSideEncryptionConfiguration"
+IMDS_V1 = "who can have it fetch a page reads its credentials"
 OLDEST_TLS = re.compile(r"ELBSecurityPolicy-(?:TLS|TLS13|FS)-(\d)-(\d)-")
 Weaker = Callable[[Any, Any], bool]
 # What is lost with types that this design has none of.
@@ -87,6 +89,21 @@ def different(_: Any, after: Any) -> bool:
     return after is not None
 
 
+def fewer(before: Any, after: Any) -> bool:
+    """Whether something of a list is gone."""
+    kept = after if isinstance(after, list) else []
+    return any(item not in kept for item in (before if isinstance(before, list) else ()))
+
+
+def _as_root(before: Any, after: Any) -> bool:
+    """Whether a container's processes become root; where nobody is named, its image decides."""
+    return _is_root(after) and not _is_root(before)
+
+
+def _is_root(user: Any) -> bool:
+    return user is None or said(user).partition(":")[0] in ("root", "0")
+
+
 def _turned_off(before: Any, after: Any) -> bool:
     """Whether what counts as on where nothing is said is turned off."""
     off = ("disabled", "false")
@@ -143,6 +160,11 @@ BUCKET = _all(
         "access lists of its files count again",
     ),
     ("BucketEncryption", _gone, "new objects fall back to S3's own encryption"),
+    (
+        f"{BUCKET_ENCRYPTION}/ServerSideEncryptionByDefault/SSEAlgorithm",
+        _less_than("aws:kms:dsse", "aws:kms"),
+        "who may read them needs no key any more",
+    ),
     ("ObjectLockEnabled", _off, "objects can be deleted before their time"),
 )
 REPOSITORY = _all(
@@ -155,6 +177,11 @@ REPOSITORY = _all(
     ("LifecyclePolicy", different, "images may be deleted by another rule than before"),
     ("LifecyclePolicy/LifecyclePolicyText", different, "images may be deleted by another rule"),
     ("ImageScanningConfiguration/ScanOnPush", _off, "images are no longer scanned"),
+    (
+        "EncryptionConfiguration/EncryptionType",
+        _less_than("KMS_DSSE", "KMS"),
+        "who may pull them needs no key any more",
+    ),
 )
 DATABASE = _all(
     ("DeletionProtection", _off, "it can be deleted"),
@@ -162,16 +189,21 @@ DATABASE = _all(
     ("DeleteAutomatedBackups", _on, "its backups go when it goes"),
     ("MultiAZ", _off, "no standby takes over when its zone fails"),
     ("AutoMinorVersionUpgrade", _turned_off, "security fixes no longer come by themselves"),
+    ("StorageEncrypted", _off, "what is on its disk can be read"),
+    ("EnableCloudwatchLogsExports", fewer, "what it logs there is no longer kept"),
 )
 CACHE = _all(
     ("SnapshotRetentionLimit", _lower, "older snapshots are deleted"),
     ("AutomaticFailoverEnabled", _off, "no node takes over when the first fails"),
     ("MultiAZEnabled", _off, "its nodes may share a zone"),
     ("TransitEncryptionEnabled", _off, "what goes over the wire can be read"),
+    ("AtRestEncryptionEnabled", _off, "what is on its disk can be read"),
 )
 PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
     "AWS::RDS::DBInstance": DATABASE,
     "AWS::RDS::DBCluster": DATABASE,
+    "AWS::DocDB::DBCluster": DATABASE,
+    "AWS::Neptune::DBCluster": DATABASE,
     "AWS::ElastiCache::CacheCluster": CACHE,
     "AWS::ElastiCache::ReplicationGroup": CACHE,
     "AWS::S3::Bucket": BUCKET,
@@ -189,9 +221,13 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
     ),
     "AWS::SQS::Queue": _all(
         ("KmsMasterKeyId", _gone, "messages are no longer encrypted with that key"),
+        ("SqsManagedSseEnabled", _turned_off, "messages are no longer encrypted"),
+    ),
+    "AWS::SecretsManager::Secret": _all(
+        ("KmsKeyId", _gone, "who may read it needs no key any more"),
     ),
     "AWS::KMS::Key": _all(
-        ("Enabled", _off, "what it encrypted can't be read"),
+        ("Enabled", _turned_off, "what it encrypted can't be read"),
         ("EnableKeyRotation", _off, "its key material stays the same"),
         ("PendingWindowInDays", _lower, "less time to take a deletion back"),
     ),
@@ -201,6 +237,11 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
             "LoadBalancerAttributes/access_logs.s3.enabled/Value",
             _off,
             "requests are no longer logged",
+        ),
+        (
+            "LoadBalancerAttributes/routing.http.drop_invalid_header_fields.enabled/Value",
+            _off,
+            "headers that are none are passed on",
         ),
     ),
     "AWS::ElasticLoadBalancingV2::Listener": _all(
@@ -231,8 +272,35 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
             "a failed deployment isn't taken back",
         ),
     ),
+    "AWS::ECS::TaskDefinition": _all(
+        ("ContainerDefinitions/User", _as_root, "its processes may be root"),
+        ("ContainerDefinitions/Privileged", _on, "it may do on its machine what root may"),
+        ("ContainerDefinitions/ReadonlyRootFilesystem", _off, "its files can be changed"),
+    ),
+    "AWS::EC2::Instance": _all(
+        ("DisableApiTermination", _off, "it can be deleted"),
+        ("MetadataOptions/HttpTokens", _less_than("required"), IMDS_V1),
+    ),
+    "AWS::EC2::LaunchTemplate": _all(
+        ("LaunchTemplateData/MetadataOptions/HttpTokens", _less_than("required"), IMDS_V1),
+    ),
+    "AWS::EC2::Volume": _all(("Encrypted", _off, "what is on it can be read")),
+    "AWS::Cognito::UserPool": _all(
+        ("DeletionProtection", _less_than("ACTIVE"), "it can be deleted"),
+        ("MfaConfiguration", _less_than("ON", "OPTIONAL"), "a password is enough to sign in"),
+    ),
+    "AWS::Kinesis::Stream": _all(
+        ("RetentionPeriodHours", _lower, "older records are deleted"),
+        ("StreamEncryption", _gone, "records are no longer encrypted where they are kept"),
+    ),
+    "AWS::OpenSearchService::Domain": _all(
+        ("EncryptionAtRestOptions/Enabled", _off, "what is on its disks can be read"),
+        ("NodeToNodeEncryptionOptions/Enabled", _off, "what goes over the wire can be read"),
+        ("DomainEndpointOptions/EnforceHTTPS", _off, "what goes over the wire can be read"),
+    ),
     "AWS::EFS::FileSystem": _all(
         ("BackupPolicy/Status", _less_than("ENABLED"), "it is no longer backed up"),
+        ("Encrypted", _off, "what is on it can be read"),
     ),
     "AWS::DynamoDB::Table": _all(
         ("DeletionProtectionEnabled", _off, "it can be deleted"),

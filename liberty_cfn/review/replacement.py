@@ -8,8 +8,7 @@ from typing import Any
 from liberty_cfn.review.comparing import Steps, at, equal
 from liberty_cfn.review.documented import (
     BACKUPS,
-    ENGINE_CHANGES,
-    IN_PLACE_ENGINES,
+    BY_VALUE,
     INTERRUPTIONS,
     ONLY_INTERRUPTED,
     REPLACEMENTS,
@@ -96,8 +95,9 @@ def _touches(pointers: frozenset[Steps], steps: Steps, before: Any, after: Any) 
 
 def _documented(resource_type: str, steps: Steps, before: Any, after: Any) -> Documented | None:
     """Return the most specific entry of the reviewed table, the path's own or one above."""
-    if resource_type == "AWS::ElastiCache::ReplicationGroup" and steps == ("Engine",):
-        return ENGINE_CHANGES[(before or "redis", after or "redis") == IN_PLACE_ENGINES]
+    if by_value := BY_VALUE.get((resource_type, ".".join(steps))):
+        both = tuple(by_value.usual if value is None else value for value in (before, after))
+        return by_value.then if both == by_value.in_place else by_value.otherwise
     for length in range(len(steps), 0, -1):
         if entry := REPLACEMENTS.get((resource_type, *steps[:length])):
             return entry

@@ -58,6 +58,11 @@ def test_replacing_what_holds_no_data_loses_nothing():
     assert Kind.LOSS not in kinds(one("EC2::VPC", before), one("EC2::VPC", after))
 
 
+def _encrypted(algorithm):
+    by_default = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
+    return {"BucketEncryption": {"ServerSideEncryptionConfiguration": [by_default]}}
+
+
 @pytest.mark.parametrize(
     ("kind", "before", "after"),
     [
@@ -102,6 +107,44 @@ def test_replacing_what_holds_no_data_loses_nothing():
             },
         ),
         ("EFS::FileSystem", {"BackupPolicy": {"Status": "ENABLED"}}, {}),
+        ("EFS::FileSystem", {"Encrypted": True}, {}),
+        ("RDS::DBInstance", {"StorageEncrypted": True}, {"StorageEncrypted": "false"}),
+        (
+            "RDS::DBInstance",
+            {"DBName": "a", "DeletionProtection": True},
+            {"DBName": "b", "DeletionProtection": False},
+        ),
+        (
+            "RDS::DBInstance",
+            {"EnableCloudwatchLogsExports": ["upgrade", "postgresql"]},
+            {"EnableCloudwatchLogsExports": ["upgrade"]},
+        ),
+        ("ElastiCache::ReplicationGroup", {"AtRestEncryptionEnabled": True}, {}),
+        ("ECR::Repository", {"EncryptionConfiguration": {"EncryptionType": "KMS"}}, {}),
+        ("Kinesis::Stream", {"RetentionPeriodHours": 48}, {"RetentionPeriodHours": 24}),
+        ("KMS::Key", {}, {"Enabled": False}),
+        ("SQS::Queue", {}, {"SqsManagedSseEnabled": False}),
+        ("EC2::Instance", {"MetadataOptions": {"HttpTokens": "required"}}, {}),
+        ("CloudWatch::Alarm", {"AlarmActions": ["a", "b"]}, {"AlarmActions": []}),
+        ("CloudWatch::Alarm", {"AlarmActions": ["a"]}, {}),
+        ("CloudWatch::Alarm", {}, {"ActionsEnabled": False}),
+        *(
+            (
+                "ECS::TaskDefinition",
+                {"ContainerDefinitions": [{"Name": "web", **before}]},
+                {"ContainerDefinitions": [{"Name": "web", **after}]},
+            )
+            for before, after in (
+                ({"User": "1000:1000"}, {"User": "0:0"}),
+                ({"User": "1000"}, {}),
+                ({}, {"Privileged": True}),
+                ({"ReadonlyRootFilesystem": True}, {"ReadonlyRootFilesystem": False}),
+            )
+        ),
+        *(
+            ("S3::Bucket", *(_encrypted(algorithm) for algorithm in pair))
+            for pair in (("aws:kms", "AES256"), ("aws:kms:dsse", "aws:kms"))
+        ),
         (
             "ElasticLoadBalancingV2::Listener",
             {"SslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"},
@@ -154,6 +197,15 @@ def test_a_deletion_policy_that_weakens_is_told():
     bucket, safe = one("S3::Bucket"), one("S3::Bucket", **SAFE)
     assert len(told(safe, bucket, Kind.WEAKENED)) == 2
     assert not told(bucket, safe, Kind.WEAKENED)
+
+
+def test_what_is_deleted_only_if_its_creation_failed_is_as_safe_as_what_never_is():
+    always, later = (
+        one("S3::Bucket", **SAFE | {"DeletionPolicy": f"Retain{more}"})
+        for more in ("", "ExceptOnCreate")
+    )
+    assert not told(always, later, Kind.WEAKENED)
+    assert told(later, one("S3::Bucket", UpdateReplacePolicy="Retain"), Kind.WEAKENED)
 
 
 def test_a_database_without_a_deletion_policy_is_kept_as_a_snapshot_all_the_same():
@@ -386,6 +438,8 @@ def test_a_value_that_is_no_longer_allowed_will_fail():
         ("RDS::DBInstance", "DBInstanceClass", "db.t3.micro", "db.t3.small"),
         ("RDS::DBInstance", "EngineVersion", "15", "16"),
         ("ElastiCache::CacheCluster", "CacheNodeType", "cache.t3.micro", "cache.t3.small"),
+        ("RDS::DBCluster", "EngineVersion", "15.4", "16.1"),
+        ("EC2::Instance", "InstanceType", "t3.micro", "t3.large"),
     ],
 )
 def test_an_interruption_is_told_where_aws_documents_it(kind, name, before, after):
