@@ -58,17 +58,20 @@ def _of_aws(error: Exception, name: str) -> str | None:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     from liberty_cfn.deploy import faults  # noqa: PLC0415
+    from liberty_cfn.deploy.sessions import WEB_PAGE  # noqa: PLC0415
 
     if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError):
         return NO_CREDENTIALS
-    if faults.expired(error):
-        return EXPIRED.format(name=name)
+    if faults.skewed(error) or faults.expired(error):
+        clock = (
+            f"This machine's clock is wrong: set it, and try again. {faults.in_words(error)}"
+        )
+        return clock if faults.skewed(error) else EXPIRED.format(name=name)
     if isinstance(error, ResponseParserError):
-        return "AWS's answer could not be read: it was cut off, or is no XML. Try again."
+        page = str(error).startswith(WEB_PAGE)
+        why = f"{error}: is there a proxy? Look at HTTPS_PROXY and NO_PROXY, or sign in to it"
+        cut = "it was cut off, or is no XML. Try again"
+        return f"AWS's answer could not be read: {why if page else cut}."
     if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):
         return f"AWS can't be reached: {error} Is the network up, and the region right?"
-    if isinstance(error, aws.ClientError):
-        told = error.response.get("Error", {})
-        why = told.get("Message") or "no reason given"
-        return f"AWS refused {error.operation_name}: {why} ({told.get('Code', 'no code')})"
-    return f"AWS could not be asked: {error}" if isinstance(error, aws.BotoCoreError) else None
+    return faults.in_words(error) if isinstance(error, faults.OF_AWS) else None

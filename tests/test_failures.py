@@ -4,6 +4,7 @@ Here: a change that is executed, followed, and explained. Answers that the local
 give come as raw HTTP (wire.py). Time is a list: waiting costs none.
 """
 
+import dataclasses
 import itertools
 from datetime import timedelta
 from types import SimpleNamespace
@@ -301,6 +302,17 @@ def test_case_19_broken_xml():
     survives(BROKEN, (200, "<html>maintenance"))
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, "<DescribeStacksResponse/>"),
+        done("DescribeStacks", Stacks=""),
+    ],
+)
+def test_case_19_an_answer_that_tells_of_no_stack_is_no_verdict(answer):
+    survives(answer)
+
+
 def test_case_19_broken_xml_is_a_sentence_where_nobody_waits():
     wire = Wire(DescribeStacks=[BROKEN])
     with pytest.raises(Exception) as error:
@@ -424,9 +436,17 @@ def test_a_stack_whose_events_say_that_it_is_at_work_is_not_asked_for_its_status
 # Diagnosing
 
 
-def failure(number, resource, reason, type_="AWS::X::Y", *, stack=(), physical=""):
+def failure(
+    number,
+    resource,
+    reason,
+    type_="AWS::X::Y",
+    *,
+    stack=(),
+    physical="",
+    status="CREATE_FAILED",
+):
     at = START + timedelta(seconds=number)
-    status = "CREATE_FAILED"
     own = type_ == TYPE and resource.startswith("liberty")
     return Event(str(number), at, stack, resource, type_, status, reason, physical, own, None)
 
@@ -449,6 +469,39 @@ def test_case_24_the_first_failure_in_time_of_all_stacks_comes_first(dev):
         "  Late in Service (AWS::X::Y): also wrong",
         what_next("ROLLBACK_COMPLETE", "dev"),
     ]
+
+
+def test_case_24_what_could_not_be_cleaned_up_is_not_why_an_update_failed(dev):
+    began = failure(0, "liberty-social-dev", "", TYPE, status="UPDATE_IN_PROGRESS")
+    happened = [
+        began,
+        failure(1, "Vpc", "in use", stack=("Network",), status="DELETE_FAILED"),
+        failure(2, "Target", "has a name of its own", stack=("Entrance",)),
+    ]
+    assert [each.resource for each in diagnosis.reasons(happened)] == ["Target", "Vpc"]
+    deletion = dataclasses.replace(began, status="DELETE_IN_PROGRESS")
+    told = [each.resource for each in diagnosis.reasons([deletion, *happened[1:]])]
+    assert told == ["Vpc", "Target"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("User Initiated", "The update was cancelled by hand."),
+        ("Parameter X has no value", "Parameter X has no value"),
+    ],
+)
+def test_case_24_where_no_resource_says_why_the_roots_own_word_is_told(dev, reason, said):
+    undone = failure(
+        1, "liberty-social-dev", reason, TYPE, status="UPDATE_ROLLBACK_IN_PROGRESS"
+    )
+    cancelled = failure(2, "Database", "Resource update cancelled", TYPE)
+    wire = Wire(DescribeEvents=[operation_events()])
+    told = diagnosis.explain(
+        lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", [undone, cancelled]
+    )
+    assert said in told
+    assert "Resource update cancelled" not in told
 
 
 def operation_event(operation, reason, number, mode="FAIL"):

@@ -6,6 +6,7 @@ local AWS with a design of one topic; what that can't answer comes over the wire
 
 import dataclasses
 import threading
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -22,6 +23,7 @@ from wire import (
     TIMEOUT,
     UNAVAILABLE,
     Wire,
+    answering,
     decoded,
     described,
     done,
@@ -61,6 +63,7 @@ EXISTS = (
     400,
     "<Code>AlreadyExistsException</Code><Message>ChangeSet liberty-1 already exists</Message>",
 )
+DENIED = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
 NO_CHANGE_SET = (404, "<Code>ChangeSetNotFound</Code><Message>ChangeSet is not there</Message>")
 
 
@@ -358,6 +361,121 @@ def test_case_10_a_stack_that_is_being_deleted_is_not_deployed_to(aws, target, d
 # The way to a change set
 
 
+def test_a_change_set_that_cannot_be_read_is_not_left_behind(target, dev):
+    have(dev, target, TOPIC)
+    client = target.client("cloudformation")
+    unread = (400, "<Code>ValidationError</Code><Message>No values for you</Message>")
+    seen = []
+
+    def refuse(params, **_):
+        if "IncludePropertyValues" in params["body"]:
+            seen.append(params)
+            return SimpleNamespace(status_code=unread[0]), {"Error": {"Code": "Denied"}}
+        return None
+
+    event = "before-call.cloudformation.DescribeChangeSet"
+    client.meta.events.register(event, refuse)
+    try:
+        with pytest.raises(exceptions.ClientError):
+            plan(dev, target, {"root.yaml": MORE})
+    finally:
+        client.meta.events.unregister(event, refuse)
+    assert seen
+    assert left_behind(target, dev) == []
+
+
+def test_a_change_set_that_is_not_executed_for_want_of_rights_is_not_left_behind(target, dev):
+    have(dev, target, TOPIC)
+    with (
+        answering(target.client("cloudformation"), "GetStackPolicy", DENIED),
+        pytest.raises(exceptions.ClientError, match="AccessDenied"),
+    ):
+        have(dev, target, MORE)
+    assert left_behind(target, dev) == []
+
+
+def test_a_plan_whose_change_set_cannot_be_deleted_is_shown_and_the_next_deploy_does_it(
+    target, dev
+):
+    have(dev, target, TOPIC)
+    said = []
+    with answering(target.client("cloudformation"), "DeleteChangeSet", DENIED):
+        planned = plan(dev, target, {"root.yaml": MORE}, said.append)
+    assert "Another" in {change.resource for change in planned.changes}
+    [waiting] = left_behind(target, dev)
+    assert waiting["ChangeSetName"] in said[0]
+    assert "DeleteChangeSet: Not yours" in said[0]
+    have(dev, target, TOPIC)
+    assert left_behind(target, dev) == []
+
+
+def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence():
+    wire = Wire(
+        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        DescribeChangeSet=[NO_CHANGE_SET],
+    )
+    with pytest.raises(ChangeSetError, match="deleted while it was read, by somebody"):
+        create(wire)
+
+
+def test_a_change_set_in_a_state_nobody_knows_is_not_taken_for_ready():
+    wire = Wire(
+        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        DescribeChangeSet=[described(status="DELETE_PENDING")],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+        DescribeStacks=[stack("CREATE_COMPLETE")],
+    )
+    with pytest.raises(ChangeSetError, match="DELETE_PENDING"):
+        create(wire)
+
+
+def test_a_change_set_that_failed_for_no_reason_says_so():
+    wire = Wire(
+        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        DescribeChangeSet=[described(status="FAILED")],
+        DescribeEvents=[done("DescribeEvents")],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+        DescribeStacks=[stack("CREATE_COMPLETE")],
+    )
+    with pytest.raises(ChangeSetError, match="no reason given"):
+        create(wire)
+
+
+def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named():
+    inside = described(status="FAILED", reason="Something odd")
+    nested = (
+        "<Changes><member><ResourceChange><Action>Modify</Action><LogicalResourceId>Logs"
+        "</LogicalResourceId><ResourceType>AWS::CloudFormation::Stack</ResourceType>"
+        "<ChangeSetId>inside</ChangeSetId></ResourceChange></member></Changes>"
+    )
+    root = (200, described()[1].replace("<Changes/>", nested))
+    wire = Wire(
+        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        DescribeChangeSet=[root, root, inside],
+    )
+    said = []
+    assert [change.resource for change in create(wire, say=said.append).changes] == ["Logs"]
+    assert "inside Logs can't be told: Something odd" in said[0]
+
+
+def test_what_was_deployed_and_could_not_be_protected_is_told(target, dev):
+    with (
+        answering(target.client("cloudformation"), "SetStackPolicy", DENIED),
+        pytest.raises(DeployError, match=r"CREATE_COMPLETE, but its stack policies.*Not yours"),
+    ):
+        have(dev, target, TOPIC)
+
+
+def test_what_failed_and_could_not_be_protected_still_says_why_it_failed(aws, target, dev):
+    have(dev, target, TOPIC)
+    aws.fail("AWS::SNS::Topic/Another")
+    denied = answering(target.client("cloudformation"), "SetStackPolicy", DENIED)
+    with denied, pytest.raises(DeployError) as error:
+        have(dev, target, MORE)
+    assert "Another (AWS::SNS::Topic)" in str(error.value)
+    assert "SetStackPolicy: Not yours" in str(error.value)
+
+
 @pytest.mark.parametrize("lost", [EXISTS, TIMEOUT, UNAVAILABLE])
 def test_case_12_a_change_set_whose_name_exists_is_ours_and_is_found_by_it(lost):
     wire = Wire(CreateChangeSet=[lost], DescribeChangeSet=[described()])
@@ -449,7 +567,8 @@ def test_case_27_an_upload_that_is_refused_is_a_sentence():
     ours = boto3.Session("key", "secret", region_name="us-east-1")
     with pytest.raises(Exception) as error:
         packaging.package(Target(ours, "1", _clients={"s3": wire.client}), {"root.yaml": TOPIC})
-    assert in_words(error.value).startswith("AWS refused PutObject: ")
+    assert "can't be uploaded" in in_words(error.value)
+    assert "AWS refused PutObject: no PutObject for you" in in_words(error.value)
 
 
 def test_case_28_a_stateful_resource_is_replaced_only_if_it_is_named(target, dev):
@@ -516,6 +635,10 @@ def test_case_33_of_two_deploys_at_once_one_works_and_one_attaches(aws, target, 
     ]
 
 
+def refusal(code, why):
+    return exceptions.ClientError({"Error": {"Code": code, "Message": why}}, "Ask")
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -533,6 +656,16 @@ def test_case_33_of_two_deploys_at_once_one_works_and_one_attaches(aws, target, 
             exceptions.ConnectTimeoutError(endpoint_url="https://cloudformation"),
             "AWS can't be reached: ",
         ),
+        (
+            refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2"),
+            "This machine's clock is wrong: set it",
+        ),
+        (refusal("RequestTimeTooSkewed", "too large"), "This machine's clock is wrong: set it"),
+        (
+            refusal("SignatureDoesNotMatch", "another key"),
+            "AWS refused Ask: another key (SignatureDoesNotMatch)",
+        ),
+        (refusal("407", ""), "AWS refused Ask: Proxy Authentication Required (407)"),
     ],
 )
 def test_case_34_what_keeps_aws_from_being_asked_is_a_sentence(error, said):

@@ -1,9 +1,19 @@
 """What the sessions for AWS read by themselves."""
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
+from wire import Body
 
 from liberty_cfn.deploy import sessions
+from liberty_cfn.mishaps import in_words
+
+CREDENTIALS = {
+    "aws_access_key_id": "key",
+    "aws_secret_access_key": "secret",
+    "region_name": "us-east-1",
+}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +43,22 @@ def test_an_answers_times_are_read_by_it(aws, monkeypatch):
     client = session.client("s3", endpoint_url=aws.endpoint)
     [bucket] = client.list_buckets()["Buckets"]
     assert bucket["CreationDate"][0] == "read"
+
+
+PAGE = "<html><body>Sign in</body></html>"
+
+
+@pytest.mark.parametrize("status", [200, 407])
+@pytest.mark.parametrize("service", ["cloudformation", "ecr"])
+def test_a_web_page_in_aws_s_place_is_a_sentence_that_names_the_proxy(service, status):
+    client = sessions.session(**CREDENTIALS).client(service)
+    read = {"cloudformation": "describe_stacks", "ecr": "describe_repositories"}[service]
+    page = AWSResponse("https://x", status, {"content-type": "text/html"}, Body(PAGE))
+    client.meta.events.register("before-send", lambda **_: page)
+    with pytest.raises(ResponseParserError) as error:
+        getattr(client, read)()
+    assert str(status) in in_words(error.value)
+    assert "HTTPS_PROXY" in in_words(error.value)
 
 
 def test_what_is_no_time_is_refused():

@@ -1,16 +1,18 @@
 """AWS at the other end of the wire: raw HTTP, which botocore itself reads, and asks again."""
 
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from liberty_cfn.deploy import sessions
 
 STACK = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev/1"
 NESTED = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev-Database-X/2"
@@ -36,7 +38,8 @@ RESET = ConnectionClosedError(endpoint_url="https://cloudformation")
 @cache
 def _session():
     """Return one for all: reading what AWS can be asked takes longer than most tests do."""
-    return boto3.Session("key", "secret", region_name="us-east-1")
+    credentials = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+    return sessions.session(region_name="us-east-1", **credentials)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +50,7 @@ def nobody_waits(monkeypatch):
     monkeypatch.setattr("liberty_cfn.deploy.targets.time", at_once)
 
 
-class _Body:
+class Body:
     def __init__(self, text):
         self._text = text.encode()
 
@@ -80,7 +83,24 @@ class Wire:
             text = f"<Error>{text}</Error>"
             if self.client.meta.service_model.metadata["protocol"] == "query":
                 text = f"<ErrorResponse>{text}</ErrorResponse>"
-        return AWSResponse(request.url, status, {}, _Body(text))
+        return AWSResponse(request.url, status, {}, Body(text))
+
+
+@contextlib.contextmanager
+def answering(client, operation, answer):
+    """Have one operation of a client of the local AWS answered so: status, and XML."""
+    status, text = answer
+
+    def give(request, **_):
+        said = f"<ErrorResponse><Error>{text}</Error></ErrorResponse>"
+        return AWSResponse(request.url, status, {}, Body(said if status >= 400 else text))
+
+    event = f"before-send.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+    client.meta.events.register(event, give)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, give)
 
 
 def stack(status):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from liberty_cfn.deploy import diagnosis
+from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.certificates import Watch
 from liberty_cfn.deploy.following import Event, Follower, follow
 from liberty_cfn.deploy.plans import Plan
@@ -106,7 +106,17 @@ def see_to_its_end(
     """
     operation = Operation(environment, target, stack_id)
     operation.see_to_its_end(follower, progress.happened, progress.say)
+    unprotected = ""
     if operation.meaning in (Meaning.GOOD, Meaning.UNDONE):
-        protect(target.client("cloudformation"), stack_id)
+        try:
+            protect(target.client("cloudformation"), stack_id)
+        except faults.OF_AWS as error:
+            unprotected = (
+                f"{environment.stack} is in {operation.status}, but its stack policies could "
+                "not be set, which keep what holds data from being replaced or deleted. "
+                f"{faults.in_words(error)}. Deploy again: that sets them."
+            )
     if operation.meaning is not Meaning.GOOD:
-        raise DeployError(operation.explained())
+        raise DeployError("\n".join(filter(None, [operation.explained(), unprotected])))
+    if unprotected:
+        raise DeployError(unprotected)

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from liberty_cfn.deploy import following
+from liberty_cfn.deploy import faults, following
 from liberty_cfn.deploy.delegation import public_zones
 from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.targets import Target
@@ -107,7 +105,7 @@ class Watch:
             return
         self._due = self.clock() + EVERY
         # It is worth a word, and no reason to stop looking.
-        with contextlib.suppress(ClientError, BotoCoreError):
+        with contextlib.suppress(*faults.OF_AWS):
             for one in awaited(self.environment, self.target):
                 self.say(f"{one.in_words()}.")
             for line in _registrar(self.environment, self.target):

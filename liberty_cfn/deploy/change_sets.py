@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.early import refused_early
+from liberty_cfn.deploy.stack import described as stack_described
 from liberty_cfn.deploy.targets import wait_a_little
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
@@ -24,6 +25,8 @@ UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 # How it says that the change set of a nested stack, not this one, could not be made.
 NESTED_FAILED = "Nested change set"
 OURS = "liberty-"
+PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
+MADE = ("CREATE_COMPLETE", "FAILED")
 # A change set that can't be looked at is asked for so often.
 LOOKS = 20
 
@@ -121,12 +124,13 @@ def create(
         **({"ImportExistingResources": True} if adopt else {}),
     }
     made = _make(cloudformation, asked)
-    described = _wait(cloudformation, made)
-    if described["Status"] != "FAILED":
-        changes = tuple(_changes(cloudformation, made, ()))
-        return ChangeSet(made, described["StackId"], token, changes, new=new, adopts=adopt)
-    reason = described.get("StatusReason", "no reason given")
-    if any(words in reason for words in NOTHING):
+    with kept_only_if_well(cloudformation, made):
+        described = _wait(cloudformation, made)
+        if described["Status"] != "FAILED":
+            changes = tuple(_changes(cloudformation, made, (), say))
+            return ChangeSet(made, described["StackId"], token, changes, new=new, adopts=adopt)
+    reason = described.get("StatusReason") or "no reason given"
+    if _is_nothing(reason):
         discard(cloudformation, made)
         return None
     why = [reason, *refused_early(cloudformation, ChangeSetName=made)]
@@ -152,11 +156,15 @@ def create(
     raise ChangeSetError(f"CloudFormation can't plan this change: {told}")
 
 
+def _is_nothing(reason: str) -> bool:
+    return any(words in reason for words in NOTHING)
+
+
 def _make(cloudformation: Any, asked: dict[str, Any]) -> str:
     """Return the id of a change set, made once, whatever becomes of the answer."""
     try:
         return str(cloudformation.create_change_set(**asked)["Id"])
-    except (ClientError, BotoCoreError, ResponseParserError) as error:
+    except faults.OF_AWS as error:
         # Sent again by the client, it is there already if it had happened the first time.
         # Its name is nobody else's: it is its token.
         exists = faults.code(error) == "AlreadyExistsException"
@@ -169,6 +177,27 @@ def _make(cloudformation: Any, asked: dict[str, Any]) -> str:
             raise error from missing
 
 
+@contextlib.contextmanager
+def kept_only_if_well(cloudformation: Any, change_set: str) -> Iterator[None]:
+    """Discard a change set if what is done meanwhile fails, or is interrupted.
+
+    Raises:
+        ChangeSetError: somebody else discarded it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not faults.unheard(error):
+            with contextlib.suppress(*faults.OF_AWS):
+                discard(cloudformation, change_set)
+        if faults.code(error) == "ChangeSetNotFound":
+            raise ChangeSetError(
+                "The plan was deleted while it was read, by somebody who deploys the same "
+                "environment; nothing was changed. Try again."
+            ) from error
+        raise
+
+
 def discard(cloudformation: Any, change_set: str) -> None:
     """Delete a change set, and the empty stack that it may have been made for."""
     try:
@@ -178,7 +207,7 @@ def discard(cloudformation: Any, change_set: str) -> None:
             return
         raise
     cloudformation.delete_change_set(ChangeSetName=change_set)
-    stack = cloudformation.describe_stacks(StackName=described["StackId"])["Stacks"][0]
+    stack = stack_described(cloudformation, described["StackId"])
     # Empty, it may yet be waiting for somebody else's change set.
     if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _waiting(
         cloudformation, stack["StackName"]
@@ -211,34 +240,56 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
             described: dict[str, Any] = cloudformation.describe_change_set(
                 ChangeSetName=change_set
             )
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
+        except faults.OF_AWS as error:
             unanswered += 1
             if not faults.passes(error) or unanswered > LOOKS:
                 raise
         else:
-            if described["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            if described["Status"] in MADE:
                 return described
+            if described["Status"] not in PENDING:
+                raise ChangeSetError(
+                    f"CloudFormation says {described['Status']} of the plan, so it can't be "
+                    "read; nothing was changed. Try again."
+                )
         wait_a_little(cloudformation)
 
 
-def _changes(cloudformation: Any, change_set: str, path: tuple[str, ...]) -> Iterator[Change]:
-    for resource in _resources(cloudformation, change_set):
+def _changes(
+    cloudformation: Any,
+    change_set: str,
+    path: tuple[str, ...],
+    say: Callable[[str], object],
+) -> Iterator[Change]:
+    for resource in _resources(cloudformation, change_set, path, say):
         change = read(resource, path)
         yield change
         inside = (*path, change.resource)
         if nested := resource.get("ChangeSetId"):
-            yield from _changes(cloudformation, nested, inside)
+            yield from _changes(cloudformation, nested, inside, say)
         elif change.type == NESTED_STACK and change.action == "Remove":
             yield from _removed(cloudformation, change.physical_id, inside)
 
 
-def _resources(cloudformation: Any, change_set: str) -> Iterator[dict[str, Any]]:
+def _resources(
+    cloudformation: Any,
+    change_set: str,
+    path: tuple[str, ...],
+    say: Callable[[str], object],
+) -> Iterator[dict[str, Any]]:
     """Yield the resource changes of a change set, from all its pages."""
     more: dict[str, str] = {}
     while True:
         page = cloudformation.describe_change_set(
             ChangeSetName=change_set, IncludePropertyValues=True, **more
         )
+        reason = page.get("StatusReason") or "no reason given"
+        # One in which nothing changes is called failed, too.
+        if page.get("Status") == "FAILED" and not _is_nothing(reason):
+            say(
+                f"What changes inside {'/'.join(path)} can't be told: {reason} Its stack "
+                "policy still keeps what holds data."
+            )
         for change in page["Changes"]:
             yield change["ResourceChange"]
         if not (token := page.get("NextToken")):

@@ -69,7 +69,8 @@ def deploy(
         if not _agreed(environment, target, (planned, change_set), progress, allowed):
             return None
         first = lifted(environment) if change_set.new else {}
-        migrates = migrating.is_due(environment, planned)
+        with change_sets.kept_only_if_well(cloudformation, change_set.id):
+            migrates = migrating.is_due(environment, planned)
         if first or migrates:
             # Not the empty stack that it was made for: the next one is for it, too, and a
             # stack that is being deleted takes none.
@@ -261,13 +262,14 @@ def _carry_out(
         DeployError: it failed.
     """
     cloudformation, stack_id = target.client("cloudformation"), change_set.stack_id
-    if allowed:
-        protect(cloudformation, stack_id, allowed)
-    elif not change_set.new:
-        restore(cloudformation, stack_id)
-        if coming := [c.resource for c in change_set.changes if _comes(c)]:
-            expect(cloudformation, stack_id, coming)
-    follower = Follower(cloudformation, stack_id)
+    with change_sets.kept_only_if_well(cloudformation, change_set.id):
+        if allowed:
+            protect(cloudformation, stack_id, allowed)
+        elif not change_set.new:
+            restore(cloudformation, stack_id)
+            if coming := [c.resource for c in change_set.changes if _comes(c)]:
+                expect(cloudformation, stack_id, coming)
+        follower = Follower(cloudformation, stack_id)
     try:
         execute(cloudformation, change_set)
     except ChangeSetError:

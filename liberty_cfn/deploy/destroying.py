@@ -13,7 +13,7 @@ from liberty_cfn.deploy import diagnosis
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.following import Event, Follower, follow
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import described, find
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -55,7 +55,7 @@ def hindrances(environment: Environment, target: Target, stack_id: str) -> list[
     CloudFormation would find out only when half of it is gone.
     """
     cloudformation = target.client("cloudformation")
-    stack = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+    stack = described(cloudformation, stack_id)
     found = []
     if stack.get("EnableTerminationProtection"):
         found.append(

@@ -19,12 +19,18 @@ from liberty_cfn.deploy.tasks import SERVICE, why_stopped
 from liberty_cfn.environments import Environment
 
 CANCELLED = "cancelled"
+# How CloudFormation says that somebody asked for it.
+BY_HAND = "User Initiated"
 NOTHING: Mapping[str, list[str]] = MappingProxyType({})
 
 
 def reasons(events: Iterable[Event]) -> list[Event]:
     """Return the failures that no other failure explains, the first of them first."""
+    events = list(events)
     failures = sorted((event for event in events if event.failed), key=lambda e: e.time)
+    # What could not be deleted afterwards is left behind; only a deletion fails of it.
+    if not _is_deletion(events):
+        failures.sort(key=lambda e: e.status == "DELETE_FAILED")
     # When nothing in a nested stack failed by itself, the stack's own word has to do: its
     # template was refused, say.
     return (
@@ -32,6 +38,22 @@ def reasons(events: Iterable[Event]) -> list[Event]:
         or [event for event in failures if not event.is_stack]
         or failures
     )
+
+
+def _is_deletion(events: list[Event]) -> bool:
+    own = [event.status for event in events if event.is_root]
+    return "DELETE_IN_PROGRESS" in own
+
+
+def of_the_root(events: Iterable[Event]) -> str:
+    """Return why the root says that it is undone, where no resource says anything.
+
+    Somebody cancelled the update, say, or a parameter has no value.
+    """
+    undone = ("ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
+    said = [event.reason for event in events if event.is_root and event.status in undone]
+    reason = next(filter(None, said), "")
+    return "The update was cancelled by hand." if reason == BY_HAND else reason
 
 
 def is_first_hand(event: Event) -> bool:
@@ -68,6 +90,9 @@ def explain(
         )
         for one in filter(None, stacks):
             early += refused_early(client("cloudformation"), StackName=one)
+        own = of_the_root(events)
+        if own and not early and all(CANCELLED in e.reason.lower() for e in failures):
+            early.append(own)
     sentences = list(dict.fromkeys(early)) or [in_words(event) for event in failures]
     lines = [f"{environment.stack} ended as {status}."]
     if not sentences:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from liberty_cfn.deploy import faults
 
 
 def refused_early(cloudformation: Any, **asked: str) -> list[str]:
@@ -17,7 +17,7 @@ def refused_early(cloudformation: Any, **asked: str) -> list[str]:
     """
     try:
         found = _failed_events(cloudformation, asked)
-    except (AttributeError, ClientError, BotoCoreError):
+    except (AttributeError, *faults.OF_AWS):
         # An older botocore, a role without cloudformation:DescribeEvents: the stack's own
         # word has to do, rather than hide behind this.
         return []
@@ -37,7 +37,7 @@ def _failed_events(cloudformation: Any, asked: dict[str, str]) -> list[dict[str,
     more: dict[str, str] = {}
     while True:
         page = cloudformation.describe_events(**asked, Filters={"FailedEvents": True}, **more)
-        found += page["OperationEvents"]
+        found += page.get("OperationEvents", [])
         if not (token := page.get("NextToken")):
             # Those of the last operation; the first event is the newest.
             last = found[0].get("OperationId") if found else None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
@@ -28,7 +27,7 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
             # ever after; but nothing that was taken in (docs/decisions/0019).
             RetainExceptOnCreate=not change_set.adopts,
         )
-    except (ClientError, BotoCoreError, ResponseParserError) as error:
+    except faults.OF_AWS as error:
         # Sent again by the client, it is refused if it had happened the first time.
         refused = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
         if not refused and not faults.passes(error):

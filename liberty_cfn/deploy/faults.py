@@ -5,8 +5,15 @@ What passes by itself is told apart from credentials that are over, which a pers
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from http.client import responses
+from typing import Any
+
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
+
+# All that a question to AWS can end with, but an answer.
+OF_AWS = (aws.ClientError, aws.BotoCoreError, ResponseParserError)
 
 THROTTLED = {
     "PriorRequestNotComplete",
@@ -23,9 +30,11 @@ EXPIRED = {
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidClientTokenId",
-    "RequestExpired",
     "UnrecognizedClientException",
 }
+# When the time that a request was signed with is too far from AWS's own.
+SKEWED = {"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"}
+SKEWED_WORDS = ("Signature expired", "Signature not yet current")
 SERVER_ERROR = 500
 
 
@@ -55,6 +64,29 @@ def expired(error: BaseException) -> bool:
         | aws.SSOError
         | aws.TokenRetrievalError,
     )
+
+
+def skewed(error: BaseException) -> bool:
+    """Whether a request was refused because this machine's clock is wrong."""
+    worded = any(words in str(error) for words in SKEWED_WORDS)
+    return code(error) in SKEWED or (code(error) == "SignatureDoesNotMatch" and worded)
+
+
+def unheard(error: BaseException) -> bool:
+    """Whether AWS would not listen to another request, either."""
+    return isinstance(error, aws.ConnectionError) or expired(error)
+
+
+def in_words(error: BaseException) -> str:
+    """Return what AWS refused, why, and the code it has for it."""
+    if not isinstance(error, aws.ClientError):
+        return f"AWS could not be asked: {error}"
+    response: Mapping[str, Any] = error.response
+    told, status = response.get("Error", {}), response.get("ResponseMetadata", {})
+    known = told.get("Code") or str(status.get("HTTPStatusCode", "no code"))
+    named = responses.get(int(known), "") if known.isdigit() else ""
+    why = told.get("Message") or named or "no reason given"
+    return f"AWS refused {error.operation_name}: {why} ({known})"
 
 
 def missing(error: BaseException) -> bool:

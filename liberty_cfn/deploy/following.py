@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.change_sets import NESTED_STACK
+from liberty_cfn.deploy.stack import described
 from liberty_cfn.deploy.statuses import Meaning, meaning
 
 T = TypeVar("T")
@@ -217,7 +217,7 @@ class Patience:
         """
         try:
             answer = question()
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
+        except faults.OF_AWS as error:
             if faults.expired(error):
                 raise FollowError(
                     f"The credentials have expired. AWS goes on with {self._name}; sign in "
@@ -312,9 +312,7 @@ def follow(
 
 def _status(cloudformation: Any, stack_id: str) -> str:
     try:
-        return str(
-            cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
-        )
+        return str(described(cloudformation, stack_id)["StackStatus"])
     except ClientError as error:
         if faults.missing(error):
             return "DELETE_COMPLETE"

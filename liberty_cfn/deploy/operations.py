@@ -10,7 +10,7 @@ from typing import Any
 
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.following import Event, Follower, began, follow, name_of
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import described, find
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
@@ -62,7 +62,7 @@ def standing(cloudformation: Any, stack_id: str) -> Iterator[Standing]:
 
 
 def _standing(cloudformation: Any, stack_id: str, path: tuple[str, ...]) -> Iterator[Standing]:
-    stack = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+    stack = described(cloudformation, stack_id)
     resources = list(_resources(cloudformation, stack_id))
     at_work = [
         f"{r['LogicalResourceId']} {r['ResourceStatus']}"

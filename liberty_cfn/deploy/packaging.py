@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy.faults import code
+from liberty_cfn.deploy.faults import code, in_words
 from liberty_cfn.deploy.targets import Target
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
@@ -65,7 +65,26 @@ def packaged(
             f"Missing in templates/: {', '.join(missing)}; run make templates."
         )
     s3 = target.client("s3")
-    where = _bucket(target, s3)
+    name = f"liberty-cfn-templates-{target.account}-{target.region}"
+    try:
+        return _packaged(target, s3, name, templates, readers)
+    except ClientError as error:
+        if code(error) not in ("AccessDenied", "403"):
+            raise
+        raise PackagingError(
+            f"The templates can't be uploaded: the bucket {name} is another account's, or "
+            f"these credentials may not use it. {in_words(error)}. Nothing was changed."
+        ) from error
+
+
+def _packaged(
+    target: Target,
+    s3: Any,
+    name: str,
+    templates: Mapping[str, str],
+    readers: Collection[str],
+) -> Packaged:
+    where = _bucket(target, s3, name)
     children = {name: text for name, text in templates.items() if name != "root.yaml"}
 
     def url(text: str) -> str:
@@ -127,25 +146,16 @@ def _answered(ask: Callable[[], object]) -> bool:
     return True
 
 
-def _bucket(target: Target, s3: Any) -> dict[str, str]:
+def _bucket(target: Target, s3: Any, name: str) -> dict[str, str]:
     """Return the account's bucket for templates, made if it is missing, and its owner.
 
     Its policy is what it gets last: with it, the rest is there, too.
-
-    Raises:
-        PackagingError: the bucket is another account's, or closed to us.
     """
-    name = f"liberty-cfn-templates-{target.account}-{target.region}"
     where = {"Bucket": name, "ExpectedBucketOwner": target.account}
     try:
         if _answered(lambda: s3.get_bucket_policy(**where)):
             return where
     except ClientError as error:
-        if code(error) in ("AccessDenied", "403"):
-            raise PackagingError(
-                f"The templates can't be uploaded: the bucket {name} is another account's, or "
-                "these credentials may not use it (s3:GetBucketPolicy). Nothing was changed."
-            ) from error
         if code(error) != "NoSuchBucket":
             raise
         # us-east-1 is the one region that may not be named.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from liberty_cfn.deploy import beforehand, change_sets
+from liberty_cfn.deploy import beforehand, change_sets, faults
 from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSet
@@ -90,7 +90,13 @@ def plan(
     """
     planned, change_set = prepare(environment, target, templates, say=say)
     if change_set:
-        change_sets.discard(target.client("cloudformation"), change_set.id)
+        try:
+            change_sets.discard(target.client("cloudformation"), change_set.id)
+        except faults.OF_AWS as error:
+            say(
+                f"The change set {change_set.token} could not be deleted; the next deploy does "
+                f"it. {faults.in_words(error)}"
+            )
     return planned
 
 

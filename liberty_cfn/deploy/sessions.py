@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from http.client import responses
 from typing import Any
 
 import boto3
 import botocore.session
+from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
 from liberty_cfn.deploy.models import models
+
+SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
+
+WEB_PAGE = "a web page came instead of AWS's answer"
 
 
 def session(*, credentials: Any = None, **arguments: str) -> boto3.Session:
@@ -21,10 +28,30 @@ def session(*, credentials: Any = None, **arguments: str) -> boto3.Session:
     own.register_component("data_loader", models())
     parsers = own.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=moment)
+    own.register("before-parse", of_aws)
     if credentials:
         # boto has no public way for credentials that are shared.
         own._credentials = credentials  # noqa: SLF001
     return boto3.Session(botocore_session=own, **arguments)
+
+
+def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
+    """Refuse an answer that isn't AWS's; botocore would fall over it, or take it for empty.
+
+    Raises:
+        ResponseParserError: it isn't.
+    """
+    status, said = response_dict["status_code"], response_dict["body"]
+    kind = response_dict["headers"].get("content-type", "")
+    # A server of AWS's that is overloaded may answer so, too; that is asked again.
+    if kind.startswith("text/html") and status < SERVER_ERROR:
+        raise ResponseParserError(f"{WEB_PAGE} ({status} {responses.get(status, '')})")
+    shape = operation_model.output_shape
+    # Described for other protocols, too, which have none.
+    query = operation_model.service_model.resolved_protocol == "query"
+    wrapper = shape.serialization.get("resultWrapper") if shape and query else None
+    if wrapper and status < SUCCESS and f"<{wrapper}".encode() not in said:
+        raise ResponseParserError(f"there is no {wrapper} in it")
 
 
 def moment(said: Any) -> datetime:

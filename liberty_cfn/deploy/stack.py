@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
 
@@ -13,12 +14,24 @@ from liberty_cfn.deploy import faults
 def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
     """Return a stack's description, or None where there is none."""
     try:
-        found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        return described(cloudformation, stack)
     except ClientError as error:
         if faults.missing(error):
             return None
         raise
-    return found
+
+
+def described(cloudformation: Any, stack: str) -> dict[str, Any]:
+    """Return a stack's description.
+
+    Raises:
+        ClientError: there is no such stack, among others.
+        ResponseParserError: the answer describes none; what there is, it doesn't say.
+    """
+    found: list[dict[str, Any]] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    if not found:
+        raise ResponseParserError("no stack is described in it")
+    return found[0]
 
 
 def parameters(stack: Mapping[str, Any]) -> dict[str, str]:

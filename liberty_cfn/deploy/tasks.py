@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from liberty_cfn.deploy import faults
 
 SERVICE = "AWS::ECS::Service"
 LINES = 5
@@ -27,9 +27,9 @@ def why_stopped(client: Callable[[str], Any], service: str) -> Iterator[str]:
         return
     where = {"cluster": parts[1]}
     # The reason why it failed is known already, and not to be hidden by ours.
-    with contextlib.suppress(ClientError, BotoCoreError):
+    with contextlib.suppress(*faults.OF_AWS):
         yield from _stopped(client, where, parts[2])
-    with contextlib.suppress(ClientError, BotoCoreError):
+    with contextlib.suppress(*faults.OF_AWS):
         yield from _unhealthy(client, where, parts[2])
 
 
@@ -50,7 +50,7 @@ def _stopped(client: Callable[[str], Any], where: dict[str, str], name: str) -> 
             ]
             if said := ", ".join(filter(None, ended)):
                 yield f"  container {container['name']}: {said}"
-    with contextlib.suppress(ClientError, BotoCoreError):
+    with contextlib.suppress(*faults.OF_AWS):
         for task in tasks[:1]:
             yield from _last_words(client, task)
 
