@@ -140,11 +140,11 @@ def _show(found: Review, *, markdown: bool, as_json: bool) -> None:
     elif markdown:
         from liberty_cfn.review.markdown import markdown as render
 
-        click.echo(render(found, fold(found.parts)), nl=False)
+        click.echo(render(found, fold(found)), nl=False)
     else:
         from liberty_cfn.review.text import lines
 
-        for line in lines(found, fold(found.parts)):
+        for line in lines(found, fold(found)):
             click.echo(_coloured(line))
 
 

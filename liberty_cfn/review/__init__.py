@@ -27,6 +27,7 @@ module imports only from those above it:
     silencing   checks that are no longer asked
     operating   what stops, restarts, scales or is watched in another way
     needing     who has to reach whom
+    public      what lets the public in, by type
     opening     what is opened to whom
     routing     what a subnet is sent another way, or none
     granting    what is granted to whom

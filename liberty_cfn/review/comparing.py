@@ -16,6 +16,8 @@ Unordered = Callable[[Steps], bool]
 # What tells the members of a list apart, the first that all of them have.
 IDENTITIES = ("Key", "Name", "Sid", "Id", "PolicyName", "DomainName", "ContainerPort")
 # In a statement of a policy, one item and a list of one are the same, in any order.
+# One statement of a policy may stand there without a list.
+STATEMENTS = "Statement"
 SETS = ("Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated")
 
 
@@ -36,8 +38,12 @@ def differences(
         return
     one, other = _opened(before), _opened(after)
     if _plain_mapping(one) and _plain_mapping(other):
+        statement = "Effect" in one and "Effect" in other
         for key in {**one, **other}:
-            yield from differences(one.get(key), other.get(key), unordered, (*path, str(key)))
+            named = statement and key in SETS
+            was, now = (_as_list(key, side.get(key), named=named) for side in (one, other))
+            if not (named and _as_set(was) == _as_set(now)):
+                yield from differences(was, now, unordered, (*path, str(key)))
     elif isinstance(one, list) and isinstance(other, list):
         yield from _of_lists(one, other, unordered, path)
     else:
@@ -62,10 +68,16 @@ def canonical(value: Any) -> Any:
         return {
             key: _as_set(item)
             if (statement and key in SETS) or key in ("AWS", "Service")
-            else canonical(item)
+            else canonical(_as_list(key, item))
             for key, item in value.items()
         }
     return value
+
+
+def _as_list(key: str, value: Any, *, named: bool = False) -> Any:
+    """Return as a list what in a policy may stand there without one."""
+    alone = isinstance(value, str) if named else key == STATEMENTS and isinstance(value, dict)
+    return [value] if alone else value
 
 
 def _as_set(value: Any) -> Any:
@@ -124,7 +136,7 @@ def _of_lists(
         return
     left, right = _without_equals(before, after)
     if not left and not right:
-        if not unordered(path):
+        if not unordered(path) and not (path and path[-1] in UNORDERED):
             yield Difference(path, before, after)
         return
     if not all(isinstance(item, dict) for item in [*left, *right]):

@@ -275,11 +275,11 @@ INTERRUPTIONS = {
         "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html",
     ),
     ("AWS::EC2::SecurityGroup", "SecurityGroupIngress"): Interruption(
-        "a short interruption during which nobody can connect",
+        "for a moment, what these rules let pass may be refused",
         page("AWS::EC2::SecurityGroup", "SecurityGroupIngress"),
     ),
     ("AWS::EC2::SecurityGroup", "SecurityGroupEgress"): Interruption(
-        "a short interruption during which nobody can connect",
+        "for a moment, what these rules let pass may be refused",
         page("AWS::EC2::SecurityGroup", "SecurityGroupEgress"),
     ),
 }

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from liberty_cfn.review.changes import Change, PropertyChange
 from liberty_cfn.review.findings import ORDER, Kind
-from liberty_cfn.review.reviewing import Part
+from liberty_cfn.review.reviewing import Part, Review
 from liberty_cfn.review.words import difference
 
 FEW = 4  # environments whose values are told one by one
 MANY = 12  # whose names are
+PLACE = re.compile(r"(\S+) (?:\d{12}|ou-\S+|r-\S+)/\S+")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Parts of one set with the same changes and findings, but for values."""
+    """Parts of one set with the same changes and findings, but for values.
+
+    `whole` says how many places each stack set has in all.
+    """
 
     parts: tuple[Part, ...]
+    whole: Mapping[str, int]
 
     @property
     def first(self) -> Part:
@@ -30,7 +36,7 @@ class Group:
     @property
     def name(self) -> str:
         """The environments, or the set's root where it has none."""
-        named = list(places(part.environment for part in self.parts))
+        named = list(places((part.environment for part in self.parts), self.whole))
         shown = ", ".join(named[:MANY])
         more = f" and {len(named) - MANY} more" if len(named) > MANY else ""
         return f"{shown}{more}" or self.first.set
@@ -83,17 +89,27 @@ class Group:
         holders: dict[str, list[str]] = {}
         for part, text in zip(self.parts, texts, strict=True):
             holders.setdefault(text, []).append(part.environment)
-        told = [f"{_few(names)}{between}{text}" for text, names in list(holders.items())[:FEW]]
+        told = [
+            f"{_few(names, self.whole)}{between}{text}"
+            for text, names in list(holders.items())[:FEW]
+        ]
         more = len(holders) - FEW
         return [*told, f"(another value in each of {more} more)"] if more > 0 else told
 
 
-def fold(parts: Sequence[Part]) -> list[Group]:
-    """Return the parts in groups, the most dangerous first."""
+def fold(review: Review) -> list[Group]:
+    """Return the parts of a review in groups, the most dangerous first."""
     groups: dict[Any, list[Part]] = {}
-    for part in parts:
+    for part in review.parts:
         groups.setdefault(_shape(part), []).append(part)
-    return sorted((Group(tuple(found)) for found in groups.values()), key=_danger)
+    whole = sizes(review)
+    return sorted((Group(tuple(found), whole) for found in groups.values()), key=_danger)
+
+
+def sizes(review: Review) -> Mapping[str, int]:
+    """Return how many places each environment has in all, touched or not."""
+    names = dict.fromkeys([*(part.environment for part in review.parts), *review.untouched])
+    return Counter(_environment(name) for name in names)
 
 
 def _danger(group: Group) -> tuple[int, bool]:
@@ -102,17 +118,29 @@ def _danger(group: Group) -> tuple[int, bool]:
     return min(worst, default=len(ORDER)), not group.first.environment
 
 
-def places(names: Iterable[str]) -> Iterator[str]:
-    """Yield environments' names; those of a stack set's places as their number."""
+def places(names: Iterable[str], whole: Mapping[str, int]) -> Iterator[str]:
+    """Yield environments' names; all places of a stack set, or many, as their number."""
     found: dict[str, list[str]] = {}
     for name in filter(None, names):
-        found.setdefault(name.partition(" ")[0], []).append(name)
-    for name, places in found.items():
-        yield f"{name} ({len(places)} places)" if len(places) > 1 else places[0]
+        found.setdefault(_environment(name), []).append(name)
+    for name, some in found.items():
+        every = whole.get(name, len(some))
+        if 1 < len(some) == every:
+            yield f"{name} ({every} places)"
+        elif len(some) <= FEW:
+            yield from some
+        else:
+            yield f"{name} ({len(some)} of {every} places)"
 
 
-def _few(names: Sequence[str]) -> str:
-    named = list(places(names))
+def _environment(name: str) -> str:
+    """Return whose place it is: global 111111111111/eu-west-1 is one of global's."""
+    found = PLACE.fullmatch(name)
+    return found[1] if found else name
+
+
+def _few(names: Sequence[str], whole: Mapping[str, int]) -> str:
+    named = list(places(names, whole))
     shown = ", ".join(named[:FEW])
     return shown if len(named) <= FEW else f"{shown} and {len(named) - FEW} more"
 

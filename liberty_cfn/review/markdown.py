@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from liberty_cfn.review.changes import Action
 from liberty_cfn.review.findings import ORDER, Finding, Kind
-from liberty_cfn.review.folding import Group, places
+from liberty_cfn.review.folding import Group, places, sizes
 from liberty_cfn.review.reviewing import Part, Review, counts
 from liberty_cfn.review.text import MARKS, NOTHING, headline, property_line, title
 
@@ -54,7 +54,7 @@ def markdown(review: Review, groups: Sequence[Group]) -> str:
     details = [_details(group) for group in groups]
     details += [_escaped(note) for note in review.notes]
     if review.untouched:
-        names = ", ".join(f"`{name}`" for name in places(review.untouched))
+        names = ", ".join(f"`{name}`" for name in places(review.untouched, sizes(review)))
         details.append(f"Not touched: {names}")
     return _fitting([block for block in blocks if block], details)
 

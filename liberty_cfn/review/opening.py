@@ -3,54 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review.changes import Action, Change
-from liberty_cfn.review.comparing import at, canonical, equal
+from liberty_cfn.review.comparing import at, canonical
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.needing import needs
+from liberty_cfn.review.places import Group, survey
+from liberty_cfn.review.public import PUBLIC, is_open
 from liberty_cfn.review.reach import Flow, Reach, opened, reach, reachable
+from liberty_cfn.review.spelling import listed, spelled
 from liberty_cfn.review.statements import conditions, open_to_all
-
-# What lets the public in, by type: a property, the value that is private, and what is open.
-PUBLIC = {
-    "AWS::RDS::DBInstance": (
-        ("PubliclyAccessible", "false", "the database gets a public address"),
-    ),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
-        ("Scheme", "internal", "the load balancer can be reached from the internet"),
-    ),
-    "AWS::EC2::Subnet": (
-        ("MapPublicIpOnLaunch", "false", "what starts in the subnet gets a public address"),
-    ),
-    "AWS::ECS::Service": (
-        (
-            "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp",
-            "DISABLED",
-            "its tasks get public addresses",
-        ),
-        ("EnableExecuteCommand", "false", "a shell can be opened in its tasks"),
-    ),
-    "AWS::S3::Bucket": tuple(
-        (f"PublicAccessBlockConfiguration.{name}", "true", why)
-        for name, why in (
-            ("BlockPublicAcls", "access lists may let the public in"),
-            ("IgnorePublicAcls", "access lists that let the public in count"),
-            ("BlockPublicPolicy", "a policy may let the public in"),
-            ("RestrictPublicBuckets", "a policy that lets the public in counts"),
-        )
-    ),
-}
-# What a type is where a template leaves the property out.
-DEFAULTS = {
-    "PubliclyAccessible": "false",
-    "Scheme": "internet-facing",
-    "MapPublicIpOnLaunch": "false",
-    "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp": "DISABLED",
-    "EnableExecuteCommand": "false",
-}
+from liberty_cfn.review.traffic import Spans, union
 
 
 def public_access(changes: Sequence[Change]) -> Iterator[Finding]:
@@ -62,8 +28,8 @@ def public_access(changes: Sequence[Change]) -> Iterator[Finding]:
             # Made anew without a word, a bucket is closed; taken out of a template, it opens.
             if change.action is Action.ADD and _left_to_s3(change.after):
                 continue
-            was = _open(change.before, path, private)
-            now = _open(change.after, path, private)
+            was = is_open(change.before, path, private)
+            now = is_open(change.after, path, private)
             if now and not was:
                 text = f"{change.name}: {path} {_value(change.after, path)}: {why}"
                 yield Finding(Kind.OPENS, change.id, text)
@@ -71,6 +37,7 @@ def public_access(changes: Sequence[Change]) -> Iterator[Finding]:
                 text = f"{change.name}: {path} {_value(change.after, path)}: no longer: {why}"
                 yield Finding(Kind.CLOSES, change.id, text)
         yield from _policies(change)
+        yield from _origins(change)
 
 
 def _left_to_s3(resource: Resource | None) -> bool:
@@ -82,13 +49,6 @@ def _left_to_s3(resource: Resource | None) -> bool:
     return bool(
         resource and resource.type == "AWS::S3::Bucket" and blocks not in resource.properties
     )
-
-
-def _open(resource: Resource | None, path: str, private: str) -> bool:
-    if resource is None:
-        return False
-    value = at(resource.properties, tuple(path.split(".")))
-    return not equal(DEFAULTS.get(path) if value is None else value, private)
 
 
 def _value(resource: Resource | None, path: str) -> str:
@@ -113,6 +73,20 @@ def _policies(change: Change) -> Iterator[Finding]:
             yield Finding(Kind.CLOSES, change.id, text)
 
 
+def _origins(change: Change) -> Iterator[Finding]:
+    """Yield whose pages may newly use a bucket from a browser."""
+    was, now = (_allowed_origins(one) for one in (change.before, change.after))
+    if change.action is Action.CHANGE and (new := [o for o in now if o not in was]):
+        text = f"{change.name}: pages of {', '.join(new)} may use it from a browser"
+        yield Finding(Kind.OPENS, change.id, text)
+
+
+def _allowed_origins(resource: Resource | None) -> list[str]:
+    path = ("CorsConfiguration", "CorsRules", "AllowedOrigins")
+    rules = at(resource.properties, path) if resource else None
+    return [spelled(origin) for rule in listed(rules) for origin in listed(rule)]
+
+
 def _under(statement: Mapping[str, Any]) -> str:
     asked = " and ".join(map(str, conditions(statement.get("Condition"))))
     return f", if {asked}" if asked else ""
@@ -130,6 +104,8 @@ def _listed(value: Any) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
+# What says whom a security group lets in.
+RULES = ("AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress")
 # The services whose resources stand in a network.
 NETWORKED = ("EC2", "ECS", "EFS", "ElastiCache", "ElasticLoadBalancingV2", "Lambda", "RDS")
 # What environments have different names for, and no connection depends on.
@@ -171,13 +147,50 @@ def connections(
                 one, other = (_place(n, after) for n in (need.source, need.destination))
                 text = f"{one} can no longer reach {other} on {need.port}: requests fail"
                 yield Finding(Kind.INTERRUPTION, need.destination, text)
-    for flow in opened(was, now):
+    for flow in (opening := opened(was, now)):
         text = f"{_place(flow.source, after)} can newly reach {_reached(flow, after)}"
         yield Finding(Kind.OPENS, _nearest(flow, after), text)
+    if any(change.type in RULES for change in changes):
+        yield from _let_in(before, after, opening)
     for flow in opened(now, was):
         if flow.source in after.resources or flow.source not in before.resources:
             text = f"{_place(flow.source, before)} can no longer reach {_reached(flow, before)}"
             yield Finding(Kind.CLOSES, _nearest(flow, before), text)
+
+
+def _let_in(before: Resolved, after: Resolved, told: Collection[Flow]) -> Iterator[Finding]:
+    """Yield what groups newly let in from where no route leads to them, as yet.
+
+    `told` are the connections that are newly possible.
+    """
+    groups = _groups(after)
+    reaching = {(f.source, group.id) for f in told for group in groups.get(f.destination, ())}
+    for flow in opened(_admitted(_groups(before)), _admitted(groups)):
+        if (flow.source, flow.destination) in reaching:
+            continue
+        if flow.destination in after.resources:
+            text = (
+                f"{_place(flow.destination, after)} newly lets in "
+                f"{_place(flow.source, after)}, {_traffic(flow)}; "
+                "by the routes as they are, nobody there reaches what is in it"
+            )
+            yield Finding(Kind.OPENS, flow.destination, text)
+
+
+def _groups(resolved: Resolved) -> Mapping[str, Sequence[Group]]:
+    """Return the groups of everything that is in the network."""
+    return {place.id: place.groups for place in survey(resolved).places}
+
+
+def _admitted(groups: Mapping[str, Sequence[Group]]) -> Reach:
+    """Return what each group lets in from addresses and prefix lists."""
+    found: dict[tuple[str, str], Spans] = {}
+    for group in {group.id: group for some in groups.values() for group in some}.values():
+        for rule in group.inward:
+            if rule.name:
+                pair = rule.name, group.id
+                found[pair] = union(found.get(pair, ()), rule.traffic)
+    return found
 
 
 def _reach(resolved: Resolved, known: dict[str, Reach] | None) -> Reach:

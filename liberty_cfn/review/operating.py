@@ -65,6 +65,7 @@ NOTICED = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer": {
         "LoadBalancerAttributes[idle_timeout": "seconds until who says nothing is cut off",
     },
+    "AWS::EC2::VPCEndpoint": {"PolicyDocument": "what it doesn't allow no longer passes"},
     SERVICE: {
         "DeploymentConfiguration.MinimumHealthyPercent": "tasks that run during a deployment",
         "DeploymentConfiguration.MaximumPercent": "tasks that may run during a deployment",
@@ -183,7 +184,9 @@ def _noticed(change: Change) -> Iterator[Finding]:
         for start, why in NOTICED.get(change.type, {}).items():
             if changed.name.startswith(start) and not changed.because:
                 was, now = _shown(changed.before), _shown(changed.after)
-                text = f"{change.name}: {changed.name} {was} → {now}: {why}"
+                parts = isinstance(changed.before or changed.after, dict | list)
+                how = "changes" if parts else f"{was} → {now}"
+                text = f"{change.name}: {changed.name} {how}: {why}"
                 yield Finding(Kind.OPERATIONS, change.id, text)
 
 

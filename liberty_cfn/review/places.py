@@ -277,6 +277,10 @@ class _Survey:
             yield Rule(named(group), "", (), passing)
 
     def _from_addresses(self, value: Any, passing: Spans) -> Rule:
+        match value:
+            case {"Fn::GetAtt": [title, "CidrBlock"]} if title in self.resolved.resources:
+                block = self.resolved.resources[title].properties.get("CidrBlock")
+                value = block if isinstance(block, str) else value
         if isinstance(value, dict) and named(value) in self.vpcs:
             return Rule("", f"{named(value)}'s addresses", self.vpcs[named(value)], passing)
         return Rule("", network_name(spelled(value)), network(spelled(value)) or (), passing)

@@ -284,6 +284,9 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
     "AWS::EC2::LaunchTemplate": _all(
         ("LaunchTemplateData/MetadataOptions/HttpTokens", _less_than("required"), IMDS_V1),
     ),
+    "AWS::EC2::VPCEndpoint": _all(
+        ("PolicyDocument", _gone, "whatever anybody may do passes through it"),
+    ),
     "AWS::EC2::Volume": _all(("Encrypted", _off, "what is on it can be read")),
     "AWS::Cognito::UserPool": _all(
         ("DeletionProtection", _less_than("ACTIVE"), "it can be deleted"),

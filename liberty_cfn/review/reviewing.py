@@ -41,6 +41,7 @@ from liberty_cfn.review.whole import (
     tagged,
     unfit,
 )
+from liberty_cfn.veiling import ANOTHER, VEILED
 
 EMPTY = Resolved({}, {}, {})
 BOOTSTRAP = "bootstrap"
@@ -128,7 +129,7 @@ def review(before: Version, after: Version) -> Review:
         hangs = affected(old.flat, new.flat)
         whole = _of_set(old, new)
         for shown in _values(old, new, *given):
-            was, now = _hidden(*shown, {**old.declared, **new.declared})
+            was, now = _hidden(*shown, old, new)
             environment = now.name if now else was.name if was else ""
             unfitting = _of_values(old, new, was, now) if now else []
             unfitting += _untold(old, new, was, now)
@@ -182,7 +183,9 @@ def between(version: Version, one: str, other: str) -> Review:
         if side.flat is None or not _takes_values(side, given):
             continue
         spelled = in_names_only(side.flat)
-        here, there = given[one], given[other]
+        here, there = _hidden(given[one], given[other], side, side)
+        if here is None or there is None:
+            continue
         alike = {k: v for k, v in here.given.items() if k not in spelled}
         alike |= {k: v for k, v in there.given.items() if k in spelled}
         before = side.resolved(replace(here, given=alike))
@@ -270,21 +273,34 @@ def _side(design: TemplateSet | None, version: Version) -> _Side:
 
 
 def _hidden(
-    was: Environment | None, now: Environment | None, declared: Mapping[str, Any]
+    was: Environment | None, now: Environment | None, old: _Side, new: _Side
 ) -> tuple[Environment | None, Environment | None]:
-    """Return two environments without the values that nobody is to see (NoEcho)."""
+    """Return two environments without the values that nobody is to see (NoEcho).
+
+    That one is another is seen all the same.
+    """
+    declared = {**old.declared, **new.declared}
     secret = [n for n, body in declared.items() if equal(mapping(body).get("NoEcho"), "true")]
-    before, after = (dict(one.given) if one else {} for one in (was, now))
-    for name in secret:
-        another = name in before and before.get(name) != after.get(name)
-        before[name] = "(hidden)"
-        after[name] = "(hidden, another)" if another else "(hidden)"
     if not secret:
         return was, now
+    before, after = _valued(was, old), _valued(now, new)
+    for name in secret:
+        another = name in before and name in after and not equal(before[name], after[name])
+        if name in before:
+            before[name] = VEILED
+        if name in after:
+            after[name] = ANOTHER if another else VEILED
     return (
         replace(was, given=before) if was else None,
         replace(now, given=after) if now else None,
     )
+
+
+def _valued(environment: Environment | None, side: _Side) -> dict[str, str]:
+    """Return what an environment gives, and the defaults of what it doesn't."""
+    limits = {name: mapping(body) for name, body in side.declared.items()}
+    found = {n: body["Default"] for n, body in limits.items() if "Default" in body}
+    return found | dict(environment.given) if environment else {}
 
 
 def _suspects(

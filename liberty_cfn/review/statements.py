@@ -111,6 +111,10 @@ GUARDED = {
     "AWS::ECR::Repository": ("RepositoryPolicyText", ""),
     "AWS::Logs::ResourcePolicy": ("PolicyDocument", ""),
     "AWS::EFS::FileSystem": ("FileSystemPolicy", ""),
+    "AWS::OpenSearchService::Domain": ("AccessPolicies", ""),
+    "AWS::ApiGateway::RestApi": ("Policy", ""),
+    "AWS::Backup::BackupVault": ("AccessPolicy", ""),
+    "AWS::S3::AccessPoint": ("Policy", ""),
 }
 # All that is read.
 PERMISSION = "AWS::Lambda::Permission"

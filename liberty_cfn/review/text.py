@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from liberty_cfn.review.changes import Action, Change, PropertyChange
 from liberty_cfn.review.documented import Replacement
 from liberty_cfn.review.findings import ORDER
-from liberty_cfn.review.folding import Group, places
+from liberty_cfn.review.folding import Group, places, sizes
 from liberty_cfn.review.reviewing import Review, counts
 
 NOTHING = "No changes."
@@ -38,7 +38,7 @@ def lines(review: Review, groups: Sequence[Group]) -> Iterator[str]:
         yield note
     if review.untouched:
         yield ""
-        yield f"Not touched: {', '.join(places(review.untouched))}"
+        yield f"Not touched: {', '.join(places(review.untouched, sizes(review)))}"
 
 
 def title(group: Group) -> str:

@@ -45,6 +45,19 @@ def test_a_value_doesn_t_differ_from_itself(value):
     assert list(differences(value, value)) == []
 
 
+def test_a_lone_statement_is_a_list_of_one():
+    one = {"Effect": "Allow", "Action": ["s3:GetObject"]}
+    other = {"Effect": "Allow", "Action": "s3:GetObject"}
+    assert not list(differences({"Statement": [one]}, {"Statement": other}))
+    (found,) = differences({"Statement": [one]}, {"Statement": {**other, "Effect": "Deny"}})
+    assert shown(found.path) == "Statement[0].Effect"
+    two, back = ({"Statement": list(pair)} for pair in ((one, {}), ({}, one)))
+    assert not list(differences(two, back))
+    more = {"Statement": {**other, "Action": ["s3:PutObject", "s3:GetObject"]}}
+    (found,) = differences({"Statement": other}, more)
+    assert (found.before, found.after) == (["s3:GetObject"], ["s3:PutObject", "s3:GetObject"])
+
+
 @given(VALUES, VALUES)
 def test_differences_are_the_same_the_other_way_round(one, other):
     there = {(shown(d.path), repr(d.before), repr(d.after)) for d in differences(one, other)}

@@ -591,6 +591,21 @@ def test_an_alarm_that_tells_nobody_any_more_is_a_weakened_protection():
             {"RepositoryPolicyText": json.dumps({"Statement": [ANYBODY]})},
         ),
         ("Lambda::Permission", {"Principal": "s3.amazonaws.com"}, {"Principal": "*"}),
+        ("Lambda::Url", {"AuthType": "AWS_IAM"}, {"AuthType": "NONE"}),
+        ("ApiGateway::Method", {"AuthorizationType": "CUSTOM"}, {"AuthorizationType": "NONE"}),
+        ("ApiGatewayV2::Route", {"AuthorizationType": "JWT"}, {}),
+        (
+            "EKS::Cluster",
+            {"ResourcesVpcConfig": {"EndpointPublicAccess": False}},
+            {"ResourcesVpcConfig": {}},
+        ),
+        (
+            "OpenSearchService::Domain",
+            {},
+            {"AccessPolicies": {"Statement": [ANYBODY]}},
+        ),
+        ("S3::Bucket", {"AccessControl": "Private"}, {"AccessControl": "PublicRead"}),
+        ("Redshift::Cluster", {}, {"PubliclyAccessible": True}),
     ],
 )
 def test_what_is_opened_to_the_public_is_told_and_closing_it_is_no_opening(kind, before, after):
@@ -673,6 +688,53 @@ def test_who_can_newly_reach_whom_is_told_from_the_whole_graph():
     closed, open_ = network("10.0.0.0/16"), network("0.0.0.0/0")
     assert "the internet can newly reach Db, tcp 5432" in told(closed, open_, Kind.OPENS)
     assert any("can no longer reach Db" in text for text in told(open_, closed, Kind.CLOSES))
+
+
+def test_what_a_group_lets_in_is_told_also_where_no_route_leads_from_there_as_yet():
+    def network(*rules):
+        tcp = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, **rule} for rule in rules]
+        group = {"VpcId": {"Ref": "Vpc"}, "SecurityGroupIngress": tcp}
+        subnet = {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}
+        return {
+            "Vpc": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"}),
+            "Subnet": resource("EC2::Subnet", subnet),
+            "Group": resource("EC2::SecurityGroup", group),
+            "Machine": resource(
+                "EC2::Instance",
+                {"SubnetId": {"Ref": "Subnet"}, "SecurityGroupIds": [{"Ref": "Group"}]},
+            ),
+        }
+
+    inside, outside = {"CidrIp": "10.0.0.0/16"}, {"CidrIp": "203.0.113.0/24"}
+    (text,) = told(network(inside), network(inside, outside), Kind.OPENS)
+    assert text.startswith("Group newly lets in 203.0.113.0/24, tcp 22; by the routes")
+    assert not told(network(inside, outside), network(inside), Kind.OPENS)
+    wider = network({"CidrIp": "0.0.0.0/0"}), network({"CidrIp": "0.0.0.0/0"}, outside)
+    assert not told(*wider, Kind.OPENS)
+    # Who reaches something is told as that, once.
+    texts = told(network(outside), network(inside, outside), Kind.OPENS)
+    assert "10.0.0.0/16 can newly reach Machine, tcp 22" in texts
+    assert not any("lets in" in text for text in texts)
+
+
+def test_another_origin_may_use_a_bucket_from_its_pages():
+    def bucket(*origins):
+        rules = [{"AllowedMethods": ["GET"], "AllowedOrigins": list(origins)}]
+        return one("S3::Bucket", {"CorsConfiguration": {"CorsRules": rules}})
+
+    (text,) = told(bucket("https://a"), bucket("https://b", "https://a"), Kind.OPENS)
+    assert text == "It: pages of https://b may use it from a browser"
+    assert not told(bucket("https://a", "https://b"), bucket("https://b"))
+
+
+def test_an_endpoint_that_lets_only_some_pass_is_told_and_one_that_lets_all_is_weaker():
+    all_pass, some = (
+        one("EC2::VPCEndpoint", {"ServiceName": "s3", **policy})
+        for policy in ({}, {"PolicyDocument": {"Statement": [ANYBODY]}})
+    )
+    (text,) = told(all_pass, some, Kind.OPERATIONS)
+    assert text == "It: PolicyDocument changes: what it doesn't allow no longer passes"
+    assert told(some, all_pass, Kind.WEAKENED)
 
 
 def database(size):

@@ -170,7 +170,7 @@ def test_a_group_from_elsewhere_may_be_anybodys():
         ("10.0.1.0/24", ["10.0.1.0/24 to A: tcp 22"]),
         # Private, with no way here from outside.
         ("192.168.0.0/16", []),
-        ({"Fn::GetAtt": ["Vpc", "CidrBlock"]}, ["Vpc's addresses to A: tcp 22"]),
+        ({"Fn::GetAtt": ["Vpc", "CidrBlock"]}, ["10.0.0.0/16 to A: tcp 22"]),
     ],
 )
 def test_addresses_are_named_as_the_rule_names_them(cidr, flow):

@@ -37,11 +37,11 @@ def sized(**values_):
 
 
 def text(found):
-    return "\n".join(lines(found, fold(found.parts)))
+    return "\n".join(lines(found, fold(found)))
 
 
 def rendered(found):
-    return markdown.markdown(found, fold(found.parts))
+    return markdown.markdown(found, fold(found))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_only_environments_that_are_touched_are_told(ours):
 def test_identical_environments_are_told_once():
     before = sized(dev="db.t3.micro", prod="db.t3.large", test="db.t3.micro")
     after = sized(dev="db.t3.small", prod="db.t3.large", test="db.t3.small")
-    (group,) = fold(review(before, after).parts)
+    (group,) = fold(review(before, after))
     assert group.name == "dev, test"
 
 
@@ -76,7 +76,7 @@ def test_environments_with_other_changes_are_told_apart():
         root = DATABASE | {"Resources": {"Topic": resource("SNS::Topic", topic)}}
         return version(root=root, values={name: {"Size": t} for name, t in tags.items()})
 
-    groups = fold(review(tagged(dev="a", prod="a"), tagged(dev="b", prod="c")).parts)
+    groups = fold(review(tagged(dev="a", prod="a"), tagged(dev="b", prod="c")))
     assert [group.name for group in groups] == ["dev", "prod"]
 
 
@@ -112,6 +112,24 @@ def test_a_stack_set_s_places_are_reviewed_with_their_own_values():
 
     (part,) = review(places("db.t3.micro"), places("db.t3.small")).parts
     assert part.environment == "global 111111111111/eu-west-1"
+
+
+def test_some_places_of_a_stack_set_are_told_by_name_and_all_by_their_number():
+    def places(default, **sizes):
+        targets = {
+            "Accounts": ["111111111111"],
+            "Regions": ["us-east-1", "eu-west-1", "eu-north-1"],
+            "ParameterOverrides": {r.replace("_", "-"): {"Size": s} for r, s in sizes.items()},
+        }
+        return version(root=DATABASE, values={"global": {"Size": default, "Targets": targets}})
+
+    before = places("db.t3.micro")
+    (group,) = fold(review(before, places("db.t3.small")))
+    assert group.name == "global (3 places)"
+    some = review(before, places("db.t3.micro", eu_west_1="db.t3.small"))
+    (group,) = fold(some)
+    assert group.name == "global 111111111111/eu-west-1"
+    assert "global 111111111111/us-east-1, global 111111111111/eu-north-1" in text(some)
 
 
 def test_our_own_stack_set_has_the_values_that_deploying_gives_it(ours):
@@ -241,6 +259,17 @@ def test_what_nobody_is_to_see_is_hidden_and_its_change_is_told():
     assert "(hidden) → (hidden, another)" in told
     assert not any(word in told for word in ("tiger", "lion"))
     assert not review(before, before).parts
+
+
+def test_another_default_that_nobody_is_to_see_is_told():
+    def hidden(value):
+        declared = {"Password": {"Type": "String", "NoEcho": True, "Default": value}}
+        made = {"It": resource("SSM::Parameter", {"Value": {"Ref": "Password"}})}
+        return version(root={"Parameters": declared, "Resources": made})
+
+    told = text(review(hidden("one"), hidden("other")))
+    assert "Value: (hidden) → (hidden, another)" in told
+    assert not review(hidden("one"), hidden("one")).parts
 
 
 def test_what_a_macro_makes_is_unknown_never_guessed():
