@@ -4,9 +4,12 @@ What is streamed goes the usual way, and so does all that runs in a process of i
 """
 
 import contextlib
+import select
 import socket
 from collections import defaultdict
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import BinaryIO
 
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
@@ -30,30 +33,51 @@ def send(session, request):
         return _usually(session, request)
     port, _, target = request.url.removeprefix(HERE).partition("/")
     try:
-        wire = _idle[port].pop() if _idle[port] else _connected(port)
+        wire = _free(port) or _connected(port)
     except OSError:
         return _usually(session, request)  # which tells it as botocore does
     lines = [f"{request.method} /{target} HTTP/1.1", f"Host: {HOST}:{port}"]
     lines += [f"{name}: {_text(value)}" for name, value in request.headers.items()]
-    with contextlib.ExitStack() as failing:
-        failing.callback(wire.close)
-        try:
-            wire.write("\r\n".join([*lines, "\r\n"]).encode() + _bytes(body))
-            wire.flush()
-            status, headers = _head(wire)
-            length = 0 if request.method == "HEAD" else int(headers["content-length"])
-            content = wire.read(length)
-        except (OSError, ValueError, LookupError) as error:
-            raise ConnectionClosedError(endpoint_url=request.url) from error
-        failing.pop_all()
+    try:
+        wire.socket.sendall("\r\n".join([*lines, "\r\n"]).encode() + _bytes(body))
+        status, headers = _head(wire.answers)
+        length = 0 if request.method == "HEAD" else int(headers["content-length"])
+        content = wire.answers.read(length)
+    except (OSError, ValueError, LookupError) as error:
+        wire.close()
+        raise ConnectionClosedError(endpoint_url=request.url) from error
     _idle[port].append(wire)
     return AWSResponse(request.url, status, headers, SimpleNamespace(stream=lambda: [content]))
 
 
+@dataclass(frozen=True)
+class Wire:
+    """A connection that is good for one request after another."""
+
+    socket: socket.socket
+    answers: BinaryIO
+
+    def close(self):
+        self.answers.close()
+        self.socket.close()
+
+
 def _connected(port):
-    with socket.create_connection((HOST, int(port)), PATIENCE) as wire:
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return wire.makefile("rwb")
+    wire = socket.create_connection((HOST, int(port)), PATIENCE)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Wire(wire, wire.makefile("rb"))
+
+
+def _free(port):
+    """Return a connection that can be used again, if there is one."""
+    with contextlib.suppress(IndexError):
+        while True:
+            wire = _idle[port].pop()
+            # Where there is something to read, the other end has hung up.
+            if not select.select([wire.socket], [], [], 0)[0]:
+                return wire
+            wire.close()
+    return None
 
 
 def _text(value):
@@ -64,12 +88,12 @@ def _bytes(value):
     return value.encode() if isinstance(value, str) else value
 
 
-def _head(wire):
+def _head(answers):
     """Return an answer's status, and its headers by their names in small letters."""
     status = GO_ON
     while status == GO_ON:
-        status, headers = int(wire.readline().split()[1]), {}
-        while (line := wire.readline()) > b"\r\n":
+        status, headers = int(answers.readline().split()[1]), {}
+        while (line := answers.readline()) > b"\r\n":
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
     return status, headers

@@ -59,6 +59,27 @@ Resources:
     Properties: {LogGroupName: !Sub 'kept${Suffix}'}
 """
 SMALL = {"root.yaml": ROOT, "inside.yaml": INSIDE}
+# As the whole design has them: what is found by its name, and kept.
+KEEPING = {
+    **SMALL,
+    "inside.yaml": SMALL["inside.yaml"]
+    + """
+  Uploads:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      BucketName: !Sub 'liberty-social-uploads${Suffix}'
+  Key:
+    Type: AWS::SecretsManager::Secret
+    DependsOn: Uploads
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      Name: !Sub 'liberty-social/SECRET_KEY${Suffix}'
+      GenerateSecretString: {PasswordLength: 50}
+""",
+}
 _numbers = itertools.count(1)
 
 

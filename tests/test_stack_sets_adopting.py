@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from local_aws import SOON
-from stack_sets import HOME, OTHER, SMALL, US, Told
+from stack_sets import HOME, KEEPING, OTHER, US, Told
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.stack_sets import adopting
@@ -16,27 +16,6 @@ from liberty_cfn.deploy.stack_sets.standing import standing
 from liberty_cfn.deployment_targets import Place
 
 FIRST, SECOND = Place(HOME, US), Place(OTHER, US)
-# As the whole design has them: what is found by its name, and kept.
-KEEPING = {
-    **SMALL,
-    "inside.yaml": SMALL["inside.yaml"]
-    + """
-  Uploads:
-    Type: AWS::S3::Bucket
-    DeletionPolicy: Retain
-    UpdateReplacePolicy: Retain
-    Properties:
-      BucketName: !Sub 'liberty-social-uploads${Suffix}'
-  Key:
-    Type: AWS::SecretsManager::Secret
-    DependsOn: Uploads
-    DeletionPolicy: Retain
-    UpdateReplacePolicy: Retain
-    Properties:
-      Name: !Sub 'liberty-social/SECRET_KEY${Suffix}'
-      GenerateSecretString: {PasswordLength: 50}
-""",
-}
 ROLE = "OrganizationAccountAccessRole"
 
 

@@ -27,26 +27,34 @@ ASSUME = ("sts:AssumeRole", "sts:*", "*")
 
 
 def obstacles(
-    environment: Environment, target: Target, *, adopt: bool = False
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str] | None = None,
+    *,
+    adopt: bool = False,
 ) -> Iterator[str]:
     """Yield, in words, what surely makes a deploy fail, and what to do about it.
 
     What a deploy can `adopt` is then none.
     """
-    found = hindering(environment, target)
+    found = hindering(environment, target, templates)
     yield from (str(each) for each in found if not (adopt and each.adoptable))
 
 
-def hindering(environment: Environment, target: Target) -> list[Finding]:
-    """Return what surely makes a deploy fail.
+def hindering(
+    environment: Environment, target: Target, templates: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """Return what surely makes a deploy fail: of these templates, where they are known.
 
     With a setting that leads nowhere, the account is not looked through: with another
     region or zone, other things may be in the way.
     """
-    for part in (named_by_settings, in_the_way):
-        found = [f for f in part(environment, target) if f.level is Level.OBSTACLE]
-        if found:
-            return found
+    for found in (
+        named_by_settings(environment, target),
+        in_the_way(environment, target, templates),
+    ):
+        if obstacles := [each for each in found if each.level is Level.OBSTACLE]:
+            return obstacles
     return []
 
 
@@ -62,17 +70,20 @@ def named_by_settings(environment: Environment, target: Target) -> Iterator[Find
             yield from asked(setting, check, environment, target)
 
 
-def in_the_way(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield what is in the way of what a deploy would make anew."""
+def in_the_way(
+    environment: Environment, target: Target, templates: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Yield what is in the way of what a deploy, of these templates, would make anew."""
     before = deployed(environment, target)
     if before is None:
         yield from asked(delegation.ABOUT, delegation.check, environment, target)
-        yield from leftovers.names(environment, target)
+        yield from leftovers.names(environment, target, templates)
         if target.is_aws:
             yield from quotas(environment, target)
     elif before.get("NameSuffix", "") != environment.named(""):
         # What is there takes nothing in.
-        yield from (replace(each, adopt="") for each in leftovers.names(environment, target))
+        for each in leftovers.names(environment, target, templates):
+            yield replace(each, adopt="")
     elif before.get("ExistingExecutionRole"):
         # The role has been somebody else's so far; now it may be made.
         yield from asked("Role", leftovers.execution_role, environment, target)

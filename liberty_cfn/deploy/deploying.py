@@ -61,7 +61,7 @@ def deploy(
     cloudformation = target.client("cloudformation")
     begin_from(environment, target, progress, failed)
     adopt = adopt and beforehand.deployed(environment, target) is None
-    if adopt and not _free_names(environment, target, progress):
+    if adopt and not _free_names(environment, target, templates, progress):
         return None
     planned, change_set = prepare(environment, target, templates, adopt=adopt, say=progress.say)
     changed = change_set is not None
@@ -178,14 +178,19 @@ def _secure(cloudformation: Any, stack: Mapping[str, Any], *, closed: bool) -> N
         protect_from_termination(cloudformation, stack_id)
 
 
-def _free_names(environment: Environment, target: Target, progress: Progress) -> bool:
+def _free_names(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    progress: Progress,
+) -> bool:
     """Free the names of secrets, which can't be imported; False without consent.
 
     Raises:
         AdoptError: a secret can't be taken in.
         DeployError: something else is in the way.
     """
-    look_ahead(environment, target, adopt=True)
+    look_ahead(environment, target, templates, adopt=True)
     for finding in beforehand.own_zone(environment, target):
         progress.say(str(finding))
     kept = adopting.kept_secrets(environment, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,18 +27,25 @@ EXECUTION_ROLE, TASK_ROLE = "ecsTaskExecutionRole", "ecsTaskRole"
 ELSE = "or choose another NameSuffix"
 
 
-def names(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield the names that a new environment needs and that are taken."""
+def names(
+    environment: Environment, target: Target, templates: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Yield the names that a new environment needs and that are taken.
+
+    With the templates' text, no more is asked about than there is something in them of.
+    """
     found: list[Finding] = []
-    for about, check in (
-        ("Secrets", _secrets),
-        ("Bucket", bucket),
-        ("Log groups", _log_groups),
-        *((one.kind, one.taken) for one in NAMED),
-        ("Role", _task_role),
-        ("Role", execution_role),
+    texts = None if templates is None else list(templates.values())
+    for about, resource_type, check in (
+        ("Secrets", "AWS::SecretsManager::Secret", _secrets),
+        ("Bucket", "AWS::S3::Bucket", bucket),
+        ("Log groups", "AWS::Logs::LogGroup", _log_groups),
+        *((one.kind, one.type, one.taken) for one in NAMED),
+        ("Role", "AWS::IAM::Role", _task_role),
+        ("Role", "AWS::IAM::Role", execution_role),
     ):
-        found += asked(about, check, environment, target)
+        if texts is None or any(resource_type in text for text in texts):
+            found += asked(about, check, environment, target)
     yield from found
     if not found:
         yield Finding(Level.OK, "Names", "none that a new environment needs is taken.")
@@ -96,6 +103,7 @@ class _Named:
     """A thing whose name is one in its account and region: how it is found, and deleted."""
 
     kind: str
+    type: str
     name: str
     service: str
     operation: str
@@ -121,28 +129,32 @@ class _Named:
 
 NAMED = (
     _Named(
-        *("Repository", "liberty-social-backend", "ecr", "describe_repositories"),
+        *("Repository", "AWS::ECR::Repository"),
+        *("liberty-social-backend", "ecr", "describe_repositories"),
         lambda name: {"repositoryNames": [name]},
         "RepositoryNotFoundException",
         "ecr delete-repository --force --repository-name {name}",
         kept=True,
     ),
     _Named(
-        *("Database", "liberty-social-db", "rds", "describe_db_instances"),
+        *("Database", "AWS::RDS::DBInstance"),
+        *("liberty-social-db", "rds", "describe_db_instances"),
         lambda name: {"DBInstanceIdentifier": name},
         "DBInstanceNotFound",
         "rds delete-db-instance --final-db-snapshot-identifier {name}-last "
         "--db-instance-identifier {name}",
     ),
     _Named(
-        *("Cache", "liberty-social-redis", "elasticache", "describe_cache_clusters"),
+        *("Cache", "AWS::ElastiCache::CacheCluster"),
+        *("liberty-social-redis", "elasticache", "describe_cache_clusters"),
         lambda name: {"CacheClusterId": name},
         "CacheClusterNotFound",
         "elasticache delete-cache-cluster --final-snapshot-identifier {name}-last "
         "--cache-cluster-id {name}",
     ),
     _Named(
-        *("Load balancer", "liberty-social-alb", "elbv2", "describe_load_balancers"),
+        *("Load balancer", "AWS::ElasticLoadBalancingV2::LoadBalancer"),
+        *("liberty-social-alb", "elbv2", "describe_load_balancers"),
         lambda name: {"Names": [name]},
         "LoadBalancerNotFound",
         "elbv2 delete-load-balancer --load-balancer-arn $(aws elbv2 describe-load-balancers "

@@ -23,13 +23,20 @@ from liberty_cfn.nesting import DIGEST_TAG
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
 
 
-def look_ahead(environment: Environment, target: Target, *, adopt: bool = False) -> None:
-    """Look for what surely makes a deploy fail.
+def look_ahead(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    *,
+    adopt: bool = False,
+) -> None:
+    """Look for what surely makes a deploy of these templates fail.
 
     Raises:
         DeployError: there is something.
     """
-    if obstacles := list(beforehand.obstacles(environment, target, adopt=adopt)):
+    found = beforehand.obstacles(environment, target, templates, adopt=adopt)
+    if obstacles := list(found):
         raise DeployError("\n".join(["This is in the way; nothing was made:", *obstacles]))
 
 
@@ -49,7 +56,7 @@ def prepare(
         DeployError: something is in the way.
         ChangeSetError: CloudFormation can't plan the change.
     """
-    look_ahead(environment, target, adopt=adopt)
+    look_ahead(environment, target, templates, adopt=adopt)
     cloudformation = target.client("cloudformation")
     stack = find(cloudformation, environment.stack)
     change_set = change_sets.create(

@@ -53,11 +53,15 @@ def switched_off(fleet: Fleet) -> dict[Place, list[Finding]]:
 
 
 def in_the_way(
-    fleet: Fleet, places: Iterable[Place], there: Standing | None
+    fleet: Fleet,
+    places: Iterable[Place],
+    there: Standing | None,
+    templates: Mapping[str, str] | None = None,
 ) -> tuple[dict[Place, list[Finding]], dict[Place, str]]:
     """Return what surely makes an operation fail, where there is such; what isn't known, why.
 
-    What can be taken in is `adoptable`.
+    What can be taken in is `adoptable`. Without the templates, all that might be in the way of
+    ours is looked for.
     """
 
     def looked(place: Place) -> list[Finding]:
@@ -71,7 +75,7 @@ def in_the_way(
             return [Finding(Level.OBSTACLE, f"Stack {environment.stack}", says, goes_on)]
         if stack and stack["StackStatus"] == LEFT:
             environment = with_stack(fleet, place, None)
-        return beforehand.hindering(environment, target)
+        return beforehand.hindering(environment, target, templates)
 
     found, unknown = fleet.everywhere(places, looked)
     return {place: findings for place, findings in found.items() if findings}, unknown

@@ -64,7 +64,7 @@ def prepare(
     there = standing(fleet.cloudformation, fleet.name)
     different = differences(fleet, want, there)
     touched = different.touched(fleet.targets)
-    found, unknown = beforehand.in_the_way(fleet, touched, there)
+    found, unknown = beforehand.in_the_way(fleet, touched, there, templates)
     adopted = {
         place: findings
         for place, findings in found.items()
