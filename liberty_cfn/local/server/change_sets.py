@@ -47,13 +47,13 @@ def _plan(change_set: Stack) -> None:
         *(before.name, before.stack_id, change_set["_template"]),
         *(change_set["_resolved_params"], dict(before.resources)),
     )
-    retagged: frozenset[str] = frozenset()
+    retagged: set[tuple[str, str]] = set()
     if change_set["ChangeSetType"] == "UPDATE" and change_set["_tags_given"]:
         old, new = (set(stacks._tag_map(s["Tags"]).items()) for s in (stack, change_set))
-        retagged = frozenset(key for key, _ in old ^ new)
-    asked = (change_set["IncludeNestedStacks"], change_set["ImportExistingResources"], retagged)
+        retagged = old ^ new
+    change_set["_retagged"] = sorted({key for key, _ in retagged})
     try:
-        changes = planning.Plan(change_set, before, after, *asked).changes()
+        changes = planning.Plan(change_set, before, after).changes()
         same = not (changes or retagged) and before.outputs() == after.outputs()
         why = NOTHING if same else ""
     except ValueError as wrong:

@@ -12,14 +12,12 @@ from ministack.services.cloudformation import drift, provisioners
 from .asking import Made, Properties, telling, xml
 
 Mend = Callable[[str, Properties], dict[str, Any] | None]
-handlers = provisioners._RESOURCE_HANDLERS
+handlers, _camel = provisioners._RESOURCE_HANDLERS, provisioners._pascal_to_camel
 
 SERVICE = (
     *("EnableECSManagedTags", "EnableExecuteCommand", "HealthCheckGracePeriodSeconds"),
     *("PlatformVersion", "PropagateTags"),
 )
-# Their keys are other people's names, which keep their capitals.
-LOOSE = {"DockerLabels", "Options"}
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105
 
 
@@ -36,18 +34,6 @@ def _then(kind: str, mend: Mend) -> None:
         return made
 
     handlers[kind] |= {"create": after("create", 1), "update": after("update", 2)}
-
-
-def _camel(value: Any) -> Any:
-    """The same in the words of ECS's API, which begin with small letters."""
-    if isinstance(value, list):
-        return [_camel(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name[0].lower() + name[1:]: entry if name in LOOSE else _camel(entry)
-        for name, entry in value.items()
-    }
 
 
 def _service(service: str, properties: Properties) -> None:

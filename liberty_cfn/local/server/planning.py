@@ -27,6 +27,13 @@ from .nested import child_of
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 Change = dict[str, Any]
+DIRECT = {"ChangeSource": "DirectModification"}
+# What is said of a nested stack that changes only inside.
+AUTOMATIC = {
+    "Target": {"Attribute": "Properties", "RequiresRecreation": "Never"},
+    "Evaluation": "Dynamic",
+    "ChangeSource": "Automatic",
+}
 
 
 class _Unmade(dict[str, Any]):
@@ -93,18 +100,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Plan:
-    """How one stack would change, as a part of a change set.
+    """How one stack would change, as its change set has it told.
 
-    `deep` is whether nested stacks get change sets too; `adopts`, whether what exists under
-    its name is taken in; `retagged`, which tags change that all resources have.
+    It says whether nested stacks get some, too (IncludeNestedStacks), whether what exists is
+    taken in (ImportExistingResources), and which tags of all resources change (_retagged).
     """
 
     change_set: Stack
     before: Side
     after: Side
-    deep: bool
-    adopts: bool
-    retagged: frozenset[str]
 
     def changes(self) -> list[Change]:
         """All changes, by title; `after.resources` becomes what would be there."""
@@ -112,7 +116,8 @@ class Plan:
             return []
         held, titles = self.before.resources, self.after.titles
         found = {title: self._removed(title) for title in held if title not in titles}
-        found |= self._adopted([title for title in titles if title not in held])
+        if self.change_set["ImportExistingResources"]:
+            found |= self._adopted([title for title in titles if title not in held])
         replaced: dict[str, str] = {}
         for title in titles:
             kind, old = self.after.definition(title)["Type"], held.get(title)
@@ -130,13 +135,18 @@ class Plan:
     def _is_the_same(self) -> bool:
         """Whether there is nothing to look for, which is what most nested stacks have."""
         before, after = self.before, self.after
-        values = [{k: v["Value"] for k, v in side.values.items()} for side in (before, after)]
         kinds = {resource["Type"] for resource in after.template["Resources"].values()}
-        same = before.template == after.template and values[0] == values[1]
-        return same and NESTED not in kinds and not self.retagged
+        same = before.template == after.template and not (self._changed or NESTED in kinds)
+        return same and not self.change_set["_retagged"]
+
+    @functools.cached_property
+    def _changed(self) -> set[str]:
+        """The parameters whose values change."""
+        before, after = self.before.values, self.after.values
+        return {n for n, v in after.items() if before.get(n, {}).get("Value") != v["Value"]}
 
     def _adopted(self, new: list[str]) -> dict[str, Change]:
-        entries = existing.adoptable(self.after.template, new) if self.adopts else []
+        entries = existing.adoptable(self.after.template, new)
         wrong = changesets._unretained_import_reason(entries, self.after.template)
         if wrong := wrong or changesets._import_owner(entries):
             raise ValueError(wrong)
@@ -179,16 +189,16 @@ class Plan:
             yield {"Target": target, "Evaluation": "Static"}
         before, after = self.before.properties(title), self.after.properties(title)
         definitions = self.before.definition(title), self.after.definition(title)
-        causes = stacks._reference_details(definitions[1], replaced, self._changed())
+        causes = stacks._reference_details(definitions[1], replaced, self._changed)
         for name in sorted(before.keys() | after.keys()):
             if (old := before.get(name)) == (new := after.get(name)):
                 continue
-            target = {"Attribute": "Properties", "Name": name}
-            target |= _values(f"/Properties/{name}", old, new)
-            target["RequiresRecreation"] = schemas.recreation(kind, name, old, new)
-            evaluation = "Dynamic" if causes.get(name) else "Static"
-            direct = {"Target": target, "ChangeSource": "DirectModification"}
-            yield direct | {"Evaluation": evaluation}
+            recreation = schemas.recreation(kind, name, old, new)
+            target = _target(f"Properties/{name}", old, new, recreation)
+            yield DIRECT | {
+                "Target": target,
+                "Evaluation": "Dynamic" if name in causes else "Static",
+            }
             for cause in causes.get(name, ()):
                 value = self.after.values.get(cause["CausingEntity"], {}).get("Value", "")
                 late = {"Evaluation": "Dynamic"} if UNKNOWN in value else {}
@@ -196,20 +206,13 @@ class Plan:
         for attribute in stacks._DIFFED_ATTRIBUTES:
             old, new = (definition.get(attribute) for definition in definitions)
             if old != new:
-                target = {"Attribute": attribute, "RequiresRecreation": "Never"}
-                target |= _values(f"/{attribute}", old, new)
-                direct = {"Target": target, "ChangeSource": "DirectModification"}
-                yield direct | {"Evaluation": "Static"}
+                yield DIRECT | {"Target": _target(attribute, old, new), "Evaluation": "Static"}
 
-    def _changed(self) -> set[str]:
-        """The parameters whose values change."""
-        before, after = self.before.values, self.after.values
-        return {n for n, v in after.items() if before.get(n, {}).get("Value") != v["Value"]}
-
-    def _inherited(self, title: str) -> frozenset[str]:
+    def _inherited(self, title: str) -> list[str]:
         """Which tags that change a resource gets from its stack, having none such itself."""
         own = self.after.properties(title).get("Tags") or []
-        return self.retagged - {tag["Key"] for tag in own if isinstance(tag, dict)}
+        keys = {tag["Key"] for tag in own if isinstance(tag, dict)}
+        return [key for key in self.change_set["_retagged"] if key not in keys]
 
     def _nested(self, title: str, old: Stack | None, change: Change) -> Change:
         """The same change, with the change set of the stack nested there."""
@@ -218,35 +221,30 @@ class Plan:
         if old:
             before = standing(child_of(old["PhysicalResourceId"]))
         properties = self.after.properties(title)
-        template = _template(properties["TemplateURL"])
+        body, wrong = helpers._resolve_template({"TemplateURL": [properties["TemplateURL"]]})
+        if wrong:
+            raise ValueError(text(wrong, "Message"))
+        template = engine._parse_template(body)
         values = _values_for(template, properties.get("Parameters") or {})
         after = Side(before.name, before.stack_id, template, values, dict(before.resources))
-        change_set = _change_set_for(self.change_set, title, after, new=not old)
-        asked = (self.deep, self.adopts, self._inherited(title))
-        change_set["Changes"] = Plan(change_set, before, after, *asked).changes()
-        was = before.outputs()
+        change_set = _change_set_for(self.change_set, title, after)
+        change_set["_retagged"] = self._inherited(title)
+        change_set["Changes"] = Plan(change_set, before, after).changes()
+        was, outputs = before.outputs(), after.outputs()
         self.after.resources[title] = {
             "PhysicalResourceId": before.stack_id or UNKNOWN,
-            "Attributes": {
-                k: v if was.get(k) == v else UNKNOWN for k, v in after.outputs().items()
-            },
+            "Attributes": {k: v if was.get(k) == v else UNKNOWN for k, v in outputs.items()},
         }
+        deep = self.change_set["IncludeNestedStacks"]
         # Without a look inside, any nested stack may change.
-        if not change and (change_set["Changes"] or not self.deep):
-            change = _automatic(title, before.stack_id)
-        if change_set["Changes"] and self.deep:
+        if not change and (change_set["Changes"] or not deep):
+            change = {"Action": "Modify", "LogicalResourceId": title, "ResourceType": NESTED}
+            change |= {"PhysicalResourceId": before.stack_id, "Replacement": "False"}
+            change |= {"Scope": ["Properties"], "Details": [AUTOMATIC]}
+        if change_set["Changes"] and deep:
             cloudformation._change_sets[change_set["ChangeSetId"]] = change_set
             change |= {"ChangeSetId": change_set["ChangeSetId"]}
         return change
-
-
-def _automatic(title: str, stack_id: str) -> Change:
-    """The change of a nested stack that changes only inside."""
-    target = {"Attribute": "Properties", "RequiresRecreation": "Never"}
-    detail = {"Target": target, "Evaluation": "Dynamic", "ChangeSource": "Automatic"}
-    named = {"LogicalResourceId": title, "PhysicalResourceId": stack_id}
-    change = {"Action": "Modify", "ResourceType": NESTED, "Replacement": "False"}
-    return change | named | {"Scope": ["Properties"], "Details": [detail]}
 
 
 def standing(stack: Stack) -> Side:
@@ -255,14 +253,6 @@ def standing(stack: Stack) -> Side:
         *(stack["StackName"], stack["StackId"], stack.get("_template") or {}),
         *(stack.get("_resolved_params", {}), stack.get("_resources", {})),
     )
-
-
-def _template(url: str) -> dict[str, Any]:
-    body, wrong = helpers._resolve_template({"TemplateURL": [url]})
-    if wrong:
-        raise ValueError(text(wrong, "Message"))
-    found: dict[str, Any] = engine._parse_template(body)
-    return found
 
 
 def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -277,24 +267,28 @@ def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, An
     return {name: value | {"Type": declared[name]["Type"]} for name, value in found.items()}
 
 
-def _values(path: str, old: Any, new: Any) -> dict[str, str]:
+def _target(path: str, old: Any, new: Any, recreation: str = "Never") -> dict[str, str]:
     kind = "Add" if old is None else "Remove" if new is None else "Modify"
-    told = {"BeforeValue": old, "AfterValue": new}
-    return {"Path": path, "AttributeChangeType": kind} | {
-        key: value if isinstance(value, str) else json.dumps(value)
-        for key, value in told.items()
-        if value is not None
+    target = dict(zip(("Attribute", "Name"), path.split("/"), strict=False))
+    target |= {
+        "Path": f"/{path}",
+        "AttributeChangeType": kind,
+        "RequiresRecreation": recreation,
     }
+    for key, value in (("BeforeValue", old), ("AfterValue", new)):
+        if value is not None:
+            target[key] = value if isinstance(value, str) else json.dumps(value)
+    return target
 
 
-def _change_set_for(parent: Stack, title: str, side: Side, *, new: bool) -> Stack:
+def _change_set_for(parent: Stack, title: str, side: Side) -> Stack:
     name = f"{parent['ChangeSetName']}-{title}-{secrets.token_hex(6)}"
     own = f"changeSet/{name}/{secrets.token_hex(16)}"
     values = side.values.items()
     return parent | {
         "ChangeSetId": re.sub(r"changeSet/.*", own, parent["ChangeSetId"]),
         "ChangeSetName": name,
-        "ChangeSetType": "CREATE" if new else "UPDATE",
+        "ChangeSetType": "UPDATE" if side.stack_id else "CREATE",
         "StackName": side.name,
         "StackId": side.stack_id,
         "CreationTime": now_iso(),

@@ -15,8 +15,6 @@ WORDS = {
     "Rules": "Rule",
     "ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault",
     "ServerSideEncryptionConfiguration": "Rule",
-    "TransitionInDays": "Days",
-    "Transitions": "Transition",
 }
 
 
