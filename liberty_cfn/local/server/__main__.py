@@ -19,18 +19,23 @@ from . import (
     running,
     scaling,
     stack_sets,
-    storage,
 )
 
 for addition in (
     *(conditions, nested, existing, change_sets, guarding, repeating, provisioning),
-    *(kinds, scaling, storage, running, leave, stack_sets, mending, remembering),
+    *(kinds, scaling, running, leave, stack_sets, mending, remembering),
 ):
     addition.add()
 
-# Hypercorn, by which ministack is served otherwise, takes twice as long.
+# Hypercorn, by which ministack is served otherwise, takes twice as long. A connection that is
+# closed in the very moment in which it is used again would be an error: it stays open.
 settings = uvicorn.Config(
-    ministack.app.app, http="httptools", ws="none", access_log=False, log_level="error"
+    ministack.app.app,
+    http="httptools",
+    ws="none",
+    access_log=False,
+    log_level="error",
+    timeout_keep_alive=3600,
 )
 # The second argument is only there to know the process by.
 uvicorn.Server(settings).run([socket.socket(fileno=int(sys.argv[1]))])

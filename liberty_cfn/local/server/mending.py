@@ -1,6 +1,7 @@
 # ruff: noqa: SLF001 - ministack has no public names for these
 """Where ministack drops a property, answers otherwise than AWS, or deletes what AWS keeps."""
 
+import functools
 import re
 import secrets
 from collections.abc import Callable
@@ -12,12 +13,15 @@ from ministack.services.cloudformation import drift, provisioners
 from .asking import Made, Properties, telling, xml
 
 Mend = Callable[[str, Properties], dict[str, Any] | None]
-handlers, _camel = provisioners._RESOURCE_HANDLERS, provisioners._pascal_to_camel
+handlers = provisioners._RESOURCE_HANDLERS
 
-SERVICE = (
-    *("EnableECSManagedTags", "EnableExecuteCommand", "HealthCheckGracePeriodSeconds"),
-    *("PlatformVersion", "PropagateTags"),
-)
+# What templates and S3 have different words for.
+WORDS = {
+    "Id": "ID",
+    "Rules": "Rule",
+    "ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault",
+    "ServerSideEncryptionConfiguration": "Rule",
+}
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105
 
 
@@ -38,12 +42,7 @@ def _then(kind: str, mend: Mend) -> None:
 
 def _service(service: str, properties: Properties) -> None:
     record = ecs._services[service.partition(":service/")[2]]
-    record |= _camel({name: properties[name] for name in SERVICE if name in properties})
-
-
-def _task(task: str, properties: Properties) -> None:
-    record = ecs._task_defs[task.rpartition("/")[2]]
-    record["runtimePlatform"] = _camel(properties.get("RuntimePlatform"))
+    record["enableExecuteCommand"] = properties.get("EnableExecuteCommand", False)
 
 
 def _balancer(balancer: str, properties: Properties) -> None:
@@ -86,6 +85,22 @@ def _zone(zone: str, _properties: Properties) -> dict[str, Any]:
     return {"Id": zone, "NameServers": [server.rstrip(".") for server in servers]}
 
 
+def _words(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_words(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    found = {WORDS.get(name, name): _words(entry) for name, entry in value.items()}
+    if "ExpirationInDays" in found:
+        found["Expiration"] = {"Days": found.pop("ExpirationInDays")}
+    return found
+
+
+def _body(tag: str, value: Any) -> bytes:
+    """A bucket's property, as S3 takes it."""
+    return xml(tag, _words(value), each="").encode()
+
+
 def _known_by_arn() -> None:
     """Ref of a secret is its ARN; ministack's is its name."""
     create, update, delete = (handlers[SECRET][way] for way in ("create", "update", "delete"))
@@ -120,14 +135,13 @@ def _keep(kind: str, why: str, kept: Callable[[str], object]) -> None:
 def add() -> None:
     _then("AWS::EC2::VPC", lambda _vpc, properties: {"CidrBlock": properties["CidrBlock"]})
     _then("AWS::ECS::Service", _service)
-    _then("AWS::ECS::TaskDefinition", _task)
     _then("AWS::ElasticLoadBalancingV2::LoadBalancer", _balancer)
     _then("AWS::RDS::DBInstance", _database)
     _then("AWS::Route53::HostedZone", _zone)
     _then("AWS::ElastiCache::CacheCluster", _cache)
     _then("AWS::ElastiCache::ReplicationGroup", _cache)
     elasticache._spawn_redis_container = _address
-    provisioners._normalize_container_defs = _camel
+    provisioners._normalize_container_defs = provisioners._pascal_to_camel
     one = r"<DBInstanceIdentifier>([^<]*)<.*?<EnabledCloudwatchLogsExports/>"
     telling(rds._ACTION_MAP, "DescribeDBInstances", one, _exporting)
     _known_by_arn()
@@ -143,6 +157,17 @@ def add() -> None:
     _keep(
         *("AWS::S3::Bucket", "the bucket is not empty"),
         lambda name: s3._buckets.get(name, {}).get("objects"),
+    )
+    lifecycle, encryption = "LifecycleConfiguration", "ServerSideEncryptionConfiguration"
+    provisioners._S3_BUCKET_CONFIGURATIONS += (
+        (
+            *(lifecycle, functools.partial(_body, lifecycle)),
+            *(s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
+        ),
+        (
+            *("BucketEncryption", functools.partial(_body, encryption)),
+            *(s3._put_bucket_encryption, s3._delete_bucket_encryption),
+        ),
     )
     # A snapshot that is kept must not be in the way of the next.
     provisioners._snapshot_id = lambda resource: f"{resource}-{secrets.token_hex(6)}"
