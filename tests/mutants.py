@@ -307,6 +307,7 @@ class Checkers:
         for name, other in self.design.templates.items():
             (self.folder / name).write_text(json.dumps(other.body), encoding="utf-8")
         file = self.folder / template.file
+        file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
         if self.ask is None:
             self.ask = cfn_lint(

@@ -11,10 +11,22 @@ from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.expected import TRUTH, Expectation, like, misfits, one_of
 from liberty_cfn.rules.metric_names import BALANCER, NAMES
 from liberty_cfn.rules.metrics import FILTER, of_alarm, wrong
-from liberty_cfn.rules.rule import Design, Problem, Rule, each, flag, look, number, text
+from liberty_cfn.rules.rule import (
+    Design,
+    Problem,
+    Rule,
+    each,
+    flag,
+    look,
+    number,
+    text,
+    waits_for,
+)
 from liberty_cfn.rules.statements import shown
 
-ALARM = "AWS::CloudWatch::Alarm"
+ALARM, COMPOSITE = "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"
+# What a composite alarm's rule asks of another alarm, by its name or ARN.
+ASKED = re.compile(r"(?:ALARM|OK|INSUFFICIENT_DATA)\(\s*[\"']?([^)\"']+?)[\"']?\s*\)")
 API = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"
 GUIDE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
 
@@ -297,13 +309,29 @@ def _used(design: Design, alarm: Resource) -> bool:
             service.properties, "DeploymentConfiguration", "Alarms", "AlarmNames", "*"
         )
     )
-    rules = (
-        shown(one.properties.get("AlarmRule", ""))
-        for one in design.of_type("AWS::CloudWatch::CompositeAlarm")
-    )
+    rules = (shown(one.properties.get("AlarmRule", "")) for one in design.of_type(COMPOSITE))
     return any(one in spelled for one in services) or any(
         str(said) in rule for rule in rules for said in spelled if said
     )
+
+
+def _combined(design: Design) -> Iterator[Problem]:
+    """A composite alarm that asks for alarms that aren't there, or may be made later."""
+    made = {text(one.properties.get("AlarmName")): one for one in design.of_type(ALARM)}
+    for composite in design.of_type(COMPOSITE):
+        name = text(composite.properties.get("AlarmName"))
+        made[name] = composite
+    for composite in design.of_type(COMPOSITE) if None not in made else ():
+        before = waits_for(design, composite.id)
+        for asked in ASKED.findall(shown(composite.properties.get("AlarmRule", ""))):
+            one = made.get(asked)
+            why = ""
+            if one is None and "$" not in asked and not asked.startswith("arn:"):
+                why = f"there is no alarm {asked}; expected !Ref of one of ours"
+            elif one is not None and one.id not in before:
+                why = f"it may be made before {one.origin}, and fail; expected !Ref of it"
+            if why:
+                yield Problem(composite.id, ("Properties", "AlarmRule"), why)
 
 
 def _no_action(design: Design, action: Any) -> str:
@@ -420,6 +448,13 @@ Failures:
     AlarmActions: [!Ref Topic]
 """
 FIRST_ACTIONS = "    AlarmActions: [!Ref Topic]\nErrors"
+COMBINED = """
+Cpu: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmName: cpu}}
+Down:
+  Type: AWS::CloudWatch::CompositeAlarm
+  DependsOn: Cpu
+  Properties: {AlarmName: down, AlarmRule: 'ALARM(cpu)'}
+"""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -590,6 +625,21 @@ RULES: tuple[Rule, ...] = (
             (FIRST_ACTIONS, "    AlarmActions: [!Ref Cluster]\nErrors"),
             (FIRST_ACTIONS, "    AlarmActions: [team@example.com]\nErrors"),
             (FIRST_ACTIONS, f"    AlarmActions: [{'arn:aws:sns:a:b:c, ' * 6}]\nErrors"),
+        ),
+    ),
+    Rule(
+        "LC1808",
+        "error",
+        "A composite alarm asks for alarms that are there before it",
+        "CloudWatch refuses a rule with an alarm that isn't there, or not yet.",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/"
+        "API_PutCompositeAlarm.html",
+        _combined,
+        good=(COMBINED, COMBINED.replace("'ALARM(cpu)'", "!Sub 'ALARM(${Cpu})'")),
+        bad=(
+            COMBINED.replace("ALARM(cpu)", "ALARM(cpu-high)"),
+            COMBINED.replace("ALARM(cpu)", 'OK("memory")'),
+            COMBINED.replace("  DependsOn: Cpu\n", ""),
         ),
     ),
 )

@@ -376,6 +376,7 @@ def _names_in(body: Any) -> set[str]:
 
 
 def _values_are_allowed(design: Design) -> Iterator[Problem]:
+    yield from _handed_on(design)
     for template, title, stack, child in _stacks(design):
         for name, value in _given(stack).items():
             declared = look(child.section("Parameters"), name)
@@ -388,6 +389,20 @@ def _values_are_allowed(design: Design) -> Iterator[Problem]:
             if isinstance(declared, dict) and (why := _not_allowed(said, declared)):
                 where = ("Parameters", name, "Default")
                 yield Problem("", where, f"{name}'s default: {why}", template.file)
+
+
+def _handed_on(design: Design) -> Iterator[Problem]:
+    """Values that a parameter takes, and that to which it is handed on doesn't."""
+    for template, title, stack, child in _stacks(design):
+        for name, value in _given(stack).items():
+            declared = look(child.section("Parameters"), name)
+            own = look(template.section("Parameters"), look(value, "Ref"))
+            if not isinstance(declared, dict) or not isinstance(own, dict):
+                continue
+            values = listed(own.get("AllowedValues")) or [own.get("Default")]
+            why = next(filter(None, (_not_allowed(text(v), declared) for v in values)), "")
+            if why:
+                yield Problem("", _at(title, name), f"{name} may be: {why}", template.file)
 
 
 def _not_allowed(said: str | None, declared: Mapping[str, Any]) -> str:
@@ -605,6 +620,35 @@ def _selected(value: Any, at: Path) -> Iterator[tuple[Path, int, list[Any]]]:
             yield from _selected(item, (*at, step))
 
 
+def _decides(design: Design) -> Iterator[Problem]:
+    """Conditions that are the same whatever the parameters, and Ifs that are either way."""
+    for template in design.templates.templates.values():
+        parameters = template.section("Parameters")
+        for at, function, given in _asking(template.body):
+            if function == "Fn::If" and len(given) == 3 and given[1] == given[2]:  # noqa: PLR2004
+                why = f"the same whether {given[0]} holds or not; expected two values, or no If"
+                yield Problem("", at, why, template.file)
+            if function != "Fn::Equals" or len(given) != 2:  # noqa: PLR2004
+                continue
+            for one, other in (given, given[::-1]):
+                allowed = look(parameters, look(one, "Ref"), "AllowedValues")
+                values = [text(value) for value in listed(allowed)]
+                if values and text(other) is not None and text(other) not in values:
+                    why = f"{one['Ref']} is never {text(other)!r}; expected one of "
+                    told = why + ", ".join(map(str, values))
+                    yield Problem("", at, told, template.file)
+
+
+def _asking(value: Any, at: Path = ()) -> Iterator[tuple[Path, str, list[Any]]]:
+    """Yield each Fn::If and Fn::Equals: where it is, which, and what it is given."""
+    below = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, item in below:
+        if isinstance(item, list) and step in ("Fn::If", "Fn::Equals"):
+            yield at, str(step), item
+        if isinstance(item, dict | list):
+            yield from _asking(item, (*at, step))
+
+
 def _finds(design: Design) -> Iterator[Problem]:
     mappings = design.flat.template.get("Mappings", {})
     for resource in design.resolved.resources.values():
@@ -693,6 +737,14 @@ Resources:
   Service:
     Type: AWS::ECS::Service
     Properties: {DesiredCount: !FindInMap [Sizes, !Ref Env, Count]}
+"""
+DECIDED = """
+Parameters: {Env: {Type: String, AllowedValues: [prod, dev]}}
+Conditions: {IsProd: !Equals [!Ref Env, prod]}
+Resources:
+  Database:
+    Type: AWS::RDS::DBInstance
+    Properties: {MultiAZ: !If [IsProd, true, false]}
 """
 
 RULES: tuple[Rule, ...] = (
@@ -850,6 +902,11 @@ Group:
                 groups=GROUPS.replace("AWS::EC2::VPC::Id", "String, AllowedPattern: vpc-.+"),
             ),
             _three(
+                root="Parameters: {Id: {Type: String, AllowedValues: [vpc-1, default]}}"
+                + ROOT.replace("!GetAtt Network.Outputs.VpcId", "!Ref Id"),
+                groups=GROUPS.replace("AWS::EC2::VPC::Id", "String, AllowedPattern: vpc-.+"),
+            ),
+            _three(
                 root=ROOT.replace("!GetAtt Network.Outputs.VpcId", "5"),
                 groups=GROUPS.replace("AWS::EC2::VPC::Id", "Number, MinValue: 20"),
             ),
@@ -951,5 +1008,20 @@ Group:
             {"root.yaml": SIZED.replace("Default: prod", "Default: staging")},
             {"root.yaml": SIZED.replace("Env, Count", "Env, Counts")},
         ),
+    ),
+    Rule(
+        "LC1014",
+        "error",
+        "A condition decides something",
+        "What is compared with a value that its parameter never has, or comes to the same both "
+        "ways, is a slip: production gets what was meant for development.",
+        CONDITIONS,
+        _decides,
+        good=({"root.yaml": DECIDED},),
+        bad=(
+            {"root.yaml": DECIDED.replace("Env, prod]", "Env, production]")},
+            {"root.yaml": DECIDED.replace("IsProd, true, false", "IsProd, false, false")},
+        ),
+        once=True,
     ),
 )

@@ -258,6 +258,7 @@ def switched(template: Mapping[str, Any]) -> dict[str, str | None]:
         default = text(look(body, "Default"))
         allowed = [str(text(value)) for value in look(body, "AllowedValues") or ()]
         others = literals if default not in literals else set(allowed) - literals
+        others &= set(allowed or others)
         values[name] = min(others, default=None)
     # Empty where nobody asks whether it is, which nobody leaves it where it matters.
     for name, body in parameters.items():

@@ -143,6 +143,9 @@ def _storage(design: Design) -> Iterator[Problem]:
             why = f"{size:g} GiB of {kind}; expected {LEAST_STORAGE[kind]} to {most}"
             yield Problem(database.id, ("Properties", "AllocatedStorage"), why)
         limit = number(properties.get("MaxAllocatedStorage"))
+        if limit is not None and limit > most:
+            why = f"MaxAllocatedStorage is {limit:g}; expected {most} at most"
+            yield Problem(database.id, ("Properties", "MaxAllocatedStorage"), why)
         if limit is not None and limit < size * 1.1:
             why = (
                 f"MaxAllocatedStorage is {limit:g}; expected {-(-size * 11 // 10):g} at least: "
@@ -503,6 +506,7 @@ RULES: tuple[Rule, ...] = (
             ("AllocatedStorage: 400", "AllocatedStorage: 70000"),
             ("    AllocatedStorage: 400\n", ""),
             ("MaxAllocatedStorage: 500", "MaxAllocatedStorage: 400"),
+            ("MaxAllocatedStorage: 500", "MaxAllocatedStorage: 70000"),
             ("Iops: 12000", "Iops: 3000"),
             ("Iops: 12000", "Iops: 64001"),
             ("StorageThroughput: 500", "StorageThroughput: 125"),

@@ -140,6 +140,8 @@ def _records(design: Design) -> Iterator[Problem]:
             if host
             else zone and properties.get("Name") == zone.properties.get("Name")
         )
+        # What has one dot is registered, and so is a zone, whoever has it.
+        whole = whole or host.count(".") == 1
         if whole and text(properties.get("Type")) == "CNAME":
             why = f"{host or 'this'} is the zone itself, no CNAME may be; expected an A alias"
             yield Problem(record.id, ("Properties", "Type"), why)
@@ -330,6 +332,10 @@ RULES: tuple[Rule, ...] = (
                 ("    Type: A\n", "    Type: A\n    TTL: 300\n"),
                 ("    Type: A\n", "    Type: A\n    Failover: PRIMARY\n"),
                 ("    Type: A\n", "    Type: A\n    SetIdentifier: one\n"),
+                (
+                    "    HostedZoneId: !Ref Zone\n    Name: backend.example.com\n    Type: A",
+                    "    HostedZoneId: Z0123456789\n    Name: example.com\n    Type: CNAME",
+                ),
                 ("    Type: A\n", "    Type: A\n    SetIdentifier: one\n    Weight: 300\n"),
                 (
                     "    Name: backend.example.com\n    Type: A",

@@ -55,6 +55,8 @@ USUAL_POLICY = "ELBSecurityPolicy-2016-08"
 # Those that still take TLS 1.0 or 1.1.
 OLD_TLS = re.compile(r"ELBSecurityPolicy-(201|FS-2018|(TLS13-1|TLS-1|FS-1)-[01]-)")
 USUAL_PORTS = {"HTTP": 80, "HTTPS": 443}
+# What a network load balancer takes.
+OF_NETWORK = ("TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC")
 CONDITIONS = {
     "host-header": "HostHeaderConfig",
     "path-pattern": "PathPatternConfig",
@@ -97,6 +99,10 @@ def _spoken(design: Design) -> Iterator[Problem]:
         "Protocol": one_of(*HTTP),
         "SslPolicy": SSL_POLICY,
     }
+    for listener in design.of_type(LISTENER):
+        balancer = design.follow(listener.properties.get("LoadBalancerArn"))
+        if balancer is not None and text(balancer.properties.get("Type")) == "network":
+            yield from misfits(listener, {"Protocol": one_of(*OF_NETWORK)})
     for listener, _ in listeners(design):
         properties = listener.properties
         for name in ("Port", "Protocol"):
@@ -395,26 +401,35 @@ Other:
     - Type: fixed-response
       FixedResponseConfig: {StatusCode: '410', ContentType: text/plain, MessageBody: Gone}
 """
+OF_ANOTHER = """
+Balancer: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: {Type: network}}
+Listener:
+  Type: AWS::ElasticLoadBalancingV2::Listener
+  Properties: {LoadBalancerArn: !Ref Balancer, Port: 1883, Protocol: TCP}
+"""
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "LC1221",
         "error",
         "A listener of an ALB speaks HTTP or HTTPS, on the port where browsers expect it",
-        "An ALB refuses other protocols, ports and TLS policies that there aren't, and a "
-        "browser doesn't find HTTPS on port 80.",
+        "An ALB refuses other protocols, ports and TLS policies that there aren't, and one for "
+        "a network refuses HTTP; a browser doesn't find HTTPS on port 80.",
         f"{API}API_CreateListener.html",
         _spoken,
-        good=(LISTENING,),
-        bad=changed(
-            LISTENING,
-            ("    Port: 443\n", ""),
-            ("    Protocol: HTTPS\n", ""),
-            ("Protocol: HTTPS\n", "Protocol: TLS\n"),
-            ("Port: 443\n", "Port: 80\n"),
-            ("Port: 443\n", "Port: 70000\n"),
-            ("TLS13-1-2-2021-06", "TLS13-1-4-2021-06"),
-            ("ELBSecurityPolicy-TLS13-1-2-2021-06", "TLSv1.2_2021"),
+        good=(LISTENING, OF_ANOTHER),
+        bad=(
+            OF_ANOTHER.replace("TCP", "HTTP"),
+            *changed(
+                LISTENING,
+                ("    Port: 443\n", ""),
+                ("    Protocol: HTTPS\n", ""),
+                ("Protocol: HTTPS\n", "Protocol: TLS\n"),
+                ("Port: 443\n", "Port: 80\n"),
+                ("Port: 443\n", "Port: 70000\n"),
+                ("TLS13-1-2-2021-06", "TLS13-1-4-2021-06"),
+                ("ELBSecurityPolicy-TLS13-1-2-2021-06", "TLSv1.2_2021"),
+            ),
         ),
     ),
     Rule(

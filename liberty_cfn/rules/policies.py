@@ -13,6 +13,7 @@ from liberty_cfn.review.spelling import listed, spelled
 from liberty_cfn.rules.policy_documents import (
     PLACES,
     Kind,
+    Policy,
     policies_of,
 )
 from liberty_cfn.rules.policy_examples import KEY, ROLE, swap
@@ -104,7 +105,7 @@ def _documents_are_whole(design: Design) -> Iterator[Problem]:
             yield policy.problem((*policy.path, "Version"), why)
         sids: set[str] = set()
         for at, statement in policy.statements():
-            for why in _incomplete(statement, policy.kind):
+            for why in _incomplete(statement, _kind(policy)):
                 yield policy.problem(at, why)
             sid = text(statement.get("Sid")) or ""
             # Only what keeps policies as they were written takes other characters.
@@ -115,6 +116,11 @@ def _documents_are_whole(design: Design) -> Iterator[Problem]:
                 why = f"Sid {sid!r} is there twice; expected each only once in a policy"
                 yield policy.problem((*at, "Sid"), why)
             sids.add(sid)
+
+
+def _kind(policy: Policy) -> Kind:
+    """Return as whose a policy is written; a repository's is about itself, as trust is."""
+    return "trust" if policy.resource.type == "AWS::ECR::Repository" else policy.kind
 
 
 def _incomplete(statement: Mapping[str, Any], kind: Kind) -> Iterator[str]:
@@ -207,6 +213,15 @@ def _policies_are_short(design: Design) -> Iterator[Problem]:
             yield Problem(resource, ("Properties",), why)
 
 
+REPOSITORY = """
+Repository:
+  Type: AWS::ECR::Repository
+  Properties:
+    RepositoryPolicyText:
+      Version: "2012-10-17"
+      Statement: [{Effect: Allow, Principal: {AWS: "123456789012"}, Action: ecr:BatchGetImage}]
+"""
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "LC1606",
@@ -216,8 +231,9 @@ RULES: tuple[Rule, ...] = (
         "the stack is half made; without the version of 2012, variables are mere text.",
         GRAMMAR,
         _documents_are_whole,
-        good=(ROLE, KEY),
+        good=(ROLE, KEY, REPOSITORY),
         bad=(
+            REPOSITORY.replace("Action", "Resource: '*', Action"),
             swap('Version: "2012-10-17"', 'Version: "2008-10-17"'),
             swap('Version: "2012-10-17"', 'Version: "2012-10-18"'),
             swap('      Version: "2012-10-17"\n      S', "      S"),

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from liberty_cfn.model.loading import NESTED
+from liberty_cfn.model.parsing import Template
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.rule import Design, Path, Problem, Rule, each, look, referred, text
@@ -251,6 +252,19 @@ def _asked(design: Design) -> Iterator[Problem]:
             if text(body.get("Default", "")) != "":
                 why = "a secret that stands in the template; expected no Default"
                 yield Problem("", ("Parameters", name, "Default"), why, file)
+        for name in _taken_for_secrets(template):
+            body = template.section("Parameters").get(name)
+            if isinstance(body, dict) and not (_hides(body) or SECRETIVE.fullmatch(name)):
+                why = f"{name} is a secret's value, and the console shows it; expected NoEcho"
+                yield Problem("", ("Parameters", name), f"{why}: true", file)
+
+
+def _taken_for_secrets(template: Template) -> Iterator[str]:
+    """Yield the parameters that are as they stand what a secret is made with."""
+    for resource in template.section("Resources").values():
+        given = look(resource, "Properties", "SecretString")
+        if look(resource, "Type") == "AWS::SecretsManager::Secret" and referred(given):
+            yield referred(given)
 
 
 LOOKED_UP = """
@@ -303,6 +317,12 @@ GIVEN_ON = """  Agents:
     Properties:
       TemplateURL: https://templates.s3.amazonaws.com/agents.yaml
       Parameters: {Password: !Ref AdminPassword}
+  Topic:"""
+
+
+GIVEN_AWAY = """  Kept:
+    Type: AWS::SecretsManager::Secret
+    Properties: {SecretString: !Ref Size}
   Topic:"""
 
 
@@ -411,6 +431,7 @@ RULES: tuple[Rule, ...] = (
         good=(OF_NAME,),
         bad=(
             _but(", NoEcho: true", ""),
+            _but("  Topic:", GIVEN_AWAY),
             _but("NoEcho: true", "NoEcho: false"),
             _but("NoEcho: true", "NoEcho: true, Default: hunter2"),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -24,7 +24,13 @@ from liberty_cfn.rules.rule import (
     spelt,
     text,
 )
-from liberty_cfn.rules.statements import covers, managed, role_statements, shown
+from liberty_cfn.rules.statements import (
+    Statement,
+    covers,
+    managed,
+    role_statements,
+    shown,
+)
 from liberty_cfn.rules.tasks import TASK, containers, on_fargate
 from liberty_cfn.rules.vault import TYPE as SECRET
 from liberty_cfn.rules.vault import has_value, keys, meant, named
@@ -32,6 +38,7 @@ from liberty_cfn.rules.vault import has_value, keys, meant, named
 GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
 ROLE = "AWS::IAM::Role"
 LOG_GROUP = "AWS::Logs::LogGroup"
+BUCKET = "AWS::S3::Bucket"
 EXECUTION_POLICY = "AmazonECSTaskExecutionRolePolicy"
 # A key, a version's stage and its id may follow a secret's ARN.
 FURTHER = re.compile(r":(?P<key>[^:]*):[^:]*:[^:]*")
@@ -213,6 +220,8 @@ def _may_start(design: Design) -> Iterator[Problem]:
                     f"expected secretsmanager:GetSecretValue on it"
                 )
                 yield Problem(task.id, path, why)
+        for path, why in _may_beside(task, role, granted):
+            yield Problem(task.id, path, f"{role.origin} may not {why}")
         for path, what in _starts_with(task):
             action = {
                 "writing logs (awslogs)": "logs:PutLogEvents",
@@ -221,6 +230,72 @@ def _may_start(design: Design) -> Iterator[Problem]:
             if action and not usual and not any(one.grants(action) for one in granted):
                 why = f"{role.origin} may not {action}, as {what} needs; expected the policy "
                 yield Problem(task.id, path, f"{why}{EXECUTION_POLICY}")
+
+
+def _may_beside(
+    task: Resource, role: Resource, granted: Sequence[Statement]
+) -> Iterator[tuple[Path, str]]:
+    """Yield what AWS's own policy for tasks doesn't allow, either."""
+    may = any(one.grants("ssm:GetParameters") for one in granted)
+    may = may or any("SSM" in name for name in managed(role))
+    for path, what in _reads_parameters(task) if not may else ():
+        yield path, f"read {what}; expected ssm:GetParameters on it"
+    may = any(one.grants("logs:CreateLogGroup") for one in granted)
+    for path, container in containers(task):
+        where = ("LogConfiguration", "Options", "awslogs-create-group")
+        if flag(look(container, *where)) and not may:
+            yield (*path, *where), "logs:CreateLogGroup, as awslogs-create-group needs"
+
+
+def _reads_parameters(task: Resource) -> Iterator[tuple[Path, str]]:
+    """Yield what a task reads from SSM: ARNs of parameters, and names alone."""
+    for path, value in _given(task):
+        said = spelt(value)
+        alone = text(value) is not None and ":" not in said and not said.startswith("{{")
+        if alone or re.match(r"arn:[^:]*:ssm:", said):
+            yield path, said.rpartition(":")[2].replace(UNKNOWN, "")
+
+
+def _reaches(design: Design) -> Iterator[Problem]:
+    """A container that is told of a bucket, and whose role can't do anything there."""
+    for task in design.of_type(TASK):
+        value = task.properties.get("TaskRoleArn")
+        role = design.follow(value)
+        if (value is not None and (role is None or role.type != ROLE)) or (
+            role is not None and any("S3" in name or "Admin" in name for name in managed(role))
+        ):
+            continue
+        granted = list(role_statements(design, role)) if role else []
+        for path, container in containers(task):
+            by_key = {text(look(one, "Name")) for one in container.get("Secrets") or ()}
+            told = each(container, "Environment", "*", "Value")
+            for at, bucket in told if "AWS_ACCESS_KEY_ID" not in by_key else ():
+                made = design.follow(bucket)
+                if made is None or made.type != BUCKET or "Ref" not in bucket:
+                    continue
+                for why in _may_not(made, granted, role):
+                    yield Problem(task.id, (*path, *at), why)
+
+
+def _may_not(
+    bucket: Resource, granted: Sequence[Statement], role: Resource | None
+) -> Iterator[str]:
+    """Yield what browsers may do in a bucket, and the application that signs for it not."""
+    methods = ("CorsConfiguration", "CorsRules", "*", "AllowedMethods", "*")
+    taken = {text(one) for _, one in each(bucket.properties, *methods)}
+    needed = ["s3:GetObject", *(["s3:PutObject"] if taken & {"PUT", "POST"} else [])]
+    name = text(bucket.properties.get("BucketName")) or ""
+    inside = [f"${{{bucket.id}.Arn}}/x"] + [
+        f"arn:{partition}:s3:::{one}/x"
+        for partition in ("aws", "${AWS::Partition}")
+        for one in (name, f"${{{bucket.id}}}")
+    ]
+    for action in needed:
+        reads = [one for one in granted if one.grants(action)]
+        if not any(covers(one, at) for s in reads for one in s.resources for at in inside):
+            who = f"{role.origin} may not" if role else "no TaskRoleArn, so that it may not"
+            yield f"{who} {action} in {bucket.origin}; expected a role that may"
+            return
 
 
 def _names(resource: Any, secret: Resource) -> bool:
@@ -299,6 +374,7 @@ def _told(design: Design) -> Iterator[Problem]:
             told = (
                 *_told_of_data(design, values),
                 *_told_of_cache(design, values),
+                *_told_of_endpoints(design, values),
                 *_told_of_hosts(design, values),
             )
             for index, why in told:
@@ -363,6 +439,32 @@ def _told_of_cache(design: Design, values: dict[Any, Any]) -> Iterator[tuple[int
         real = number(cache.properties.get("Port", 11211 if other else 6379))
         if port and real is not None and float(port[1]) != real:
             yield index, f"REDIS_URL has port {port[1]}, and {cache.origin} has {real:.0f}"
+
+
+def _told_of_endpoints(design: Design, values: dict[Any, Any]) -> Iterator[tuple[int, str]]:
+    """Addresses that a cache of its kind doesn't have."""
+    for index, value in values.values():
+        for piece in (value, *(look(value, "Fn::Join", 1) or ())):
+            cache = design.follow(piece)
+            attribute = text(look(piece, "Fn::GetAtt", 1)) or ""
+            if cache is None or "ndpoint." not in attribute.replace("P", "p"):
+                continue
+            if (wanted := _endpoints(cache)) and attribute.partition(".")[0] not in wanted:
+                why = f"{cache.origin} has no {attribute}; expected {' or '.join(wanted)}"
+                yield index, why
+
+
+def _endpoints(cache: Resource) -> tuple[str, ...]:
+    """Return the attributes with a cache's addresses; none for what is no cache."""
+    if cache.type == "AWS::ElastiCache::CacheCluster":
+        engine = text(cache.properties.get("Engine"))
+        return ("ConfigurationEndpoint",) if engine == "memcached" else ("RedisEndpoint",)
+    if cache.type == "AWS::ElastiCache::ReplicationGroup":
+        shards = number(cache.properties.get("NumNodeGroups", 1)) or 1
+        if shards > 1 or text(cache.properties.get("ClusterMode")) == "enabled":
+            return ("ConfigurationEndPoint",)
+        return ("PrimaryEndPoint", "ReaderEndPoint", "ReadEndPoint", "ConfigurationEndPoint")
+    return ()
 
 
 def _shell(design: Design) -> Iterator[Problem]:
@@ -500,6 +602,22 @@ Service:
     EnableExecuteCommand: true
     LoadBalancers: [{ContainerName: web, TargetGroupArn: !Ref Group}]
 """
+UPLOADING = """
+Uploads:
+  Type: AWS::S3::Bucket
+  Properties: {CorsConfiguration: {CorsRules: [{AllowedMethods: [GET, PUT]}]}}
+Role:
+  Type: AWS::IAM::Role
+  Properties:
+    Policies:
+    - PolicyDocument:
+        Statement: [{Effect: Allow, Action: s3:*Object, Resource: !Sub '${Uploads.Arn}/*'}]
+Task:
+  Type: AWS::ECS::TaskDefinition
+  Properties:
+    TaskRoleArn: !GetAtt Role.Arn
+    ContainerDefinitions: [{Name: web, Environment: [{Name: BUCKET, Value: !Ref Uploads}]}]
+"""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -564,6 +682,8 @@ RULES: tuple[Rule, ...] = (
         good=(STARTING,),
         bad=changed(
             STARTING,
+            ("ValueFrom: !Ref Secret", "ValueFrom: /liberty/key"),
+            ("prefix: ecs", "prefix: ecs\n          awslogs-create-group: 'true'"),
             ("[!Ref Secret, !GetAtt Login.Id]", "[!GetAtt Login.Id]"),
             ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
             ("AmazonECSTaskExecutionRolePolicy", "AmazonECSTaskExecutionPolicy"),
@@ -604,6 +724,7 @@ RULES: tuple[Rule, ...] = (
         good=(STARTING,),
         bad=changed(
             STARTING,
+            ("Cache.RedisEndpoint", "Cache.ConfigurationEndpoint"),
             ("Value: liberty}", "Value: liberty_social}"),
             ("Value: postgres", "Value: liberty"),
             ("!GetAtt Database.Endpoint.Port", "'3306'"),
@@ -654,6 +775,23 @@ RULES: tuple[Rule, ...] = (
             ("      StopTimeout: 70\n", ""),
             ("StopTimeout: 70", "StopTimeout: 10"),
             ("Value: '60'", "Value: '90'"),
+        ),
+    ),
+    Rule(
+        "LC1329",
+        "error",
+        "A task may reach the bucket that its container is told of",
+        "Without a task's role, or with one that may nothing there, each upload is answered "
+        "with an error, after a deployment that looked well.",
+        f"{GUIDE}task-iam-roles.html",
+        _reaches,
+        good=(UPLOADING, UPLOADING.replace("s3:*Object", "s3:*")),
+        bad=changed(
+            UPLOADING,
+            ("    TaskRoleArn: !GetAtt Role.Arn\n", ""),
+            ("Action: s3:*Object", "Action: s3:GetObject"),
+            ("${Uploads.Arn}/*", "${Uploads.Arn}"),
+            ("Effect: Allow", "Effect: Deny"),
         ),
     ),
 )

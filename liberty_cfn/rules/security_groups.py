@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
@@ -27,6 +27,8 @@ GROUP_API = (
 )
 RULE_PAGE = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
 PUBLIC_PORTS = (80, 443)
+DATA_PORTS = (5432, 6379, 3306, 11211)
+RANGE = re.compile(r"\d+(\.\d+){3}/([1-9]|[12]\d|3[0-2])")
 ALL_PROTOCOLS = ("-1", "all")
 WITH_PORTS = ("tcp", "udp", "6", "17")
 PROTOCOL = re.compile(r"tcp|udp|icmp|icmpv6|all|-1|\d{1,3}")
@@ -173,12 +175,42 @@ def _closed_to_the_world(design: Design) -> Iterator[Problem]:
             yield Problem(resource.id, path, why)
 
 
+def _closed_to_neighbours(design: Design) -> Iterator[Problem]:
+    """Data that all of a VPC may connect to, in place of those alone who are to."""
+    vpcs = [
+        IPv4Network(said, strict=False)
+        for vpc in design.of_type("AWS::EC2::VPC")
+        if RANGE.fullmatch(said := text(vpc.properties.get("CidrBlock")) or "")
+    ]
+    for resource, path, _, way, rule in _rules_of(design):
+        ports, said = _ports(rule), text(rule.get("CidrIp")) or ""
+        if way != "in" or not ports or not RANGE.fullmatch(said):
+            continue
+        own, port = IPv4Network(said, strict=False), next(iter(_within(ports)), None)
+        if port and any(own.supernet_of(vpc) for vpc in vpcs):
+            why = f"whatever is in the VPC may connect to {port}; expected the group of whom "
+            yield Problem(resource.id, path, f"{why}it is for, as SourceSecurityGroupId")
+
+
+def _within(ports: tuple[float, float]) -> list[int]:
+    """Return the ports of databases and caches that are among these."""
+    return [port for port in DATA_PORTS if ports[0] <= port <= ports[1]]
+
+
 GROUP = """
 Group:
   Type: AWS::EC2::SecurityGroup
   Properties: {GroupDescription: Tasks, VpcId: vpc-1}
 """
 
+NEAR = """
+Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+Group:
+  Type: AWS::EC2::SecurityGroup
+  Properties:
+    SecurityGroupIngress:
+    - {IpProtocol: tcp, FromPort: 5432, ToPort: 5432, CidrIp: 10.0.0.0/16}
+"""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -292,5 +324,19 @@ Again:
             an_ingress("{IpProtocol: '-1'}"),
             an_ingress("{IpProtocol: '-1', CidrIp: 10.0.0.0/8, SourceSecurityGroupId: sg-1}"),
         ),
+    ),
+    Rule(
+        "LC1720",
+        "warning",
+        "Databases and caches are open to those alone who are to connect",
+        "Whatever else comes to be in the VPC reaches people's data by its address alone.",
+        RULE_PAGE,
+        _closed_to_neighbours,
+        good=(
+            NEAR.replace("CidrIp: 10.0.0.0/16", "CidrIp: 10.0.10.0/24"),
+            NEAR.replace("5432", "8000"),
+            NEAR.replace("CidrIp: 10.0.0.0/16", "SourceSecurityGroupId: sg-1"),
+        ),
+        bad=(NEAR, NEAR.replace("FromPort: 5432, ToPort: 5432", "FromPort: 0, ToPort: 65535")),
     ),
 )

@@ -73,6 +73,7 @@ SOURCE_OF = {
 }
 # Other rules look at who may use these.
 OPEN_ELSEWHERE = ("AWS::S3::BucketPolicy", "AWS::SecretsManager::ResourcePolicy")
+GITHUB_HOST, AUDIENCE = "token.actions.githubusercontent.com", "sts.amazonaws.com"
 SOURCES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths")
 
 
@@ -238,6 +239,7 @@ def _open_federation(
             f"anybody whom {provider} knows may assume this role; expected a Condition on :sub"
         )
         yield policy.problem((*at, "Condition"), why)
+    yield from _never_said(policy, at, statement)
     for operator, value in found:
         if operator.startswith("StringLike") and re.match(r"(repo:)?\*", value):
             why = f"{value!r} fits everybody's repositories; expected ours, by name"
@@ -245,6 +247,25 @@ def _open_federation(
         elif "*" in value and operator.startswith("StringEquals"):
             why = f"StringEquals takes the * in {value!r} literally; expected StringLike"
             yield policy.problem((*at, "Condition"), why)
+
+
+def _never_said(policy: Policy, at: Path, statement: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what GitHub's tokens never say of whom they are for, and from where."""
+    blocks = statement.get("Condition", {})
+    for key, values in (pair for block in blocks.values() for pair in block.items()):
+        for value in listed(values):
+            said = text(value) or ""
+            why = ""
+            if key.lower() == f"{GITHUB_HOST}:sub" and said and ":" not in said:
+                why = f"no token's sub is {said!r}; expected repo:OWNER/NAME:..."
+            if key.lower() == f"{GITHUB_HOST}:aud" and said != AUDIENCE and _nearly(said):
+                why = f"no token is for {said!r}; expected {AUDIENCE}"
+            if why:
+                yield policy.problem((*at, "Condition"), why)
+
+
+def _nearly(said: str) -> bool:
+    return bool(difflib.get_close_matches(said, [AUDIENCE], cutoff=0.8))
 
 
 def _sessions(design: Design) -> Iterator[Problem]:
@@ -274,6 +295,9 @@ Role:
         Condition:
           StringEquals: {"token.actions:sub": "repo:liberty/backend:environment:prod"}
 """
+REAL = GITHUB.replace("token.actions", GITHUB_HOST).replace(
+    f'"{GITHUB_HOST}:sub"', f'"{GITHUB_HOST}:aud": "{AUDIENCE}", "{GITHUB_HOST}:sub"'
+)
 SOURCED = """        Condition:
           ArnLike: {"aws:SourceArn": !Sub "arn:aws:ecs:us-east-1:${AWS::AccountId}:*"}
 """
@@ -341,7 +365,7 @@ RULES: tuple[Rule, ...] = (
         "them may deploy.",
         DEPUTY,
         _trust_is_not_open,
-        good=(ROLE, GITHUB, TOPIC_POLICY),
+        good=(ROLE, GITHUB, REAL, TOPIC_POLICY),
         bad=(
             swap(CONDITION, ""),
             swap("{Service: ecs-tasks.amazonaws.com}", "'*'"),
@@ -354,6 +378,8 @@ RULES: tuple[Rule, ...] = (
                 "repo:liberty/backend:", "repo:*"
             ),
             GITHUB.replace("environment:prod", "*"),
+            REAL.replace("repo:liberty/backend:environment:prod", "liberty/backend"),
+            REAL.replace("sts.amazonaws.com", "sts.amazon.com"),
         ),
     ),
     Rule(
