@@ -460,6 +460,7 @@ def test_the_doctor_names_secrets_that_need_a_person(target, dev):
     [
         ("UPDATE_COMPLETE", Level.OK, "Nothing needs to be done."),
         ("UPDATE_IN_PROGRESS", Level.WARNING, "to attach: `liberty-cfn events --follow dev`"),
+        ("DELETE_IN_PROGRESS", Level.OBSTACLE, "to attach"),
         ("ROLLBACK_COMPLETE", Level.OBSTACLE, "--delete-failed liberty-social-dev"),
         ("UPDATE_ROLLBACK_FAILED", Level.OBSTACLE, "liberty-cfn rollback dev"),
     ],

@@ -186,6 +186,35 @@ def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named
     assert made["StackStatus"] == "CREATE_COMPLETE"
 
 
+def test_a_new_stack_is_protected_from_termination_before_anything_is_in_it(target, dev):
+    seen = []
+
+    class Looking(Silent):
+        def happened(self, events):
+            seen.append(find(target.client("cloudformation"), dev.stack))
+
+    have(dev, target, TOPIC, Looking())
+    assert seen[0]["EnableTerminationProtection"]
+
+
+def test_what_a_failed_creation_left_protected_is_destroyed_when_it_is_named(aws, target, dev):
+    aws.fail("AWS::SNS::Topic")
+    with pytest.raises(DeployError):
+        have(dev, target, TOPIC)
+    failed = find(target.client("cloudformation"), dev.stack)
+    assert failed["EnableTerminationProtection"]
+    destroy(dev, target, failed["StackId"], lambda _: None)
+    assert find(target.client("cloudformation"), dev.stack) is None
+
+
+def test_an_empty_stack_goes_with_its_change_set_though_it_was_protected(target, dev):
+    cloudformation = target.client("cloudformation")
+    denied = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
+    with answering(cloudformation, "ExecuteChangeSet", denied), pytest.raises(ChangeSetError):
+        have(dev, target, TOPIC)
+    assert find(cloudformation, dev.stack) is None
+
+
 # Stateful resources with names, all kept by policy; the service comes after them.
 TEMPLATE_BUCKET = "liberty-cfn-templates-000000000000-us-east-1"
 NAMED = ("Logs", "Registry", "Secrets", "Service", "Storage")

@@ -11,7 +11,7 @@ from test_deploy import Listener, local, templates, with_settings
 from liberty_cfn.deploy import migrating
 from liberty_cfn.deploy.change_sets import Change, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.migrating import MigrationError, is_due
+from liberty_cfn.deploy.migrating import MigrationError, is_due, is_held
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.environments import DJANGO, PARAMS, MisfitsError, load
@@ -77,6 +77,7 @@ def life(local_aws, standing_target, templates):
             deploy(newer, target, templates, failed)
         after_failure = service(target)["taskDefinition"]
         held = parameter(target, newer, "HeldTaskDefinition")
+        told = is_held(newer, find(target.client("cloudformation"), newer.stack))
         aws.end_tasks(0)
         deploy(newer, target, templates, mended)
         moved = service(target)["taskDefinition"]
@@ -117,6 +118,12 @@ def test_the_service_is_held_at_its_version_meanwhile(life):
 def test_a_migration_that_fails_leaves_the_service_as_it_is(life):
     assert "ended with exit code 3" in str(life.error.value)
     assert life.after_failure == life.held == life.made["taskDefinition"]
+
+
+def test_the_status_tells_that_the_service_is_held(life):
+    assert life.told.startswith("The service stays with the version before")
+    now = find(life.target.client("cloudformation"), life.newer.stack)
+    assert is_held(life.newer, now) == ""
 
 
 def test_the_next_deploy_migrates_again_and_moves_the_service(life):

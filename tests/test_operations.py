@@ -6,10 +6,14 @@ import time
 
 import pytest
 from botocore.stub import Stubber
+from wire import STACK as STACK_ID
+from wire import Wire, answer, decoded, done, events, form, stack, told
 
 from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.following import FollowError, follow
 from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, standing
+from liberty_cfn.deploy.protection import protect
+from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.environments import load
 
 STACK = "liberty-social-dev"
@@ -155,6 +159,54 @@ def test_status_names_the_resources_that_are_worked_on(cloudformation, aws):
     assert found.running == ("Database CREATE_IN_PROGRESS",)
 
 
+@pytest.fixture
+def inner_gone(target, cloudformation, made):
+    """The stack nested in `made` is gone, though its parent knows nothing of it."""
+    [inner] = [
+        each["PhysicalResourceId"]
+        for each in cloudformation.list_stack_resources(StackName=made)[
+            "StackResourceSummaries"
+        ]
+        if each["LogicalResourceId"] == "Inner"
+    ]
+    client = target.client("cloudformation")
+    gone = (400, f"<Code>ValidationError</Code><Message>Stack {inner} does not exist</Message>")
+    asked = {"StackName": inner}
+
+    def missing(request, **_):
+        return answer(request, gone) if asked.items() <= form(request).items() else None
+
+    client.meta.events.register("before-send.cloudformation", missing)
+    yield made
+    client.meta.events.unregister("before-send.cloudformation", missing)
+
+
+@pytest.mark.parametrize("command", ["status", "events", "drift"])
+def test_a_nested_stack_that_somebody_deleted_hides_nothing_else(liberty, inner_gone, command):
+    code, shown, said = liberty(command, "dev")
+    assert code == (command == "drift"), said
+    assert {
+        "status": "DELETE_COMPLETE           Inner  deleted, but not by its parent",
+        "events": "Last  AWS::Logs::LogGroup",
+        "drift": "DELETED   Inner  AWS::CloudFormation::Stack",
+    }[command] in shown
+
+
+def test_a_nested_stack_that_somebody_deleted_keeps_nothing_from_being_protected(
+    target, cloudformation, inner_gone
+):
+    protect(target.client("cloudformation"), inner_gone)
+    assert "StackPolicyBody" in cloudformation.get_stack_policy(StackName=inner_gone)
+
+
+def test_a_nested_stack_that_somebody_deleted_keeps_no_environment_from_being_destroyed(
+    liberty, inner_gone
+):
+    code, shown, said = liberty("destroy", "dev", "--confirm", "dev")
+    assert code == 0, said
+    assert "liberty-social-dev is deleted" in shown
+
+
 # Events
 
 
@@ -285,7 +337,12 @@ def test_only_what_failed_to_roll_back_can_be_skipped(liberty, stuck):
     assert "nothing was done. Those that did: Start." in said
 
 
-def test_a_nested_resource_to_skip_is_named_by_its_stacks_own_name(cloudformation, dev, aws):
+@pytest.mark.parametrize(
+    ("skip", "said"), [("Inner.Bucket", "Stop"), ("Inner", "Those that did: Inner.Bucket.")]
+)
+def test_a_nested_resource_to_skip_is_named_by_its_stacks_own_name(
+    cloudformation, dev, aws, skip, said
+):
     arn = "arn:aws:cloudformation:us-east-1:1:stack/{}/1"
     root, inner = arn.format(STACK), arn.format(f"{STACK}-Inner-ABC")
     now = "2026-01-01T00:00:00Z"
@@ -324,8 +381,8 @@ def test_a_nested_resource_to_skip_is_named_by_its_stacks_own_name(cloudformatio
                 "ResourcesToSkip": [f"{STACK}-Inner-ABC.Bucket"],
             },
         )
-        with pytest.raises(Exception, match="Stop"):
-            roll_back(dev, cloudformation, ("Inner.Bucket",), lambda _: None, lambda _: None)
+        with pytest.raises(Exception, match=said):
+            roll_back(dev, cloudformation, (skip,), lambda _: None, lambda _: None)
 
 
 class Anything:
@@ -335,6 +392,28 @@ class Anything:
         return True
 
     __hash__ = None
+
+
+def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
+    ours = (told(2, "UPDATE_ROLLBACK_COMPLETE"), told(1, "UPDATE_ROLLBACK_IN_PROGRESS"))
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_FAILED"), stack("UPDATE_ROLLBACK_COMPLETE")],
+        DescribeStackEvents=[events(), events(*ours)],
+        RollbackStack=[done("RollbackStack")],
+    )
+    assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", "dev")
+    _, status, _ = roll_back(dev, wire.client, (), print, print)
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    assert ("RollbackStack", STACK_ID) in [
+        (operation, asked.get("StackName")) for operation, asked in map(decoded, wire.asked)
+    ]
+
+
+def test_an_import_that_went_wrong_is_not_sent_to_a_command_that_refuses_it(dev):
+    assert "liberty-cfn" not in what_next("IMPORT_ROLLBACK_FAILED", "dev")
+    wire = Wire(DescribeStacks=[stack("IMPORT_ROLLBACK_FAILED")])
+    with pytest.raises(OperationError, match="only a rollback that failed"):
+        roll_back(dev, wire.client, (), print, print)
 
 
 def test_what_is_not_stuck_cannot_be_rolled_back(cloudformation, dev, made):

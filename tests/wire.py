@@ -86,14 +86,24 @@ class Wire:
         return AWSResponse(request.url, status, {}, Body(text))
 
 
+def answer(request, said):
+    """Return an answer of CloudFormation's: a status, and XML."""
+    status, text = said
+    refused = f"<ErrorResponse><Error>{text}</Error></ErrorResponse>"
+    return AWSResponse(request.url, status, {}, Body(refused if status >= 400 else text))
+
+
+def form(request):
+    """Return the parameters of a request to CloudFormation."""
+    return dict(_pairs(request.body))
+
+
 @contextlib.contextmanager
-def answering(client, operation, answer):
+def answering(client, operation, said):
     """Have one operation of a client of the local AWS answered so: status, and XML."""
-    status, text = answer
 
     def give(request, **_):
-        said = f"<ErrorResponse><Error>{text}</Error></ErrorResponse>"
-        return AWSResponse(request.url, status, {}, Body(said if status >= 400 else text))
+        return answer(request, said)
 
     event = f"before-send.{client.meta.service_model.service_id.hyphenize()}.{operation}"
     client.meta.events.register(event, give)

@@ -507,6 +507,7 @@ STACKS: Actions = (
     cloudformation.GetTemplate,
     cloudformation.ListChangeSets,
     cloudformation.ListStackResources,
+    cloudformation.RollbackStack,
     cloudformation.SetStackPolicy,
     cloudformation.TagResource,
     cloudformation.UpdateTerminationProtection,

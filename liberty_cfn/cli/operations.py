@@ -38,6 +38,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
     Exits with 1 where there is no such stack.
     """
     from liberty_cfn.cli import stack_sets
+    from liberty_cfn.deploy import migrating
     from liberty_cfn.deploy.operations import digest_of, root, standing
     from liberty_cfn.deploy.statuses import what_next
     from liberty_cfn.environments import load
@@ -50,7 +51,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
     stack = root(chosen, cloudformation)
     digest = digest_of(stack)
     found = list(standing(cloudformation, stack["StackId"]))
-    advice = what_next(found[0].status, chosen.name)
+    advice = migrating.is_held(chosen, stack) or what_next(found[0].status, chosen.name)
     if as_json:
         stacks = [
             {
@@ -190,8 +191,9 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
 def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) -> None:
     """Continue a rollback of ENV that failed (UPDATE_ROLLBACK_FAILED), and follow it.
 
-    Nothing is skipped unless it is named: CloudFormation takes a skipped resource to be as
-    it was, which it may not be.
+    Or begin one, where an update failed that was not to be undone (UPDATE_FAILED). Nothing is
+    skipped unless it is named: CloudFormation takes a skipped resource to be as it was, which
+    it may not be.
     """
     from liberty_cfn.deploy.diagnosis import explain
     from liberty_cfn.deploy.operations import roll_back

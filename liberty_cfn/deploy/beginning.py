@@ -8,6 +8,7 @@ from typing import Any
 
 from liberty_cfn.deploy.attending import DeployError, Operation, Progress, see_to_its_end
 from liberty_cfn.deploy.following import Follower, began
+from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
@@ -70,6 +71,7 @@ def _clear(
         )
     progress.say(f"Deleting what is left of {environment.stack}, {stack_id}")
     follower = Follower(cloudformation, stack_id)
+    protect_from_termination(cloudformation, stack_id, on=False)
     cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
     deletion = Operation(environment, target, stack_id)
     deletion.see_to_its_end(follower, progress.happened, progress.say)

@@ -212,6 +212,10 @@ def discard(cloudformation: Any, change_set: str) -> None:
     if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _waiting(
         cloudformation, stack["StackName"]
     ):
+        if stack.get("EnableTerminationProtection"):
+            cloudformation.update_termination_protection(
+                StackName=described["StackId"], EnableTerminationProtection=False
+            )
         cloudformation.delete_stack(StackName=described["StackId"])
 
 

@@ -274,6 +274,10 @@ def _carry_out(
             restore(cloudformation, stack_id)
             if coming := [c.resource for c in change_set.changes if _comes(c)]:
                 expect(cloudformation, stack_id, coming)
+        if change_set.new:
+            # Empty as it is: nobody is to delete it while it is made, or after a deploy that
+            # was killed meanwhile.
+            protect_from_termination(cloudformation, stack_id)
         follower = Follower(cloudformation, stack_id)
     try:
         execute(cloudformation, change_set)

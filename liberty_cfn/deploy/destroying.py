@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import diagnosis
+from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.following import Event, Follower, follow
+from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import described, find
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
@@ -57,7 +59,7 @@ def hindrances(environment: Environment, target: Target, stack_id: str) -> list[
     cloudformation = target.client("cloudformation")
     stack = described(cloudformation, stack_id)
     found = []
-    if stack.get("EnableTerminationProtection"):
+    if stack.get("EnableTerminationProtection") and not _has_failed(stack):
         found.append(
             f"{environment.stack} is protected from termination. If it really is to go: aws "
             "cloudformation update-termination-protection --no-enable-termination-protection "
@@ -84,6 +86,8 @@ def destroy(
     if found := hindrances(environment, target, stack_id):
         raise DeployError("\n".join(["Nothing was deleted:", *found]))
     cloudformation = target.client("cloudformation")
+    if _has_failed(described(cloudformation, stack_id)):
+        protect_from_termination(cloudformation, stack_id, on=False)
     follower = Follower(cloudformation, stack_id)
     # Only the id means this stack: a new one may have its name before it is gone.
     cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
@@ -92,6 +96,11 @@ def destroy(
         raise DeployError(
             diagnosis.explain(target.client, environment, stack_id, status, events)
         )
+
+
+def _has_failed(stack: dict[str, Any]) -> bool:
+    """Whether a stack was never made: what protects it keeps nothing but its ruins."""
+    return meaning(stack["StackStatus"]) is Meaning.BROKEN
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,12 @@ def _left(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
             continue
         kind, physical_id = resource["ResourceType"], resource["PhysicalResourceId"]
         if kind == NESTED_STACK:
-            yield from _left(cloudformation, physical_id)
+            try:
+                yield from _left(cloudformation, physical_id)
+            except ClientError as error:
+                # Deleted already, but not by its parent.
+                if not faults.missing(error):
+                    raise
         else:
             yield Kept(kind, physical_id, policies.get(resource["LogicalResourceId"], ""))
 

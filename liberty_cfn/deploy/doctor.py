@@ -62,7 +62,9 @@ def _stack(environment: Environment, target: Target) -> Iterator[Finding]:
         return
     status = stack["StackStatus"]
     says = f"{environment.stack} is in {status}. {what_next(status, environment.name)}"
-    worked = Level.WARNING if state is Meaning.WORKING else Level.OBSTACLE
+    # A deploy waits for it, unless all is being deleted.
+    awaited = state is Meaning.WORKING and status != "DELETE_IN_PROGRESS"
+    worked = Level.WARNING if awaited else Level.OBSTACLE
     yield Finding(Level.OK if state in UPDATABLE else worked, "Stack", says)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.following import Patience, pause, silent
-from liberty_cfn.deploy.operations import Standing, standing
+from liberty_cfn.deploy.operations import GONE, Standing, standing
 from liberty_cfn.veiling import veiled_text
 
 # CloudFormation throttles those who ask for more at once.
@@ -85,6 +85,10 @@ def _compare(
             looks += 1
         return answer
 
+    if stack.status == GONE:
+        [*above, title] = stack.path
+        gone = Drift(tuple(above), title, NESTED_STACK, stack.stack_id, "DELETED", ())
+        return [gone], ""
     asked = {"StackName": stack.stack_id}
     begun = until_answered(lambda: cloudformation.detect_stack_drift(**asked))
     detection = {"StackDriftDetectionId": begun["StackDriftDetectionId"]}

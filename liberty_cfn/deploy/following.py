@@ -105,7 +105,7 @@ class Follower:
             stack_id = waiting.pop(0)
             if stack_id in self._resting:
                 continue
-            for raw in self._unseen(stack_id):
+            for raw in self._unseen_if_there(stack_id):
                 nested = raw.get("PhysicalResourceId", "")
                 if _nests(raw):
                     if not _over(raw):
@@ -119,6 +119,15 @@ class Follower:
         found = sorted(self._untold, key=lambda event: event.time)
         self._untold = []
         return found
+
+    def _unseen_if_there(self, stack_id: str) -> list[dict[str, Any]]:
+        try:
+            return self._unseen(stack_id)
+        except ClientError as error:
+            # A nested stack that somebody deleted does not hide what its parent says.
+            if not self._paths[stack_id] or not faults.missing(error):
+                raise
+            return []
 
     def _unseen(self, stack_id: str) -> list[dict[str, Any]]:
         """Return a stack's events not seen before, oldest first."""

@@ -18,6 +18,8 @@ from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.following import Patience, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.serving import service
+from liberty_cfn.deploy.stack import parameters
+from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 from liberty_cfn.names import CONTAINER
@@ -62,6 +64,17 @@ def held(environment: Environment, target: Target) -> dict[str, str]:
     """Return the parameters that keep the service as it is: its tasks, or that it has none."""
     running = _running(environment, target)
     return {HELD: running.definition} if running and running.tasks else {COUNT: "0"}
+
+
+def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
+    """Return, in words, that a migration failed that the service waits for; else nothing."""
+    if meaning(stack["StackStatus"]) is not Meaning.GOOD or not parameters(stack).get(HELD):
+        return ""
+    return (
+        "The service stays with the version before, as the migration for the new one failed, "
+        "or was interrupted: see its log, mend it, then deploy again: make deploy "
+        f"ENV={environment.name}"
+    )
 
 
 def migrate(

@@ -15,6 +15,8 @@ from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
 
+GONE = "DELETE_COMPLETE"
+
 
 class OperationError(Exception):
     """It can't be done as the stack is now. The message says why, and what can be."""
@@ -42,7 +44,7 @@ def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
         OperationError: there is none.
     """
     stack = find(cloudformation, environment.stack)
-    if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
+    if stack is None or stack["StackStatus"] == GONE:
         raise OperationError(
             f"{environment.stack}: there is none in this account and region. To make it: `make "
             f"deploy ENV={environment.name}`."
@@ -58,11 +60,12 @@ def digest_of(stack: dict[str, Any]) -> str:
 
 def standing(cloudformation: Any, stack_id: str) -> Iterator[Standing]:
     """Yield how a stack stands, and each one nested in it."""
-    return _standing(cloudformation, stack_id, ())
+    return _standing(cloudformation, stack_id, described(cloudformation, stack_id), ())
 
 
-def _standing(cloudformation: Any, stack_id: str, path: tuple[str, ...]) -> Iterator[Standing]:
-    stack = described(cloudformation, stack_id)
+def _standing(
+    cloudformation: Any, stack_id: str, stack: dict[str, Any], path: tuple[str, ...]
+) -> Iterator[Standing]:
     resources = list(_resources(cloudformation, stack_id))
     at_work = [
         f"{r['LogicalResourceId']} {r['ResourceStatus']}"
@@ -73,9 +76,15 @@ def _standing(cloudformation: Any, stack_id: str, path: tuple[str, ...]) -> Iter
     reason = stack.get("StackStatusReason", "")
     yield Standing(path, stack_id, stack["StackStatus"], since, reason, tuple(at_work))
     for resource in resources:
-        if inside := _nested(resource):
-            below = (*path, resource["LogicalResourceId"])
-            yield from _standing(cloudformation, inside, below)
+        if not (inside := _nested(resource)):
+            continue
+        below = (*path, resource["LogicalResourceId"])
+        there = find(cloudformation, inside)
+        if there and there["StackStatus"] != GONE:
+            yield from _standing(cloudformation, inside, there, below)
+        else:
+            since = resource["LastUpdatedTimestamp"]
+            yield Standing(below, inside, GONE, since, "deleted, but not by its parent", ())
 
 
 def _resources(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
@@ -86,7 +95,7 @@ def _resources(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
 
 def _nested(resource: dict[str, Any]) -> str:
     inside = str(resource.get("PhysicalResourceId", ""))
-    there = inside.startswith("arn:") and resource["ResourceStatus"] != "DELETE_COMPLETE"
+    there = inside.startswith("arn:") and resource["ResourceStatus"] != GONE
     return inside if resource["ResourceType"] == NESTED_STACK and there else ""
 
 
@@ -129,7 +138,7 @@ def roll_back(
     tell: Callable[[list[Event]], object],
     say: Callable[[str], object],
 ) -> tuple[str, str, list[Event]]:
-    """Continue a rollback that failed, and follow it.
+    """Continue a rollback that failed, or begin one that was left out, and follow it.
 
     `skip` are the resources to leave as they are: logical ids, those of a nested stack as
     NestedStack.LogicalId. Returns the stack's id, its last status, and the events.
@@ -139,7 +148,13 @@ def roll_back(
     """
     stack = root(environment, cloudformation)
     stack_id, status = stack["StackId"], stack["StackStatus"]
-    if status != "UPDATE_ROLLBACK_FAILED":
+    if meaning(status) is Meaning.HALTED:
+        follower = Follower(cloudformation, stack_id)
+        cloudformation.rollback_stack(
+            StackName=stack_id, ClientRequestToken=f"r-{uuid.uuid4().hex}"
+        )
+        return stack_id, *follow(cloudformation, stack_id, follower, tell, say=say)
+    if meaning(status) is not Meaning.STUCK:
         raise OperationError(
             f"{environment.stack} is in {status}: only a rollback that failed can be "
             f"continued. {what_next(status, environment.name)}"
@@ -166,8 +181,11 @@ def _stuck(cloudformation: Any, stack_id: str) -> Iterator[tuple[str, str]]:
         for event in last_operation(cloudformation, stack_id).new_events()
         if not event.is_stack
     }
-    for place, event in latest.items():
-        if event.status == "UPDATE_FAILED":
+    failed = {place for place, event in latest.items() if event.status == "UPDATE_FAILED"}
+    for place in sorted(failed):
+        event = latest[place]
+        # Of a nested stack, only what is stuck in it can be skipped, unless it is gone.
+        if not any(other[: len(place)] == place for other in failed - {place}):
             # A nested stack is meant by its own name, not by its logical id.
             prefix = f"{name_of(latest[event.stack].physical_id)}." if event.stack else ""
             yield ".".join(place), prefix + event.resource

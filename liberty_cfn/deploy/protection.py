@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import stack_policy
@@ -30,7 +33,13 @@ def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -
     """
     stacks = [stack_id, *nested(cloudformation, stack_id)]
     for one in stacks if allowed else stacks[::-1]:
-        cloudformation.set_stack_policy(StackName=one, StackPolicyBody=stack_policy(allowed))
+        try:
+            cloudformation.set_stack_policy(
+                StackName=one, StackPolicyBody=stack_policy(allowed)
+            )
+        except ClientError as error:
+            if one == stack_id or not faults.missing(error):
+                raise
 
 
 def expect(cloudformation: Any, stack_id: str, titles: Collection[str]) -> None:
@@ -62,4 +71,9 @@ def nested(cloudformation: Any, stack_id: str) -> Iterator[str]:
         inside = resource.get("PhysicalResourceId", "")
         if resource["ResourceType"] == NESTED_STACK and inside.startswith("arn:"):
             yield inside
-            yield from nested(cloudformation, inside)
+            try:
+                yield from nested(cloudformation, inside)
+            except ClientError as error:
+                # Deleted, but not by its parent.
+                if not faults.missing(error):
+                    raise

@@ -16,7 +16,9 @@ class Meaning(Enum):
     GOOD = "the last operation succeeded; it can be updated"
     UNDONE = "the last update failed and was undone; it can be updated"
     BROKEN = "its creation failed; it can only be deleted"
+    HALTED = "an update failed, and nothing was undone; it needs a decision"
     STUCK = "undoing an update failed; it needs a decision"
+    ASTRAY = "undoing an import that somebody made failed; it needs a look"
     UNDELETED = "its deletion failed; it can only be deleted again"
 
 
@@ -37,9 +39,9 @@ MEANINGS = {
     "IMPORT_COMPLETE": Meaning.GOOD,
     "UPDATE_ROLLBACK_COMPLETE": Meaning.UNDONE,
     "IMPORT_ROLLBACK_COMPLETE": Meaning.UNDONE,
-    "UPDATE_FAILED": Meaning.STUCK,
+    "UPDATE_FAILED": Meaning.HALTED,
     "UPDATE_ROLLBACK_FAILED": Meaning.STUCK,
-    "IMPORT_ROLLBACK_FAILED": Meaning.STUCK,
+    "IMPORT_ROLLBACK_FAILED": Meaning.ASTRAY,
     "CREATE_FAILED": Meaning.BROKEN,
     "ROLLBACK_COMPLETE": Meaning.BROKEN,
     "ROLLBACK_FAILED": Meaning.BROKEN,
@@ -55,9 +57,13 @@ NEXT = {
     Meaning.BROKEN: "Its creation failed, so it can only be deleted: mend the cause, then have "
     "what is left of it deleted, and all made again: `liberty-cfn deploy {name} "
     "--delete-failed liberty-social-{name}`; or only deleted: `make destroy ENV={name}`.",
+    Meaning.HALTED: "Somebody's update failed, and was not to be undone by itself: "
+    "`liberty-cfn rollback {name}` undoes it; then deploy again.",
     Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Mend "
     "what is in the way, then `liberty-cfn rollback {name}`; only what can't be mended is "
     "skipped: `--skip LOGICAL_ID`.",
+    Meaning.ASTRAY: "CloudFormation has no command that goes on from here: see the stack's "
+    "events in the console, mend what is in the way, and ask AWS's support if nothing helps.",
     Meaning.UNDELETED: "What could not be deleted is still there. Mend the cause, then `make "
     "destroy ENV={name}` again.",
 }
