@@ -15,6 +15,7 @@ from . import existing, guarding, schemas
 from .asking import Made, Properties
 from .nested import TYPE as NESTED
 
+STEP = 0.02  # seconds
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK")
 
 
@@ -29,8 +30,13 @@ def _tried(kind: str, title: str) -> None:
 
 
 def _waited(kind: str) -> None:
-    if kind != NESTED:
-        time.sleep(float(os.environ.get("LIBERTY_LOCAL_DELAY") or 0))
+    """Take the time that resources are to take, or until they are to take less."""
+    began = time.monotonic()
+    while kind != NESTED:
+        left = began + float(os.environ.get("LIBERTY_LOCAL_DELAY") or 0) - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(left, STEP))
 
 
 def _provision(kind: str, title: str, properties: Properties, stack: str) -> Made:
