@@ -285,11 +285,15 @@ class Checkers:
         """Return which of the checkers finds a mutant; empty for none. Slow is cfn-lint."""
         text = json.dumps(mutant.body)
         template = parse(text, mutant.file)
-        design = TemplateSet(self.design.root, {**self.design.templates, mutant.file: template})
+        # What is for the account, not for an environment, stands alone.
+        nested = mutant.file in self.design.templates
+        others = self.design.templates if nested else {}
+        root = self.design.root if nested else mutant.file
+        design = TemplateSet(root, {**others, mutant.file: template})
         looked_at = cases(design, self.environments)
         if any(told([report], looked_at) for report in all_reports(looked_at)):
             return "house rules"
-        if self._contradicted(looked_at):
+        if nested and self._contradicted(looked_at):
             return "proofs"
         said, reported = cloudformation_validate(
             [template], {mutant.file: text}, looked_at[-1:]

@@ -179,6 +179,7 @@ def _trust_is_not_open(design: Design) -> Iterator[Problem]:
                 if name == "*" and kind in ("", "AWS") and (why := _open_to_all(policy, keys)):
                     yield policy.problem(where, why)
                 elif kind == "Federated" and "saml" not in name:
+                    yield from _misread(policy, at, statement, _host(design, value))
                     yield from _open_federation(policy, at, statement, name)
                 elif kind == "Service" and name in DEPUTIES and not keys & {*SOURCES}:
                     if _within_account(statement) or policy.resource.type == (
@@ -220,12 +221,6 @@ def _open_federation(
 ) -> Iterator[Problem]:
     """Yield what leaves a role to others who use the same identity provider."""
     conditions = statement.get("Condition", {})
-    host = provider.partition(":oidc-provider/")[2]
-    for key in sorted(_condition_keys(statement)):
-        whose = key.rpartition(":")[0]
-        if host and "$" not in host + key and whose not in ("", "aws", "sts", host.lower()):
-            why = f"{host} says nothing of {key}, which never fits; expected {host}:sub"
-            yield policy.problem((*at, "Condition"), why)
     found = [
         (operator, spelled(value))
         for operator, block in conditions.items()
@@ -239,7 +234,6 @@ def _open_federation(
             f"anybody whom {provider} knows may assume this role; expected a Condition on :sub"
         )
         yield policy.problem((*at, "Condition"), why)
-    yield from _never_said(policy, at, statement)
     for operator, value in found:
         if operator.startswith("StringLike") and re.match(r"(repo:)?\*", value):
             why = f"{value!r} fits everybody's repositories; expected ours, by name"
@@ -249,8 +243,22 @@ def _open_federation(
             yield policy.problem((*at, "Condition"), why)
 
 
-def _never_said(policy: Policy, at: Path, statement: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what GitHub's tokens never say of whom they are for, and from where."""
+def _host(design: Design, provider: Any) -> str:
+    """Return where an identity provider is, which its condition keys begin with."""
+    made = design.follow(provider)
+    url = text(made.properties.get("Url")) if made else None
+    return (url or spelled(provider).partition(":oidc-provider/")[2]).removeprefix("https://")
+
+
+def _misread(
+    policy: Policy, at: Path, statement: Mapping[str, Any], host: str
+) -> Iterator[Problem]:
+    """Yield what a provider's tokens never say, so that nobody may assume the role."""
+    for key in sorted(_condition_keys(statement)):
+        whose = key.rpartition(":")[0]
+        if host and "$" not in host + key and whose not in ("", "aws", "sts", host.lower()):
+            why = f"{host} says nothing of {key}, which never fits; expected {host}:sub"
+            yield policy.problem((*at, "Condition"), why)
     blocks = statement.get("Condition", {})
     for key, values in (pair for block in blocks.values() for pair in block.items()):
         for value in listed(values):
