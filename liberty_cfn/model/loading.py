@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from liberty_cfn.digests import SUFFIXES
 from liberty_cfn.model.parsing import Template, parse
 
 NESTED = "AWS::CloudFormation::Stack"
-SUFFIXES = (".yaml", ".yml", ".json", ".template")
 # Files that stand beside templates and are none, by what they have at the top.
 SECTION = "Resources"
 

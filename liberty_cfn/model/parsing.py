@@ -67,6 +67,37 @@ def parse(text: str, file: str) -> Template:
         raise ParseError(file, 1, TOO_DEEP) from error
 
 
+def misshapen(template: Template) -> ParseError | None:
+    """Return why CloudFormation wouldn't read a template as one: what isn't a resource there.
+
+    What a macro writes isn't looked at.
+    """
+    if "Resources" not in template.body:
+        return None
+    resources = template.body["Resources"]
+    if not isinstance(resources, dict):
+        return _amiss(template, "expected resources by their names", "Resources")
+    written = "Transform" in template.body
+    for title, body in resources.items():
+        where = "Resources", title
+        if title.startswith("Fn::") or (written and not isinstance(body, dict)):
+            continue
+        if not isinstance(body, dict):
+            return _amiss(
+                template, f"{title} is no resource: expected Type, Properties", *where
+            )
+        if not isinstance(body.get("Type"), str) and not written:
+            return _amiss(template, f"{title} has no Type, such as AWS::S3::Bucket", *where)
+        if not isinstance(body.get("Properties", {}), dict | None):
+            why = f"{title}: expected properties by their names"
+            return _amiss(template, why, *where, "Properties")
+    return None
+
+
+def _amiss(template: Template, why: str, *place: Key) -> ParseError:
+    return ParseError(template.file, template.line(*place), why)
+
+
 def _template(text: str, file: str) -> Template:
     try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from liberty_cfn.model import subs
@@ -40,12 +40,14 @@ class Resource:
 class Resolved:
     """What comes of a set: resources by flat id, outputs and conditions by name.
 
-    A condition that can't be decided is None, and what hangs on it is there.
+    A condition that can't be decided is None, and what hangs on it is there; `undecided` has
+    what such conditions ask.
     """
 
     resources: Mapping[str, Resource]
     outputs: Mapping[str, Any]
     conditions: Mapping[str, bool | None]
+    undecided: Mapping[str, Any] = field(default_factory=dict)
 
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Yield the resources of some types, in order."""
@@ -70,7 +72,8 @@ def resolve(
     """
     work = _Resolving(flat, parameters, region, account)
     resources = dict(_Lazy(flat, work))
-    return Resolved(resources, dict(_Told(flat, work)), dict(_Held(work)))
+    told, held = dict(_Told(flat, work)), dict(_Held(work))
+    return Resolved(resources, told, held, dict(_Undecided(work)))
 
 
 def lazily(
@@ -87,7 +90,8 @@ def lazily(
     same resources, but for those in `but`.
     """
     work = _Resolving(flat, parameters, region, "")
-    return _LazilyResolved(_Lazy(flat, work, like, but), _Told(flat, work), _Held(work))
+    resources = _Lazy(flat, work, like, but)
+    return _LazilyResolved(resources, _Told(flat, work), _Held(work), _Undecided(work))
 
 
 class _Lazy(Mapping[str, Resource]):
@@ -149,6 +153,24 @@ class _Held(Mapping[str, bool | None]):
 
     def __len__(self) -> int:
         return len(self.work.declared)
+
+
+class _Undecided(Mapping[str, Any]):
+    """What each condition asks that can't be decided."""
+
+    def __init__(self, work: _Resolving) -> None:
+        self.work = work
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.work.declared or self.work.holds(name) is not None:
+            raise KeyError(name)
+        return self.work.value(self.work.declared[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.work.declared if self.work.holds(name) is None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class _Told(Mapping[str, Any]):

@@ -138,7 +138,7 @@ def changes(
             )
         elif old.type != resource.type:
             found |= _another_type(old, resource)
-        elif change := _changed(old, resource):
+        elif change := _changed(old, resource, after.resources):
             found[title] = change
     for title in before.resources:
         if title not in after.resources:
@@ -226,10 +226,10 @@ def _another_type(old: Resource, new: Resource) -> dict[str, Change]:
     return {new.id: Change(Action.CHANGE, new.id, new.type, new.origin, old, new, (told,))}
 
 
-def _changed(old: Resource, new: Resource) -> Change | None:
+def _changed(old: Resource, new: Resource, made: Collection[str]) -> Change | None:
     if old.body == new.body:
         return None
-    properties = _properties(old, new)
+    properties = _properties(old, new, made)
     policies = tuple(
         PropertyChange(found.path, found.before, found.after, Verdict(Replacement.NONE))
         for name in (*POLICIES, *HANDLING)
@@ -242,7 +242,7 @@ def _changed(old: Resource, new: Resource) -> Change | None:
     )
 
 
-def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
+def _properties(old: Resource, new: Resource, made: Collection[str]) -> list[PropertyChange]:
     known = schema(new.type)
 
     def unordered(path: Steps) -> bool:
@@ -253,7 +253,7 @@ def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
         # All of them hang on a condition that can't be decided.
         path = found.path or ("Properties",)
         judged = verdict(new.type, path, found.before, found.after)
-        judged = _if_another(judged, found.before, found.after)
+        judged = _if_another(judged, found.before, found.after, made)
         before, after = (veiled(path[-1], value) for value in (found.before, found.after))
         if before == after == VEILED:
             after = ANOTHER
@@ -261,13 +261,24 @@ def _properties(old: Resource, new: Resource) -> list[PropertyChange]:
     return changes
 
 
-def _if_another(judged: Verdict, before: Any, after: Any) -> Verdict:
+def _if_another(judged: Verdict, before: Any, after: Any, made: Collection[str]) -> Verdict:
     """Return what becomes of it if a value is another that is known only when deployed."""
-    certain = judged.replacement is Replacement.CERTAIN
-    if certain and deployed_only(after) and before is not None and not judged.refused:
+    certain = judged.replacement is Replacement.CERTAIN and not judged.refused
+    if not certain or before is None or after is None:
+        return judged
+    if deployed_only(before) or deployed_only(after):
         why = "if the value that is fetched then is another"
-        return replace(judged, replacement=Replacement.CONDITIONAL, why=why)
-    return judged
+    elif _given(before, made) or _given(after, made):
+        why = "if the value that is given then is another"
+    else:
+        return judged
+    return replace(judged, replacement=Replacement.CONDITIONAL, why=why)
+
+
+def _given(value: Any, made: Collection[str]) -> bool:
+    """Whether a value is a parameter's whose value isn't known here."""
+    named = value.get("Ref") if is_call(value) else None
+    return isinstance(named, str) and named not in made
 
 
 def deployed_only(value: Any) -> bool:
@@ -309,7 +320,7 @@ def _follow(
             untold = Change(Action.CHANGE, user, new.type, new.origin, old, new)
             for path, attribute in referring[user].get(title, ()):
                 if attribute not in certainties:
-                    certainties[attribute] = _gets_another(change, attribute)
+                    certainties[attribute] = gets_another(change, attribute)
                 certainty = certainties[attribute]
                 if certainty is Replacement.NONE:
                     continue
@@ -319,7 +330,7 @@ def _follow(
                     waiting.append(user)
 
 
-def _gets_another(change: Change, attribute: str) -> Replacement:
+def gets_another(change: Change, attribute: str) -> Replacement:
     """Return how certainly an attribute of a changed resource gets another value."""
     if attribute in CONSTANT:
         return Replacement.NONE

@@ -12,21 +12,29 @@ from liberty_cfn.model.flattening import Flat
 from liberty_cfn.model.loading import TemplateSet
 from liberty_cfn.model.resolving import Resolved
 from liberty_cfn.model.untold import untold
-from liberty_cfn.review.affected import names
-from liberty_cfn.review.changes import Action, Change, references
+from liberty_cfn.review.affected import Affected, names
+from liberty_cfn.review.changes import Action, Change, gets_another, references
+from liberty_cfn.review.comparing import equal, mapping
+from liberty_cfn.review.documented import Replacement, page
 from liberty_cfn.review.findings import Finding, Kind
+from liberty_cfn.review.schemas import schema
+from liberty_cfn.review.spelling import listed, spelled
 
 CONDITIONS_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
     "conditions-section-structure.html"
 )
-Users = Mapping[str, Collection[str]]
+EXPORTS_PAGE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+    "using-cfn-stack-exports.html"
+)
 
 
 def dangling(
-    changes: Sequence[Change], flat: Flat, after: Resolved, users: Users
+    changes: Sequence[Change], flat: Flat, after: Resolved, hangs: Affected
 ) -> Iterator[Finding]:
     """Yield who of those that change, or use what goes, refers to what isn't made."""
+    users = hangs.users
     gone = [change.id for change in changes if change.action is Action.REMOVE]
     left = {user for title in gone for user in users.get(title, ())}
     left |= {change.id for change in changes if change.action is not Action.REMOVE}
@@ -37,6 +45,11 @@ def dangling(
         for target in targets:
             if target in declared and target not in after.resources:
                 yield _unmade(str(resource.origin), title, flat, target)
+        for _, target, attribute in references(resource.properties):
+            kind = after.resources[target].type if target in after.resources else ""
+            if attribute and not _has(kind, attribute):
+                text = f"{resource.origin} asks {flat.origins[target]} for {attribute}, which "
+                yield Finding(Kind.FAILS, title, f"{text}{kind} doesn't tell", page(kind))
         for call in _unmapped(resource.properties):
             text = f"{resource.origin} looks up {call}, which is in no Mappings"
             yield Finding(Kind.FAILS, title, text)
@@ -46,6 +59,23 @@ def dangling(
         for _, target, _ in references([value]):
             if target in used and target not in after.resources:
                 yield _unmade(f"the stack's output {name}", "", flat, target)
+
+
+def exports_renewed(changes: Sequence[Change], flat: Flat) -> Iterator[Finding]:
+    """Yield the exports that get another value, as what they tell is made anew."""
+    anew = {change.id: change for change in changes if change.replaced}
+    for name, body in flat.template.get("Outputs", {}).items() if anew else ():
+        if not isinstance(body, dict) or "Export" not in body:
+            continue
+        for _, title, attribute in references([body.get("Value")]):
+            another = title in anew and gets_another(anew[title], attribute)
+            if another is Replacement.CERTAIN:
+                exported = spelled(mapping(body["Export"]).get("Name"))
+                text = (
+                    f"the output {name} gets another value, as {anew[title].name} is made "
+                    f"anew; should another stack import {exported}, CloudFormation refuses"
+                )
+                yield Finding(Kind.FAILS, title, text, EXPORTS_PAGE)
 
 
 def untold_outputs(
@@ -59,9 +89,65 @@ def untold_outputs(
             yield Finding(Kind.FAILS, "", f"{text}{found}", CONDITIONS_PAGE)
 
 
+def undecided(before: Resolved, after: Resolved, hangs: Affected) -> Iterator[Finding]:
+    """Yield the conditions that ask something else than before, which only AWS can answer."""
+    for name, asked in after.undecided.items():
+        if name not in before.undecided or equal(before.undecided[name], asked):
+            continue
+        users = [t for t in after.resources if t in hangs.by_name.get(name, ())]
+        if users:
+            whom = ", ".join(str(after.resources[title].origin) for title in users)
+            text = (
+                f"the condition {name} asks something else, and can't be decided here; on it "
+            )
+            yield Finding(Kind.UNKNOWN, "", f"{text}hangs {whom}")
+
+
+def circles(before: TemplateSet | None, after: TemplateSet) -> Iterator[Finding]:
+    """Yield the resources of a template that newly wait for each other."""
+    for file, template in after.templates.items():
+        old = before.templates.get(file) if before else None
+        if old is not None and old.body == template.body:
+            continue
+        known = _circle(old.section("Resources")) if old else []
+        found = _circle(template.section("Resources"))
+        if found and found != known:
+            text = f"{file}: {', '.join(found)} wait for each other, in a circle"
+            yield Finding(Kind.FAILS, "", text)
+
+
+def _circle(resources: Mapping[str, Any]) -> list[str]:
+    """Return the resources that wait for themselves, by others."""
+    waits = {title: _waits(body, resources) - {title} for title, body in resources.items()}
+    while free := [title for title, others in waits.items() if not others & waits.keys()]:
+        for title in free:
+            del waits[title]
+    # What is left is in a circle, or waits for one.
+    awaited = {other for others in waits.values() for other in others}
+    while idle := [title for title in waits if title not in awaited]:
+        for title in idle:
+            del waits[title]
+        awaited = {other for others in waits.values() for other in others}
+    return list(waits)
+
+
+def _waits(body: Any, resources: Mapping[str, Any]) -> set[str]:
+    if not isinstance(body, dict):
+        return set()
+    named = {*names(body.get("Properties")), *map(str, listed(body.get("DependsOn")))}
+    return {name for name in named if name in resources}
+
+
 def _unmade(user: str, title: str, flat: Flat, target: str) -> Finding:
     text = f"{user} refers to {flat.origins[target]}, which isn't made, by its Condition"
     return Finding(Kind.FAILS, title, text, CONDITIONS_PAGE)
+
+
+def _has(kind: str, attribute: str) -> bool:
+    """Whether a type may tell an attribute: it has such a property, or nobody knows."""
+    known = schema(kind) if kind else None
+    first = attribute.partition(".")[0]
+    return known is None or first == "Outputs" or known.knows((first,))
 
 
 def _unmapped(value: Any) -> Iterator[str]:

@@ -9,13 +9,20 @@ from typing import Any
 from liberty_cfn.digests import digest
 from liberty_cfn.model.flattening import Flat, flatten
 from liberty_cfn.model.loading import TemplateSet, sets
+from liberty_cfn.model.parsing import ParseError, misshapen
 from liberty_cfn.model.resolving import Resolved, lazily
 from liberty_cfn.model.untold import may_be_untold
 from liberty_cfn.review.affected import Affected, affected, in_names_only
 from liberty_cfn.review.changes import Action, Change, changes
 from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.costs import Cost, cost
-from liberty_cfn.review.dangling import dangling, untold_outputs
+from liberty_cfn.review.dangling import (
+    circles,
+    dangling,
+    exports_renewed,
+    undecided,
+    untold_outputs,
+)
 from liberty_cfn.review.documented import Replacement
 from liberty_cfn.review.failing import failures
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
@@ -33,6 +40,7 @@ from liberty_cfn.review.whole import (
     elsewhere,
     exports_gone,
     ill_nested,
+    newly_asked,
     not_followed,
     outputs_changed,
     outputs_gone,
@@ -234,7 +242,9 @@ def compare(
     flat = hangs.after if hangs else None
     findings = [
         *whole,
-        *(dangling(found, flat, after, hangs.users) if flat and hangs else ()),
+        *(dangling(found, flat, after, hangs) if flat and hangs else ()),
+        *(undecided(before, after, hangs) if hangs else ()),
+        *(exports_renewed(found, flat) if flat else ()),
         *failures(found, before, after),
         *losses(found),
         *public_access(found),
@@ -253,8 +263,9 @@ def compare(
 
 def _pairs(before: Version, after: Version) -> list[tuple[str, _Side, _Side]]:
     """Return the sets of both versions side by side, by their root's file."""
-    olds = {design.root: design for design in sets(before.templates)}
-    news = {design.root: design for design in sets(after.templates)}
+    olds, news = (
+        {design.root: design for design in _sets(version)} for version in (before, after)
+    )
     only_old, only_new = olds.keys() - news.keys(), news.keys() - olds.keys()
     if len(only_old) == len(only_new) == 1:
         # A root by another name; it is the one that is left.
@@ -263,6 +274,18 @@ def _pairs(before: Version, after: Version) -> list[tuple[str, _Side, _Side]]:
         (root, _side(olds.get(root), before), _side(news.get(root), after))
         for root in {**news, **olds}
     ]
+
+
+def _sets(version: Version) -> list[TemplateSet]:
+    """Return a version's sets; what is wrong with one says of which version it is."""
+    try:
+        found = sets(version.templates)
+        for template in (t for design in found for t in design.templates.values()):
+            if wrong := misshapen(template):
+                raise wrong
+    except ParseError as error:
+        raise ParseError(f"{version.name}: {error.file}", error.line, error.why) from error
+    return found
 
 
 def _side(design: TemplateSet | None, version: Version) -> _Side:
@@ -349,6 +372,7 @@ def _of_set(old: _Side, new: _Side) -> list[Finding]:
         findings += outputs_changed(old.flat, new.flat)
     if old.design:
         findings += not_followed(old.design, new.design)
+        findings += circles(old.design, new.design)
         findings += [*silenced(old.design, new.design), *readable(old.design, new.design)]
     before = (
         {*over_limits(old.design, old.sizes), *ill_nested(old.design)} if old.design else ()
@@ -364,6 +388,8 @@ def _of_values(
     there = set(unfit(old.declared, was.given, checked=bool(was.name))) if was else set()
     misfits = unfit(new.declared, now.given, checked=bool(now.name))
     found = [finding for finding in misfits if finding not in there]
+    if was and not now.name:
+        found += newly_asked(old.declared, new.declared)
     if was:
         found += elsewhere(_where(was), _where(now))
         found += tagged(was.tags, now.tags)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from liberty_cfn.model.loading import SECTION, SUFFIXES
+from liberty_cfn.digests import SUFFIXES
+from liberty_cfn.model.loading import SECTION
 
 TEMPLATES, PARAMS = "templates", "params"
 MAIN = ("origin/main", "main", "origin/master", "master")

@@ -199,6 +199,14 @@ def unfit(
             yield Finding(Kind.FAILS, "", f"the parameter {name} is {value}, {why}")
 
 
+def newly_asked(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the parameters that are new and have to be given; by whom, nobody knows here."""
+    for name, body in after.items():
+        if name not in before and "Default" not in mapping(body):
+            text = f"the parameter {name} is new, without a default: an update has to give it"
+            yield Finding(Kind.UNKNOWN, "", text)
+
+
 def _refused(value: str, limits: Mapping[str, Any]) -> Iterator[str]:
     """Yield why a parameter doesn't take a value."""
     kind = str(limits.get("Type", ""))

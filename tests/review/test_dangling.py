@@ -133,3 +133,42 @@ def test_a_value_that_no_mapping_has_is_refused(names):
     found = {"Fn::FindInMap": ["Sizes", "prod", "b"]}
     assert any("Mappings" in text for text in told(root("x"), root({"Fn::FindInMap": names})))
     assert not told(root("x"), root(found), Kind.FAILS)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "tells"), [("TopicName", True), ("Nope", False), ("DisplayName", True)]
+)
+def test_an_attribute_that_a_type_doesn_t_have_is_refused(attribute, tells):
+    def using(value):
+        asks = resource("SSM::Parameter", {"Value": value})
+        return {"Topic": resource("SNS::Topic"), "Use": asks}
+
+    texts = told(using("x"), using({"Fn::GetAtt": ["Topic", attribute]}), Kind.FAILS)
+    assert bool(texts) is not tells
+
+
+def test_resources_that_wait_for_each_other_are_refused():
+    def topics(a, b, **more):
+        made = {"A": resource("SNS::Topic", a), "B": resource("SNS::Topic", b, **more)}
+        return {**made, "C": resource("SNS::Topic", {"DisplayName": {"Ref": "A"}})}
+
+    one, other = ({"DisplayName": {"Ref": title}} for title in "AB")
+    (text,) = told(topics({}, {}), topics(other, one), Kind.FAILS)
+    assert text == "templates/root.yaml: A, B wait for each other, in a circle"
+    (text,) = told(topics({}, {}), topics(other, {}, DependsOn=["A"]), Kind.FAILS)
+    assert not told(topics({}, {}), topics({}, one), Kind.FAILS)
+    assert not told(topics(other, one), topics({**other, "TopicName": "x"}, one), Kind.FAILS)
+
+
+def test_stacks_that_wait_for_each_other_are_refused():
+    def stacks(given):
+        child = {
+            "Parameters": {"In": {"Type": "String", "Default": ""}},
+            "Resources": {"Topic": resource("SNS::Topic")},
+            "Outputs": {"Out": {"Value": "x"}},
+        }
+        one = {"In": {"Fn::GetAtt": ["B", "Outputs.Out"]}}
+        return version(root=nested(A=one, B=given), a=child, b=child)
+
+    (text,) = told(stacks({}), stacks({"In": {"Fn::GetAtt": ["A", "Outputs.Out"]}}), Kind.FAILS)
+    assert text == "templates/root.yaml: A, B wait for each other, in a circle"

@@ -42,7 +42,11 @@ def test_replacing_what_holds_data_loses_it(kind, before, after):
 
 def test_removing_what_holds_data_says_what_its_policy_leaves():
     bucket = one("S3::Bucket")
-    (text,) = told({**bucket, "Topic": resource("SNS::Topic")}, {"Topic": {}}, Kind.LOSS)
+    (text,) = told(
+        {**bucket, "Topic": resource("SNS::Topic")},
+        {"Topic": resource("SNS::Topic")},
+        Kind.LOSS,
+    )
     assert "removed" in text
     assert "nothing of it remains" in text
 

@@ -21,6 +21,7 @@ from liberty_cfn.review.explaining import lines as explained
 from liberty_cfn.review.findings import Kind
 from liberty_cfn.review.folding import fold
 from liberty_cfn.review.reviewing import between, compare, review
+from liberty_cfn.review.sources import Version
 from liberty_cfn.review.text import lines
 
 HERE = Path(__file__).parent.parent.parent
@@ -405,8 +406,6 @@ def test_a_template_that_doesn_t_parse_is_one_sentence_with_file_and_line():
 
 
 ODD = [
-    {"A": None},
-    {"A": {"Type": ["x"], "Properties": [1]}},
     {"A": resource("EC2::VPC", {"Fn::If": ["X", {}, {}]})},
     {"A": resource("EC2::SecurityGroup", {"SecurityGroupIngress": ["x", 1, None]})},
     {"A": resource("ECS::TaskDefinition", {"ContainerDefinitions": {"Ref": "P"}})},
@@ -429,4 +428,42 @@ def test_templates_of_any_shape_are_told_of_in_words(before):
         found = review(version(before), version(after))
         assert text(found)
         assert json.dumps(data(found))
-        assert bool(found.parts) is (before != after) or None in (before["A"], after["A"])
+        assert bool(found.parts) is (before != after)
+
+
+@pytest.mark.parametrize(
+    ("resources", "why"),
+    [
+        (["x"], "expected resources by their names"),
+        ({"A": None}, "A is no resource: expected Type, Properties"),
+        ({"A": "x"}, "A is no resource: expected Type, Properties"),
+        ({"A": {"Properties": {}}}, "A has no Type, such as AWS::S3::Bucket"),
+        ({"A": {"Type": ["x"]}}, "A has no Type, such as AWS::S3::Bucket"),
+        ({"A": {"Type": "AWS::SNS::Topic", "Properties": [1]}}, "A: expected properties by"),
+    ],
+)
+def test_what_is_no_resource_is_told_with_its_version_file_and_line(resources, why):
+    topic = version({"A": resource("SNS::Topic")}, name="before")
+    broken = version(resources, name="here")
+    for olds, news in ((topic, broken), (broken, topic)):
+        with pytest.raises(ParseError, match=f"^here: templates/root.yaml:1: {why}"):
+            review(olds, news)
+    macro = version(root={"Transform": "Ours", "Resources": {"A": {"Fn::Transform": {}}}})
+    assert review(macro, topic)
+
+
+def test_what_is_no_yaml_is_told_with_its_version():
+    topic = version({"A": resource("SNS::Topic")})
+    broken = Version("here", {"root.yaml": "Resources: {A: ["}, {})
+    with pytest.raises(ParseError, match=r"^here: root.yaml:2: no YAML or JSON"):
+        review(topic, broken)
+
+
+@pytest.mark.parametrize("name", ["a.yml", "a.json", "a.template", "a/b.yaml"])
+def test_the_digest_is_of_every_template_whatever_its_file_ends_in(name):
+    one, other = (
+        Version("x", {name: json.dumps({"Resources": {"A": resource(kind)}})}, {})
+        for kind in ("SNS::Topic", "SQS::Queue")
+    )
+    before, after = review(one, other).digests
+    assert before != after

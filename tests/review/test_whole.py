@@ -64,8 +64,50 @@ def test_another_condition_for_what_ssm_says_is_not_guessed_at():
             root={"Parameters": parameters, "Conditions": conditions, "Resources": made}
         )
 
-    # It may be there before and after, whatever the parameter is called.
-    assert not review(topics("/a"), topics("/b")).parts
+    # It may be there before and after, or not.
+    (text,) = told(topics("/a"), topics("/b"))
+    assert text.startswith("the condition On asks something else, and can't be decided here")
+    assert text.endswith("on it hangs It")
+    assert not review(topics("/a"), topics("/a")).parts
+
+
+def test_a_condition_that_asks_an_unknown_parameter_something_else_is_told():
+    def topics(wanted, using):
+        conditions = {"On": {"Fn::Equals": [{"Ref": "Mode"}, wanted]}}
+        sections = {"Parameters": {"Mode": {"Type": "String"}}, "Conditions": conditions}
+        return version(root={**sections, "Resources": {"It": using}})
+
+    name = {"DisplayName": {"Fn::If": ["On", "a", "b"]}}
+    for using in (resource("SNS::Topic", Condition="On"), resource("SNS::Topic", name)):
+        (text,) = told(topics("a", using), topics("b", using), Kind.UNKNOWN)
+        assert text.endswith("on it hangs It")
+    assert not review(
+        topics("a", resource("SNS::Topic")), topics("b", resource("SNS::Topic"))
+    ).parts
+
+
+def test_a_new_parameter_without_a_default_is_told_where_nobody_says_its_value():
+    before = machine("ami-1")
+    declared = {"Image": {"Type": "String"}}
+    asked = machine({"Ref": "Image"}, Parameters=declared)
+    texts = told(before, asked, Kind.UNKNOWN)
+    assert "the parameter Image is new, without a default: an update has to give it" in texts
+    for olds, news in ((before, asked), (asked, before)):
+        (change,) = changed(olds, news).values()
+        assert paths(change)["ImageId"].verdict.replacement is Replacement.CONDITIONAL
+    default = {"Image": {"Type": "String", "Default": "ami-1"}}
+    assert not review(before, machine({"Ref": "Image"}, Parameters=default)).parts
+
+
+def test_an_export_gets_another_value_when_what_it_tells_is_made_anew():
+    def topics(**properties):
+        outputs = {"Id": {"Value": {"Ref": "It"}, "Export": {"Name": "topic"}}}
+        made = {"It": resource("SNS::Topic", properties)}
+        return version(root={"Resources": made, "Outputs": outputs})
+
+    (text,) = told(topics(), topics(FifoTopic=True), Kind.FAILS)
+    assert text.startswith("the output Id gets another value, as It is made anew; should")
+    assert not told(topics(), topics(DisplayName="x"))
 
 
 def test_a_parameter_whose_value_anybody_may_read_again_is_a_weakened_protection():
