@@ -98,6 +98,7 @@ def _asked(
     """Return what linters and house rules find, in no order."""
     # What they make lives until they are done; looking for what could go takes a third
     # of their time.
+    looked_for = gc.isenabled()
     gc.disable()
     sets = [(one, cases(one, environments)) for one in grouped(templates)]
     clean = set(found_clean())
@@ -107,7 +108,8 @@ def _asked(
     ruled = _aside(_ruled, sets)
     regions = sorted({environment.region for environment in environments})
     linted, unsaid = _linted(templates, texts, regions or ["us-east-1"], clean)
-    gc.enable()
+    if looked_for:
+        gc.enable()
     other, also_unsaid = validated()
     if unsaid or also_unsaid:
         remember_clean([*unsaid, *also_unsaid])

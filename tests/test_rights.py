@@ -6,14 +6,15 @@ cfn-lint carries them: `handlers` says which permissions each of a type's operat
 import json
 from fnmatch import fnmatchcase
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import cfnlint
 import pytest
 
 from liberty_cfn.bootstrap.rights import BY_TYPE, STACKS
 
-SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas"
+# Found, not imported, which takes longer than what is tested here.
+SCHEMAS = Path(find_spec("cfnlint").origin).parent / "data" / "schemas"
 FILES = json.loads((SCHEMAS / "providers" / "us-east-1.json").read_text("utf-8"))
 ALLOWED = {action.JSONrepr() for part in (STACKS, *BY_TYPE.values()) for action in part}
 # Given apart, with conditions of their own (grants.py).

@@ -42,12 +42,22 @@ def _session():
     return sessions.session(region_name="us-east-1", **credentials)
 
 
-@pytest.fixture(autouse=True)
-def nobody_waits(monkeypatch):
+@pytest.fixture(autouse=True, scope="session")
+def nobody_waits():
     """Have botocore try again soon, and a change set be looked at again soon."""
     at_once = SimpleNamespace(sleep=lambda long: time.sleep(min(long, 0.02)))
-    monkeypatch.setattr("botocore.endpoint.time", at_once)
-    monkeypatch.setattr("liberty_cfn.deploy.targets.time", at_once)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.endpoint.time", at_once)
+        patch.setattr("liberty_cfn.deploy.targets.time", at_once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def dns_is_not_asked():
+    """Keep tests from waiting for a network; those of DNS say what it answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("liberty_cfn.deploy.delegation.ask", lambda domain: None)
+        yield
 
 
 class Body:

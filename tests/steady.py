@@ -1,0 +1,11 @@
+"""The same examples everywhere: a test that failed once fails again."""
+
+from hypothesis import settings
+from hypothesis.internal.conjecture import providers
+
+# However slow the machine is.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.load_profile("steady")
+# And whichever modules a process has loaded, whose literals would be among the examples;
+# looking for those takes a second of each process.
+providers.is_local_module_file = lambda file: False
