@@ -5,6 +5,7 @@ Generating and linting what was reviewed takes longer than a deploy that changes
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sysconfig
@@ -28,8 +29,7 @@ def is_known(good: Path = CHECKED) -> bool:
 
 def remember(good: Path = CHECKED) -> None:
     """Take note that these files are good."""
-    good.parent.mkdir(exist_ok=True)
-    good.write_text(digest(), encoding="utf-8")
+    _note(good, digest())
 
 
 def digest() -> str:
@@ -87,7 +87,16 @@ def found_clean() -> list[str]:
 def remember_clean(digests: Iterable[str]) -> None:
     """Take note that a linter had nothing to say of these."""
     known = list(dict.fromkeys([*found_clean(), *digests]))[-MOST:]
-    LINTED.parent.mkdir(exist_ok=True)
-    fresh = LINTED.with_name(f"{LINTED.name}.{os.getpid()}")
-    fresh.write_text("\n".join(known) + "\n", encoding="utf-8")
-    fresh.replace(LINTED)
+    _note(LINTED, "\n".join(known) + "\n")
+
+
+def _note(file: Path, text: str) -> None:
+    """Keep a note, whole or not at all: on a disk that is full, all is looked at again."""
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(exist_ok=True)
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from liberty_cfn.environments import MisfitsError
 from liberty_cfn.model.loading import LoadError
 from liberty_cfn.model.parsing import ParseError
@@ -11,6 +13,11 @@ UNREADABLE = (MisfitsError, LoadError, ParseError)
 NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
+# A disk that is full or can't be written to, files that are not ours, too many of them open.
+OF_THE_MACHINE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
+    *(errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE),
 )
 GOES_ON = "What AWS had begun goes on; to see how it stands: liberty-cfn status {name}."
 EXPIRED = (
@@ -45,6 +52,9 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
         *(FollowError, LocalAwsError, MigrationError, OperationError, PackagingError),
         *(SecretError, UnreachableError, VerifyError),
     )
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        where = f": {error.filename}" if error.filename else ""
+        return f"This machine says: {error.strerror}{where}. {GOES_ON.format(name=name)}"
     return str(error) if isinstance(error, ours) else _of_aws(error, name)
 
 

@@ -1,6 +1,7 @@
 """What a destroy kept, and a deploy after it takes in again; what it doesn't delete halfway."""
 
 import dataclasses
+from datetime import timedelta
 
 import boto3
 import pytest
@@ -174,8 +175,45 @@ def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, ma
 def test_a_deploy_that_was_interrupted_gives_back_what_waits(target, local, manager):
     manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
     manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="new")
-    assert adopting.give_back(local, target) == ["liberty-social/SECRET_KEY-local"]
+    assert adopting.give_back(local, target) == {"liberty-social/SECRET_KEY-local": True}
     assert secret(target, "SECRET_KEY") == "old"
+    assert adopting.waiting(local, target) == []
+
+
+def test_what_a_person_set_meanwhile_stays_and_the_value_from_before_is_kept(
+    target, local, manager
+):
+    full = "liberty-social/DEFAULT_FROM_EMAIL-local"
+    manager.create_secret(
+        Name="liberty-social/kept/DEFAULT_FROM_EMAIL-local", SecretString="old"
+    )
+    manager.create_secret(Name=full, SecretString="made")
+    manager.put_secret_value(SecretId=full, SecretString="set")
+    assert adopting.give_back(local, target) == {full: False}
+    assert secret(target, "DEFAULT_FROM_EMAIL") == "set"
+    before = manager.get_secret_value(SecretId=full, VersionStage=adopting.BEFORE)
+    assert before["SecretString"] == "old"
+    assert adopting.waiting(local, target) == []
+
+
+def test_a_secret_made_empty_and_set_later_is_a_persons(target, local, manager, monkeypatch):
+    full = "liberty-social/DEFAULT_FROM_EMAIL-local"
+    manager.create_secret(Name=full, SecretString="set")
+    manager.create_secret(
+        Name="liberty-social/kept/DEFAULT_FROM_EMAIL-local", SecretString="old"
+    )
+    monkeypatch.setattr(adopting, "AT_ONCE", timedelta(minutes=-1))
+    assert adopting.give_back(local, target) == {full: False}
+
+
+def test_a_value_that_was_given_back_before_the_deploy_was_killed_is_given_back(
+    target, local, manager
+):
+    full = "liberty-social/SECRET_KEY-local"
+    manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
+    manager.create_secret(Name=full, SecretString="made")
+    manager.put_secret_value(SecretId=full, SecretString="old")
+    assert adopting.give_back(local, target) == {}
     assert adopting.waiting(local, target) == []
 
 
@@ -203,7 +241,7 @@ def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, ma
     manager.create_secret(
         Name="liberty-social/kept/AWS_ACCESS_KEY_ID-local", SecretString="old"
     )
-    assert adopting.give_back(ours, target) == []
+    assert adopting.give_back(ours, target) == {}
     assert secret(target, "AWS_ACCESS_KEY_ID") == "new"
     assert adopting.waiting(ours, target) == []
 

@@ -1,6 +1,9 @@
 """What was found good is not looked at again until anything about it changes."""
 
+import errno
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +31,17 @@ def repository(tmp_path, monkeypatch):
 
 def test_what_was_found_good_is_known(repository):
     assert checked.is_known()
+
+
+def test_on_a_disk_that_is_full_all_is_looked_at_again(tmp_path, monkeypatch):
+    def full(file, *_, **__):
+        file.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+    good = tmp_path / "checked"
+    monkeypatch.setattr(Path, "write_text", full)
+    checked.remember(good)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

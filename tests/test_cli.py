@@ -73,6 +73,18 @@ def test_a_missing_or_wrong_env_is_answered_with_the_environments_there_are(argu
     assert "There are: dev, global, local, prod, staging." in answer.stderr
 
 
+@pytest.mark.parametrize("arguments", [("plan",), ("plan", "prd"), ("plan", "dev", "--jason")])
+def test_a_plan_that_failed_is_not_taken_for_one_with_changes(arguments):
+    assert typed(*arguments).returncode == 1
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_a_name_that_is_confirmed_is_the_environments_also_locally(command):
+    answer = typed(command, "local", env={"CONFIRM": "prod"})
+    assert answer.returncode == 1
+    assert "prod is confirmed, and this is local" in answer.stderr
+
+
 def test_make_fails_with_its_command_whose_words_it_leaves_as_they_are():
     answer = run("make", "verify", "ENV=x")
     assert answer.returncode != 0

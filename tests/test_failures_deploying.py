@@ -5,6 +5,7 @@ local AWS with a design of one topic; what that can't answer comes over the wire
 """
 
 import dataclasses
+import errno
 import threading
 from types import SimpleNamespace
 
@@ -693,6 +694,10 @@ def refusal(code, why):
         (
             refusal("SignatureDoesNotMatch", "another key"),
             "AWS refused Ask: another key (SignatureDoesNotMatch)",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left", "log"),
+            "This machine says: No space left: log",
         ),
         (refusal("407", ""), "AWS refused Ask: Proxy Authentication Required (407)"),
     ],

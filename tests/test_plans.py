@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from test_deploy import Listener, local, templates, with_settings
 
-from liberty_cfn.deploy import change_sets, plans
+from liberty_cfn.deploy import change_sets, plans, preparing
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import Change, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
@@ -118,6 +118,23 @@ def test_the_markdown_has_the_dangerous_first():
     assert (
         text.index("Data would be lost") < text.index("`Database`") < text.index("`AlarmTopic`")
     )
+
+
+def test_the_markdown_has_settings_values_marks_and_the_whole_digest():
+    known = Property("Engine", "a|b", "c", Replacement.NO)
+    changed = dataclasses.replace(DATABASE, properties=(known,))
+    plan = dataclasses.replace(planned(changed, SERVICE), parameters={"Note": ("3", None)})
+    text = plan_markdown(plan)
+    assert "- `Note: 3 -> none`\n" in text
+    assert "AWS::RDS::DBInstance, holds data, AT RISK |" in text
+    assert "AWS::ECS::Service, stops service |" in text
+    assert "| `Engine: a\\|b -> c` |" in text
+    assert f"`{plan.digest}`" in text
+
+
+def test_a_setting_that_nobody_is_to_see_is_not_shown(local):
+    hidden = {"Parameters": [{"ParameterKey": "DomainName", "ParameterValue": "****"}]}
+    assert "DomainName" not in preparing._changed(local, hidden)  # noqa: SLF001
 
 
 def test_the_json_has_every_change_with_its_properties():

@@ -42,7 +42,7 @@ def cli() -> None:
     params/prod.yaml is prod.
 
     Exits with 0 when done, 1 when it failed or was refused, 2 when a file or an argument is
-    wrong.
+    wrong; plan with 1 then, too, as its 2 and 3 are answers.
     """
 
 
@@ -84,7 +84,7 @@ def main() -> NoReturn:
         sys.exit(leave.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(_failing(error.exit_code))
     except click.Abort:
         from liberty_cfn.mishaps import GOES_ON
 
@@ -98,7 +98,7 @@ def main() -> NoReturn:
 
         if (said := in_words(error, _environment())) is None:
             raise
-        fail(said, exit_code(error))
+        fail(said, _failing(exit_code(error)))
     sys.exit(0)
 
 
@@ -121,6 +121,11 @@ def run() -> NoReturn:
         # Whoever read along has read enough.
         os._exit(1)
     os._exit(code if isinstance(code, int) else 1)
+
+
+def _failing(code: int) -> int:
+    """Return what a command that failed exits with: for plan, 2 says that there are changes."""
+    return 1 if sys.argv[1:2] == ["plan"] else code
 
 
 def _environment() -> str:

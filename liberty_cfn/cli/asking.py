@@ -31,6 +31,12 @@ def production_is_meant(environment: Environment, given: str | None) -> bool:
     return True
 
 
+def named_otherwise(environment: Environment, given: str | None, undone: str) -> None:
+    """Refuse a name that was given, and is another environment's."""
+    if given not in (None, environment.name):
+        fail(f"Nothing was {undone}: {given} is confirmed, and this is {environment.name}.")
+
+
 def confirmed(environment: Environment, given: str | None) -> None:
     """Have the environment's name typed, unless it was given; refuse otherwise."""
     _named(

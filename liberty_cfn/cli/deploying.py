@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from liberty_cfn.cli import stack_sets
-from liberty_cfn.cli.asking import agrees, production_is_meant
+from liberty_cfn.cli.asking import agrees, named_otherwise, production_is_meant
 from liberty_cfn.cli.common import (
     connect,
     console,
@@ -125,6 +125,7 @@ def deploy_command(
             adopting_as=role if adopt else "",
         )
         return
+    named_otherwise(chosen, confirm, "deployed")
     check_templates(chosen, screen)
     target = connect(chosen, screen)
     chosen, advice = with_image(chosen, target)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from liberty_cfn.cli.asking import confirmed
+from liberty_cfn.cli.asking import confirmed, named_otherwise
 from liberty_cfn.cli.common import (
     connect,
     console,
@@ -50,6 +50,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     if chosen.targets:
         stack_sets.destroy(chosen, confirm=confirm, as_json=as_json)
         return
+    named_otherwise(chosen, confirm, "deleted")
     target = connect(chosen, screen)
     found = standing(chosen, target)
     if found is None:

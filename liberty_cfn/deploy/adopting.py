@@ -15,6 +15,7 @@ import itertools
 import re
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -31,6 +32,9 @@ KEPT = "liberty-social/kept/"
 NAME = re.compile(r"(?<=: )!Sub '?([\w./-]+)\$\{Suffix\}'?$", re.MULTILINE)
 # AWS deletes a secret at once when asked to, and has its name free a little later.
 LOOKS, PAUSE = 60, 2.0
+# What is made with a value has it as soon as it is there.
+AT_ONCE = timedelta(minutes=1)
+BEFORE = "BEFORE-DESTROY"  # the label of a version that another is preferred to
 MISSING = "ResourceNotFoundException"
 
 
@@ -138,21 +142,34 @@ def waiting(environment: Environment, target: Target) -> list[str]:
     ]
 
 
-def give_back(environment: Environment, target: Target) -> list[str]:
-    """Put values that were put aside into the stack's secrets; return those that have them.
+def give_back(environment: Environment, target: Target) -> dict[str, bool]:
+    """Put values that were put aside into the stack's secrets; return which have one.
 
-    An access key that the stack makes is a new one, and the old value of no use.
+    Whether they have it is False where somebody set another since: that stays the current
+    one, and the one that waited is another version of it, `BEFORE`. An access key that the
+    stack makes is a new one, and the old value of no use.
     """
-    client, given = target.client("secretsmanager"), []
+    client, given = target.client("secretsmanager"), {}
     for name in waiting(environment, target):
         copy, full = aside(environment, name), secrets.full_name(environment, name)
         value = _value(client, copy)
         settable = name == secrets.DJANGO_KEY or not secrets.refusal(environment, name)
-        if value is not None and settable:
-            client.put_secret_value(SecretId=full, SecretString=value)
-            given.append(full)
+        if value is not None and settable and value != _value(client, full):
+            as_made = not _set_since(environment, target, name)
+            stages = {} if as_made else {"VersionStages": [BEFORE]}
+            client.put_secret_value(SecretId=full, SecretString=value, **stages)
+            given[full] = as_made
         client.delete_secret(SecretId=copy, ForceDeleteWithoutRecovery=True)
     return given
+
+
+def _set_since(environment: Environment, target: Target, name: str) -> bool:
+    """Whether a secret has another value than the one its stack made it with."""
+    known = secrets.described(target, secrets.full_name(environment, name)) or {}
+    stages = [stage for each in known.get("VersionIdsToStages", {}).values() for stage in each]
+    current = secrets.since(environment, target, name)
+    later = current and current - known["CreatedDate"] > AT_ONCE
+    return bool(later) or "AWSPREVIOUS" in stages
 
 
 def aside(environment: Environment, name: str) -> str:

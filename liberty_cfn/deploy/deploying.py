@@ -238,9 +238,14 @@ def _put_names_back(
 def _give_back(environment: Environment, target: Target, progress: Progress) -> None:
     """Give secrets that were adopted their values, and have running tasks read them."""
     given = adopting.give_back(environment, target)
-    for full in given:
-        progress.say(f"{full} has the value again that it had before")
-    if given:
+    for full, as_before in given.items():
+        progress.say(
+            f"{full} has the value again that it had before"
+            if as_before
+            else f"{full} was set meanwhile, and keeps that value; the one from before is its "
+            f"version with the label {adopting.BEFORE}"
+        )
+    if any(given.values()):
         with contextlib.suppress(secrets.SecretError):
             secrets.restart(environment, target)
             progress.say("The service replaces its tasks, which had other values")

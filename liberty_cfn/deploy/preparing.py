@@ -19,6 +19,8 @@ from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
 
+# How CloudFormation tells a value that nobody is to see (NoEcho).
+HIDDEN = "****"
 # What a deploy can start from; from any other state the person has to go on first.
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
 
@@ -127,5 +129,5 @@ def _changed(
     return {
         name: (before.get(name), after.get(name))
         for name in (*after, *(before.keys() - after.keys()))
-        if before.get(name) != after.get(name)
+        if before.get(name) not in (after.get(name), HIDDEN)
     }

@@ -148,7 +148,7 @@ def outdated(environment: Environment, target: Target) -> list[str]:
         return []
     made = environment.settings["ApplicationAccessKey"] == "true"
     read = (DJANGO_KEY, DATABASE_PASSWORD, SENDER, *(ACCESS_KEY if made else ()))
-    return [name for name in read if (_since(environment, target, name) or began) > began]
+    return [name for name in read if (since(environment, target, name) or began) > began]
 
 
 def _deployed_at(environment: Environment, target: Target) -> datetime | None:
@@ -161,7 +161,7 @@ def _deployed_at(environment: Environment, target: Target) -> datetime | None:
     return None
 
 
-def _since(environment: Environment, target: Target, name: str) -> datetime | None:
+def since(environment: Environment, target: Target, name: str) -> datetime | None:
     """Return when a secret's current version was made; None without one."""
     try:
         versions = target.client("secretsmanager").list_secret_version_ids(

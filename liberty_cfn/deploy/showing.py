@@ -36,11 +36,7 @@ def plan_tree(plan: Plan) -> RenderableType:
         elif change.action == "Modify":
             for changed in change.properties:
                 branch.add(_changed(changed))
-    parameters = [
-        Text(f"{name}: {_value(before)} -> {'none' if after is None else _value(after)}")
-        for name, (before, after) in plan.parameters.items()
-        if before is not None
-    ]
+    parameters = [Text(setting) for setting in _settings(plan)]
     heading = [Text("Settings that change", style="bold")] if parameters else []
     notes = [Text(doubt, style="yellow") for doubt in doubts(plan)]
     summary = Text(plan.summary, style="bold")
@@ -49,12 +45,14 @@ def plan_tree(plan: Plan) -> RenderableType:
 
 def plan_markdown(plan: Plan) -> str:
     """Return what would change, for a pull request: the dangerous first."""
-    lines = [f"### {plan.summary}", "", f"Templates `{plan.digest[:12]}`."]
+    lines = [f"### {plan.summary}", "", f"Templates `{plan.digest}`."]
     if plan.lost:
         lines += ["", "**Data would be lost:**", ""]
         lines += [f"- {refusal}" for refusal in refusals(plan, ())]
     if plan.doubtful:
         lines += ["", "**Perhaps replaced:**", "", *(f"- {doubt}" for doubt in doubts(plan))]
+    if changed := _settings(plan):
+        lines += ["", "**Settings that change:**", "", *(f"- {_code(one)}" for one in changed)]
     if plan.resources:
         lines += ["", "| | Stack | Resource | Type | Replaced | Properties |"]
         lines += ["|---|---|---|---|---|---|"]
@@ -63,12 +61,43 @@ def plan_markdown(plan: Plan) -> str:
             MARKS.get(change.action, change.action),
             "/".join(change.stack) or "root",
             f"`{change.resource}`",
-            change.type,
+            ", ".join([change.type, *_marks(change)]),
             change.replacement.value or "no",
-            ", ".join(f"`{p.name}`" for p in change.properties),
+            "<br>".join(_code(_told(p)) for p in change.properties),
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _settings(plan: Plan) -> list[str]:
+    """Return the settings of a deployed environment that change, before and after."""
+    return [
+        f"{name}: {_value(before)} -> {'none' if after is None else _value(after)}"
+        for name, (before, after) in plan.parameters.items()
+        if before is not None
+    ]
+
+
+def _code(text: str) -> str:
+    """Return text as code in a cell of a Markdown table, where a bar would end it."""
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{text}{fence}".replace("|", "\\|")
+
+
+def _marks(change: Change) -> dict[str, str]:
+    """Return what is to be thought of when a resource changes, and in which style."""
+    holds = "holds data" + (", AT RISK" if is_lost(change) else "")
+    return {
+        **({holds: "magenta"} if change.type in LOSSES else {}),
+        **({"stops service": "bold red"} if stops_service(change) else {}),
+    }
+
+
+def _told(changed: Property) -> str:
+    """Return a property that changes, with its values where they are known."""
+    if changed.before is None and changed.after is None:
+        return changed.name
+    return f"{changed.name}: {' -> '.join(_differing(changed.before, changed.after))}"
 
 
 def _planned(change: Change) -> Text:
@@ -77,17 +106,13 @@ def _planned(change: Change) -> Text:
     text.append(change.type, style="dim")
     if change.replacement is not Replacement.NO:
         text.append(f"  replacement {change.replacement.value}", style="bold red")
-    if change.type in LOSSES:
-        text.append("  holds data" + (", AT RISK" if is_lost(change) else ""), style="magenta")
-    if stops_service(change):
-        text.append("  stops service", style="bold red")
+    for said, style in _marks(change).items():
+        text.append(f"  {said}", style=style)
     return text
 
 
 def _changed(changed: Property) -> Text:
-    text = Text(changed.name)
-    if changed.before is not None or changed.after is not None:
-        text.append(f": {' -> '.join(_differing(changed.before, changed.after))}")
+    text = Text(_told(changed))
     if changed.replaces is not Replacement.NO:
         text.append(f"  (replacement {changed.replaces.value})", style="red")
     return text
