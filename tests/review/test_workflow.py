@@ -22,6 +22,23 @@ def steps():
     return {step.get("name", step.get("run", step.get("uses"))): step for step in job["steps"]}
 
 
+def run(step, folder):
+    """Run a step as GitHub does where `shell: bash` is said, with the commands in `folder`."""
+    environment = {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "REPOSITORY": "o/r",
+        "NUMBER": "7",
+        "GITHUB_STEP_SUMMARY": "summary",
+    }
+    script = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    return subprocess.run(script, cwd=folder, env=environment, check=False)
+
+
+def test_steps_run_in_a_shell_that_fails_when_anything_in_them_does():
+    document = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    assert document["defaults"] == {"run": {"shell": "bash"}}
+
+
 @pytest.mark.parametrize(
     ("there", "asked"),
     [
@@ -35,16 +52,41 @@ def test_a_pull_request_gets_one_comment_and_the_next_run_updates_it(
     (tmp_path / "gh").write_text(GH)
     (tmp_path / "gh").chmod(0o755)
     (tmp_path / "there").write_text(there)
-    environment = {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "REPOSITORY": "o/r",
-        "NUMBER": "7",
-    }
-    script = ["bash", "-eo", "pipefail", "-c", steps["One comment, updated in place"]["run"]]
-    subprocess.run(script, cwd=tmp_path, env=environment, check=True)
+    assert run(steps["One comment, updated in place"], tmp_path).returncode == 0
     (line,) = (tmp_path / "asked").read_text().splitlines()
     assert asked in line
     assert "body=@review.md" in line
+
+
+def test_a_list_of_comments_that_can_t_be_read_is_no_reason_for_another_one(steps, tmp_path):
+    (tmp_path / "gh").write_text("#!/bin/sh\necho $* >> asked; exit 1\n")
+    (tmp_path / "gh").chmod(0o755)
+    done = run(steps["One comment, updated in place"], tmp_path)
+    assert done.returncode
+    assert "POST" not in (tmp_path / "asked").read_text()
+
+
+def test_a_pull_request_is_compared_with_the_tip_of_the_branch_it_was_merged_into(
+    steps, tmp_path
+):
+    def git(*arguments):
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.example")
+        command = ["git", "-C", str(tmp_path), *who, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    git("init", "--quiet", "--initial-branch=main")
+    git("commit", "--quiet", "--allow-empty", "--message=base")
+    git("checkout", "--quiet", "-b", "change")
+    git("commit", "--quiet", "--allow-empty", "--message=change")
+    git("checkout", "--quiet", "main")
+    git("commit", "--quiet", "--allow-empty", "--message=meanwhile")
+    tip = git("rev-parse", "HEAD").strip()
+    git("merge", "--quiet", "--no-ff", "change")
+    (tmp_path / "make").write_text("#!/bin/sh\necho $*\n")
+    (tmp_path / "make").chmod(0o755)
+    assert run(steps["What it does to AWS"], tmp_path).returncode == 0
+    assert f"BASE={tip}" in (tmp_path / "review.md").read_text()
+    assert (tmp_path / "summary").read_text() == (tmp_path / "review.md").read_text()
 
 
 def test_the_comment_is_found_by_what_it_begins_with(steps):
