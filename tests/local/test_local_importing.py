@@ -62,6 +62,18 @@ def test_what_has_the_name_already_is_taken_in_with_the_rest_of_the_stack(aws, k
     assert ("New", "CREATE_COMPLETE") in events(aws, made)
 
 
+def test_an_update_takes_in_what_it_adds_to_a_nested_stack(aws):
+    aws.client("s3").create_bucket(Bucket="one")
+    before = {"New": resource("SNS::Topic")}
+    after = before | {"Kept": resource("S3::Bucket", {"BucketName": "one"}, **RETAINED)}
+    urls = upload(aws, before=template(before), after=template(after))
+    deploy(aws, template({"Child": nested(urls["before"])}))
+    body = template({"Child": nested(urls["after"])})
+    planned = change_set(aws, body, ImportExistingResources=True, IncludeNestedStacks=True)
+    assert execute(aws, planned)["StackStatus"] == "UPDATE_COMPLETE"
+    assert physical(aws, "Kept", physical(aws, "Child")) == "one"
+
+
 @pytest.mark.parametrize("new", [True, False])
 def test_what_a_failed_operation_took_in_stays_though_what_it_made_goes(aws, new):
     aws.client("s3").create_bucket(Bucket="one")

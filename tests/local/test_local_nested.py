@@ -71,6 +71,12 @@ def test_a_child_knows_its_parent_and_its_root(aws):
     assert "ParentId" not in root
 
 
+def test_a_list_is_not_handed_to_a_child(aws):
+    url = upload(aws, network=NETWORK)["network"]
+    body = template({"Network": nested(url, {"Cidr": ["10.0.0.0/16", "10.1.0.0/16"]})})
+    assert deploy(aws, body)["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
 def test_an_update_keeps_the_attributes_of_what_it_leaves_alone(aws):
     before = outputs(deploy(aws, family(aws)))
     after = deploy(aws, family(aws, days=30))

@@ -37,8 +37,7 @@ def _request(properties: Properties, parent: Stack) -> dict[str, str]:
     tags = [tag for tag in properties.get("Tags") or [] if not tag["Key"].startswith("aws:")]
     granted = enumerate(parent.get("Capabilities", []), 1)
     return (
-        # Empty, it clears the tags that are no longer given.
-        {"TemplateURL": properties["TemplateURL"], "Tags": ""}
+        {"TemplateURL": properties["TemplateURL"]}
         | {"RetainExceptOnCreate": plain(parent.get("_takes_back", False))}
         | numbered("Parameters.member", given)
         | numbered("Tags.member", tags)
