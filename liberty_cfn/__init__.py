@@ -27,6 +27,7 @@ Values flow one way, and each module imports only from those above it:
     proofs/       what is true of the design in every environment: docs/security.md
     audit/        the controls that checkers raise: docs/well-architected.md
     checked       what was found good before, and needn't be looked at again
+    sparing       cfn-lint, spared what it needn't do
     linters       cfn-lint and cloudformation-validate
     linting       what is wrong with templates and params/
     local/        the local AWS

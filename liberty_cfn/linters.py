@@ -19,6 +19,7 @@ from liberty_cfn.model.parsing import Template
 from liberty_cfn.model.subs import FROM_SSM
 from liberty_cfn.rules.checking import Case, Report, python_line
 from liberty_cfn.rules.rule import Problem, look
+from liberty_cfn.sparing import spare
 
 REPOSITORY = Path(__file__).parent.parent
 CFN_LINT_SETTINGS = REPOSITORY / ".cfnlintrc.yaml"
@@ -133,6 +134,7 @@ def _rules(folders: tuple[str, ...]) -> Any:
     rules = Rules()
     for folder in folders:
         rules.update(Rules.create_from_directory(folder))
+    spare(rules)
     return rules
 
 

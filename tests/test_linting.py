@@ -1,16 +1,20 @@
 """The linters find nothing in what is committed, and something in what is broken."""
 
+import dataclasses
 import json
 import shutil
+from importlib.metadata import version
 
 import pytest
+from cfnlint.context.context import Context
+from cfnlint.jsonschema._filter import FunctionFilter
 from click.testing import CliRunner
 
-from liberty_cfn import checked, linting
+from liberty_cfn import checked, linting, sparing
 from liberty_cfn.cli import cli, main
 from liberty_cfn.environments import PARAMS
 from liberty_cfn.findings import Finding, as_json, as_sarif
-from liberty_cfn.linters import ACCEPTED, REPOSITORY, cloudformation_validate, engine
+from liberty_cfn.linters import ACCEPTED, REPOSITORY, cfn_lint, cloudformation_validate, engine
 from liberty_cfn.linting import TEMPLATES, lint, lint_ours, stale_rules
 from liberty_cfn.model.parsing import parse
 from liberty_cfn.rules.document import rules_document
@@ -30,6 +34,60 @@ BREAKS = [
     ("params/staging.yaml", "NameSuffix: -stage", "NameSuffix: -local", "params"),
     ("templates/security.yaml", "GroupName: !Sub ecs-sg", "GroupName: !Sub sg-ecs", "LC1704"),
 ]
+
+# A template that is wrong in many ways, and what cfn-lint 1.58.0 finds in it by itself:
+# lines and rules.
+WRONG = """\
+AWSTemplateFormatVersion: "2010-09-09"
+Parameters:
+  Kind: {Type: String, AllowedValues: [small, large], Default: small}
+  Stage: {Type: String, Default: "{{resolve:ssm:stage}}"}
+Conditions:
+  Large: !Equals [!Ref Kind, large]
+Resources:
+  Database:
+    Type: AWS::RDS::DBInstance
+    DeletionPolicy: Snapshot
+    Properties:
+      Engine: !If [Large, postgres, postgress]
+      DBInstanceClass: db.t4g.nano
+      AllocatedStorage: !If [Large, 20, !Ref AWS::NoValue]
+      MasterUserPassword: plain
+      Port: a
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allowed
+            Action: "sts:AssumeRole"
+            Principal: {Service: !Sub "ecs.${AWS::Region}.${No}"}
+      Policies:
+        - PolicyName: one
+          PolicyDocument:
+            Version: "2012-10-18"
+            Statement: [{Effect: Allow, Action: "s3:*", Resource: "arn"}]
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      RequiresCompatibilities: [FARGATE]
+      Cpu: "300"
+      Memory: "512"
+      ContainerDefinitions: [{Name: a, Image: b, Essential: maybe, Port: 1}]
+  Bucket:
+    Type: AWS::S3::Bucket
+    Condition: Large
+    Properties:
+      BucketName: !Join ["", [UPPER, !Ref Stage]]
+      VersioningConfiguration: {Status: On}
+Outputs:
+  Bucket: {Value: !GetAtt Bucket.No}
+  Name: {Value: !Ref Bucket}
+"""
+FOUND = """
+15:W2501 44:W1001 45:W1001 44:E6101 8:W3011 16:E3031 12:E3691 22:E3530 24:E1019 29:E3510
+28:E3510 36:E3002 36:E3012 36:E3042 32:E3047 32:E3048 34:E3048 42:E3030
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -236,3 +294,33 @@ Resources:
 
     assert told("String")
     assert not told("AWS::SSM::Parameter::Value<String>")
+
+
+def test_spared_cfn_lint_finds_what_it_finds_by_itself(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(WRONG)
+    ask = cfn_lint([str(file)], ["us-east-1", "eu-west-1"])
+    found = ask([parse(WRONG, str(file))])
+    assert sorted(f"{one.line}:{one.rule}" for one in found) == sorted(FOUND.split())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"strict_types": False}, {"regions": ["eu-west-1"]}, {"resources": {"A": 1}}],
+)
+def test_what_is_like_another_has_all_it_has_but_the_changes(changes):
+    context = Context(functions=["Ref"], ref_values={"A": 1}, is_resolved_value=True)
+    assert context.module_names == ()
+    assert context.evolve(**changes) == dataclasses.replace(context, **changes)
+    assert "module_names" not in context.evolve(**changes).__dict__
+    evolved = context.evolve(ref_values={"B": 2}, **changes)
+    assert (evolved.ref_values, context.ref_values) == ({"A": 1, "B": 2}, {"A": 1})
+    quiet = FunctionFilter().evolve(add_cfn_lint_keyword=False)
+    assert quiet == FunctionFilter(add_cfn_lint_keyword=False)
+
+
+def test_only_the_version_it_was_written_for_is_spared(monkeypatch):
+    assert version("cfn-lint") == sparing.VERSION, "compare what it finds without sparing.py"
+    monkeypatch.setattr(sparing, "VERSION", "0.0.0")
+    sparing.spare(rules := {sparing.ASKING: object()})
+    assert not hasattr(rules[sparing.ASKING], "cfnLint")
