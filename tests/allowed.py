@@ -6,6 +6,7 @@ tests themselves arrange things are told apart by who made them.
 
 import inspect
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 from troposphere import Template
@@ -91,7 +92,7 @@ def helper_calls():
 @pytest.fixture(scope="session", autouse=True)
 def only_what_is_allowed(helper_calls):
     """Refuse, in any test, a call of the helper's that the deploy role doesn't allow."""
-    may, client = allowed(), Target.client
+    may, client, listening = allowed(), Target.client, WeakSet()
 
     def heard(model, **_):
         if is_the_helpers():
@@ -104,8 +105,10 @@ def only_what_is_allowed(helper_calls):
 
     def listened_to(target, service):
         found = client(target, service)
-        if events := getattr(getattr(found, "meta", None), "events", None):
-            events.register("before-call", heard, unique_id="only-what-is-allowed")
+        events = getattr(getattr(found, "meta", None), "events", None)
+        if events and found not in listening:
+            events.register("before-call", heard)
+            listening.add(found)
         return found
 
     with pytest.MonkeyPatch.context() as patch:

@@ -183,8 +183,9 @@ class Sets:
         trust = iam.get_role(**name)["Role"]["AssumeRolePolicyDocument"]
         nobody = json.dumps(trust).replace(self.home.account, "999999999999")
         iam.update_assume_role_policy(**name, PolicyDocument=nobody)
-        self.keys.clear()
-        self.reached.clear()
+        self.keys.pop(account, None)
+        for place in [place for place in self.reached if place.account == account]:
+            del self.reached[place]
         yield
         iam.update_assume_role_policy(**name, PolicyDocument=json.dumps(trust))
 

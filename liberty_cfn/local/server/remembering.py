@@ -46,6 +46,12 @@ def _policy(document: str | dict[str, Any]) -> Any:
     return _statements(document) if isinstance(document, str) else _read(document)
 
 
+def _matches(action: str, actions: list[str], others: list[str]) -> Any:
+    """Whether an action is one that a statement is about."""
+    return _matched(action, tuple(actions), tuple(others))
+
+
+_matched = functools.lru_cache(MATCHES)(iam_evaluator._action_matches)
 _read = iam_evaluator.parse_policy_document
 _statements = functools.lru_cache(MOST)(_read)
 _parse, _model = engine._parse_template, functools.cache(iam_actions._load_botocore_model)
@@ -58,4 +64,4 @@ def add() -> None:
     iam_actions._load_botocore_model = _model
     responses._service_model = _service
     iam_evaluator.parse_policy_document = _policy
-    iam_evaluator.fnmatch_iam = functools.lru_cache(MATCHES)(iam_evaluator.fnmatch_iam)
+    iam_evaluator._action_matches = _matches
