@@ -3,6 +3,7 @@
 Works on any set of CloudFormation templates, ours or not. One idea a module, each importing
 only from those above it:
 
+    loops       Fn::ForEach written out
     parsing     the text of a template as plain data, with the line of everything in it
     loading     which templates are nested in which
     subs        the text of Fn::Sub, taken apart

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from liberty_cfn.model.loops import written_out
+
 YAML = "tag:yaml.org,2002:"
 # A short tag is the function Fn::<tag>, but for these.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
@@ -27,7 +29,7 @@ class ParseError(Exception):
 
 @dataclass(frozen=True)
 class Template:
-    """A template: its file's name, and its body with functions written in full.
+    """A template: its file's name, and its body with functions and loops written in full.
 
     {"Ref": "Vpc"}, {"Fn::GetAtt": ["Vpc", "CidrBlock"]}, {"Fn::Sub": "..."}.
     """
@@ -109,7 +111,7 @@ def _template(text: str, file: str) -> Template:
         raise ParseError(file, 1, f"no YAML or JSON: {error}") from error
     if not isinstance(root, yaml.MappingNode):
         raise ParseError(file, 1, "no template: expected a mapping with Resources")
-    return Template(file, _plain(root, file), root)
+    return Template(file, written_out(_plain(root, file)), root)
 
 
 def _plain(node: yaml.Node, file: str, depth: int = 0) -> Any:

@@ -10,10 +10,11 @@ from typing import Any
 
 from liberty_cfn.model.flattening import LISTS, Flat
 from liberty_cfn.model.loading import TemplateSet, nested_file
+from liberty_cfn.model.loops import LANGUAGE
 from liberty_cfn.model.parsing import Template
 from liberty_cfn.review.comparing import equal, mapping, number
 from liberty_cfn.review.findings import Finding, Kind
-from liberty_cfn.review.spelling import spelled
+from liberty_cfn.review.spelling import listed, spelled
 
 LIMITS_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"
@@ -76,12 +77,17 @@ def ill_nested(design: TemplateSet) -> Iterator[Finding]:
 
 def _macros(before: Template, after: Template) -> Iterator[tuple[str, Any, Any]]:
     """Yield what only AWS can take apart: where, and what it was and is."""
-    yield "Transform", before.body.get("Transform"), after.body.get("Transform")
+    yield "Transform", _transforms(before), _transforms(after)
     for section in ("Resources", "Outputs", "Conditions"):
         olds, news = before.section(section), after.section(section)
         for key in {**olds, **news}:
             if key.startswith("Fn::"):
                 yield f"{section}.{key}", olds.get(key), news.get(key)
+
+
+def _transforms(template: Template) -> list[Any]:
+    """Return the macros that take a template apart, but the one that is followed here."""
+    return [macro for macro in listed(template.body.get("Transform")) if macro != LANGUAGE]
 
 
 def readable(before: TemplateSet, after: TemplateSet) -> Iterator[Finding]:

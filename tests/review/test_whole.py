@@ -178,3 +178,14 @@ def test_how_cloudformation_updates_or_makes_something_is_told():
     assert text == f"{where} 1 → 0: another way in which later updates go"
     (text,) = told(group(CreationPolicy={"ResourceSignal": {}}), group(), Kind.OPERATIONS)
     assert text.endswith("another way in which it is made")
+
+
+def test_a_loop_and_what_it_makes_written_by_hand_are_the_same():
+    def looping(names):
+        loop = ["Name", names, {"Topic${Name}": resource("SNS::Topic")}]
+        made = {"Fn::ForEach::Topics": loop}
+        return version(root={"Transform": "AWS::LanguageExtensions", "Resources": made})
+
+    by_hand = version({f"Topic{name}": resource("SNS::Topic") for name in "AB"})
+    assert not review(looping(["A", "B"]), by_hand).parts
+    assert list(changed(looping(["A", "B"]), looping(["A", "B", "C"]))) == ["TopicC"]
