@@ -84,8 +84,6 @@ def prepare(
 def attach(fleet: Fleet, progress: Progress) -> Operation | None:
     """Follow the operation that is under way, if there is one, to its end."""
     cloudformation, name = fleet.cloudformation, fleet.name
-    if standing(cloudformation, name) is None:
-        return None
     if not (number := operations.under_way(cloudformation, name)):
         return None
     progress.say(f"{name}: an operation is under way; following {number}")

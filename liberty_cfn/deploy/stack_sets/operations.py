@@ -59,17 +59,23 @@ Tell = Callable[[list[Result]], object]
 
 def under_way(cloudformation: Any, name: str) -> str:
     """Return the id of the operation that is under way; empty where there is none."""
-    return answered(
-        cloudformation,
-        lambda: next(
+
+    def going() -> str:
+        return next(
             (
                 str(found["OperationId"])
                 for found in operations(cloudformation, name)
                 if found["Status"] in GOING
             ),
             "",
-        ),
-    )
+        )
+
+    try:
+        return answered(cloudformation, going)
+    except ClientError as error:
+        if faults.code(error) == "StackSetNotFoundException":
+            return ""
+        raise
 
 
 def stop(cloudformation: Any, name: str) -> str:

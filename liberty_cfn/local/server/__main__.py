@@ -36,6 +36,10 @@ settings = uvicorn.Config(
     access_log=False,
     log_level="error",
     timeout_keep_alive=3600,
+    # Ministack says itself what AWS says of the time, and of the server nothing.
+    date_header=False,
+    server_header=False,
+    proxy_headers=False,
 )
 # The second argument is only there to know the process by.
 uvicorn.Server(settings).run([socket.socket(fileno=int(sys.argv[1]))])
