@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import quote
 
 SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
+# What there is to say of a rule: its title, the reason for it, and where that is written.
+About = tuple[str, str, str]
+# Of one that isn't ours.
+LINTERS: About = ("", "A rule of cfn-lint's, or of AWS's cloudformation-validate.", "")
 LEVELS = {"error": "error", "warning": "warning"}
 
 
@@ -40,12 +45,12 @@ def as_json(found: Sequence[Finding]) -> list[dict[str, Any]]:
     return [asdict(finding) for finding in found]
 
 
-def as_sarif(found: Sequence[Finding], titles: Mapping[str, str]) -> dict[str, Any]:
-    """Return findings as GitHub's code scanning takes them; `titles` are of rules, by id.
+def as_sarif(found: Sequence[Finding], rules: Mapping[str, About]) -> dict[str, Any]:
+    """Return findings as GitHub's code scanning takes them; `rules` are ours, by id.
 
     https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
     """
-    rules = sorted({finding.rule for finding in found})
+    ids = sorted({finding.rule for finding in found})
     return {
         "$schema": SARIF,
         "version": "2.1.0",
@@ -54,32 +59,40 @@ def as_sarif(found: Sequence[Finding], titles: Mapping[str, str]) -> dict[str, A
                 "tool": {
                     "driver": {
                         "name": "liberty-cfn",
-                        "rules": [
-                            {
-                                "id": rule,
-                                "shortDescription": {"text": titles.get(rule, rule)},
-                            }
-                            for rule in rules
-                        ],
+                        "rules": [_described(one, rules.get(one, LINTERS)) for one in ids],
                     }
                 },
-                "results": [
-                    {
-                        "ruleId": finding.rule,
-                        "ruleIndex": rules.index(finding.rule),
-                        "level": LEVELS.get(finding.level, "note"),
-                        "message": {"text": finding.message},
-                        "locations": [
-                            {
-                                "physicalLocation": {
-                                    "artifactLocation": {"uri": finding.file},
-                                    "region": {"startLine": finding.line},
-                                }
-                            }
-                        ],
-                    }
-                    for finding in found
-                ],
+                "results": [_result(finding, ids.index(finding.rule)) for finding in found],
             }
         ],
     }
+
+
+def _described(rule: str, about: About) -> dict[str, Any]:
+    title, reason, source = about
+    return {
+        "id": rule,
+        "shortDescription": {"text": title or rule},
+        "fullDescription": {"text": reason},
+        "help": {"text": f"{reason} {source}".rstrip()},
+    }
+
+
+def _result(finding: Finding, index: int) -> dict[str, Any]:
+    result = {
+        "ruleId": finding.rule,
+        "ruleIndex": index,
+        "level": LEVELS.get(finding.level, "note"),
+        "message": {"text": finding.message},
+        "locations": [_place(finding.file, finding.line)],
+    }
+    if finding.python:
+        file, _, line = finding.python.rpartition(":")
+        added = {"message": {"text": "what added the resource"}, **_place(file, int(line))}
+        result["relatedLocations"] = [added]
+    return result
+
+
+def _place(file: str, line: int) -> dict[str, Any]:
+    where = {"uri": quote(file)}
+    return {"physicalLocation": {"artifactLocation": where, "region": {"startLine": line}}}

@@ -225,17 +225,33 @@ def test_json_says_rule_level_file_line_resource_and_message():
 
 
 def test_sarif_is_what_code_scanning_takes():
-    said = as_sarif([ERROR, WARNING], {"LC1101": "A name is taken"})
+    said = as_sarif([ERROR, WARNING], {"LC1101": ("A name is taken", "Why.", "https://a")})
     (run,) = said["runs"]
     assert said["version"] == "2.1.0"
     rules = run["tool"]["driver"]["rules"]
-    assert rules[0] == {"id": "LC1101", "shortDescription": {"text": "A name is taken"}}
+    assert rules[0] == {
+        "id": "LC1101",
+        "shortDescription": {"text": "A name is taken"},
+        "fullDescription": {"text": "Why."},
+        "help": {"text": "Why. https://a"},
+    }
+    assert all(rule["help"]["text"] for rule in rules)
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert result["level"] in ("error", "warning", "note")
         place = result["locations"][0]["physicalLocation"]
         assert place["artifactLocation"]["uri"] == "templates/a.yaml"
         assert place["region"]["startLine"] == 3
+
+
+def test_sarif_has_files_as_uris_and_the_python_that_made_what_is_wrong():
+    finding = Finding("my templates/a.yaml", 3, "E1", "error", "no", "A", "a/b.py:12")
+    (result,) = as_sarif([finding], {})["runs"][0]["results"]
+    place, made = (
+        result[kind][0]["physicalLocation"] for kind in ("locations", "relatedLocations")
+    )
+    assert place["artifactLocation"] == {"uri": "my%20templates/a.yaml"}
+    assert made == {"artifactLocation": {"uri": "a/b.py"}, "region": {"startLine": 12}}
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def lint_command(paths: tuple[Path, ...], *, as_json: bool, as_sarif: bool) -> N
     if as_json:
         click.echo(json.dumps(findings.as_json(found), indent=2))
     elif as_sarif:
-        titles = {rule.id: rule.title for rule in RULES}
-        click.echo(json.dumps(findings.as_sarif(found, titles), indent=2))
+        about = {rule.id: (rule.title, rule.reason, rule.source) for rule in RULES}
+        click.echo(json.dumps(findings.as_sarif(found, about), indent=2))
     else:
         for finding in found:
             click.echo(str(finding))
