@@ -63,6 +63,7 @@ HARMLESS = (
     ("drop", r"/TreatMissingData$", "it still goes off; it says nothing in between"),
     ("drop", r"/Sid$", "a statement's name, for people"),
     ("drop", r"/CopyTagsToSnapshot$", "what snapshots cost is told apart less well"),
+    ("drop", r"/AutoMinorVersionUpgrade$", "AWS's default is the same"),
     ("swap", r"/Outputs/DashboardUrl/", "a link, for people"),
     (
         "swap",

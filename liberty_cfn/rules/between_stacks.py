@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -51,6 +52,7 @@ SELECT = (
     "intrinsic-function-reference-select.html"
 )
 OUTPUTS = "Outputs."
+MANY = 3  # stacks that do the same, so that another one is an exception
 EXPORTED_ONCE = "LC1010"
 LISTS = ("CommaDelimitedList", "List<")
 # The kind of value that a Ref of a resource is, or an attribute of it; as properties and
@@ -405,6 +407,47 @@ def _handed_on(design: Design) -> Iterator[Problem]:
                 yield Problem("", _at(title, name), f"{name} may be: {why}", template.file)
 
 
+def _given_by_name(design: Design) -> Iterator[Problem]:
+    """Parameters that get another value than the one of their own name, which is there."""
+    stacks = list(_stacks(design))
+    for template, title, stack, child in stacks:
+        beside = [one for other, _, one, _ in stacks if other.file == template.file]
+        for name, value in _given(stack).items():
+            if name in child.section("Parameters") and (
+                meant := _of_same_name(design, template, name, value)
+                or _as_elsewhere(value, [_given(one).get(name) for one in beside])
+            ):
+                why = f"{name} is given {_called(value)}; expected {meant}"
+                yield Problem("", _at(title, name), why, template.file)
+
+
+def _called(value: Any) -> str:
+    return str(look(value, "Ref") or ".".join(map(str, look(value, "Fn::GetAtt") or ())))
+
+
+def _of_same_name(design: Design, template: Template, name: str, value: Any) -> str:
+    """Return the output or the parameter that is called as what something else is given to."""
+    resources = template.section("Resources")
+    stack, output = (look(value, "Fn::GetAtt", number) for number in (0, 1))
+    given = str(output or "").removeprefix(OUTPUTS)
+    child = design.templates.child(template.file, resources.get(str(stack), {}))
+    outputs = design.templates.templates[child].section("Outputs") if child else {}
+    if name in outputs and given in outputs and given != name:
+        return f"{stack}.{OUTPUTS}{name}"
+    parameter = look(value, "Ref")
+    by_name = any(_given(one).get(name) == {"Ref": name} for one in resources.values())
+    ours = template.section("Parameters")
+    return name if by_name and parameter in ours and parameter != name else ""
+
+
+def _as_elsewhere(value: Any, others: Sequence[Any]) -> str:
+    """Return the parameter that all other stacks get for theirs of the same name."""
+    given = Counter(str(look(one, "Ref")) for one in others if look(one, "Ref"))
+    usual, count = given.most_common(1)[0] if given else ("", 0)
+    alone = given[str(look(value, "Ref"))] == 1 and len(given) == 2  # noqa: PLR2004
+    return usual if alone and count >= MANY and look(value, "Ref") != usual else ""
+
+
 def _not_allowed(said: str | None, declared: Mapping[str, Any]) -> str:
     """Return why a parameter doesn't take a value; empty if it does, or nobody knows."""
     if said is None:
@@ -746,6 +789,19 @@ Resources:
     Type: AWS::RDS::DBInstance
     Properties: {MultiAZ: !If [IsProd, true, false]}
 """
+NAMED = "Parameters: {Domain: {Type: String}, Suffix: {Type: String}}\nResources:\n" + "".join(
+    f"""  {title}:
+    Type: AWS::CloudFormation::Stack
+    Properties:
+      TemplateURL: stack.yaml
+      Parameters: {{Domain: !Ref Domain, End: !Ref Suffix}}
+"""
+    for title in ("First", "Second", "Third", "Fourth")
+)
+STACKED = """
+Parameters: {Domain: {Type: String}, End: {Type: String}}
+Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: !Sub '${Domain}${End}'}}}
+"""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -1021,6 +1077,31 @@ Group:
         bad=(
             {"root.yaml": DECIDED.replace("Env, prod]", "Env, production]")},
             {"root.yaml": DECIDED.replace("IsProd, true, false", "IsProd, false, false")},
+        ),
+        once=True,
+    ),
+    Rule(
+        "LC1015",
+        "error",
+        "What has a name of its own is handed on by that name",
+        "A stack that gets another output or setting than the one of its parameter's name is "
+        "made, and looks well; the mail comes from nowhere, or the names collide.",
+        NESTING,
+        _given_by_name,
+        good=(_three(), {"root.yaml": NAMED, "stack.yaml": STACKED}),
+        bad=(
+            _three(
+                root=ROOT.replace("Outputs.VpcId", "Outputs.SubnetId"),
+                network=NETWORK.replace("}}\n", "}, SubnetId: {Value: !Ref Subnet}}\n"),
+            ),
+            {
+                "root.yaml": NAMED.replace("Domain: !Ref Domain", "Domain: !Ref Suffix", 1),
+                "stack.yaml": STACKED,
+            },
+            {
+                "root.yaml": NAMED.replace("End: !Ref Suffix", "End: !Ref Domain", 1),
+                "stack.yaml": STACKED,
+            },
         ),
         once=True,
     ),

@@ -26,6 +26,30 @@ class Name(NamedTuple):
     expected: str
 
 
+# The names that the spec's checklist looks for, and the property that they are in.
+ASKED_FOR: dict[str, tuple[tuple[str, ...], str]] = {
+    "AWS::ECR::Repository": (("liberty-social-backend",), "RepositoryName"),
+    "AWS::RDS::DBInstance": (("liberty-social-db",), "DBInstanceIdentifier"),
+    "AWS::S3::Bucket": (("liberty-social-uploads",), "BucketName"),
+    "AWS::ECS::Cluster": (("liberty-social-backend",), "ClusterName"),
+    "AWS::ECS::Service": (("liberty-social-backend-service",), "ServiceName"),
+    "AWS::ECS::TaskDefinition": (("liberty-social-backend",), "Family"),
+    "AWS::EC2::SecurityGroup": (("alb-sg", "ecs-sg", "rds-sg", "elasticache-sg"), "GroupName"),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (("liberty-social-alb",), "Name"),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": (("liberty-social-backend-tg",), "Name"),
+    "AWS::Logs::LogGroup": (("/ecs/liberty-social-backend",), "LogGroupName"),
+    "AWS::IAM::Role": (("ecsTaskExecutionRole", "ecsTaskRole"), "RoleName"),
+    "AWS::SecretsManager::Secret": (
+        tuple(
+            f"liberty-social/{name}"
+            for name in (
+                *("SECRET_KEY", "DB_PASSWORD", "AWS_ACCESS_KEY_ID"),
+                *("AWS_SECRET_ACCESS_KEY", "DEFAULT_FROM_EMAIL"),
+            )
+        ),
+        "Name",
+    ),
+}
 # What each service takes; shorter ones are refused by the pattern.
 TAKEN: dict[str, tuple[Name, ...]] = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer": (
@@ -273,6 +297,28 @@ def _suffix_reaches_all(design: Design) -> Iterator[Problem]:
             yield Problem(resource, ("Properties", name), why)
 
 
+def _called_as_asked(design: Design) -> Iterator[Problem]:
+    """What the spec looks up by name, and that has none, or another."""
+    written = design.flat.template.get("Resources", {})
+    said: dict[str, list[tuple[str, str]]] = {}
+    for title, body in written.items():
+        for name in ASKED_FOR.get(body.get("Type"), ((), ""))[1:]:
+            value = json.dumps((body.get("Properties") or {}).get(name, ""))
+            said.setdefault(body["Type"], []).append((title, value))
+    wanted = [(kind, name) for kind, (names, _) in ASKED_FOR.items() for name in names]
+    missing = [
+        (kind, name)
+        for kind, name in wanted
+        if not any(f'"{name}' in value for _, value in said.get(kind, ()))
+    ]
+    for kind, name in missing if len(missing) * 2 < len(wanted) else ():
+        unnamed = [title for title, value in said.get(kind, ()) if value == '""']
+        property_name = ASKED_FOR[kind][1]
+        for title in unnamed or [title for title, _ in said.get(kind, ())][:1]:
+            why = f"nothing is called {name}, by which people look for it; expected it as "
+            yield Problem(title, ("Properties",), f"{why}{property_name}")
+
+
 def _mentions(value: str, parameter: str) -> bool:
     return f'"Ref": "{parameter}"' in value or f"${{{parameter}}}" in value
 
@@ -300,6 +346,13 @@ GROUP = """
 def _one(kind: str, name: str, value: str) -> str:
     return f"One: {{Type: 'AWS::{kind}', Properties: {{{name}: '{value}'}}}}"
 
+
+ASKED = "\n".join(
+    f"R{number}: {{Type: '{kind}', Properties: {{{name}: '{value}'}}}}"
+    for number, (kind, value, name) in enumerate(
+        (kind, value, name) for kind, (values, name) in ASKED_FOR.items() for value in values
+    )
+)
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -400,5 +453,20 @@ B: {Type: AWS::EC2::SecurityGroup, Properties: {GroupName: tasks, VpcId: vpc-1}}
             {"root.yaml": THREE.replace('!Sub "tasks${Suffix}"', "tasks")},
             {"root.yaml": THREE + GROUP},
         ),
+    ),
+    Rule(
+        "LC1105",
+        "warning",
+        "What people look up by name has the name of the spec",
+        "The checklist, runbooks and pipelines ask AWS for these names; without one AWS makes "
+        "its own, and they find nothing.",
+        "docs/spec-coverage.md",
+        _called_as_asked,
+        good=(ASKED, "Role: {Type: AWS::IAM::Role}"),
+        bad=(
+            ASKED.replace("RoleName: 'ecsTaskRole'", ""),
+            ASKED.replace("'liberty-social-db'", "'liberty-db'"),
+        ),
+        once=True,
     ),
 )

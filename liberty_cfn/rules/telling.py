@@ -58,6 +58,7 @@ RULED: Mapping[str, Expectation] = {
     "Targets.*.RetryPolicy.MaximumEventAgeInSeconds": whole(60, 86400),
 }
 MOST_TARGETS = 5
+TASK_EVENT = "ECS Task State Change"
 ARN = re.compile(r"arn:[^:]*:([^:]*):")
 # The services that a rule's targets are of.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
@@ -357,6 +358,28 @@ def _matching(design: Design, pattern: Any) -> Iterator[tuple[Path, str]]:
                 at,
                 f"{shown(arn)} is a cluster's name, and events have its ARN; expected that",
             )
+
+
+def _chosen(design: Design) -> Iterator[Problem]:
+    """Rules by which a task that starts as it should counts as one that failed, too."""
+    counted = {
+        referred(one.properties.get("LogGroupName"))
+        for one in design.of_type("AWS::Logs::MetricFilter")
+        if text(one.properties.get("FilterPattern", "")) == ""
+    }
+    for rule in design.of_type(EVENTS):
+        pattern = rule.properties.get("EventPattern")
+        kinds = {text(kind) for _, kind in each(pattern, "detail-type", "*")}
+        if TASK_EVENT not in kinds or "lastStatus" in repr(look(pattern, "detail")):
+            continue
+        for _, arn in each(rule.properties, "Targets", "*", "Arn"):
+            said = shown(arn)
+            made = design.follow(arn)
+            is_counted = any(group and f"${{{group}" in said for group in counted)
+            if is_counted or (made is not None and made.type == TOPIC):
+                why = "each step of each task is told, starts too; expected lastStatus: STOPPED"
+                yield Problem(rule.id, ("Properties", "EventPattern"), why)
+                break
 
 
 def _unscheduled(expression: str | None) -> str:
@@ -823,6 +846,21 @@ RULES: tuple[Rule, ...] = (
             ('{"Statement"', "{Statement"),
             ('{"Statement"', '{"Statements"'),
             (':*"}]}', ':*"}]'),
+        ),
+    ),
+    Rule(
+        "LC1829",
+        "error",
+        "Only tasks that stopped are told of, or counted",
+        "ECS sends an event for each step of each task: a deployment that goes well counts as "
+        "a dozen failures.",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html",
+        _chosen,
+        good=(TELLING,),
+        bad=changed(
+            TELLING,
+            ("        lastStatus: [STOPPED]\n", ""),
+            ("lastStatus", "desiredStatus"),
         ),
     ),
 )
