@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import click
@@ -15,7 +16,7 @@ from botocore.exceptions import ClientError
 from command_line import NO_AWS, typed
 
 from liberty_cfn import checked
-from liberty_cfn.cli import cli
+from liberty_cfn.cli import asking, cli, secret
 from liberty_cfn.cli.common import interruptible
 from liberty_cfn.environments import PARAMS, load
 
@@ -76,6 +77,24 @@ def test_a_missing_or_wrong_env_is_answered_with_the_environments_there_are(argu
 @pytest.mark.parametrize("arguments", [("plan",), ("plan", "prd"), ("plan", "dev", "--jason")])
 def test_a_plan_that_failed_is_not_taken_for_one_with_changes(arguments):
     assert typed(*arguments).returncode == 1
+
+
+def test_ctrl_c_at_a_question_says_that_nothing_was_done(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise click.Abort
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(click, "confirm", interrupted)
+    monkeypatch.setattr(click, "prompt", interrupted)
+    assert asking.agrees("Deploy dev?") is False
+    assert secret._value("DEFAULT_FROM_EMAIL") == ""  # noqa: SLF001 - which is refused
+    for ask, said in (
+        (asking.production_is_meant, "Nothing was deployed: "),
+        (asking.confirmed, "Nothing was deleted: "),
+    ):
+        with pytest.raises(SystemExit):
+            ask(load("prod"), None)
+        assert capsys.readouterr().err.startswith(said)
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])

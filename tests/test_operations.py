@@ -7,7 +7,7 @@ import time
 import pytest
 from botocore.stub import Stubber
 from wire import STACK as STACK_ID
-from wire import Wire, answer, decoded, done, events, form, stack, told
+from wire import Wire, answer, answering, decoded, done, events, form, stack, told
 
 from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.following import FollowError, follow
@@ -475,6 +475,22 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
     assert [*drift.as_lines(found.drifts)][
         1
     ] == "  /SecretString: expected (hidden), found (hidden)"
+
+
+def test_what_could_not_be_compared_is_not_taken_for_as_deployed(liberty, target, made):
+    failed = done(
+        "DescribeStackDriftDetectionStatus",
+        StackId=made,
+        StackDriftDetectionId="d",
+        DetectionStatus="DETECTION_FAILED",
+        DetectionStatusReason="no rights",
+        Timestamp="2026-01-01T00:00:00Z",
+    )
+    client = target.client("cloudformation")
+    with answering(client, "DescribeStackDriftDetectionStatus", failed):
+        code, shown, _ = liberty("drift", "dev")
+    assert code == 1
+    assert "could not be compared: root: no rights" in shown
 
 
 def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws):

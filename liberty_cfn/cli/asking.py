@@ -17,7 +17,12 @@ def agrees(question: str) -> bool:
     """Whether the person at the terminal says yes; with nobody there, nothing is done."""
     if not sys.stdin.isatty():
         fail(f"{question} There is nobody to ask; say so with --yes, or YES=1 for make.")
-    return click.confirm(question)
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        # Ctrl-C, or the end of what is typed, is no answer; nothing had begun.
+        click.echo()
+        return False
 
 
 def production_is_meant(environment: Environment, given: str | None) -> bool:
@@ -49,7 +54,10 @@ def confirmed(environment: Environment, given: str | None) -> None:
 
 def _named(environment: Environment, given: str | None, question: str, refusal: str) -> None:
     if given is None and sys.stdin.isatty():
-        given = click.prompt(question)
+        try:
+            given = click.prompt(question)
+        except click.Abort:
+            click.echo()
     if given != environment.name:
         fail(refusal)
 

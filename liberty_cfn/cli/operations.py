@@ -222,7 +222,8 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     """Show what in ENV was changed by hand since it was deployed.
 
     Every nested stack is compared with what it was deployed as: each resource that differs,
-    with the properties expected and found. Exits with 1 if anything differs.
+    with the properties expected and found. Exits with 1 if anything differs, or could not be
+    compared.
     """
     from dataclasses import asdict
 
@@ -246,7 +247,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
         for unknown in found.unknown:
             click.echo(f"could not be compared: {unknown}")
         click.echo(f"{chosen.stack}: {len(found.drifts)} differ, in {found.stacks} stacks")
-    if found.drifts:
+    if found.drifts or found.unknown:
         raise SystemExit(1)
 
 

@@ -98,7 +98,10 @@ def secret_list(environment: str, *, as_json: bool) -> None:
 def _value(name: str) -> str:
     """Return the value that a person types unseen, or that comes from standard input."""
     if sys.stdin.isatty():
-        typed: str = click.prompt(name, hide_input=True, confirmation_prompt=True)
+        try:
+            typed: str = click.prompt(name, hide_input=True, confirmation_prompt=True)
+        except click.Abort:
+            return ""
         return typed
     given = sys.stdin.buffer.read()
     try:
