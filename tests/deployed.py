@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_aws import Aws
+from local_aws import SOON, Aws
 
-from liberty_cfn.deploy.deploying import deploy, find
-from liberty_cfn.deploy.packaging import read
+from liberty_cfn.deploy.change_sets import CAPABILITIES
+from liberty_cfn.deploy.packaging import package, read
+from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack_sets.wanted import as_parameters
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment, load
+from liberty_cfn.nesting import DIGEST_TAG
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -48,7 +52,11 @@ class Deployed:
         self.aws.reset()
 
     def deploy(self, name: str, *, empty: bool = True, **settings: str) -> Environment:
-        """Empty the AWS, deploy an environment with some other settings, and return it."""
+        """Empty the AWS, have an environment in it with some other settings, and return it.
+
+        CloudFormation alone makes it: without change set, policies, and following what happens
+        in each stack, in half the time of a deploy.
+        """
         if empty:
             self.reset()
         environment = self.with_settings(load(name), **settings)
@@ -57,8 +65,19 @@ class Deployed:
                 Name=environment.settings["DomainName"], CallerReference="test"
             )["HostedZone"]["Id"]
             environment = self.with_settings(environment, HostedZoneId=zone.rpartition("/")[2])
-        outcome = deploy(environment, self.target, read(TEMPLATES), Silent())
-        assert outcome and outcome.changed
+        templates = read(TEMPLATES)
+        tags = {**environment.tags, DIGEST_TAG: digest(templates)}
+        made = {"StackName": environment.stack}
+        cloudformation = self.client("cloudformation")
+        cloudformation.create_stack(
+            **made,
+            TemplateURL=package(self.target, templates),
+            Parameters=as_parameters(environment.given),
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            Capabilities=CAPABILITIES,
+        )
+        waiter = cloudformation.get_waiter("stack_create_complete")
+        waiter.wait(**made, WaiterConfig={**SOON, "Delay": 0.05})
         return environment
 
     @staticmethod
