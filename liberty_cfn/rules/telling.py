@@ -849,7 +849,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        "LC1829",
+        "LC1830",
         "error",
         "Only tasks that stopped are told of, or counted",
         "ECS sends an event for each step of each task: a deployment that goes well counts as "
