@@ -59,6 +59,7 @@ def test_what_has_the_name_already_is_taken_in_with_the_rest_of_the_stack(aws, k
     made = physical(aws, "Child")
     assert physical(aws, "Kept", made) == kept
     assert ("Kept", "IMPORT_COMPLETE") in events(aws, made)
+    assert ("Kept", "CREATE_COMPLETE") not in events(aws, made)
     assert ("New", "CREATE_COMPLETE") in events(aws, made)
 
 

@@ -275,14 +275,14 @@ def test_a_change_set_makes_a_stack_that_says_what_it_is(aws):
 
 
 def test_the_server_answers_while_a_resource_takes_its_time(aws):
-    body = alone(aws, {"Topic": resource("SNS::Topic")})
-    aws.delay(0.2)
-    cloudformation = aws.client("cloudformation")
-    cloudformation.create_stack(StackName="root", TemplateBody=json.dumps(body))
-    seen = describe(aws)
-    while not seen["StackStatus"].endswith("COMPLETE"):
-        before, seen = seen["StackStatus"], describe(aws)
-    assert before == "CREATE_IN_PROGRESS"
+    body = template({"Topic": resource("SNS::Topic")})
+    aws.delay(3)
+    aws.client("cloudformation").create_stack(StackName="root", TemplateBody=json.dumps(body))
+    while ("Topic", "CREATE_IN_PROGRESS") not in (seen := events(aws)):
+        pass
+    aws.delay(0)
+    assert ("Topic", "CREATE_COMPLETE") not in seen
+    rest(aws, "root")
 
 
 def test_conditions_may_join_and_split(aws):

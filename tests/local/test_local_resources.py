@@ -195,7 +195,9 @@ def test_scaling_targets_and_policies_are_described(aws):
 def test_scaling_changes_in_place(aws):
     made(aws, SERVICE, parameters=COUNT)
     before = physical(aws, "Target"), physical(aws, "Policy")
-    made(aws, SERVICE, parameters={"Count": {"Type": "Number", "Default": 3}})
+    more = {"Count": {"Type": "Number", "Default": 3}}
+    root = made(aws, SERVICE, {"Target": get("Target", "Id")}, more)
+    assert outputs(root)["Target"] == before[0]
     scaling = aws.client("application-autoscaling")
     [target] = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
     [policy] = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
@@ -344,6 +346,10 @@ def test_ref_of_a_secret_is_its_arn(aws):
     assert (
         aws.client("secretsmanager").describe_secret(SecretId=arn)["Description"] == "A secret."
     )
+    cloudformation = aws.client("cloudformation")
+    asked = cloudformation.detect_stack_drift(StackName="root")["StackDriftDetectionId"]
+    found = cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=asked)
+    assert found["StackDriftStatus"] == "IN_SYNC"
     delete(aws)
     assert not aws.client("secretsmanager").list_secrets()["SecretList"]
 

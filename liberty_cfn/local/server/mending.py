@@ -65,12 +65,10 @@ def _exporting(found: re.Match[str]) -> str:
 
 
 def _cache(cache: str, properties: Properties) -> None:
-    groups = properties.get("VpcSecurityGroupIds") or properties.get("SecurityGroupIds", [])
-    for name, record in elasticache._clusters.items():
-        if cache in (name, record["ReplicationGroupId"]):
-            record["SecurityGroups"] = [
-                {"SecurityGroupId": group, "Status": "active"} for group in groups
-            ]
+    groups = properties.get("VpcSecurityGroupIds", [])
+    elasticache._clusters[cache]["SecurityGroups"] = [
+        {"SecurityGroupId": group, "Status": "active"} for group in groups
+    ]
 
 
 def _address(name: str, **_more: Any) -> tuple[str, int, None]:
@@ -139,7 +137,6 @@ def add() -> None:
     _then("AWS::RDS::DBInstance", _database)
     _then("AWS::Route53::HostedZone", _zone)
     _then("AWS::ElastiCache::CacheCluster", _cache)
-    _then("AWS::ElastiCache::ReplicationGroup", _cache)
     elasticache._spawn_redis_container = _address
     provisioners._normalize_container_defs = provisioners._pascal_to_camel
     one = r"<DBInstanceIdentifier>([^<]*)<.*?<EnabledCloudwatchLogsExports/>"
