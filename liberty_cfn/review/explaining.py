@@ -13,6 +13,8 @@ from liberty_cfn.model.resolving import Resolved, Resource, resolve
 from liberty_cfn.review.changes import Change, references, replacing
 from liberty_cfn.review.comparing import shown
 from liberty_cfn.review.documented import page
+from liberty_cfn.review.failing import failures
+from liberty_cfn.review.findings import Finding
 from liberty_cfn.review.identity import fixed_name
 from liberty_cfn.review.losing import REMAINS, remains
 from liberty_cfn.review.opening import reaches
@@ -29,7 +31,10 @@ class UnknownResourceError(Exception):
 
 @dataclass(frozen=True)
 class Explained:
-    """What there is to know about one resource of one set, with one environment's values."""
+    """What there is to know about one resource of one set, with one environment's values.
+
+    `replacing` is what would become of the set if it were made anew, `failing` why it couldn't.
+    """
 
     resource: Resource
     environment: str
@@ -40,6 +45,7 @@ class Explained:
     reaches: tuple[str, ...]
     reached_by: tuple[str, ...]
     replacing: tuple[Change, ...]
+    failing: tuple[Finding, ...]
 
 
 def explain(version: Version, name: str, environment: str = "") -> list[Explained]:
@@ -119,6 +125,7 @@ def _explained(
         if title == resource.id
     }
     outward, inward = reaches(resolved, resource.id)
+    anew = replacing(resolved, resource.id)
     return Explained(
         resource,
         environment,
@@ -128,7 +135,8 @@ def _explained(
         tuple(sorted(by)),
         tuple(outward),
         tuple(inward),
-        replacing(resolved, resource.id),
+        anew,
+        tuple(failures(anew, resolved, resolved)),
     )
 
 
@@ -164,8 +172,11 @@ def _replacing(told: Explained) -> Iterator[str]:
     start, *others = sorted(told.replacing, key=lambda change: change.id != told.resource.id)
     if start.type in LOSSES:
         yield f"    loses {LOSSES[start.type]}; {REMAINS.get(remains(start), '')}"
-    if isinstance(fixed_name(told.resource), str):
-        yield "    fails under its fixed name; it needs another in the same update"
+    for failing in told.failing:
+        if failing.id == start.id and isinstance(fixed_name(told.resource), str):
+            yield "    fails under its fixed name; it needs another in the same update"
+        else:
+            yield f"    fails: {failing.text}"
     replaced = [change for change in others if change.replaced]
     changed = [change for change in others if not change.replaced]
     for change in replaced:

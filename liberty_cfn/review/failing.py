@@ -89,7 +89,7 @@ def _name_in_use(change: Change, by_id: Mapping[str, Change]) -> Iterator[Findin
         return
     name = fixed_name(after)
     kept = name is not None and not any(
-        changed.path[0] == name_property(change.type) for changed in change.properties
+        changed.path[:1] == (name_property(change.type),) for changed in change.properties
     )
     if not kept or known.deletes_first or _other_scope(change, by_id):
         return
@@ -105,7 +105,8 @@ def _other_scope(change: Change, by_id: Mapping[str, Change]) -> bool:
     """Whether the new one is in another VPC or cluster, where the name is free."""
     scope = SCOPES.get(change.type, "")
     return any(
-        changed.path[0] == scope and (not changed.because or by_id[changed.because].replaced)
+        changed.path[:1] == (scope,)
+        and (not changed.because or by_id[changed.because].replaced)
         for changed in change.properties
     )
 
@@ -129,7 +130,7 @@ def _taken_names(
             if holder.id != change.id:
                 yield from _in_use(change, change.after, holder, after)
             elif change.type in PLACES and change.type != SUBNET:
-                yield _held_by_itself(change)
+                yield _held_by_itself(change, change.after)
 
 
 def _is_made(change: Change) -> bool:
@@ -160,8 +161,8 @@ def _in_use(
     yield Finding(Kind.FAILS, change.id, text)
 
 
-def _held_by_itself(change: Change) -> Finding:
-    what = PLACES[change.type][0]
+def _held_by_itself(change: Change, made: Resource) -> Finding:
+    what = " and ".join(name for name in PLACES[change.type] if name in made.properties)
     text = (
         f"{change.name} is to be replaced with the same {what}: that will fail, as the old one "
         "has it until it goes"
@@ -179,7 +180,7 @@ def _addresses_in_use(change: Change) -> Iterator[Finding]:
     """A subnet made anew in the same VPC overlaps the one it is to replace."""
     if change.type != SUBNET or not change.replaced:
         return
-    changed = {found.path[0] for found in change.properties}
+    changed = {name for found in change.properties for name in found.path[:1]}
     if not changed & {"CidrBlock", "VpcId", "Ipv4IpamPoolId", "Ipv4NetmaskLength"}:
         block = change.after.properties.get("CidrBlock") if change.after else None
         text = (
@@ -199,7 +200,7 @@ def _another_network(change: Change, by_id: Mapping[str, Change]) -> Iterator[Fi
         for subnet in subnets
         if subnet.type == SUBNET
         and subnet.replaced
-        and any(changed.path[0] == "VpcId" for changed in subnet.properties)
+        and any(changed.path[:1] == ("VpcId",) for changed in subnet.properties)
     ]
     if moved:
         text = (

@@ -14,7 +14,7 @@ from liberty_cfn.review.needing import needs
 from liberty_cfn.review.places import Group, survey
 from liberty_cfn.review.public import PUBLIC, is_open
 from liberty_cfn.review.reach import Flow, Reach, opened, reach, reachable
-from liberty_cfn.review.spelling import listed, spelled
+from liberty_cfn.review.spelling import listed
 from liberty_cfn.review.statements import conditions, open_to_all
 from liberty_cfn.review.traffic import Spans, union
 
@@ -84,7 +84,9 @@ def _origins(change: Change) -> Iterator[Finding]:
 def _allowed_origins(resource: Resource | None) -> list[str]:
     path = ("CorsConfiguration", "CorsRules", "AllowedOrigins")
     rules = at(resource.properties, path) if resource else None
-    return [spelled(origin) for rule in listed(rules) for origin in listed(rule)]
+    return [
+        origin for rule in listed(rules) for origin in listed(rule) if isinstance(origin, str)
+    ]
 
 
 def _under(statement: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from liberty_cfn.review.findings import Finding, Kind
 SERVICE = "AWS::ECS::Service"
 TASKS = "AWS::ECS::TaskDefinition"
 ALARM = "AWS::CloudWatch::Alarm"
+LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 SCALING = "AWS::ApplicationAutoScaling::ScalableTarget"
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 # Of a service, what makes ECS start its tasks anew.
@@ -45,6 +46,7 @@ SERVING = {
 }
 # And what is missed when it goes.
 GONE = {
+    "AWS::EC2::EIP": "the address is given back; whoever let it in has to be told another",
     "AWS::EC2::NatGateway": "what goes out through it finds no way",
     "AWS::EC2::VPCGatewayAttachment": "the VPC is cut off from the internet",
     "AWS::ECS::Service": "its tasks stop",
@@ -97,6 +99,7 @@ def operations(changes: Sequence[Change]) -> Iterator[Finding]:
             yield from _scaling(change)
             yield from _noticed(change)
             yield from _stops(change)
+            yield from _answers_elsewhere(change)
         yield from _gone(change)
         yield from _size(change)
         yield from _alarm(change)
@@ -195,6 +198,14 @@ def _stops(change: Change) -> Iterator[Finding]:
     for changed in counts if change.type == SERVICE else ():
         if equal(changed.after, 0):
             text = f"{change.name}: none of its tasks runs any more: nobody is answered"
+            yield Finding(Kind.INTERRUPTION, change.id, text)
+
+
+def _answers_elsewhere(change: Change) -> Iterator[Finding]:
+    for changed in change.properties:
+        if change.type == LISTENER and changed.path == ("Port",) and not change.replaced:
+            was, now = _shown(changed.before), _shown(changed.after)
+            text = f"{change.name}: answers on port {now}: nobody is answered on {was} any more"
             yield Finding(Kind.INTERRUPTION, change.id, text)
 
 

@@ -12,7 +12,7 @@ from liberty_cfn.model.flattening import LISTS, Flat
 from liberty_cfn.model.loading import TemplateSet, nested_file
 from liberty_cfn.model.loops import LANGUAGE
 from liberty_cfn.model.parsing import Template
-from liberty_cfn.review.comparing import equal, mapping, number
+from liberty_cfn.review.comparing import canonical, equal, mapping, number
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.spelling import listed, spelled
 
@@ -194,15 +194,23 @@ def unfit(
         if name not in given and "Default" not in limits:
             text = f"the parameter {name} has no value and no default"
             yield Finding(Kind.FAILS, "", text)
-        value = given.get(name, "")
+        value = given.get(name, default_of(limits))
         if len(value.encode()) > LONGEST_VALUE:
             size = len(value.encode())
             text = f"the parameter {name} has {size} bytes; CloudFormation takes 4096"
             yield Finding(Kind.FAILS, "", text, LIMITS_PAGE)
         # Of what nobody is to see, nothing is known here.
-        known = name in given and not equal(limits.get("NoEcho"), "true")
+        known = (name in given or "Default" in limits) and not equal(
+            limits.get("NoEcho"), "true"
+        )
         for why in _refused(value, limits) if known else ():
             yield Finding(Kind.FAILS, "", f"the parameter {name} is {value}, {why}")
+
+
+def default_of(limits: Mapping[str, Any]) -> str:
+    """Return what counts where a parameter isn't given, as the text it is."""
+    value = canonical(limits.get("Default", ""))
+    return value if isinstance(value, str) else ""
 
 
 def newly_asked(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:

@@ -436,6 +436,17 @@ def test_a_value_that_is_no_longer_allowed_will_fail():
     assert "AllowedValues" in text
 
 
+def test_a_default_that_is_no_longer_allowed_fails_where_it_counts():
+    given = {"dev": {"Given": "x"}, "prod": {"Given": "x", "Size": "b"}}
+    before, after = (
+        version(root=with_parameter(Default="a", AllowedValues=allowed), values=given)
+        for allowed in (["a", "b"], ["b"])
+    )
+    assert [one.environment for one in review(before, after).parts] == ["dev"]
+    (text,) = told(before, after, Kind.FAILS)
+    assert text.startswith("the parameter Size is a, which is not among its AllowedValues")
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "before", "after"),
     [
@@ -451,6 +462,20 @@ def test_an_interruption_is_told_where_aws_documents_it(kind, name, before, afte
     (stops,) = [finding for finding in found if finding.kind is Kind.INTERRUPTION]
     assert stops.source.startswith("https://docs.aws.amazon.com/")
     assert not part(one(kind, {name: before}), one(kind, {name: after})).changes[0].replaced
+
+
+def test_a_listener_on_another_port_answers_nobody_on_the_one_before():
+    before, after = (
+        one("ElasticLoadBalancingV2::Listener", {"Port": port}) for port in (443, 8443)
+    )
+    (text,) = told(before, after, Kind.INTERRUPTION)
+    assert text == "It: answers on port 8443: nobody is answered on 443 any more"
+
+
+def test_an_address_that_is_given_back_is_told():
+    vpc = {"Vpc": resource("EC2::VPC")}
+    (text,) = told({**vpc, **one("EC2::EIP")}, vpc, Kind.INTERRUPTION)
+    assert "the address is given back" in text
 
 
 def test_a_rule_with_several_changes_is_one_interruption():

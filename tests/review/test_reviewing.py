@@ -223,7 +223,7 @@ def test_what_one_environment_has_that_another_hasn_t(ours):
         ("Default: ''", "Default: -new", "root"),
         ("CidrIp: 0.0.0.0/0", "CidrIp: 10.0.0.0/8", "security"),
         ("s3:DeleteObject", "s3:*", "identity"),
-        ("- redis", "- valkey", "root"),
+        ("- valkey", "- keydb", "root"),
     ],
 )
 def test_what_needn_t_be_looked_at_changes_nothing_of_what_is_told(ours, old, new, file):
@@ -365,6 +365,17 @@ def test_explaining_says_who_makes_it_who_uses_it_and_what_replacing_it_does(our
     assert "made by liberty_cfn/stacks/network.py" in said
     assert "Security/TasksGroup (VpcId)" in said
     assert "replaces Security/TasksGroup" in said
+
+
+def test_explaining_says_where_replacing_it_fails_further_on(ours):
+    (told,) = explain(ours, "Vpc")
+    failing = [line.strip() for line in explained(told) if "fails" in line]
+    assert any("TargetGroup is to be replaced under its fixed name" in line for line in failing)
+    assert any("NatGatewayA is to be replaced with the same" in line for line in failing)
+    (told,) = explain(ours, "CacheCache")
+    assert "fails under its fixed name" in "\n".join(explained(told))
+    (told,) = explain(ours, "PublicSubnetARoutes")
+    assert not told.failing
 
 
 def test_explaining_says_what_is_reached(ours):
