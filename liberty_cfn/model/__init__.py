@@ -9,6 +9,7 @@ only from those above it:
     subs        the text of Fn::Sub, taken apart
     flattening  a nested set as one template that makes the same resources
     one_template  our design, flattened, as YAML
+    referring   what a value refers to
     resolving   the resources that come of it, with one environment's values
     untold      outputs that are used where a condition keeps them from being told
     times       how long each resource typically takes

@@ -61,26 +61,38 @@ class Flat:
 
     @cached_property
     def constant(self) -> Collection[int]:
-        """The ids of what of its resources calls no function: the same with any values."""
+        """The ids of what of its resources hangs on no parameter: the same with any values."""
         found: set[int] = set()
-        _constant(self.template.get("Resources"), found)
+        resources = self.template.get("Resources", {})
+        _constant(resources, resources.keys() - self.template.get("Parameters", {}), found)
         return found
 
 
-def _constant(value: Any, found: set[int]) -> bool:
-    """Whether there is no function in a value; if so, its id is found, and all in it."""
+def _constant(value: Any, made: Collection[str], found: set[int]) -> bool:
+    """Whether a value is all there; if so, its id is found, and all in it.
+
+    What refers to one of the resources that are `made` stays as it is.
+    """
     if isinstance(value, str):
         return subs.DYNAMIC not in value
     if not isinstance(value, dict | list):
         return True
     items = value.values() if isinstance(value, dict) else value
     # All of them are looked at: what is in one that calls may call nothing itself.
-    calling = [item for item in items if not _constant(item, found)]
-    calls = isinstance(value, dict) and any(k == "Ref" or k.startswith("Fn::") for k in value)
-    if calling or calls:
+    calling = [item for item in items if not _constant(item, made, found)]
+    if calling or (isinstance(value, dict) and _asks(value, made)):
         return False
     found.add(id(value))
     return True
+
+
+def _asks(value: Mapping[str, Any], made: Collection[str]) -> bool:
+    """Whether a mapping is a function that gives something else than itself."""
+    named = value.get("Ref")
+    refers = "Fn::GetAtt" in value or (isinstance(named, str) and named in made)
+    if len(value) == 1 and refers:
+        return False
+    return any(key == "Ref" or key.startswith("Fn::") for key in value)
 
 
 @dataclass

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from liberty_cfn.model import subs
 from liberty_cfn.model.flattening import LISTS, Flat, Origin
+from liberty_cfn.model.referring import Reference, references
 
 NOTHING = {"Ref": "AWS::NoValue"}
 Functions = Mapping[str, Callable[[Any], Any]]
@@ -34,6 +36,11 @@ class Resource:
     def properties(self) -> Mapping[str, Any]:
         found = self.body.get("Properties")
         return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def references(self) -> Sequence[Reference]:
+        """What its properties refer to."""
+        return tuple(references(self.properties))
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,10 @@ class Resolved:
     def types(self) -> list[str]:
         """Return the types there are, in order of first appearance."""
         return list(dict.fromkeys(resource.type for resource in self.resources.values()))
+
+
+# What has the same resources, but for some.
+Like = tuple[Resolved, Collection[str]]
 
 
 def resolve(
@@ -81,16 +92,15 @@ def lazily(
     parameters: Mapping[str, str],
     *,
     region: str = "",
-    like: Resolved | None = None,
-    but: Collection[str] = (),
+    likes: Sequence[Like] = (),
 ) -> Resolved:
     """Return what `resolve` does, each part worked out when it is looked at.
 
-    For who looks at few of them, in many environments. Where that is known, `like` has the
-    same resources, but for those in `but`.
+    For who looks at few of them, in many environments. Each of `likes` is known to have the
+    same resources, but for those named beside it.
     """
     work = _Resolving(flat, parameters, region, "")
-    resources = _Lazy(flat, work, like, but)
+    resources = _Lazy(flat, work, likes)
     return _LazilyResolved(resources, _Told(flat, work), _Held(work), _Undecided(work))
 
 
@@ -101,12 +111,9 @@ class _Lazy(Mapping[str, Resource]):
         self,
         flat: Flat,
         work: _Resolving,
-        like: Resolved | None = None,
-        but: Collection[str] = (),
+        likes: Sequence[Like] = (),
     ) -> None:
-        self.work, self.origins = work, flat.origins
-        self.like: Mapping[str, Resource] = like.resources if like else {}
-        self.but = but
+        self.work, self.origins, self.likes = work, flat.origins, likes
         self.made: dict[str, Resource] = {}
         self.bodies = {
             title: body
@@ -116,9 +123,14 @@ class _Lazy(Mapping[str, Resource]):
 
     def __getitem__(self, title: str) -> Resource:
         if title not in self.made:
-            same = title not in self.but and title in self.like
-            self.made[title] = self.like[title] if same else self._make(title)
+            self.made[title] = self._known(title) or self._make(title)
         return self.made[title]
+
+    def _known(self, title: str) -> Resource | None:
+        for like, but in self.likes:
+            if title not in but and title in like.resources:
+                return like.resources[title]
+        return None
 
     def _make(self, title: str) -> Resource:
         value = self.work.value
@@ -198,18 +210,22 @@ class _Told(Mapping[str, Any]):
 class _LazilyResolved(Resolved):
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Yield the resources of some types, in order; no others are made for it."""
-        return (
-            self.resources[title]
-            for title, body in self._bodies().items()
-            if body.get("Type") in types
-        )
+        some = self._by_type
+        found = sorted(place for kind in set(types) for place in some.get(kind, ()))
+        return (self.resources[title] for _, title in found)
 
     def types(self) -> list[str]:
         """Return the types there are, in order of first appearance; nothing is made for it."""
-        return list(dict.fromkeys(str(body.get("Type")) for body in self._bodies().values()))
+        return list(self._by_type)
 
-    def _bodies(self) -> Mapping[str, Any]:
-        return self.resources.bodies if isinstance(self.resources, _Lazy) else {}
+    @cached_property
+    def _by_type(self) -> Mapping[str, Sequence[tuple[int, str]]]:
+        """The places and names of each type's resources."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        bodies = self.resources.bodies if isinstance(self.resources, _Lazy) else {}
+        for place, (title, body) in enumerate(bodies.items()):
+            found.setdefault(str(body.get("Type")), []).append((place, title))
+        return found
 
 
 class _Resolving:

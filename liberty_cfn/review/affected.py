@@ -34,10 +34,11 @@ class Affected:
 
     def titles(self, names: Iterable[str]) -> frozenset[str]:
         """Return the resources that may change when these parameters' values do."""
-        found = set(self.always)
-        for name in names:
-            found |= self.by_name.get(name, frozenset())
-        return frozenset(found)
+        return self.always | self.reached(names)
+
+    def reached(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the resources that these parameters play into, in either version."""
+        return frozenset().union(*(self.by_name.get(name, frozenset()) for name in names))
 
 
 def affected(before: Flat | None, after: Flat | None) -> Affected:

@@ -6,20 +6,20 @@ they stand; that may replace them in turn.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from liberty_cfn.model.flattening import Origin
+from liberty_cfn.model.referring import identity, is_call
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.model.subs import DYNAMIC
 from liberty_cfn.review.comparing import (
     Steps,
     differences,
     equal,
-    is_call,
     shown,
 )
 from liberty_cfn.review.documented import SEVERITY, Replacement
@@ -170,53 +170,6 @@ def replacing(resolved: Resolved, title: str) -> tuple[Change, ...]:
     return tuple(found[one] for one in resolved.resources if one in found)
 
 
-def references(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, str, str]]:
-    """Yield what a value refers to: where, a resource's id, and an attribute (Ref: empty)."""
-    if is_call(value):
-        ((function, argument),) = value.items()
-        if function == "Ref" and isinstance(argument, str):
-            yield path, argument, ""
-        elif function == "Fn::GetAtt" and isinstance(argument, list):
-            yield path, str(argument[0]), ".".join(map(str, argument[1:]))
-        else:
-            for _, title, attribute in references(list(_leaves(argument))):
-                yield path, title, attribute
-        return
-    for step, item in _steps(value):
-        yield from references(item, (*path, step))
-
-
-def _steps(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what in a value may refer to something, by its place. Most are texts, and don't."""
-    if isinstance(value, list):
-        for number, item in enumerate(value):
-            if isinstance(item, dict | list):
-                yield f"[{_identity(item, number)}]", item
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if isinstance(item, dict | list):
-                yield str(key), item
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """Yield every Ref and GetAtt in what a function is given."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, dict):
-        if value.keys() == {"Ref"} or value.keys() == {"Fn::GetAtt"}:
-            yield value
-        else:
-            for item in value.values():
-                yield from _leaves(item)
-
-
-def _identity(item: Any, number: int) -> Any:
-    if isinstance(item, dict):
-        return next((item[key] for key in ("Name", "Key", "Sid") if key in item), number)
-    return number
-
-
 def _another_type(old: Resource, new: Resource) -> dict[str, Change]:
     """Return the change of a logical id that gets another type, which AWS refuses."""
     refused = Verdict(
@@ -300,7 +253,6 @@ def _follow(
 
     `same` are known to be the same before and after, but for that.
     """
-    referring: dict[str, dict[str, list[tuple[Steps, str]]]] = {}
     order = {title: number for number, title in enumerate(after.resources)}
     waiting = [title for title, change in found.items() if change.action is Action.CHANGE]
     while waiting:
@@ -313,12 +265,10 @@ def _follow(
             old = new if user in same else before.resources.get(user)
             if old is None or old.type != new.type:
                 continue
-            if user not in referring:
-                referring[user] = {}
-                for path, target, attribute in references(new.properties):
-                    referring[user].setdefault(target, []).append((path, attribute))
             untold = Change(Action.CHANGE, user, new.type, new.origin, old, new)
-            for path, attribute in referring[user].get(title, ()):
+            for path, target, attribute in new.references:
+                if target != title:
+                    continue
                 if attribute not in certainties:
                     certainties[attribute] = gets_another(change, attribute)
                 certainty = certainties[attribute]
@@ -368,7 +318,7 @@ def _with(
     if change.action is not Action.CHANGE:
         return None
     value = _value_at(new.properties, path)
-    judged = verdict(new.type, path, value, None)
+    judged = _of_another(new.type, path) if is_call(value) else verdict(new.type, path, value)
     if judged.replacement is Replacement.CERTAIN and certainty is Replacement.CONDITIONAL:
         judged = replace(judged, replacement=Replacement.CONDITIONAL)
     added = PropertyChange(path, value, value, judged, because)
@@ -385,12 +335,18 @@ def _with(
     return replace(change, properties=(*change.properties, added))
 
 
+@cache
+def _of_another(resource_type: str, path: Steps) -> Verdict:
+    """Return what it does to a resource if what a property refers to is another."""
+    return verdict(resource_type, path, {"Ref": ""})
+
+
 def _value_at(value: Any, path: Steps) -> Any:
     for step in path:
         if isinstance(value, list):
             wanted = step.strip("[]")
             value = next(
-                (i for n, i in enumerate(value) if str(_identity(i, n)) == wanted), None
+                (i for n, i in enumerate(value) if str(identity(i, n)) == wanted), None
             )
         elif isinstance(value, dict):
             value = value.get(step)
@@ -401,7 +357,7 @@ def _users(resolved: Resolved) -> dict[str, list[str]]:
     """Return who refers to each resource."""
     users: dict[str, list[str]] = {}
     for title, resource in resolved.resources.items():
-        for target in dict.fromkeys(t for _, t, _ in references(resource.properties)):
+        for target in dict.fromkeys(t for _, t, _ in resource.references):
             users.setdefault(target, []).append(title)
     return users
 

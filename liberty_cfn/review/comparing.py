@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from liberty_cfn.model.referring import is_call
+
 Steps = tuple[str, ...]
 Unordered = Callable[[Steps], bool]
 # What tells the members of a list apart, the first that all of them have.
@@ -94,14 +96,6 @@ def at(value: Any, steps: Steps) -> Any:
             return None
         value = value.get(step)
     return value
-
-
-def is_call(value: Any) -> bool:
-    """Whether a value is a function that only AWS can work out."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return False
-    name = str(next(iter(value)))
-    return name == "Ref" or name.startswith("Fn::")
 
 
 def _plain_mapping(value: Any) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from liberty_cfn.model.referring import references
 from liberty_cfn.model.resolving import Resolved, Resource
 from liberty_cfn.review import prices
-from liberty_cfn.review.changes import Action, Change, references
+from liberty_cfn.review.changes import Action, Change
 from liberty_cfn.review.comparing import at, equal, number
 
 CPU_UNITS = 1024  # of one vCPU

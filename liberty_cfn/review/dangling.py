@@ -10,10 +10,11 @@ from typing import Any
 
 from liberty_cfn.model.flattening import Flat
 from liberty_cfn.model.loading import TemplateSet
+from liberty_cfn.model.referring import references
 from liberty_cfn.model.resolving import Resolved
 from liberty_cfn.model.untold import untold
 from liberty_cfn.review.affected import Affected, names
-from liberty_cfn.review.changes import Action, Change, gets_another, references
+from liberty_cfn.review.changes import Action, Change, gets_another
 from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.documented import Replacement, page
 from liberty_cfn.review.findings import Finding, Kind
@@ -41,11 +42,11 @@ def dangling(
     declared = flat.template.get("Resources", {})
     for title in [title for title in after.resources if title in left]:
         resource = after.resources[title]
-        targets = {target: path for path, target, _ in references(resource.properties)}
+        targets = {target: path for path, target, _ in resource.references}
         for target in targets:
             if target in declared and target not in after.resources:
                 yield _unmade(str(resource.origin), title, flat, target)
-        for _, target, attribute in references(resource.properties):
+        for _, target, attribute in resource.references:
             kind = after.resources[target].type if target in after.resources else ""
             if attribute and not _has(kind, attribute):
                 text = f"{resource.origin} asks {flat.origins[target]} for {attribute}, which "

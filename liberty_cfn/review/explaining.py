@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import TemplateSet, sets
 from liberty_cfn.model.resolving import Resolved, Resource, resolve
-from liberty_cfn.review.changes import Change, references, replacing
+from liberty_cfn.review.changes import Change, replacing
 from liberty_cfn.review.comparing import shown
 from liberty_cfn.review.documented import page
 from liberty_cfn.review.failing import failures
@@ -115,13 +115,13 @@ def _explained(
     line = design.templates[file].line("Resources", resource.origin.logical_id)
     to = {
         (str(resolved.resources[title].origin), shown(path))
-        for path, title, _ in references(resource.properties)
+        for path, title, _ in resource.references
         if title in resolved.resources
     }
     by = {
         (str(other.origin), shown(path))
         for other in resolved.resources.values()
-        for path, title, _ in references(other.properties)
+        for path, title, _ in other.references
         if title == resource.id
     }
     outward, inward = reaches(resolved, resource.id)

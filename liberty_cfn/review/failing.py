@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from liberty_cfn.fitting import FARGATE
+from liberty_cfn.model.referring import references
 from liberty_cfn.model.resolving import Resolved, Resource
-from liberty_cfn.review.changes import Action, Change, references
+from liberty_cfn.review.changes import Action, Change
 from liberty_cfn.review.comparing import equal, mapping, number
 from liberty_cfn.review.documented import page
 from liberty_cfn.review.findings import Finding, Kind
@@ -121,10 +122,12 @@ def _taken_names(
     for resource in before.of_type(*types) if types else ():
         if where := place(resource):
             taken.setdefault(repr((resource.type, where)), []).append(resource)
+    anew = {change.id for change in changes if change.replaced}
     for change in made:
         if change.after is None or not (where := place(change.after)):
             continue
-        if _made_anew(change.after, changes):
+        # Is what it is to be in made anew itself, nothing is there yet.
+        if any(title in anew for _, title, _ in references(list(where))):
             continue
         for holder in taken.get(repr((change.type, where)), []):
             if holder.id != change.id:
@@ -168,12 +171,6 @@ def _held_by_itself(change: Change, made: Resource) -> Finding:
         "has it until it goes"
     )
     return Finding(Kind.FAILS, change.id, text)
-
-
-def _made_anew(resource: Resource, changes: Sequence[Change]) -> bool:
-    """Whether what it is to be in is made anew itself, so that nothing is there yet."""
-    around = {title for _, title, _ in references(list(place(resource)))}
-    return any(change.id in around and change.replaced for change in changes)
 
 
 def _addresses_in_use(change: Change) -> Iterator[Finding]:
@@ -371,7 +368,7 @@ def _actions(listener: Resource) -> list[str]:
 
 def _groups(resource: Resource) -> Iterator[str]:
     """Yield what may be the target groups that a resource names."""
-    for path, title, _ in references(resource.properties):
+    for path, title, _ in resource.references:
         if "TargetGroupArn" in path:
             yield title
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from liberty_cfn.model.resolving import Resolved, Resource
@@ -118,11 +120,28 @@ NAMING = (
 WORDS = ("Tags", "Description", "GroupDescription")
 
 
+@dataclass(frozen=True)
+class Connected:
+    """What the network of a resolved set makes possible, worked out when it is asked."""
+
+    resolved: Resolved
+
+    @cached_property
+    def reach(self) -> Reach:
+        """Who can open a connection to whom."""
+        return reachable(self.resolved)
+
+    @cached_property
+    def groups(self) -> Mapping[str, Sequence[Group]]:
+        """The groups of everything that is in it."""
+        return {place.id: place.groups for place in survey(self.resolved).places}
+
+
 def connections(
     changes: Sequence[Change],
     before: Resolved,
     after: Resolved,
-    known: dict[str, Reach] | None = None,
+    known: dict[str, Connected] | None = None,
 ) -> Iterator[Finding]:
     """Yield who can newly open a connection to whom, or no longer can; also who has to.
 
@@ -132,12 +151,13 @@ def connections(
     if not before.resources or not any(_in_network(change) for change in changes):
         return
     moved = {c.moved: c.id for c in changes if c.moved and c.action is Action.ADD}
-    earlier = _reach(before, known)
+    one, other = (_connected(resolved, known) for resolved in (before, after))
+    earlier = one.reach
     was = {
         (moved.get(source, source), moved.get(place, place)): spans
         for (source, place), spans in earlier.items()
     }
-    now = _reach(after, known)
+    now = other.reach
     if was != now or any(map(_of_ports, changes)):
         met = {
             (moved.get(need.source, need.source), moved.get(need.destination, need.destination))
@@ -146,28 +166,31 @@ def connections(
         }
         for need in needs(after):
             if (need.source, need.destination) in met and not need.met(now):
-                one, other = (_place(n, after) for n in (need.source, need.destination))
-                text = f"{one} can no longer reach {other} on {need.port}: requests fail"
+                who, whom = (_place(n, after) for n in (need.source, need.destination))
+                text = f"{who} can no longer reach {whom} on {need.port}: requests fail"
                 yield Finding(Kind.INTERRUPTION, need.destination, text)
     for flow in (opening := opened(was, now)):
         text = f"{_place(flow.source, after)} can newly reach {_reached(flow, after)}"
         yield Finding(Kind.OPENS, _nearest(flow, after), text)
     if any(change.type in RULES for change in changes):
-        yield from _let_in(before, after, opening)
+        yield from _let_in(one, other, after, opening)
     for flow in opened(now, was):
         if flow.source in after.resources or flow.source not in before.resources:
             text = f"{_place(flow.source, before)} can no longer reach {_reached(flow, before)}"
             yield Finding(Kind.CLOSES, _nearest(flow, before), text)
 
 
-def _let_in(before: Resolved, after: Resolved, told: Collection[Flow]) -> Iterator[Finding]:
+def _let_in(
+    before: Connected, now: Connected, after: Resolved, told: Collection[Flow]
+) -> Iterator[Finding]:
     """Yield what groups newly let in from where no route leads to them, as yet.
 
     `told` are the connections that are newly possible.
     """
-    groups = _groups(after)
-    reaching = {(f.source, group.id) for f in told for group in groups.get(f.destination, ())}
-    for flow in opened(_admitted(_groups(before)), _admitted(groups)):
+    reaching = {
+        (f.source, group.id) for f in told for group in now.groups.get(f.destination, ())
+    }
+    for flow in opened(_admitted(before.groups), _admitted(now.groups)):
         if (flow.source, flow.destination) in reaching:
             continue
         if flow.destination in after.resources:
@@ -177,11 +200,6 @@ def _let_in(before: Resolved, after: Resolved, told: Collection[Flow]) -> Iterat
                 "by the routes as they are, nobody there reaches what is in it"
             )
             yield Finding(Kind.OPENS, flow.destination, text)
-
-
-def _groups(resolved: Resolved) -> Mapping[str, Sequence[Group]]:
-    """Return the groups of everything that is in the network."""
-    return {place.id: place.groups for place in survey(resolved).places}
 
 
 def _admitted(groups: Mapping[str, Sequence[Group]]) -> Reach:
@@ -195,9 +213,9 @@ def _admitted(groups: Mapping[str, Sequence[Group]]) -> Reach:
     return found
 
 
-def _reach(resolved: Resolved, known: dict[str, Reach] | None) -> Reach:
+def _connected(resolved: Resolved, known: dict[str, Connected] | None) -> Connected:
     if known is None:
-        return reachable(resolved)
+        return Connected(resolved)
     types = [kind for kind in resolved.types() if _networked(kind)]
     form = json.dumps(
         [
@@ -206,9 +224,7 @@ def _reach(resolved: Resolved, known: dict[str, Reach] | None) -> Reach:
         ],
         default=str,
     )
-    if form not in known:
-        known[form] = reachable(resolved)
-    return known[form]
+    return known.setdefault(form, Connected(resolved))
 
 
 def reaches(resolved: Resolved, title: str) -> tuple[list[str], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from liberty_cfn.digests import digest
 from liberty_cfn.model.flattening import Flat, flatten
 from liberty_cfn.model.loading import TemplateSet, sets
 from liberty_cfn.model.parsing import ParseError, misshapen
-from liberty_cfn.model.resolving import Resolved, lazily
+from liberty_cfn.model.resolving import Like, Resolved, lazily
 from liberty_cfn.model.untold import may_be_untold
 from liberty_cfn.review.affected import Affected, affected, in_names_only
 from liberty_cfn.review.changes import Action, Change, changes
@@ -28,9 +28,8 @@ from liberty_cfn.review.failing import failures
 from liberty_cfn.review.findings import BROADENING, DESTRUCTIVE, ORDER, Finding, Kind
 from liberty_cfn.review.granting import granted
 from liberty_cfn.review.losing import losses
-from liberty_cfn.review.opening import connections, public_access
+from liberty_cfn.review.opening import Connected, connections, public_access
 from liberty_cfn.review.operating import operations
-from liberty_cfn.review.reach import Reach
 from liberty_cfn.review.replacement import Verdict
 from liberty_cfn.review.routing import routed
 from liberty_cfn.review.silencing import silenced
@@ -112,13 +111,47 @@ class _Side:
     def resolved(
         self,
         environment: Environment | None,
-        like: Resolved | None = None,
-        but: Collection[str] = (),
+        likes: Sequence[Like] = (),
     ) -> Resolved:
         if self.flat is None or environment is None:
             return EMPTY
         region = environment.region
-        return lazily(self.flat, environment.given, region=region, like=like, but=but)
+        return lazily(self.flat, environment.given, region=region, likes=likes)
+
+
+class _Alike:
+    """A set in environments of which some differ in names only.
+
+    Of those, what no name plays into is the same, and is worked out for the first alone.
+    """
+
+    def __init__(self, old: _Side, new: _Side, hangs: Affected) -> None:
+        self.old, self.new, self.hangs = old, new, hangs
+        flats = [side.flat for side in (old, new) if side.flat]
+        self.naming = frozenset.intersection(*map(in_names_only, flats))
+        self.first: dict[Any, tuple[Environment, Environment, Resolved, Resolved]] = {}
+
+    def resolved(
+        self, was: Environment | None, now: Environment | None, suspects: frozenset[str]
+    ) -> tuple[Resolved, Resolved]:
+        """Return what comes of both versions, which differ in `suspects` alone."""
+        if was is None or now is None:
+            earlier = self.old.resolved(was)
+            return earlier, self.new.resolved(now, [(earlier, suspects)])
+        key = self._but_names(was), self._but_names(now)
+        if key not in self.first:
+            earlier = self.old.resolved(was)
+            later = self.new.resolved(now, [(earlier, suspects)])
+            self.first[key] = was, now, earlier, later
+            return earlier, later
+        one, other, before, after = self.first[key]
+        earlier = self.old.resolved(was, [(before, self.hangs.reached(_differing(one, was)))])
+        named = self.hangs.reached(_differing(other, now))
+        return earlier, self.new.resolved(now, [(earlier, suspects), (after, named)])
+
+    def _but_names(self, one: Environment) -> tuple[Any, ...]:
+        given = ((n, repr(value)) for n, value in one.given.items() if n not in self.naming)
+        return one.region, *sorted(given)
 
 
 def review(before: Version, after: Version) -> Review:
@@ -133,8 +166,9 @@ def review(before: Version, after: Version) -> Review:
     parts: list[Part] = []
     untouched: list[str] = []
     for name, old, new in _pairs(before, after):
-        known: dict[str, Reach] = {}
+        known: dict[str, Connected] = {}
         hangs = affected(old.flat, new.flat)
+        alike = _Alike(old, new, hangs)
         whole = _of_set(old, new)
         for shown in _values(old, new, *given):
             was, now = _hidden(*shown, old, new)
@@ -147,12 +181,12 @@ def review(before: Version, after: Version) -> Review:
             if not suspects and not whole and not unfitting:
                 untouched.append(environment or name)
                 continue
-            earlier = old.resolved(was)
+            earlier, later = alike.resolved(was, now, suspects)
             part = compare(
                 name,
                 environment,
                 earlier,
-                new.resolved(now, earlier, suspects),
+                later,
                 [*whole, *unfitting] if now else [],
                 hangs=hangs,
                 suspects=suspects,
@@ -230,7 +264,7 @@ def compare(
     *,
     hangs: Affected | None = None,
     suspects: frozenset[str] | None = None,
-    known: dict[str, Reach] | None = None,
+    known: dict[str, Connected] | None = None,
     new: bool = False,
 ) -> Part:
     """Return what becomes of one environment between two resolved sets.
@@ -332,8 +366,13 @@ def _suspects(
     """Return the resources that may differ between two environments' values."""
     if was is None or now is None or was.region != now.region:
         return hangs.everything
-    names = was.given.keys() | now.given.keys()
-    return hangs.titles(n for n in names if was.given.get(n) != now.given.get(n))
+    return hangs.titles(_differing(was, now))
+
+
+def _differing(one: Environment, other: Environment) -> list[str]:
+    """Return the parameters that two environments have different values for."""
+    names = one.given.keys() | other.given.keys()
+    return [name for name in names if one.given.get(name) != other.given.get(name)]
 
 
 def _values(

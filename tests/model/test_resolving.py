@@ -117,6 +117,6 @@ def test_regions_of_other_partitions_have_their_own_names():
 def test_what_is_known_to_be_the_same_is_worked_out_once():
     flat = flatten(from_texts({"root.yaml": TEMPLATE % "!Ref Name"}))
     one = lazily(flat, {"Name": "a"})
-    other = lazily(flat, {"Name": "b"}, like=one, but=["One"])
+    other = lazily(flat, {"Name": "b"}, likes=[(one, ["One"])])
     assert other.resources["Vpc"] is one.resources["Vpc"]
     assert [r.resources["One"].properties["Value"] for r in (one, other)] == ["a", "b"]

@@ -246,6 +246,35 @@ def test_what_needn_t_be_looked_at_changes_nothing_of_what_is_told(ours, old, ne
             assert whole.changes == told[name].changes
 
 
+def test_environments_that_differ_in_names_are_told_as_each_is_alone(ours):
+    given = {
+        "a": ("NameSuffix: -a", "NameSuffix: -renamed"),
+        "b": ("NameSuffix: -b", "NameSuffix: -b"),
+        "c": (
+            "NameSuffix: -c\nNatGatewayPerZone: true",
+            "NameSuffix: -c\nNatGatewayPerZone: true",
+        ),
+        "d": ("NameSuffix: -d\nRegion: eu-west-1", "NameSuffix: -d\nRegion: eu-west-1"),
+    }
+    new = edited(edited(ours, "10.0.0.0/16", "10.9.0.0/16"), "ecs-sg", "tasks", "security")
+
+    def parts(*names):
+        olds, news = (
+            Version(
+                version.name,
+                version.templates,
+                {
+                    f"params/{name}.yaml": f"DomainName: example.com\n{given[name][number]}\n"
+                    for name in names
+                },
+            )
+            for number, version in enumerate((ours, new))
+        )
+        return [part for part in review(olds, news).parts if part.environment]
+
+    assert parts(*given) == [part for name in given for part in parts(name)]
+
+
 def test_what_nobody_is_to_see_is_hidden_and_its_change_is_told():
     root = {
         "Parameters": {"Password": {"Type": "String", "NoEcho": True}},
