@@ -105,6 +105,16 @@ def test_what_a_failed_operation_took_in_stays_though_what_it_made_goes(aws, new
     ]
 
 
+def test_what_another_stack_holds_is_not_taken_in(aws):
+    held = template({"Kept": resource("S3::Bucket", NAMED["S3::Bucket"], **RETAINED)})
+    deploy(aws, held, "holder")
+    body = template({"Child": nested(upload(aws, child=held)["child"])})
+    asked = {"ImportExistingResources": True, "IncludeNestedStacks": True}
+    refused = change_set(aws, body, ChangeSetType="CREATE", **asked)
+    assert refused["Status"] == "FAILED"
+    assert "one already exists in stack" in refused["StatusReason"]
+
+
 @pytest.mark.parametrize(
     ("kind", "properties"),
     [

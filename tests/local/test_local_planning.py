@@ -147,6 +147,17 @@ def test_values_are_told_to_those_who_ask(aws):
     assert "BeforeValue" not in untold["Details"][0]["Target"]
 
 
+def test_what_a_nested_stack_gives_is_known_only_when_it_has_changed(aws):
+    deploy(aws, family(aws))
+    body = family(aws)
+    store = {**STORE, "Outputs": STORE["Outputs"] | {"Fixed": {"Value": "other"}}}
+    body["Resources"]["Store"]["Properties"]["TemplateURL"] = upload(aws, store=store)["store"]
+    reader = changes(plan(aws, body))["Reader"]
+    topic = changes(inside(aws, reader, IncludePropertyValues=True))["Topic"]
+    target = topic["Details"][0]["Target"]
+    assert (target["BeforeValue"], target["AfterValue"]) == ("fixed", UNKNOWN)
+
+
 def test_what_comes_and_goes_is_told_at_every_level(aws):
     def grown(*titles):
         topics = {title: resource("SNS::Topic", DeletionPolicy="Retain") for title in titles}

@@ -52,7 +52,7 @@ SERVICE = {
             "Cluster": ref("Cluster"),
             "TaskDefinition": ref("Task"),
             "DesiredCount": ref("Count"),
-            "EnableExecuteCommand": True,
+            "EnableExecuteCommand": {"Fn::Sub": "true"},
         },
     ),
     "Target": resource(
@@ -219,7 +219,7 @@ def test_a_service_is_described_as_it_was_asked_for(aws):
     found = aws.client("ecs").describe_services(cluster="cluster", services=["service"])
     [service] = found["services"]
     assert service["desiredCount"] == 2
-    assert service["enableExecuteCommand"]
+    assert service["enableExecuteCommand"] is True
 
 
 def test_a_task_definition_has_the_words_of_the_api(aws):
