@@ -202,9 +202,9 @@ def review(before: Version, after: Version) -> Review:
         f"{name}: its values are gone from {'params/'}; its stacks stay until destroyed"
         for name in gone
     )
-    return Review(
-        before.name, after.name, digests, tuple(parts), tuple(dict.fromkeys(untouched)), notes
-    )
+    touched = {part.environment for part in parts}
+    left = tuple(name for name in dict.fromkeys(untouched) if name not in touched)
+    return Review(before.name, after.name, digests, tuple(parts), left, notes)
 
 
 def between(version: Version, one: str, other: str) -> Review:

@@ -126,8 +126,10 @@ def _wanted(file: str) -> bool:
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{file} can't be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{file} is not text in UTF-8.") from error
+    except OSError as error:
+        raise SourceError(f"{file} can't be read: {error.strerror}.") from error
 
 
 def _git(repository: Path, *arguments: str) -> str | None:

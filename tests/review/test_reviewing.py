@@ -133,6 +133,20 @@ def test_some_places_of_a_stack_set_are_told_by_name_and_all_by_their_number():
     assert "global 111111111111/us-east-1, global 111111111111/eu-north-1" in text(some)
 
 
+def test_an_environment_that_is_touched_in_one_set_is_not_told_as_untouched_for_another():
+    def two(size):
+        given = {"dev": {"Size": size, "Other": "x"}}
+        other = {
+            "Parameters": {"Other": {"Type": "String"}},
+            "Resources": {"Topic": resource("SNS::Topic")},
+        }
+        return version(root=DATABASE, other=other, values=given)
+
+    found = review(two("db.t3.micro"), two("db.t3.small"))
+    assert [part.environment for part in found.parts] == ["dev"]
+    assert found.untouched == ()
+
+
 def test_our_own_stack_set_has_the_values_that_deploying_gives_it(ours):
     found = values.environments(ours.params)
     for place, settings in environments.load("global").targets.overrides.items():

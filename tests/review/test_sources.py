@@ -163,3 +163,11 @@ def test_a_review_starts_without_what_is_slow_to_load(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "replaced" in done.stdout
     assert "slow: set()" in done.stdout
+
+
+@pytest.mark.parametrize("file", ["templates/root.yaml", "params/dev.yaml"])
+def test_what_is_no_text_is_told_in_words(tmp_path, file):
+    write(tmp_path, vpc("10.0.0.0/16"), dev={"Region": "us-east-1"})
+    (tmp_path / file).write_bytes(b"\xff\xfeResources")
+    with pytest.raises(SourceError, match=f"{file} is not text in UTF-8"):
+        sources.folder(tmp_path)
