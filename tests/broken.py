@@ -46,7 +46,8 @@ class Edit:
 
 
 def edits() -> Iterator[Edit]:
-    for kind, several in yaml.safe_load(EDITS.read_text(encoding="utf-8")).items():
+    written = yaml.load(EDITS.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    for kind, several in written.items():
         for one in several:
             yield Edit(kind, **one)
 

@@ -11,7 +11,9 @@ import pytest
 from liberty_cfn.environments import load, names
 from liberty_cfn.fitting import FARGATE, contradictions
 from liberty_cfn.linting import TEMPLATES
+from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import from_texts, read, sets
+from liberty_cfn.review.spelling import referred
 from liberty_cfn.rules.checking import RULES, UNREAD, cases, check, mixed, reports_between
 from liberty_cfn.rules.metrics import Metric, wrong
 from liberty_cfn.settings import declarations
@@ -108,8 +110,9 @@ def test_rules_have_ids_of_their_own():
 
 
 def test_every_rule_can_read_what_another_calls_good():
-    good = [example for rule in RULES for example in rule.good]
-    assert [f for e in good for f in check(templates_of(e)) if f.rule == UNREAD] == []
+    # Rules share examples.
+    good = {str(example): example for rule in RULES for example in rule.good}
+    assert [f for e in good.values() for f in check(templates_of(e)) if f.rule == UNREAD] == []
 
 
 FROM_SSM = """
@@ -158,24 +161,46 @@ def test_no_rule_complains_of_our_own_environments(ours):
     assert [f for one in ours for f in check(one, environments)] == []
 
 
-def elsewhere():
-    """Production, with one setting other than it is, at each value it may have."""
-    production = load("prod")
+def others(production):
+    """Yield each setting at each other value it may have, and what makes that value fit."""
     for name, declared in declarations().items():
         values = declared.limits.get("AllowedValues", OTHERS.get(name, ()))
         for value in map(str, (*values[:2], *values[2:][-1:])):
-            if value == production.settings[name]:
-                continue
-            said = f"{name}={value}"
-            settings = {**production.settings, name: value, **WITH.get(said, {})}
-            yield replace(production, name=said, settings=settings)
+            if value != production[name]:
+                said = f"{name}={value}"
+                yield said, {name: value, **WITH.get(said, {})}
+
+
+def elsewhere(asked):
+    """Return production with other settings: those that conditions ask for, one at a time.
+
+    The rest change values and nothing else, and are tried together as far as they fit.
+    """
+    production, found = load("prod"), []
+    for said, given in others(production.settings):
+        one = next((one for one in found if fits(one, given, asked)), None)
+        if one:
+            found.remove(one)
+        one = one or replace(production, name="", given={})
+        settings = {"given": {**one.given, **given}, "settings": {**one.settings, **given}}
+        found.append(replace(one, name=f"{one.name} {said}".strip(), **settings))
+    return found
+
+
+def fits(one, given, asked):
+    """Whether some settings can be tried beside those of an environment."""
+    names = one.given.keys() | given.keys()
+    apart = len(names) == len(one.given) + len(given) and not asked & names
+    return apart and not any(contradictions({**one.settings, **given}, one.region))
 
 
 def test_no_rule_complains_of_settings_nobody_has_chosen_yet(ours):
-    environments = list(elsewhere())
+    conditions = [flatten(one).template.get("Conditions") for one in ours]
+    environments = elsewhere(set(referred(conditions)))
     for one in environments:
         assert (one.name, list(contradictions(one.settings, one.region))) == (one.name, [])
-    assert len(environments) > len(declarations())
+    said = [value for one in environments for value in one.name.split()]
+    assert len(said) > len(declarations())
     assert [f for one in ours for f in check(one, environments)] == []
 
 
