@@ -424,6 +424,37 @@ def test_a_change_set_that_is_not_executed_for_want_of_rights_is_not_left_behind
     assert left_behind(target, dev) == []
 
 
+@pytest.mark.parametrize("operation", ["ExecuteChangeSet", "DescribeChangeSet"])
+def test_a_change_set_that_may_not_be_used_is_not_left_behind(target, dev, operation):
+    have(dev, target, TOPIC)
+    with (
+        answering(target.client("cloudformation"), operation, DENIED),
+        pytest.raises(exceptions.ClientError, match="Not yours"),
+    ):
+        have(dev, target, MORE)
+    assert left_behind(target, dev) == []
+
+
+def test_an_execution_of_which_nobody_knows_whether_it_began_is_left_alone(target, dev):
+    have(dev, target, TOPIC)
+    broken = (500, "<Code>InternalFailure</Code><Message>Sorry</Message>")
+    client = target.client("cloudformation")
+    with answering(client, "ExecuteChangeSet", broken), pytest.raises(exceptions.ClientError):
+        have(dev, target, MORE)
+    assert len(left_behind(target, dev)) == 1
+
+
+def test_what_is_deployed_is_not_called_failed_for_change_sets_that_cannot_be_listed(
+    target, dev
+):
+    listener = Listener()
+    with answering(target.client("cloudformation"), "ListChangeSets", DENIED):
+        assert have(dev, target, TOPIC, listener).changed
+    assert "AWS refused ListChangeSets: Not yours" in listener.said[-1]
+    made = find(target.client("cloudformation"), dev.stack)
+    assert made["EnableTerminationProtection"]
+
+
 def test_a_plan_whose_change_set_cannot_be_deleted_is_shown_and_the_next_deploy_does_it(
     target, dev
 ):

@@ -188,14 +188,22 @@ def kept_only_if_well(cloudformation: Any, change_set: str) -> Iterator[None]:
         yield
     except BaseException as error:
         if not faults.unheard(error):
-            with contextlib.suppress(*faults.OF_AWS):
-                discard(cloudformation, change_set)
+            give_up(cloudformation, change_set)
         if faults.code(error) == "ChangeSetNotFound":
             raise ChangeSetError(
                 "The plan was deleted while it was read, by somebody who deploys the same "
                 "environment; nothing was changed. Try again."
             ) from error
         raise
+
+
+def give_up(cloudformation: Any, change_set: str) -> None:
+    """Discard a change set as far as that can be: what went wrong before matters more."""
+    try:
+        discard(cloudformation, change_set)
+    except faults.OF_AWS:
+        with contextlib.suppress(*faults.OF_AWS):
+            cloudformation.delete_change_set(ChangeSetName=change_set)
 
 
 def discard(cloudformation: Any, change_set: str) -> None:

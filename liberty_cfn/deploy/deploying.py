@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.deploy import adopting, beforehand, change_sets, migrating, secrets
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import adopting, beforehand, change_sets, faults, migrating, secrets
 from liberty_cfn.deploy.attending import DeployError, Progress, see_to_its_end
 from liberty_cfn.deploy.beginning import begin_from
 from liberty_cfn.deploy.change_sets import Change, ChangeSet, ChangeSetError
@@ -89,9 +91,9 @@ def deploy(
             _carry_out(environment, target, change_set, progress, allowed)
         if adopt:
             _put_names_back(environment, target, templates, progress)
-    _give_back(environment, target, progress)
     stack = find(cloudformation, environment.stack) or {}
-    _secure(cloudformation, stack, closed=change_set is not None)
+    _secure(cloudformation, stack, progress, closed=change_set is not None)
+    _give_back(environment, target, progress)
     return Outcome(changed=changed, outputs=outputs(stack))
 
 
@@ -168,14 +170,22 @@ def _agreed(
     return agreed
 
 
-def _secure(cloudformation: Any, stack: Mapping[str, Any], *, closed: bool) -> None:
+def _secure(
+    cloudformation: Any, stack: Mapping[str, Any], progress: Progress, *, closed: bool
+) -> None:
     """Have the stack protected, and free of what deploys that were killed left behind."""
     stack_id = stack["StackId"]
     if not closed:
         restore(cloudformation, stack_id)
-    change_sets.sweep(cloudformation, stack["StackName"])
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(cloudformation, stack_id)
+    try:
+        change_sets.sweep(cloudformation, stack["StackName"])
+    except faults.OF_AWS as error:
+        progress.say(
+            "Change sets that earlier deploys may have left could not be looked for. "
+            f"{faults.in_words(error)}"
+        )
 
 
 def _free_names(
@@ -286,7 +296,9 @@ def _carry_out(
         follower = Follower(cloudformation, stack_id)
     try:
         execute(cloudformation, change_set)
-    except ChangeSetError:
-        change_sets.discard(cloudformation, change_set.id)
+    except (ChangeSetError, ClientError) as error:
+        # Refused for good; of another answer, nobody knows whether it has begun.
+        if not faults.passes(error) and not faults.expired(error):
+            change_sets.give_up(cloudformation, change_set.id)
         raise
     see_to_its_end(environment, target, stack_id, follower, progress)
