@@ -1,31 +1,17 @@
+import importlib
 import socket
 import sys
 
 import ministack.app
 import uvicorn
 
-from . import (
-    change_sets,
-    conditions,
-    existing,
-    guarding,
-    kinds,
-    leave,
-    mending,
-    nested,
-    provisioning,
-    remembering,
-    repeating,
-    running,
-    scaling,
-    stack_sets,
+ADDITIONS = (
+    *("conditions", "nested", "existing", "change_sets", "guarding", "repeating"),
+    *("provisioning", "kinds", "scaling", "running", "mending", "remembering"),
+    *("leave", "stack_sets"),
 )
-
-for addition in (
-    *(conditions, nested, existing, change_sets, guarding, repeating, provisioning),
-    *(kinds, scaling, running, leave, stack_sets, mending, remembering),
-):
-    addition.add()
+for name in ADDITIONS:
+    importlib.import_module(f"server.{name}").add()
 
 # Hypercorn, by which ministack is served otherwise, takes twice as long. A connection that is
 # closed in the very moment in which it is used again would be an error: it stays open.

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Ministack's own actions, asked in the process itself, and what is put around them."""
 
 import asyncio

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Change sets over nested stacks: made, described, executed and deleted with their root's."""
 
 import copy

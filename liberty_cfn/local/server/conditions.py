@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Conditions may use more than Ref: ministack evaluates the others, but not there."""
 
 from typing import Any

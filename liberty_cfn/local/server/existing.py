@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """What exists already: refused where it would be made again, taken in where that is asked."""
 
 import ipaddress

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Around an operation on a stack: its policy, what it takes in, and what it takes back."""
 
 import fnmatch

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Types that ministack doesn't make: addresses, NAT gateways, flow logs, rules, access keys."""
 
 import secrets
@@ -7,13 +6,19 @@ from typing import Any
 from ministack.services import ec2, iam
 from ministack.services.cloudformation import provisioners
 
-from .asking import Made, Properties, Query, ask, text
+from .asking import Action, Made, Properties, Query, ask, text
+
+
+def _made(create: Action, tag: str, properties: Properties) -> str:
+    """Have EC2 make something, with its tags; gives what the answer has as its id."""
+    name = text(ask(create, **{k: v for k, v in properties.items() if k != "Tags"}), tag)
+    ec2._tags[name] = list(properties.get("Tags", ()))
+    return name
 
 
 def _make_address(_title: str, properties: Properties, _stack: str) -> Made:
-    answer = ask(ec2._allocate_address, Domain="vpc")
-    address, allocation = text(answer, "publicIp"), text(answer, "allocationId")
-    ec2._tags[allocation] = list(properties.get("Tags", ()))
+    allocation = _made(ec2._allocate_address, "allocationId", properties)
+    address = ec2._addresses[allocation]["PublicIp"]
     return address, {"AllocationId": allocation, "PublicIp": address}
 
 
@@ -24,17 +29,13 @@ def _drop_address(address: str, _properties: Properties) -> None:
 
 
 def _make_gateway(_title: str, properties: Properties, _stack: str) -> Made:
-    query = {name: value for name, value in properties.items() if name != "Tags"}
-    gateway = text(ask(ec2._create_nat_gateway, **query), "natGatewayId")
-    ec2._tags[gateway] = list(properties.get("Tags", ()))
+    gateway = _made(ec2._create_nat_gateway, "natGatewayId", properties)
     return gateway, {"NatGatewayId": gateway}
 
 
 def _make_flow_log(_title: str, properties: Properties, _stack: str) -> Made:
-    query = {name: value for name, value in properties.items() if name != "Tags"}
-    query["ResourceId.1"] = query.pop("ResourceId")
-    flow_log = text(ask(ec2._create_flow_logs, **query), "item")
-    ec2._tags[flow_log] = list(properties.get("Tags", ()))
+    of = {"ResourceId.1": properties["ResourceId"]}
+    flow_log = _made(ec2._create_flow_logs, "item", properties | of)
     return flow_log, {"Id": flow_log}
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """What roles need leave for, where ministack asks otherwise than AWS."""
 
 from typing import Any

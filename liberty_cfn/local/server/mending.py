@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Where ministack drops a property, answers otherwise than AWS, or deletes what AWS keeps."""
 
 import functools

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """A child stack is a stack: made, changed and deleted by the same actions as its parent.
 
 Ministack walks through a child's resources with a shorter loop of its own, which knows no

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """An operation on a stack set: it goes on by itself, region by region, and can be stopped.
 
 Stacks are made, changed and deleted with the same actions as anybody's, in their own account.

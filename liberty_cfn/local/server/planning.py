@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """What would change in a stack and in those nested in it, with the values before and after.
 
 Values are followed through parameters and outputs. What comes out the same is no change;

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Around the making of every resource: delays, failures on demand, what AWS tells of it."""
 
 import json

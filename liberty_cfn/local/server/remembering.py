@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """What ministack works out anew at every request, and need work out but once.
 
 A deploy has the same templates read many times over, every answer looks up its service's

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """The same request again, known by its token, is the same operation, and gets its answer."""
 
 import functools

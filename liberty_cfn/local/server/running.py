@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Tasks that no service keeps up end as they are told to: there are no containers here.
 
 LIBERTY_LOCAL_TASK is the exit code, and what is logged: "3 no such table".

@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Application Auto Scaling: its targets and policies are what stacks have of them."""
 
 import json

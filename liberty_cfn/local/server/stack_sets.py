@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - ministack has no public names for these
 """Stack sets: one template's stacks in many accounts and regions, as requests and answers.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStackSet.html
