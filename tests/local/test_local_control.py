@@ -108,7 +108,7 @@ def test_stopping_and_starting_again_changes_nothing(home, local):
     body = template({title.title(): nested(url) for title, url in urls.items()})
     policy = json.dumps({"Statement": []})
     kept = {"EnableTerminationProtection": True, "StackPolicyBody": policy}
-    deploy(aws, body, ClientRequestToken="made", **kept)
+    made = deploy(aws, body, ClientRequestToken="made", **kept)
     planned = {"StackName": "root", "ChangeSetName": "planned", "Capabilities": CAPABILITIES}
     planned |= {
         "TemplateBody": json.dumps(
@@ -137,7 +137,10 @@ def test_stopping_and_starting_again_changes_nothing(home, local):
     before = answers(local, *questions)
     assert describe(aws)["StackStatus"] == "CREATE_COMPLETE", events(aws)
     assert control.down(home)
-    assert answers(control.up(home, say=quiet), *questions) == before
+    again = control.up(home, say=quiet)
+    assert answers(again, *questions) == before
+    # A request that was sent before is still the same operation.
+    assert deploy(Aws(again), body, ClientRequestToken="made", **kept) == made
 
 
 def test_a_reset_forgets_everything(home, local):
