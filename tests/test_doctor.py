@@ -187,6 +187,14 @@ def test_what_is_there_is_adopted_by_a_new_environment_alone(target, dev):
     assert (changed.adoptable, "ADOPT=1" in str(changed)) == (False, False)
 
 
+def test_a_bucket_that_another_region_may_be_using_is_not_to_be_deleted(dev, nowhere):
+    with Stubber(nowhere.client("s3")) as s3:
+        s3.add_response("head_bucket", {"BucketRegion": "eu-west-1"})
+        [found] = leftovers.bucket(dev, nowhere)
+    assert found.says.startswith("is in eu-west-1, where it may be in use")
+    assert ("aws s3" in found.says, found.adoptable) == (False, False)
+
+
 def test_a_bucket_of_another_account_is_told_as_such(dev, nowhere):
     with Stubber(nowhere.client("s3")) as s3:
         s3.add_client_error("head_bucket", "403", http_status_code=403)

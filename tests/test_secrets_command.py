@@ -166,7 +166,7 @@ def test_a_secret_scheduled_for_deletion_can_be_had_back(target, dev, made):
     assert (sender.exists, sender.scheduled_for_deletion) == (False, True)
 
 
-@pytest.mark.parametrize("given", ["", "x" * 65537])
+@pytest.mark.parametrize("given", ["", "x" * 65537, " \n", "a\0b"])
 def test_nothing_and_too_much_are_no_values(target, dev, made, given):
     with pytest.raises(SecretError, match="was not changed"):
         secrets.store(dev, target, "DEFAULT_FROM_EMAIL", given)

@@ -74,7 +74,7 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield whether the name of the bucket is taken, by us or by anybody in the world."""
     name = environment.named(BUCKET)
     try:
-        target.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=target.account)
+        found = target.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=target.account)
     except ClientError as error:
         code = faults.code(error)
         if code in ("403", "AccessDenied"):
@@ -82,6 +82,14 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
             yield Finding(Level.OBSTACLE, f"Bucket {name}", says)
         elif code not in ("404", "NoSuchBucket", "NotFound"):
             raise
+        return
+    if (region := found.get("BucketRegion", target.region)) != target.region:
+        # A stack there may be using it; nothing here made or kept it.
+        says = (
+            f"is in {region}, where it may be in use, and bucket names are one in the world; "
+            "choose another NameSuffix."
+        )
+        yield Finding(Level.OBSTACLE, f"Bucket {name}", says)
         return
     yield _kept(
         environment, "Bucket", name, f"aws s3 rb s3://{name} --force, and its old versions"

@@ -90,8 +90,10 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
     """
     if why := refusal(environment, name):
         raise SecretError(why)
-    if not value:
+    if not value.strip():
         raise SecretError(f"{name} was not changed: nothing was given.")
+    if "\0" in value:
+        raise SecretError(f"{name} was not changed: no environment variable has a NUL in it.")
     if len(value.encode()) > LONGEST:
         raise SecretError(f"{name} was not changed: AWS takes {LONGEST} bytes at most.")
     try:
