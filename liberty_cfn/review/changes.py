@@ -26,7 +26,7 @@ from liberty_cfn.review.documented import SEVERITY, Replacement
 from liberty_cfn.review.identity import fixed_name
 from liberty_cfn.review.replacement import Verdict, names, verdict
 from liberty_cfn.review.schemas import schema
-from liberty_cfn.veiling import ANOTHER, VEILED, veiled
+from liberty_cfn.veiling import ANOTHER, VEILED, veiled_at
 
 POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 # How CloudFormation goes about making or updating it.
@@ -207,7 +207,7 @@ def _properties(old: Resource, new: Resource, made: Collection[str]) -> list[Pro
         path = found.path or ("Properties",)
         judged = verdict(new.type, path, found.before, found.after)
         judged = _if_another(judged, found.before, found.after, made)
-        before, after = (veiled(path[-1], value) for value in (found.before, found.after))
+        before, after = (veiled_at(path, value) for value in (found.before, found.after))
         if before == after == VEILED:
             after = ANOTHER
         changes.append(PropertyChange(path, before, after, judged))

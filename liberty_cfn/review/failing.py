@@ -14,7 +14,7 @@ from liberty_cfn.review.documented import page
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.identity import PLACES, fixed_name, name_property, place
 from liberty_cfn.review.schemas import schema
-from liberty_cfn.review.spelling import listed
+from liberty_cfn.review.spelling import listed, named, referred
 from liberty_cfn.review.statements import open_to_all
 
 SUBNET = "AWS::EC2::Subnet"
@@ -37,6 +37,17 @@ DISKS = {
     "AWS::EC2::Volume": ("Size", page("AWS::EC2::Volume", "Size")),
 }
 INDEXES = "GlobalSecondaryIndexes"
+# Who is in the subnets of a group of them.
+SUBNET_GROUPS = {
+    "AWS::RDS::DBSubnetGroup": ("AWS::RDS::DBInstance", "AWS::RDS::DBCluster"),
+    "AWS::ElastiCache::SubnetGroup": (
+        "AWS::ElastiCache::CacheCluster",
+        "AWS::ElastiCache::ReplicationGroup",
+    ),
+}
+SUBNET_GROUP_PAGE = (
+    "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html"
+)
 # What takes versions of an engine, and where AWS says which it may go to.
 ENGINES = {
     "AWS::RDS::DBInstance": (
@@ -64,7 +75,7 @@ def failures(changes: Sequence[Change], before: Resolved, after: Resolved) -> It
             yield from _refused(change)
             yield from _name_in_use(change, by_id)
             yield from _addresses_in_use(change)
-            yield from _another_network(change, by_id)
+            yield from _subnets(change, by_id, before, after)
             yield from _shrinks(change)
             yield from _indexes(change)
             yield from _version(change)
@@ -187,17 +198,16 @@ def _addresses_in_use(change: Change) -> Iterator[Finding]:
         yield Finding(Kind.FAILS, change.id, text)
 
 
-def _another_network(change: Change, by_id: Mapping[str, Change]) -> Iterator[Finding]:
-    """What stays can't go to another VPC's subnets."""
+def _subnets(
+    change: Change, by_id: Mapping[str, Change], before: Resolved, after: Resolved
+) -> Iterator[Finding]:
+    """What stays can't go to another VPC's subnets, nor give up those that are in use."""
     if change.type not in STAY_IN_VPC or change.replaced:
         return
-    subnets = [by_id[c.because] for c in change.properties if c.because]
+    anew = [by_id[c.because] for c in change.properties if c.because]
+    subnets = [one for one in anew if one.type == SUBNET and one.replaced]
     moved = [
-        subnet.name
-        for subnet in subnets
-        if subnet.type == SUBNET
-        and subnet.replaced
-        and any(changed.path[:1] == ("VpcId",) for changed in subnet.properties)
+        one.name for one in subnets if any(p.path[:1] == ("VpcId",) for p in one.properties)
     ]
     if moved:
         text = (
@@ -205,6 +215,30 @@ def _another_network(change: Change, by_id: Mapping[str, Change]) -> Iterator[Fi
             f"({', '.join(moved)}): AWS refuses that"
         )
         yield Finding(Kind.FAILS, change.id, text)
+    elif change.type in SUBNET_GROUPS and change.before and change.after:
+        was, now = (
+            listed(one.properties.get("SubnetIds")) for one in (change.before, change.after)
+        )
+        gone = [named(subnet) for subnet in was if subnet not in now]
+        lost = dict.fromkeys(
+            [*(_titled(title, before) for title in gone), *(s.name for s in subnets)]
+        )
+        users = [
+            str(user.origin)
+            for user in after.of_type(*SUBNET_GROUPS[change.type])
+            if user.id in before.resources
+            and change.id in referred([*user.properties.values()])
+        ]
+        if lost and users:
+            text = (
+                f"{change.name} gives up {', '.join(lost)}: AWS refuses to while "
+                f"{' or '.join(users)} is in there"
+            )
+            yield Finding(Kind.FAILS, change.id, text, SUBNET_GROUP_PAGE)
+
+
+def _titled(title: str, resolved: Resolved) -> str:
+    return str(resolved.resources[title].origin) if title in resolved.resources else title
 
 
 def _shrinks(change: Change) -> Iterator[Finding]:

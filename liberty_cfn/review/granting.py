@@ -9,13 +9,21 @@ from dataclasses import replace
 from liberty_cfn.model.resolving import Resolved
 from liberty_cfn.review.actions import WILDCARDS
 from liberty_cfn.review.changes import Action, Change
+from liberty_cfn.review.comparing import equal
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.grants import Grant, difference
-from liberty_cfn.review.spelling import spelled
+from liberty_cfn.review.spelling import named, spelled
 from liberty_cfn.review.statements import EVERYONE, READ, Statement, statements
 
 # What only AWS knows, in the text of a resource: ${StorageUploads.Arn}/*.
 MADE_OF = re.compile(r"\$\{(\w+)")
+# By which property something acts as a role.
+ACTING = {
+    "AWS::ECS::TaskDefinition": ("TaskRoleArn", "ExecutionRoleArn"),
+    "AWS::IAM::InstanceProfile": ("Roles",),
+    "AWS::Lambda::Function": ("Role",),
+    "AWS::StepFunctions::StateMachine": ("RoleArn",),
+}
 FEW = 8  # actions that are named one by one
 SOME = 3  # of more
 
@@ -26,13 +34,21 @@ def granted(changes: Sequence[Change], before: Resolved, after: Resolved) -> Ite
     What anybody may do is public access, which `opening` tells.
     """
     # A set that is wholly new grants nothing to anybody who was there.
-    if not before.resources or not any(_has_policy(change) for change in changes):
+    acting = list(_acting(changes))
+    if not before.resources or not (acting or any(_has_policy(change) for change in changes)):
         return
     for change in changes:
         yield from _boundary(change)
     moved = {c.moved: c.id for c in changes if c.moved and c.action is Action.ADD}
     was = [_at(moved, statement) for statement in statements(before)]
-    found = difference(was, statements(after))
+    now = statements(after)
+    for who, role, other in acting:
+        was += [replace(s, holder=who) for s in was if s.holder == role]
+        now += [replace(s, holder=who) for s in now if s.holder == other]
+        if other not in after.resources:
+            text = f"{who} acts as {other}: what that may do isn't known here"
+            yield Finding(Kind.UNKNOWN, "", text)
+    found = difference(was, now)
     public = (found.gained, found.loosened, found.lost, found.tightened)
     gained, loosened, lost, tightened = ([g for g in p if g.holder != EVERYONE] for p in public)
     for kind, what, told in (
@@ -52,6 +68,16 @@ def granted(changes: Sequence[Change], before: Resolved, after: Resolved) -> Ite
             Finding(kind, _resource(group[0]), _in_words(group, what, names))
             for group in _together(told)
         )
+
+
+def _acting(changes: Sequence[Change]) -> Iterator[tuple[str, str, str]]:
+    """Yield who acts as another role than before: in words, and both roles."""
+    for change in changes:
+        for name in ACTING.get(change.type, ()):
+            if change.action is Action.CHANGE and change.before and change.after:
+                was, now = (one.properties.get(name) for one in (change.before, change.after))
+                if now is not None and not equal(was, now):
+                    yield f"{change.name} ({name})", named(was), named(now)
 
 
 def _boundary(change: Change) -> Iterator[Finding]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import POLICIES, Action, Change, PropertyChange
-from liberty_cfn.review.comparing import Steps, at
+from liberty_cfn.review.comparing import Steps, at, mapping
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, different, fewer, said
 from liberty_cfn.review.replacement import names
-from liberty_cfn.review.spelling import spelled
+from liberty_cfn.review.spelling import listed, spelled
 
 GENERATED = "GenerateSecretString"
 # What stays of a resource under each policy, from the safest.
@@ -48,6 +48,7 @@ def losses(changes: Sequence[Change]) -> Iterator[Finding]:
             if not change.replaced:
                 yield from _secret(change)
             yield from _in_the_clear(change)
+            yield from _in_plain_sight(change)
             for changed in change.properties:
                 yield from _weakened(change, changed)
 
@@ -148,6 +149,33 @@ def _in_the_clear(change: Change) -> Iterator[Finding]:
             f"{change.name}: no longer redirects to HTTPS: what goes over the wire can be read"
         )
         yield Finding(Kind.WEAKENED, change.id, text)
+
+
+def _in_plain_sight(change: Change) -> Iterator[Finding]:
+    """Yield the secrets of containers whose values now stand in the task definition."""
+    if change.type != "AWS::ECS::TaskDefinition":
+        return
+    was, now = (_variables(one) for one in (change.before, change.after))
+    for container, name in now["Environment"]:
+        if (container, name) in was["Secrets"]:
+            text = (
+                f"{change.name}: {name} of {container} is no longer a secret: "
+                "who may look at the task definition reads it"
+            )
+            yield Finding(Kind.WEAKENED, change.id, text)
+
+
+def _variables(task: Resource | None) -> dict[str, list[tuple[str, str]]]:
+    """Return the variables of each container, by the property that gives them."""
+    containers = listed(task.properties.get("ContainerDefinitions") if task else None)
+    return {
+        given: [
+            (spelled(container.get("Name")), spelled(mapping(variable).get("Name")))
+            for container in map(mapping, containers)
+            for variable in listed(container.get(given))
+        ]
+        for given in ("Environment", "Secrets")
+    }
 
 
 def _redirects(listener: Resource | None) -> bool:

@@ -1,6 +1,7 @@
 """Who has to reach whom, so that requests are answered: as far as templates say it.
 
-A load balancer the tasks it forwards to; tasks the databases and caches they are told of.
+A load balancer the tasks it forwards to; tasks the databases and caches they are told of, and
+on Fargate where their image is.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from liberty_cfn.model.resolving import Resolved, Resource
+from liberty_cfn.review.places import INTERNET
 from liberty_cfn.review.reach import Reach
 from liberty_cfn.review.spelling import listed, named, referred, spelled
 from liberty_cfn.review.traffic import NUMBERS, PORTS
 
+HTTPS = 443
 # Where each listens, if it doesn't say.
 STORES = {
     "AWS::RDS::DBInstance": "5432",
@@ -25,11 +28,15 @@ ENGINES = {"mysql": "3306", "mariadb": "3306", "aurora-mysql": "3306", "memcache
 
 @dataclass(frozen=True)
 class Need:
-    """Who has to reach whom, by flat ids, and on which port by TCP."""
+    """Who has to reach whom, by flat ids or the internet, and on which port by TCP.
+
+    `otherwise` is what happens if it is not so.
+    """
 
     source: str
     destination: str
     port: int
+    otherwise: str = "requests fail"
 
     def met(self, reach: Reach) -> bool:
         """Whether it is so."""
@@ -51,6 +58,18 @@ def needs(resolved: Resolved) -> Iterator[Need]:
     for source, destination, port in dict.fromkeys(found):
         if port.isdecimal():
             yield Need(source, destination, int(port))
+    if not any(map(_of_images, resolved.of_type("AWS::EC2::VPCEndpoint"))):
+        for service in resolved.of_type("AWS::ECS::Service"):
+            if service.properties.get("LaunchType") == "FARGATE":
+                yield Need(service.id, INTERNET, HTTPS, "tasks find no image, and don't start")
+
+
+def _of_images(endpoint: Resource) -> bool:
+    """Whether images come through an endpoint.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+    """
+    return ".ecr." in spelled(endpoint.properties.get("ServiceName"))
 
 
 def _forwarded(resolved: Resolved, service: Resource) -> Iterator[tuple[str, str, str]]:

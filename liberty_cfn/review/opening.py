@@ -167,8 +167,9 @@ def connections(
         for need in needs(after):
             if (need.source, need.destination) in met and not need.met(now):
                 who, whom = (_place(n, after) for n in (need.source, need.destination))
-                text = f"{who} can no longer reach {whom} on {need.port}: requests fail"
-                yield Finding(Kind.INTERRUPTION, need.destination, text)
+                text = f"{who} can no longer reach {whom} on {need.port}: {need.otherwise}"
+                about = (n for n in (need.destination, need.source) if n in after.resources)
+                yield Finding(Kind.INTERRUPTION, next(about, ""), text)
     for flow in (opening := opened(was, now)):
         text = f"{_place(flow.source, after)} can newly reach {_reached(flow, after)}"
         yield Finding(Kind.OPENS, _nearest(flow, after), text)

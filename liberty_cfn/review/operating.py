@@ -83,6 +83,11 @@ NOTICED = {
         dict.fromkeys(_TIMES, "another time, in UTC"),
     ),
 }
+SCALES = {
+    POLICY: "nothing is scaled by what it aimed at any more",
+    SCALING: "the number of tasks stays what it is",
+    "AWS::AutoScaling::ScalingPolicy": "nothing is scaled by what it aimed at any more",
+}
 ALARM_LIMITS = ("Threshold", "ComparisonOperator", "EvaluationPeriods", "DatapointsToAlarm")
 ALARM_DETAILS = (*ALARM_LIMITS, "Period", "TreatMissingData", "Statistic", "ExtendedStatistic")
 
@@ -101,6 +106,7 @@ def operations(changes: Sequence[Change]) -> Iterator[Finding]:
             yield from _stops(change)
             yield from _answers_elsewhere(change)
         yield from _gone(change)
+        yield from _no_longer_scaled(change)
         yield from _size(change)
         yield from _alarm(change)
         yield from _tasks(change, changes)
@@ -132,6 +138,12 @@ def _gone(change: Change) -> Iterator[Finding]:
     if change.action is Action.REMOVE and change.type in GONE and not change.moved:
         text = f"{change.name} is removed: {GONE[change.type]}"
         yield Finding(Kind.INTERRUPTION, change.id, text)
+
+
+def _no_longer_scaled(change: Change) -> Iterator[Finding]:
+    if change.action is Action.REMOVE and change.type in SCALES and not change.moved:
+        text = f"{change.name} is removed: {SCALES[change.type]}"
+        yield Finding(Kind.OPERATIONS, change.id, text)
 
 
 def _not_known(change: Change) -> Iterator[Finding]:

@@ -118,7 +118,8 @@ GUARDED = {
 }
 # All that is read.
 PERMISSION = "AWS::Lambda::Permission"
-READ = (*HOLDERS, *POLICIES, *GUARDED, PERMISSION)
+JOINING = "AWS::IAM::UserToGroupAddition"
+READ = (*HOLDERS, *POLICIES, *GUARDED, PERMISSION, JOINING)
 # The ARN of what has a name, and the attribute or Ref that stands for it.
 ARNS = {
     "AWS::S3::Bucket": ("BucketName", ("Arn",), "arn:{partition}:s3:::{name}"),
@@ -148,7 +149,11 @@ ARNS = {
 
 def statements(resolved: Resolved, *, region: str = "", account: str = "") -> list[Statement]:
     """Return every statement there is, for each who holds it."""
-    return list(_Reading(resolved, region, account).all())
+    found = list(_Reading(resolved, region, account).all())
+    members = list(_members(resolved))
+    # Whoever is in a group may what the group may.
+    joined = [replace(s, holder=u) for s in found for u, group in members if s.holder == group]
+    return found + joined
 
 
 class _Reading:
@@ -165,7 +170,7 @@ class _Reading:
                 yield from self._of_policy(resource)
             elif resource.type in GUARDED:
                 yield from self._of_resource(resource)
-            else:
+            elif resource.type == PERMISSION:
                 yield from self._of_permission(resource)
 
     def _of_holder(self, holder: Resource) -> Iterator[Statement]:
@@ -273,6 +278,16 @@ class _Reading:
         for said, arn in self.arns.items():
             text = text.replace(said, arn)
         return text
+
+
+def _members(resolved: Resolved) -> Iterator[tuple[str, str]]:
+    """Yield every user with each group it is in."""
+    for user in resolved.of_type("AWS::IAM::User"):
+        for group in listed(user.properties.get("Groups")):
+            yield user.id, named(group)
+    for joining in resolved.of_type(JOINING):
+        for user in listed(joining.properties.get("Users")):
+            yield named(user), named(joining.properties.get("GroupName"))
 
 
 def _names_all(statement: Statement) -> bool:

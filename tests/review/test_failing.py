@@ -120,3 +120,28 @@ def test_a_vpc_s_tenancy_replaces_it_but_for_the_one_way_that_aws_documents(
         return {"It": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16", **given})}
 
     assert changed(vpc(before), vpc(after))["It"].replacement is replacement
+
+
+@pytest.mark.parametrize(
+    ("group", "user", "how"),
+    [
+        ("RDS::DBSubnetGroup", "RDS::DBInstance", "DBSubnetGroupName"),
+        ("ElastiCache::SubnetGroup", "ElastiCache::CacheCluster", "CacheSubnetGroupName"),
+    ],
+)
+def test_a_subnet_that_somebody_may_be_in_can_t_be_given_up(group, user, how):
+    def network(*subnets, zone="a", used=True):
+        vpc = {"VpcId": "v", "AvailabilityZone": zone}
+        made = {
+            t: resource("EC2::Subnet", {**vpc, "CidrBlock": f"10.0.{n}.0/24"})
+            for n, t in enumerate("ABC")
+        }
+        made["Group"] = resource(group, {"SubnetIds": [{"Ref": title} for title in subnets]})
+        return {**made, **({"Db": resource(user, {how: {"Ref": "Group"}})} if used else {})}
+
+    (text,) = told(network("A", "B"), network("B", "C"), Kind.FAILS)
+    assert text == "Group gives up A: AWS refuses to while Db is in there"
+    assert not told(network("A"), network("B", "A"), Kind.FAILS)
+    assert not told(network("A", used=False), network("B", used=False), Kind.FAILS)
+    texts = told(network("A"), network("A", zone="b"), Kind.FAILS)
+    assert "Group gives up A: AWS refuses to while Db is in there" in texts

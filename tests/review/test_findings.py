@@ -478,6 +478,32 @@ def test_an_address_that_is_given_back_is_told():
     assert "the address is given back" in text
 
 
+def test_what_scales_and_goes_is_told():
+    kind = "ApplicationAutoScaling::ScalingPolicy"
+    vpc = {"Vpc": resource("EC2::VPC")}
+    (text,) = told({**vpc, **one(kind)}, vpc, Kind.OPERATIONS)
+    assert text == "It is removed: nothing is scaled by what it aimed at any more"
+
+
+def test_a_secret_that_now_stands_in_the_task_definition_is_told_and_not_what_it_is():
+    def task(**given):
+        return one("ECS::TaskDefinition", {"ContainerDefinitions": [{"Name": "web", **given}]})
+
+    secret = task(Secrets=[{"Name": "DB_PASSWORD", "ValueFrom": "arn"}])
+    plain, other = (
+        task(Environment=[{"Name": "DB_PASSWORD", "Value": value}])
+        for value in ("tiger", "lion")
+    )
+    (text,) = told(secret, plain, Kind.WEAKENED)
+    assert text.startswith("It: DB_PASSWORD of web is no longer a secret")
+    assert not told(plain, secret, Kind.WEAKENED)
+    for olds, news in ((secret, plain), (plain, other)):
+        said = repr([p for change in part(olds, news).changes for p in change.properties])
+        assert "(hidden" in said
+        assert "tiger" not in said
+        assert "lion" not in said
+
+
 def test_a_rule_with_several_changes_is_one_interruption():
     def group(**rule):
         rules = [{"IpProtocol": "tcp", "CidrIp": "10.0.0.0/8", **rule}]

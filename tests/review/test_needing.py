@@ -114,3 +114,38 @@ def test_who_couldn_t_before_is_no_news():
     before = {title: one for title, one in BASE.items() if title != "ToTasks"}
     after = {**before, "Also": let_in("Tasks", "Front", 9000)}
     assert not told(before, after, Kind.INTERRUPTION)
+
+
+@pytest.mark.parametrize(
+    ("launch", "endpoint", "told_"),
+    [("FARGATE", "s3", 1), ("EC2", "s3", 0), ("FARGATE", "ecr.dkr", 0)],
+)
+def test_fargate_s_tasks_have_to_find_their_image(launch, endpoint, told_):
+    def network(gateway):
+        vpc = {"VpcId": {"Ref": "Vpc"}}
+        target = {"RouteTableId": {"Ref": "Table"}, "DestinationCidrBlock": "0.0.0.0/0"}
+        inside = {"Subnets": [{"Ref": "Subnet"}], "SecurityGroups": [of("Tasks")]}
+        return {
+            "Vpc": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"}),
+            "Tasks": group(),
+            "Subnet": resource("EC2::Subnet", {**vpc, "CidrBlock": "10.0.0.0/24"}),
+            "Table": resource("EC2::RouteTable", vpc),
+            "Way": resource("EC2::Route", {**target, **gateway}),
+            "Routed": resource(
+                "EC2::SubnetRouteTableAssociation",
+                {"SubnetId": {"Ref": "Subnet"}, "RouteTableId": {"Ref": "Table"}},
+            ),
+            "Endpoint": resource(
+                "EC2::VPCEndpoint", {"ServiceName": f"com.amazonaws.x.{endpoint}"}
+            ),
+            "Service": resource(
+                "ECS::Service",
+                {"LaunchType": launch, "NetworkConfiguration": {"AwsvpcConfiguration": inside}},
+            ),
+        }
+
+    before, after = network({"NatGatewayId": "nat-1"}), network({"GatewayId": "igw-1"})
+    wanted = (
+        "Service can no longer reach the internet on 443: tasks find no image, and don't start"
+    )
+    assert told(before, after, Kind.INTERRUPTION).count(wanted) == told_
