@@ -409,35 +409,40 @@ def _handed_on(design: Design) -> Iterator[Problem]:
 
 def _given_by_name(design: Design) -> Iterator[Problem]:
     """Parameters that get another value than the one of their own name, which is there."""
-    stacks = list(_stacks(design))
-    for template, title, stack, child in stacks:
-        beside = [one for other, _, one, _ in stacks if other.file == template.file]
-        for name, value in _given(stack).items():
-            if name in child.section("Parameters") and (
-                meant := _of_same_name(design, template, name, value)
-                or _as_elsewhere(value, [_given(one).get(name) for one in beside])
-            ):
-                why = f"{name} is given {_called(value)}; expected {meant}"
-                yield Problem("", _at(title, name), why, template.file)
+    by_file: dict[str, list[tuple[str, Mapping[str, Any], Template]]] = {}
+    for template, title, stack, child in _stacks(design):
+        by_file.setdefault(template.file, []).append((title, _given(stack), child))
+    for file, stacks in by_file.items():
+        told = {
+            title: {f"{OUTPUTS}{name}" for name in child.section("Outputs")}
+            for title, _, child in stacks
+        }
+        ours = design.templates.templates[file].section("Parameters")
+        for title, given, _ in stacks:
+            for name, value in given.items():
+                alike = [other.get(name) for _, other, _ in stacks]
+                meant = _told_by_name(name, value, told) or _as_elsewhere(value, alike)
+                another = look(value, "Ref") in ours and {"Ref": name} in alike
+                if not meant and another and value != {"Ref": name}:
+                    meant = name
+                if meant:
+                    why = f"{name} is given {_called(value)}; expected {meant}"
+                    yield Problem("", _at(title, name), why, file)
 
 
 def _called(value: Any) -> str:
     return str(look(value, "Ref") or ".".join(map(str, look(value, "Fn::GetAtt") or ())))
 
 
-def _of_same_name(design: Design, template: Template, name: str, value: Any) -> str:
-    """Return the output or the parameter that is called as what something else is given to."""
-    resources = template.section("Resources")
-    stack, output = (look(value, "Fn::GetAtt", number) for number in (0, 1))
-    given = str(output or "").removeprefix(OUTPUTS)
-    child = design.templates.child(template.file, resources.get(str(stack), {}))
-    outputs = design.templates.templates[child].section("Outputs") if child else {}
-    if name in outputs and given in outputs and given != name:
-        return f"{stack}.{OUTPUTS}{name}"
-    parameter = look(value, "Ref")
-    by_name = any(_given(one).get(name) == {"Ref": name} for one in resources.values())
-    ours = template.section("Parameters")
-    return name if by_name and parameter in ours and parameter != name else ""
+def _told_by_name(name: str, value: Any, told: Mapping[str, set[str]]) -> str:
+    """Return the output that is called as the parameter to which another is given."""
+    named = look(value, "Fn::GetAtt")
+    if not isinstance(named, list) or named[-1] == (wanted := f"{OUTPUTS}{name}"):
+        return ""
+    if named[-1] not in told.get(str(named[0]), ()):
+        return ""
+    whose = [str(named[0]), *told]
+    return next((f"{title}.{wanted}" for title in whose if wanted in told[title]), "")
 
 
 def _as_elsewhere(value: Any, others: Sequence[Any]) -> str:
@@ -694,7 +699,7 @@ def _asking(value: Any, at: Path = ()) -> Iterator[tuple[Path, str, list[Any]]]:
 
 def _finds(design: Design) -> Iterator[Problem]:
     mappings = design.flat.template.get("Mappings", {})
-    for resource in design.resolved.resources.values():
+    for resource in design.resolved.resources.values() if mappings else ():
         for path, wanted in _sought(resource.properties, ("Properties",)):
             mapping = mappings.get(str(wanted[0]))
             keys = [text(key) for key in wanted[1:3]]

@@ -299,10 +299,10 @@ def _suffix_reaches_all(design: Design) -> Iterator[Problem]:
 
 def _called_as_asked(design: Design) -> Iterator[Problem]:
     """What the spec looks up by name, and that has none, or another."""
-    written = design.flat.template.get("Resources", {})
     said: dict[str, list[tuple[str, str]]] = {}
-    for title, body in written.items():
-        for name in ASKED_FOR.get(body.get("Type"), ((), ""))[1:]:
+    for title, body in design.flat.template.get("Resources", {}).items():
+        if body.get("Type") in ASKED_FOR:
+            name = ASKED_FOR[body["Type"]][1]
             value = json.dumps((body.get("Properties") or {}).get(name, ""))
             said.setdefault(body["Type"], []).append((title, value))
     wanted = [(kind, name) for kind, (names, _) in ASKED_FOR.items() for name in names]
@@ -312,11 +312,17 @@ def _called_as_asked(design: Design) -> Iterator[Problem]:
         if not any(f'"{name}' in value for _, value in said.get(kind, ()))
     ]
     for kind, name in missing if len(missing) * 2 < len(wanted) else ():
-        unnamed = [title for title, value in said.get(kind, ()) if value == '""']
-        property_name = ASKED_FOR[kind][1]
-        for title in unnamed or [title for title, _ in said.get(kind, ())][:1]:
-            why = f"nothing is called {name}, by which people look for it; expected it as "
-            yield Problem(title, ("Properties",), f"{why}{property_name}")
+        names, of = ASKED_FOR[kind]
+        others = [
+            title
+            for title, value in said.get(kind, ())
+            if not any(f'"{one}' in value for one in names)
+        ]
+        for title in others[:1]:
+            origin = design.flat.origins[title]
+            why = f"nothing is called {name}, by which people look for it; expected it as {of}"
+            where = ("Resources", origin.logical_id, "Properties")
+            yield Problem("", where, why, origin.file)
 
 
 def _mentions(value: str, parameter: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
-from liberty_cfn.rules.rule import Design, look, referred
+from liberty_cfn.rules.rule import Design, look, referred, text
 
 
 def known_subnets(design: Design, given: Any) -> list[Resource] | None:
@@ -23,6 +23,22 @@ def zones(subnets: list[Resource]) -> int | None:
     if None in found:
         return None
     return len({str(zone) for zone in found})
+
+
+def default_routes(design: Design, subnets: list[Resource]) -> list[Resource]:
+    """Return the routes to everywhere that subnets have by their own tables."""
+    own = {subnet.id for subnet in subnets}
+    tables = {
+        referred(link.properties.get("RouteTableId"))
+        for link in design.of_type("AWS::EC2::SubnetRouteTableAssociation")
+        if referred(link.properties.get("SubnetId")) in own
+    }
+    return [
+        route
+        for route in design.of_type("AWS::EC2::Route")
+        if referred(route.properties.get("RouteTableId")) in tables
+        and text(route.properties.get("DestinationCidrBlock")) == "0.0.0.0/0"
+    ]
 
 
 def public(design: Design, subnet: Resource) -> bool | None:

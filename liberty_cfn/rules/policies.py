@@ -59,6 +59,7 @@ KEYS = {
         "Ec2InstanceSourcePrivateIPv4",
     )
 }
+WHOLE = 5  # colons of an ARN, at least
 ACCOUNT = re.compile(r"\d{12}|[*?\d]*[*?][*?\d]*|\$\{.*")
 NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 SID = re.compile(r"[A-Za-z0-9]*")
@@ -164,6 +165,10 @@ def _unknown_of(block: Any) -> Iterator[str]:
             meant = difflib.get_close_matches(lower, KEYS, n=1, cutoff=0.85)
             if meant:
                 yield f"no request has {key}; did you mean {KEYS[meant[0]]}?"
+        for value in listed(values) if lower.endswith("sourcearn") else ():
+            said = re.sub(r"\$\{[^}]*\}", "x", spelled(value))
+            if said.startswith("arn:") and said.count(":") < WHOLE and not said.endswith("*"):
+                yield f"{key} is never {spelled(value)}, no whole ARN; expected more, or :*"
         for value in listed(values) if lower.endswith("account") else ():
             plain = text(value)
             if plain is not None and not ACCOUNT.fullmatch(plain):
@@ -245,6 +250,7 @@ RULES: tuple[Rule, ...] = (
             swap("{StringEquals", "{StringEqual"),
             swap("aws:SourceAccount", "aws:SourceAcount"),
             swap("!Ref AWS::AccountId", "'12345678901'"),
+            swap('SourceAccount": !Ref AWS::AccountId', 'SourceArn": "arn:aws:ecs:a:b"'),
             swap('SourceAccount": !Ref AWS::AccountId', 'SourceArn": "arn:aws:ecs:*"'),
             swap(", Resource: !GetAtt Bucket.Arn", ""),
             swap("        Principal: {Service: ecs-tasks.amazonaws.com}\n", ""),

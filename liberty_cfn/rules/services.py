@@ -11,7 +11,7 @@ from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.expected import TRUTH, Expectation, like, misfits, one_of, whole
 from liberty_cfn.rules.ordering import waits
-from liberty_cfn.rules.placing import known_subnets, public, zones
+from liberty_cfn.rules.placing import default_routes, known_subnets, public, zones
 from liberty_cfn.rules.rule import (
     Design,
     Path,
@@ -116,10 +116,36 @@ def _values(design: Design) -> Iterator[Problem]:
                 yield Problem(service.id, ("Properties", "Cluster"), why)
         if said and (why := _elsewhere(design, said)):
             yield Problem(service.id, ("Properties", "Cluster"), why)
+        if why := _held_back(design, service):
+            yield Problem(service.id, ("Properties", "TaskDefinition"), why)
         external = text(look(service.properties, "DeploymentController", "Type")) == "EXTERNAL"
         if "TaskDefinition" not in service.properties and not external:
             why = "TaskDefinition is missing; a service runs one"
             yield Problem(service.id, ("Properties",), why)
+
+
+def _held_back(design: Design, service: Resource) -> str:
+    """Return why a service never runs the task definition made here; nothing if it may."""
+    said = text(service.properties.get("TaskDefinition"))
+    for task in design.of_type(TASK) if said else ():
+        family = text(task.properties.get("Family"))
+        if family and re.fullmatch(rf"{re.escape(family)}(:\d+)?", said or ""):
+            title = task.origin.logical_id
+            return f"{said} stays what it was before; expected !Ref {title}"
+    return ""
+
+
+def _before_routes(design: Design) -> Iterator[Problem]:
+    """Services whose tasks may be started before they can pull their image."""
+    for service in design.of_type(SERVICE):
+        steps = ("NetworkConfiguration", "AwsvpcConfiguration", "Subnets")
+        given = known_subnets(design, look(service.properties, *steps)) or []
+        for route in default_routes(design, given):
+            late = route.origin.path == service.origin.path
+            if late and not waits(design, service.id, route.id):
+                title = route.origin.logical_id
+                why = f"tasks may be started before {title} leads to their image; expected "
+                yield Problem(service.id, (), f"{why}DependsOn: {title}")
 
 
 def _default_strategy(cluster: Resource) -> Iterator[Problem]:
@@ -550,6 +576,7 @@ Cluster:
 Task:
   Type: AWS::ECS::TaskDefinition
   Properties:
+    Family: backend
     RequiresCompatibilities: [FARGATE]
     NetworkMode: awsvpc
     ContainerDefinitions:
@@ -608,6 +635,21 @@ OnRequests:
         ResourceLabel: !Sub ${Balancer.LoadBalancerFullName}/${Group.TargetGroupFullName}
 """
 LABEL = "!Sub ${Balancer.LoadBalancerFullName}/${Group.TargetGroupFullName}"
+WAITING = """
+Subnet: {Type: AWS::EC2::Subnet}
+Routes: {Type: AWS::EC2::RouteTable}
+Way:
+  Type: AWS::EC2::Route
+  Properties:
+    {RouteTableId: !Ref Routes, DestinationCidrBlock: 0.0.0.0/0, NatGatewayId: nat-1}
+Link:
+  Type: AWS::EC2::SubnetRouteTableAssociation
+  Properties: {SubnetId: !Ref Subnet, RouteTableId: !Ref Routes}
+Service:
+  Type: AWS::ECS::Service
+  DependsOn: Way
+  Properties: {NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [!Ref Subnet]}}}
+"""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -632,6 +674,7 @@ RULES: tuple[Rule, ...] = (
             ("CapacityProviders: [FARGATE]", "CapacityProviders: [fargate]"),
             ("CapacityProviders: [FARGATE]", "CapacityProviders: [FARGATES]"),
             ("Cluster: !Ref Cluster", "Cluster: backend"),
+            ("TaskDefinition: !Ref Task\n", "TaskDefinition: backend:3\n"),
             ("Cluster: !Ref Cluster", "Cluster: backed"),
             (
                 "CapacityProviders: [FARGATE]",
@@ -856,5 +899,17 @@ RULES: tuple[Rule, ...] = (
             ("Value: enabled", "Value: disabled"),
             ("    ClusterSettings: [{Name: containerInsights, Value: enabled}]\n", ""),
         ),
+    ),
+    Rule(
+        "LC1351",
+        "warning",
+        "A service waits for the routes that its tasks need",
+        "CloudFormation makes it beside them: tasks that can't pull their image yet fail, and "
+        "the circuit breaker counts them.",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+        "aws-attribute-dependson.html",
+        _before_routes,
+        good=(WAITING,),
+        bad=(WAITING.replace("  DependsOn: Way\n", ""),),
     ),
 )

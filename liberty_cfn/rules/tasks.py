@@ -317,6 +317,8 @@ def _no_image(design: Design, value: Any) -> str:
             address = look(piece, "Fn::GetAtt", 1) == "RepositoryUri"
             if not address:
                 return f"not where {made.origin} is; expected its RepositoryUri before the tag"
+        elif made is not None:
+            return f"{made.origin} holds no images; expected a repository's RepositoryUri"
     image = spelt(value)
     if "://" in image:
         why = f"{image.replace(UNKNOWN, '<repository>')!r} has a scheme, which no image has"
@@ -356,6 +358,7 @@ def _as_root(design: Design) -> Iterator[Problem]:
 
 
 TASKS = """
+Other: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer}
 Task:
   Type: AWS::ECS::TaskDefinition
   Properties:
@@ -562,6 +565,7 @@ RULES: tuple[Rule, ...] = (
             (":latest", "':'"),
             (":latest", ":my tag"),
             ("${Repository.RepositoryUri}", "https://${Repository.RepositoryUri}"),
+            ("${Repository.RepositoryUri}", "${Other.DNSName}"),
             ("${Repository.RepositoryUri}:latest", "liberty social:latest"),
             ("${Repository.RepositoryUri}", "${Repository}"),
             ("${Repository.RepositoryUri}", "${Repository.Arn}"),

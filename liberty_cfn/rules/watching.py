@@ -10,7 +10,17 @@ from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.examples import changed
 from liberty_cfn.rules.expected import Expectation, like, misfits, one_of
 from liberty_cfn.rules.metrics import FILTER, Metric, wrong
-from liberty_cfn.rules.rule import Design, Path, Problem, Rule, each, look, number, text
+from liberty_cfn.rules.rule import (
+    Design,
+    Path,
+    Problem,
+    Rule,
+    each,
+    look,
+    number,
+    referred,
+    text,
+)
 from liberty_cfn.rules.statements import parsed, shown, statements
 
 LOG_GROUP = "AWS::Logs::LogGroup"
@@ -107,8 +117,21 @@ def _filters(design: Design) -> Iterator[Problem]:
         for at, one in each(properties, "MetricTransformations", "*"):
             for below, why in _counted(one):
                 yield Problem(counter.id, ("Properties", *at, *below), why)
-        if why := _unbalanced(text(properties.get("FilterPattern")) or ""):
+        pattern = text(properties.get("FilterPattern", "")) or ""
+        if why := _unbalanced(pattern):
             yield Problem(counter.id, ("Properties", "FilterPattern"), why)
+        if made is not None and not pattern.strip() and made.id in _written_by_tasks(design):
+            why = "each line that a container writes counts; expected a pattern"
+            yield Problem(counter.id, ("Properties", "FilterPattern"), why)
+
+
+def _written_by_tasks(design: Design) -> set[str]:
+    way = ("ContainerDefinitions", "*", "LogConfiguration", "Options", "awslogs-group")
+    return {
+        referred(group)
+        for task in design.of_type("AWS::ECS::TaskDefinition")
+        for _, group in each(task.properties, *way)
+    }
 
 
 def _counted(one: Any) -> Iterator[tuple[Path, str]]:
@@ -257,6 +280,17 @@ def _own_names(design: Design) -> Iterator[Problem]:
             yield Problem(dashboard.id, ("Properties", "DashboardName"), why)
 
 
+COUNTED_WHOLE = """Task:
+  Type: AWS::ECS::TaskDefinition
+  Properties:
+    ContainerDefinitions: [{LogConfiguration: {Options: {awslogs-group: !Ref Group}}}]
+All:
+  Type: AWS::Logs::MetricFilter
+  Properties:
+    LogGroupName: !Ref Group
+    FilterPattern: ''
+    MetricTransformations: [{MetricNamespace: Liberty, MetricName: All, MetricValue: '1'}]
+Cluster:"""
 WATCHED = """
 Key:
   Type: AWS::KMS::Key
@@ -338,6 +372,7 @@ RULES: tuple[Rule, ...] = (
         ),
         bad=changed(
             WATCHED,
+            ("Cluster:", COUNTED_WHOLE),
             ("MetricNamespace: Liberty", "MetricNamespace: AWS/ECS"),
             ("MetricName: Errors", "MetricName: Errors*"),
             ("MetricName: Errors, ", ""),
