@@ -105,6 +105,20 @@ def test_what_stops_service_is_marked():
     assert not stops_service(dataclasses.replace(SERVICE, replacement=Replacement.NO))
 
 
+def test_what_interrupts_a_database_is_marked_and_told():
+    grown = Property("DBInstanceClass", "db.t3.micro", "db.t3.small", Replacement.NO)
+    change = dataclasses.replace(DATABASE, properties=(grown,), replacement=Replacement.NO)
+    assert stops_service(change)
+    assert not stops_service(dataclasses.replace(change, properties=DATABASE.properties[1:]))
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(plan_tree(planned(change)))
+    assert "holds data  stops service" in shown.get()
+    assert "db.t3.micro -> db.t3.small  (the database is down" in shown.get()
+    [property_] = plans.as_json(planned(change))["changes"][0]["properties"]
+    assert property_["interruption"].startswith("the database is down")
+
+
 def test_the_summary_counts_what_would_happen():
     said = planned(DATABASE, SERVICE, TOPIC).summary
     assert said == (
@@ -121,14 +135,14 @@ def test_the_markdown_has_the_dangerous_first():
 
 
 def test_the_markdown_has_settings_values_marks_and_the_whole_digest():
-    known = Property("Engine", "a|b", "c", Replacement.NO)
+    known = Property("Note", "a|b", "c", Replacement.NO)
     changed = dataclasses.replace(DATABASE, properties=(known,))
     plan = dataclasses.replace(planned(changed, SERVICE), parameters={"Note": ("3", None)})
     text = plan_markdown(plan)
     assert "- `Note: 3 -> none`\n" in text
     assert "AWS::RDS::DBInstance, holds data, AT RISK |" in text
     assert "AWS::ECS::Service, stops service |" in text
-    assert "| `Engine: a\\|b -> c` |" in text
+    assert "| `Note: a\\|b -> c` |" in text
     assert f"`{plan.digest}`" in text
 
 
@@ -147,6 +161,7 @@ def test_the_json_has_every_change_with_its_properties():
         "before": "a",
         "after": "b",
         "replacement": "certain",
+        "interruption": None,
     }
     assert (topic["action"], topic["replacement"], topic["stateful"]) == ("Remove", "no", False)
 

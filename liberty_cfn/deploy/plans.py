@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Replacement
+from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Property, Replacement
 from liberty_cfn.stateful import LEFT, LOSSES
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
@@ -105,9 +105,18 @@ def is_lost(change: Change) -> bool:
 
 
 def stops_service(change: Change) -> bool:
-    """Whether people would notice: something that serves them goes, or is made again."""
+    """Whether people would notice: what serves them goes, is made again, or is interrupted."""
     goes = change.action == "Remove" or change.replacement is not Replacement.NO
-    return change.type in SERVING and goes
+    interrupted = any(interruption(change, changed) for changed in change.properties)
+    return (change.type in SERVING and goes) or interrupted
+
+
+def interruption(change: Change, changed: Property) -> str:
+    """Return what stops for a while when a property changes, as AWS documents it."""
+    from liberty_cfn.review.documented import INTERRUPTIONS  # noqa: PLC0415 - slow to load
+
+    known = INTERRUPTIONS.get((change.type, changed.name))
+    return known.what if known and change.action == "Modify" else ""
 
 
 def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
@@ -182,6 +191,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
                         "before": changed.before,
                         "after": changed.after,
                         "replacement": changed.replaces.value or "no",
+                        "interruption": interruption(change, changed) or None,
                     }
                     for changed in change.properties
                 ],

@@ -14,7 +14,14 @@ from liberty_cfn.deploy.change_sets import NESTED_STACK, UNKNOWN, Change, Proper
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.live import LiveTree, seconds
-from liberty_cfn.deploy.plans import Plan, doubts, is_lost, refusals, stops_service
+from liberty_cfn.deploy.plans import (
+    Plan,
+    doubts,
+    interruption,
+    is_lost,
+    refusals,
+    stops_service,
+)
 from liberty_cfn.stateful import LOSSES
 
 COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red", "Import": "cyan"}
@@ -35,7 +42,7 @@ def plan_tree(plan: Plan) -> RenderableType:
             branches[*change.stack, change.resource] = branch
         elif change.action == "Modify":
             for changed in change.properties:
-                branch.add(_changed(changed))
+                branch.add(_changed(change, changed))
     parameters = [Text(setting) for setting in _settings(plan)]
     heading = [Text("Settings that change", style="bold")] if parameters else []
     notes = [Text(doubt, style="yellow") for doubt in doubts(plan)]
@@ -111,10 +118,12 @@ def _planned(change: Change) -> Text:
     return text
 
 
-def _changed(changed: Property) -> Text:
+def _changed(change: Change, changed: Property) -> Text:
     text = Text(_told(changed))
     if changed.replaces is not Replacement.NO:
         text.append(f"  (replacement {changed.replaces.value})", style="red")
+    if stops := interruption(change, changed):
+        text.append(f"  ({stops})", style="red")
     return text
 
 
