@@ -43,11 +43,12 @@ def granted(changes: Sequence[Change], before: Resolved, after: Resolved) -> Ite
     was = [_at(moved, statement) for statement in statements(before)]
     now = statements(after)
     for who, role, other in acting:
-        was += [replace(s, holder=who) for s in was if s.holder == role]
-        now += [replace(s, holder=who) for s in now if s.holder == other]
         if other not in after.resources:
             text = f"{who} acts as {other}: what that may do isn't known here"
             yield Finding(Kind.UNKNOWN, "", text)
+            continue
+        was += [replace(s, holder=who) for s in was if s.holder == role]
+        now += [replace(s, holder=who) for s in now if s.holder == other]
     found = difference(was, now)
     public = (found.gained, found.loosened, found.lost, found.tightened)
     gained, loosened, lost, tightened = ([g for g in p if g.holder != EVERYONE] for p in public)

@@ -42,6 +42,7 @@ def test_what_a_role_from_elsewhere_may_isn_t_known():
     arn = "arn:aws:iam::111111111111:role/other"
     before, after = acting({"Fn::GetAtt": ["Little", "Arn"]}), acting(arn)
     (text,) = told(before, after, Kind.UNKNOWN)
+    assert not told(before, after, Kind.REVOKES)
     assert text == f"It (Role) acts as {arn}: what that may do isn't known here"
 
 
