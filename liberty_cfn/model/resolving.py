@@ -32,7 +32,7 @@ class Resource:
     body: Mapping[str, Any]
     origin: Origin
 
-    @property
+    @cached_property
     def properties(self) -> Mapping[str, Any]:
         found = self.body.get("Properties")
         return found if isinstance(found, dict) else {}
@@ -58,7 +58,17 @@ class Resolved:
 
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Yield the resources of some types, in order."""
+        if len(types) == 1:
+            return iter(self._alike.get(types[0], ()))
         return (r for r in self.resources.values() if r.type in types)
+
+    @cached_property
+    def _alike(self) -> Mapping[str, Sequence[Resource]]:
+        """The resources of each type."""
+        found: dict[str, list[Resource]] = {}
+        for resource in self.resources.values():
+            found.setdefault(resource.type, []).append(resource)
+        return found
 
     def types(self) -> list[str]:
         """Return the types there are, in order of first appearance."""

@@ -7,11 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from liberty_cfn.model.loading import NESTED
 from liberty_cfn.model.parsing import Template
-from liberty_cfn.model.resolving import symbolic
+from liberty_cfn.model.resolving import Resource, symbolic
 from liberty_cfn.model.untold import untold
 from liberty_cfn.review.spelling import listed
 from liberty_cfn.review.spelling import referred as mentioned
@@ -55,6 +56,8 @@ OUTPUTS = "Outputs."
 MANY = 3  # stacks that do the same, so that another one is an exception
 EXPORTED_ONCE = "LC1010"
 LISTS = ("CommaDelimitedList", "List<")
+# Where a value is, the property it is in, and itself.
+Leaf = tuple[Path, str, Any]
 # The kind of value that a Ref of a resource is, or an attribute of it; as properties and
 # parameter types call for them.
 IDS = {
@@ -291,8 +294,8 @@ def _sources(design: Design, template: Template, value: Any) -> Iterator[str]:
 
 
 def _references_fit(design: Design) -> Iterator[Problem]:
-    for resource in design.resolved.resources.values():
-        for path, name, value in _leaves(resource.properties):
+    for resource, leaves in _all_leaves(design):
+        for path, name, value in leaves:
             if name not in WANTED or (name == "Subnets" and resource.type == "AWS::EC2::VPC"):
                 continue
             if name in SEVERAL and path[-1] == name and "Fn::Join" in value:
@@ -323,7 +326,14 @@ def _kind(design: Design, value: Any) -> str:
     return IDS.get((resource.type, attribute), "") if resource else ""
 
 
-def _leaves(value: Any, path: Path = (), name: str = "") -> Iterator[tuple[Path, str, Any]]:
+# Two rules ask.
+@lru_cache(maxsize=2)
+def _all_leaves(design: Design) -> tuple[tuple[Resource, tuple[Leaf, ...]], ...]:
+    made = design.resolved.resources.values()
+    return tuple((resource, tuple(_leaves(resource.properties))) for resource in made)
+
+
+def _leaves(value: Any, path: Path = (), name: str = "") -> Iterator[Leaf]:
     """Yield everything that is no mapping of properties, with the property it is in."""
     if isinstance(value, dict):
         if len(value) == 1 and (function := next(iter(value))).startswith(("Ref", "Fn::")):
@@ -597,8 +607,8 @@ def exports_meet(designs: Sequence[Design]) -> Iterator[tuple[Design, Problem]]:
 def _what_is_used_is_made(design: Design) -> Iterator[Problem]:
     declared = design.flat.template.get("Resources", {})
     made = design.resolved.resources
-    for resource in made.values():
-        for path, _, value in _leaves(resource.properties):
+    for resource, leaves in _all_leaves(design):
+        for path, _, value in leaves:
             for name in {*mentioned(value)}:
                 if name in declared and name not in made:
                     why = (

@@ -22,6 +22,8 @@ Example = str | Mapping[str, str]
 REGION = "us-east-1"
 # Stands for what only AWS knows, in `spelt`. No name that AWS takes has it.
 UNKNOWN = "\0"
+# Asked of a tuple, most are told by the first.
+MAPPING = (dict, Mapping)
 CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
@@ -159,7 +161,7 @@ def each(value: Any, *steps: str | int, at: Path = ()) -> Iterator[tuple[Path, A
             for path, item in _items(value, at):
                 yield from each(item, *rest, at=path)
             return
-        if isinstance(value, dict | Mapping) and step in value:
+        if isinstance(value, MAPPING) and step in value:
             value = value[str(step)]
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
@@ -178,7 +180,16 @@ def _items(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
 
 def look(value: Any, *steps: str | int) -> Any:
     """Return what is at `steps` below a value; None where there is nothing."""
-    return next((found for _, found in each(value, *steps)), None)
+    if "*" in steps:
+        return next((found for _, found in each(value, *steps)), None)
+    for step in steps:
+        if isinstance(value, MAPPING) and step in value:
+            value = value[str(step)]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
 
 
 def waits_for(design: Design, resource: str) -> set[str]:
