@@ -4,36 +4,26 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
-from ministack.services import (
-    alb,
-    cloudwatch_logs,
-    ec2,
-    ecr,
-    elasticache,
-    iam,
-    rds,
-    secretsmanager,
-)
+from ministack.services import alb, ec2, ecr, elasticache, iam, rds, secretsmanager
+from ministack.services import cloudwatch_logs as logs
 from ministack.services.cloudformation import changesets, engine, provisioners
 
 from .asking import Made, Properties
 
+CACHES = "AWS::ElastiCache"
 BALANCING = "AWS::ElasticLoadBalancingV2"
 REPOSITORY = "AWS::ECR::Repository"
 # By type: the property that names it, and what there is of it.
 # Ministack refuses the name of a bucket that is there by itself.
 NAMED: dict[str, tuple[str, Any]] = {
     REPOSITORY: ("RepositoryName", ecr._repositories),
-    "AWS::ElastiCache::CacheCluster": ("ClusterName", elasticache._clusters),
-    "AWS::ElastiCache::ReplicationGroup": (
-        "ReplicationGroupId",
-        elasticache._replication_groups,
-    ),
+    f"{CACHES}::CacheCluster": ("ClusterName", elasticache._clusters),
+    f"{CACHES}::ReplicationGroup": ("ReplicationGroupId", elasticache._replication_groups),
     f"{BALANCING}::LoadBalancer": ("Name", alb._lbs),
     f"{BALANCING}::TargetGroup": ("Name", alb._tgs),
     "AWS::IAM::Role": ("RoleName", iam._roles),
     "AWS::IAM::User": ("UserName", iam._users),
-    "AWS::Logs::LogGroup": ("LogGroupName", cloudwatch_logs._log_groups),
+    "AWS::Logs::LogGroup": ("LogGroupName", logs._log_groups),
     "AWS::RDS::DBInstance": ("DBInstanceIdentifier", rds._instances),
     "AWS::SecretsManager::Secret": ("Name", secretsmanager._secrets),
 }
@@ -73,14 +63,10 @@ def adoptable(template: dict[str, Any], titles: Iterable[str]) -> list[dict[str,
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
     """
-    kinds = {title: template["Resources"][title]["Type"] for title in titles}
-    added = [
-        {"Action": "Add", "LogicalResourceId": title, "ResourceType": kind}
-        for title, kind in kinds.items()
-    ]
-    found: list[dict[str, Any]] = changesets._existing_resources(
-        [{"ResourceChange": change} for change in added], template
-    )
+    kinds = [(title, template["Resources"][title]["Type"]) for title in titles]
+    added = [{"LogicalResourceId": title, "ResourceType": kind} for title, kind in kinds]
+    changes = [{"ResourceChange": one | {"Action": "Add"}} for one in added]
+    found: list[dict[str, Any]] = changesets._existing_resources(changes, template)
     return found
 
 

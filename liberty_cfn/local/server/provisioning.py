@@ -90,14 +90,8 @@ def _event(
             status = status.replace("UPDATE", "CREATE")
         elif status == "UPDATE_COMPLETE" and not reason and last.endswith("_COMPLETE"):
             return  # the end of what was never told to begin
-    _tell(
-        stack_id,
-        stack,
-        title,
-        kind,
-        status,
-        **{"reason": reason, "physical_id": physical} | named,
-    )
+    named = {"reason": reason, "physical_id": physical} | named
+    _tell(stack_id, stack, title, kind, status, **named)
 
 
 async def _set(path: str, method: str, body: bytes) -> Any:
