@@ -9,7 +9,9 @@ import contextlib
 import functools
 import http.client
 import json
+import time
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -125,6 +127,19 @@ def aws(local_aws):
     empty = Aws(local_aws)
     empty.reset()
     return empty
+
+
+@pytest.fixture
+def until_awaited(aws, monkeypatch):
+    """Have resources take long from a call of this on, until they are waited for."""
+
+    def waited(seconds):
+        aws.delay(0)
+        time.sleep(seconds)
+
+    watch = SimpleNamespace(sleep=waited, monotonic=time.monotonic)
+    monkeypatch.setattr("liberty_cfn.deploy.following.time", watch)
+    return functools.partial(aws.delay, 60)
 
 
 @pytest.fixture

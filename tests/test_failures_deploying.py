@@ -81,6 +81,22 @@ class Listener(Silent):
         self.events += events
 
 
+class Waking(Listener):
+    """Has resources take no time any more as soon as anything is said, or happens."""
+
+    def __init__(self, aws):
+        super().__init__()
+        self._aws = aws
+
+    def say(self, line):
+        super().say(line)
+        self._aws.delay(0)
+
+    def happened(self, events):
+        super().happened(events)
+        self._aws.delay(0)
+
+
 @pytest.fixture
 def dev():
     """The environment, for designs that take no parameters."""
@@ -362,11 +378,11 @@ def test_what_a_deploy_adopts_outlives_its_failure(aws, target):
 @pytest.mark.parametrize("fails", [False, True])
 def test_case_10_what_somebody_else_began_is_attached_to_by_its_id(aws, target, dev, fails):
     cloudformation = target.client("cloudformation")
-    aws.delay(0.2)
+    aws.delay(60)
     if fails:
         aws.fail("AWS::SNS::Topic/Another")
     begun = cloudformation.create_stack(StackName=dev.stack, TemplateBody=MORE)["StackId"]
-    listener = Listener()
+    listener = Waking(aws)
     if fails:
         with pytest.raises(DeployError, match="LIBERTY_LOCAL_FAIL asks that AWS::SNS::Topic"):
             have(dev, target, TOPIC, listener)
@@ -382,7 +398,7 @@ def test_case_10_a_stack_that_is_being_deleted_is_not_deployed_to(aws, target, d
     cloudformation = target.client("cloudformation")
     protection = {"StackName": dev.stack, "EnableTerminationProtection": False}
     cloudformation.update_termination_protection(**protection)
-    aws.delay(0.5)
+    aws.delay(60)
     cloudformation.delete_stack(StackName=dev.stack)
     with pytest.raises(DeployError, match="is being deleted"):
         have(dev, target, TOPIC)
@@ -678,8 +694,8 @@ def test_case_32_what_aws_would_not_delete_stops_a_destroy_before_it_begins(targ
 
 
 def test_case_33_of_two_deploys_at_once_one_works_and_one_attaches(aws, target, dev):
-    aws.delay(0.3)
-    begun, first, second = threading.Event(), Listener(), Listener()
+    aws.delay(60)
+    begun, first, second = threading.Event(), Listener(), Waking(aws)
     first.happened = lambda _: begun.set()
     one = threading.Thread(target=have, args=(dev, target, TOPIC, first))
     one.start()
@@ -759,7 +775,7 @@ def test_case_29_killed_at_any_step_and_run_again_it_ends_as_if_undisturbed(
     have(dev, target, TOPIC)
     wanted = state(cloudformation, dev.stack)
     aws.reset()
-    aws.delay(0.2)  # still at it when the next deploy comes
+    aws.delay(60)  # still at it when the next deploy comes
 
     def killed(*arguments, **named):
         if done_before:
@@ -769,6 +785,6 @@ def test_case_29_killed_at_any_step_and_run_again_it_ends_as_if_undisturbed(
     with monkeypatch.context() as patch:
         patch.setattr(module, step, killed)
         with pytest.raises(Killed):
-            have(dev, target, TOPIC)
-    have(dev, target, TOPIC)
+            have(dev, target, TOPIC, Waking(aws))
+    have(dev, target, TOPIC, Waking(aws))
     assert state(cloudformation, dev.stack) == wanted

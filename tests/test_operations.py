@@ -131,7 +131,7 @@ def test_status_shows_the_root_and_the_nested_stacks(liberty, made):
 
 
 def test_status_says_what_is_running(liberty, aws, cloudformation, made):
-    aws.delay(0.5)
+    aws.delay(60)
     update(cloudformation, 14)
     wait_for(cloudformation, "UPDATE_IN_PROGRESS")
     _, shown, _ = liberty("status", "dev", "--json")
@@ -227,9 +227,9 @@ def test_events_are_those_of_the_last_operation(liberty, cloudformation, made):
 
 
 def test_events_attach_to_what_is_running_and_stay_to_its_end(
-    liberty, aws, cloudformation, made
+    liberty, until_awaited, cloudformation, made
 ):
-    aws.delay(0.4)
+    until_awaited()
     update(cloudformation, 14)
     wait_for(cloudformation, "UPDATE_IN_PROGRESS")
     code, shown, _ = liberty("events", "dev", "--follow")
@@ -239,9 +239,9 @@ def test_events_attach_to_what_is_running_and_stay_to_its_end(
 
 
 def test_events_exit_with_1_and_the_reason_if_what_they_followed_failed(
-    liberty, aws, cloudformation, made
+    liberty, aws, until_awaited, cloudformation, made
 ):
-    aws.delay(0.1)
+    until_awaited()
     aws.fail("AWS::Logs::LogGroup/Third")
     update(cloudformation, 14)
     wait_for(cloudformation, "UPDATE_IN_PROGRESS")
@@ -251,8 +251,8 @@ def test_events_exit_with_1_and_the_reason_if_what_they_followed_failed(
     assert "deploy again" in said
 
 
-def test_a_deletion_that_is_followed_ends_well(liberty, aws, cloudformation, made):
-    aws.delay(0.2)
+def test_a_deletion_that_is_followed_ends_well(liberty, until_awaited, cloudformation, made):
+    until_awaited()
     cloudformation.delete_stack(StackName=made)
     wait_for(cloudformation, "DELETE_IN_PROGRESS")
     code, _, said = liberty("events", "dev", "--follow")
@@ -271,7 +271,7 @@ def test_outputs_are_lines_that_a_program_can_split(liberty, made):
 
 
 def test_an_update_under_way_is_cancelled_and_undone(liberty, aws, cloudformation, made):
-    aws.delay(0.2)
+    aws.delay(60)
     update(cloudformation, 14)
     wait_for(cloudformation, "UPDATE_IN_PROGRESS")
     code, shown, _ = liberty("cancel", "dev")

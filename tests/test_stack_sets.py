@@ -288,7 +288,7 @@ def test_sent_again_under_its_id_an_operation_is_the_same(there):
 def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
     fleet = sets.fleet(str(FIRST))
     deploy(fleet, SMALL, Told())
-    sets.aws.delay(1)
+    sets.aws.delay(60)
     client = fleet.cloudformation
     other = client.update_stack_instances(
         StackSetName=fleet.name,
@@ -307,7 +307,7 @@ def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
 def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, between):
     fleet = sets.fleet(str(FIRST))
     deploy(fleet, SMALL, Told())
-    sets.aws.delay(1)
+    sets.aws.delay(60)
     asked = {"Accounts": [HOME], "Regions": [US]}
     client, told = fleet.cloudformation, Told(heard=lambda _: sets.aws.delay(0))
     longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
@@ -323,7 +323,7 @@ def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between)
     fleet = sets.fleet(str(FIRST), managed_execution=True)
     deploy(fleet, SMALL, Told())
     assert standing(fleet.cloudformation, fleet.name).managed_execution
-    sets.aws.delay(1)
+    sets.aws.delay(60)
     client, asked = fleet.cloudformation, {"Accounts": [HOME], "Regions": [US]}
     longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
     client.update_stack_instances(StackSetName=fleet.name, ParameterOverrides=longer, **asked)
@@ -337,7 +337,7 @@ def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between)
 
 def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
     fleet = sets.fleet(str(FIRST), str(SECOND))
-    sets.aws.delay(1)
+    sets.aws.delay(60)
 
     def interrupt(results):
         raise KeyboardInterrupt
@@ -353,7 +353,7 @@ def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
 
 def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, between):
     fleet = sets.fleet(str(FIRST), str(SECOND))
-    sets.aws.delay(1)
+    sets.aws.delay(60)
     client = fleet.cloudformation
 
     def stop(results):

@@ -146,13 +146,13 @@ def test_a_request_sent_again_is_the_same_operation(aws):
 def test_cancelling_and_rolling_back_again_are_the_same_operation(aws):
     cloudformation = aws.client("cloudformation")
     stack = deploy(aws, template(group()))["StackId"]
-    aws.delay(0.2)
+    aws.delay(60)
     updated = json.dumps(template(group(days=30) | {"More": resource("SNS::Topic")}))
     cloudformation.update_stack(StackName=stack, TemplateBody=updated)
     for _ in range(2):
         cloudformation.cancel_update_stack(StackName=stack, ClientRequestToken="stop")
+        aws.delay(0)
         assert rest(aws, stack)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    aws.delay(0)
     aws.fail("*/Topic")
     failed = deploy(aws, template(group("other")), "other", DisableRollback=True)
     aws.fail()

@@ -276,7 +276,7 @@ def test_a_change_set_makes_a_stack_that_says_what_it_is(aws):
 
 def test_the_server_answers_while_a_resource_takes_its_time(aws):
     body = template({"Topic": resource("SNS::Topic")})
-    aws.delay(3)
+    aws.delay(60)
     aws.client("cloudformation").create_stack(StackName="root", TemplateBody=json.dumps(body))
     while ("Topic", "CREATE_IN_PROGRESS") not in (seen := events(aws)):
         pass

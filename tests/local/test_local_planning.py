@@ -282,7 +282,7 @@ def test_what_failed_to_be_made_is_deleted_before_it_is_made_again(aws):
 
 
 def test_a_change_is_not_planned_while_another_is_under_way(aws):
-    aws.delay(0.5)
+    aws.delay(60)
     made = {"StackName": "root", "TemplateBody": json.dumps(family(aws))}
     aws.client("cloudformation").create_stack(**made, Capabilities=CAPABILITIES)
     with pytest.raises(ClientError, match="CREATE_IN_PROGRESS state and can not be updated"):

@@ -247,7 +247,7 @@ def test_what_cannot_be_is_refused_under_cloudformations_code(one, call, asked, 
 
 
 def test_one_operation_at_a_time_and_one_that_runs_can_be_stopped(one, aws):
-    aws.delay(0.3)
+    aws.delay(60)
     regions = ["eu-west-1", "eu-west-2", "eu-west-3"]
     begun = one.create_stack_instances(
         **{**PLACE, "Regions": regions}, ParameterOverrides=[named("s")]
