@@ -211,7 +211,7 @@ class _Flattening:
         self._declared("Conditions", own, stack, place)
         if condition := self._both(self._wanted(stack), own, stack):
             made["Condition"] = condition
-        waits = (*self._depends(body, stack), *_unsaid(body, stack))
+        waits = (*self._depends(title, body, stack), *_unsaid(body, stack))
         if depends := list(dict.fromkeys(waits)):
             made["DependsOn"] = depends[0] if len(depends) == 1 else depends
         for key, value in body.items():
@@ -236,10 +236,10 @@ class _Flattening:
         )
         return both
 
-    def _depends(self, body: Mapping[str, Any], stack: _Stack) -> Iterator[str]:
+    def _depends(self, waiting: str, body: Mapping[str, Any], stack: _Stack) -> Iterator[str]:
         """Yield the flat ids that a resource waits for, as its stack and itself say."""
         if stack.parent is not None:
-            yield from self._depends(stack.resource, stack.parent)
+            yield from self._depends(stack.path[-1], stack.resource, stack.parent)
         named = body.get("DependsOn")
         titles = named if isinstance(named, list) else [named]
         for title in [title for title in titles if isinstance(title, str)]:
@@ -248,6 +248,10 @@ class _Flattening:
                     inside = below.template.section("Resources")
                     yield from (below.flat(t) for t in inside if t not in below.children)
             else:
+                if title not in stack.template.section("Resources"):
+                    self._note(
+                        stack, ("Resources", waiting), f"there is no {title} to wait for"
+                    )
                 yield stack.flat(title)
 
     def _output(self, name: str, body: Any) -> Any:

@@ -41,6 +41,8 @@ SAME_AS = {
     "PrimaryEndPoint.Port": "Port",
     "ReaderEndPoint.Port": "Port",
 }
+# Attributes that are others after any update, without the resource being made anew.
+RENEWED = {"AWS::EC2::LaunchTemplate": ("LatestVersionNumber",)}
 # The same for all of a region.
 CONSTANT = ("CanonicalHostedZoneID", "CanonicalHostedZoneNameID")
 
@@ -286,12 +288,12 @@ def gets_another(change: Change, attribute: str) -> Replacement:
         return Replacement.NONE
     same = SAME_AS.get(attribute, attribute)
     known = schema(change.type)
-    if same and known is not None and known.knows((same,)) and (same,) not in known.read_only:
+    given = same and known is not None and known.knows((same,))
+    if attribute in SAME_AS or (given and known and (same,) not in known.read_only):
         changed = any(found.path[:1] == (same,) for found in change.properties)
         return Replacement.CERTAIN if changed else Replacement.NONE
-    if attribute in SAME_AS:
-        changed = any(found.path[:1] == (same,) for found in change.properties)
-        return Replacement.CERTAIN if changed else Replacement.NONE
+    if attribute in RENEWED.get(change.type, ()):
+        return Replacement.CERTAIN
     if _refused(change):
         return Replacement.NONE
     if change.replacement is Replacement.CERTAIN:

@@ -78,6 +78,7 @@ def ill_nested(design: TemplateSet) -> Iterator[Finding]:
 def _macros(before: Template, after: Template) -> Iterator[tuple[str, Any, Any]]:
     """Yield what only AWS can take apart: where, and what it was and is."""
     yield "Transform", _transforms(before), _transforms(after)
+    yield "Rules", before.body.get("Rules"), after.body.get("Rules")
     for section in ("Resources", "Outputs", "Conditions"):
         olds, news = before.section(section), after.section(section)
         for key in {**olds, **news}:

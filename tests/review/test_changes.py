@@ -224,3 +224,17 @@ def test_a_secret_in_plain_text_is_told_to_change_but_never_shown():
     (change,) = part(database(reference), database("hunter3")).changes
     (found,) = change.properties
     assert (found.before, found.after) == (reference, "(hidden)")
+
+
+def test_another_version_of_a_launch_template_is_a_new_value_for_who_asks_for_the_latest():
+    def machines(image):
+        latest = {"Fn::GetAtt": ["Template", "LatestVersionNumber"]}
+        given = {"LaunchTemplate": {"LaunchTemplateId": {"Ref": "Template"}, "Version": latest}}
+        data = {"LaunchTemplateData": {"ImageId": image}}
+        return {
+            "Template": resource("EC2::LaunchTemplate", data),
+            "Group": resource("AutoScaling::AutoScalingGroup", given),
+        }
+
+    found = changed(machines("ami-1"), machines("ami-2"))
+    assert list(paths(found["Group"])) == ["LaunchTemplate.Version"]

@@ -172,3 +172,18 @@ def test_stacks_that_wait_for_each_other_are_refused():
 
     (text,) = told(stacks({}), stacks({"In": {"Fn::GetAtt": ["A", "Outputs.Out"]}}), Kind.FAILS)
     assert text == "templates/root.yaml: A, B wait for each other, in a circle"
+
+
+def test_who_waits_for_what_isn_t_there_is_refused():
+    topic = {"Topic": resource("SNS::Topic")}
+    (text,) = told(topic, {"Topic": resource("SNS::Topic", DependsOn="Nope")}, Kind.FAILS)
+    assert "there is no Nope to wait for" in text
+
+
+def test_other_rules_of_a_template_are_told_as_unknown():
+    def ruled(one):
+        rules = {"R": {"Assertions": [{"Assert": {"Fn::Equals": [one, "a"]}}]}}
+        return version(root={"Rules": rules, "Resources": {"Topic": resource("SNS::Topic")}})
+
+    (text,) = told(ruled("a"), ruled("b"), Kind.UNKNOWN)
+    assert text.startswith("templates/root.yaml: Rules changes")
