@@ -21,7 +21,11 @@ OUTPUTS = "Outputs."
 LISTS = ("CommaDelimitedList", "List<")
 # What is made after something that it doesn't refer to: in one template it has to say so.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dependson.html
-UNSAID = {"AWS::EC2::EIP": "AWS::EC2::VPCGatewayAttachment"}
+UNSAID = {
+    "AWS::EC2::EIP": ("AWS::EC2::VPCGatewayAttachment",),
+    # Its tasks need a way to their image.
+    "AWS::ECS::Service": ("AWS::EC2::Route",),
+}
 # What a resource has beside its type and condition, which are written anew.
 WRITTEN_ANEW = ("Type", "Condition", "DependsOn")
 
@@ -410,14 +414,14 @@ def _above(stack: _Stack) -> Iterator[_Stack]:
 
 def _unsaid(body: Mapping[str, Any], stack: _Stack) -> Iterator[str]:
     """Yield what a resource is made after only because its stack is."""
-    needed = UNSAID.get(str(body.get("Type")))
+    needed = UNSAID.get(str(body.get("Type")), ())
     while needed and stack.parent is not None:
         said = json.dumps(stack.resource)
         for title, before in stack.parent.children.items():
             if f'"{title}"' in said or f"${{{title}." in said:
                 for below in _walk(before):
                     for name, other in below.template.section("Resources").items():
-                        if isinstance(other, dict) and other.get("Type") == needed:
+                        if isinstance(other, dict) and other.get("Type") in needed:
                             yield below.flat(name)
         stack = stack.parent
 
