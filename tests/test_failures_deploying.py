@@ -362,6 +362,7 @@ def test_an_update_that_failed_takes_away_what_it_added_and_nothing_else(aws, ta
     with pytest.raises(DeployError, match="UPDATE_ROLLBACK_COMPLETE"):
         have(dev, target, UPLOADS + added)
     assert names(target) == {TEMPLATE_BUCKET, "liberty-social-failures-1"}
+    assert left_behind(target, dev) == []
 
 
 def test_what_a_deploy_adopts_outlives_its_failure(aws, target):

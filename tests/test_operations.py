@@ -204,7 +204,8 @@ def test_a_nested_stack_that_somebody_deleted_keeps_no_environment_from_being_de
 ):
     code, shown, said = liberty("destroy", "dev", "--confirm", "dev")
     assert code == 0, said
-    assert "liberty-social-dev is deleted" in shown
+    assert shown.endswith("liberty-social-dev is deleted; it had nothing to keep.\n")
+    assert "What is kept" not in shown
 
 
 # Events

@@ -63,7 +63,8 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
         protect_from_termination(cloudformation, stack_id, on=False)
     if held := hindrances(chosen, target, stack_id):
         fail("\n".join(["Nothing was deleted:", *held]))
-    screen.print(kept_table(kept))
+    if kept:
+        screen.print(kept_table(kept))
     if chosen.endpoint != LOCAL:
         confirmed(chosen, confirm)
     follow = Follow(screen, lambda: True)
@@ -80,6 +81,8 @@ def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: 
         click.echo(json.dumps({"stack": stack, "deleted": deleted, "kept": left}, indent=2))
     elif not deleted:
         click.echo(f"{stack}: there is none")
+    elif not kept:
+        click.echo(f"{stack} is deleted; it had nothing to keep.")
     else:
         click.echo(
             f"{stack} is deleted; {len(kept)} resources are kept, as listed above. A new "

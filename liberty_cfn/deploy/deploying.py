@@ -301,4 +301,9 @@ def _carry_out(
         if not faults.passes(error) and not faults.expired(error):
             change_sets.give_up(cloudformation, change_set.id)
         raise
-    see_to_its_end(environment, target, stack_id, follower, progress)
+    try:
+        see_to_its_end(environment, target, stack_id, follower, progress)
+    except DeployError:
+        # One that failed when it was executed stays in the list otherwise.
+        change_sets.give_up(cloudformation, change_set.id)
+        raise
