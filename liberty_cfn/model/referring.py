@@ -7,6 +7,8 @@ from typing import Any
 
 # Where in a value, a resource's id, and an attribute (Ref: empty).
 Reference = tuple[tuple[str, ...], str, str]
+# What tells the members of a list apart, the first that all of them have.
+IDENTITIES = ("Key", "Name", "Sid", "Id", "PolicyName", "DomainName", "ContainerPort")
 
 
 def is_call(value: Any) -> bool:
@@ -59,6 +61,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def identity(item: Any, number: int) -> Any:
+    """Return how a member of a list is called: by what tells it apart, else its number."""
     if isinstance(item, dict):
-        return next((item[key] for key in ("Name", "Key", "Sid") if key in item), number)
+        return next((item[key] for key in IDENTITIES if key in item), number)
     return number

@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.model.referring import is_call
+from liberty_cfn.model.referring import IDENTITIES, is_call
 
 Steps = tuple[str, ...]
 Unordered = Callable[[Steps], bool]
-# What tells the members of a list apart, the first that all of them have.
-IDENTITIES = ("Key", "Name", "Sid", "Id", "PolicyName", "DomainName", "ContainerPort")
 # In a statement of a policy, one item and a list of one are the same, in any order.
 # One statement of a policy may stand there without a list.
 STATEMENTS = "Statement"

@@ -238,3 +238,19 @@ def test_another_version_of_a_launch_template_is_a_new_value_for_who_asks_for_th
 
     found = changed(machines("ami-1"), machines("ami-2"))
     assert list(paths(found["Group"])) == ["LaunchTemplate.Version"]
+
+
+def test_a_value_that_is_another_as_well_as_made_anew_is_told_once():
+    def service(port, title):
+        group = {"Fn::GetAtt": [title, "TargetGroupArn"]}
+        balancers = [{"ContainerPort": 8000, "ContainerName": "a", "TargetGroupArn": group}]
+        target = {"Port": port, "VpcId": "v"}
+        return {
+            "One": resource("ElasticLoadBalancingV2::TargetGroup", target),
+            "Other": resource("ElasticLoadBalancingV2::TargetGroup", target),
+            "Service": resource("ECS::Service", {"LoadBalancers": balancers}),
+        }
+
+    found = changed(service(8000, "One"), service(8001, "Other"))
+    assert list(paths(found["Service"])) == ["LoadBalancers[8000].TargetGroupArn"]
+    assert len(found["Service"].properties) == 1
