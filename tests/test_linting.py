@@ -6,8 +6,6 @@ import shutil
 from importlib.metadata import version
 
 import pytest
-from cfnlint.context.context import Context
-from cfnlint.jsonschema._filter import FunctionFilter
 from click.testing import CliRunner
 
 from liberty_cfn import checked, linting, sparing
@@ -325,6 +323,10 @@ def test_spared_cfn_lint_finds_what_it_finds_by_itself(tmp_path):
     [{}, {"strict_types": False}, {"regions": ["eu-west-1"]}, {"resources": {"A": 1}}],
 )
 def test_what_is_like_another_has_all_it_has_but_the_changes(changes):
+    # Slow to load, which is for who runs this, not for all who collect it.
+    from cfnlint.context.context import Context  # noqa: PLC0415
+    from cfnlint.jsonschema._filter import FunctionFilter  # noqa: PLC0415
+
     context = Context(functions=["Ref"], ref_values={"A": 1}, is_resolved_value=True)
     assert context.module_names == ()
     assert context.evolve(**changes) == dataclasses.replace(context, **changes)

@@ -212,4 +212,4 @@ def test_generating_prints_one_template_and_writes_nothing(texts, capsys, monkey
     assert command.main(["--flat"]) == 0
     printed = capsys.readouterr().out
     assert printed == one_template(texts)
-    assert yaml.compose(printed) is not None
+    assert yaml.compose(printed, yaml.CSafeLoader) is not None
