@@ -56,8 +56,15 @@ def hindrances(environment: Environment, target: Target, stack_id: str) -> list[
 
     CloudFormation would find out only when half of it is gone.
     """
+    return looked_through(environment, target, stack_id)[1]
+
+
+def looked_through(
+    environment: Environment, target: Target, stack_id: str
+) -> tuple[list[Kept], list[str]]:
+    """Return what deleting a stack would keep, and its hindrances, reading the stack once."""
     cloudformation = target.client("cloudformation")
-    stack = described(cloudformation, stack_id)
+    stack, left = described(cloudformation, stack_id), list(_left(cloudformation, stack_id))
     found = []
     if stack.get("EnableTerminationProtection") and not _has_failed(stack):
         found.append(
@@ -65,11 +72,11 @@ def hindrances(environment: Environment, target: Target, stack_id: str) -> list[
             "cloudformation update-termination-protection --no-enable-termination-protection "
             f"--region {target.region} --stack-name {environment.stack}"
         )
-    for one in _left(cloudformation, stack_id):
+    for one in left:
         held = HELD.get(one.type)
         if held and one.policy != "Retain" and held.by(target, one.id):
             found.append(f"{one.type} {one.id} {held.says.format(name=environment.name)}")
-    return found
+    return [one for one in left if one.policy in KEPT], found
 
 
 def destroy(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.destroying import Kept, hindrances, kept
+from liberty_cfn.deploy.destroying import Kept, looked_through
 from liberty_cfn.deploy.stack_sets import failures, making, operations
 from liberty_cfn.deploy.stack_sets.deploying import Progress, attach
 from liberty_cfn.deploy.stack_sets.operations import Operation
@@ -23,9 +23,7 @@ def remaining(
         stack_id = there.instances[place].stack_id
         if not stack_id:
             return [], []
-        target = fleet.at(place)
-        found = hindrances(fleet.environment, target, stack_id)
-        return kept(target.client("cloudformation"), stack_id), found
+        return looked_through(fleet.environment, fleet.at(place), stack_id)
 
     found, unknown = fleet.everywhere(there.instances, look)
     return (
