@@ -511,6 +511,7 @@ def _tracked(design: Design, properties: Mapping[str, Any]) -> Iterator[tuple[Pa
     if value is not None and metric in PERCENT and value > 100:  # noqa: PLR2004
         why = f"TargetValue is {value:g} %, which is never reached; expected 100 at most"
         yield (TRACKING, "TargetValue"), why
+    yield from _of_nobody(config)
     label = look(config, "PredefinedMetricSpecification", "ResourceLabel")
     path: Path = (TRACKING, "PredefinedMetricSpecification")
     if metric == REQUESTS and label is None:
@@ -522,6 +523,15 @@ def _tracked(design: Design, properties: Mapping[str, Any]) -> Iterator[tuple[Pa
         yield (*path, "ResourceLabel"), f"{metric} takes no ResourceLabel; drop it"
     elif metric == REQUESTS and (why := _mislabelled(design, label)):
         yield (*path, "ResourceLabel"), why
+
+
+def _of_nobody(config: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield a metric of AWS's that is of all services in the account together."""
+    custom = config.get("CustomizedMetricSpecification")
+    of_aws = (text(look(custom, "Namespace")) or "").startswith("AWS/")
+    if of_aws and not look(custom, "Dimensions"):
+        why = "it follows everybody's together; expected Dimensions that name the service"
+        yield (TRACKING, "CustomizedMetricSpecification"), why
 
 
 def _mislabelled(design: Design, label: Any) -> str:
@@ -635,6 +645,7 @@ OnRequests:
         ResourceLabel: !Sub ${Balancer.LoadBalancerFullName}/${Group.TargetGroupFullName}
 """
 LABEL = "!Sub ${Balancer.LoadBalancerFullName}/${Group.TargetGroupFullName}"
+OF_ALL = "{Namespace: AWS/ECS, MetricName: CPUUtilization, Statistic: Average}"
 WAITING = """
 Subnet: {Type: AWS::EC2::Subnet}
 Routes: {Type: AWS::EC2::RouteTable}
@@ -871,6 +882,10 @@ RULES: tuple[Rule, ...] = (
         ),
         bad=changed(
             RUNNING,
+            (
+                "PredefinedMetricSpecification:\n",
+                f"CustomizedMetricSpecification: {OF_ALL}\n      Other:\n",
+            ),
             ("TargetValue: 60", "TargetValue: 160"),
             ("TargetValue: 60", "TargetValue: 0"),
             ("PolicyType: TargetTrackingScaling", "PolicyType: StepScaling"),

@@ -147,6 +147,8 @@ def _assumed_otherwise(statement: Mapping[str, Any], kind: str, whose: str) -> I
     if kind == "Federated":
         saml = ":saml-provider/" in whose
         wanted += "WithSAML" if saml else "WithWebIdentity"
+    if {action.lower() for action in actions} & {"*", "sts:*"}:
+        yield f"{whose} may do all that STS does with the role; expected {wanted}"
     for action in assuming:
         if "*" not in action and action.lower() != wanted.lower():
             yield f"{whose} can't {action}; expected {wanted}"
@@ -355,6 +357,7 @@ RULES: tuple[Rule, ...] = (
         bad=(
             swap("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"),
             swap("sts:AssumeRole", "[sts:AssumeRole, s3:GetObject]"),
+            swap("sts:AssumeRole", "sts:*"),
             GITHUB.replace("WithWebIdentity", ""),
             GITHUB.replace("WithWebIdentity", "WithSAML"),
             ROLE.replace(CONDITION, SOURCED.replace(":ecs:", ":ec2:")),
