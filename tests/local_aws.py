@@ -28,6 +28,10 @@ from liberty_cfn.local import control
 SOON = {"Delay": 0.02, "MaxAttempts": 3000}
 
 
+# How the local AWS is to behave where no test says otherwise.
+UNTOLD = dict.fromkeys(("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK"), "")
+
+
 # Making either takes longer than most tests do.
 @functools.cache
 def session(local: control.LocalAws) -> boto3.Session:
@@ -83,9 +87,7 @@ class Aws:
 
     def reset(self) -> None:
         self._post("reset", {})
-        self._post("config", {"LIBERTY_LOCAL_TASK": ""})
-        self.fail()
-        self.delay(0)
+        self._post("config", UNTOLD)
 
     def _post(self, what: str, body: dict[str, str]) -> None:
         server = http.client.HTTPConnection(self.endpoint.removeprefix("http://"))

@@ -77,14 +77,17 @@ def test_it_listens_to_this_machine_alone(local):
         elsewhere.bind(("127.0.0.2", port))
 
 
-def test_what_was_saved_is_there_again_after_a_crash(home, local):
+def test_a_server_that_died_is_replaced_by_one_that_has_what_was_saved(home, local):
     aws = Aws(local)
     aws.client("sns").create_topic(Name="kept")
     aws.client("s3").create_bucket(Bucket="kept")
     control.save(local)
     os.kill(local.pid, signal.SIGKILL)
     os.waitpid(local.pid, 0)
-    again = Aws(control.up(home, say=quiet))
+    found = control.up(home, say=quiet)
+    assert found.pid != local.pid
+    assert control.status(home) == found
+    again = Aws(found)
     assert len(again.client("sns").list_topics()["Topics"]) == 1
     again.client("s3").head_bucket(Bucket="kept")
 
@@ -149,13 +152,6 @@ def test_a_reset_forgets_everything(home, local):
     assert control.status(home) is None
     again = Aws(control.up(home, say=quiet))
     assert not again.client("s3").list_buckets()["Buckets"]
-
-
-def test_a_server_that_died_is_replaced(home, local):
-    os.kill(local.pid, signal.SIGKILL)
-    again = control.up(home, say=quiet)
-    assert again.pid != local.pid
-    assert control.status(home) == again
 
 
 def test_another_process_under_its_number_is_left_alone(folder):
