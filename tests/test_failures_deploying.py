@@ -31,7 +31,7 @@ from wire import (
     stack,
 )
 
-from liberty_cfn.deploy import attending, change_sets, deploying, packaging, targets
+from liberty_cfn.deploy import attending, change_sets, deploying, packaging, sessions, targets
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
@@ -711,6 +711,15 @@ def test_case_33_of_two_deploys_at_once_one_works_and_one_attaches(aws, target, 
         "CREATE_COMPLETE",
         "CREATE_IN_PROGRESS",
     ]
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"])
+def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
+    monkeypatch.setenv(name, "nowhere")
+    with pytest.raises(exceptions.BotoCoreError) as error:
+        targets.target(sessions.session(region_name="us-east-1"))
+    assert in_words(error.value).startswith("AWS could not be asked: ")
+    assert "nowhere" in in_words(error.value)
 
 
 def refusal(code, why):

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import InvalidEndpointConfigurationError
 
 from liberty_cfn.deploy import sessions
 from liberty_cfn.environments import LOCAL, Environment
@@ -45,9 +46,7 @@ class Target:
         """Return the boto3 client of a service, always the same one."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self.session.client(
-                    service, endpoint_url=self.endpoint, config=PATIENT
-                )
+                self._clients[service] = _client(self.session, service, self.endpoint, PATIENT)
             return self._clients[service]
 
     @property
@@ -58,6 +57,18 @@ class Target:
     @property
     def region(self) -> str:
         return str(self.session.region_name)
+
+
+def _client(session: Any, service: str, endpoint: str | None, config: Config) -> Any:
+    """Return a new client.
+
+    Raises:
+        InvalidEndpointConfigurationError: a variable such as AWS_ENDPOINT_URL is wrong.
+    """
+    try:
+        return session.client(service, endpoint_url=endpoint, config=config)
+    except ValueError as error:
+        raise InvalidEndpointConfigurationError(msg=error) from error
 
 
 def wait_a_little(client: Any) -> None:
@@ -93,5 +104,5 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
 
 def target(session: Any, endpoint: str | None = None) -> Target:
     """Return the target that a session's credentials lead to, if they are good."""
-    sts = session.client("sts", endpoint_url=endpoint, config=BRIEF)
+    sts = _client(session, "sts", endpoint, BRIEF)
     return Target(session, str(sts.get_caller_identity()["Account"]), endpoint)
