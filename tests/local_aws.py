@@ -19,7 +19,9 @@ import botocore.session
 import direct
 import pytest
 from botocore.config import Config
+from botocore.hooks import EventAliaser
 from botocore.httpsession import URLLib3Session
+from botocore.useragent import UserAgentString
 
 from liberty_cfn.deploy import models, sessions, targets
 from liberty_cfn.local import control
@@ -98,11 +100,17 @@ class Aws:
 
 @pytest.fixture(scope="session", autouse=True)
 def calls_are_quick():
-    """Have all sessions share what boto knows of AWS's services, which it reads slowly."""
+    """Have all sessions share what boto knows of AWS's services, which it reads slowly.
+
+    And have it work out but once what it does for every call.
+    """
     shared = models.models()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _path: shared)
         patch.setattr(URLLib3Session, "send", direct.send)
+        patch.setattr(UserAgentString, "to_string", lambda _: "liberty-cfn/tests")
+        aliased = functools.cache(EventAliaser._alias_event_name)  # noqa: SLF001
+        patch.setattr(EventAliaser, "_alias_event_name", aliased)
         yield
 
 
