@@ -33,6 +33,7 @@ from liberty_cfn.linters import (
 from liberty_cfn.model.loading import TemplateSet, grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
 from liberty_cfn.rules.checking import (
+    RULES,
     Case,
     all_reports,
     cases,
@@ -41,6 +42,7 @@ from liberty_cfn.rules.checking import (
     unreasoned,
 )
 from liberty_cfn.rules.document import rules_document
+from liberty_cfn.rules.rule import Rule
 
 RULES_DOCUMENT = REPOSITORY / "docs" / "rules.md"
 # The rule that a file is a template, and the one that docs/rules.md is current.
@@ -105,26 +107,29 @@ def _asked(
     validated = _aside(
         _validated, templates, texts, [looked_at for _, looked_at in sets], clean
     )
-    ruled = _aside(_ruled, sets)
+    ruled = _aside(_ruled, sets, RULES[1::2])
     regions = sorted({environment.region for environment in environments})
     linted, unsaid = _linted(templates, texts, regions or ["us-east-1"], clean)
+    found = [*linted, *_ruled(sets, RULES[::2])]
     if looked_for:
         gc.enable()
     other, also_unsaid = validated()
     if unsaid or also_unsaid:
         remember_clean([*unsaid, *also_unsaid])
-    return [*linted, *ruled(), *other]
+    found += [finding for one, _ in sets for finding in unreasoned(one)]
+    return [*found, *ruled(), *other]
 
 
-def _ruled(sets: Sequence[tuple[TemplateSet, Sequence[Case]]]) -> list[Finding]:
-    """Return what the house rules find, each set looked at in its cases."""
-    between = list(reports_between([looked_at for _, looked_at in sets]))
+def _ruled(
+    sets: Sequence[tuple[TemplateSet, Sequence[Case]]], rules: Sequence[Rule]
+) -> list[Finding]:
+    """Return what some house rules find, each set looked at in its cases."""
+    between = list(reports_between([looked_at for _, looked_at in sets], rules))
     return [
         finding
-        for one, looked_at in sets
+        for _, looked_at in sets
         for finding in (
-            *unreasoned(one),
-            *told(all_reports(looked_at), looked_at),
+            *told(all_reports(looked_at, rules), looked_at),
             *told([report for report in between if report.case in looked_at], looked_at),
         )
     ]

@@ -31,6 +31,12 @@ BREAKS = [
     ("params/dev.yaml", "DatabaseMultiAz", "DatabaseMultiAZ", "params"),
     ("params/staging.yaml", "NameSuffix: -stage", "NameSuffix: -local", "params"),
     ("templates/security.yaml", "GroupName: !Sub ecs-sg", "GroupName: !Sub sg-ecs", "LC1704"),
+    (
+        "templates/entrance.yaml",
+        "liberty-social-backend-tg",
+        "liberty-social-backend-targets-of-it",
+        "LC1101",
+    ),
 ]
 
 # A template that is wrong in many ways, and what cfn-lint 1.58.0 finds in it by itself:

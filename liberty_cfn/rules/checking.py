@@ -211,11 +211,15 @@ def reports(case: Case, rules: Sequence[Rule] = RULES) -> Iterator[Report]:
             yield Report(UNREAD, "warning", Problem("", (), why), case)
 
 
-def reports_between(sets: Sequence[Sequence[Case]]) -> Iterator[Report]:
-    """Yield what is wrong between sets, each by its first case."""
+def reports_between(
+    sets: Sequence[Sequence[Case]], rules: Sequence[Rule] = RULES
+) -> Iterator[Report]:
+    """Yield what the rules find between sets, each by its first case."""
+    rule = next((rule for rule in rules if rule.id == between_stacks.EXPORTED_ONCE), None)
+    if rule is None:
+        return
     firsts = {id(several[0].design): several[0] for several in sets if several}
     designs = [case.design for case in firsts.values()]
-    rule = next(rule for rule in RULES if rule.id == between_stacks.EXPORTED_ONCE)
     for design, problem in between_stacks.exports_meet(designs):
         yield Report(rule.id, rule.level, problem, firsts[id(design)])
 
