@@ -74,7 +74,9 @@ def _free(port):
         while True:
             wire = _idle[port].pop()
             # Where there is something to read, the other end has hung up.
-            if not select.select([wire.socket], [], [], 0)[0]:
+            heard = select.poll()
+            heard.register(wire.socket, select.POLLIN)
+            if not heard.poll(0):
                 return wire
             wire.close()
     return None
