@@ -53,6 +53,8 @@ SELECT = (
     "intrinsic-function-reference-select.html"
 )
 OUTPUTS = "Outputs."
+# How conditions begin that are called after the parameter they ask about.
+CALLED_AFTER = re.compile(r"^(Has|Is|Uses?|With|Creates?|Makes?|Enables?)")
 MANY = 3  # stacks that do the same, so that another one is an exception
 EXPORTED_ONCE = "LC1010"
 LISTS = ("CommaDelimitedList", "List<")
@@ -682,6 +684,12 @@ def _decides(design: Design) -> Iterator[Problem]:
     """Conditions that are the same whatever the parameters, and Ifs that are either way."""
     for template in design.templates.templates.values():
         parameters = template.section("Parameters")
+        for title, body in template.section("Conditions").items():
+            about = CALLED_AFTER.sub("", title)
+            asked = {*mentioned(body)}
+            if about != title and about in parameters and asked and about not in asked:
+                why = f"asks about {' and '.join(sorted(asked))}; expected {about}"
+                yield Problem("", ("Conditions", title), why, template.file)
         for at, function, given in _asking(template.body):
             if function == "Fn::If" and len(given) == 3 and given[1] == given[2]:  # noqa: PLR2004
                 why = f"the same whether {given[0]} holds or not; expected two values, or no If"
@@ -796,6 +804,7 @@ Resources:
     Type: AWS::ECS::Service
     Properties: {DesiredCount: !FindInMap [Sizes, !Ref Env, Count]}
 """
+KEY = "Key: {Type: String}, "
 DECIDED = """
 Parameters: {Env: {Type: String, AllowedValues: [prod, dev]}}
 Conditions: {IsProd: !Equals [!Ref Env, prod]}
@@ -1092,6 +1101,7 @@ Group:
         bad=(
             {"root.yaml": DECIDED.replace("Env, prod]", "Env, production]")},
             {"root.yaml": DECIDED.replace("IsProd, true, false", "IsProd, false, false")},
+            {"root.yaml": DECIDED.replace("IsProd", "HasKey").replace("{Env:", f"{{{KEY}Env:")},
         ),
         once=True,
     ),
