@@ -129,6 +129,7 @@ def changes(
     refer to each: others needn't be looked at.
     """
     found: dict[str, Change] = {}
+    made = before.resources.keys() | after.resources.keys()
     for title in after.resources:
         if suspects is not None and title not in suspects:
             continue
@@ -140,7 +141,7 @@ def changes(
             )
         elif old.type != resource.type:
             found |= _another_type(old, resource)
-        elif change := _changed(old, resource, after.resources):
+        elif change := _changed(old, resource, made):
             found[title] = change
     for title in before.resources:
         if title not in after.resources:

@@ -99,6 +99,15 @@ def test_a_new_parameter_without_a_default_is_told_where_nobody_says_its_value()
     assert not review(before, machine({"Ref": "Image"}, Parameters=default)).parts
 
 
+def test_what_a_resource_that_goes_was_is_no_value_that_is_given():
+    def group(vpc, **more):
+        return {"Group": resource("EC2::SecurityGroup", {"VpcId": vpc}), **more}
+
+    here = group({"Ref": "Vpc"}, Vpc=resource("EC2::VPC"))
+    for olds, news in ((here, group("vpc-1")), (group("vpc-1"), here)):
+        assert changed(olds, news)["Group"].replacement is Replacement.CERTAIN
+
+
 def test_an_export_gets_another_value_when_what_it_tells_is_made_anew():
     def topics(**properties):
         outputs = {"Id": {"Value": {"Ref": "It"}, "Export": {"Name": "topic"}}}
