@@ -213,11 +213,12 @@ def _once(found: Iterable[Finding]) -> list[Finding]:
 
 
 def _shown(finding: Finding) -> Finding:
-    """Return a finding with its file as people here call it."""
+    """Return a finding with its file, and those it tells of, as people here call them."""
     file = Path(finding.file).absolute()
     if not file.is_relative_to(REPOSITORY):
         return finding
-    return replace(finding, file=file.relative_to(REPOSITORY).as_posix())
+    message = finding.message.replace(f"{REPOSITORY}/", "")
+    return replace(finding, file=file.relative_to(REPOSITORY).as_posix(), message=message)
 
 
 def _environments(params: Path) -> tuple[list[Environment], list[Finding]]:

@@ -149,6 +149,15 @@ def test_what_is_broken_is_told_with_the_python_that_made_it(found):
     assert '"TasksGroup"' in code[int(line) - 1]
 
 
+def test_files_of_ours_are_told_of_as_people_call_them(monkeypatch):
+    file, other = (str(TEMPLATES / name) for name in ("root.yaml", "cache.yaml"))
+    given = [Finding(file, 1, "LC1001", "error", f"Suffix of {other} isn't given")]
+    monkeypatch.setattr(linting, "_asked", lambda *_: given)
+    (told,) = lint_ours()
+    assert told.file == "templates/root.yaml"
+    assert told.message == "Suffix of templates/cache.yaml isn't given"
+
+
 def test_a_finding_is_told_once(found):
     assert len({(f.file, f.line, f.rule) for f in found}) == len(found)
     assert len({(f.file, f.line, f.message) for f in found}) == len(found)
