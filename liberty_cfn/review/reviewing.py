@@ -424,8 +424,19 @@ def _of_values(
     old: _Side, new: _Side, was: Environment | None, now: Environment
 ) -> list[Finding]:
     """Return what is wrong with an environment's values, and wasn't before."""
-    there = set(unfit(old.declared, was.given, checked=bool(was.name))) if was else set()
-    misfits = unfit(new.declared, now.given, checked=bool(now.name))
+    # What is declared and given as before is as wrong as it was.
+    same = {
+        name
+        for name, body in new.declared.items()
+        if was and was.name and was.given.get(name) == now.given.get(name)
+        if name in old.declared and old.declared[name] == body
+    }
+    olds, news = (
+        {name: body for name, body in side.declared.items() if name not in same}
+        for side in (old, new)
+    )
+    there = set(unfit(olds, was.given, checked=bool(was.name))) if was else set()
+    misfits = unfit(news, now.given, checked=bool(now.name))
     found = [finding for finding in misfits if finding not in there]
     if was and not now.name:
         found += newly_asked(old.declared, new.declared)
