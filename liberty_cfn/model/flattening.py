@@ -71,6 +71,12 @@ class Flat:
         _constant(resources, resources.keys() - self.template.get("Parameters", {}), found)
         return found
 
+    @cached_property
+    def looking_up(self) -> Collection[str]:
+        """The resources that look anything up in Mappings."""
+        resources = self.template.get("Resources", {})
+        return {title for title, body in resources.items() if "Fn::FindInMap" in repr(body)}
+
 
 def _constant(value: Any, made: Collection[str], found: set[int]) -> bool:
     """Whether a value is all there; if so, its id is found, and all in it.

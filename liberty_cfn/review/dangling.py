@@ -51,7 +51,7 @@ def dangling(
             if attribute and not _has(kind, attribute):
                 text = f"{resource.origin} asks {flat.origins[target]} for {attribute}, which "
                 yield Finding(Kind.FAILS, title, f"{text}{kind} doesn't tell", page(kind))
-        for call in _unmapped(resource.properties):
+        for call in _unmapped(resource.properties) if title in flat.looking_up else ():
             text = f"{resource.origin} looks up {call}, which is in no Mappings"
             yield Finding(Kind.FAILS, title, text)
     for name, body in flat.template.get("Outputs", {}).items() if gone else ():
