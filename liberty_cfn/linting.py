@@ -6,12 +6,11 @@ Linting takes seconds, most of them cfn-lint's, so it is shared among forked pro
 from __future__ import annotations
 
 import gc
-import multiprocessing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from liberty_cfn.aside import aside
 from liberty_cfn.checked import (
     TEMPLATES,
     asking_digest,
@@ -104,10 +103,8 @@ def _asked(
     gc.disable()
     sets = [(one, cases(one, environments)) for one in grouped(templates)]
     clean = set(found_clean())
-    validated = _aside(
-        _validated, templates, texts, [looked_at for _, looked_at in sets], clean
-    )
-    ruled = _aside(_ruled, sets, RULES[1::2])
+    validated = aside(_validated, templates, texts, [looked_at for _, looked_at in sets], clean)
+    ruled = aside(_ruled, sets, RULES[1::2])
     regions = sorted({environment.region for environment in environments})
     linted, unsaid = _linted(templates, texts, regions or ["us-east-1"], clean)
     found = [*linted, *_ruled(sets, RULES[::2])]
@@ -152,7 +149,7 @@ def _linted(
         return [], []
     ask = cfn_lint(list(templates), regions)
     largest_first = sorted(due, key=lambda t: -len(texts[t.file]))
-    other = _aside(ask, largest_first[1::2])
+    other = aside(ask, largest_first[1::2])
     found = [*ask(largest_first[::2]), *other()]
     named = {finding.file for finding in found}
     return found, [digests[t.file] for t in due if t.file not in named]
@@ -236,26 +233,3 @@ def _environments(params: Path) -> tuple[list[Environment], list[Finding]]:
         for name, why in collisions(loaded)
     ]
     return loaded, found
-
-
-def _aside(work: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-    """Start `work` in another process; return a function that waits for what it returns."""
-    fork = multiprocessing.get_context("fork")
-    ours, theirs = fork.Pipe(duplex=False)
-
-    def send() -> None:
-        theirs.send(work(*arguments))
-
-    process = fork.Process(target=send)
-    process.start()
-    theirs.close()
-
-    def result() -> Any:
-        try:
-            return ours.recv()
-        except EOFError as error:
-            raise RuntimeError(f"{work.__name__} ended without a result") from error
-        finally:
-            process.join()
-
-    return result

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from liberty_cfn.digests import digest
@@ -52,6 +53,8 @@ from liberty_cfn.veiling import ANOTHER, VEILED
 
 EMPTY = Resolved({}, {}, {})
 BOOTSTRAP = "bootstrap"
+# With as many environments, a second process takes less time than it costs.
+MANY = 20
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,17 @@ class _Side:
         return lazily(self.flat, environment.given, region=region, likes=likes)
 
 
+@dataclass(frozen=True)
+class _Due:
+    """An environment that something may become of: its values before and after."""
+
+    environment: str
+    was: Environment | None
+    now: Environment | None
+    suspects: frozenset[str]
+    unfitting: Sequence[Finding]
+
+
 class _Alike:
     """A set in environments of which some differ in names only.
 
@@ -166,10 +180,9 @@ def review(before: Version, after: Version) -> Review:
     parts: list[Part] = []
     untouched: list[str] = []
     for name, old, new in _pairs(before, after):
-        known: dict[str, Connected] = {}
         hangs = affected(old.flat, new.flat)
-        alike = _Alike(old, new, hangs)
         whole = _of_set(old, new)
+        due: list[_Due] = []
         for shown in _values(old, new, *given):
             was, now = _hidden(*shown, old, new)
             environment = now.name if now else was.name if was else ""
@@ -178,25 +191,16 @@ def review(before: Version, after: Version) -> Review:
             if was and now and any(elsewhere(_where(was), _where(now))):
                 was = None  # what it has there stays; here there is nothing yet
             suspects = _suspects(hangs, was, now)
-            if not suspects and not whole and not unfitting:
+            if suspects or whole or unfitting:
+                due.append(_Due(environment, was, now, suspects, unfitting))
+            else:
                 untouched.append(environment or name)
-                continue
-            earlier, later = alike.resolved(was, now, suspects)
-            part = compare(
-                name,
-                environment,
-                earlier,
-                later,
-                [*whole, *unfitting] if now else [],
-                hangs=hangs,
-                suspects=suspects,
-                known=known,
-                new=bool(environment) and was is None,
-            )
+        work = partial(_compared, name=name, old=old, new=new, hangs=hangs, whole=whole)
+        for part in _in_two(work, due):
             if part.touched:
                 parts.append(part)
             else:
-                untouched.append(environment or name)
+                untouched.append(part.environment or name)
     gone = sorted(given[0].keys() - given[1].keys())
     notes = tuple(
         f"{name}: its values are gone from {'params/'}; its stacks stay until destroyed"
@@ -205,6 +209,45 @@ def review(before: Version, after: Version) -> Review:
     touched = {part.environment for part in parts}
     left = tuple(name for name in dict.fromkeys(untouched) if name not in touched)
     return Review(before.name, after.name, digests, tuple(parts), left, notes)
+
+
+def _in_two(work: Callable[[Sequence[_Due]], list[Part]], due: list[_Due]) -> list[Part]:
+    """Return what comes of all that is due; of many, half is worked out beside the rest."""
+    if len(due) < MANY:
+        return work(due)
+    from liberty_cfn.aside import aside  # noqa: PLC0415 - most reviews have less to do
+
+    half = len(due) // 2
+    first = aside(work, due[:half])
+    second = work(due[half:])
+    return first() + second
+
+
+def _compared(
+    due: Sequence[_Due],
+    *,
+    name: str,
+    old: _Side,
+    new: _Side,
+    hangs: Affected,
+    whole: Sequence[Finding],
+) -> list[Part]:
+    """Return what becomes of a set in each environment."""
+    known: dict[str, Connected] = {}
+    alike = _Alike(old, new, hangs)
+    return [
+        compare(
+            name,
+            one.environment,
+            *alike.resolved(one.was, one.now, one.suspects),
+            [*whole, *one.unfitting] if one.now else [],
+            hangs=hangs,
+            suspects=one.suspects,
+            known=known,
+            new=bool(one.environment) and one.was is None,
+        )
+        for one in due
+    ]
 
 
 def between(version: Version, one: str, other: str) -> Review:

@@ -14,7 +14,7 @@ from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import sets
 from liberty_cfn.model.parsing import ParseError
 from liberty_cfn.model.resolving import resolve
-from liberty_cfn.review import markdown, sources, values
+from liberty_cfn.review import markdown, reviewing, sources, values
 from liberty_cfn.review.data import data
 from liberty_cfn.review.explaining import UnknownResourceError, explain
 from liberty_cfn.review.explaining import lines as explained
@@ -79,6 +79,20 @@ def test_environments_with_other_changes_are_told_apart():
 
     groups = fold(review(tagged(dev="a", prod="a"), tagged(dev="b", prod="c")))
     assert [group.name for group in groups] == ["dev", "prod"]
+
+
+def test_many_environments_are_shared_by_two_processes_and_told_as_by_one(monkeypatch):
+    names = [f"e{number}" for number in range(reviewing.MANY)]
+    before = sized(**dict.fromkeys(names, "db.t3.micro"))
+    after = sized(**{name: f"db.t3.{name}" for name in names})
+    shared = review(before, after)
+    assert [part.environment for part in shared.parts] == sorted(names)
+
+    begun = []
+    monkeypatch.setattr(reviewing, "MANY", len(names) + 1)
+    monkeypatch.setattr("liberty_cfn.aside.aside", lambda *asked: begun.append(asked))
+    assert review(before, after) == shared
+    assert begun == []
 
 
 def test_values_that_differ_between_environments_are_told_for_each():
