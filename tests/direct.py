@@ -62,6 +62,14 @@ class Wire:
         self.socket.close()
 
 
+def hang_up():
+    """Close what was kept open."""
+    for wires in _idle.values():
+        for wire in wires:
+            wire.close()
+    _idle.clear()
+
+
 def _connected(port):
     wire = socket.create_connection((HOST, int(port)), PATIENCE)
     wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

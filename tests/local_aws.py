@@ -112,6 +112,7 @@ def calls_are_quick():
         aliased = functools.cache(EventAliaser._alias_event_name)  # noqa: SLF001
         patch.setattr(EventAliaser, "_alias_event_name", aliased)
         yield
+    direct.hang_up()
 
 
 @pytest.fixture(scope="session")
