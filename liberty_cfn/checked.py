@@ -29,7 +29,7 @@ def is_known(good: Path = CHECKED) -> bool:
 
 def remember(good: Path = CHECKED) -> None:
     """Take note that these files are good."""
-    _note(good, digest())
+    keep(good, digest().encode())
 
 
 def digest() -> str:
@@ -87,15 +87,15 @@ def found_clean() -> list[str]:
 def remember_clean(digests: Iterable[str]) -> None:
     """Take note that a linter had nothing to say of these."""
     known = list(dict.fromkeys([*found_clean(), *digests]))[-MOST:]
-    _note(LINTED, "\n".join(known) + "\n")
+    keep(LINTED, "".join(f"{one}\n" for one in known).encode())
 
 
-def _note(file: Path, text: str) -> None:
+def keep(file: Path, content: bytes) -> None:
     """Keep a note, whole or not at all: on a disk that is full, all is looked at again."""
     fresh = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        file.parent.mkdir(exist_ok=True)
-        fresh.write_text(text, encoding="utf-8")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(content)
         fresh.replace(file)
     except OSError:
         with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.stack import described as stack_described
+from liberty_cfn.deploy.stack import resources
 from liberty_cfn.deploy.targets import wait_a_little
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
@@ -280,7 +281,7 @@ def _changes(
         if nested := resource.get("ChangeSetId"):
             yield from _changes(cloudformation, nested, inside, say)
         elif change.type == NESTED_STACK and change.action == "Remove":
-            yield from _removed(cloudformation, change.physical_id, inside)
+            yield from removed(cloudformation, change.physical_id, inside)
 
 
 def _resources(
@@ -373,10 +374,9 @@ def _gravity(changed: Property) -> tuple[int, bool, bool]:
     return replaces, changed.create_only, changed.after is not None
 
 
-def _removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
+def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
     """Yield what goes with a nested stack, which CloudFormation doesn't list."""
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    for resource in (r for page in pages for r in page["StackResourceSummaries"]):
+    for resource in resources(cloudformation, stack):
         yield Change(
             path,
             resource["LogicalResourceId"],

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.following import Event, Follower, follow
 from liberty_cfn.deploy.protection import protect_from_termination
-from liberty_cfn.deploy.stack import described, find
+from liberty_cfn.deploy.stack import described, find, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -164,19 +163,14 @@ def _left(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
     """Yield a stack's resources, and those of the stacks nested in it."""
     template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")
     policies = _policies(template["TemplateBody"])
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
-    for resource in (r for page in pages for r in page["StackResourceSummaries"]):
+    for resource in resources(cloudformation, stack_id):
         gone = resource.get("ResourceStatus") == "DELETE_COMPLETE"
         if gone or "PhysicalResourceId" not in resource:
             continue
         kind, physical_id = resource["ResourceType"], resource["PhysicalResourceId"]
         if kind == NESTED_STACK:
-            try:
+            with faults.unless_missing():
                 yield from _left(cloudformation, physical_id)
-            except ClientError as error:
-                # Deleted already, but not by its parent.
-                if not faults.missing(error):
-                    raise
         else:
             yield Kept(kind, physical_id, policies.get(resource["LogicalResourceId"], ""))
 

@@ -5,7 +5,8 @@ What passes by itself is told apart from credentials that are over, which a pers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from http.client import responses
 from typing import Any
 
@@ -64,6 +65,16 @@ def expired(error: BaseException) -> bool:
         | aws.SSOError
         | aws.TokenRetrievalError,
     )
+
+
+@contextlib.contextmanager
+def unless_missing() -> Iterator[None]:
+    """Go on where the stack that is asked about is gone: deleted, and not by its parent."""
+    try:
+        yield
+    except aws.ClientError as error:
+        if not missing(error):
+            raise
 
 
 def skewed(error: BaseException) -> bool:

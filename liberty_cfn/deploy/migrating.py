@@ -18,7 +18,7 @@ from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.following import Patience, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.serving import service
-from liberty_cfn.deploy.stack import parameters
+from liberty_cfn.deploy.stack import parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -117,11 +117,9 @@ def _definition(cloudformation: Any, stack_id: str) -> str:
 
 
 def _physical(cloudformation: Any, stack: str, title: str) -> str:
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return next(
         str(resource["PhysicalResourceId"])
-        for page in pages
-        for resource in page["StackResourceSummaries"]
+        for resource in resources(cloudformation, stack)
         if resource["LogicalResourceId"] == title
     )
 

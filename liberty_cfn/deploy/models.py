@@ -6,7 +6,6 @@ read it takes as long as to ask AWS all that a deploy asks.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import marshal
 import os
@@ -18,7 +17,8 @@ from typing import Any
 import botocore
 from botocore.loaders import JSONFileLoader, Loader
 
-REPOSITORY = Path(__file__).parent.parent.parent
+from liberty_cfn.checked import REPOSITORY, keep
+
 VERSION = f"{botocore.__version__}-{sys.implementation.cache_tag}"
 KEPT = REPOSITORY / ".local" / "models" / VERSION
 
@@ -50,7 +50,7 @@ class _Files(JSONFileLoader):  # type: ignore[misc]
             # Not kept yet, or cut off.
             if found := super().load_file(file_path):
                 found = _sparse(found)
-                _keep(found, kept)
+                keep(kept, marshal.dumps(found))
         if found and "shapes" in found:
             found["shapes"] = _Shapes(found["shapes"])
         return found
@@ -93,12 +93,3 @@ def _unexplained(part: Any) -> Any:
         for name, one in part.items()
         if name != "documentation" or not isinstance(one, str)
     }
-
-
-def _keep(model: dict[str, Any], kept: Path) -> None:
-    """Write a model down, if that can be done."""
-    fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
-    with contextlib.suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(marshal.dumps(model))
-        fresh.replace(kept)

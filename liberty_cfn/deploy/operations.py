@@ -10,7 +10,7 @@ from typing import Any
 
 from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.following import Event, Follower, began, follow, name_of
-from liberty_cfn.deploy.stack import described, find
+from liberty_cfn.deploy.stack import described, find, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
@@ -66,16 +66,16 @@ def standing(cloudformation: Any, stack_id: str) -> Iterator[Standing]:
 def _standing(
     cloudformation: Any, stack_id: str, stack: dict[str, Any], path: tuple[str, ...]
 ) -> Iterator[Standing]:
-    resources = list(_resources(cloudformation, stack_id))
+    listed = list(resources(cloudformation, stack_id))
     at_work = [
         f"{r['LogicalResourceId']} {r['ResourceStatus']}"
-        for r in resources
+        for r in listed
         if r["ResourceStatus"].endswith("_IN_PROGRESS")
     ]
     since = stack.get("DeletionTime") or stack.get("LastUpdatedTime") or stack["CreationTime"]
     reason = stack.get("StackStatusReason", "")
     yield Standing(path, stack_id, stack["StackStatus"], since, reason, tuple(at_work))
-    for resource in resources:
+    for resource in listed:
         if not (inside := _nested(resource)):
             continue
         below = (*path, resource["LogicalResourceId"])
@@ -85,12 +85,6 @@ def _standing(
         else:
             since = resource["LastUpdatedTimestamp"]
             yield Standing(below, inside, GONE, since, "deleted, but not by its parent", ())
-
-
-def _resources(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
-    for page in pages:
-        yield from page["StackResourceSummaries"]
 
 
 def _nested(resource: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.change_sets import NESTED_STACK
+from liberty_cfn.deploy.stack import resources
 from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import stack_policy
 
@@ -66,14 +67,9 @@ def protect_from_termination(cloudformation: Any, stack_id: str, *, on: bool = T
 
 def nested(cloudformation: Any, stack_id: str) -> Iterator[str]:
     """Yield the ids of the stacks nested in a stack, at any depth."""
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
-    for resource in (r for page in pages for r in page["StackResourceSummaries"]):
+    for resource in resources(cloudformation, stack_id):
         inside = resource.get("PhysicalResourceId", "")
         if resource["ResourceType"] == NESTED_STACK and inside.startswith("arn:"):
             yield inside
-            try:
+            with faults.unless_missing():
                 yield from nested(cloudformation, inside)
-            except ClientError as error:
-                # Deleted, but not by its parent.
-                if not faults.missing(error):
-                    raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -32,6 +32,13 @@ def described(cloudformation: Any, stack: str) -> dict[str, Any]:
     if not found:
         raise ResponseParserError("no stack is described in it")
     return found[0]
+
+
+def resources(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
+    """Yield what CloudFormation lists of each resource of a stack."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    for page in pages:
+        yield from page["StackResourceSummaries"]
 
 
 def parameters(stack: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import yaml
 
 from liberty_cfn import environments
 from liberty_cfn.deploy.operations import digest_of
-from liberty_cfn.deploy.stack import find, parameters
+from liberty_cfn.deploy.stack import find, parameters, resources
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.model.loading import NESTED
 from liberty_cfn.model.parsing import Template, parse
@@ -60,11 +60,9 @@ def _gather(client: Any, stack: str, file: str, templates: dict[str, str]) -> No
     body = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     text = body if isinstance(body, str) else json.dumps(body)
     template: Template = parse(text, file)
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
     there = {
         one["LogicalResourceId"]: one.get("PhysicalResourceId")
-        for page in pages
-        for one in page["StackResourceSummaries"]
+        for one in resources(client, stack)
     }
     for title, resource in template.section("Resources").items():
         if not isinstance(resource, dict) or resource.get("Type") != NESTED:

@@ -182,12 +182,14 @@ def review(before: Version, after: Version) -> Review:
     for name, old, new in _pairs(before, after):
         hangs = affected(old.flat, new.flat)
         whole = _of_set(old, new)
+        hides = new.design is not None and may_be_untold(new.design)
         due: list[_Due] = []
         for shown in _values(old, new, *given):
             was, now = _hidden(*shown, old, new)
             environment = now.name if now else was.name if was else ""
             unfitting = _of_values(old, new, was, now) if now else []
-            unfitting += _untold(old, new, was, now)
+            if hides:
+                unfitting += _untold(old, new, was, now)
             if was and now and any(elsewhere(_where(was), _where(now))):
                 was = None  # what it has there stays; here there is nothing yet
             suspects = _suspects(hangs, was, now)
@@ -493,7 +495,7 @@ def _untold(
     old: _Side, new: _Side, was: Environment | None, now: Environment | None
 ) -> Iterator[Finding]:
     """Yield what is used of nested stacks, and isn't told with an environment's values."""
-    if now and new.design and may_be_untold(new.design):
+    if now and new.design:
         yield from untold_outputs(old.design, new.design, old.resolved(was), new.resolved(now))
 
 

@@ -12,7 +12,13 @@ from typing import Any
 
 from liberty_cfn.deploy import change_sets
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, ChangeSetError, Replacement
+from liberty_cfn.deploy.change_sets import (
+    NESTED_STACK,
+    Change,
+    ChangeSetError,
+    Replacement,
+    removed,
+)
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, refusals
@@ -150,10 +156,7 @@ def _all(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Cha
     """Yield the end of everything in a stack, and in those nested in it."""
     if not stack:
         return
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    for resource in (r for page in pages for r in page["StackResourceSummaries"]):
-        title, physical = resource["LogicalResourceId"], resource.get("PhysicalResourceId", "")
-        kind = resource["ResourceType"]
-        yield Change(path, title, kind, "Remove", Replacement.NO, physical_id=physical)
-        if kind == NESTED_STACK and physical:
-            yield from _all(cloudformation, physical, (*path, title))
+    for change in removed(cloudformation, stack, path):
+        yield change
+        if change.type == NESTED_STACK:
+            yield from _all(cloudformation, change.physical_id, (*path, change.resource))
