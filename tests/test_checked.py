@@ -39,7 +39,7 @@ def test_on_a_disk_that_is_full_all_is_looked_at_again(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
     good = tmp_path / "checked"
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     checked.remember(good)
     assert list(tmp_path.iterdir()) == []
 
