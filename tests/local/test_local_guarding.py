@@ -116,6 +116,7 @@ def test_a_request_sent_again_is_the_same_operation(aws):
     made = asked | {"TemplateBody": json.dumps(template(group())), "ClientRequestToken": "made"}
     stack = cloudformation.create_stack(**made)["StackId"]
     assert cloudformation.create_stack(**made)["StackId"] == stack
+    rest(aws, stack)
     deploy(aws, template(group(days=30)), ClientRequestToken="changed")
     changed = made | {"TemplateBody": json.dumps(template(group(days=30)))}
     changed |= {"ClientRequestToken": "changed"}
@@ -126,6 +127,7 @@ def test_a_request_sent_again_is_the_same_operation(aws):
     assert first == second
     for _ in range(2):
         cloudformation.execute_change_set(ChangeSetName=first, ClientRequestToken="run")
+    rest(aws, stack)
     with pytest.raises(ClientError, match="TokenAlreadyExists"):
         cloudformation.delete_stack(StackName=stack, ClientRequestToken="run")
     deploy(aws, template(group(days=1)))
