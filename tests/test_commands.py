@@ -144,6 +144,15 @@ def test_only_templates_that_were_approved_are_deployed(environment, approved, s
     assert said in answer.stderr
 
 
+def test_a_digest_that_was_to_be_read_from_somewhere_and_is_empty_approves_nothing(
+    environment, monkeypatch
+):
+    monkeypatch.setenv("APPROVED", "")
+    answer = run("deploy", "dev", "--yes")
+    assert answer.exit_code == 2
+    assert "'' is no digest" in answer.stderr
+
+
 def test_setting_a_secret_tells_a_program_its_version(environment):
     answer = run("secret", "set", "dev", "DEFAULT_FROM_EMAIL", "--json", given="a@b.c")
     said = json.loads(answer.stdout)

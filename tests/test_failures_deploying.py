@@ -7,6 +7,7 @@ local AWS with a design of one topic; what that can't answer comes over the wire
 import dataclasses
 import errno
 import threading
+from datetime import timedelta
 from types import SimpleNamespace
 
 import boto3
@@ -182,6 +183,31 @@ def test_case_03_the_change_set_that_another_deploy_waits_with_is_left_alone(tar
     plan(dev, target, {"root.yaml": TOPIC})
     assert find(cloudformation, dev.stack)["StackStatus"] == "REVIEW_IN_PROGRESS"
     assert [s["ChangeSetId"] for s in left_behind(target, dev)] == [others["Id"]]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_a_killed_plan_left_goes_with_the_next_plan_when_nobody_waits_for_it(
+    target, dev, monkeypatch, there
+):
+    cloudformation = target.client("cloudformation")
+    if there:
+        have(dev, target, TOPIC)
+    with monkeypatch.context() as patch:
+        patch.setattr(change_sets, "discard", lambda *_: None)
+        plan(dev, target, {"root.yaml": MORE})
+    plan(dev, target, {"root.yaml": TOPIC})
+    assert len(left_behind(target, dev)) == 1
+    monkeypatch.setattr(change_sets, "FORGOTTEN", timedelta())
+    plan(dev, target, {"root.yaml": TOPIC})
+    assert left_behind(target, dev) == []
+    assert bool(find(cloudformation, dev.stack)) is there
+
+
+def test_a_name_that_nothing_bears_is_told_though_nothing_changes(target, dev):
+    have(dev, target, TOPIC)
+    listener = Listener()
+    deploy(dev, target, {"root.yaml": TOPIC}, listener, ["Databse"])
+    assert any(line.startswith("--allow-replace Databse: ") for line in listener.said)
 
 
 def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named(

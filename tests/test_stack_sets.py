@@ -512,8 +512,11 @@ def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(set
 def test_what_holds_data_is_not_replaced_unasked_in_any_target(there):
     before = len(operations_of(there))
     renamed = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("'kept", "'held")}
+    told = Told()
     with pytest.raises(DeployError) as error:
-        deploy(there, renamed, Told())
+        deploy(there, renamed, told, ["Kpt"])
+    assert [plan.code for plan in told.plans] == [3]
+    assert any(line.startswith("--allow-replace Kpt: ") for line in told.lines)
     assert f"{FOURTH}: Inside/Kept (AWS::Logs::LogGroup" in str(error.value)
     assert "--allow-replace Kept" in str(error.value)
     assert len(operations_of(there)) == before

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
 @click.option(
     "--template-digest",
     "approved",
-    envvar="APPROVED",
+    # Not as envvar, which takes an empty one for none: whatever it was read from is missing.
+    default=lambda: os.environ.get("APPROVED"),
     metavar="DIGEST",
     help="Deploy only if the templates have this digest (generate.py --digest).",
 )

@@ -50,6 +50,10 @@ def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
     if approved is None:
         return
     if len(approved) < SHORTEST:
-        fail(f"{approved!r} is no digest; expected {SHORTEST} of its characters at least.", 2)
+        fail(
+            f"{approved!r} is no digest; expected {SHORTEST} of its characters at least, in "
+            "--template-digest or APPROVED. To deploy whatever is committed, give neither.",
+            2,
+        )
     if not (found := digest(templates)).startswith(approved):
         fail(f"Not the templates that were approved: they have the digest {found}.")

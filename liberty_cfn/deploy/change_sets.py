@@ -6,6 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -30,6 +31,8 @@ PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 MADE = ("CREATE_COMPLETE", "FAILED")
 # A change set that can't be looked at is asked for so often.
 LOOKS = 20
+# Nobody waits for consent to a plan as old as this.
+FORGOTTEN = timedelta(days=1)
 
 
 class ChangeSetError(Exception):
@@ -228,22 +231,38 @@ def discard(cloudformation: Any, change_set: str) -> None:
         cloudformation.delete_stack(StackName=described["StackId"])
 
 
-def sweep(cloudformation: Any, stack: str) -> None:
-    """Delete what deploys that were killed left behind."""
-    for change_set, name in _waiting(cloudformation, stack).items():
-        if name.startswith(OURS):
-            cloudformation.delete_change_set(ChangeSetName=change_set)
+def sweep(
+    cloudformation: Any,
+    stack: str,
+    older: timedelta | None = None,
+    say: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Delete what deploys and plans that were killed left behind, or what of it is `older`.
+
+    That it can't be done is only said: nothing depends on it.
+    """
+    try:
+        for summary in _waiting(cloudformation, stack):
+            is_old = older is None or summary["CreationTime"] <= datetime.now(UTC) - older
+            if is_old and summary["ChangeSetName"].startswith(OURS):
+                cloudformation.delete_change_set(ChangeSetName=summary["ChangeSetId"])
+    except faults.OF_AWS as error:
+        if not faults.missing(error):
+            say(
+                "Change sets that earlier deploys may have left could not be looked for. "
+                f"{faults.in_words(error)}"
+            )
 
 
-def _waiting(cloudformation: Any, stack: str) -> dict[str, str]:
-    """Return the names of a stack's change sets that were not executed, by their ids."""
+def _waiting(cloudformation: Any, stack: str) -> list[dict[str, Any]]:
+    """Return the summaries of a stack's change sets that were not executed."""
     pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
-    return {
-        summary["ChangeSetId"]: summary["ChangeSetName"]
+    return [
+        summary
         for page in pages
         for summary in page["Summaries"]
         if summary.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
-    }
+    ]
 
 
 def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:

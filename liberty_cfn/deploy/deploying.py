@@ -67,7 +67,9 @@ def deploy(
         return None
     planned, change_set = prepare(environment, target, templates, adopt=adopt, say=progress.say)
     changed = change_set is not None
-    if change_set is not None:
+    if change_set is None:
+        _say_needless(planned, allowed, progress)
+    else:
         if not _agreed(environment, target, (planned, change_set), progress, allowed):
             return None
         first = lifted(environment) if change_set.new else {}
@@ -155,10 +157,7 @@ def _agreed(
     (planned, change_set), agreed = prepared, False
     try:
         progress.planned(planned)
-        for name in needless(planned, allowed):
-            progress.say(
-                f"--allow-replace {name}: as far as is known, nothing of that name goes"
-            )
+        _say_needless(planned, allowed, progress)
         if refused := refusals(planned, allowed):
             raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
         agreed = progress.consents()
@@ -170,6 +169,11 @@ def _agreed(
     return agreed
 
 
+def _say_needless(planned: Plan, allowed: Collection[str], progress: Progress) -> None:
+    for words in needless([planned], allowed):
+        progress.say(words)
+
+
 def _secure(
     cloudformation: Any, stack: Mapping[str, Any], progress: Progress, *, closed: bool
 ) -> None:
@@ -179,13 +183,7 @@ def _secure(
         restore(cloudformation, stack_id)
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(cloudformation, stack_id)
-    try:
-        change_sets.sweep(cloudformation, stack["StackName"])
-    except faults.OF_AWS as error:
-        progress.say(
-            "Change sets that earlier deploys may have left could not be looked for. "
-            f"{faults.in_words(error)}"
-        )
+    change_sets.sweep(cloudformation, stack["StackName"], say=progress.say)
 
 
 def _free_names(

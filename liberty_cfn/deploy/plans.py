@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,10 +134,14 @@ def doubts(plan: Plan) -> list[str]:
     ]
 
 
-def needless(plan: Plan, allowed: Collection[str]) -> list[str]:
-    """Return which of the `allowed` names are those of nothing that the plan puts at risk."""
-    risked = {change.resource for change in (*plan.lost, *plan.doubtful)}
-    return [name for name in allowed if name not in risked]
+def needless(plans: Iterable[Plan], allowed: Collection[str]) -> list[str]:
+    """Return, in words, which `allowed` names are those of nothing that a plan puts at risk."""
+    risked = {change.resource for plan in plans for change in (*plan.lost, *plan.doubtful)}
+    return [
+        f"--allow-replace {name}: as far as is known, nothing of that name goes"
+        for name in allowed
+        if name not in risked
+    ]
 
 
 def _refusal(change: Change) -> str:

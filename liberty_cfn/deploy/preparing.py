@@ -97,10 +97,12 @@ def plan(
         DeployError: something is in the way.
         ChangeSetError: CloudFormation can't plan the change.
     """
+    cloudformation = target.client("cloudformation")
+    change_sets.sweep(cloudformation, environment.stack, change_sets.FORGOTTEN, say)
     planned, change_set = prepare(environment, target, templates, say=say)
     if change_set:
         try:
-            change_sets.discard(target.client("cloudformation"), change_set.id)
+            change_sets.discard(cloudformation, change_set.id)
         except faults.OF_AWS as error:
             say(
                 f"The change set {change_set.token} could not be deleted; the next deploy does "

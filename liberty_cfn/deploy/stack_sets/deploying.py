@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.plans import needless
 from liberty_cfn.deploy.protection import protect, restore
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, failures, making, operations
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
@@ -108,12 +109,15 @@ def deploy(
     """
     want, there, plan = prepare(fleet, templates, progress, adopt=bool(adopting_as))
     different = plan.differences
+    if different:
+        progress.planned(plan)
+    for words in needless(plan.changing.values(), allowed):
+        progress.say(words)
     _refuse(fleet, plan, allowed)
     if not different:
         _close(fleet, progress)
         _check_inoperable(fleet, different)
         return Outcome(changed=False, advice=want.advice)
-    progress.planned(plan)
     if not progress.consents(plan):
         return None
     if there is None:

@@ -129,6 +129,7 @@ def preview(
 
 
 def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str, Any]) -> Plan:
+    change_sets.sweep(cloudformation, found["StackName"], change_sets.FORGOTTEN)
     try:
         change_set = change_sets.create(
             cloudformation,
