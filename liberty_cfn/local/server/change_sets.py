@@ -1,8 +1,6 @@
 """Change sets over nested stacks: made, described, executed and deleted with their root's."""
 
-import copy
 import re
-from typing import Any
 
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, handlers, stacks
@@ -17,10 +15,6 @@ NOTHING = (
 # What a stack isn't changed in, but deleted, or first rolled back on.
 STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
 FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
-VALUES = {
-    *("AfterContext", "AfterValue", "AttributeChangeType"),
-    *("BeforeContext", "BeforeValue", "Path"),
-}
 
 
 def _create(create: Action, query: Query) -> Answer:
@@ -34,7 +28,6 @@ def _create(create: Action, query: Query) -> Answer:
         change_set = cloudformation._change_sets[text(answer, "Id")]
         change_set["IncludeNestedStacks"] = given(query, "IncludeNestedStacks") == "true"
         _plan(change_set)
-    _sweep()
     return answer
 
 
@@ -58,6 +51,8 @@ def _plan(change_set: Stack) -> None:
     except ValueError as wrong:
         changes, why = [], str(wrong)
     change_set |= {
+        # Else nothing is asked to be taken in, which isn't the same as finding nothing.
+        "_import_existing": {} if change_set["ImportExistingResources"] else None,
         "Changes": changes,
         "Status": "FAILED" if why else "CREATE_COMPLETE",
         "ExecutionStatus": "UNAVAILABLE" if why else "AVAILABLE",
@@ -65,58 +60,25 @@ def _plan(change_set: Stack) -> None:
     }
 
 
-def _named(query: Query) -> Stack:
-    asked = given(query, "ChangeSetName"), given(query, "StackName")
-    found: Stack = changesets._find_change_set(*asked)[1] or {}
-    return found
-
-
 def _describe(describe: Action, query: Query) -> Answer:
-    change_set = _named(query)
-    if root := cloudformation._change_sets.get(change_set.get("RootChangeSetId")):
-        change_set["ExecutionStatus"] = root["ExecutionStatus"]
     status, headers, body = describe(query)
-    changes = copy.deepcopy(change_set.get("Changes", []))
-    if given(query, "IncludePropertyValues") != "true":
-        _leave_out_values(changes)
-    told = "".join(xml(key, change_set[key]) for key in FAMILY if key in change_set)
-    told += xml("Changes", changes)
-    body = re.sub(
-        "<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL
-    ).encode()
-    return status, headers, body
+    asked = given(query, "ChangeSetName"), given(query, "StackName")
+    change_set = changesets._find_change_set(*asked)[1] or {}
+    told = "".join(xml(key, change_set.get(key)) for key in (*FAMILY, "Changes"))
+    found = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)
+    return status, headers, found.encode()
 
 
-def _leave_out_values(changes: list[dict[str, Any]]) -> None:
-    for change in (one["ResourceChange"] for one in changes):
-        for part in (change, *(detail["Target"] for detail in change.get("Details", ()))):
-            for name in VALUES & part.keys():
-                del part[name]
-
-
-def _from_the_root(act: Action, query: Query) -> Answer:
-    """A nested change set is executed and deleted with its root's, and only so."""
-    change_set = _named(query)
-    if "RootChangeSetId" in change_set:
-        name = given(query, "ChangeSetName")
-        why = f"ChangeSet [{name}] is nested: this has to be asked of its root change set"
-        return refuse("InvalidChangeSetStatus", why)
-    if stack := cloudformation._stacks.get(change_set.get("StackName")):
-        stack["_adopts"] = change_set["ImportExistingResources"]
-    answer = act(query)
-    _sweep()
-    return answer
-
-
-def _sweep() -> None:
+def _with_nested(act: Action, query: Query) -> Answer:
     """Nested change sets go with their root."""
-    kept = cloudformation._change_sets
+    answer, kept = act(query), cloudformation._change_sets
     for name in [n for n, c in kept.items() if c.get("RootChangeSetId", n) not in kept]:
         kept.pop(name)
+    return answer
 
 
 def add() -> None:
     around("CreateChangeSet", _create)
     around("DescribeChangeSet", _describe)
-    around("DeleteChangeSet", _from_the_root)
-    around("ExecuteChangeSet", _from_the_root)
+    for action in ("CreateChangeSet", "DeleteChangeSet", "ExecuteChangeSet"):
+        around(action, _with_nested)

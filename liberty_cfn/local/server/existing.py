@@ -6,7 +6,7 @@ from typing import Any
 
 from ministack.services import alb, ec2, ecr, elasticache, iam, rds, secretsmanager
 from ministack.services import cloudwatch_logs as logs
-from ministack.services.cloudformation import changesets, engine, provisioners
+from ministack.services.cloudformation import changesets, provisioners
 
 from .asking import Made, Properties
 
@@ -51,14 +51,7 @@ def refusal(kind: str, properties: Properties) -> str:
     return f"{kind} {properties[name]} already exists" if taken else ""
 
 
-def titles(template: dict[str, Any], values: dict[str, Any]) -> list[str]:
-    """What a stack has, in the order in which it is made."""
-    conditions = engine._evaluate_conditions(template, values)
-    ordered: list[str] = engine._topological_sort(template.get("Resources", {}), conditions)
-    return ordered
-
-
-def adoptable(template: dict[str, Any], titles: Iterable[str]) -> list[dict[str, Any]]:
+def adoptable(template: dict[str, Any], titles: Iterable[str]) -> dict[str, Any]:
     """Those of some new resources that exist, by the name written out in the template.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
@@ -66,8 +59,8 @@ def adoptable(template: dict[str, Any], titles: Iterable[str]) -> list[dict[str,
     kinds = [(title, template["Resources"][title]["Type"]) for title in titles]
     added = [{"LogicalResourceId": title, "ResourceType": kind} for title, kind in kinds]
     changes = [{"ResourceChange": one | {"Action": "Add"}} for one in added]
-    found: list[dict[str, Any]] = changesets._existing_resources(changes, template)
-    return found
+    found = changesets._existing_resources(changes, template)
+    return {one["LogicalResourceId"]: one["ResourceIdentifier"] for one in found}
 
 
 def _import_repository(identifier: dict[str, str]) -> Made:

@@ -7,11 +7,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, handlers, stacks
+from ministack.services.cloudformation import (
+    changesets,
+    engine,
+    handlers,
+    provisioners,
+    stacks,
+)
 
-from . import existing, schemas
+from . import existing
 from .asking import Properties, Stack
-from .nested import child_of
+from .nested import child_of, take_back
 
 
 def _listed(value: Any) -> list[Any]:
@@ -53,7 +59,8 @@ def _refusal(stack: Stack, action: str, title: str, kind: str) -> str:
 
 def check(stack: str, title: str, kind: str, old: Properties, new: Properties) -> None:
     """Let an update of a resource pass, unless the stack's policy denies it."""
-    action = "Update:Replace" if schemas.replaces(kind, old, new) else "Update:Modify"
+    replaces = provisioners._replacing_change(kind, old, new)
+    action = "Update:Replace" if replaces else "Update:Modify"
     if why := _refusal(cloudformation._stacks[stack], action, title, kind):
         raise ValueError(why)
 
@@ -63,24 +70,21 @@ async def _deploy(
     *operation: Any,
     previous_stack: Stack | None = None,
     retain_except_on_create: bool = False,
+    imports: dict[str, Any] | None = None,
     **more: Any,
 ) -> None:
-    """A resource that may not be deleted fails the update before anything was changed.
-
-    But what an operation that is undone has made goes with it, whatever keeps it otherwise, if
-    RetainExceptOnCreate was asked for; what it took in, never.
-    """
+    """A resource that may not be deleted fails the update before anything was changed."""
     name, stack_id, template, values = operation[:4]
     stack, before = cloudformation._stacks[name], previous_stack or {}
+    parent = child_of(stack.get("ParentId", ""))
     stack["Description"] = template.get("Description", "")  # a change set forgets it
-    held, staying = before.get("_resources", {}), existing.titles(template, values)
-    going = sorted(held.keys() - set(staying))
-    if child_of(stack.get("ParentId", ""))["StackStatus"].endswith("ROLLBACK_IN_PROGRESS"):
-        for title in going if stack["_takes_back"] else ():
-            if title not in stack["_imported"]:
-                before["_template"]["Resources"][title]["DeletionPolicy"] = "Delete"
+    conditions = engine._evaluate_conditions(template, values)
+    staying = set(engine._topological_sort(template.get("Resources", {}), conditions))
+    held = before.get("_resources", {})
+    if parent["StackStatus"].endswith("ROLLBACK_IN_PROGRESS"):
+        take_back(stack, before["_template"], held.keys() - staying)
     else:
-        for title in going:
+        for title in sorted(held.keys() - staying):
             kind, physical = held[title]["ResourceType"], held[title]["PhysicalResourceId"]
             if why := _refusal(stack, "Update:Delete", title, kind):
                 stacks._add_event(stack_id, name, title, kind, "UPDATE_FAILED", why, physical)
@@ -88,14 +92,14 @@ async def _deploy(
                 undone |= {"param_values": values, "failed_logical_id": title}
                 await stacks._roll_back_operation(name, stack_id, stack, undone)
                 return
-        new = set(staying) - held.keys() if stack.get("_adopts") else ()
-        found = existing.adoptable(template, new)
-        stack["_imported"] = {o["LogicalResourceId"]: o["ResourceIdentifier"] for o in found}
-        stack["_takes_back"] = retain_except_on_create
+        # What is asked of a stack is asked of all that are nested in it.
+        stack["_takes_back"] = retain_except_on_create or parent.get("_takes_back", False)
+        stack["_adopts"] = imports is not None or parent.get("_adopts", False)
+        added = staying - held.keys() if stack["_adopts"] else set()
+        stack["_imported"] = existing.adoptable(template, added)
         # A bucket's name in use is refused beforehand, even where that is what to take in.
-        stack["_disable_validation"] = bool(found)
-        more["imports"] = stack["_imported"]
-    more["retain_except_on_create"] = retain_except_on_create
+        stack["_disable_validation"] = bool(stack["_imported"])
+    more |= {"imports": stack["_imported"], "retain_except_on_create": stack["_takes_back"]}
     await deploy(*operation, previous_stack=previous_stack, **more)
 
 

@@ -5,17 +5,16 @@ rollback, no exports, no deletion policy and no dynamic reference.
 """
 
 import asyncio
-import functools
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlparse
 
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
 
-from .asking import Action, Made, Properties, Stack, checked, numbered, on_loop, plain, telling
+from .asking import Made, Properties, Query, Stack, checked, numbered, on_loop, plain, telling
 
 TYPE = "AWS::CloudFormation::Stack"
 
@@ -25,7 +24,20 @@ def child_of(stack_id: str) -> Stack:
     return found
 
 
-def _request(properties: Properties, parent: Stack) -> dict[str, str]:
+def take_back(stack: Stack, template: dict[str, Any], titles: Iterable[str]) -> None:
+    """Have what an operation made go when it is undone, and what it took in stay.
+
+    What is kept otherwise goes, too, if RetainExceptOnCreate was asked for.
+    """
+    for title in template["Resources"].keys() & set(titles):
+        resource = template["Resources"][title]
+        if title in stack["_imported"]:
+            resource["DeletionPolicy"] = "Retain"
+        elif stack["_takes_back"] or resource.get("DeletionPolicy") != "Retain":
+            resource["DeletionPolicy"] = "Delete"
+
+
+def _request(name: str, properties: Properties, parent: Stack) -> Query:
     """What CreateStack and UpdateStack are asked for a child."""
     parameters = properties.get("Parameters") or {}
     if any(isinstance(value, list) for value in parameters.values()):
@@ -34,24 +46,16 @@ def _request(properties: Properties, parent: Stack) -> dict[str, str]:
         )
     given = [{"ParameterKey": k, "ParameterValue": plain(v)} for k, v in parameters.items()]
     tags = [tag for tag in properties.get("Tags") or [] if not tag["Key"].startswith("aws:")]
-    granted = enumerate(parent.get("Capabilities", []), 1)
-    return (
-        {"TemplateURL": properties["TemplateURL"]}
-        | {"RetainExceptOnCreate": plain(parent.get("_takes_back", False))}
-        | numbered("Parameters.member", given)
-        | numbered("Tags.member", tags)
-        | {f"Capabilities.member.{n}": capability for n, capability in granted}
-    )
+    entries = numbered("Parameters.member", given) | numbered("Tags.member", tags)
+    return {
+        "StackName": [name],
+        "TemplateURL": [properties["TemplateURL"]],
+        "Capabilities": parent.get("Capabilities", []),
+        **{key: [value] for key, value in entries.items()},
+    }
 
 
-def _begin(action: Action, name: str, query: dict[str, str]) -> Stack:
-    asked = {key: [value] for key, value in (query | {"StackName": name}).items()}
-    checked(action(asked))
-    stack: Stack = cloudformation._stacks[name]
-    return stack
-
-
-def outputs(child: Stack) -> Made:
+def _outputs(child: Stack) -> Made:
     told = {f"Outputs.{o['OutputKey']}": o["OutputValue"] for o in child["Outputs"]}
     return child["StackId"], told
 
@@ -63,7 +67,7 @@ async def _end(child: Stack, verb: str) -> Made:
     while child["StackStatus"].endswith("_IN_PROGRESS"):  # noqa: ASYNC110 - it has no event
         await asyncio.sleep(0.005)
     if child["StackStatus"] == f"{verb.upper()}_COMPLETE":
-        return outputs(child)
+        return _outputs(child)
     failures = ("CREATE_FAILED", "UPDATE_FAILED")
     failed = [
         e["LogicalResourceId"] for e in events[before:] if e["ResourceStatus"] in failures
@@ -78,20 +82,17 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     parent = cloudformation._stacks[parent_name]
     stays = parent.get("DisableRollback", False)
     name = f"{parent_name}-{title}-{secrets.token_hex(6).upper()}"
-    query = _request(properties, parent) | {"DisableRollback": plain(stays)}
-    child = _begin(handlers._create_stack, name, query)
+    asked = _request(name, properties, parent) | {"DisableRollback": [plain(stays)]}
+    checked(handlers._create_stack(asked))
+    child = cloudformation._stacks[name]
     child["ParentId"] = parent["StackId"]
     child["RootId"] = parent.get("RootId", parent["StackId"])
-    child["_adopts"] = parent.get("_adopts", False)
     # Known to the parent from the start: whoever watches can follow it, and a parent that is
     # left as it failed can still delete it.
-    parent["_resources"][title] = record = {
+    parent["_resources"][title] = {
         "PhysicalResourceId": child["StackId"],
         "ResourceType": TYPE,
         "ResourceStatus": "CREATE_IN_PROGRESS",
-        "LogicalResourceId": title,
-        "Properties": properties,
-        "Attributes": {},
         "Timestamp": child["CreationTime"],
     }
     begun = "Resource creation Initiated"
@@ -99,7 +100,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     try:
         return await _end(child, "create")
     except ValueError:
-        record["ResourceStatus"] = "CREATE_FAILED"
+        parent["_resources"][title]["ResourceStatus"] = "CREATE_FAILED"
         if not stays:
             await _delete(child["StackId"])
         raise
@@ -107,13 +108,12 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
 
 async def _update(stack_id: str, properties: Properties, parent_name: str) -> Made:
     child, parent = child_of(stack_id), cloudformation._stacks[parent_name]
-    child["_adopts"] = parent.get("_adopts", False)
     try:
-        _begin(handlers._update_stack, child["StackName"], _request(properties, parent))
+        checked(handlers._update_stack(_request(child["StackName"], properties, parent)))
     except ValueError as error:
         if "No updates are to be performed" not in str(error):
             raise
-        return outputs(child)
+        return _outputs(child)
     return await _end(child, "update")
 
 
@@ -121,29 +121,14 @@ async def _delete(stack_id: str) -> None:
     child = child_of(stack_id)
     if child["StackStatus"] == "DELETE_COMPLETE":
         return
-    name, parent = child["StackName"], child_of(child["ParentId"])
-    if "ROLLBACK" in parent["StackStatus"] and child["StackStatus"] == "CREATE_COMPLETE":
-        # What is taken back, rather than deleted, leaves neither snapshots nor what only a
-        # later deletion would have kept.
-        creation = {"created": list(child["_resources"]), "template": child["_template"]}
-        creation |= {"param_values": child["_resolved_params"], "imports": child["_imported"]}
-        creation |= {"retain_except_on_create": child["_takes_back"]}
-        await stacks._roll_back_operation(name, stack_id, child, creation)
-        if child["StackStatus"] == "ROLLBACK_FAILED":
-            raise ValueError(child["StackStatusReason"])
-    await stacks._delete_stack_async(name, stack_id)
+    parent = child_of(child["ParentId"])
+    undone = "ROLLBACK" in parent["StackStatus"] or parent.get("_undone")
+    if undone and child["StackStatus"] == "CREATE_COMPLETE":
+        child["_undone"] = True
+        take_back(child, child["_template"], child["_resources"])
+    await stacks._delete_stack_async(child["StackName"], stack_id)
     if child["StackStatus"] != "DELETE_COMPLETE":
         raise ValueError(child["StackStatusReason"])
-
-
-async def _undo(undo: Callable[..., Awaitable[None]], *operation: Any, **more: Any) -> None:
-    """What could not be taken back is still the stack's, to be deleted later."""
-    stack: Stack = operation[2]
-    held = dict(stack["_resources"])
-    await undo(*operation, **more)
-    if stack["StackStatus"] == "ROLLBACK_FAILED":
-        for title in stack["_rollback_failed"]:
-            stack["_resources"][title] = held[title] | {"ResourceStatus": "DELETE_FAILED"}
 
 
 def _with_family(found: re.Match[str]) -> str:
@@ -168,5 +153,3 @@ def add() -> None:
     actions = cloudformation._ACTION_HANDLERS
     telling(actions, "DescribeStacks", "<StackId>([^<]*)</StackId>", _with_family)
     helpers.urlparse = _by_path
-    undo = functools.partial(_undo, stacks._roll_back_operation)
-    stacks._roll_back_operation = handlers._roll_back_operation = undo

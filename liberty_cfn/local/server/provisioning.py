@@ -47,7 +47,7 @@ def _provision(kind: str, title: str, properties: Properties, stack: str) -> Mad
 
 
 def _change(kind: str, physical: str, old: Properties, new: Properties, *more: Any) -> Made:
-    stack, title, attributes = (*more, None, None)[:3]
+    stack, title, attributes = more
     old, new = (schemas.fitted(kind, title, properties) for properties in (old, new))
     if old == new:
         # AWS says nothing of what an update leaves as it is.
@@ -62,15 +62,14 @@ def _change(kind: str, physical: str, old: Properties, new: Properties, *more: A
     return made, (attributes or {}) | told if made == physical else told
 
 
-def _drop(kind: str, physical: str, properties: Properties, *more: str) -> None:
-    name, title = (*more, "", "")[:2]
-    stack = cloudformation._stacks.get(name, {})
+def _drop(kind: str, physical: str, properties: Properties, name: str, title: str) -> None:
+    stack = cloudformation._stacks[name]
     # AWS tells what an update deletes, as it does everywhere else.
-    updated = stack.get("StackStatus") == "UPDATE_IN_PROGRESS"
+    updated = stack["StackStatus"] == "UPDATE_IN_PROGRESS"
     if updated:
         _tell(stack["StackId"], name, title, kind, "DELETE_IN_PROGRESS", "", physical)
     _waited(kind)
-    _delete(kind, physical, properties, *more)
+    _delete(kind, physical, properties, name, title)
     if updated:
         _tell(stack["StackId"], name, title, kind, "DELETE_COMPLETE", "", physical)
 
@@ -79,9 +78,13 @@ def _event(
     stack_id: str, stack: str, title: str, kind: str, status: str, *more: str, **named: str
 ) -> None:
     """AWS names the resource in every event, once it has one, and says what is made anew."""
+    record = cloudformation._stacks.get(stack, {})
+    if title == stack and status == "ROLLBACK_FAILED":
+        # What could not be taken back is still the stack's, to be deleted later.
+        record["_resources"] |= record["_rollback_failed"]
     events = reversed(cloudformation._stack_events.get(stack_id, []))
     last = next((e["ResourceStatus"] for e in events if e["LogicalResourceId"] == title), "")
-    kept = cloudformation._stacks.get(stack, {}).get("_resources", {}).get(title, {})
+    kept = record.get("_resources", {}).get(title, {})
     reason, physical = (*more, "", "")[:2]
     physical = physical or kept.get("PhysicalResourceId", "")
     if title != stack and status.startswith("UPDATE"):
@@ -114,7 +117,6 @@ def add() -> None:
     provisioners._provision_resource = stacks._provision_resource = _provision
     provisioners._update_resource = stacks._update_resource = _change
     provisioners._delete_resource = stacks._delete_resource = _drop
-    provisioners._replacing_change = stacks._replacing_change = schemas.replaces
     stacks._add_event = _event
     gateway._handle_admin_config_request = _set
     # Off the event loop, which goes on answering while a resource takes its time.

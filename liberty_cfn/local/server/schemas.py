@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ministack.services.cloudformation import provisioners, stacks
+
 Properties = dict[str, Any]
 
 
@@ -27,32 +29,15 @@ def schema(kind: str) -> dict[str, Any]:
     return _read("resources", f"{files[kind]}.json") if kind in files else {}
 
 
-def recreation(kind: str, name: str, before: Any, after: Any) -> str:
+def recreation(kind: str, name: str) -> str:
     """Whether a property's change makes a new resource: Always, Conditionally or Never."""
     for word, listed in (
         ("Always", "createOnlyProperties"),
         ("Conditionally", "conditionalCreateOnlyProperties"),
     ):
-        for path in schema(kind).get(listed, ()):
-            first, *inside = path.removeprefix("/properties/").split("/")
-            if first == name and _at(before, inside) != _at(after, inside):
-                return word
+        if any(path.split("/")[2] == name for path in schema(kind).get(listed, ())):
+            return word
     return "Never"
-
-
-def _at(value: Any, path: list[str]) -> Any:
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
-
-
-def replaces(kind: str, old: Properties, new: Properties) -> bool:
-    """Whether an update certainly makes a new resource."""
-    return any(
-        recreation(kind, name, old.get(name), new.get(name)) == "Always"
-        for name in old.keys() | new.keys()
-        if old.get(name) != new.get(name)
-    )
 
 
 def fitted(kind: str, title: str, properties: Properties) -> Properties:
@@ -68,7 +53,7 @@ def fitted(kind: str, title: str, properties: Properties) -> Properties:
 
     def fit(node: dict[str, Any], value: Any, path: str) -> Any:
         while "$ref" in node:
-            node = _at(whole, node["$ref"].removeprefix("#/").split("/"))
+            node = whole["definitions"][node["$ref"].rpartition("/")[2]]
         if isinstance(value, list):
             items = node.get("items", {})
             return [fit(items, entry, f"{path}/{n}") for n, entry in enumerate(value)]
@@ -94,3 +79,7 @@ def _typed(text: str, kind: Any) -> Any:
         with contextlib.suppress(ValueError):
             return float(text) if "." in text else int(text)
     return text
+
+
+def add() -> None:
+    provisioners._property_recreation = stacks._property_recreation = recreation
