@@ -1,6 +1,8 @@
 """Calls to a local AWS by a plain socket: urllib3 takes half of the time that a call takes.
 
-What is streamed goes the usual way, and so does all that runs in a process of its own.
+Nor are they signed, unless by a role: of an account's own key, the local AWS reads whose it is,
+and signing takes a quarter of the rest. What is streamed goes the usual way, and so does all
+that runs in a process of its own.
 """
 
 import contextlib
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import BinaryIO
 
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
@@ -19,8 +22,10 @@ HOST = "127.0.0.1"
 HERE = f"http://{HOST}:"
 PATIENCE = 60  # seconds
 GO_ON = 100
+ANY_DAY = "20260101"
 
 _usually = URLLib3Session.send
+_signed = SigV4Auth.add_auth
 # Connections that are open and not in use, by port.
 _idle = defaultdict(list)
 
@@ -48,6 +53,19 @@ def send(session, request):
         raise ConnectionClosedError(endpoint_url=request.url) from error
     _idle[port].append(wire)
     return AWSResponse(request.url, status, headers, SimpleNamespace(stream=lambda: [content]))
+
+
+def sign(auth, request):
+    """Say in a request's headers whose it is, as botocore does that this replaces."""
+    key = auth.credentials
+    by_header = type(auth) in (SigV4Auth, S3SigV4Auth)
+    if not by_header or not key or key.token or not request.url.startswith(HERE):
+        _signed(auth, request)
+        return
+    scope = f"{key.access_key}/{ANY_DAY}/{auth._region_name}/{auth._service_name}/aws4_request"  # noqa: SLF001
+    request.headers["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"
+    )
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ import boto3
 import botocore.session
 import direct
 import pytest
+from botocore.auth import SigV4Auth
 from botocore.config import Config
-from botocore.hooks import EventAliaser
+from botocore.hooks import BaseEventHooks, EventAliaser
 from botocore.httpsession import URLLib3Session
 from botocore.useragent import UserAgentString
 
@@ -105,12 +106,22 @@ def calls_are_quick():
     And have it work out but once what it does for every call.
     """
     shared = models.models()
+    really, names = EventAliaser._alias_event_name, {}  # noqa: SLF001
+
+    def aliased(aliaser, name):
+        # All have the same aliases.
+        if name not in names:
+            names[name] = really(aliaser, name)
+        return names[name]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _path: shared)
         patch.setattr(URLLib3Session, "send", direct.send)
+        patch.setattr(SigV4Auth, "add_auth", direct.sign)
         patch.setattr(UserAgentString, "to_string", lambda _: "liberty-cfn/tests")
-        aliased = functools.cache(EventAliaser._alias_event_name)  # noqa: SLF001
         patch.setattr(EventAliaser, "_alias_event_name", aliased)
+        # Each session looks whether handlers take keywords: a hundred of botocore's own.
+        patch.setattr(BaseEventHooks, "_verify_accept_kwargs", lambda _hooks, _handler: None)
         yield
     direct.hang_up()
 
