@@ -299,6 +299,12 @@ def local(deployed):
     return aws
 
 
+@pytest.fixture
+def anew(deployed):
+    """Return the local environment's AWS, of which nothing has been read yet."""
+    return Aws(deployed.still("local"), deployed.client)
+
+
 def not_ok(facts):
     return [str(fact) for fact in facts if not fact.ok]
 
@@ -1171,31 +1177,30 @@ def test_chosen_iops_are_there(deployed, local):
         ),
     ],
 )
-def test_the_zone_is_that_of_the_domain_or_of_one_above(deployed, local, name, wrong):
+def test_the_zone_is_that_of_the_domain_or_of_one_above(deployed, anew, name, wrong):
     [zone] = deployed.client("route53").list_hosted_zones()["HostedZones"]
     elsewhere = deployed.with_settings(
-        local.environment, HostedZoneId=zone["Id"], DomainName=name
+        anew.environment, HostedZoneId=zone["Id"], DomainName=name
     )
     # Nothing is there by that name, but what is told instead.
-    asked = {"StartRecordName": local.environment.host, "HostedZoneId": zone["Id"]}
+    asked = {"StartRecordName": anew.environment.host, "HostedZoneId": zone["Id"]}
     more = {"StartRecordType": "A", "MaxItems": "1"}
-    there = local.read_page("route53", "list_resource_record_sets", **asked, **more)
+    there = anew.read_page("route53", "list_resource_record_sets", **asked, **more)
     [found] = there["ResourceRecordSets"]
     there = put("ResourceRecordSets", [{**found, "Name": f"backend.{name}."}])
-    told = Told(local, "list_resource_record_sets", there, environment=elsewhere)
+    told = Told(anew, "list_resource_record_sets", there, environment=elsewhere)
     assert not_ok(domain.record(told)) == wrong
 
 
-def test_a_private_zone_is_not_the_domains(deployed, local):
+def test_a_private_zone_is_not_the_domains(deployed, anew):
     [zone] = deployed.client("route53").list_hosted_zones()["HostedZones"]
-    by_id = deployed.with_settings(local.environment, HostedZoneId=zone["Id"])
+    by_id = deployed.with_settings(anew.environment, HostedZoneId=zone["Id"])
     private = first("HostedZone", Config={"PrivateZone": True})
-    told = Told(local, "get_hosted_zone", private, environment=by_id)
+    told = Told(anew, "get_hosted_zone", private, environment=by_id)
     assert not_ok(domain.record(told)) == ["hosted zone is private: expected false, found true"]
 
 
-def test_all_pages_are_read(deployed, local):
-    aws = Aws(local.environment, deployed.client)
+def test_all_pages_are_read(deployed, anew):
     asked = []
 
     def page(params, **_):
@@ -1212,7 +1217,7 @@ def test_all_pages_are_read(deployed, local):
         return SimpleNamespace(status_code=200), {"ResponseMetadata": {}, **answer}
 
     with _event(deployed, "before-call", "iam", "ListRolePolicies", page):
-        assert all(each.ok for each in identity.task_role(aws))
+        assert all(each.ok for each in identity.task_role(anew))
     assert asked == [None, "more"]
 
 
