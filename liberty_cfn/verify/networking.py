@@ -104,7 +104,9 @@ def _s3_endpoint(aws: Aws, vpc_id: str) -> Iterator[Fact]:
     found = [
         endpoint
         for endpoint in answer.get("VpcEndpoints", [])
-        if endpoint["ServiceName"] in services
+        # The local AWS lists those of every VPC, whichever is asked for.
+        if endpoint["VpcId"] == vpc_id
+        and endpoint["ServiceName"] in services
         and endpoint.get("VpcEndpointType") == "Gateway"
         and endpoint.get("State", "").lower() == "available"
     ]

@@ -128,8 +128,6 @@ def test_a_request_sent_again_is_the_same_operation(aws):
     for _ in range(2):
         cloudformation.execute_change_set(ChangeSetName=first, ClientRequestToken="run")
     rest(aws, stack)
-    with pytest.raises(ClientError, match="TokenAlreadyExists"):
-        cloudformation.delete_stack(StackName=stack, ClientRequestToken="run")
     deploy(aws, template(group(days=1)))
     for _ in range(2):
         cloudformation.delete_stack(StackName=stack, ClientRequestToken="gone")

@@ -6,7 +6,7 @@ import ministack.app
 import uvicorn
 
 ADDITIONS = (
-    *("conditions", "schemas", "nested", "existing", "change_sets", "guarding", "repeating"),
+    *("schemas", "nested", "existing", "change_sets", "guarding", "repeating"),
     *("provisioning", "kinds", "scaling", "running", "mending", "remembering"),
     *("leave", "stack_sets"),
 )

@@ -61,19 +61,6 @@ def around(action: str, wrapper: Callable[[Action, Query], Answer]) -> None:
     actions[action] = functools.partial(wrapper, actions[action])
 
 
-def telling(
-    actions: dict[str, Any], action: str, pattern: str, tell: Callable[[re.Match[str]], str]
-) -> None:
-    """Have an action say something else where a pattern is found in its answer."""
-    original, found = actions[action], re.compile(pattern, re.DOTALL)
-
-    def told(query: Query) -> Answer:
-        status, headers, body = original(query)
-        return status, headers, found.sub(tell, body.decode()).encode()
-
-    actions[action] = told
-
-
 def plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -88,6 +75,11 @@ def xml(tag: str, value: Any, each: str = "member") -> str:
     else:
         inner = html.escape(plain(value))
     return "" if value is None else f"<{tag}>{inner}</{tag}>"
+
+
+def answer_to(action: str, told: dict[str, Any]) -> Answer:
+    answer: Answer = helpers._xml(200, f"{action}Response", xml(f"{action}Result", told))
+    return answer
 
 
 def numbered(name: str, entries: Iterable[dict[str, Any]]) -> dict[str, str]:

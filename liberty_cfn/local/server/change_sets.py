@@ -6,7 +6,19 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, handlers, stacks
 
 from . import planning
-from .asking import Action, Answer, Query, Stack, around, given, refuse, text, went_well, xml
+from .asking import (
+    Action,
+    Answer,
+    Query,
+    Stack,
+    answer_to,
+    around,
+    given,
+    refuse,
+    text,
+    went_well,
+    xml,
+)
 
 NOTHING = (
     "The submitted information didn't contain changes. "
@@ -18,6 +30,11 @@ FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
 
 
 def _create(create: Action, query: Query) -> Answer:
+    asked = given(query, "ChangeSetName"), given(query, "StackName")
+    known, token = changesets._find_change_set(*asked)[1], given(query, "ClientToken")
+    if known and token and known["_token"] == token:  # the same request again
+        ids = {"Id": known["ChangeSetId"], "StackId": known["StackId"]}
+        return answer_to("CreateChangeSet", ids)
     stack = handlers._resolve_stack(given(query, "StackName"))
     status = stack["StackStatus"] if stack else "REVIEW_IN_PROGRESS"
     if status in STUCK or (status.endswith("_IN_PROGRESS") and not status.startswith("REVIEW")):
@@ -27,6 +44,7 @@ def _create(create: Action, query: Query) -> Answer:
     if went_well(answer):
         change_set = cloudformation._change_sets[text(answer, "Id")]
         change_set["IncludeNestedStacks"] = given(query, "IncludeNestedStacks") == "true"
+        change_set["_token"] = token
         _plan(change_set)
     return answer
 

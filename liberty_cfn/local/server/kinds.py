@@ -1,42 +1,49 @@
 """Types that ministack doesn't make: addresses, NAT gateways, flow logs, rules, access keys."""
 
+import re
 import secrets
 from typing import Any
 
 from ministack.services import ec2, iam
 from ministack.services.cloudformation import provisioners
 
-from .asking import Action, Made, Properties, Query, ask, text
+from .asking import Action, Answer, Made, Properties, Query, ask, given
 
 
-def _made(create: Action, tag: str, properties: Properties) -> str:
-    """Have EC2 make something, with its tags; gives what the answer has as its id."""
-    name = text(ask(create, **{k: v for k, v in properties.items() if k != "Tags"}), tag)
-    ec2._tags[name] = list(properties.get("Tags", ()))
-    return name
+def _release(query: Query) -> Answer:
+    """Release an address, which its stack knows by itself, and EC2 by its allocation."""
+    held, address = ec2._addresses.items(), given(query, "PublicIp")
+    found = [name for name, record in held if record["PublicIp"] == address]
+    answer: Answer = ec2._release_address({"AllocationId": found or [""]})
+    return answer
 
 
-def _make_address(_title: str, properties: Properties, _stack: str) -> Made:
-    allocation = _made(ec2._allocate_address, "allocationId", properties)
-    address = ec2._addresses[allocation]["PublicIp"]
-    return address, {"AllocationId": allocation, "PublicIp": address}
+# By type: what makes one, what its id is called in the answer, what deletes it by which id.
+KINDS: dict[str, tuple[Action, str, Action, str]] = {
+    "EC2::EIP": (ec2._allocate_address, "publicIp", _release, "PublicIp"),
+    "EC2::NatGateway": (
+        *(ec2._create_nat_gateway, "natGatewayId"),
+        *(ec2._delete_nat_gateway, "NatGatewayId"),
+    ),
+    "EC2::FlowLog": (ec2._create_flow_logs, "item", ec2._delete_flow_logs, "FlowLogId.1"),
+    "IAM::AccessKey": (
+        *(iam._create_access_key, "AccessKeyId"),
+        *(iam._delete_access_key, "AccessKeyId"),
+    ),
+}
 
 
-def _drop_address(address: str, _properties: Properties) -> None:
-    for allocation, record in list(ec2._addresses.items()):
-        if record["PublicIp"] == address:
-            ask(ec2._release_address, AllocationId=allocation)
+def _kind(create: Action, tag: str, delete: Action, called: str) -> dict[str, Any]:
+    def make(_title: str, properties: Properties, _stack: str) -> Made:
+        # What is asked for one is asked for the first of a list, too.
+        listed = {f"{name}.1": value for name, value in properties.items()}
+        body = ask(create, **properties | listed)[2].decode()
+        told = dict(re.findall(r"<(\w+)>([^<]+)</", body))
+        ec2._tags[told.get("allocationId", told[tag])] = properties.get("Tags", [])
+        attributes = {name[0].upper() + name[1:]: value for name, value in told.items()}
+        return told[tag], attributes | {"Id": told[tag]}
 
-
-def _make_gateway(_title: str, properties: Properties, _stack: str) -> Made:
-    gateway = _made(ec2._create_nat_gateway, "natGatewayId", properties)
-    return gateway, {"NatGatewayId": gateway}
-
-
-def _make_flow_log(_title: str, properties: Properties, _stack: str) -> Made:
-    of = {"ResourceId.1": properties["ResourceId"]}
-    flow_log = _made(ec2._create_flow_logs, "item", properties | of)
-    return flow_log, {"Id": flow_log}
+    return {"create": make, "delete": lambda name, _: ask(delete, **{called: name})}
 
 
 def _rules(listed: str) -> dict[str, Any]:
@@ -48,44 +55,14 @@ def _rules(listed: str) -> dict[str, Any]:
 
     def drop(name: str, properties: Properties) -> None:
         # A group that is gone has taken its rules along.
-        if group := ec2._security_groups.get(properties["GroupId"]):
-            others = [r for r in group[listed] if r.get("SecurityGroupRuleId") != name]
-            group[listed] = others
+        group = ec2._security_groups.get(properties["GroupId"], {listed: []})
+        group[listed] = [r for r in group[listed] if r.get("SecurityGroupRuleId") != name]
 
     return {"create": make, "delete": drop}
 
 
-def _make_key(_title: str, properties: Properties, _stack: str) -> Made:
-    answer = ask(iam._create_access_key, UserName=properties["UserName"])
-    told = {"SecretAccessKey": text(answer, "SecretAccessKey")}
-    return text(answer, "AccessKeyId"), told
-
-
-def _of_a_vpc(query: Query) -> Query:
-    """The query for endpoints with their ids in place of the VPC, which ministack ignores."""
-    vpcs, endpoints = ec2._parse_filters(query).get("vpc-id", ()), ec2._vpc_endpoints
-    found = [name for name, endpoint in endpoints.items() if endpoint["VpcId"] in vpcs]
-    ids = {f"VpcEndpointId.{n}": [name] for n, name in enumerate(found or ["none"], 1)}
-    return query | (ids if vpcs else {})
-
-
 def add() -> None:
-    provisioners._RESOURCE_HANDLERS |= {
-        "AWS::EC2::EIP": {"create": _make_address, "delete": _drop_address},
-        "AWS::EC2::NatGateway": {
-            "create": _make_gateway,
-            "delete": lambda gateway, _: ask(ec2._delete_nat_gateway, NatGatewayId=gateway),
-        },
-        "AWS::EC2::FlowLog": {
-            "create": _make_flow_log,
-            "delete": lambda log, _: ask(ec2._delete_flow_logs, **{"FlowLogId.1": log}),
-        },
-        "AWS::EC2::SecurityGroupIngress": _rules("IpPermissions"),
-        "AWS::EC2::SecurityGroupEgress": _rules("IpPermissionsEgress"),
-        "AWS::IAM::AccessKey": {
-            "create": _make_key,
-            "delete": lambda key, _: ask(iam._delete_access_key, AccessKeyId=key),
-        },
-    }
-    describe = ec2._ACTION_MAP["DescribeVpcEndpoints"]
-    ec2._ACTION_MAP["DescribeVpcEndpoints"] = lambda query: describe(_of_a_vpc(query))
+    found = {f"AWS::{kind}": _kind(*ways) for kind, ways in KINDS.items()}
+    found["AWS::EC2::SecurityGroupIngress"] = _rules("IpPermissions")
+    found["AWS::EC2::SecurityGroupEgress"] = _rules("IpPermissionsEgress")
+    provisioners._RESOURCE_HANDLERS |= found

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.services import alb, ec2, ecs, elasticache, rds, route53, s3
-from ministack.services.cloudformation import drift, provisioners
+from ministack.services.cloudformation import changesets, engine, provisioners, stacks
+from ministack.services.cloudformation import handlers as actions
 
-from .asking import Made, Properties, telling, xml
+from .asking import Made, Properties, xml
 
 Mend = Callable[[str, Properties], dict[str, Any] | None]
 handlers = provisioners._RESOURCE_HANDLERS
@@ -21,7 +22,6 @@ WORDS = {
     "ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault",
     "ServerSideEncryptionConfiguration": "Rule",
 }
-SECRET = "AWS::SecretsManager::Secret"  # noqa: S105
 
 
 def _then(kind: str, mend: Mend) -> None:
@@ -50,17 +50,7 @@ def _balancer(balancer: str, properties: Properties) -> None:
 
 
 def _database(database: str, properties: Properties) -> None:
-    exports = properties.get("EnableCloudwatchLogsExports", [])
-    rds._instances[database]["EnabledCloudwatchLogsExports"] = exports
     rds._instances[database]["Iops"] = properties.get("Iops")
-
-
-def _exporting(found: re.Match[str]) -> str:
-    """A database's log exports, which ministack's answers leave empty."""
-    tag = "EnabledCloudwatchLogsExports"
-    return found[0].replace(
-        f"<{tag}/>", xml(tag, rds._instances.get(found[1], {}).get(tag, []))
-    )
 
 
 def _cache(cache: str, properties: Properties) -> None:
@@ -98,23 +88,21 @@ def _body(tag: str, value: Any) -> bytes:
     return xml(tag, _words(value), each="").encode()
 
 
-def _known_by_arn() -> None:
-    """Ref of a secret is its ARN; ministack's is its name."""
-    create, update, delete = (handlers[SECRET][way] for way in ("create", "update", "delete"))
-    read, compared = drift._DRIFT_READERS[SECRET]
-
-    def name(arn: str) -> str:
-        return arn.rpartition(":")[2][:-7]
-
-    def known(made: Made) -> Made:
-        return made[1]["Id"], made[1]
-
-    handlers[SECRET] |= {
-        "create": lambda *asked: known(create(*asked)),
-        "update": lambda arn, *asked: known(update(name(arn), *asked)),
-        "delete": lambda arn, properties: delete(name(arn), properties),
-    }
-    drift._DRIFT_READERS[SECRET] = (lambda arn, given: read(name(arn), given), compared)
+def _conditions(template: dict[str, Any], values: dict[str, Any]) -> dict[str, bool]:
+    """Conditions of more than Ref: ministack evaluates the others, but not there."""
+    conditions, mappings = template.get("Conditions", {}), template.get("Mappings", {})
+    found: dict[str, bool] = {}
+    # Each round settles those that are made of settled ones.
+    for _ in conditions:
+        known = (values, found, mappings)
+        fresh = {
+            name: bool(engine._resolve_refs(condition, {}, *known, "", ""))
+            for name, condition in conditions.items()
+        }
+        if fresh == found:
+            break
+        found = fresh
+    return found
 
 
 def _keep(kind: str, why: str, kept: Callable[[str], object]) -> None:
@@ -138,9 +126,8 @@ def add() -> None:
     _then("AWS::ElastiCache::CacheCluster", _cache)
     elasticache._spawn_redis_container = _address
     provisioners._normalize_container_defs = provisioners._pascal_to_camel
-    one = r"<DBInstanceIdentifier>([^<]*)<.*?<EnabledCloudwatchLogsExports/>"
-    telling(rds._ACTION_MAP, "DescribeDBInstances", one, _exporting)
-    _known_by_arn()
+    for module in (engine, stacks, changesets, actions):
+        module._evaluate_conditions = _conditions
     protected = {"Key": "deletion_protection.enabled", "Value": "true"}
     _keep(
         *("AWS::ElasticLoadBalancingV2::LoadBalancer", "deletion protection is enabled"),

@@ -14,7 +14,20 @@ from urllib.parse import urlparse
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
 
-from .asking import Made, Properties, Query, Stack, checked, numbered, on_loop, plain, telling
+from .asking import (
+    Action,
+    Answer,
+    Made,
+    Properties,
+    Query,
+    Stack,
+    around,
+    checked,
+    numbered,
+    on_loop,
+    plain,
+    xml,
+)
 
 TYPE = "AWS::CloudFormation::Stack"
 
@@ -131,11 +144,16 @@ async def _delete(stack_id: str) -> None:
         raise ValueError(child["StackStatusReason"])
 
 
-def _with_family(found: re.Match[str]) -> str:
-    """The parent and the root of a child stack."""
-    stack = child_of(found[1])
-    family = {tag: stack[tag] for tag in ("ParentId", "RootId") if tag in stack}
-    return found[0] + "".join(f"<{tag}>{value}</{tag}>" for tag, value in family.items())
+def _describe(describe: Action, query: Query) -> Answer:
+    """Stacks as ministack describes them, those of children with their parent and root."""
+
+    def whole(found: re.Match[str]) -> str:
+        stack = child_of(found[1])
+        return found[0] + "".join(xml(tag, stack.get(tag)) for tag in ("ParentId", "RootId"))
+
+    status, headers, body = describe(query)
+    told = re.sub("<StackId>([^<]*)</StackId>", whole, body.decode())
+    return status, headers, told.encode()
 
 
 def _by_path(url: str) -> Any:
@@ -150,6 +168,5 @@ def add() -> None:
         "update": lambda stack_id, _old, new, parent: on_loop(_update(stack_id, new, parent)),
         "delete": lambda stack_id, _properties: on_loop(_delete(stack_id)),
     }
-    actions = cloudformation._ACTION_HANDLERS
-    telling(actions, "DescribeStacks", "<StackId>([^<]*)</StackId>", _with_family)
+    around("DescribeStacks", _describe)
     helpers.urlparse = _by_path

@@ -1,12 +1,11 @@
 """Application Auto Scaling: its targets and policies are what stacks have of them."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import ministack.app as gateway
-from ministack.core import responses, router
+from ministack.core import router
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners
 
@@ -25,18 +24,11 @@ KINDS = {
 async def handle_request(
     _method: str, _path: str, headers: dict[str, str], body: bytes, _query: dict[str, Any]
 ) -> Answer:
-    action = headers.get("x-amz-target", "").rpartition(".Describe")[2]
-    if action not in KINDS:
-        refusal = {"__type": "ValidationException", "message": f"{action} is not local AWS's"}
-        return 400, {}, json.dumps(refusal).encode()
-    asked = json.loads(body)
-    wanted = {key: [asked[key]] for key in TARGET if key in asked}
-    wanted |= {key[:-1]: asked[key] for key in ("ResourceIds", "PolicyNames") if asked.get(key)}
-    found = [
-        entry
-        for entry in _held(*KINDS[action])
-        if all(entry[key] in values for key, values in wanted.items())
-    ]
+    action, asked = headers["x-amz-target"].rpartition(".Describe")[2], json.loads(body)
+    one = [asked["ResourceId"]] if "ResourceId" in asked else []
+    wanted = asked.get("ResourceIds", one)
+    held = _held(*KINDS[action])
+    found = [told for told in held if not wanted or told["ResourceId"] in wanted]
     answer = json.dumps({action: found}).encode()
     return 200, {"Content-Type": "application/x-amz-json-1.1"}, answer
 
@@ -50,23 +42,19 @@ def _held(kind: str, called: str) -> Iterator[Properties]:
                 yield dict(target) | told | {called: record["PhysicalResourceId"]}
 
 
-def _register(_title: str, properties: Properties, _stack: str) -> Made:
-    target = "|".join(properties[key] for key in TARGET)
-    return target, {"Id": target}
-
-
-def _put(_title: str, properties: Properties, stack: str) -> Made:
-    name = properties["PolicyName"]
-    arn = f"arn:aws:autoscaling:{responses.get_region()}:{responses.get_account_id()}:"
-    arn += f"scalingPolicy:{uuid.uuid5(uuid.NAMESPACE_URL, stack)}:policyName/{name}"
-    return arn, {"Arn": arn}
+def _make(title: str, properties: Properties, stack: str) -> Made:
+    target = "|".join(properties.get(key, "") for key in TARGET)
+    name = f"{stack}/{title}" if "PolicyName" in properties else target
+    return name, {"Id": name, "Arn": name}
 
 
 def add() -> None:
-    handlers = provisioners._RESOURCE_HANDLERS
-    for (kind, _), make in zip(KINDS.values(), (_register, _put), strict=True):
+    for kind, _ in KINDS.values():
         # All there is of it is kept with its stack, and changes and goes with that.
-        handlers[kind] = {"create": make, "delete": lambda *_: None}
-        handlers[kind]["update"] = lambda name, *_: (name, {})
+        provisioners._RESOURCE_HANDLERS[kind] = {
+            "create": _make,
+            "update": lambda name, *_: (name, {}),
+            "delete": lambda *_: None,
+        }
     gateway.SERVICE_HANDLERS[NAME] = handle_request
     router.SERVICE_PATTERNS[NAME] = {"target_prefixes": ["AnyScaleFrontendService"]}
