@@ -39,17 +39,17 @@ READING = [
 ]
 
 
-@pytest.fixture(scope="module")
-def environment(local_aws, standing_target, templates):
+@pytest.fixture
+def environment(local_aws, standing_target, templates, monkeypatch):
     """Some stacks of an environment, on an AWS that is local and passes for a real one."""
-    Aws(local_aws).reset()
+    # To make clients anew for each command takes longer than the command does.
+    monkeypatch.setattr(targets, "connect", lambda *_: standing_target)
+    monkeypatch.setattr(checked, "is_known", lambda: True)
     dev = load("dev")
-    with pytest.MonkeyPatch.context() as patch:
-        # To make clients anew for each command takes longer than the command does.
-        patch.setattr(targets, "connect", lambda *_: standing_target)
-        patch.setattr(checked, "is_known", lambda: True)
+    if not find(standing_target.client("cloudformation"), dev.stack):
+        Aws(local_aws).reset()
         deploy(dev, standing_target, small(templates, "Logs", "Secrets"), Listener())
-        yield dev
+    return dev
 
 
 def run(*arguments, given="", **variables):
