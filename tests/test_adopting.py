@@ -28,6 +28,14 @@ def secret(target, name):
     return manager.get_secret_value(SecretId=f"liberty-social/{name}-local")["SecretString"]
 
 
+def values(target):
+    """Return the values of all secrets that have one, by their names."""
+    manager = target.client("secretsmanager")
+    names = [each["Name"] for each in manager.list_secrets()["SecretList"]]
+    found = manager.batch_get_secret_value(SecretIdList=names)["SecretValues"]
+    return {each["Name"]: each["SecretString"] for each in found}
+
+
 class Taking(Listener):
     """Takes note of what is said, too."""
 
@@ -43,12 +51,13 @@ class Taking(Listener):
 class Adopted:
     """An environment destroyed, refused, and deployed again with what was kept."""
 
-    key: str
-    password: str
+    before: dict[str, str]
     refused: str
     declined: object
     listener: Taking
     again: object
+    secrets: dict[str, str]
+    cat: bytes
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +66,10 @@ def adopted(local_aws, standing_target, templates):
     target, environment = standing_target, load("local")
     templates = small(templates, "Logs", "Registry", "Secrets", "Service", "Storage")
     deploy(environment, target, templates, Listener())
-    key, password = secret(target, "SECRET_KEY"), secret(target, "DB_PASSWORD")
     secrets.store(environment, target, "DEFAULT_FROM_EMAIL", "hello@liberty.example")
-    target.client("s3").put_object(Bucket="liberty-social-uploads-local", Key="cat", Body=b"m")
+    before = values(target)
+    cat = {"Bucket": "liberty-social-uploads-local", "Key": "cat"}
+    target.client("s3").put_object(**cat, Body=b"m")
     stack_id, _ = standing(environment, target)
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(environment, target, stack_id, lambda events: None)
@@ -70,7 +80,8 @@ def adopted(local_aws, standing_target, templates):
     listener = Taking()
     deploy(environment, target, templates, listener, adopt=True)
     again = deploy(environment, target, templates, Listener(), adopt=True)
-    return Adopted(key, password, str(refused.value), declined, listener, again)
+    found = target.client("s3").get_object(**cat)["Body"].read()
+    return Adopted(before, str(refused.value), declined, listener, again, values(target), found)
 
 
 def test_what_is_in_the_way_is_named_with_how_to_have_it_adopted(adopted):
@@ -82,36 +93,30 @@ def test_what_is_in_the_way_is_named_with_how_to_have_it_adopted(adopted):
         assert "make deploy ENV=local ADOPT=1 takes it in" in line
 
 
-def test_what_is_named_in_the_templates_is_imported(adopted, standing_target):
+def test_what_is_named_in_the_templates_is_imported(adopted):
     imported = {
         event.resource
         for event in adopted.listener.events
         if event.status == "IMPORT_COMPLETE" and event.stack
     }
     assert imported == {"Uploads", "ApplicationLogs", "Repository"}
-    cat = standing_target.client("s3").get_object(
-        Bucket="liberty-social-uploads-local", Key="cat"
-    )
-    assert cat["Body"].read() == b"m"
+    assert adopted.cat == b"m"
 
 
-def test_secrets_have_the_values_they_had_but_for_the_new_databases_password(
-    adopted, standing_target
-):
-    assert secret(standing_target, "SECRET_KEY") == adopted.key
-    assert secret(standing_target, "DEFAULT_FROM_EMAIL") == "hello@liberty.example"
-    assert secret(standing_target, "DB_PASSWORD") != adopted.password
-    aside = standing_target.client("secretsmanager").list_secrets(
-        Filters=[{"Key": "name", "Values": [adopting.KEPT]}]
-    )["SecretList"]
-    assert [each["Name"] for each in aside] == ["liberty-social/kept/DB_PASSWORD-local"]
+def test_secrets_have_the_values_they_had_but_for_the_new_databases_password(adopted):
+    before, after = adopted.before, adopted.secrets
+    password = "liberty-social/DB_PASSWORD-local"
+    aside = "liberty-social/kept/DB_PASSWORD-local"
+    assert before["liberty-social/DEFAULT_FROM_EMAIL-local"] == "hello@liberty.example"
+    assert after[password] != before[password] == after[aside]
+    assert after == {**before, password: after[password], aside: after[aside]}
 
 
 def test_tasks_are_replaced_as_they_had_other_values(adopted):
     assert adopted.listener.said[-1].startswith("The service replaces its tasks")
 
 
-def test_the_stacks_end_with_the_templates_that_were_reviewed(adopted, standing_target):
+def test_the_stacks_end_with_the_templates_that_were_reviewed(adopted):
     assert not adopted.again.changed
 
 

@@ -74,7 +74,7 @@ def there(sets):
 
 def test_every_target_gets_its_stack_the_canary_first_then_region_by_region(there, sets):
     assert statuses(there) == dict.fromkeys([FIRST, SECOND, THIRD, FOURTH], "CURRENT")
-    places = [next(iter(results)) for _, results in begun(there)]
+    places = [next(iter(results)) for _, results in begun(there)[:4]]
     assert places == [(HOME, US), (OTHER, US), (HOME, EU), (OTHER, EU)]
     assert retention(sets, there, FOURTH) == 7
 
