@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -154,20 +154,14 @@ def test_a_reset_forgets_everything(home, local):
     assert not again.client("s3").list_buckets()["Buckets"]
 
 
-def test_another_process_under_its_number_is_left_alone(folder):
-    with subprocess.Popen(["sleep", "60"]) as other:
-        stale = control.LocalAws("http://127.0.0.1:9", other.pid, "account", "region", "token")
-        (folder / "status.json").write_text(json.dumps(asdict(stale)))
-        assert control.status(folder) is None
-        assert not control.down(folder)
-        assert other.poll() is None
-        other.kill()
-
-
-def test_another_server_at_its_address_is_not_taken_for_it(home, local):
-    (home / "status.json").write_text(json.dumps(asdict(replace(local, token="other"))))
-    assert control.status(home) is None
-    (home / "status.json").write_text(json.dumps(asdict(local)))
+def test_what_runs_under_its_number_and_answers_at_its_address_is_not_taken_for_it(
+    folder, local
+):
+    (folder / "status.json").write_text(json.dumps(asdict(local)))
+    assert control.status(folder) is None
+    assert not control.down(folder)
+    assert control.up(folder, say=quiet).endpoint != local.endpoint
+    Aws(local).client("s3").list_buckets()
 
 
 def test_a_server_that_does_not_start_says_why(folder, monkeypatch):
@@ -186,12 +180,6 @@ def test_an_environment_that_can_not_be_made_says_why(folder, monkeypatch):
     monkeypatch.setattr(control, "VENV", folder / "venv")
     monkeypatch.setattr(control.venv, "create", make)
     with pytest.raises(control.LocalAwsError, match=r"venv could not be made.*no such package"):
-        control.up(folder, say=quiet)
-
-
-def test_without_the_schemas_it_does_not_start(folder, monkeypatch):
-    monkeypatch.setattr(control.importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(control.LocalAwsError, match="cfn-lint is not installed"):
         control.up(folder, say=quiet)
 
 

@@ -27,5 +27,4 @@ settings = uvicorn.Config(
     server_header=False,
     proxy_headers=False,
 )
-# The second argument is only there to know the process by.
 uvicorn.Server(settings).run([socket.socket(fileno=int(sys.argv[1]))])
