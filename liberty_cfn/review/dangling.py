@@ -5,7 +5,7 @@ CloudFormation finds that before it does anything, and refuses the whole update.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from liberty_cfn.model.flattening import Flat
@@ -19,7 +19,8 @@ from liberty_cfn.review.comparing import equal, mapping
 from liberty_cfn.review.documented import Replacement, page
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.schemas import schema
-from liberty_cfn.review.spelling import listed, spelled
+from liberty_cfn.review.spelling import spelled
+from liberty_cfn.review.waiting import circle, waits
 
 CONDITIONS_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
@@ -110,33 +111,20 @@ def circles(before: TemplateSet | None, after: TemplateSet) -> Iterator[Finding]
         old = before.templates.get(file) if before else None
         if old is not None and old.body == template.body:
             continue
-        known = _circle(old.section("Resources")) if old else []
-        found = _circle(template.section("Resources"))
-        if found and found != known:
-            text = f"{file}: {', '.join(found)} wait for each other, in a circle"
-            yield Finding(Kind.FAILS, "", text)
-
-
-def _circle(resources: Mapping[str, Any]) -> list[str]:
-    """Return the resources that wait for themselves, by others."""
-    waits = {title: _waits(body, resources) - {title} for title, body in resources.items()}
-    while free := [title for title, others in waits.items() if not others & waits.keys()]:
-        for title in free:
-            del waits[title]
-    # What is left is in a circle, or waits for one.
-    awaited = {other for others in waits.values() for other in others}
-    while idle := [title for title in waits if title not in awaited]:
-        for title in idle:
-            del waits[title]
-        awaited = {other for others in waits.values() for other in others}
-    return list(waits)
-
-
-def _waits(body: Any, resources: Mapping[str, Any]) -> set[str]:
-    if not isinstance(body, dict):
-        return set()
-    named = {*names(body.get("Properties")), *map(str, listed(body.get("DependsOn")))}
-    return {name for name in named if name in resources}
+        known = waits(old.section("Resources")) if old else {}
+        waiting = waits(template.section("Resources"))
+        told: set[str] = set()
+        for title in waiting:
+            found = circle(title, waiting)
+            if found and title not in told and found != circle(title, known):
+                each = ", ".join(sorted(found))
+                how = (
+                    "wait for each other, in a circle"
+                    if found - {title}
+                    else "waits for itself"
+                )
+                yield Finding(Kind.FAILS, "", f"{file}: {each} {how}")
+                told |= found
 
 
 def _unmade(user: str, title: str, flat: Flat, target: str) -> Finding:

@@ -16,6 +16,7 @@ from liberty_cfn.model.resolving import Resource, symbolic
 from liberty_cfn.model.untold import untold
 from liberty_cfn.review.spelling import listed
 from liberty_cfn.review.spelling import referred as mentioned
+from liberty_cfn.review.waiting import after, circle, waits
 from liberty_cfn.rules.rule import (
     Design,
     Path,
@@ -510,33 +511,12 @@ def _fits(pattern: str, item: str) -> bool:
 def _no_stacks_in_a_circle(design: Design) -> Iterator[Problem]:
     for template in design.templates.templates.values():
         resources = template.section("Resources")
-        waits = {
-            title: {
-                *mentioned(look(stack, "Properties")),
-                *(d for d in listed(look(stack, "DependsOn")) if isinstance(d, str)),
-            }
-            & set(resources)
-            for title, stack in resources.items()
-            if isinstance(stack, dict)
-        }
-        for title in waits:
-            if look(resources, title, "Type") == NESTED and title in _after(title, waits):
-                others = sorted(
-                    other for other in _after(title, waits) if title in _after(other, waits)
-                )
+        waiting = waits(resources)
+        for title in waiting:
+            if look(resources, title, "Type") == NESTED and (found := circle(title, waiting)):
+                others = sorted(found - {title}) or [title]
                 why = f"waits for itself, by {' and '.join(others)}; expected one to be first"
                 yield Problem("", ("Resources", title), why, template.file)
-
-
-def _after(title: str, waits: Mapping[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = [*waits.get(title, ())]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += waits.get(name, ())
-    return found
 
 
 def _imports(value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -572,13 +552,10 @@ def _exports_come_first(design: Design) -> Iterator[Problem]:
             yield Problem("", ("Outputs", name, "Export"), why, template.file)
     for template, title, _, child in _stacks(design) if exported else ():
         beside = {c.file: t for s, t, _, c in _stacks(design) if s.file == template.file}
-        waits = {
-            name: {*mentioned(look(body, "Properties")), *listed(look(body, "DependsOn"))}
-            for name, body in template.section("Resources").items()
-        }
+        waiting = waits(template.section("Resources"))
         for key in {key for _, key in _imports(child.body)}:
             giver = beside.get(exported.get(key, ""))
-            if giver and giver not in _after(title, waits):
+            if giver and giver not in after(title, waiting):
                 why = f"imports {key} of {giver}, and may be made first"
                 why += f"; expected DependsOn: {giver}"
                 yield Problem("", ("Resources", title), why, template.file)

@@ -156,6 +156,8 @@ def test_resources_that_wait_for_each_other_are_refused():
     (text,) = told(topics({}, {}), topics(other, one), Kind.FAILS)
     assert text == "templates/root.yaml: A, B wait for each other, in a circle"
     (text,) = told(topics({}, {}), topics(other, {}, DependsOn=["A"]), Kind.FAILS)
+    (text,) = told(topics({}, {}), topics(one, {}), Kind.FAILS)
+    assert text == "templates/root.yaml: A waits for itself"
     assert not told(topics({}, {}), topics({}, one), Kind.FAILS)
     assert not told(topics(other, one), topics({**other, "TopicName": "x"}, one), Kind.FAILS)
 
