@@ -2,6 +2,8 @@
 
 import gc
 
+import pytest
+
 PLUGINS = (
     *("steady", "rendered", "wire", "local_aws", "command_line", "deployed"),
     *("allowed", "stack_sets"),
@@ -20,4 +22,10 @@ def pytest_configure(config):
 
 def pytest_collection_finish():
     """Take what was imported and collected for what stays to the end."""
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    """Take what is left for what stays, too: pytest has looked through it by now."""
     gc.freeze()

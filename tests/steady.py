@@ -1,6 +1,6 @@
 """The same examples everywhere: a test that failed once fails again."""
 
-from hypothesis import settings
+from hypothesis import Phase, given, settings, strategies
 from hypothesis.internal.conjecture import providers
 
 # However slow the machine is.
@@ -9,3 +9,12 @@ settings.load_profile("steady")
 # And whichever modules a process has loaded, whose literals would be among the examples;
 # looking for those takes a second of each process.
 providers.is_local_module_file = lambda file: False
+
+
+@settings(phases=[Phase.generate], max_examples=1)
+@given(strategies.none())
+def first(_):
+    """Have it look, as it does once, for who holds its random numbers: in all there is."""
+
+
+first()

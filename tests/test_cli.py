@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -15,7 +16,8 @@ import pytest
 from botocore.exceptions import ClientError
 from command_line import NO_AWS, typed
 
-from liberty_cfn import checked
+import generate
+from liberty_cfn import checked, generation
 from liberty_cfn.cli import asking, cli, secret
 from liberty_cfn.cli.common import interruptible
 from liberty_cfn.environments import PARAMS, load
@@ -126,7 +128,7 @@ def test_every_command_has_help_worth_reading(command):
 
 
 def test_without_credentials_a_sentence_says_what_to_do():
-    answer = run(*PROGRAM, "verify", "dev")
+    answer = typed("verify", "dev")
     assert answer.returncode == 1
     assert answer.stderr.startswith("AWS was not asked: there are no credentials.")
     assert "Traceback" not in answer.stderr
@@ -139,8 +141,8 @@ def test_an_aws_that_cannot_be_reached_is_a_sentence(nearby):
     assert "127.0.0.1:9" in answer.stderr
 
 
-def test_with_nobody_to_ask_nothing_is_deployed(nearby, linted):
-    answer = typed("deploy", "dev", env=nearby)
+def test_with_nobody_to_ask_nothing_is_deployed(liberty):
+    answer = liberty("deploy", "dev")
     assert answer.returncode == 1
     assert "say so with --yes, or YES=1 for make" in answer.stderr
 
@@ -193,9 +195,9 @@ def test_an_environment_goes_up_is_verified_and_comes_down(liberty, nearby, know
     assert "there is none" in liberty("destroy", "dev", "--confirm", "dev").stdout
 
 
-def test_a_failure_exits_with_1_and_its_reason(nearby, aws, linted):
+def test_a_failure_exits_with_1_and_its_reason(liberty, aws):
     aws.fail("AWS::ECS::Service/*")
-    answer = typed("deploy", "dev", "--yes", env=nearby)
+    answer = liberty("deploy", "dev", "--yes")
     assert answer.returncode == 1
     assert "Service in Service (AWS::ECS::Service)" in answer.stderr
 
@@ -218,18 +220,17 @@ def test_it_finds_its_repository_from_any_folder(tmp_path):
     assert answer.stdout.split() == ["dev", "global", "local", "prod", "staging"]
 
 
-def test_stale_templates_are_refused_anywhere_but_locally(tmp_path, nearby):
-    copy = tmp_path / "copy"
-    shutil.copytree(
-        REPOSITORY, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests")
-    )
-    (copy / "templates" / "cache.yaml").write_text("# by hand\n")
-    answer = run(
-        *PROGRAM, "deploy", "dev", "--yes", cwd=copy, env={**nearby, "PYTHONPATH": str(copy)}
-    )
+def test_stale_templates_are_refused_anywhere_but_locally(tmp_path, nearby, aws, monkeypatch):
+    shutil.copytree(REPOSITORY / "templates", tmp_path / "templates")
+    (tmp_path / "templates" / "cache.yaml").write_text("# by hand\n")
+    there = partial(generation.differences, folder=tmp_path)
+    monkeypatch.setattr(generation, "differences", there)
+    monkeypatch.setattr(checked, "is_known", lambda: False)
+    answer = typed("deploy", "dev", "--yes", env=nearby)
     assert answer.returncode == 1
     assert "templates/cache.yaml is stale" in answer.stderr
     assert "Run `make templates`, and have it reviewed." in answer.stderr
+    assert aws.client("s3").list_buckets()["Buckets"] == []
 
 
 @pytest.fixture
@@ -272,26 +273,27 @@ def test_who_interrupts_is_told_what_cancelling_does(capsys, name, cancelled):
     assert capsys.readouterr().err.endswith(f"liberty-cfn cancel {name} {cancelled}.\n")
 
 
-def test_production_wants_its_name_not_a_mere_yes(changed, nearby, aws, linted):
+def test_production_wants_its_name_not_a_mere_yes(changed, liberty, aws):
     zone = aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")
     zone_id = zone["HostedZone"]["Id"].removeprefix("/hostedzone/")
     changed("prod", f"HostedZoneId: {zone_id}")
-    answer = typed("deploy", "prod", "--yes", env=nearby)
+    answer = liberty("deploy", "prod", "--yes")
     assert answer.returncode == 1
     assert "this is production; say --confirm prod" in answer.stderr
     assert aws.client("ec2").describe_nat_gateways()["NatGateways"] == []
 
 
-def test_a_deploy_is_held_to_the_digest_that_was_approved(nearby, linted):
-    digest = run(sys.executable, "generate.py", "--digest").stdout.strip()
+def test_a_deploy_is_held_to_the_digest_that_was_approved(liberty, capsys):
+    assert generate.main(["--digest"]) == 0
+    digest = capsys.readouterr().out.strip()
     assert len(digest) == 64
-    planned = typed("plan", "dev", "--json", env=nearby)
+    planned = liberty("plan", "dev", "--json")
     assert planned.returncode == 2
     assert json.loads(planned.stdout)["digest"] == digest
-    refused = typed("deploy", "dev", "--yes", "--template-digest", "0" * 64, env=nearby)
+    refused = liberty("deploy", "dev", "--yes", "--template-digest", "0" * 64)
     assert refused.returncode == 1
     assert f"they have the digest {digest}" in refused.stderr
 
 
-def test_color_is_only_for_terminals(nearby):
-    assert "\x1b[" not in typed("verify", "dev", env=nearby).stdout
+def test_color_is_only_for_terminals(liberty):
+    assert "\x1b[" not in liberty("verify", "dev").stdout

@@ -4,12 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 import generate as command
-from liberty_cfn import generation
+from liberty_cfn import checked, generation
 from liberty_cfn.generation import REPOSITORY, differences, generate
+
+LOGS = "templates/logs.yaml"
+# What no file may depend on.
+AWAY = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
 
 
 @pytest.fixture(scope="module")
@@ -18,27 +23,52 @@ def generated():
 
 
 @pytest.fixture
-def repository(tmp_path, generated):
-    """Return a copy of what generating needs and of what it makes, to be spoiled."""
-    # Compiled modules, too: compiling takes longer than generating does.
-    unneeded = shutil.ignore_patterns("cli", "deploy", "local", "review", "rules", "verify")
-    shutil.copytree(REPOSITORY / "liberty_cfn", tmp_path / "liberty_cfn", ignore=unneeded)
-    shutil.copy(REPOSITORY / "generate.py", tmp_path)
-    for file, text in generated.items():
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).write_text(text, encoding="utf-8")
+def repository(tmp_path, generated, monkeypatch):
+    """Return what the command takes for its repository, with all it makes, to be spoiled."""
+    monkeypatch.setattr(checked, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(checked, "GENERATED", tmp_path / ".local" / "generated")
+    monkeypatch.setattr(generation, "generate", lambda: generated)
+    monkeypatch.setattr(generation, "write", partial(generation.write, folder=tmp_path))
+    there = lambda wanted, folder=tmp_path: differences(wanted, folder)  # noqa: E731
+    monkeypatch.setattr(generation, "differences", there)
+    generation.write(generated)
     return tmp_path
 
 
-def _run(*command, cwd=REPOSITORY, **environment):
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=cwd,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+class Runs:
+    """The program in a copy of what it needs, in processes of its own."""
+
+    def __init__(self, repository, elsewhere):
+        self.repository, self.elsewhere = repository, elsewhere
+        # Compiled modules, too: compiling takes longer than generating does.
+        unneeded = shutil.ignore_patterns("cli", "deploy", "local", "review", "rules", "verify")
+        shutil.copytree(REPOSITORY / "liberty_cfn", repository / "liberty_cfn", ignore=unneeded)
+        shutil.copy(REPOSITORY / "generate.py", repository)
+        self.said, self.imported = [], []
+
+    def run(self, *arguments):
+        program = (sys.executable, "-X", "importtime", self.repository / "generate.py")
+        done = subprocess.run(
+            [*program, *arguments],
+            cwd=self.elsewhere,
+            env={**os.environ, **AWAY, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        lines = [line.rpartition("|") for line in done.stderr.splitlines()]
+        self.imported.append({module.strip() for _, bar, module in lines if bar})
+        self.said += [done.stdout, *(line for _, bar, line in lines if not bar)]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """One that writes everything, and two that find nothing to do."""
+    made = Runs(tmp_path_factory.mktemp("repository"), tmp_path_factory.mktemp("elsewhere"))
+    made.run()
+    made.run()
+    made.run("--check")
+    return made
 
 
 def _generated(repository):
@@ -72,41 +102,37 @@ def test_the_first_line_names_the_source(generated, file, source):
     assert (REPOSITORY / source).exists()
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Tokyo"},
-        {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8", "AWS_DEFAULT_REGION": "eu-west-1"},
-    ],
-)
-def test_the_same_code_writes_the_same_bytes_anywhere(
-    repository, generated, tmp_path_factory, environment
-):
-    for file in _generated(repository):
-        (repository / file).unlink()
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    run = _run(repository / "generate.py", cwd=elsewhere, **environment)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
-    assert _generated(repository) == {file: text.encode() for file, text in generated.items()}
-    assert list(elsewhere.iterdir()) == []
+def test_the_same_code_writes_the_same_bytes_anywhere_and_says_nothing(runs, generated):
+    files = {file: text.encode() for file, text in generated.items()}
+    assert _generated(runs.repository) == files
+    assert list(runs.elsewhere.iterdir()) == []
+    assert set(runs.said) == {""}
+
+
+def test_generating_needs_no_terminal_and_no_aws(runs):
+    assert "troposphere" in runs.imported[0]
+    assert not runs.imported[0] & {"boto3", "botocore", "click", "rich", "cfnlint"}
+
+
+def test_a_run_that_changes_nothing_looks_no_further(runs):
+    assert ["troposphere" in imported for imported in runs.imported] == [True, False, False]
 
 
 def test_what_is_left_over_is_removed(repository):
     old = [repository / "templates/old.yaml", repository / "templates/bootstrap/old.yaml"]
     for file in old:
         file.write_text("Resources: {}\n")
-    assert _run("generate.py", cwd=repository).returncode == 0
+    assert command.main([]) == 0
     assert not any(file.exists() for file in old)
 
 
-def test_check_names_what_is_stale_missing_or_left_over_and_writes_nothing(repository):
+def test_check_names_what_is_stale_missing_or_left_over_and_writes_nothing(repository, capsys):
     (repository / "templates/network.yaml").write_text("Resources: {}\n")
-    (repository / "templates/logs.yaml").unlink()
+    (repository / LOGS).unlink()
     (repository / "templates/old.yaml").write_text("Resources: {}\n")
     before = _generated(repository)
-    run = _run("generate.py", "--check", cwd=repository)
-    assert run.returncode == 1
-    assert sorted(run.stderr.splitlines()) == [
+    assert command.main(["--check"]) == 1
+    assert sorted(capsys.readouterr().err.splitlines()) == [
         "templates/logs.yaml is missing; run `make templates`",
         "templates/network.yaml is stale; run `make templates`",
         "templates/old.yaml is left over; run `make templates`",
@@ -114,28 +140,26 @@ def test_check_names_what_is_stale_missing_or_left_over_and_writes_nothing(repos
     assert _generated(repository) == before
 
 
-def test_check_is_content_with_what_was_just_generated(repository):
-    _run("generate.py", cwd=repository)
-    run = _run("generate.py", "--check", cwd=repository)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+def test_check_is_content_with_what_was_just_generated(repository, capsys):
+    assert command.main(["--check"]) == 0
+    assert capsys.readouterr() == ("", "")
 
 
-def test_a_run_that_changes_nothing_looks_no_further_and_any_change_is_seen(repository):
-    run = ("-X", "importtime", "generate.py")
-    assert "troposphere" in _run(*run, cwd=repository).stderr
-    assert "troposphere" not in _run(*run, cwd=repository).stderr
-    assert "troposphere" not in _run(*run, "--check", cwd=repository).stderr
+def test_any_change_to_the_code_or_to_what_it_made_is_seen(repository, generated, monkeypatch):
+    source = repository / "liberty_cfn" / "logs.py"
+    source.parent.mkdir()
+    assert command.main([]) == 0
+    changed = generated[LOGS].replace("/ecs/", "/fargate/")
+    monkeypatch.setattr(generation, "generate", lambda: {**generated, LOGS: changed})
+    assert command.main(["--check"]) == 0  # nothing is looked at
+    source.write_text("another")
+    assert command.main(["--check"]) == 1
+    assert command.main([]) == 0
+    assert (repository / LOGS).read_text() == changed
 
-    source = repository / "liberty_cfn/stacks/logs.py"
-    source.write_text(source.read_text().replace("/ecs/", "/fargate/"))
-    assert _run("generate.py", "--check", cwd=repository).returncode == 1
-    assert _run("generate.py", cwd=repository).returncode == 0
-    file = repository / "templates/logs.yaml"
-    assert "/fargate/" in file.read_text()
-
-    file.unlink()
-    assert _run("generate.py", cwd=repository).returncode == 0
-    assert file.exists()
+    (repository / LOGS).unlink()
+    assert command.main([]) == 0
+    assert (repository / LOGS).exists()
 
 
 def test_windows_line_ends_are_stale(repository, generated):
@@ -150,13 +174,3 @@ def test_an_unknown_argument_is_refused_and_writes_nothing(arguments, capsys, mo
     monkeypatch.delattr(generation, "write")
     assert command.main(arguments) == 2
     assert "usage: python generate.py [--check | --digest | --flat]" in capsys.readouterr().err
-
-
-def test_generating_needs_no_terminal_and_no_aws():
-    heavy = {"boto3", "botocore", "click", "rich", "cfnlint"}
-    run = _run(
-        "-c",
-        "import sys; from liberty_cfn.generation import generate; generate(); "
-        f"print({heavy} & set(sys.modules))",
-    )
-    assert (run.stdout, run.stderr) == ("set()\n", "")

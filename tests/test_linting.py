@@ -14,9 +14,11 @@ from liberty_cfn.environments import PARAMS
 from liberty_cfn.findings import Finding, as_json, as_sarif
 from liberty_cfn.linters import ACCEPTED, REPOSITORY, cfn_lint, cloudformation_validate, engine
 from liberty_cfn.linting import TEMPLATES, lint, lint_ours, stale_rules
+from liberty_cfn.model.one_template import one_template
 from liberty_cfn.model.parsing import parse
-from liberty_cfn.rules.document import rules_document
 
+# The root and what is nested in it.
+OURS = sorted(TEMPLATES.glob("*.yaml"))
 ERROR = Finding("templates/a.yaml", 3, "LC1101", "error", "too long", "A")
 WARNING = Finding("templates/a.yaml", 3, "W1001", "warning", "hm", "A")
 UNPARSED = Finding("templates/a.yaml", 3, linting.UNPARSABLE, "error", "no YAML")
@@ -129,6 +131,12 @@ def run(monkeypatch, capsys):
 
 def test_nothing_is_wrong_with_what_is_committed():
     assert lint_ours() == []
+
+
+def test_nothing_is_wrong_with_the_design_as_one_template(tmp_path):
+    file = tmp_path / "flat.yaml"
+    file.write_text(one_template({path.name: path.read_text() for path in OURS}))
+    assert lint([file]) == []
 
 
 @pytest.mark.parametrize(("file", "old", "new", "rule"), BREAKS, ids=lambda value: value[:30])
@@ -289,17 +297,12 @@ def test_a_path_that_is_not_there_is_said_and_exits_with_two(run, tmp_path):
     assert (code, "there is no such file or folder" in said) == (2, True)
 
 
-def test_the_rules_document_is_told_when_stale(monkeypatch, tmp_path):
-    file = tmp_path / "rules.md"
-    monkeypatch.setattr(linting, "RULES_DOCUMENT", file)
-    file.write_text(rules_document())
+def test_the_rules_document_is_current_and_told_when_stale(monkeypatch, tmp_path):
     assert stale_rules() == []
-    file.write_text("old")
+    monkeypatch.setattr(linting, "rules_document", lambda: "new")
     assert [finding.rule for finding in stale_rules()] == [linting.STALE]
-
-
-def test_the_rules_document_is_current():
-    assert stale_rules() == []
+    monkeypatch.setattr(linting, "RULES_DOCUMENT", tmp_path / "rules.md")
+    assert [finding.rule for finding in stale_rules()] == [linting.STALE]
 
 
 def test_what_is_accepted_has_its_reason():

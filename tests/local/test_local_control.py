@@ -63,12 +63,6 @@ def answers(local, *questions):
     return said
 
 
-def test_there_is_one_local_aws_however_many_ask_for_it(folder):
-    with ThreadPoolExecutor(2) as both:
-        first, second = both.map(lambda _n: control.up(folder, say=quiet), range(2))
-    assert first == second == control.status(folder)
-
-
 def test_it_listens_to_this_machine_alone(local):
     port = int(local.endpoint.rpartition(":")[2])
     assert local.endpoint.startswith("http://127.0.0.1:")
@@ -146,12 +140,14 @@ def test_stopping_and_starting_again_changes_nothing(home, local):
     assert deploy(Aws(again), body, ClientRequestToken="made", **kept) == made
 
 
-def test_a_reset_forgets_everything(home, local):
+def test_after_a_reset_there_is_one_however_many_ask_for_it_and_it_is_empty(home, local):
     Aws(local).client("s3").create_bucket(Bucket="kept")
     control.reset(home)
     assert control.status(home) is None
-    again = Aws(control.up(home, say=quiet))
-    assert not again.client("s3").list_buckets()["Buckets"]
+    with ThreadPoolExecutor(2) as both:
+        first, second = both.map(lambda _n: control.up(home, say=quiet), range(2))
+    assert first == second == control.status(home)
+    assert not Aws(first).client("s3").list_buckets()["Buckets"]
 
 
 def test_what_runs_under_its_number_and_answers_at_its_address_is_not_taken_for_it(
@@ -189,7 +185,7 @@ def missing(folder):
     return subprocess.run([*names, folder], capture_output=True, text=True, check=True).stdout
 
 
-def test_ministack_has_every_name_that_the_server_uses(local_aws, tmp_path):
+def test_ministack_has_every_name_that_the_server_uses(local, tmp_path):
     assert not missing(control.HERE / "server")
     (tmp_path / "a.py").write_text("import ministack.app as app\nprint(app._moved)\n")
     assert missing(tmp_path) == "ministack.app._moved"

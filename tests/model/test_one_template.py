@@ -9,7 +9,6 @@ import generate as command
 from liberty_cfn import generation
 from liberty_cfn.environments import load, names
 from liberty_cfn.generation import generate, nested
-from liberty_cfn.linting import lint
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import TemplateSet, from_texts
 from liberty_cfn.model.one_template import one_template
@@ -199,12 +198,6 @@ def test_one_template_is_within_the_limits(flat, texts):
         assert len(flat.template[section]) <= 0.8 * limit
     assert len(flat.template.get("Mappings", {})) <= 0.8 * 200
     assert all(len(title) <= 0.8 * 255 for title in flat.template["Resources"])
-
-
-def test_the_linters_find_nothing_in_one_template(texts, tmp_path):
-    file = tmp_path / "flat.yaml"
-    file.write_text(one_template(texts))
-    assert lint([file]) == []
 
 
 def test_generating_prints_one_template_and_writes_nothing(texts, capsys, monkeypatch):

@@ -244,6 +244,21 @@ def test_what_one_environment_has_that_another_hasn_t(ours):
         between(ours, "prod", "nowhere")
 
 
+def whole(ours, asked):
+    """Return the nested set worked out whole, in some environments, by their names."""
+    (flat,) = (flatten(one) for one in sets(asked.templates) if one.root == ROOT)
+    given = values.environments(ours.params)
+    return {
+        name: resolve(flat, given[name].given, region=given[name].region)
+        for name in ("prod", "dev", "global 111111111111/eu-west-1")
+    }
+
+
+@pytest.fixture(scope="module")
+def ours_whole(ours):
+    return whole(ours, ours)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "file"),
     [
@@ -254,24 +269,18 @@ def test_what_one_environment_has_that_another_hasn_t(ours):
         ("- valkey", "- keydb", "root"),
     ],
 )
-def test_what_needn_t_be_looked_at_changes_nothing_of_what_is_told(ours, old, new, file):
+def test_what_needn_t_be_looked_at_changes_nothing_of_what_is_told(
+    ours, ours_whole, old, new, file
+):
     """Whole sets, worked out and compared whole, give the same as what a change can touch."""
     other = edited(ours, old, new, file)
-    one, two = (
-        next(flatten(s) for s in sets(v.templates) if s.root == ROOT) for v in (ours, other)
-    )
     told = {p.environment: p for p in review(ours, other).parts if p.set == ROOT}
-    given = values.environments(ours.params)
-    for name in ("prod", "dev", "global 111111111111/eu-west-1"):
-        environment = given[name]
-        pair = [
-            resolve(flat, environment.given, region=environment.region) for flat in (one, two)
-        ]
-        whole = compare(ROOT, name, *pair)
-        assert whole.touched is (name in told)
-        if whole.touched:
-            assert whole.findings == told[name].findings
-            assert whole.changes == told[name].changes
+    for name, changed in whole(ours, other).items():
+        compared = compare(ROOT, name, ours_whole[name], changed)
+        assert compared.touched is (name in told)
+        if compared.touched:
+            assert compared.findings == told[name].findings
+            assert compared.changes == told[name].changes
 
 
 def test_environments_that_differ_in_names_are_told_as_each_is_alone(ours):
