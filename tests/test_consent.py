@@ -281,12 +281,24 @@ def test_nothing_that_was_uploaded_is_overwritten(target, templates):
         s3.put_object(Bucket=bucket_of(target), Key=key, Body=b"x", IfNoneMatch="*")
 
 
+def test_a_bucket_that_was_just_made_is_not_asked_what_is_in_it():
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+    with Stubber(target.client("s3")) as s3:
+        s3.add_client_error("get_bucket_policy", "NoSuchBucket", http_status_code=404)
+        for call in ("create_bucket", "put_public_access_block", "put_bucket_encryption"):
+            s3.add_response(call, {})
+        for call in ("put_bucket_versioning", "put_bucket_policy", "put_object"):
+            s3.add_response(call, {})
+        assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
+
+
 def test_every_call_to_the_bucket_names_its_owner(target, templates):
     s3, asked = target.client("s3"), []
     s3.meta.events.register(
         "provide-client-params.s3", note := lambda params, model, **_: asked.append(params)
     )
-    packaging.package(target, templates)
+    for some in (templates, {**templates, "root.yaml": templates["root.yaml"] + "# other\n"}):
+        packaging.package(target, some)
     s3.meta.events.unregister("provide-client-params.s3", note)
     without = [params for params in asked if params.get("ExpectedBucketOwner") is None]
     assert [set(params) for params in without] == [{"Bucket"}]  # CreateBucket, which makes it

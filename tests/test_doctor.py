@@ -10,9 +10,9 @@ import pytest
 from botocore.stub import Stubber
 
 from liberty_cfn.deploy import beforehand, certificates, doctor, leftovers, targets
-from liberty_cfn.deploy.beforehand import obstacles
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.packaging import read
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.environments import load
 
 REPOSITORY = Path(__file__).parent.parent
@@ -67,12 +67,21 @@ def stack(target, **parameters):
     )
 
 
+def hindering(environment, target, templates=None):
+    there = find(target.client("cloudformation"), environment.stack)
+    return beforehand.hindering(environment, target, there, templates)
+
+
+def obstacles(environment, target):
+    return [str(each) for each in hindering(environment, target)]
+
+
 def of(level, found):
     return [str(each) for each in found if each.level is level]
 
 
 def test_an_empty_account_is_in_nobodys_way(target, dev):
-    assert list(obstacles(dev, target)) == []
+    assert obstacles(dev, target) == []
 
 
 # What an earlier destroy left
@@ -146,7 +155,7 @@ def left_role(target):
 def test_leftovers_are_named_with_what_removes_them(target, dev, leave, said, solved):
     leave(target)
     # Of what isn't in the templates there is nothing to look for; all of this is.
-    [found] = obstacles(dev, target, read(REPOSITORY / "templates"))
+    [found] = map(str, hindering(dev, target, read(REPOSITORY / "templates")))
     assert said in found
     assert solved in found
     assert "or choose another NameSuffix" in found
@@ -155,13 +164,13 @@ def test_leftovers_are_named_with_what_removes_them(target, dev, leave, said, so
 def test_other_environments_things_are_not_in_the_way(target, dev):
     left_secret(target)
     left_log_group(target)
-    assert list(obstacles(with_settings(dev, NameSuffix="-de"), target)) == []
+    assert obstacles(with_settings(dev, NameSuffix="-de"), target) == []
 
 
 def test_all_that_is_in_the_way_is_told_at_once(target, dev):
     for leave in (left_secret, left_bucket, left_events, left_repository, left_role):
         leave(target)
-    assert len(list(obstacles(dev, target))) == 5
+    assert len(obstacles(dev, target)) == 5
 
 
 def test_what_the_stack_has_is_not_in_its_own_way(target, dev):
@@ -169,7 +178,14 @@ def test_what_the_stack_has_is_not_in_its_own_way(target, dev):
         leave(target)
     role(target, "ecsTaskExecutionRole-dev")
     stack(target, NameSuffix="-dev", ExistingExecutionRole="")
-    assert list(obstacles(dev, target)) == []
+    assert obstacles(dev, target) == []
+
+
+def test_of_what_stands_it_is_not_asked_whether_it_can_be_made(dev, nowhere):
+    suffix = {"ParameterKey": "NameSuffix", "ParameterValue": "-dev"}
+    there = {"StackStatus": "UPDATE_COMPLETE", "Parameters": [suffix]}
+    with Stubber(nowhere.client("ec2")), Stubber(nowhere.client("s3")):
+        assert beforehand.hindering(dev, nowhere, there) == []
 
 
 def test_with_another_suffix_a_stack_needs_new_names(target, dev):
@@ -181,10 +197,10 @@ def test_with_another_suffix_a_stack_needs_new_names(target, dev):
 
 def test_what_is_there_is_adopted_by_a_new_environment_alone(target, dev):
     left_bucket(target)
-    [new] = beforehand.hindering(dev, target)
+    [new] = hindering(dev, target)
     assert (new.adoptable, "ADOPT=1 takes it in" in str(new)) == (True, True)
     stack(target, NameSuffix="-old")
-    [changed] = beforehand.hindering(dev, target)
+    [changed] = hindering(dev, target)
     assert changed.about == new.about
     assert (changed.adoptable, "ADOPT=1" in str(changed)) == (False, False)
 
@@ -214,7 +230,7 @@ def test_an_execution_role_of_others_can_be_used_by_a_setting(target, dev):
     [found] = obstacles(dev, target)
     assert "ExistingExecutionRole: ecsTaskExecutionRole-dev" in found
     named = with_settings(dev, ExistingExecutionRole="ecsTaskExecutionRole-dev")
-    assert list(obstacles(named, target)) == []
+    assert obstacles(named, target) == []
 
 
 def test_a_stack_that_used_anothers_role_can_not_make_its_own_beside_it(target, dev):
@@ -257,7 +273,7 @@ def test_a_named_role_has_to_be_there_and_let_ecs_take_it(target, dev, make, sai
 def test_a_trust_may_name_several_services(target, dev):
     both = {"Service": ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]}
     role(target, "starter", trust(Principal=both, Action=["sts:AssumeRole"]))
-    assert list(obstacles(with_settings(dev, ExistingExecutionRole="starter"), target)) == []
+    assert obstacles(with_settings(dev, ExistingExecutionRole="starter"), target) == []
 
 
 # Certificates
@@ -413,12 +429,11 @@ def test_a_gateway_in_each_zone_takes_two_addresses(nowhere, dev):
 def test_quotas_are_looked_at_before_a_new_environment_is_made(
     monkeypatch, nowhere, target, dev
 ):
-    monkeypatch.setattr(beforehand, "deployed", lambda *_: None)
     monkeypatch.setattr(leftovers, "names", lambda *_: ())
     full = Finding(Level.OBSTACLE, "Quota of VPCs", "5 of 5 are in use")
     monkeypatch.setattr(beforehand, "quotas", lambda *_: [full])
-    assert list(beforehand.in_the_way(dev, nowhere)) == [full]
-    assert list(beforehand.in_the_way(dev, target)) == []  # the local AWS has none
+    assert list(beforehand.in_the_way(dev, nowhere, None)) == [full]
+    assert list(beforehand.in_the_way(dev, target, None)) == []  # the local AWS has none
 
 
 def test_quotas_that_aws_does_not_tell_stop_nothing(nowhere, dev):
@@ -435,7 +450,7 @@ def test_what_credentials_may_not_ask_is_said_and_stops_nothing(nowhere, dev):
     with Stubber(nowhere.client("ec2")) as ec2, Stubber(nowhere.client("iam")) as iam:
         ec2.add_response("describe_availability_zones", {"AvailabilityZones": [{}, {}]})
         iam.add_client_error("get_role", "AccessDenied")
-        found = list(beforehand.named_by_settings(named, nowhere))
+        found = list(beforehand.named_by_settings(named, nowhere, None))
     assert of(Level.OBSTACLE, found) == []
     assert "these credentials may not call GetRole" in of(Level.WARNING, found)[0]
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import delegation, faults, leftovers
 from liberty_cfn.deploy.finding import Finding, Level, asked
 from liberty_cfn.deploy.quotas import quotas
-from liberty_cfn.deploy.stack import find, parameters
+from liberty_cfn.deploy.stack import parameters
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -29,6 +29,7 @@ ASSUME = ("sts:AssumeRole", "sts:*", "*")
 def obstacles(
     environment: Environment,
     target: Target,
+    stack: Mapping[str, Any] | None,
     templates: Mapping[str, str] | None = None,
     *,
     adopt: bool = False,
@@ -37,30 +38,39 @@ def obstacles(
 
     What a deploy can `adopt` is then none.
     """
-    found = hindering(environment, target, templates)
+    found = hindering(environment, target, stack, templates)
     yield from (str(each) for each in found if not (adopt and each.adoptable))
 
 
 def hindering(
-    environment: Environment, target: Target, templates: Mapping[str, str] | None = None
+    environment: Environment,
+    target: Target,
+    stack: Mapping[str, Any] | None,
+    templates: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Return what surely makes a deploy fail: of these templates, where they are known.
+
+    `stack` is the environment's, as CloudFormation describes it.
 
     With a setting that leads nowhere, the account is not looked through: with another
     region or zone, other things may be in the way.
     """
     for found in (
-        named_by_settings(environment, target),
-        in_the_way(environment, target, templates),
+        named_by_settings(environment, target, stack),
+        in_the_way(environment, target, stack, templates),
     ):
         if obstacles := [each for each in found if each.level is Level.OBSTACLE]:
             return obstacles
     return []
 
 
-def named_by_settings(environment: Environment, target: Target) -> Iterator[Finding]:
+def named_by_settings(
+    environment: Environment, target: Target, stack: Mapping[str, Any] | None
+) -> Iterator[Finding]:
     """Yield whether what the settings name is there, and can be used."""
-    yield from asked("Region", _zones, environment, target)
+    if deployed(stack) is None:
+        # What stands has its zones.
+        yield from asked("Region", _zones, environment, target)
     for setting, check in (
         ("HostedZoneId", _hosted_zone),
         ("CertificateArn", certificate),
@@ -71,10 +81,13 @@ def named_by_settings(environment: Environment, target: Target) -> Iterator[Find
 
 
 def in_the_way(
-    environment: Environment, target: Target, templates: Mapping[str, str] | None = None
+    environment: Environment,
+    target: Target,
+    stack: Mapping[str, Any] | None,
+    templates: Mapping[str, str] | None = None,
 ) -> Iterator[Finding]:
     """Yield what is in the way of what a deploy, of these templates, would make anew."""
-    before = deployed(environment, target)
+    before = deployed(stack)
     if before is None:
         yield from asked(delegation.ABOUT, delegation.check, environment, target)
         yield from leftovers.names(environment, target, templates)
@@ -90,10 +103,8 @@ def in_the_way(
 
 
 def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Tell of a zone of the domain that is there although one is to be made."""
+    """Tell of a zone of the domain that is there although a new environment makes one."""
     if environment.settings["CreateHostedZone"] != "true":
-        return
-    if deployed(environment, target) is not None:
         return
     domain = environment.settings["DomainName"]
     if ids := delegation.public_zones(domain, target):
@@ -105,9 +116,8 @@ def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "CreateHostedZone", says)
 
 
-def deployed(environment: Environment, target: Target) -> Mapping[str, str] | None:
-    """Return the parameters of the environment's stack; None if there is nothing."""
-    stack = find(target.client("cloudformation"), environment.stack)
+def deployed(stack: Mapping[str, Any] | None) -> Mapping[str, str] | None:
+    """Return the parameters of an environment's stack; None if there is nothing in it."""
     if stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT:
         return None
     return parameters(stack)

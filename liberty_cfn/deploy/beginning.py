@@ -17,18 +17,22 @@ from liberty_cfn.environments import Environment
 
 def begin_from(
     environment: Environment, target: Target, progress: Progress, failed: str
-) -> None:
-    """Bring the stack to where a deploy can begin.
+) -> dict[str, Any] | None:
+    """Bring the stack to where a deploy can begin, and return it; None where there is none.
 
     Raises:
         DeployError: what was under way failed, or what failed may not be deleted.
     """
-    stack = find(target.client("cloudformation"), environment.stack)
+    cloudformation = target.client("cloudformation")
+    stack = find(cloudformation, environment.stack)
     state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
     if stack and state is Meaning.WORKING:
         _await_others(environment, target, progress, stack)
     elif stack and state is Meaning.BROKEN:
         _clear(environment, target, progress, stack, failed)
+    else:
+        return stack
+    return find(cloudformation, environment.stack)
 
 
 def _await_others(

@@ -128,14 +128,14 @@ def create(
         **({"ImportExistingResources": True} if adopt else {}),
     }
     made = _make(cloudformation, asked)
-    with kept_only_if_well(cloudformation, made):
+    with kept_only_if_well(cloudformation, made, new=new):
         described = _wait(cloudformation, made)
         if described["Status"] != "FAILED":
-            changes = tuple(_changes(cloudformation, made, (), say))
+            changes = tuple(_changes(cloudformation, described, (), say))
             return ChangeSet(made, described["StackId"], token, changes, new=new, adopts=adopt)
     reason = described.get("StatusReason") or "no reason given"
     if _is_nothing(reason):
-        discard(cloudformation, made)
+        discard(cloudformation, made, new=new)
         return None
     why = [reason, *refused_early(cloudformation, ChangeSetName=made)]
     if nested and NESTED_FAILED in reason and len(why) == 1:
@@ -155,7 +155,7 @@ def create(
             adopt=adopt,
             nested=False,
         )
-    discard(cloudformation, made)
+    discard(cloudformation, made, new=new)
     told = "\n".join(why)
     raise ChangeSetError(f"CloudFormation can't plan this change: {told}")
 
@@ -182,8 +182,10 @@ def _make(cloudformation: Any, asked: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def kept_only_if_well(cloudformation: Any, change_set: str) -> Iterator[None]:
+def kept_only_if_well(cloudformation: Any, change_set: str, *, new: bool) -> Iterator[None]:
     """Discard a change set if what is done meanwhile fails, or is interrupted.
+
+    `new` is whether it makes its stack.
 
     Raises:
         ChangeSetError: somebody else discarded it.
@@ -192,7 +194,7 @@ def kept_only_if_well(cloudformation: Any, change_set: str) -> Iterator[None]:
         yield
     except BaseException as error:
         if not faults.unheard(error):
-            give_up(cloudformation, change_set)
+            give_up(cloudformation, change_set, new=new)
         if faults.code(error) == "ChangeSetNotFound":
             raise ChangeSetError(
                 "The plan was deleted while it was read, by somebody who deploys the same "
@@ -201,17 +203,20 @@ def kept_only_if_well(cloudformation: Any, change_set: str) -> Iterator[None]:
         raise
 
 
-def give_up(cloudformation: Any, change_set: str) -> None:
+def give_up(cloudformation: Any, change_set: str, *, new: bool) -> None:
     """Discard a change set as far as that can be: what went wrong before matters more."""
     try:
-        discard(cloudformation, change_set)
+        discard(cloudformation, change_set, new=new)
     except faults.OF_AWS:
         with contextlib.suppress(*faults.OF_AWS):
             cloudformation.delete_change_set(ChangeSetName=change_set)
 
 
-def discard(cloudformation: Any, change_set: str) -> None:
-    """Delete a change set, and the empty stack that it may have been made for."""
+def discard(cloudformation: Any, change_set: str, *, new: bool) -> None:
+    """Delete a change set; if it is to make its stack, the empty stack it was made for, too."""
+    if not new:
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+        return
     try:
         described = cloudformation.describe_change_set(ChangeSetName=change_set)
     except ClientError as error:
@@ -269,9 +274,7 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
     unanswered = 0
     while True:
         try:
-            described: dict[str, Any] = cloudformation.describe_change_set(
-                ChangeSetName=change_set
-            )
+            described: dict[str, Any] = _page(cloudformation, change_set)
         except faults.OF_AWS as error:
             unanswered += 1
             if not faults.passes(error) or unanswered > LOOKS:
@@ -287,34 +290,38 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
         wait_a_little(cloudformation)
 
 
+def _page(cloudformation: Any, change_set: str, **more: str) -> dict[str, Any]:
+    page: dict[str, Any] = cloudformation.describe_change_set(
+        ChangeSetName=change_set, IncludePropertyValues=True, **more
+    )
+    return page
+
+
 def _changes(
     cloudformation: Any,
-    change_set: str,
+    page: dict[str, Any],
     path: tuple[str, ...],
     say: Callable[[str], object],
 ) -> Iterator[Change]:
-    for resource in _resources(cloudformation, change_set, path, say):
+    """Yield what changes, by the first page of a change set, and what changes inside."""
+    for resource in _resources(cloudformation, page, path, say):
         change = read(resource, path)
         yield change
         inside = (*path, change.resource)
         if nested := resource.get("ChangeSetId"):
-            yield from _changes(cloudformation, nested, inside, say)
+            yield from _changes(cloudformation, _page(cloudformation, nested), inside, say)
         elif change.type == NESTED_STACK and change.action == "Remove":
             yield from removed(cloudformation, change.physical_id, inside)
 
 
 def _resources(
     cloudformation: Any,
-    change_set: str,
+    page: dict[str, Any],
     path: tuple[str, ...],
     say: Callable[[str], object],
 ) -> Iterator[dict[str, Any]]:
-    """Yield the resource changes of a change set, from all its pages."""
-    more: dict[str, str] = {}
+    """Yield the resource changes of a change set, from its first page and all others."""
     while True:
-        page = cloudformation.describe_change_set(
-            ChangeSetName=change_set, IncludePropertyValues=True, **more
-        )
         reason = page.get("StatusReason") or "no reason given"
         # One in which nothing changes is called failed, too.
         if page.get("Status") == "FAILED" and not _is_nothing(reason):
@@ -326,7 +333,7 @@ def _resources(
             yield change["ResourceChange"]
         if not (token := page.get("NextToken")):
             return
-        more = {"NextToken": token}
+        page = _page(cloudformation, page["ChangeSetId"], NextToken=token)
 
 
 def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:

@@ -61,11 +61,15 @@ def deploy(
         MigrationError: the migration failed; the service is as it was.
     """
     cloudformation = target.client("cloudformation")
-    begin_from(environment, target, progress, failed)
-    adopt = adopt and beforehand.deployed(environment, target) is None
-    if adopt and not _free_names(environment, target, templates, progress):
-        return None
-    planned, change_set = prepare(environment, target, templates, adopt=adopt, say=progress.say)
+    stack = begin_from(environment, target, progress, failed)
+    adopt = adopt and beforehand.deployed(stack) is None
+    if adopt:
+        if not _free_names(environment, target, templates, stack, progress):
+            return None
+        stack = find(cloudformation, environment.stack)
+    planned, change_set = prepare(
+        environment, target, templates, stack, adopt=adopt, say=progress.say
+    )
     changed = change_set is not None
     if change_set is None:
         _say_needless(planned, allowed, progress)
@@ -73,7 +77,7 @@ def deploy(
         if not _agreed(environment, target, (planned, change_set), progress, allowed):
             return None
         first = lifted(environment) if change_set.new else {}
-        with change_sets.kept_only_if_well(cloudformation, change_set.id):
+        with change_sets.kept_only_if_well(cloudformation, change_set.id, new=change_set.new):
             migrates = migrating.is_due(environment, planned)
         if first or migrates:
             # Not the empty stack that it was made for: the next one is for it, too, and a
@@ -93,10 +97,10 @@ def deploy(
             _carry_out(environment, target, change_set, progress, allowed)
         if adopt:
             _put_names_back(environment, target, templates, progress)
-    stack = find(cloudformation, environment.stack) or {}
-    _secure(cloudformation, stack, progress, closed=change_set is not None)
+        stack = find(cloudformation, environment.stack)
+    _secure(cloudformation, stack or {}, progress, closed=change_set is not None)
     _give_back(environment, target, progress)
-    return Outcome(changed=changed, outputs=outputs(stack))
+    return Outcome(changed=changed, outputs=outputs(stack or {}))
 
 
 def _up_to_the_last(
@@ -122,7 +126,8 @@ def _up_to_the_last(
     cloudformation = target.client("cloudformation")
     held = migrating.held(environment, target) if migrates else {}
     before = environment.with_parameters({**first, **held})
-    _, change_set = prepare(before, target, templates, adopt=adopt)
+    stack = find(cloudformation, environment.stack)
+    _, change_set = prepare(before, target, templates, stack, adopt=adopt)
     if change_set:
         if first:
             progress.say("First without protection from deletion, so that it can be undone")
@@ -130,9 +135,11 @@ def _up_to_the_last(
             progress.say("First all but the service, which stays as it is until it is migrated")
         _carry_out(before, target, change_set, progress, allowed)
     if migrates:
-        stack = find(cloudformation, environment.stack) or {}
-        migrating.migrate(environment, target, stack.get("StackId", ""), progress.say)
-    _, change_set = prepare(environment, target, templates, adopt=adopt)
+        stack = find(cloudformation, environment.stack)
+        stack_id = stack["StackId"] if stack else ""
+        migrating.migrate(environment, target, stack_id, progress.say)
+    stack = find(cloudformation, environment.stack)
+    _, change_set = prepare(environment, target, templates, stack, adopt=adopt)
     if change_set is None:
         progress.say("Nothing is left to do: somebody else deployed meanwhile")
     elif first:
@@ -163,7 +170,8 @@ def _agreed(
         agreed = progress.consents()
     finally:
         if not agreed:
-            change_sets.discard(target.client("cloudformation"), change_set.id)
+            cloudformation = target.client("cloudformation")
+            change_sets.discard(cloudformation, change_set.id, new=change_set.new)
             if change_set.adopts:
                 _say_what_waits(environment, target, progress)
     return agreed
@@ -190,6 +198,7 @@ def _free_names(
     environment: Environment,
     target: Target,
     templates: Mapping[str, str],
+    stack: Mapping[str, Any] | None,
     progress: Progress,
 ) -> bool:
     """Free the names of secrets, which can't be imported; False without consent.
@@ -198,7 +207,7 @@ def _free_names(
         AdoptError: a secret can't be taken in.
         DeployError: something else is in the way.
     """
-    look_ahead(environment, target, templates, adopt=True)
+    look_ahead(environment, target, templates, stack, adopt=True)
     for finding in beforehand.own_zone(environment, target):
         progress.say(str(finding))
     kept = adopting.kept_secrets(environment, target)
@@ -232,11 +241,13 @@ def _put_names_back(
     progress: Progress,
 ) -> None:
     """Have the reviewed templates again in place of those with names spelled out."""
-    planned, change_set = prepare(environment, target, templates)
+    cloudformation = target.client("cloudformation")
+    stack = find(cloudformation, environment.stack)
+    planned, change_set = prepare(environment, target, templates, stack)
     if change_set is None:
         return
     if any(change.type != change_sets.NESTED_STACK for change in planned.changes):
-        change_sets.discard(target.client("cloudformation"), change_set.id)
+        change_sets.discard(cloudformation, change_set.id, new=change_set.new)
         progress.say("What was adopted differs from the templates: see make plan")
         return
     progress.say("All is adopted; the stacks get the reviewed templates")
@@ -280,7 +291,7 @@ def _carry_out(
         DeployError: it failed.
     """
     cloudformation, stack_id = target.client("cloudformation"), change_set.stack_id
-    with change_sets.kept_only_if_well(cloudformation, change_set.id):
+    with change_sets.kept_only_if_well(cloudformation, change_set.id, new=change_set.new):
         if allowed:
             protect(cloudformation, stack_id, allowed)
         elif not change_set.new:
@@ -297,11 +308,11 @@ def _carry_out(
     except (ChangeSetError, ClientError) as error:
         # Refused for good; of another answer, nobody knows whether it has begun.
         if not faults.passes(error) and not faults.expired(error):
-            change_sets.give_up(cloudformation, change_set.id)
+            change_sets.give_up(cloudformation, change_set.id, new=change_set.new)
         raise
     try:
         see_to_its_end(environment, target, stack_id, follower, progress)
     except DeployError:
         # One that failed when it was executed stays in the list otherwise.
-        change_sets.give_up(cloudformation, change_set.id)
+        change_sets.give_up(cloudformation, change_set.id, new=change_set.new)
         raise

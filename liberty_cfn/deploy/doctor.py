@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,18 +18,22 @@ from liberty_cfn.environments import Environment
 
 def examine(environment: Environment, target: Target) -> list[Finding]:
     """Return all that was found: what is well, what to think of, and what is in the way."""
+    stack = find(target.client("cloudformation"), environment.stack)
     found = [
-        *_stack(environment, target),
-        *beforehand.named_by_settings(environment, target),
-        *beforehand.in_the_way(environment, target),
+        *_stack(environment, stack),
+        *beforehand.named_by_settings(environment, target, stack),
+        *beforehand.in_the_way(environment, target, stack),
     ]
     told = any(each.about == delegation.ABOUT for each in found)
+    new = beforehand.deployed(stack) is None
+    # Before a deploy succeeds there are no secrets.
+    made = stack and meaning(stack["StackStatus"]) not in (Meaning.ABSENT, Meaning.BROKEN)
     checks: tuple[tuple[str, Check], ...] = (
         *(() if told else ((delegation.ABOUT, delegation.check),)),
-        ("CreateHostedZone", beforehand.own_zone),
+        *((("CreateHostedZone", beforehand.own_zone),) if new else ()),
         ("Certificate", _certificate),
         ("Image", _image),
-        ("Secrets", _secrets),
+        *((("Secrets", _secrets),) if made else ()),
     )
     for about, check in checks:
         try:
@@ -55,9 +59,8 @@ def as_json(found: list[Finding]) -> dict[str, Any]:
     }
 
 
-def _stack(environment: Environment, target: Target) -> Iterator[Finding]:
+def _stack(environment: Environment, stack: Mapping[str, Any] | None) -> Iterator[Finding]:
     """Tell how the stack stands, if there is one."""
-    stack = find(target.client("cloudformation"), environment.stack)
     if stack is None or (state := meaning(stack["StackStatus"])) is Meaning.ABSENT:
         return
     status = stack["StackStatus"]
@@ -87,10 +90,7 @@ def _image(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Name the secrets that a person has to set; before a deploy succeeds there are none."""
-    stack = find(target.client("cloudformation"), environment.stack)
-    if stack is None or meaning(stack["StackStatus"]) in (Meaning.ABSENT, Meaning.BROKEN):
-        return
+    """Name the secrets that a person has to set."""
     for name in secrets.missing(environment, target):
         says = f"it has no value: liberty-cfn secret set {environment.name} {name} --restart"
         yield Finding(Level.WARNING, name, says)

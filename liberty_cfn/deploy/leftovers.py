@@ -22,6 +22,7 @@ SECRET_NAMES = (
     "DEFAULT_FROM_EMAIL",
 )
 LOG_GROUPS = ("/ecs/liberty-social-backend", "/aws/events/liberty-social-task-failures")
+OURS = "liberty-social"  # what is in the name of each
 BUCKET = "liberty-social-uploads"
 EXECUTION_ROLE, TASK_ROLE = "ecsTaskExecutionRole", "ecsTaskRole"
 ELSE = "or choose another NameSuffix"
@@ -97,10 +98,14 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
+    pages = target.client("logs").get_paginator("describe_log_groups")
+    found = {
+        each["logGroupName"]
+        for page in pages.paginate(logGroupNamePattern=OURS)
+        for each in page["logGroups"]
+    }
     for group in LOG_GROUPS:
-        name = environment.named(group)
-        found = target.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        if any(each["logGroupName"] == name for each in found):
+        if (name := environment.named(group)) in found:
             command = f"aws logs delete-log-group --region {target.region}"
             command += f" --log-group-name {name}"
             yield _kept(environment, "Log group", name, command)

@@ -84,7 +84,7 @@ def _packaged(
     templates: Mapping[str, str],
     readers: Collection[str],
 ) -> Packaged:
-    where = _bucket(target, s3, name)
+    where, fresh = _bucket(target, s3, name)
     children = {name: text for name, text in templates.items() if name != "root.yaml"}
 
     def url(text: str) -> str:
@@ -97,9 +97,10 @@ def _packaged(
         lambda found: found[1] + url(children[found[2]]), templates["root.yaml"]
     )
     # The root is the last to be sent: where it is, what it points to is, too.
-    if not _is_there(s3, where, root):
+    if fresh or not _is_there(s3, where, root):
+        send = _put if fresh else _send
         with ThreadPoolExecutor(SENDERS) as senders:
-            list(senders.map(lambda text: _send(s3, where, text), children.values()))
+            list(senders.map(lambda text: send(s3, where, text), children.values()))
         _put(s3, where, root)
     if others := set(readers) - {target.account}:
         _share(target, s3, where, others)
@@ -146,23 +147,26 @@ def _answered(ask: Callable[[], object]) -> bool:
     return True
 
 
-def _bucket(target: Target, s3: Any, name: str) -> dict[str, str]:
-    """Return the account's bucket for templates, made if it is missing, and its owner.
+def _bucket(target: Target, s3: Any, name: str) -> tuple[dict[str, str], bool]:
+    """Return the account's bucket for templates, and its owner; made if it is missing.
 
-    Its policy is what it gets last: with it, the rest is there, too.
+    And whether it was made now, and so is empty. Its policy is what it gets last: with it, the
+    rest is there, too.
     """
+    fresh = False
     where = {"Bucket": name, "ExpectedBucketOwner": target.account}
     try:
         if _answered(lambda: s3.get_bucket_policy(**where)):
-            return where
+            return where, fresh
     except ClientError as error:
         if code(error) != "NoSuchBucket":
             raise
         # us-east-1 is the one region that may not be named.
         elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
         s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
+        fresh = True
     _close(target, s3, where)
-    return where
+    return where, fresh
 
 
 def _close(target: Target, s3: Any, where: Mapping[str, str]) -> None:

@@ -29,15 +29,16 @@ def look_ahead(
     environment: Environment,
     target: Target,
     templates: Mapping[str, str],
+    stack: Mapping[str, Any] | None,
     *,
     adopt: bool = False,
 ) -> None:
-    """Look for what surely makes a deploy of these templates fail.
+    """Look for what surely makes a deploy of these templates to a stack fail.
 
     Raises:
         DeployError: there is something.
     """
-    found = beforehand.obstacles(environment, target, templates, adopt=adopt)
+    found = beforehand.obstacles(environment, target, stack, templates, adopt=adopt)
     if obstacles := list(found):
         raise DeployError("\n".join(["This is in the way; nothing was made:", *obstacles]))
 
@@ -46,23 +47,23 @@ def prepare(
     environment: Environment,
     target: Target,
     templates: Mapping[str, str],
+    stack: Mapping[str, Any] | None,
     *,
     adopt: bool = False,
     say: Callable[[str], object] = silent,
 ) -> tuple[Plan, ChangeSet | None]:
     """Return what deploying would do, and the change set that would; None for nothing.
 
-    With `adopt`, what is there under the environment's names is taken in.
+    `stack` is the environment's, as it was found. With `adopt`, what is there under the
+    environment's names is taken in.
 
     Raises:
         DeployError: something is in the way.
         ChangeSetError: CloudFormation can't plan the change.
     """
-    look_ahead(environment, target, templates, adopt=adopt)
-    cloudformation = target.client("cloudformation")
-    stack = find(cloudformation, environment.stack)
+    look_ahead(environment, target, templates, stack, adopt=adopt)
     change_set = change_sets.create(
-        cloudformation,
+        target.client("cloudformation"),
         stack=environment.stack,
         new=_is_new(environment, stack),
         template_url=package(
@@ -99,10 +100,11 @@ def plan(
     """
     cloudformation = target.client("cloudformation")
     change_sets.sweep(cloudformation, environment.stack, change_sets.FORGOTTEN, say)
-    planned, change_set = prepare(environment, target, templates, say=say)
+    stack = find(cloudformation, environment.stack)
+    planned, change_set = prepare(environment, target, templates, stack, say=say)
     if change_set:
         try:
-            change_sets.discard(cloudformation, change_set.id)
+            change_sets.discard(cloudformation, change_set.id, new=change_set.new)
         except faults.OF_AWS as error:
             say(
                 f"The change set {change_set.token} could not be deleted; the next deploy does "
@@ -111,7 +113,7 @@ def plan(
     return planned
 
 
-def _is_new(environment: Environment, stack: dict[str, Any] | None) -> bool:
+def _is_new(environment: Environment, stack: Mapping[str, Any] | None) -> bool:
     if stack is None:
         return True
     status = stack["StackStatus"]
@@ -123,7 +125,7 @@ def _is_new(environment: Environment, stack: dict[str, Any] | None) -> bool:
 
 
 def _changed(
-    environment: Environment, stack: dict[str, Any] | None
+    environment: Environment, stack: Mapping[str, Any] | None
 ) -> dict[str, tuple[str | None, str | None]]:
     """Return the parameters that would change, with their values before and after."""
     before = parameters(stack or {})

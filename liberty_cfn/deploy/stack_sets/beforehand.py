@@ -67,7 +67,8 @@ def in_the_way(
     def looked(place: Place) -> list[Finding]:
         target = fleet.at(place)
         environment = with_stack(fleet, place, there)
-        stack = find(target.client("cloudformation"), environment.stack)
+        cloudformation = target.client("cloudformation")
+        stack = find(cloudformation, environment.stack)
         state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
         if state is not Meaning.ABSENT and not (there and place in there.instances):
             says = "was being adopted, and is not in the set yet."
@@ -75,7 +76,8 @@ def in_the_way(
             return [Finding(Level.OBSTACLE, f"Stack {environment.stack}", says, goes_on)]
         if stack and stack["StackStatus"] == LEFT:
             environment = with_stack(fleet, place, None)
-        return beforehand.hindering(environment, target, templates)
+            stack = find(cloudformation, environment.stack)
+        return beforehand.hindering(environment, target, stack, templates)
 
     found, unknown = fleet.everywhere(places, looked)
     return {place: findings for place, findings in found.items() if findings}, unknown

@@ -142,7 +142,7 @@ def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str
     except ChangeSetError as error:
         raise DeployError(str(error)) from error
     if change_set:
-        change_sets.discard(cloudformation, change_set.id)
+        change_sets.discard(cloudformation, change_set.id, new=False)
     before = {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])}
     after = want.settings[place]
     parameters = {
