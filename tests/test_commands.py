@@ -39,16 +39,26 @@ READING = [
 ]
 
 
+@pytest.fixture(scope="module")
+def made():
+    """The ids of the stacks that were made here."""
+    return set()
+
+
 @pytest.fixture
-def environment(local_aws, standing_target, templates, monkeypatch):
+def environment(local_aws, standing_target, templates, made, monkeypatch):
     """Some stacks of an environment, on an AWS that is local and passes for a real one."""
     # To make clients anew for each command takes longer than the command does.
     monkeypatch.setattr(targets, "connect", lambda *_: standing_target)
     monkeypatch.setattr(checked, "is_known", lambda: True)
     dev = load("dev")
-    if not find(standing_target.client("cloudformation"), dev.stack):
+    cloudformation = standing_target.client("cloudformation")
+    there = find(cloudformation, dev.stack)
+    # Other tests, too, leave one of its name.
+    if not there or there["StackId"] not in made:
         Aws(local_aws).reset()
         deploy(dev, standing_target, small(templates, "Logs", "Secrets"), Listener())
+        made.add(find(cloudformation, dev.stack)["StackId"])
     return dev
 
 
