@@ -31,7 +31,7 @@ lint: ready ## Check templates/ and params/ with the linters and the house rules
 	@$(LIBERTY) lint $(ARGS)
 
 test: ready ## Run the tests
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --quiet $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --quiet $(ARGS)
 
 check: ready ## Everything a pull request must pass; changes nothing
 	$(BIN)/ruff format --check .
