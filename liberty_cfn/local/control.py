@@ -186,15 +186,8 @@ def _python(say: Callable[[str], object]) -> Path:
         if made_from.is_file() and made_from.read_text() == wanted and python.exists():
             return python
         say(f"Making {VENV.name}, the local AWS's virtual environment")
-        pip: list[str | Path] = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]
-        pip += ["--require-hashes", "--requirement", REQUIREMENTS]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip += ["--require-hashes", "--requirement", str(REQUIREMENTS)]
         try:
             venv.create(VENV, clear=True, with_pip=True)
             subprocess.run(pip, check=True, capture_output=True, text=True)  # noqa: S603

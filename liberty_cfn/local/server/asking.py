@@ -1,14 +1,11 @@
 """Ministack's own actions, asked in the process itself, and what is put around them."""
 
-import asyncio
 import functools
 import html
-import http
 import re
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable
 from typing import Any
 
-import ministack.app as gateway
 from ministack.services import cloudformation
 from ministack.services.cloudformation import helpers
 
@@ -20,34 +17,15 @@ Stack = dict[str, Any]
 Made = tuple[str, dict[str, Any]]
 
 
-def on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Finish a coroutine on the server's event loop, from a thread of its own."""
-    return asyncio.run_coroutine_threadsafe(coroutine, gateway._MAIN_LOOP).result()
-
-
 def text(answer: Answer, tag: str) -> str:
     found = re.search(rf"<{tag}>([^<]*)</{tag}>", answer[2].decode())
     return html.unescape(found[1]) if found else ""
 
 
-def given(query: Query, key: str) -> str:
-    """What an action is asked; nothing, where it isn't."""
-    return query.get(key, [""])[0]
-
-
-def refuse(code: str, why: str) -> Answer:
-    answer: Answer = helpers._error(code, why)
-    return answer
-
-
-def went_well(answer: Answer) -> bool:
-    return answer[0] < http.HTTPStatus.BAD_REQUEST
-
-
 def checked(answer: Answer) -> Answer:
     """An answer, or its error as the reason CloudFormation shows."""
-    if not went_well(answer):
-        raise ValueError(f"{text(answer, 'Code')}: {text(answer, 'Message')}")
+    if code := text(answer, "Code"):
+        raise ValueError(f"{code}: {text(answer, 'Message')}")
     return answer
 
 
@@ -82,9 +60,14 @@ def answer_to(action: str, told: dict[str, Any]) -> Answer:
     return answer
 
 
-def numbered(name: str, entries: Iterable[dict[str, Any]]) -> dict[str, str]:
-    return {
-        f"{name}.{n}.{key}": str(value)
-        for n, entry in enumerate(entries, 1)
-        for key, value in entry.items()
-    }
+def request(
+    stack: str, template: str, values: dict[str, Any], tags: Any, capabilities: list[str]
+) -> Query:
+    """What CreateStack and UpdateStack are asked."""
+    query = {"StackName": [stack], "TemplateURL": [template], "Capabilities": capabilities}
+    for n, (name, value) in enumerate(values.items(), 1):
+        query[f"Parameters.member.{n}.ParameterKey"] = [name]
+        query[f"Parameters.member.{n}.ParameterValue"] = [plain(value)]
+    for n, tag in enumerate(tags, 1):
+        query |= {f"Tags.member.{n}.{key}": [value] for key, value in tag.items()}
+    return query | {"Tags": [""]}

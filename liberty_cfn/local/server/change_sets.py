@@ -3,22 +3,10 @@
 import re
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, handlers, stacks
+from ministack.services.cloudformation import changesets, handlers, helpers, stacks
 
 from . import planning
-from .asking import (
-    Action,
-    Answer,
-    Query,
-    Stack,
-    answer_to,
-    around,
-    given,
-    refuse,
-    text,
-    went_well,
-    xml,
-)
+from .asking import Action, Answer, Query, Stack, answer_to, around, text, xml
 
 NOTHING = (
     "The submitted information didn't contain changes. "
@@ -30,20 +18,20 @@ FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
 
 
 def _create(create: Action, query: Query) -> Answer:
-    asked = given(query, "ChangeSetName"), given(query, "StackName")
-    known, token = changesets._find_change_set(*asked)[1], given(query, "ClientToken")
+    asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
+    known, token = changesets._find_change_set(*asked)[1], helpers._p(query, "ClientToken")
     if known and token and known["_token"] == token:  # the same request again
         ids = {"Id": known["ChangeSetId"], "StackId": known["StackId"]}
         return answer_to("CreateChangeSet", ids)
-    stack = handlers._resolve_stack(given(query, "StackName"))
+    stack = handlers._resolve_stack(helpers._p(query, "StackName"))
     status = stack["StackStatus"] if stack else "REVIEW_IN_PROGRESS"
     if status in STUCK or (status.endswith("_IN_PROGRESS") and not status.startswith("REVIEW")):
         why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
-        return refuse("ValidationError", why)
+        refused: Answer = helpers._error("ValidationError", why)
+        return refused
     answer = create(query)
-    if went_well(answer):
-        change_set = cloudformation._change_sets[text(answer, "Id")]
-        change_set["IncludeNestedStacks"] = given(query, "IncludeNestedStacks") == "true"
+    if change_set := cloudformation._change_sets.get(text(answer, "Id")):
+        change_set["IncludeNestedStacks"] = helpers._p(query, "IncludeNestedStacks") == "true"
         change_set["_token"] = token
         _plan(change_set)
     return answer
@@ -52,22 +40,18 @@ def _create(create: Action, query: Query) -> Answer:
 def _plan(change_set: Stack) -> None:
     """Put into a change set what it would change, in place of what ministack says."""
     stack = cloudformation._stacks[change_set["StackName"]]
-    before = planning.standing(stack)
-    after = planning.Side(
-        *(before.name, before.stack_id, change_set["_template"]),
-        *(change_set["_resolved_params"], dict(before.resources)),
-    )
     retagged: set[tuple[str, str]] = set()
     if change_set["ChangeSetType"] == "UPDATE" and change_set["_tags_given"]:
         old, new = (set(stacks._tag_map(s["Tags"]).items()) for s in (stack, change_set))
         retagged = old ^ new
     change_set["_retagged"] = sorted({key for key, _ in retagged})
     try:
-        changes = planning.Plan(change_set, before, after).changes()
-        same = not (changes or retagged) and before.outputs() == after.outputs()
-        why = NOTHING if same else ""
+        changes = planning.changes(stack, change_set)
+        before, after = planning.outputs(stack), planning.outputs(change_set)
+        why = "" if changes or retagged or before != after else NOTHING
     except ValueError as wrong:
         changes, why = [], str(wrong)
+    del change_set["_resources"]
     change_set |= {
         # Else nothing is asked to be taken in, which isn't the same as finding nothing.
         "_import_existing": {} if change_set["ImportExistingResources"] else None,
@@ -80,7 +64,7 @@ def _plan(change_set: Stack) -> None:
 
 def _describe(describe: Action, query: Query) -> Answer:
     status, headers, body = describe(query)
-    asked = given(query, "ChangeSetName"), given(query, "StackName")
+    asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
     change_set = changesets._find_change_set(*asked)[1] or {}
     told = "".join(xml(key, change_set.get(key)) for key in (*FAMILY, "Changes"))
     found = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)

@@ -5,14 +5,14 @@ import secrets
 from typing import Any
 
 from ministack.services import ec2, iam
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import helpers, provisioners
 
-from .asking import Action, Answer, Made, Properties, Query, ask, given
+from .asking import Action, Answer, Made, Properties, Query, ask
 
 
 def _release(query: Query) -> Answer:
     """Release an address, which its stack knows by itself, and EC2 by its allocation."""
-    held, address = ec2._addresses.items(), given(query, "PublicIp")
+    held, address = ec2._addresses.items(), helpers._p(query, "PublicIp")
     found = [name for name, record in held if record["PublicIp"] == address]
     answer: Answer = ec2._release_address({"AllocationId": found or [""]})
     return answer

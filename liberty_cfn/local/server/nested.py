@@ -7,27 +7,16 @@ rollback, no exports, no deletion policy and no dynamic reference.
 import asyncio
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 from urllib.parse import urlparse
 
+import ministack.app as gateway
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
 
-from .asking import (
-    Action,
-    Answer,
-    Made,
-    Properties,
-    Query,
-    Stack,
-    around,
-    checked,
-    numbered,
-    on_loop,
-    plain,
-    xml,
-)
+from . import asking
+from .asking import Action, Answer, Made, Properties, Query, Stack, checked
 
 TYPE = "AWS::CloudFormation::Stack"
 
@@ -35,6 +24,11 @@ TYPE = "AWS::CloudFormation::Stack"
 def child_of(stack_id: str) -> Stack:
     found: Stack = handlers._resolve_stack(stack_id) or {"StackStatus": "DELETE_COMPLETE"}
     return found
+
+
+def _finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Finish something on the server's event loop, from a thread of its own."""
+    return asyncio.run_coroutine_threadsafe(coroutine, gateway._MAIN_LOOP).result()
 
 
 def take_back(stack: Stack, template: dict[str, Any], titles: Iterable[str]) -> None:
@@ -51,21 +45,14 @@ def take_back(stack: Stack, template: dict[str, Any], titles: Iterable[str]) -> 
 
 
 def _request(name: str, properties: Properties, parent: Stack) -> Query:
-    """What CreateStack and UpdateStack are asked for a child."""
-    parameters = properties.get("Parameters") or {}
-    if any(isinstance(value, list) for value in parameters.values()):
+    values, tags = (properties.get(key) or {} for key in ("Parameters", "Tags"))
+    if any(isinstance(value, list) for value in values.values()):
         raise ValueError(
             "Value of property Parameters must be an object with String properties"
         )
-    given = [{"ParameterKey": k, "ParameterValue": plain(v)} for k, v in parameters.items()]
-    tags = [tag for tag in properties.get("Tags") or [] if not tag["Key"].startswith("aws:")]
-    entries = numbered("Parameters.member", given) | numbered("Tags.member", tags)
-    return {
-        "StackName": [name],
-        "TemplateURL": [properties["TemplateURL"]],
-        "Capabilities": parent.get("Capabilities", []),
-        **{key: [value] for key, value in entries.items()},
-    }
+    own = [tag for tag in tags if not tag["Key"].startswith("aws:")]
+    granted = parent.get("Capabilities", [])
+    return asking.request(name, properties["TemplateURL"], values, own, granted)
 
 
 def _outputs(child: Stack) -> Made:
@@ -95,7 +82,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     parent = cloudformation._stacks[parent_name]
     stays = parent.get("DisableRollback", False)
     name = f"{parent_name}-{title}-{secrets.token_hex(6).upper()}"
-    asked = _request(name, properties, parent) | {"DisableRollback": [plain(stays)]}
+    asked = _request(name, properties, parent) | {"DisableRollback": [asking.plain(stays)]}
     checked(handlers._create_stack(asked))
     child = cloudformation._stacks[name]
     child["ParentId"] = parent["StackId"]
@@ -149,7 +136,9 @@ def _describe(describe: Action, query: Query) -> Answer:
 
     def whole(found: re.Match[str]) -> str:
         stack = child_of(found[1])
-        return found[0] + "".join(xml(tag, stack.get(tag)) for tag in ("ParentId", "RootId"))
+        return found[0] + "".join(
+            asking.xml(tag, stack.get(tag)) for tag in ("ParentId", "RootId")
+        )
 
     status, headers, body = describe(query)
     told = re.sub("<StackId>([^<]*)</StackId>", whole, body.decode())
@@ -164,9 +153,9 @@ def _by_path(url: str) -> Any:
 
 def add() -> None:
     provisioners._RESOURCE_HANDLERS[TYPE] = {
-        "create": lambda *made: on_loop(_create(*made)),
-        "update": lambda stack_id, _old, new, parent: on_loop(_update(stack_id, new, parent)),
-        "delete": lambda stack_id, _properties: on_loop(_delete(stack_id)),
+        "create": lambda *made: _finish(_create(*made)),
+        "update": lambda stack_id, _old, new, parent: _finish(_update(stack_id, new, parent)),
+        "delete": lambda stack_id, _properties: _finish(_delete(stack_id)),
     }
-    around("DescribeStacks", _describe)
+    asking.around("DescribeStacks", _describe)
     helpers.urlparse = _by_path

@@ -12,7 +12,7 @@ from ministack.core import iam_evaluator, responses
 from ministack.services import cloudformation, iam
 from ministack.services.cloudformation import handlers, helpers
 
-from .asking import Answer, checked, numbered, text
+from .asking import Answer, ask, checked, request, text
 
 Set = dict[str, Any]
 Query = dict[str, Any]
@@ -179,11 +179,8 @@ async def make(one: Set, _operation: Set, target: str) -> None:
     instance["Status"] = "OUTDATED"
     name = instance["Name"]
     values = one["Parameters"] | instance["Overrides"]
-    given = [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()]
     tags = [{"Key": k, "Value": v} for k, v in one["Tags"].items()]
-    capabilities = {f"Capabilities.member.{n}": c for n, c in enumerate(one["Capabilities"], 1)}
-    query = {"StackName": name, "TemplateURL": f"{OWN}{one['StackSetId']}", "Tags": ""}
-    query |= numbered("Parameters.member", given) | numbered("Tags.member", tags) | capabilities
+    query = request(name, f"{OWN}{one['StackSetId']}", values, tags, one["Capabilities"])
     stack = cloudformation._stacks.get(name)
     if stack and stack["StackStatus"] in (
         "ROLLBACK_COMPLETE",
@@ -232,38 +229,34 @@ async def _drop(name: str) -> None:
     stack = cloudformation._stacks.get(name)
     if not stack or stack["StackStatus"] == "DELETE_COMPLETE":
         return
-    if await _done(handlers._delete_stack, {"StackName": name}) != "DELETE_COMPLETE":
+    if await _done(handlers._delete_stack, {"StackName": [name]}) != "DELETE_COMPLETE":
         raise ValueError(f"Stack {name} is in {stack['StackStatus']}")
 
 
 async def compare(one: Set, _operation: Set, target: str) -> None:
     """Compare one stack with what it was made as; stacks nested in it are not looked into."""
     instance = one["Instances"][target]
-    answer = _act(handlers._detect_stack_drift, {"StackName": instance["Name"]})
+    answer = ask(handlers._detect_stack_drift, StackName=instance["Name"])
     number = text(answer, "StackDriftDetectionId")
     asked = {"StackDriftDetectionId": number}
-    found = _act(handlers._describe_stack_drift_detection_status, asked)
+    found = ask(handlers._describe_stack_drift_detection_status, **asked)
     while text(found, "DetectionStatus") == "DETECTION_IN_PROGRESS":
         await asyncio.sleep(0.002)
-        found = _act(handlers._describe_stack_drift_detection_status, asked)
+        found = ask(handlers._describe_stack_drift_detection_status, **asked)
     instance["Drift"] = text(found, "StackDriftStatus") or "UNKNOWN"
     instance["DriftChecked"] = responses.now_iso()
 
 
-def _act(action: Callable[[Query], Answer], query: dict[str, str]) -> Answer:
-    return checked(action({name: [value] for name, value in query.items()}))
-
-
-async def _done(action: Callable[[Query], Answer], query: dict[str, str]) -> str:
+async def _done(action: Callable[[Query], Answer], query: Query) -> str:
     """Do something to a stack, and wait for it to come to rest."""
-    name = query["StackName"]
+    name = query["StackName"][0]
 
     def events() -> int:
         stack = cloudformation._stacks.get(name, {})
         return len(cloudformation._stack_events.get(stack.get("StackId"), ()))
 
     before = 0 if action is handlers._create_stack else events()
-    _act(action, query)
+    checked(action(query))
     while True:
         status: str = cloudformation._stacks[name]["StackStatus"]
         if events() > before and status.endswith(("_COMPLETE", "_FAILED")):

@@ -1,5 +1,10 @@
 """What would change in a stack and in those nested in it, with the values before and after.
 
+A stack and its change set are the two sides: both hold a template (_template), the values of
+its parameters (_resolved_params), and what they refer to (_resources). A change set also says
+whether nested stacks get some, too (IncludeNestedStacks), whether what exists is taken in
+(ImportExistingResources), and which tags of all resources change (_retagged).
+
 Values are followed through parameters and outputs. What comes out the same is no change;
 what only the update will tell, such as the id of what is made anew, is UNKNOWN, and so is
 all that is made of it. AWS claims more: that whatever reads an attribute of something that
@@ -7,9 +12,7 @@ changes may change.
 """
 
 import copy
-import functools
 import json
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ministack.services import cloudformation
@@ -22,6 +25,7 @@ from .nested import child_of
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 Change = dict[str, Any]
+Definition = dict[str, Any]
 
 
 class _Unmade(dict[str, Any]):
@@ -34,188 +38,157 @@ class _Unmade(dict[str, Any]):
         return UNKNOWN
 
 
-@dataclass(frozen=True)
-class Side:
-    """A stack as it is, or as it would be: a template, its values, and what they refer to."""
-
-    name: str
-    stack_id: str
-    template: dict[str, Any]
-    values: dict[str, Any]
-    resources: dict[str, Any]
-
-    @functools.cached_property
-    def conditions(self) -> dict[str, bool]:
-        found: dict[str, bool] = engine._evaluate_conditions(self.template, self.values)
-        return found
-
-    def resolved(self, value: Any) -> Any:
-        mappings = self.template.get("Mappings", {})
-        context = (self.resources, self.values, self.conditions, mappings)
-        try:
-            return engine._resolve_refs(
-                copy.deepcopy(value), *context, self.name, self.stack_id
-            )
-        except (IndexError, KeyError, TypeError, ValueError):
-            # A function of a value that isn't known yet: the second of one, say.
-            return UNKNOWN
-
-    def definition(self, title: str) -> dict[str, Any]:
-        """A resource with the properties that it comes to."""
-        whole = self.template.get("Resources", {}).get(title)
-        # What an earlier update couldn't delete is in no template.
-        whole = whole or {"Type": self.resources[title]["ResourceType"]}
-        found = {k: self.resolved(v) for k, v in whole.get("Properties", {}).items()}
-        given = {k: v for k, v in found.items() if v is not engine._NO_VALUE}
-        return whole | {"Properties": schemas.fitted(whole["Type"], title, given)}
-
-    def outputs(self) -> dict[str, Any]:
-        return {
-            f"Outputs.{key}": self.resolved(output["Value"])
-            for key, output in self.template.get("Outputs", {}).items()
-            if self.conditions.get(output.get("Condition"), True)
-        }
+def _resolved(side: Stack, value: Any) -> Any:
+    context = (side["_resources"], side["_resolved_params"], side["_conditions"])
+    named = (side["_template"].get("Mappings", {}), side["StackName"], side["StackId"])
+    try:
+        return engine._resolve_refs(copy.deepcopy(value), *context, *named)
+    except (IndexError, KeyError, TypeError, ValueError):
+        # A function of a value that isn't known yet: the second of one, say.
+        return UNKNOWN
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How one stack would change, as its change set has it told.
-
-    It says whether nested stacks get some, too (IncludeNestedStacks), whether what exists is
-    taken in (ImportExistingResources), and which tags of all resources change (_retagged).
-    """
-
-    change_set: Stack
-    before: Side
-    after: Side
-
-    def changes(self) -> list[Change]:
-        """All changes, by title; `after.resources` becomes what would be there."""
-        if self._is_the_same():
-            return []
-        resources = self.after.template["Resources"]
-        titles = engine._topological_sort(resources, self.after.conditions)
-        gone = [title for title in self.before.resources if title not in titles]
-        found = [self._diff(title, {}) for title in gone]
-        for title in titles:
-            definition = self.after.definition(title)
-            change = self._diff(title, definition)
-            if definition["Type"] == NESTED:
-                change = self._nested(title, definition["Properties"], change)
-            elif change.get("Action") == "Add" or change.get("Replacement", "False") != "False":
-                unmade = {"PhysicalResourceId": UNKNOWN, "Attributes": _Unmade()}
-                self.after.resources[title] = unmade
-            found.append(change)
-        told = sorted(filter(None, found), key=lambda change: change["LogicalResourceId"])
-        return self._imported([{"Type": "Resource", "ResourceChange": one} for one in told])
-
-    def _is_the_same(self) -> bool:
-        """Whether there is nothing to look for, which is what most nested stacks have."""
-        before, after = self.before, self.after
-        kinds = {resource["Type"] for resource in after.template["Resources"].values()}
-        same = before.template == after.template and before.values == after.values
-        return same and NESTED not in kinds and not self.change_set["_retagged"]
-
-    def _imported(self, changes: list[Change]) -> list[Change]:
-        """The changes, with what exists taken in where that is asked."""
-        if not self.change_set["ImportExistingResources"]:
-            return changes
-        entries = changesets._existing_resources(changes, self.after.template)
-        wrong = changesets._unretained_import_reason(entries, self.after.template)
-        if wrong := wrong or changesets._import_owner(entries):
-            raise ValueError(wrong)
-        taken = {e["LogicalResourceId"]: changesets._import_change(e) for e in entries}
-        return [taken.get(c["ResourceChange"]["LogicalResourceId"], c) for c in changes]
-
-    def _diff(self, title: str, after: dict[str, Any]) -> Change:
-        """What becomes of one resource; nothing, if it stays as it is."""
-        there = title in self.before.resources
-        before = self.before.definition(title) if there else {}
-        sides = ({"Resources": {title: side} if side else {}} for side in (before, after))
-        retag = [title] if self._inherited(after) else []
-        changes = stacks._diff_resources(*sides, self.before.resources, retag=retag)
-        change: Change = changes[0]["ResourceChange"] if changes else {}
-        for detail in change.get("Details", ()):
-            self._value(title, before, after, detail)
-        if change.get("Replacement") == "True" and before["Type"] == after["Type"]:
-            change["Replacement"] = stacks._replacement(change["Details"], type_changed=False)
-        return change
-
-    def _value(
-        self, title: str, before: dict[str, Any], after: dict[str, Any], detail: Change
-    ) -> None:
-        """Put the values before and after into a detail of a change."""
-        target = detail["Target"]
-        attribute, name = target["Attribute"], target.get("Name")
-        for key, side in (("BeforeValue", before), ("AfterValue", after)):
-            value = side.get(attribute) if name is None else side[attribute].get(name)
-            if value is not None:
-                target[key] = value if isinstance(value, str) else json.dumps(value)
-        if name is not None:
-            target["Path"] = f"/{attribute}/{name}"
-            # What another stack will give may turn out to be the same.
-            written = self.after.template["Resources"][title]["Properties"].get(name)
-            values = (
-                self.after.values.get(r, {}) for r, _ in engine._intrinsic_references(written)
-            )
-            if any(UNKNOWN in str(value.get("Value")) for value in values):
-                detail["Evaluation"] = "Dynamic"
-
-    def _inherited(self, definition: dict[str, Any]) -> list[str]:
-        """Which tags that change a resource gets from its stack, having none such itself."""
-        own = definition.get("Properties", {}).get("Tags") or []
-        keys = {tag["Key"] for tag in own if isinstance(tag, dict)}
-        return [key for key in self.change_set["_retagged"] if key not in keys]
-
-    def _nested(self, title: str, properties: dict[str, Any], change: Change) -> Change:
-        """The same change, with the change set of the stack nested there."""
-        parent, old = self.change_set, self.before.resources.get(title)
-        before = Side(f"{self.after.name}-{title}", "", {}, {}, {})
-        if old:
-            before = standing(child_of(old["PhysicalResourceId"]))
-        body, wrong = helpers._resolve_template({"TemplateURL": [properties["TemplateURL"]]})
-        if wrong:
-            raise ValueError(text(wrong, "Message"))
-        template = engine._parse_template(body)
-        values = _values_for(template, properties.get("Parameters") or {})
-        after = replace(
-            before, template=template, values=values, resources=dict(before.resources)
-        )
-        change_set = parent | {
-            "ChangeSetId": f"{parent['ChangeSetId']}-{title}",
-            "ChangeSetName": f"{parent['ChangeSetName']}-{title}",
-            "StackName": before.name,
-            "StackId": before.stack_id,
-            "ParentChangeSetId": parent["ChangeSetId"],
-            "RootChangeSetId": parent.get("RootChangeSetId", parent["ChangeSetId"]),
-            "Parameters": [
-                {"ParameterKey": k, "ParameterValue": v["Value"]} for k, v in values.items()
-            ],
-            "_retagged": self._inherited({"Properties": properties}),
-        }
-        change_set["Changes"] = Plan(change_set, before, after).changes()
-        was, outputs = before.outputs(), after.outputs()
-        self.after.resources[title] = {
-            "PhysicalResourceId": before.stack_id or UNKNOWN,
-            "Attributes": {k: v if was.get(k) == v else UNKNOWN for k, v in outputs.items()},
-        }
-        deep = parent["IncludeNestedStacks"]
-        # Without a look inside, any nested stack may change.
-        if not change and (change_set["Changes"] or not deep):
-            change = {"Action": "Modify", "LogicalResourceId": title, "ResourceType": NESTED}
-            change |= {"PhysicalResourceId": before.stack_id, "Replacement": "False"}
-        if change_set["Changes"] and deep:
-            cloudformation._change_sets[change_set["ChangeSetId"]] = change_set
-            change |= {"ChangeSetId": change_set["ChangeSetId"]}
-        return change
+def _definition(side: Stack, title: str) -> Definition:
+    """A resource with the properties that it comes to."""
+    written = side["_template"].get("Resources", {}).get(title)
+    # What an earlier update couldn't delete is in no template.
+    whole = written or {"Type": side["_resources"][title]["ResourceType"]}
+    found = {k: _resolved(side, v) for k, v in whole.get("Properties", {}).items()}
+    given = {k: v for k, v in found.items() if v is not engine._NO_VALUE}
+    return whole | {"Properties": schemas.fitted(whole["Type"], title, given)}
 
 
-def standing(stack: Stack) -> Side:
-    """A stack as it is."""
-    return Side(
-        *(stack["StackName"], stack["StackId"], stack.get("_template") or {}),
-        *(stack.get("_resolved_params", {}), stack.get("_resources", {})),
-    )
+def outputs(side: Stack) -> dict[str, Any]:
+    return {
+        f"Outputs.{key}": _resolved(side, output["Value"])
+        for key, output in side["_template"].get("Outputs", {}).items()
+        if side["_conditions"].get(output.get("Condition"), True)
+    }
+
+
+def changes(before: Stack, after: Stack) -> list[Change]:
+    """All changes, by title; `after["_resources"]` becomes what would be there."""
+    after["_resources"] = dict(before["_resources"])
+    for side in (before, after):
+        known = (side["_template"], side["_resolved_params"])
+        side["_conditions"] = engine._evaluate_conditions(*known)
+    resources = after["_template"]["Resources"]
+    kinds = {resource["Type"] for resource in resources.values()}
+    same = all(before[key] == after[key] for key in ("_template", "_resolved_params"))
+    if same and NESTED not in kinds and not after["_retagged"]:
+        return []  # which is what most nested stacks have
+    titles = engine._topological_sort(resources, after["_conditions"])
+    found = [_diff(before, after, t, {}) for t in before["_resources"] if t not in titles]
+    for title in titles:
+        definition = _definition(after, title)
+        change = _diff(before, after, title, definition)
+        if definition["Type"] == NESTED:
+            change = _nested(before, after, title, definition["Properties"], change)
+        elif change.get("Action") == "Add" or change.get("Replacement", "False") != "False":
+            unmade = {"PhysicalResourceId": UNKNOWN, "Attributes": _Unmade()}
+            after["_resources"][title] = unmade
+        found.append(change)
+    told = sorted(filter(None, found), key=lambda change: change["LogicalResourceId"])
+    return _imported(after, [{"Type": "Resource", "ResourceChange": one} for one in told])
+
+
+def _imported(change_set: Stack, changes: list[Change]) -> list[Change]:
+    """The changes, with what exists taken in where that is asked."""
+    if not change_set["ImportExistingResources"]:
+        return changes
+    entries = changesets._existing_resources(changes, change_set["_template"])
+    wrong = changesets._unretained_import_reason(entries, change_set["_template"])
+    if wrong := wrong or changesets._import_owner(entries):
+        raise ValueError(wrong)
+    taken = {entry["LogicalResourceId"]: changesets._import_change(entry) for entry in entries}
+    return [taken.get(c["ResourceChange"]["LogicalResourceId"], c) for c in changes]
+
+
+def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
+    """What becomes of one resource; nothing, if it stays as it is."""
+    held = before["_resources"]
+    old = _definition(before, title) if title in held else {}
+    sides = ({"Resources": {title: side} if side else {}} for side in (old, new))
+    retag = [title] if _inherited(after, new) else []
+    found = stacks._diff_resources(*sides, held, retag=retag)
+    change: Change = found[0]["ResourceChange"] if found else {}
+    for detail in change.get("Details", ()):
+        _value(after, title, (old, new), detail)
+    if change.get("Replacement") == "True" and old["Type"] == new["Type"]:
+        change["Replacement"] = stacks._replacement(change["Details"], type_changed=False)
+    return change
+
+
+def _value(
+    after: Stack, title: str, definitions: tuple[Definition, Definition], detail: Change
+) -> None:
+    """Put the values before and after into a detail of a change."""
+    target = detail["Target"]
+    attribute, name = target["Attribute"], target.get("Name")
+    for key, whole in zip(("BeforeValue", "AfterValue"), definitions, strict=True):
+        value = whole[attribute].get(name) if name else whole.get(attribute)
+        if value is not None:
+            target[key] = value if isinstance(value, str) else json.dumps(value)
+    if name:
+        target["Path"] = f"/{attribute}/{name}"
+        # What another stack will give may turn out to be the same.
+        written = after["_template"]["Resources"][title]["Properties"].get(name)
+        read = [reference for reference, _ in engine._intrinsic_references(written)]
+        values = [v["Value"] for k, v in after["_resolved_params"].items() if k in read]
+        if any(UNKNOWN in str(value) for value in values):
+            detail["Evaluation"] = "Dynamic"
+
+
+def _inherited(change_set: Stack, definition: Definition) -> list[str]:
+    """Which tags that change a resource gets from its stack, having none such itself."""
+    own = definition.get("Properties", {}).get("Tags") or []
+    keys = {tag["Key"] for tag in own if isinstance(tag, dict)}
+    return [key for key in change_set["_retagged"] if key not in keys]
+
+
+def _nested(
+    before: Stack, after: Stack, title: str, properties: dict[str, Any], change: Change
+) -> Change:
+    """The same change, with the change set of the stack nested there."""
+    stack: Stack = {"StackName": f"{after['StackName']}-{title}", "StackId": ""}
+    stack |= {key: {} for key in ("_template", "_resolved_params", "_resources")}
+    if old := before["_resources"].get(title):
+        stack = child_of(old["PhysicalResourceId"])
+    body, wrong = helpers._resolve_template({"TemplateURL": [properties["TemplateURL"]]})
+    if wrong:
+        raise ValueError(text(wrong, "Message"))
+    template = engine._parse_template(body)
+    values = _values_for(template, properties.get("Parameters") or {})
+    change_set = after | {
+        "ChangeSetId": f"{after['ChangeSetId']}-{title}",
+        "ChangeSetName": f"{after['ChangeSetName']}-{title}",
+        "StackName": stack["StackName"],
+        "StackId": stack["StackId"],
+        "ParentChangeSetId": after["ChangeSetId"],
+        "RootChangeSetId": after.get("RootChangeSetId", after["ChangeSetId"]),
+        "Parameters": [
+            {"ParameterKey": k, "ParameterValue": v["Value"]} for k, v in values.items()
+        ],
+        "_template": template,
+        "_resolved_params": values,
+        "_retagged": _inherited(after, {"Properties": properties}),
+    }
+    change_set["Changes"] = inside = changes(stack, change_set)
+    was, will = outputs(stack), outputs(change_set)
+    after["_resources"][title] = {
+        "PhysicalResourceId": stack["StackId"] or UNKNOWN,
+        "Attributes": {k: v if was.get(k) == v else UNKNOWN for k, v in will.items()},
+    }
+    deep = after["IncludeNestedStacks"]
+    # Without a look inside, any nested stack may change.
+    if not change and (inside or not deep):
+        change = {"Action": "Modify", "LogicalResourceId": title, "ResourceType": NESTED}
+        change |= {"PhysicalResourceId": stack["StackId"], "Replacement": "False"}
+    if inside and deep:
+        del change_set["_resources"]
+        cloudformation._change_sets[change_set["ChangeSetId"]] = change_set
+        change |= {"ChangeSetId": change_set["ChangeSetId"]}
+    return change
 
 
 def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
