@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from rich.console import Console
-from stack_sets import EU, HOME, KEEPING, OTHER, SMALL, US, Told
+from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect
@@ -88,15 +88,15 @@ def test_what_is_unchanged_is_no_operation(there, between):
 
 def test_an_override_changed_in_one_place_touches_only_that_and_the_plan_says_so(sets):
     fleet = sets.fleet(str(FIRST), str(THIRD))
-    deploy(fleet, SMALL, Told())
+    deploy(fleet, FLAT, Told())
     before = len(operations_of(fleet))
     other = sets.changed(fleet, [THIRD], LogRetentionDays="30")
-    _, _, plan = prepare(other, SMALL, Told())
+    _, _, plan = prepare(other, FLAT, Told())
     [(place, changing)] = plan.changing.items()
     assert place == THIRD
     assert changing.parameters == {"LogRetentionDays": ("7", "30")}
     assert [c.resource for c in changing.resources] == ["Notes"]
-    deploy(other, SMALL, Told())
+    deploy(other, FLAT, Told())
     assert begun(other)[before:] == [("UPDATE", {(HOME, EU): "SUCCEEDED"})]
     assert retention(sets, other, THIRD) == 30
     # The whole list was sent: what was overridden before still is.
@@ -105,10 +105,10 @@ def test_an_override_changed_in_one_place_touches_only_that_and_the_plan_says_so
 
 def test_targets_that_change_alike_change_in_one_operation(sets):
     fleet = sets.fleet(str(FIRST), str(THIRD), str(FOURTH))
-    deploy(fleet, SMALL, Told())
+    deploy(fleet, FLAT, Told())
     before = len(operations_of(fleet))
     other = sets.changed(fleet, LogRetentionDays="30")
-    deploy(other, SMALL, Told())
+    deploy(other, FLAT, Told())
     assert begun(other)[before:] == [
         ("UPDATE", {(HOME, US): "SUCCEEDED"}),
         ("UPDATE", {(HOME, EU): "SUCCEEDED", (OTHER, EU): "SUCCEEDED"}),
@@ -169,7 +169,7 @@ def test_in_the_region_where_one_failed_nobody_follows(sets, between):
     fleet = sets.fleet(str(FIRST), str(SECOND), str(FOURTH), canary=FOURTH)
     sets.aws.fail(f"{TYPES}@{HOME}/{US}")
     with pytest.raises(DeployError, match="more than may"):
-        deploy(fleet, SMALL, Told())
+        deploy(fleet, FLAT, Told())
     assert statuses(fleet) == {FOURTH: "CURRENT", FIRST: "OUTDATED"}
 
 
@@ -177,7 +177,7 @@ def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, 
     fleet = sets.tolerating(sets.fleet(str(FIRST), str(SECOND), str(THIRD)), 1)
     sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
     with pytest.raises(DeployError, match=f"1 target failed.\n{SECOND} failed:"):
-        deploy(fleet, SMALL, Told())
+        deploy(fleet, FLAT, Told())
     assert statuses(fleet) == {
         FIRST: "CURRENT",
         SECOND: "OUTDATED",
@@ -194,7 +194,7 @@ def test_a_target_that_the_file_left_is_tried_again_as_well(sets, between):
     fleet = sets.tolerating(sets.fleet(str(FIRST), str(SECOND)), 1)
     sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
     with pytest.raises(DeployError, match=f"{SECOND} failed"):
-        deploy(fleet, SMALL, Told())
+        deploy(fleet, FLAT, Told())
     sets.aws.fail()
     retry(sets.changed(fleet, without=[SECOND]), Told())
     assert statuses(fleet) == {FIRST: "CURRENT", SECOND: "CURRENT"}
@@ -206,32 +206,32 @@ def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets
     between.refuse("DescribeStackSetOperation", "Throttling", times=6)
     between.refuse("ListStackSetOperationResults", "Throttling", times=3)
     told = Told()
-    deploy(fleet, SMALL, told)
+    deploy(fleet, FLAT, told)
     assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
     assert any("AWS has not answered 5 times (Throttling)" in line for line in told.lines)
 
 
 def test_what_is_read_on_the_way_is_asked_for_again(sets, between):
     fleet = sets.fleet(str(FIRST))
-    deploy(fleet, SMALL, Told())
+    deploy(fleet, FLAT, Told())
     first = ("DescribeStackSet", "ListStackSetOperations")
     for read in (*first, "ListStackInstances", "DescribeStackInstance"):
         between.lose(read)
         between.refuse(read, "Throttling", times=2)
-    assert deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, Told()).changed
+    assert deploy(sets.changed(fleet, LogRetentionDays="30"), FLAT, Told()).changed
 
 
 @pytest.mark.parametrize("answer", ["", "NameAlreadyExistsException"])
 def test_a_set_whose_answer_was_lost_is_known_as_ours_and_gone_on_with(sets, between, answer):
     fleet = sets.fleet(str(FIRST))
     between.lose("CreateStackSet", answer)
-    assert deploy(fleet, SMALL, Told()).changed
+    assert deploy(fleet, FLAT, Told()).changed
     assert statuses(fleet) == {FIRST: "CURRENT"}
 
 
 def test_a_set_that_somebody_else_made_meanwhile_is_not_ours(sets, between):
     fleet = sets.fleet(str(FIRST))
-    other = SMALL["inside.yaml"].replace("${Suffix}", "").replace("!Ref Days", "14")
+    other = FLAT["root.yaml"].replace("!Ref LogRetentionDays", "14")
 
     class Meanwhile(Told):
         def consents(self, plan):
@@ -239,7 +239,7 @@ def test_a_set_that_somebody_else_made_meanwhile_is_not_ours(sets, between):
             return True
 
     with pytest.raises(DeployError, match="was made by somebody else meanwhile"):
-        deploy(fleet, SMALL, Meanwhile())
+        deploy(fleet, FLAT, Meanwhile())
     assert statuses(fleet) == {}
 
 
@@ -250,7 +250,7 @@ ANSWERS = ("", "OperationIdAlreadyExistsException")
 def test_a_lost_answer_begins_nothing_twice(sets, between, answer):
     fleet = sets.fleet(str(FIRST))
     between.lose("CreateStackInstances", answer)
-    assert deploy(fleet, SMALL, Told()).changed
+    assert deploy(fleet, FLAT, Told()).changed
     assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
     assert between.asked.count("CreateStackInstances") == 1
 
@@ -258,8 +258,8 @@ def test_a_lost_answer_begins_nothing_twice(sets, between, answer):
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_nor_does_one_about_a_change_or_the_end_of_it_all(sets, between, answer):
     fleet = sets.fleet(str(FIRST))
-    deploy(fleet, SMALL, Told())
-    other = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("!Ref Days", "14")}
+    deploy(fleet, FLAT, Told())
+    other = {"root.yaml": FLAT["root.yaml"].replace("!Ref LogRetentionDays", "14")}
     between.lose("UpdateStackSet", answer)
     assert deploy(fleet, other, Told()).changed
     between.lose("UpdateStackInstances", answer)
@@ -287,7 +287,7 @@ def test_sent_again_under_its_id_an_operation_is_the_same(there):
 
 def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
     fleet = sets.fleet(str(FIRST))
-    deploy(fleet, SMALL, Told())
+    deploy(fleet, FLAT, Told())
     sets.aws.delay(60)
     client = fleet.cloudformation
     other = client.update_stack_instances(
@@ -299,14 +299,14 @@ def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
         ),
     )["OperationId"]
     told = Told(heard=lambda _: sets.aws.delay(0))
-    deploy(fleet, SMALL, told)
+    deploy(fleet, FLAT, told)
     assert any(f"following {other}" in line for line in told.lines)
     assert retention(sets, fleet, FIRST) == 7
 
 
 def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, between):
     fleet = sets.fleet(str(FIRST))
-    deploy(fleet, SMALL, Told())
+    deploy(fleet, FLAT, Told())
     sets.aws.delay(60)
     asked = {"Accounts": [HOME], "Regions": [US]}
     client, told = fleet.cloudformation, Told(heard=lambda _: sets.aws.delay(0))
@@ -321,7 +321,7 @@ def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, between):
 
 def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between):
     fleet = sets.fleet(str(FIRST), managed_execution=True)
-    deploy(fleet, SMALL, Told())
+    deploy(fleet, FLAT, Told())
     assert standing(fleet.cloudformation, fleet.name).managed_execution
     sets.aws.delay(60)
     client, asked = fleet.cloudformation, {"Accounts": [HOME], "Regions": [US]}
@@ -343,9 +343,9 @@ def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deploy(fleet, SMALL, Told(then=interrupt))
+        deploy(fleet, FLAT, Told(then=interrupt))
     told = Told(heard=lambda _: sets.aws.delay(0))
-    deploy(fleet, SMALL, told)
+    deploy(fleet, FLAT, told)
     assert any("an operation is under way; following" in line for line in told.lines)
     assert set(statuses(fleet).values()) == {"CURRENT"}
     assert [action for action, _ in begun(fleet)] == ["CREATE"] * 2
@@ -361,9 +361,9 @@ def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, 
         sets.aws.delay(0)
 
     with pytest.raises(DeployError, match="The operation was stopped"):
-        deploy(fleet, SMALL, Told(then=stop))
+        deploy(fleet, FLAT, Told(then=stop))
     assert SECOND not in statuses(fleet)
-    deploy(fleet, SMALL, Told())
+    deploy(fleet, FLAT, Told())
     assert set(statuses(fleet).values()) == {"CURRENT"}
 
 
@@ -475,7 +475,7 @@ def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets,
     with sets.without_role(OTHER):
         assert list(bootstrap.missing(wanted)) == [OTHER]
         with pytest.raises(DeployError) as error:
-            deploy(wanted, SMALL, Told())
+            deploy(wanted, FLAT, Told())
     said = str(error.value)
     assert said.startswith("Nothing was changed: these targets can't be looked into:")
     assert f"{SECOND}: the role AWSCloudFormationStackSetExecutionRole isn't there" in said
@@ -485,16 +485,16 @@ def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets,
 def test_a_new_target_that_cannot_be_looked_into_is_told_before_anything_begins(sets, between):
     fleet = sets.fleet(str(FIRST), str(SECOND))
     with sets.without_role(OTHER):
-        _, _, plan = prepare(fleet, SMALL, Told())
+        _, _, plan = prepare(fleet, FLAT, Told())
         assert (list(plan.unknown), plan.code) == ([SECOND], 1)
         with pytest.raises(DeployError, match="these targets can't be looked into"):
-            deploy(fleet, SMALL, Told())
+            deploy(fleet, FLAT, Told())
     assert made_nothing(between)
 
 
 def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(sets):
     fleet = sets.fleet(str(SECOND))
-    deploy(fleet, SMALL, Told())
+    deploy(fleet, FLAT, Told())
     with sets.without_role(OTHER):
         asked = {"Accounts": [OTHER], "Regions": [US]}
         fleet.cloudformation.update_stack_instances(StackSetName=fleet.name, **asked)
