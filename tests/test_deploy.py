@@ -418,7 +418,7 @@ class Pages:
     """CloudFormation's events, a page at a time, newest first."""
 
     def __init__(self):
-        self.events = {}
+        self.events, self.read = {}, []
 
     def add(self, stack, number, resource, status, physical="p"):
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
@@ -440,6 +440,7 @@ class Pages:
     def paginate(self, StackName):
         events = self.events.get(StackName, [])[::-1]
         for start in range(0, len(events), 2):
+            self.read.append(StackName)
             yield {"StackEvents": events[start : start + 2]}
 
 
@@ -450,7 +451,8 @@ def test_events_are_told_once_in_order_without_those_of_earlier_operations():
     pages.add("arn:nested", 1, "OldInside", "CREATE_COMPLETE")
     follower = Follower(pages, "root")
     assert follower.new_events() == []
-    for number in range(3, 8):
+    pages.add("root", 3, "Nested", "UPDATE_IN_PROGRESS", "arn:nested")
+    for number in range(4, 8):
         pages.add("root", number, f"New{number}", "UPDATE_IN_PROGRESS")
     pages.add("arn:nested", 4, "Inside", "UPDATE_IN_PROGRESS")
     pages.add("arn:nested", 6, "Inside", "UPDATE_COMPLETE")
@@ -458,6 +460,14 @@ def test_events_are_told_once_in_order_without_those_of_earlier_operations():
     assert [e.time.second for e in told] == [3, 4, 4, 5, 6, 6, 7]
     assert {e.stack for e in told if e.resource == "Inside"} == {("Nested",)}
     assert follower.new_events() == []
+
+
+def test_of_what_happened_before_an_operation_no_more_is_read_than_the_last():
+    pages = Pages()
+    for number in range(9):
+        pages.add("root", number, "Nested", "UPDATE_COMPLETE", "arn:nested")
+    Follower(pages, "root")
+    assert pages.read == ["root"]
 
 
 def test_an_end_says_how_long_it_took():

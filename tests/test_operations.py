@@ -371,7 +371,7 @@ def test_a_nested_resource_to_skip_is_named_by_its_stacks_own_name(
         stub.add_response(
             "describe_stacks", {"Stacks": [stack | {"StackStatus": "UPDATE_ROLLBACK_FAILED"}]}
         )
-        for events in (outer, outer, within, outer, within):
+        for events in (outer, outer, within, outer):
             stub.add_response("describe_stack_events", {"StackEvents": events})
         stub.add_client_error(
             "continue_update_rollback",

@@ -29,6 +29,8 @@ LOOKS = 10
 # While a stack's own events say that it is at work, its status is asked for only when so many
 # looks in a row brought nothing new.
 QUIET = 3
+# What has just begun has nothing to tell yet; the first look comes soon, but not at once.
+AT_FIRST = -2
 BEGINNINGS = {
     "CREATE_IN_PROGRESS",
     "UPDATE_IN_PROGRESS",
@@ -76,10 +78,12 @@ class Event:
 class Follower:
     """Reads the events of a stack, and of the stacks nested in it, each once.
 
-    A nested stack that came to rest is left alone until its parent says that it is at work.
+    A nested stack is left alone until its parent says that it is at work, and when it came to
+    rest.
 
     Events before `since` are left out; without it, those before `Follower` was made, which
-    has to be before the operation starts.
+    has to be before the operation starts. Of those, but the last one of the root is read: a
+    stack that was deployed often has many.
     """
 
     def __init__(
@@ -94,8 +98,8 @@ class Follower:
         self._untold: list[Event] = []
         self._since = since
         if since is None:
-            self.new_events()
-            self._started.clear()
+            last = next(_newest_first(cloudformation, stack_id), None)
+            self._seen.update([last["EventId"]] if last else [])
 
     def new_events(self) -> list[Event]:
         """Return what happened since the last call, oldest first."""
@@ -106,6 +110,8 @@ class Follower:
             if stack_id in self._resting:
                 continue
             for raw in self._unseen_if_there(stack_id):
+                # What is nested was at work before only if somebody had it work by itself.
+                self._since = self._since or raw["Timestamp"]
                 nested = raw.get("PhysicalResourceId", "")
                 if _nests(raw):
                     if not _over(raw):
@@ -296,6 +302,7 @@ def follow(
     events: list[Event] = []
     unproven = quiet = 0
     own = ""
+    pause(cloudformation, AT_FIRST)
     while True:
         # The status first: what happened before it was read is told, too. While events keep
         # saying that the stack is at work, it need not be asked.

@@ -84,7 +84,8 @@ def _packaged(
     templates: Mapping[str, str],
     readers: Collection[str],
 ) -> Packaged:
-    where, fresh = _bucket(target, s3, name)
+    where, policy = _bucket(target, s3, name)
+    fresh = not policy
     children = {name: text for name, text in templates.items() if name != "root.yaml"}
 
     def url(text: str) -> str:
@@ -102,7 +103,8 @@ def _packaged(
         with ThreadPoolExecutor(SENDERS) as senders:
             list(senders.map(lambda text: send(s3, where, text), children.values()))
         _put(s3, where, root)
-    if others := set(readers) - {target.account}:
+    others = set(readers) - {target.account}
+    if not others <= _shared_with(json.loads(policy or "{}")):
         _share(target, s3, where, others)
     return Packaged(url(root), root)
 
@@ -141,32 +143,30 @@ def _answered(ask: Callable[[], object]) -> bool:
     try:
         ask()
     except ClientError as error:
-        if code(error) in ("404", "NoSuchBucketPolicy", "NotFound", "NoSuchKey"):
+        if code(error) in ("404", "NotFound", "NoSuchKey"):
             return False
         raise
     return True
 
 
-def _bucket(target: Target, s3: Any, name: str) -> tuple[dict[str, str], bool]:
+def _bucket(target: Target, s3: Any, name: str) -> tuple[dict[str, str], str]:
     """Return the account's bucket for templates, and its owner; made if it is missing.
 
-    And whether it was made now, and so is empty. Its policy is what it gets last: with it, the
-    rest is there, too.
+    And the policy that it had. That is what it gets last: with it, the rest is there, too;
+    without, there are no templates in it yet.
     """
-    fresh = False
     where = {"Bucket": name, "ExpectedBucketOwner": target.account}
     try:
-        if _answered(lambda: s3.get_bucket_policy(**where)):
-            return where, fresh
+        return where, s3.get_bucket_policy(**where)["Policy"]
     except ClientError as error:
-        if code(error) != "NoSuchBucket":
+        if code(error) not in ("NoSuchBucket", "NoSuchBucketPolicy"):
             raise
-        # us-east-1 is the one region that may not be named.
-        elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
-        s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
-        fresh = True
+        if code(error) == "NoSuchBucket":
+            # us-east-1 is the one region that may not be named.
+            elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
+            s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
     _close(target, s3, where)
-    return where, fresh
+    return where, ""
 
 
 def _close(target: Target, s3: Any, where: Mapping[str, str]) -> None:
@@ -197,11 +197,7 @@ def _share(target: Target, s3: Any, where: Mapping[str, str], readers: Collectio
     """
     policy = json.loads(s3.get_bucket_policy(**where)["Policy"])
     partition = target.session.get_partition_for_region(target.region)
-    shared = next((s for s in policy["Statement"] if s.get("Sid") == SHARED), None)
-    before = {arn.split(":")[4] for arn in shared["Principal"]["AWS"]} if shared else set()
-    if before.issuperset(readers):
-        return
-    accounts = sorted(before | set(readers))
+    accounts = sorted(_shared_with(policy) | set(readers))
     statement = {
         "Sid": SHARED,
         "Effect": "Allow",
@@ -216,6 +212,12 @@ def _share(target: Target, s3: Any, where: Mapping[str, str], readers: Collectio
     others = [s for s in policy["Statement"] if s.get("Sid") != SHARED]
     policy["Statement"] = [*others, statement]
     s3.put_bucket_policy(**where, Policy=json.dumps(policy))
+
+
+def _shared_with(policy: Mapping[str, Any]) -> set[str]:
+    """Return the accounts that may read, by a bucket's policy."""
+    shared = [s for s in policy.get("Statement", []) if s.get("Sid") == SHARED]
+    return {arn.split(":")[4] for s in shared for arn in s["Principal"]["AWS"]}
 
 
 def _tls_only(target: Target, bucket: str) -> dict[str, object]:

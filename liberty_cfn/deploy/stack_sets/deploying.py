@@ -22,7 +22,13 @@ from liberty_cfn.deploy.stack_sets import adopting, beforehand, failures, making
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products
-from liberty_cfn.deploy.stack_sets.standing import Standing, overrides, standing
+from liberty_cfn.deploy.stack_sets.standing import (
+    Instance,
+    Standing,
+    instances,
+    overrides,
+    standing,
+)
 from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
 from liberty_cfn.deployment_targets import Place
@@ -114,8 +120,9 @@ def deploy(
     for words in needless(plan.changing.values(), allowed):
         progress.say(words)
     _refuse(fleet, plan, allowed)
+    known = there.instances if there else {}
     if not different:
-        _close(fleet, progress)
+        _close(fleet, progress, known)
         _check_inoperable(fleet, different)
         return Outcome(changed=False, advice=want.advice)
     if not progress.consents(plan):
@@ -127,9 +134,9 @@ def deploy(
     run = _Run(fleet, want, different, progress, plan.adopted, adopt)
     if there:
         # What a deploy that was killed was allowed, this one is not.
-        _close(fleet, progress)
+        _close(fleet, progress, known)
     if allowed:
-        _protect(fleet, list(plan.changing), progress, allowed)
+        _protect(fleet, list(plan.changing), progress, known, allowed)
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     with run.protecting():
@@ -194,16 +201,17 @@ class _Run:
         try:
             yield
         except DeployError:
-            self._protect()
-            _close(self.fleet, self.progress)
+            _close(self.fleet, self.progress, self._protect())
             raise
         self._protect()
 
-    def _protect(self) -> None:
+    def _protect(self) -> Mapping[Place, Instance]:
+        known = instances(self.fleet.cloudformation, self.fleet.name)
         results = self.outcome.results.values()
         done = [result.place for result in results if result.status == "SUCCEEDED"]
         stay = [place for place in done if place not in self.different.gone]
-        _protect(self.fleet, stay, self.progress)
+        _protect(self.fleet, stay, self.progress, known)
+        return known
 
     def through(self, places: Collection[Place]) -> None:
         """Do all there is to do at some places.
@@ -339,21 +347,25 @@ def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
 
 
 def _protect(
-    fleet: Fleet, places: Collection[Place], progress: Progress, allowed: Collection[str] = ()
+    fleet: Fleet,
+    places: Collection[Place],
+    progress: Progress,
+    known: Mapping[Place, Instance],
+    allowed: Collection[str] = (),
 ) -> None:
     """Deny replacing and deleting what holds data in some targets' stacks."""
 
     def deny(cloudformation: Any, stack_id: str) -> None:
         protect(cloudformation, stack_id, allowed)
 
-    _in_stacks(fleet, progress, deny, places)
+    _in_stacks(fleet, progress, deny, places, known)
 
 
-def _close(fleet: Fleet, progress: Progress) -> None:
+def _close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> None:
     """Close in every target what a deploy that ended early left open, or never closed."""
     # Nobody gets into the accounts of a service-managed set but AWS.
     if not fleet.targets.service_managed:
-        _in_stacks(fleet, progress, restore, fleet.targets.places)
+        _in_stacks(fleet, progress, restore, fleet.targets.places, known)
 
 
 def _in_stacks(
@@ -361,9 +373,9 @@ def _in_stacks(
     progress: Progress,
     do: Callable[[Any, str], None],
     places: Collection[Place],
+    known: Mapping[Place, Instance],
 ) -> None:
-    there = standing(fleet.cloudformation, fleet.name)
-    ids = {p: i.stack_id for p, i in there.instances.items() if i.stack_id} if there else {}
+    ids = {place: one.stack_id for place, one in known.items() if one.stack_id}
     _, failed = fleet.everywhere(
         [place for place in places if place in ids],
         lambda place: do(fleet.at(place).client("cloudformation"), ids[place]),

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.following import DEADLINE, Patience, pause, silent
+from liberty_cfn.deploy.following import AT_FIRST, DEADLINE, Patience, pause, silent
 from liberty_cfn.deploy.stack_sets.standing import ATTEMPTS, answered, operations
 from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
@@ -166,6 +166,7 @@ def follow(
         found: dict[str, Any] = cloudformation.describe_stack_set_operation(**asked)
         return dict(found["StackSetOperation"])
 
+    pause(cloudformation, AT_FIRST)
     while True:
         # The status first: what happened before it was read is told, too.
         state = patience.ask(described)

@@ -97,9 +97,18 @@ def standing(cloudformation: Any, name: str) -> Standing | None:
         found.get("StackSetDriftDetectionDetails", {}).get("DriftStatus", "NOT_CHECKED"),
         bool(found.get("ManagedExecution", {}).get("Active")),
         found.get("AutoDeployment", {}),
-        answered(
-            cloudformation, lambda: {one.place: one for one in _instances(cloudformation, name)}
-        ),
+        instances(cloudformation, name),
+    )
+
+
+def instances(cloudformation: Any, name: str) -> dict[Place, Instance]:
+    """Return the instances of a stack set that is there.
+
+    Raises:
+        UnknownStatusError: an instance is in a state that this program doesn't know.
+    """
+    return answered(
+        cloudformation, lambda: {one.place: one for one in _instances(cloudformation, name)}
     )
 
 
