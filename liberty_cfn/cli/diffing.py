@@ -70,8 +70,6 @@ def diff_command(
         _show(found, markdown=markdown, as_json=as_json)
     except (SourceError, ValuesError, ParseError, LoadError) as error:
         fail(str(error))
-    finally:
-        gc.enable()
     if any(found.fails_on(level) for level in levels):
         raise SystemExit(FAILED)
 
