@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import yaml
@@ -177,13 +178,18 @@ def _left(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
 
 def _policies(template: Any) -> dict[str, str]:
     """Return the DeletionPolicy of each resource of a deployed template that has one."""
-    if isinstance(template, str):
-        template = yaml.load(template, Loader=_Plain)  # noqa: S506 - a safe loader
+    body = _plain(template) if isinstance(template, str) else template
     return {
         title: resource["DeletionPolicy"]
-        for title, resource in template["Resources"].items()
+        for title, resource in body["Resources"].items()
         if "DeletionPolicy" in resource
     }
+
+
+@cache
+def _plain(template: str) -> Any:
+    """Read a template; it is asked for again, and the stacks of a set all have the same."""
+    return yaml.load(template, Loader=_Plain)  # noqa: S506 - a safe loader
 
 
 class _Plain(yaml.CSafeLoader):
