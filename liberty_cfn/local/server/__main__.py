@@ -18,13 +18,8 @@ for name in ADDITIONS:
 settings = uvicorn.Config(
     ministack.app.app,
     http="httptools",
-    ws="none",
-    access_log=False,
     log_level="error",
     timeout_keep_alive=3600,
-    # Ministack says itself what AWS says of the time, and of the server nothing.
-    date_header=False,
-    server_header=False,
-    proxy_headers=False,
+    date_header=False,  # ministack says it itself
 )
 uvicorn.Server(settings).run([socket.socket(fileno=int(sys.argv[1]))])

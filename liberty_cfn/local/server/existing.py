@@ -4,21 +4,18 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
-from ministack.services import alb, ec2, ecr, elasticache, iam, rds, secretsmanager
+from ministack.services import alb, ec2, ecr, iam, rds, secretsmanager
 from ministack.services import cloudwatch_logs as logs
 from ministack.services.cloudformation import changesets, provisioners
 
 from .asking import Made, Properties
 
-CACHES = "AWS::ElastiCache"
 BALANCING = "AWS::ElasticLoadBalancingV2"
 REPOSITORY = "AWS::ECR::Repository"
 # By type: the property that names it, and what there is of it.
-# Ministack refuses the name of a bucket that is there by itself.
+# Those of buckets, caches and services ministack refuses by itself.
 NAMED: dict[str, tuple[str, Any]] = {
     REPOSITORY: ("RepositoryName", ecr._repositories),
-    f"{CACHES}::CacheCluster": ("ClusterName", elasticache._clusters),
-    f"{CACHES}::ReplicationGroup": ("ReplicationGroupId", elasticache._replication_groups),
     f"{BALANCING}::LoadBalancer": ("Name", alb._lbs),
     f"{BALANCING}::TargetGroup": ("Name", alb._tgs),
     "AWS::IAM::Role": ("RoleName", iam._roles),
@@ -32,10 +29,10 @@ NAMED: dict[str, tuple[str, Any]] = {
 def _misplaced(properties: Properties) -> str:
     """Why a subnet can't be where it is to be."""
     vpc, block = properties["VpcId"], ipaddress.IPv4Network(properties["CidrBlock"])
+    others = [s["CidrBlock"] for s in ec2._subnets.values() if s["VpcId"] == vpc]
     if not block.subnet_of(ipaddress.IPv4Network(ec2._vpcs[vpc]["CidrBlock"])):
         return f"InvalidSubnet.Range: The CIDR '{block}' is not within the VPC's"
-    taken = [other["CidrBlock"] for other in ec2._subnets.values() if other["VpcId"] == vpc]
-    if any(block.overlaps(ipaddress.IPv4Network(other)) for other in taken):
+    if any(block.overlaps(ipaddress.IPv4Network(other)) for other in others):
         return f"InvalidSubnet.Conflict: The CIDR '{block}' conflicts with another subnet"
     return ""
 

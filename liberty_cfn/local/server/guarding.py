@@ -1,11 +1,10 @@
 """Around an operation on a stack: its policy, what it takes in, and what it takes back."""
 
-import fnmatch
 import functools
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ministack.core import iam_evaluator
 from ministack.services import cloudformation
 from ministack.services.cloudformation import (
     changesets,
@@ -20,41 +19,20 @@ from .asking import Properties, Stack
 from .nested import child_of, take_back
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _refusal(stack: Stack, action: str, title: str, kind: str) -> str:
+    """Why a stack's policy denies an update of a resource; nothing where it allows it.
 
-
-def _matches(patterns: Any, value: str) -> bool:
-    return any(fnmatch.fnmatchcase(value, pattern) for pattern in _listed(patterns))
-
-
-def _applies(statement: dict[str, Any], action: str, title: str, kind: str) -> bool:
-    """Whether a statement of a stack policy speaks of this.
-
+    It is a policy like others, with a word for the sort of resource.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
     """
-    for element, value in (("Action", action), ("Resource", f"LogicalResourceId/{title}")):
-        if element in statement and not _matches(statement[element], value):
-            return False
-        if f"Not{element}" in statement and _matches(statement[f"Not{element}"], value):
-            return False
-    tests = statement.get("Condition", {}).values()
-    return all(_matches(test.get("ResourceType", "*"), kind) for test in tests)
-
-
-def _refusal(stack: Stack, action: str, title: str, kind: str) -> str:
-    """Why a stack's policy denies an update of a resource; nothing where it allows it."""
     if not (policy := stack.get("_stack_policy")):
         return ""
-    statements = _listed(json.loads(policy)["Statement"])
-    effects = [s["Effect"] if _applies(s, action, title, kind) else "" for s in statements]
-    if "Deny" in effects:
-        by = f"Statement [#{effects.index('Deny') + 1}] does not allow"
-    elif "Allow" not in effects:
-        by = "no statement allows"
-    else:
+    asked = iam_evaluator.EvalContext("", "", "", action, f"LogicalResourceId/{title}", "")
+    asked.service_context["resourcetype"] = kind
+    statements = iam_evaluator.parse_policy_document(policy)
+    if iam_evaluator.evaluate(asked, [statements]).decision == "Allow":
         return ""
-    return f"Action denied by stack policy: {by} [{action}] for resource [{title}]"
+    return f"Action denied by stack policy: it does not allow [{action}] for resource [{title}]"
 
 
 def check(stack: str, title: str, kind: str, old: Properties, new: Properties) -> None:

@@ -1,6 +1,5 @@
 """Where ministack drops a property, answers otherwise than AWS, or deletes what AWS keeps."""
 
-import functools
 import re
 import secrets
 from collections.abc import Callable
@@ -15,12 +14,15 @@ from .asking import Made, Properties, xml
 Mend = Callable[[str, Properties], dict[str, Any] | None]
 handlers = provisioners._RESOURCE_HANDLERS
 
-# What templates and S3 have different words for.
+BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+DATABASE = "AWS::RDS::DBInstance"
+# What templates call it, and S3.
 WORDS = {
-    "Id": "ID",
-    "Rules": "Rule",
-    "ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault",
-    "ServerSideEncryptionConfiguration": "Rule",
+    "<(/?)Id>": r"<\1ID>",
+    "<(/?)Rules>": r"<\1Rule>",
+    "<(/?)ServerSideEncryptionByDefault>": r"<\1ApplyServerSideEncryptionByDefault>",
+    "<(/?)ServerSideEncryptionConfiguration>": r"<\1Rule>",
+    "<ExpirationInDays>(.*?)</ExpirationInDays>": r"<Expiration><Days>\1</Days></Expiration>",
 }
 
 
@@ -72,20 +74,16 @@ def _zone(zone: str, _properties: Properties) -> dict[str, Any]:
     return {"Id": zone, "NameServers": [server.rstrip(".") for server in servers]}
 
 
-def _words(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_words(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    found = {WORDS.get(name, name): _words(entry) for name, entry in value.items()}
-    if "ExpirationInDays" in found:
-        found["Expiration"] = {"Days": found.pop("ExpirationInDays")}
-    return found
+def _as(tag: str) -> Callable[[Properties], bytes]:
+    """What makes of a bucket's property what S3 takes."""
 
+    def body(value: Properties) -> bytes:
+        inside = "".join(xml(name, entry, each="") for name, entry in value.items())
+        for word, name in WORDS.items():
+            inside = re.sub(word, name, inside)
+        return f"<{tag}>{inside}</{tag}>".encode()
 
-def _body(tag: str, value: Any) -> bytes:
-    """A bucket's property, as S3 takes it."""
-    return xml(tag, _words(value), each="").encode()
+    return body
 
 
 def _conditions(template: dict[str, Any], values: dict[str, Any]) -> dict[str, bool]:
@@ -105,12 +103,12 @@ def _conditions(template: dict[str, Any], values: dict[str, Any]) -> dict[str, b
     return found
 
 
-def _keep(kind: str, why: str, kept: Callable[[str], object]) -> None:
-    """Refuse to delete a resource of which something is true, whoever asks."""
+def _keep(kind: str, why: str, records: Any, kept: Callable[[Any], object]) -> None:
+    """Refuse to delete a resource of whose record something is true, whoever asks."""
     original = handlers[kind]["delete"]
 
     def drop(physical: str, properties: Properties) -> None:
-        if kept(physical):
+        if kept(records.get(physical, {})):
             raise ValueError(f"{physical} cannot be deleted: {why}")
         original(physical, properties)
 
@@ -120,37 +118,25 @@ def _keep(kind: str, why: str, kept: Callable[[str], object]) -> None:
 def add() -> None:
     _then("AWS::EC2::VPC", lambda _vpc, properties: {"CidrBlock": properties["CidrBlock"]})
     _then("AWS::ECS::Service", _service)
-    _then("AWS::ElasticLoadBalancingV2::LoadBalancer", _balancer)
-    _then("AWS::RDS::DBInstance", _database)
+    _then(BALANCER, _balancer)
+    _then(DATABASE, _database)
     _then("AWS::Route53::HostedZone", _zone)
     _then("AWS::ElastiCache::CacheCluster", _cache)
+    protected = {"Key": "deletion_protection.enabled", "Value": "true"}
+    why = "deletion protection is enabled"
+    _keep(BALANCER, why, alb._lb_attrs, lambda attributes: protected in attributes)
+    _keep(DATABASE, why, rds._instances, lambda one: one.get("DeletionProtection"))
+    why = "the bucket is not empty"
+    _keep("AWS::S3::Bucket", why, s3._buckets, lambda one: one.get("objects"))
     elasticache._spawn_redis_container = _address
     provisioners._normalize_container_defs = provisioners._pascal_to_camel
     for module in (engine, stacks, changesets, actions):
         module._evaluate_conditions = _conditions
-    protected = {"Key": "deletion_protection.enabled", "Value": "true"}
-    _keep(
-        *("AWS::ElasticLoadBalancingV2::LoadBalancer", "deletion protection is enabled"),
-        lambda arn: protected in alb._lb_attrs.get(arn, ()),
-    )
-    _keep(
-        *("AWS::RDS::DBInstance", "deletion protection is enabled"),
-        lambda name: rds._instances.get(name, {}).get("DeletionProtection"),
-    )
-    _keep(
-        *("AWS::S3::Bucket", "the bucket is not empty"),
-        lambda name: s3._buckets.get(name, {}).get("objects"),
-    )
-    lifecycle, encryption = "LifecycleConfiguration", "ServerSideEncryptionConfiguration"
+    rules, encryption = "LifecycleConfiguration", "ServerSideEncryptionConfiguration"
+    ways = (s3._put_bucket_encryption, s3._delete_bucket_encryption)
     provisioners._S3_BUCKET_CONFIGURATIONS += (
-        (
-            *(lifecycle, functools.partial(_body, lifecycle)),
-            *(s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
-        ),
-        (
-            *("BucketEncryption", functools.partial(_body, encryption)),
-            *(s3._put_bucket_encryption, s3._delete_bucket_encryption),
-        ),
+        (rules, _as(rules), s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
+        ("BucketEncryption", _as(encryption), *ways),
     )
     # A snapshot that is kept must not be in the way of the next.
     provisioners._snapshot_id = lambda resource: f"{resource}-{secrets.token_hex(6)}"

@@ -68,9 +68,10 @@ async def _end(child: Stack, verb: str) -> Made:
         await asyncio.sleep(0.005)
     if child["StackStatus"] == f"{verb.upper()}_COMPLETE":
         return _outputs(child)
-    failures = ("CREATE_FAILED", "UPDATE_FAILED")
     failed = [
-        e["LogicalResourceId"] for e in events[before:] if e["ResourceStatus"] in failures
+        event["LogicalResourceId"]
+        for event in events[before:]
+        if event["ResourceStatus"] in ("CREATE_FAILED", "UPDATE_FAILED")
     ]
     raise ValueError(
         f"Embedded stack {child['StackId']} was not successfully {verb}d: "

@@ -92,16 +92,16 @@ def changes(before: Stack, after: Stack) -> list[Change]:
     return _imported(after, [{"Type": "Resource", "ResourceChange": one} for one in told])
 
 
-def _imported(change_set: Stack, changes: list[Change]) -> list[Change]:
+def _imported(change_set: Stack, found: list[Change]) -> list[Change]:
     """The changes, with what exists taken in where that is asked."""
     if not change_set["ImportExistingResources"]:
-        return changes
-    entries = changesets._existing_resources(changes, change_set["_template"])
+        return found
+    entries = changesets._existing_resources(found, change_set["_template"])
     wrong = changesets._unretained_import_reason(entries, change_set["_template"])
     if wrong := wrong or changesets._import_owner(entries):
         raise ValueError(wrong)
     taken = {entry["LogicalResourceId"]: changesets._import_change(entry) for entry in entries}
-    return [taken.get(c["ResourceChange"]["LogicalResourceId"], c) for c in changes]
+    return [taken.get(c["ResourceChange"]["LogicalResourceId"], c) for c in found]
 
 
 def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
@@ -166,9 +166,7 @@ def _nested(
         "StackId": stack["StackId"],
         "ParentChangeSetId": after["ChangeSetId"],
         "RootChangeSetId": after.get("RootChangeSetId", after["ChangeSetId"]),
-        "Parameters": [
-            {"ParameterKey": k, "ParameterValue": v["Value"]} for k, v in values.items()
-        ],
+        "Parameters": [],
         "_template": template,
         "_resolved_params": values,
         "_retagged": _inherited(after, {"Properties": properties}),
@@ -194,10 +192,7 @@ def _nested(
 def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a nested stack; what isn't known yet meets every condition."""
     declared = template.get("Parameters", {})
-    loose = {
-        n: {"Type": "String"} if UNKNOWN in str(given.get(n)) else d
-        for n, d in declared.items()
-    }
+    unknown = {name: {"Type": "String"} for name in declared if UNKNOWN in str(given.get(name))}
     provided = [{"Key": name, "Value": plain(value)} for name, value in given.items()]
-    found: dict[str, Any] = engine._resolve_parameters({"Parameters": loose}, provided)
+    found = engine._resolve_parameters({"Parameters": declared | unknown}, provided)
     return {name: value | {"Type": declared[name]["Type"]} for name, value in found.items()}

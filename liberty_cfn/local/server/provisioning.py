@@ -63,14 +63,11 @@ def _change(kind: str, physical: str, old: Properties, new: Properties, *more: A
 
 
 def _drop(kind: str, physical: str, properties: Properties, name: str, title: str) -> None:
-    stack = cloudformation._stacks[name]
-    # AWS tells what an update deletes, as it does everywhere else.
-    updated = stack["StackStatus"] == "UPDATE_IN_PROGRESS"
-    if updated:
-        _tell(stack["StackId"], name, title, kind, "DELETE_IN_PROGRESS", "", physical)
     _waited(kind)
     _delete(kind, physical, properties, name, title)
-    if updated:
+    stack = cloudformation._stacks[name]
+    if stack["StackStatus"] == "UPDATE_IN_PROGRESS":
+        # AWS tells what an update deletes, as it does everywhere else.
         _tell(stack["StackId"], name, title, kind, "DELETE_COMPLETE", "", physical)
 
 

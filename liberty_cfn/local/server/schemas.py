@@ -73,11 +73,9 @@ def fitted(kind: str, title: str, properties: Properties) -> Properties:
 
 
 def _typed(text: str, kind: Any) -> Any:
-    if kind == "boolean" and text in ("true", "false"):
-        return text == "true"
-    if kind in ("integer", "number"):
+    if kind in ("boolean", "integer", "number"):
         with contextlib.suppress(ValueError):
-            return float(text) if "." in text else int(text)
+            return json.loads(text)
     return text
 
 
