@@ -23,14 +23,15 @@ def main(arguments: list[str]) -> int:
         usage = "usage: python generate.py [--check | --digest | --flat]"
         print(f"{usage}\n\n{__doc__}", end="", file=sys.stderr)
         return 0 if arguments in (["--help"], ["-h"]) else 2
-    if arguments in ([], ["--check"]) and checked.is_known(checked.GENERATED):
+    sources = checked.sources()
+    if arguments in ([], ["--check"]) and checked.is_known(sources, checked.GENERATED):
         return 0
     from liberty_cfn.generation import differences, generate, nested, write
 
     wanted = generate()
     if not arguments:
         write(wanted)
-        checked.remember(checked.GENERATED)
+        checked.remember(sources, checked.GENERATED)
         return 0
     if arguments == ["--digest"]:
         from liberty_cfn.digests import digest

@@ -6,11 +6,12 @@ Generating and linting what was reviewed takes longer than a deploy that changes
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+import site
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from importlib.util import source_hash
+from io import FileIO
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
@@ -22,29 +23,46 @@ LINTED = REPOSITORY / ".local" / "linted"
 MOST = 1000
 
 
-def is_known(good: Path = CHECKED) -> bool:
+def is_known(sources: str, good: Path = CHECKED) -> bool:
     """Whether the very same files were found good before: `CHECKED`, or just `GENERATED`."""
-    return good.exists() and good.read_text(encoding="utf-8") == digest()
+    return good.exists() and good.read_text(encoding="utf-8") == _whole(sources)
 
 
-def remember(good: Path = CHECKED) -> None:
-    """Take note that these files are good."""
-    keep(good, digest().encode())
+def remember(sources: str, good: Path = CHECKED) -> None:
+    """Take note that what is generated now is good, as made from `sources`."""
+    keep(good, _whole(sources).encode())
 
 
-def digest() -> str:
-    """Return a digest of everything that generating and linting depend on."""
-    files = [file for file in (REPOSITORY / "templates").rglob("*") if file.is_file()]
-    files += (REPOSITORY / "params").glob("*.yaml")
-    for kind in ("*.py", "*.txt"):
-        files += (REPOSITORY / "liberty_cfn").rglob(kind)
-    names = ("generate.py", ".cfnlintrc.yaml", "docs/settings.md")
-    files += [REPOSITORY / name for name in names]
-    whole = hashlib.sha256(_installed().encode())
-    for file in sorted(file for file in files if file.exists()):
-        content = file.read_bytes()
-        whole.update(f"\n{file} {len(content)}\n".encode() + content)
-    return whole.hexdigest()
+def sources() -> str:
+    """Return a digest of what generating and linting depend on, beside what is generated.
+
+    Taken before any of it is read: what is changed in the meantime is not known then.
+    """
+    files = [*_files("params", ".yaml"), *_files("liberty_cfn", ".py", ".txt")]
+    files += (f"{REPOSITORY}/{name}" for name in ("generate.py", ".cfnlintrc.yaml"))
+    return _hash(_installed().encode() + _contents(files))
+
+
+def _whole(sources: str) -> str:
+    """Return a digest of `sources` and of what is generated."""
+    generated = [*_files("templates"), f"{REPOSITORY}/docs/settings.md"]
+    return _hash(sources.encode() + _contents(generated))
+
+
+def _files(folder: str, *endings: str) -> Iterator[str]:
+    """Yield the files in a folder, however deep, whose names have one of these endings."""
+    for place, _, names in os.walk(REPOSITORY / folder):
+        yield from (f"{place}/{name}" for name in names if name.endswith(endings or ""))
+
+
+def _contents(files: Iterable[str]) -> bytes:
+    """Return what those of `files` hold that exist, each after its name and length."""
+    contents = []
+    for file in sorted(files):
+        with contextlib.suppress(FileNotFoundError), FileIO(file) as opened:
+            content = opened.readall()
+            contents += [f"\n{file} {len(content)}\n".encode(), content]
+    return b"".join(contents)
 
 
 def linting_digests(
@@ -65,18 +83,27 @@ def linting_digests(
 
 def asking_digest(*asked: str) -> str:
     """Return a digest of a question to a linter, and of what answers it."""
-    return hashlib.sha256("\0".join([_installed(), *asked]).encode()).hexdigest()
+    return _hash("\0".join([_installed(), *asked]).encode())
+
+
+def _hash(content: bytes) -> str:
+    """Return what Python itself tells by whether compiled modules are of their sources.
+
+    hashlib has stronger ones, and takes longer to import than to look at all our files.
+    """
+    return source_hash(content).hex()
 
 
 def _installed() -> str:
     """Return which packages there are, and of which versions."""
-    return _packages(sysconfig.get_path("purelib"))
+    return " ".join(name for folder in site.getsitepackages() for name in _packages(folder))
 
 
 @cache
-def _packages(folder: str) -> str:
-    names = (entry.name for entry in Path(folder).iterdir())
-    return " ".join(sorted(name for name in names if name.endswith(".dist-info")))
+def _packages(folder: str) -> list[str]:
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.name.endswith(".dist-info"))
+    return []
 
 
 def found_clean() -> list[str]:

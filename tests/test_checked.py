@@ -24,13 +24,13 @@ def repository(tmp_path, monkeypatch):
         shutil.copy(REPOSITORY / file, tmp_path / file)
     monkeypatch.setattr(checked, "REPOSITORY", tmp_path)
     monkeypatch.setattr(checked, "CHECKED", tmp_path / ".local" / "checked")
-    assert not checked.is_known()
-    checked.remember()
+    assert not checked.is_known(checked.sources())
+    checked.remember(checked.sources())
     return tmp_path
 
 
 def test_what_was_found_good_is_known(repository):
-    assert checked.is_known()
+    assert checked.is_known(checked.sources())
 
 
 def test_on_a_disk_that_is_full_all_is_looked_at_again(tmp_path, monkeypatch):
@@ -40,7 +40,7 @@ def test_on_a_disk_that_is_full_all_is_looked_at_again(tmp_path, monkeypatch):
 
     good = tmp_path / "checked"
     monkeypatch.setattr(Path, "write_bytes", full)
-    checked.remember(good)
+    checked.remember(checked.sources(), good)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,7 +61,7 @@ def test_on_a_disk_that_is_full_all_is_looked_at_again(tmp_path, monkeypatch):
 def test_whatever_changes_is_looked_at_again(repository, file):
     with (repository / file).open("a") as changed:
         changed.write(" ")
-    assert not checked.is_known()
+    assert not checked.is_known(checked.sources())
 
 
 @pytest.fixture
@@ -71,16 +71,23 @@ def upgraded(tmp_path_factory, monkeypatch):
     def upgrade():
         packages = tmp_path_factory.mktemp("site-packages")
         (packages / "cfn_lint-99.0.dist-info").mkdir()
-        monkeypatch.setattr(checked.sysconfig, "get_path", lambda _: str(packages))
+        monkeypatch.setattr(checked.site, "getsitepackages", lambda: [str(packages)])
 
     return upgrade
 
 
+def test_what_changes_while_it_is_looked_at_is_looked_at_again(repository):
+    before = checked.sources()
+    (repository / "liberty_cfn/root.py").write_text("changed")
+    checked.remember(before)
+    assert not checked.is_known(checked.sources())
+
+
 def test_other_versions_of_the_tools_look_again(repository, upgraded):
     upgraded()
-    assert not checked.is_known()
-    checked.remember()
-    assert checked.is_known()
+    assert not checked.is_known(checked.sources())
+    checked.remember(checked.sources())
+    assert checked.is_known(checked.sources())
 
 
 TEXTS = {"root.yaml": "TemplateURL: network.yaml", "network.yaml": "Vpc", "logs.yaml": "Logs"}

@@ -151,7 +151,7 @@ def test_with_nobody_to_ask_nothing_is_deployed(liberty):
 def known_good():
     """Have deploys in processes of their own, too, take it that the templates are good."""
     before = checked.CHECKED.read_text() if checked.CHECKED.exists() else ""
-    checked.remember()
+    checked.remember(checked.sources())
     yield
     checked.CHECKED.write_text(before)
 
@@ -225,7 +225,7 @@ def test_stale_templates_are_refused_anywhere_but_locally(tmp_path, nearby, aws,
     (tmp_path / "templates" / "cache.yaml").write_text("# by hand\n")
     there = partial(generation.differences, folder=tmp_path)
     monkeypatch.setattr(generation, "differences", there)
-    monkeypatch.setattr(checked, "is_known", lambda: False)
+    monkeypatch.setattr(checked, "is_known", lambda _: False)
     answer = typed("deploy", "dev", "--yes", env=nearby)
     assert answer.returncode == 1
     assert "templates/cache.yaml is stale" in answer.stderr

@@ -50,7 +50,7 @@ def environment(local_aws, standing_target, templates, made, monkeypatch):
     """Some stacks of an environment, on an AWS that is local and passes for a real one."""
     # To make clients anew for each command takes longer than the command does.
     monkeypatch.setattr(targets, "connect", lambda *_: standing_target)
-    monkeypatch.setattr(checked, "is_known", lambda: True)
+    monkeypatch.setattr(checked, "is_known", lambda _: True)
     dev = load("dev")
     cloudformation = standing_target.client("cloudformation")
     there = find(cloudformation, dev.stack)

@@ -21,7 +21,8 @@ def check_templates(environment: Environment, screen: Console) -> None:
     from liberty_cfn import checked
     from liberty_cfn.environments import LOCAL
 
-    if checked.is_known():
+    sources = checked.sources()
+    if checked.is_known(sources):
         screen.print("The templates are as generated, and the linters are content, as before")
         return
     from liberty_cfn.generation import differences, generate, write
@@ -38,7 +39,7 @@ def check_templates(environment: Environment, screen: Console) -> None:
         for finding in findings:
             screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
         fail("The templates are not deployed: the linters object, as above.")
-    checked.remember()
+    checked.remember(sources)
     templates = sum(name.endswith(".yaml") for name in wanted)
     screen.print(f"{templates} templates are as generated, and the linters are content")
 
