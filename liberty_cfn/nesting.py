@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
 from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
@@ -88,6 +89,7 @@ class Root:
         return type(inside)(**outside)  # type: ignore[no-any-return]
 
 
+@cache
 def pascal(snake: str) -> str:
     """Turn `vpc_id` into `VpcId`."""
     return "".join(word.capitalize() for word in snake.split("_"))

@@ -7,8 +7,6 @@ checked against its limits before AWS is, and `docs/settings.md` is written from
 The defaults are production's. Other environments say what they do differently.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, get_type_hints

@@ -2,7 +2,20 @@
 
 import pytest
 import yaml
-from troposphere import Equals, GetAtt, If, Join, Output, Ref, Sub, Template, ec2, s3, sns
+from troposphere import (
+    Equals,
+    GetAtt,
+    GetAZs,
+    If,
+    Join,
+    Output,
+    Ref,
+    Sub,
+    Template,
+    ec2,
+    s3,
+    sns,
+)
 
 from liberty_cfn.rendering import render
 
@@ -103,6 +116,10 @@ def test_functions_are_written_in_their_short_form(expression, text):
     assert _rendered(expression) == text
 
 
+def test_of_a_function_called_with_another_neither_is_lost():
+    assert _rendered(GetAZs(Ref("AWS::Region"))) == "!GetAZs\n        Ref: AWS::Region"
+
+
 @pytest.mark.parametrize(
     ("join", "text"),
     [
@@ -167,6 +184,12 @@ def test_numbers_and_truth_are_not_quoted(value, text):
     template = Template()
     template.set_metadata({"Value": value})
     assert f"Value: {text}\n" in render(template, SOURCE)
+
+
+def test_truth_is_told_from_one():
+    template = Template()
+    template.set_metadata({"One": 1, "Truth": True})
+    assert "One: 1\n  Truth: true\n" in render(template, SOURCE)
 
 
 def test_what_yaml_cannot_say_alike_everywhere_is_refused():

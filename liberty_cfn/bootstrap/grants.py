@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from awacs import iam as may
@@ -65,7 +66,7 @@ def through_cloudformation(services: Iterable[str], stacks: Names) -> Iterator[S
     `stacks` are the names of the stacks that it may do it with.
     """
     asked = Condition(ForAnyValueStringEquals("aws:CalledVia", "cloudformation.amazonaws.com"))
-    actions = by_service(action for each in BY_TYPE.values() for action in each)
+    actions = _of_the_design()
     for service in services:
         named = [a for a in actions[service] if a.JSONrepr() not in ANYWHERE]
         yield allow(sid(service), named, where(service, stacks), asked)
@@ -93,6 +94,12 @@ def allow(
     more: dict[str, Any] = {"Condition": when} if when else {}
     resources = [Sub(arn) if "$" in arn else arn for arn in where]
     return Statement(Sid=sid, Effect=Allow, Action=list(actions), Resource=resources, **more)
+
+
+@cache
+def _of_the_design() -> dict[str, list[Action]]:
+    """Return each service's actions on what our templates hold."""
+    return by_service(action for each in BY_TYPE.values() for action in each)
 
 
 def by_service(actions: Iterable[Action]) -> dict[str, list[Action]]:

@@ -5,8 +5,6 @@ are dropped without a word.
 https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from awacs import kms as kms_actions

@@ -1,7 +1,5 @@
 """The cache."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from troposphere import Equals, If, Join, Not, Ref, Template, elasticache

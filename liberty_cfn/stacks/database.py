@@ -1,7 +1,5 @@
 """The database."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from troposphere import Equals, If, Join, Not, NoValue, Ref, Template, rds

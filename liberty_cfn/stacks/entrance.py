@@ -1,7 +1,5 @@
 """How people's requests get in."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from awacs import s3 as s3_actions

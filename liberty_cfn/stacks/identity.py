@@ -1,7 +1,5 @@
 """What the application may do in AWS."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from awacs import s3, secretsmanager, ssmmessages

@@ -1,7 +1,5 @@
 """Where the application's output is kept."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from troposphere import Ref, Template

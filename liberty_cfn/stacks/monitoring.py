@@ -1,7 +1,5 @@
 """What someone should be told, and what they then look at."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

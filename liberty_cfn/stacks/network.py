@@ -1,7 +1,5 @@
 """The VPC, and its subnets."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from awacs import logs as log_actions

@@ -1,7 +1,5 @@
 """How private subnets reach the world: a stack of its own, as a NAT gateway takes minutes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from troposphere import Equals, If, Ref, Select, Sub, Template, ec2

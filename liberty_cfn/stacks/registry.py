@@ -1,7 +1,5 @@
 """Where the application's images are kept."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What the application must know and nobody else may."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from troposphere import Equals, If, Join, NoValue, Ref, Template, iam

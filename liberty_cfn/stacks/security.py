@@ -1,7 +1,5 @@
 """Who may open a connection to whom."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The application: tasks on Fargate, kept running and scaled."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

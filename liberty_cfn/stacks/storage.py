@@ -1,7 +1,5 @@
 """The bucket people upload to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from troposphere import Equals, If, Not, NoValue, Ref, Template, s3
