@@ -293,7 +293,3 @@ def test_a_deploy_is_held_to_the_digest_that_was_approved(liberty, capsys):
     refused = liberty("deploy", "dev", "--yes", "--template-digest", "0" * 64)
     assert refused.returncode == 1
     assert f"they have the digest {digest}" in refused.stderr
-
-
-def test_color_is_only_for_terminals(liberty):
-    assert "\x1b[" not in liberty("verify", "dev").stdout
