@@ -6,11 +6,12 @@ that a pull request shows what will change in AWS and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import yaml
-from troposphere import Template
+from troposphere import AWSHelperFn, BaseAWSObject, Template
 from yaml.resolver import Resolver
 
 SECTIONS = (
@@ -32,6 +33,8 @@ ATTRIBUTES = (
     "Metadata",
     "Properties",
 )
+# What YAML has of itself.
+PLAIN = (str, dict, list, tuple, int)
 WIDTH = 100
 SHORT = 60
 TEXT = "tag:yaml.org,2002:str"
@@ -39,18 +42,28 @@ TEXT = "tag:yaml.org,2002:str"
 
 def render(template: Template, source: str) -> str:
     """Render `template` as YAML whose first line says that it comes from `source`."""
-    body = {"AWSTemplateFormatVersion": "2010-09-09", **template.to_dict()}
+    body = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": template.description,
+        "Metadata": template.metadata,
+        "Parameters": template.parameters,
+        "Mappings": template.mappings,
+        "Conditions": template.conditions,
+        "Resources": template.resources,
+        "Outputs": template.outputs,
+    }
     return f"# Generated from {source} by `make templates`; edit that instead.\n{as_yaml(body)}"
 
 
-def as_yaml(template: dict[str, Any]) -> str:
+def as_yaml(template: Mapping[str, Any]) -> str:
     """Return a template's body as YAML, in the order in which people read it."""
     body = dict(template)
+    opened = {title: _opened(resource) for title, resource in body["Resources"].items()}
     body["Resources"] = {
-        title: {key: resource[key] for key in ATTRIBUTES if key in resource}
-        for title, resource in body["Resources"].items()
+        title: {key: resource[key] for key in ATTRIBUTES if resource.get(key)}
+        for title, resource in opened.items()
     }
-    document = {section: body[section] for section in SECTIONS if section in body}
+    document = {section: body[section] for section in SECTIONS if body.get(section)}
     events: list[yaml.Event] = [yaml.StreamStartEvent(), yaml.DocumentStartEvent()]
     _say(document, events)
     events += [yaml.DocumentEndEvent(), yaml.StreamEndEvent()]
@@ -58,11 +71,32 @@ def as_yaml(template: dict[str, Any]) -> str:
     return text
 
 
+def _opened(value: Any) -> Any:
+    """Return what an object of troposphere or awacs holds, and `value` if it is none.
+
+    So does their to_dict(), but for all that is in it as well, at each level again.
+    """
+    while not isinstance(value, PLAIN):
+        if isinstance(value, BaseAWSObject):
+            value._validate_props()  # noqa: SLF001 - what to_dict() does
+            value.validate()
+            value = value.resource
+        elif isinstance(value, AWSHelperFn):
+            plain = type(value).to_dict is AWSHelperFn.to_dict
+            value = value.data if plain else value.to_dict()
+        elif hasattr(value, "JSONrepr"):
+            value = value.JSONrepr()
+        else:
+            return value
+    return value
+
+
 def _say(value: Any, events: list[yaml.Event], tag: str | None = None) -> None:
     """Append the events that write `value`: what `tag` says is called with it, if any is.
 
     PyYAML's own way from values to events takes twice as long, and knows no functions.
     """
+    value = _opened(value)
     if isinstance(value, dict):
         if tag is None and (called := _function(value)) is not None:
             name, argument = called
@@ -73,7 +107,7 @@ def _say(value: Any, events: list[yaml.Event], tag: str | None = None) -> None:
             _say(str(key), events)
             _say(item, events)
         events.append(yaml.MappingEndEvent())
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         start = yaml.SequenceStartEvent(None, tag, tag is None, flow_style=not value)
         events.append(start)
         first = len(events)
@@ -132,7 +166,7 @@ def _as_sub(delimiter: str, parts: Any) -> str | None:
     if delimiter or not isinstance(parts, list):
         return None
     text = ""
-    for part in parts:
+    for part in map(_opened, parts):
         if isinstance(part, str):
             text += part.replace("${", "${!")
         elif isinstance(part, dict) and part.keys() == {"Ref"}:

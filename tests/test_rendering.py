@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from awacs.aws import Statement
 from troposphere import (
     Equals,
     GetAtt,
@@ -13,6 +14,7 @@ from troposphere import (
     Sub,
     Template,
     ec2,
+    rds,
     s3,
     sns,
 )
@@ -143,6 +145,24 @@ def test_a_join_of_names_and_text_is_written_as_a_sub(join, text):
 )
 def test_a_join_that_a_sub_cannot_say_stays_one(join):
     assert _read_again(join)[0] == "!Join"
+
+
+@pytest.mark.parametrize(
+    ("resource", "why"),
+    [
+        (sns.Topic("T", Subscription=[sns.Subscription(Endpoint="a")]), "Protocol required"),
+        (rds.DBInstance("Database", Engine="postgres"), "MasterUsername"),
+        (
+            sns.TopicPolicy("P", Topics=["t"], PolicyDocument={"Statement": [Statement()]}),
+            "Effect required",
+        ),
+    ],
+)
+def test_what_lacks_something_or_contradicts_itself_is_refused(resource, why):
+    template = Template()
+    template.add_resource(resource)
+    with pytest.raises(ValueError, match=why):
+        render(template, SOURCE)
 
 
 def test_text_of_several_lines_is_a_block():
