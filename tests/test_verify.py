@@ -768,6 +768,10 @@ ANSWERS = [
             first("VpcEndpoints", RouteTableIds=[]),
             f"subnets that reach S3 directly: expected {PRIVATE}, found nothing",
         ),
+        (
+            first("VpcEndpoints", VpcId="vpc-other"),
+            "endpoints for S3: expected 1, found 0",
+        ),
     ),
     *edited(
         networking.vpc,

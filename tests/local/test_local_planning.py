@@ -104,14 +104,17 @@ def test_a_setting_that_changes_marks_what_is_made_of_it_and_nothing_else(aws):
 
 def test_a_name_that_changes_certainly_replaces_and_what_reads_it_perhaps(aws):
     deploy(aws, family(aws))
-    planned = changes(plan(aws, family(aws, bucket="two")))
+    planned = changes(plan(aws, family(aws, bucket="two", days=30)))
     store, reader = (changes(inside(aws, planned[title])) for title in ("Store", "Reader"))
     assert store["Bucket"]["Replacement"] == "True"
     assert store["Bucket"]["PolicyAction"] == "ReplaceAndRetain"
     assert details(store["Policy"]) == {"Bucket": ("Static", "Always")}
     assert list(reader) == ["Group"]
     assert reader["Group"]["Replacement"] == "Conditional"
-    assert details(reader["Group"]) == {"LogGroupName": ("Dynamic", "Always")}
+    assert details(reader["Group"]) == {
+        "LogGroupName": ("Dynamic", "Always"),
+        "RetentionInDays": ("Static", "Never"),
+    }
 
 
 def test_values_are_told_as_far_as_they_are_known(aws):

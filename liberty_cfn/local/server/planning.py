@@ -72,12 +72,7 @@ def changes(before: Stack, after: Stack) -> list[Change]:
     for side in (before, after):
         known = (side["_template"], side["_resolved_params"])
         side["_conditions"] = engine._evaluate_conditions(*known)
-    resources = after["_template"]["Resources"]
-    kinds = {resource["Type"] for resource in resources.values()}
-    same = all(before[key] == after[key] for key in ("_template", "_resolved_params"))
-    if same and NESTED not in kinds and not after["_retagged"]:
-        return []  # which is what most nested stacks have
-    titles = engine._topological_sort(resources, after["_conditions"])
+    titles = engine._topological_sort(after["_template"]["Resources"], after["_conditions"])
     found = [_diff(before, after, t, {}) for t in before["_resources"] if t not in titles]
     for title in titles:
         definition = _definition(after, title)
