@@ -13,9 +13,16 @@ returned, stacks cannot depend on each other in a circle.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+from typing import (
+    Any,
+    Concatenate,
+    ParamSpec,
+    TypeVar,
+    dataclass_transform,
+    get_type_hints,
+)
 
 from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
 from troposphere.cloudformation import Stack
@@ -29,6 +36,16 @@ Settings = TypeVar("Settings")
 # The tag of the root stack that says which templates it was deployed from. CloudFormation
 # copies a stack's tags to what is in it; a nested stack's own tag of that name stops it there.
 DIGEST_TAG = "TemplateDigest"
+
+
+@dataclass_transform(frozen_default=True)
+def outputs(declared: type[Outputs]) -> type[Outputs]:
+    """Make a dataclass of what a stack returns.
+
+    The type checker sees to it that none is changed. Declaring that at run time, too, and
+    comparing and printing, which nobody does, would take Python four times as long.
+    """
+    return dataclass(eq=False, repr=False)(declared)
 
 
 class Root:

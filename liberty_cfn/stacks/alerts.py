@@ -5,19 +5,18 @@ are dropped without a word.
 https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger
 """
 
-from dataclasses import dataclass
-
 from awacs import kms as kms_actions
 from awacs import sns as sns_actions
 from awacs.aws import Allow, Condition, Principal, Statement, StringEquals
 from troposphere import Equals, Not, Ref, Sub, Template, kms, sns
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import policy
 from liberty_cfn.values import Suffix, Text, TopicArn
 
 
-@dataclass(frozen=True)
+@outputs
 class Alerts:
     alarm_topic_arn: TopicArn
 

@@ -1,10 +1,9 @@
 """The cache."""
 
-from dataclasses import dataclass
-
 from troposphere import Equals, If, Join, Not, Ref, Template, elasticache
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.values import (
     CacheId,
     DomainName,
@@ -22,7 +21,7 @@ SNAPSHOT_DAYS = 7
 BACKUP_WINDOW, MAINTENANCE_WINDOW = "06:00-07:00", "sun:07:30-sun:08:30"
 
 
-@dataclass(frozen=True)
+@outputs
 class Cache:
     cache_id: CacheId
     cache_host: DomainName

@@ -1,10 +1,9 @@
 """The database."""
 
-from dataclasses import dataclass
-
 from troposphere import Equals, If, Join, Not, NoValue, Ref, Template, rds
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.values import (
     DatabaseId,
     DomainName,
@@ -20,7 +19,7 @@ from liberty_cfn.values import (
 POSTGRES = "5432"
 
 
-@dataclass(frozen=True)
+@outputs
 class Database:
     database_id: DatabaseId
     database_host: DomainName

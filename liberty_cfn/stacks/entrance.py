@@ -1,7 +1,5 @@
 """How people's requests get in."""
 
-from dataclasses import dataclass
-
 from awacs import s3 as s3_actions
 from awacs.aws import Allow, Principal, Statement
 from troposphere import (
@@ -22,6 +20,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from troposphere.validators.route53 import AliasTarget
 
 from liberty_cfn.names import name_tag, named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import policy, tls_only
 from liberty_cfn.values import (
     DomainName,
@@ -49,7 +48,7 @@ DRAIN_SECONDS = 60
 ACCESS_LOG_DAYS = 90
 
 
-@dataclass(frozen=True)
+@outputs
 class Entrance:
     host: DomainName
     balancer_host: DomainName

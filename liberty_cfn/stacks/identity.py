@@ -1,12 +1,11 @@
 """What the application may do in AWS."""
 
-from dataclasses import dataclass
-
 from awacs import s3, secretsmanager, ssmmessages
 from awacs.aws import Allow, Statement
 from troposphere import Equals, If, Not, NoValue, Ref, Select, Split, Sub, Template, iam
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import may_store_in, policy, trust
 from liberty_cfn.values import BucketArn, Flag, RoleArn, SecretArns, Suffix, Text
 
@@ -16,7 +15,7 @@ PULL_IMAGES_AND_WRITE_LOGS = (
 TASKS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:*"
 
 
-@dataclass(frozen=True)
+@outputs
 class Identity:
     execution_role_arn: RoleArn
     task_role_arn: RoleArn

@@ -1,15 +1,14 @@
 """Where the application's output is kept."""
 
-from dataclasses import dataclass
-
 from troposphere import Ref, Template
 from troposphere.logs import LogGroup
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.values import LogGroupName, Number, Suffix
 
 
-@dataclass(frozen=True)
+@outputs
 class Logs:
     application_log_group: LogGroupName
 

@@ -1,7 +1,6 @@
 """What someone should be told, and what they then look at."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from awacs import logs as log_actions
@@ -10,6 +9,7 @@ from troposphere import Join, Ref, Sub, Template, events, logs
 from troposphere.cloudwatch import Alarm, Dashboard, MetricDimension
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import policy
 from liberty_cfn.values import (
     CacheId,
@@ -34,7 +34,7 @@ LOG_GROUP = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-gro
 MANY_CONNECTIONS = 80
 
 
-@dataclass(frozen=True)
+@outputs
 class Monitoring:
     dashboard_url: Text
 

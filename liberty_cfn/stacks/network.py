@@ -1,7 +1,5 @@
 """The VPC, and its subnets."""
 
-from dataclasses import dataclass
-
 from awacs import logs as log_actions
 from awacs.aws import Allow, Statement
 from troposphere import (
@@ -18,6 +16,7 @@ from troposphere import (
 )
 
 from liberty_cfn.names import name_tag
+from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import policy, trust
 from liberty_cfn.values import Cidr, Flag, Number, RouteTableIds, SubnetIds, Suffix, VpcId
 
@@ -25,7 +24,7 @@ ANYWHERE = "0.0.0.0/0"
 FLOW_LOGS = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc-flow-log/*"
 
 
-@dataclass(frozen=True)
+@outputs
 class Network:
     vpc_id: VpcId
     public_subnet_ids: SubnetIds

@@ -1,16 +1,15 @@
 """How private subnets reach the world: a stack of its own, as a NAT gateway takes minutes."""
 
-from dataclasses import dataclass
-
 from troposphere import Equals, If, Ref, Select, Sub, Template, ec2
 
 from liberty_cfn.names import name_tag
+from liberty_cfn.nesting import outputs
 from liberty_cfn.values import Flag, IpAddresses, RouteTableIds, SubnetIds, Suffix, VpcId
 
 ANYWHERE = "0.0.0.0/0"
 
 
-@dataclass(frozen=True)
+@outputs
 class Outbound:
     # The private subnets, for who needs that traffic from them has a way out.
     routed_subnet_ids: SubnetIds

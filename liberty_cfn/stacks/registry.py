@@ -1,17 +1,17 @@
 """Where the application's images are kept."""
 
 import json
-from dataclasses import dataclass
 
 from troposphere import Template, ecr
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.values import RepositoryUri, Suffix, Text
 
 UNTAGGED_DAYS = 14
 
 
-@dataclass(frozen=True)
+@outputs
 class Registry:
     repository_uri: RepositoryUri
 

@@ -1,11 +1,10 @@
 """What the application must know and nobody else may."""
 
-from dataclasses import dataclass
-
 from troposphere import Equals, If, Join, NoValue, Ref, Template, iam
 from troposphere.secretsmanager import GenerateSecretString, Secret
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import may_store_in, policy
 from liberty_cfn.values import (
     BucketArn,
@@ -24,7 +23,7 @@ REFUSED_BY_RDS = "\"@/\\' "
 AWKWARD = "`$!#%&?=:;,+*^(){}[]<>|~"
 
 
-@dataclass(frozen=True)
+@outputs
 class Secrets:
     secret_key_arn: SecretArn
     database_password_arn: SecretArn

@@ -1,18 +1,18 @@
 """Who may open a connection to whom."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from troposphere import Template, ec2
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.values import SecurityGroupId, Suffix, VpcId
 
 HTTP, HTTPS, APP, POSTGRES, REDIS = 80, 443, 8000, 5432, 6379
 ANYWHERE = "0.0.0.0/0"
 
 
-@dataclass(frozen=True)
+@outputs
 class Security:
     balancer_group_id: SecurityGroupId
     tasks_group_id: SecurityGroupId

@@ -1,6 +1,5 @@
 """The application: tasks on Fargate, kept running and scaled."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from troposphere import (
@@ -19,6 +18,7 @@ from troposphere import (
 from troposphere import applicationautoscaling as scaling
 
 from liberty_cfn.names import CONTAINER, named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.values import (
     BucketName,
     ClusterName,
@@ -48,7 +48,7 @@ STOP_SECONDS = 70
 START_SECONDS = 120
 
 
-@dataclass(frozen=True)
+@outputs
 class Service:
     cluster_name: ClusterName
     service_name: ServiceName

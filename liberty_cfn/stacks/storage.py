@@ -1,17 +1,16 @@
 """The bucket people upload to."""
 
-from dataclasses import dataclass
-
 from troposphere import Equals, If, Not, NoValue, Ref, Template, s3
 
 from liberty_cfn.names import named
+from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import policy, tls_only
 from liberty_cfn.values import BucketArn, BucketName, Number, Origins, Suffix
 
 UNFINISHED_UPLOAD_DAYS = 7
 
 
-@dataclass(frozen=True)
+@outputs
 class Storage:
     uploads_name: BucketName
     uploads_arn: BucketArn
