@@ -48,7 +48,8 @@ def lived(local_folder, deployed):
         values.add(_value(later, target, ACCESS_KEY))
         report = verify(later, target.client)
         screen.print(as_table(report, everything=True), outputs_table(outcome.outputs))
-        screen.print(as_markdown(report), json.dumps(as_json(report), default=str))
+        # As they are: to lay them out for a screen takes longer than all that was done.
+        screen.file.write(as_markdown(report) + json.dumps(as_json(report), default=str))
         screen.print([secrets.as_json(s) for s in secrets.listed(later, target)])
         cloudformation = target.client("cloudformation")
         seen = {
