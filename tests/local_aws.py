@@ -19,6 +19,7 @@ import botocore.session
 import direct
 import pytest
 from botocore.auth import SigV4Auth
+from botocore.client import ClientCreator
 from botocore.config import Config
 from botocore.hooks import BaseEventHooks, EventAliaser
 from botocore.httpsession import URLLib3Session
@@ -99,6 +100,18 @@ class Aws:
             server.getresponse().read()
 
 
+def once(method):
+    """Have a method of botocore's return for a name what it did before, for all objects."""
+    known = {}
+
+    def found(one, name, *more):
+        if name not in known:
+            known[name] = method(one, name, *more)
+        return known[name]
+
+    return found
+
+
 @pytest.fixture(scope="session", autouse=True)
 def calls_are_quick():
     """Have all sessions share what boto knows of AWS's services, which it reads slowly.
@@ -106,20 +119,16 @@ def calls_are_quick():
     And have it work out but once what it does for every call.
     """
     shared = models.models()
-    really, names = EventAliaser._alias_event_name, {}  # noqa: SLF001
-
-    def aliased(aliaser, name):
-        # All have the same aliases.
-        if name not in names:
-            names[name] = really(aliaser, name)
-        return names[name]
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _path: shared)
         patch.setattr(URLLib3Session, "send", direct.send)
         patch.setattr(SigV4Auth, "add_auth", direct.sign)
         patch.setattr(UserAgentString, "to_string", lambda _: "liberty-cfn/tests")
-        patch.setattr(EventAliaser, "_alias_event_name", aliased)
+        for kind, method in (
+            (EventAliaser, "_alias_event_name"),
+            (ClientCreator, "_create_client_class"),
+        ):
+            patch.setattr(kind, method, once(getattr(kind, method)))
         # Each session looks whether handlers take keywords: a hundred of botocore's own.
         patch.setattr(BaseEventHooks, "_verify_accept_kwargs", lambda _hooks, _handler: None)
         yield
