@@ -202,7 +202,7 @@ def began(cloudformation: Any, stack_id: str) -> datetime | None:
 def pause(client: Any, quiet: int) -> None:
     """Leave AWS alone for a while, longer the longer nothing was new; it would throttle us."""
     if client.meta.endpoint_url.startswith("http://127.0.0.1"):
-        time.sleep(0.05)
+        time.sleep(0.05 if quiet >= 0 else 0.02)
     else:
         time.sleep(random.uniform(0.5, 1.5) * min(10, 3 + quiet))  # noqa: S311 - jitter
 
