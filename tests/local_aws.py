@@ -34,6 +34,8 @@ SOON = {"Delay": 0.02, "MaxAttempts": 3000}
 
 # How the local AWS is to behave where no test says otherwise.
 UNTOLD = dict.fromkeys(("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK"), "")
+# Where a test has said otherwise.
+_told: set[str] = set()
 
 
 # Making either takes longer than most tests do.
@@ -79,19 +81,25 @@ class Aws:
 
         In one account, or its region, only: "*/Service@111111111111/eu-west-1".
         """
-        self._post("config", {"LIBERTY_LOCAL_FAIL": ",".join(rules)})
+        self._tell({"LIBERTY_LOCAL_FAIL": ",".join(rules)})
 
     def delay(self, seconds: float) -> None:
         """Make every resource take this long from now on."""
-        self._post("config", {"LIBERTY_LOCAL_DELAY": str(seconds)})
+        self._tell({"LIBERTY_LOCAL_DELAY": str(seconds)})
 
     def end_tasks(self, code: int, *said: str) -> None:
         """Have one-off tasks end with this code from now on, and log these lines."""
-        self._post("config", {"LIBERTY_LOCAL_TASK": f"{code} {chr(10).join(said)}"})
+        self._tell({"LIBERTY_LOCAL_TASK": f"{code} {chr(10).join(said)}"})
 
     def reset(self) -> None:
         self._post("reset", {})
-        self._post("config", UNTOLD)
+        if self.endpoint in _told:
+            self._post("config", UNTOLD)
+            _told.remove(self.endpoint)
+
+    def _tell(self, how: dict[str, str]) -> None:
+        _told.add(self.endpoint)
+        self._post("config", how)
 
     def _post(self, what: str, body: dict[str, str]) -> None:
         server = http.client.HTTPConnection(self.endpoint.removeprefix("http://"))
