@@ -16,6 +16,7 @@ import sys
 gc.disable()
 
 from liberty_cfn import checked  # noqa: E402
+from liberty_cfn.deferring import defer  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
     sources = checked.sources()
     if arguments in ([], ["--check"]) and checked.is_known(sources, checked.GENERATED):
         return 0
+    # Only troposphere's own YAML, which isn't ours, takes that.
+    defer("cfn_flip")
     from liberty_cfn.generation import differences, generate, nested, write
 
     wanted = generate()

@@ -104,7 +104,7 @@ def _say(value: Any, events: list[yaml.Event], tag: str | None = None) -> None:
             return
         events.append(yaml.MappingStartEvent(None, tag, tag is None, flow_style=not value))
         for key, item in value.items():
-            _say(str(key), events)
+            events.append(_word(str(key), None))
             _say(item, events)
         events.append(yaml.MappingEndEvent())
     elif isinstance(value, (list, tuple)):
