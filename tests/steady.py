@@ -14,7 +14,7 @@ providers.is_local_module_file = lambda file: False
 @settings(phases=[Phase.generate], max_examples=1)
 @given(strategies.none())
 def first(_):
-    """Have it look, as it does once, for who holds its random numbers: in all there is."""
+    """Its first use, when it looks through all objects that there are: while they are few."""
 
 
 first()
