@@ -40,13 +40,13 @@ def sources() -> str:
     """
     files = [*_files("params", ".yaml"), *_files("liberty_cfn", ".py", ".txt")]
     files += (f"{REPOSITORY}/{name}" for name in ("generate.py", ".cfnlintrc.yaml"))
-    return _hash(_installed().encode() + _contents(files))
+    return _hash(f"{_installed()}\n{_each(files)}".encode())
 
 
 def _whole(sources: str) -> str:
     """Return a digest of `sources` and of what is generated."""
     generated = [*_files("templates"), f"{REPOSITORY}/docs/settings.md"]
-    return _hash(sources.encode() + _contents(generated))
+    return _hash(f"{sources}\n{_each(generated)}".encode())
 
 
 def _files(folder: str, *endings: str) -> Iterator[str]:
@@ -55,14 +55,13 @@ def _files(folder: str, *endings: str) -> Iterator[str]:
         yield from (f"{place}/{name}" for name in names if name.endswith(endings or ""))
 
 
-def _contents(files: Iterable[str]) -> bytes:
-    """Return what those of `files` hold that exist, each after its name and length."""
-    contents = []
+def _each(files: Iterable[str]) -> str:
+    """Return a line with the name and the digest of each of `files` that exists."""
+    lines = []
     for file in sorted(files):
         with contextlib.suppress(FileNotFoundError), FileIO(file) as opened:
-            content = opened.readall()
-            contents += [f"\n{file} {len(content)}\n".encode(), content]
-    return b"".join(contents)
+            lines.append(f"{file} {_hash(opened.readall())}\n")
+    return "".join(lines)
 
 
 def linting_digests(
