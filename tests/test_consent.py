@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from local_aws import Aws
 from small_sets import small
-from test_deploy import Listener, local, templates, with_settings
+from test_deploy import Listener, few, local, templates, with_settings
 
 from liberty_cfn.deploy import packaging
 from liberty_cfn.deploy.attending import DeployError
@@ -25,7 +25,7 @@ from liberty_cfn.environments import load
 from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.stateful import stack_policy
 
-__all__ = ["local", "templates"]
+__all__ = ["few", "local", "templates"]
 
 
 def tags(target, environment):
@@ -259,21 +259,21 @@ def bucket_of(target):
     return f"liberty-cfn-templates-{target.account}-{target.region}"
 
 
-def test_a_bucket_whose_making_was_interrupted_is_finished(target, templates):
+def test_a_bucket_whose_making_was_interrupted_is_finished(target, few):
     target.client("s3").create_bucket(Bucket=bucket_of(target))
-    packaging.package(target, templates)
+    packaging.package(target, few)
     versioning = target.client("s3").get_bucket_versioning(Bucket=bucket_of(target))
     assert versioning["Status"] == "Enabled"
 
 
-def test_nothing_that_was_uploaded_is_overwritten(target, templates):
-    url = packaging.package(target, templates)
+def test_nothing_that_was_uploaded_is_overwritten(target, few):
+    url = packaging.package(target, few)
     s3, key = target.client("s3"), url.partition(".com/")[2]
     asked = []
     s3.meta.events.register(
         "provide-client-params.s3.PutObject", note := lambda params, **_: asked.append(params)
     )
-    packaging.package(target, {**templates, "logs.yaml": "# other\n" + templates["logs.yaml"]})
+    packaging.package(target, {**few, "logs.yaml": "# other\n" + few["logs.yaml"]})
     s3.meta.events.unregister("provide-client-params.s3.PutObject", note)
     assert len(asked) == 2  # the child, and the root that points to it
     assert {put["IfNoneMatch"] for put in asked} == {"*"}
@@ -292,12 +292,12 @@ def test_a_bucket_that_was_just_made_is_not_asked_what_is_in_it():
         assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
 
 
-def test_every_call_to_the_bucket_names_its_owner(target, templates):
+def test_every_call_to_the_bucket_names_its_owner(target, few):
     s3, asked = target.client("s3"), []
     s3.meta.events.register(
         "provide-client-params.s3", note := lambda params, model, **_: asked.append(params)
     )
-    for some in (templates, {**templates, "root.yaml": templates["root.yaml"] + "# other\n"}):
+    for some in (few, {**few, "root.yaml": few["root.yaml"] + "# other\n"}):
         packaging.package(target, some)
     s3.meta.events.unregister("provide-client-params.s3", note)
     without = [params for params in asked if params.get("ExpectedBucketOwner") is None]
