@@ -17,12 +17,13 @@ from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, standing
 from liberty_cfn.deploy.following import Event, Follower
 from liberty_cfn.deploy.live import seconds
-from liberty_cfn.deploy.protection import protect_from_termination
+from liberty_cfn.deploy.protection import nested, protect_from_termination
 from liberty_cfn.deploy.showing import line
 from liberty_cfn.deploy.stack import find, outputs
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
+from liberty_cfn.generation import generate
 from liberty_cfn.linting import TEMPLATES
 
 OUR_VPC = [{"Name": "tag:Name", "Values": ["liberty-social-vpc-local"]}]
@@ -76,6 +77,7 @@ class TwoDeploys:
     first: Listener
     outputs: dict
     vpc_tags: dict
+    policies: list
     again: Listener
     second: Outcome
     change_sets: list
@@ -87,12 +89,17 @@ def twice(local_aws, standing_target, templates):
     environment, target = load("local"), standing_target
     first, again = Listener(), Listener()
     deploy(environment, target, templates, first)
-    found = outputs(find(target.client("cloudformation"), environment.stack))
+    cloudformation = target.client("cloudformation")
+    stack = find(cloudformation, environment.stack)
+    policies = [
+        cloudformation.get_stack_policy(StackName=one)["StackPolicyBody"]
+        for one in (stack["StackId"], *nested(cloudformation, stack["StackId"]))
+    ]
     vpcs = target.client("ec2").describe_vpcs(Filters=OUR_VPC)["Vpcs"]
     tags = {tag["Key"]: tag["Value"] for tag in vpcs[0]["Tags"]}
     second = deploy(environment, target, templates, again)
     left = change_set_names(target, environment.stack)
-    return TwoDeploys(first, found, tags, again, second, left)
+    return TwoDeploys(first, outputs(stack), tags, policies, again, second, left)
 
 
 def with_settings(environment, **settings):
@@ -153,6 +160,10 @@ def test_the_tags_reach_resources_of_nested_stacks(twice):
     assert twice.vpc_tags["Project"] == "liberty-social"
     assert twice.vpc_tags["Environment"] == "local"
     assert twice.vpc_tags["ManagedBy"] == "liberty-cfn"
+
+
+def test_every_stack_has_the_policy_that_was_reviewed(twice):
+    assert twice.policies == [generate()["templates/stack-policy.json"]] * 15
 
 
 def test_a_changed_setting_changes_that_alone(deployed, local, target, few):
