@@ -2243,7 +2243,8 @@ def round_of(deployed):
 
     def of(number):
         if number not in made:
-            environment = deployed.deploy("local")
+            environment = deployed.still("local")
+            deployed.untouched = None  # from here on, it isn't
             for change in ROUNDS[number]:
                 change.do(deployed.client)
             made[number] = verify(environment, deployed.client)
