@@ -1335,8 +1335,9 @@ def test_only_reads_are_made_and_no_secret_is_read_nor_the_stack(deployed):
 # Nothing there
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def nothing(deployed):
+    """Return the report on an empty AWS, made before anything is deployed to it."""
     deployed.reset()
     return verify(load("local"), deployed.client)
 
