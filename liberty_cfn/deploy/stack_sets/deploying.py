@@ -231,7 +231,8 @@ class _Run:
             at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
             workers = at_once if targets.managed_execution else 1
             with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(self._do, group))
+                # One after another needs no threads, and is interrupted at once.
+                list((pool.map if workers > 1 else map)(self._do, group))
             self._stop_if_too_many(regions)
         self._tell_failures()
 

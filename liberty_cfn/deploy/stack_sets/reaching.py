@@ -151,7 +151,9 @@ class Fleet:
                 return place, None, str(error)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for number, (place, found, why) in enumerate(pool.map(one, wanted), 1):
+            # For one alone, nobody need be waited for.
+            told = pool.map(one, wanted) if len(wanted) > 1 else map(one, wanted)
+            for number, (place, found, why) in enumerate(told, 1):
                 if why:
                     failed[place] = why
                 else:
