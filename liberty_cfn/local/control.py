@@ -1,6 +1,7 @@
 """Starts and stops the local AWS, a program in a virtual environment of its own.
 
-It keeps the note of where it answers locked for as long as it lives.
+It keeps the note of where it answers, which it writes first of all, locked for as long as it
+lives.
 """
 
 import contextlib
@@ -16,8 +17,9 @@ import subprocess
 import time
 import venv
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -58,21 +60,29 @@ def up(folder: Path = FOLDER, *, say: Callable[[str], object] = print) -> LocalA
     """Start the local AWS whose state is in a folder, unless it is up already."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        if found := status(folder):
-            return found
+    with _alone(folder), _note(folder).open("a") as note:
+        deadline = time.monotonic() + PATIENCE
+        while not _locks(note, fcntl.LOCK_EX):
+            # One whose start was interrupted is about to say where it is.
+            if found := status(folder):
+                return found
+            if time.monotonic() > deadline:
+                raise LocalAwsError(
+                    f"{note.name} is locked by a process that writes nothing into it; look for "
+                    f"it (fuser {note.name}), then kill it"
+                )
+            time.sleep(0.02)
+        note.truncate(0)
         python = _python(say)
         say("Starting the local AWS")
-        return _start(python, folder)
+        return _start(python, folder, note)
 
 
 def status(folder: Path = FOLDER) -> LocalAws | None:
     """The local AWS of a folder, if it is up."""
     # No note, or one that is not written yet: there is none to be found.
     with contextlib.suppress(FileNotFoundError, ValueError), _note(folder).open() as note:
-        try:
-            fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locks(note, fcntl.LOCK_SH):
             return LocalAws(**json.load(note))
     return None
 
@@ -110,6 +120,14 @@ def _note(folder: Path) -> Path:
     return folder / "status.json"
 
 
+def _locks(note: IO[str], how: int) -> bool:
+    """Whether a note could be locked: nobody keeps it so."""
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(note, how | fcntl.LOCK_NB)
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("a") as held:
@@ -127,33 +145,31 @@ def _does(local: LocalAws, verb: str, path: str, body: str = "") -> bool:
     return False
 
 
-def _start(python: Path, folder: Path) -> LocalAws:
+def _start(python: Path, folder: Path, note: IO[str]) -> LocalAws:
     """Start a server and wait for it."""
     log = folder / "log"
-    with contextlib.ExitStack() as opened:
-        note, output = (opened.enter_context(p.open("w")) for p in (_note(folder), log))
-        fcntl.flock(note, fcntl.LOCK_EX)
-        # Held from here on, so that nobody takes its port, and asked before it can answer.
-        with socket.create_server(("127.0.0.1", 0)) as held:
-            port = held.getsockname()[1]
-            child = subprocess.Popen(  # noqa: S603
-                [python, "-m", "server", str(held.fileno())],
-                cwd=HERE,
-                env=_environment(folder, port),
-                pass_fds=[held.fileno(), note.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        local = LocalAws(f"http://127.0.0.1:{port}", child.pid)
+    # Held from here on, so that nobody takes its port, and asked before it can answer.
+    with socket.create_server(("127.0.0.1", 0)) as held, log.open("w") as output:
+        port = held.getsockname()[1]
+        child = subprocess.Popen(  # noqa: S603
+            [python, "-m", "server", str(held.fileno()), str(note.fileno())],
+            cwd=HERE,
+            env=_environment(folder, port),
+            pass_fds=[held.fileno(), note.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    local = LocalAws(f"http://127.0.0.1:{port}", child.pid)
+    try:
         if not _does(local, "GET", "health"):
             child.kill()
             child.wait()
             last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             raise LocalAwsError(f"the local AWS did not start; {log} ends with:\n{last}")
-        json.dump(asdict(local), note, indent=2)
-    child.returncode = 0  # it outlives us, of which Python is not to complain
+    finally:
+        child.returncode = 0  # it outlives us, of which Python is not to complain
     return local
 
 

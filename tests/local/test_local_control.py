@@ -161,6 +161,22 @@ def test_what_runs_under_its_number_and_answers_at_its_address_is_not_taken_for_
     Aws(local).client("s3").list_buckets()
 
 
+def test_one_whose_start_was_interrupted_is_found_when_it_is_asked_for_again(
+    folder, monkeypatch
+):
+    started = []
+
+    def interrupted(local, *_asked):
+        started.append(local)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(control, "_does", interrupted)
+        control.up(folder, say=quiet)
+    assert [control.up(folder, say=quiet)] == started
+    Aws(started[0]).client("s3").list_buckets()
+
+
 def test_a_server_that_does_not_start_says_why(folder, monkeypatch):
     monkeypatch.setattr(control, "HERE", folder)
     with pytest.raises(control.LocalAwsError, match=r"(?s)log ends with.*No module named s"):

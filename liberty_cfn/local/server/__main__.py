@@ -1,9 +1,17 @@
 import importlib
+import json
+import os
 import socket
 import sys
+from typing import Any
 
-import ministack.app
-import uvicorn
+listening, note = map(int, sys.argv[1:])
+# Before all that takes time: whoever started this may be killed meanwhile.
+where = {"endpoint": f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}", "pid": os.getpid()}
+os.write(note, json.dumps(where).encode())
+
+ministack: Any = importlib.import_module("ministack.app")
+uvicorn: Any = importlib.import_module("uvicorn")
 
 ADDITIONS = (
     *("schemas", "nested", "existing", "change_sets", "guarding", "repeating"),
@@ -16,10 +24,10 @@ for name in ADDITIONS:
 # Hypercorn, by which ministack is served otherwise, takes twice as long. A connection that is
 # closed in the very moment in which it is used again would be an error: it stays open.
 settings = uvicorn.Config(
-    ministack.app.app,
+    ministack.app,
     http="httptools",
     log_level="error",
     timeout_keep_alive=3600,
     date_header=False,  # ministack says it itself
 )
-uvicorn.Server(settings).run([socket.socket(fileno=int(sys.argv[1]))])
+uvicorn.Server(settings).run([socket.socket(fileno=listening)])
