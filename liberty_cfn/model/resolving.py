@@ -13,14 +13,14 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from liberty_cfn.model import subs
 from liberty_cfn.model.flattening import LISTS, Flat, Origin
 from liberty_cfn.model.referring import Reference, references
 
 NOTHING = {"Ref": "AWS::NoValue"}
-Functions = Mapping[str, Callable[[Any], Any]]
+Functions = Mapping[str, Callable[[Any, Any], Any]]
 
 
 @dataclass(frozen=True)
@@ -248,19 +248,6 @@ class _Resolving:
         self.values = _parameters(template.get("Parameters", {}), parameters)
         self.values |= pseudo_parameters(region, account)
         self.decided: dict[str, bool | None] = {}
-        self.functions: Functions = {
-            "Ref": self._ref,
-            "Fn::If": self._if,
-            "Fn::Join": self._join,
-            "Fn::Sub": self._sub,
-            "Fn::Select": self._select,
-            "Fn::Split": self._split,
-            "Fn::FindInMap": self._find,
-            "Fn::GetAZs": self._zones,
-            "Fn::Cidr": self._cidr,
-            "Fn::Length": self._length,
-            "Fn::ToJsonString": self._json,
-        }
 
     def value(self, value: Any) -> Any:
         """Return a value with all in it worked out that can be."""
@@ -272,7 +259,7 @@ class _Resolving:
             if len(value) == 1:
                 ((function, argument),) = value.items()
                 if (work := self.functions.get(function)) is not None:
-                    return work(argument)
+                    return work(self, argument)
             found = {}
             for key, item in value.items():
                 made = self.value(item)
@@ -385,6 +372,21 @@ class _Resolving:
     def _json(self, argument: Any) -> Any:
         made = self.value(argument)
         return {"Fn::ToJsonString": made} if symbolic(made) else json.dumps(made)
+
+    # Of the class: of one that is done, nothing has to look for a circle to let go of it.
+    functions: ClassVar[Functions] = {
+        "Ref": _ref,
+        "Fn::If": _if,
+        "Fn::Join": _join,
+        "Fn::Sub": _sub,
+        "Fn::Select": _select,
+        "Fn::Split": _split,
+        "Fn::FindInMap": _find,
+        "Fn::GetAZs": _zones,
+        "Fn::Cidr": _cidr,
+        "Fn::Length": _length,
+        "Fn::ToJsonString": _json,
+    }
 
 
 def _combined(function: str, parts: list[bool | None]) -> bool | None:
