@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec, module_from_spec
-from typing import Any
 
 
 def defer(name: str) -> None:
@@ -17,7 +16,7 @@ def defer(name: str) -> None:
         return
     loader, module = spec.loader, module_from_spec(spec)
 
-    def load(attribute: str) -> Any:
+    def load(attribute: str) -> object:
         del module.__getattr__
         loader.exec_module(module)
         return getattr(module, attribute)
