@@ -40,11 +40,9 @@ def _create(create: Action, query: Query) -> Answer:
 def _plan(change_set: Stack) -> None:
     """Put into a change set what it would change, in place of what ministack says."""
     stack = cloudformation._stacks[change_set["StackName"]]
-    retagged: set[tuple[str, str]] = set()
-    if change_set["ChangeSetType"] == "UPDATE" and change_set["_tags_given"]:
-        old, new = (set(stacks._tag_map(s["Tags"]).items()) for s in (stack, change_set))
-        retagged = old ^ new
-    change_set["_retagged"] = sorted({key for key, _ in retagged})
+    old, new = (set(stacks._tag_map(side["Tags"]).items()) for side in (stack, change_set))
+    retagged = sorted({key for key, _ in old ^ new}) if change_set["_tags_given"] else []
+    change_set["_retagged"] = retagged
     try:
         changes = planning.changes(stack, change_set)
         before, after = planning.outputs(stack), planning.outputs(change_set)
