@@ -62,13 +62,9 @@ def _change(kind: str, physical: str, old: Properties, new: Properties, *more: A
     return made, (attributes or {}) | told if made == physical else told
 
 
-def _drop(kind: str, physical: str, properties: Properties, name: str, title: str) -> None:
+def _drop(kind: str, *named: Any) -> None:
     _waited(kind)
-    _delete(kind, physical, properties, name, title)
-    stack = cloudformation._stacks[name]
-    if stack["StackStatus"] == "UPDATE_IN_PROGRESS":
-        # AWS tells what an update deletes, as it does everywhere else.
-        _tell(stack["StackId"], name, title, kind, "DELETE_COMPLETE", "", physical)
+    _delete(kind, *named)
 
 
 def _event(
