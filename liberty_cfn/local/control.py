@@ -60,30 +60,21 @@ def up(folder: Path = FOLDER, *, say: Callable[[str], object] = print) -> LocalA
     """Start the local AWS whose state is in a folder, unless it is up already."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder), _note(folder).open("a") as note:
-        deadline = time.monotonic() + PATIENCE
-        while not _locks(note, fcntl.LOCK_EX):
-            # One whose start was interrupted is about to say where it is.
-            if found := status(folder):
-                return found
-            if time.monotonic() > deadline:
-                raise LocalAwsError(
-                    f"{note.name} is locked by a process that writes nothing into it; look for "
-                    f"it (fuser {note.name}), then kill it"
-                )
-            time.sleep(0.02)
-        note.truncate(0)
+    with _alone(folder):
+        if found := status(folder):
+            return found
         python = _python(say)
         say("Starting the local AWS")
-        return _start(python, folder, note)
+        return _start(python, folder)
 
 
 def status(folder: Path = FOLDER) -> LocalAws | None:
     """The local AWS of a folder, if it is up."""
-    # No note, or one that is not written yet: there is none to be found.
-    with contextlib.suppress(FileNotFoundError, ValueError), _note(folder).open() as note:
-        if not _locks(note, fcntl.LOCK_SH):
-            return LocalAws(**json.load(note))
+    with contextlib.suppress(FileNotFoundError), _note(folder).open() as note:
+        while _is_locked(note):
+            if told := note.read():
+                return LocalAws(**json.loads(told))
+            time.sleep(0.02)  # it is about to say where it is
     return None
 
 
@@ -120,10 +111,10 @@ def _note(folder: Path) -> Path:
     return folder / "status.json"
 
 
-def _locks(note: IO[str], how: int) -> bool:
-    """Whether a note could be locked: nobody keeps it so."""
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(note, how | fcntl.LOCK_NB)
+def _is_locked(note: IO[str]) -> bool:
+    try:
+        fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
     return False
 
@@ -145,11 +136,13 @@ def _does(local: LocalAws, verb: str, path: str, body: str = "") -> bool:
     return False
 
 
-def _start(python: Path, folder: Path, note: IO[str]) -> LocalAws:
+def _start(python: Path, folder: Path) -> LocalAws:
     """Start a server and wait for it."""
     log = folder / "log"
     # Held from here on, so that nobody takes its port, and asked before it can answer.
-    with socket.create_server(("127.0.0.1", 0)) as held, log.open("w") as output:
+    held = socket.create_server(("127.0.0.1", 0))
+    with held, log.open("w") as output, _note(folder).open("w") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
         port = held.getsockname()[1]
         child = subprocess.Popen(  # noqa: S603
             [python, "-m", "server", str(held.fileno()), str(note.fileno())],
