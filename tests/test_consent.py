@@ -292,6 +292,27 @@ def test_a_bucket_that_was_just_made_is_not_asked_what_is_in_it():
         assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
 
 
+def test_who_may_read_goes_on_doing_so_and_alone_is_told_without_a_list():
+    home = Target(boto3.Session("k", "s", region_name="us-east-1"), "1" * 12)
+    here, there = "2" * 12, "3" * 12
+    statement = {"Sid": packaging.SHARED, "Principal": {"AWS": f"arn:aws:iam::{here}:root"}}
+    told, asked = {"Policy": json.dumps({"Statement": [statement]})}, []
+    with Stubber(home.client("s3")) as s3:
+        for _ in range(2):
+            s3.add_response("get_bucket_policy", told)
+            s3.add_response("head_object", {})
+        s3.add_response("get_bucket_policy", told)
+        s3.add_response("put_bucket_policy", {})
+        s3.client.meta.events.register(
+            "provide-client-params.s3.PutBucketPolicy", lambda params, **_: asked.append(params)
+        )
+        for reader in (here, there):
+            packaging.packaged(home, {"root.yaml": ""}, [reader])
+        s3.assert_no_pending_responses()
+    [shared] = json.loads(asked[0]["Policy"])["Statement"]
+    assert [arn.split(":")[4] for arn in shared["Principal"]["AWS"]] == [here, there]
+
+
 def test_every_call_to_the_bucket_names_its_owner(target, few):
     s3, asked = target.client("s3"), []
     s3.meta.events.register(

@@ -215,9 +215,15 @@ def _share(target: Target, s3: Any, where: Mapping[str, str], readers: Collectio
 
 
 def _shared_with(policy: Mapping[str, Any]) -> set[str]:
-    """Return the accounts that may read, by a bucket's policy."""
-    shared = [s for s in policy.get("Statement", []) if s.get("Sid") == SHARED]
-    return {arn.split(":")[4] for s in shared for arn in s["Principal"]["AWS"]}
+    """Return the accounts that may read, by a bucket's policy.
+
+    S3 tells a list of one as that one, and an account that was closed by another sort of id.
+    """
+    shared = [
+        s["Principal"]["AWS"] for s in policy.get("Statement", []) if s.get("Sid") == SHARED
+    ]
+    named = [[told] if isinstance(told, str) else told for told in shared]
+    return {arn.split(":")[4] for each in named for arn in each if arn.startswith("arn:")}
 
 
 def _tls_only(target: Target, bucket: str) -> dict[str, object]:
