@@ -15,7 +15,7 @@ import sys
 # A run is over before there is anything to collect; looking takes a tenth of its time.
 gc.disable()
 
-from liberty_cfn.deferring import defer  # noqa: E402
+from liberty_cfn.deferring import defer, expressions_deferred  # noqa: E402
 
 # Others import these for what isn't done here; loading them would take a fifteenth of a run.
 UNUSED = ("base64", "cfn_flip", "copy", "ipaddress", "linecache", "ntpath", "tokenize")
@@ -33,6 +33,9 @@ def main(arguments: list[str]) -> int:
     sources = checked.sources()
     if arguments in ([], ["--check"]) and checked.is_known(sources, checked.GENERATED):
         return 0
+    # Its reader, which reads nothing here, has one that takes a tenth of a run to compile.
+    with expressions_deferred():
+        import yaml  # noqa: F401
     from liberty_cfn.generation import differences, generate, nested, write
 
     wanted = generate()

@@ -8,7 +8,7 @@ Values flow one way, and each module imports only from those above it:
     settings      what may differ between environments, with its defaults
     stateful      which resources hold data, and the policy that keeps them
     aside         work done in another process, beside this one's
-    deferring     modules loaded when something of them is used
+    deferring     what others do when imported, done when it is used
     veiling       secrets that stand in properties, and aren't shown
     policies      policies that more than one stack needs
     stacks/       one function per nested stack
