@@ -29,6 +29,7 @@ from wire import (
     decoded,
     described,
     done,
+    stack,
 )
 
 from liberty_cfn.deploy import attending, change_sets, deploying, packaging, sessions, targets
@@ -185,6 +186,39 @@ def test_case_03_the_change_set_that_another_deploy_waits_with_is_left_alone(tar
     plan(dev, target, {"root.yaml": TOPIC})
     assert find(cloudformation, dev.stack)["StackStatus"] == "REVIEW_IN_PROGRESS"
     assert [s["ChangeSetId"] for s in left_behind(target, dev)] == [others["Id"]]
+
+
+def listed(*statuses):
+    """Return ListChangeSets' answer: one of ours for each of these statuses."""
+    ours = f"<ChangeSetId>{CHANGE_SET}</ChangeSetId><ChangeSetName>liberty-1</ChangeSetName>"
+    each = (f"<member>{ours}<Status>{status}</Status></member>" for status in statuses)
+    return done("ListChangeSets", Summaries="".join(each))
+
+
+def test_case_03_an_empty_stack_goes_when_what_it_was_made_for_is_gone():
+    wire = Wire(
+        DescribeChangeSet=[described("CREATE_COMPLETE")],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+        DescribeStacks=[stack("REVIEW_IN_PROGRESS")],
+        ListChangeSets=[listed("DELETE_IN_PROGRESS"), listed()],
+        DeleteStack=[done("DeleteStack")],
+    )
+    change_sets.discard(wire.client, CHANGE_SET, new=True)
+    assert [operation for operation, _ in wire.asked][-3:] == [
+        *("ListChangeSets", "ListChangeSets", "DeleteStack"),
+    ]
+
+
+@pytest.mark.parametrize("new", [False, True])
+@pytest.mark.parametrize("gone", [GONE, NO_CHANGE_SET])
+def test_a_change_set_that_somebody_else_deleted_needs_not_be_discarded(new, gone):
+    wire = Wire(DescribeChangeSet=[described("CREATE_COMPLETE")], DeleteChangeSet=[gone])
+    change_sets.discard(wire.client, CHANGE_SET, new=new)
+
+
+def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
+    wire = Wire(ListChangeSets=[listed("DELETE_PENDING", "DELETE_IN_PROGRESS")])
+    change_sets.sweep(wire.client, "liberty-social-dev", say=pytest.fail)
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -29,6 +29,7 @@ NESTED_FAILED = "Nested change set"
 OURS = "liberty-"
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 MADE = ("CREATE_COMPLETE", "FAILED")
+GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
 # A change set that can't be looked at is asked for so often.
 LOOKS = 20
 # Nobody waits for consent to a plan as old as this.
@@ -214,26 +215,31 @@ def give_up(cloudformation: Any, change_set: str, *, new: bool) -> None:
 
 def discard(cloudformation: Any, change_set: str, *, new: bool) -> None:
     """Delete a change set; if it is to make its stack, the empty stack it was made for, too."""
-    if not new:
-        cloudformation.delete_change_set(ChangeSetName=change_set)
-        return
+    stack_id = ""
     try:
-        described = cloudformation.describe_change_set(ChangeSetName=change_set)
+        if new:
+            stack_id = cloudformation.describe_change_set(ChangeSetName=change_set)["StackId"]
+        cloudformation.delete_change_set(ChangeSetName=change_set)
     except ClientError as error:
-        if faults.code(error) == "ChangeSetNotFound":
-            return
-        raise
-    cloudformation.delete_change_set(ChangeSetName=change_set)
-    stack = stack_described(cloudformation, described["StackId"])
-    # Empty, it may yet be waiting for somebody else's change set.
-    if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _waiting(
-        cloudformation, stack["StackName"]
+        # Somebody deleted it, or its stack with it.
+        if faults.code(error) != "ChangeSetNotFound" and not faults.missing(error):
+            raise
+        return
+    if stack_id:
+        _drop_if_empty(cloudformation, stack_id, change_set)
+
+
+def _drop_if_empty(cloudformation: Any, stack_id: str, change_set: str) -> None:
+    """Delete the stack that a change set was to make, unless it waits for another one."""
+    stack = stack_described(cloudformation, stack_id)
+    if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _others(
+        cloudformation, stack["StackName"], change_set
     ):
         if stack.get("EnableTerminationProtection"):
             cloudformation.update_termination_protection(
-                StackName=described["StackId"], EnableTerminationProtection=False
+                StackName=stack_id, EnableTerminationProtection=False
             )
-        cloudformation.delete_stack(StackName=described["StackId"])
+        cloudformation.delete_stack(StackName=stack_id)
 
 
 def sweep(
@@ -249,7 +255,8 @@ def sweep(
     try:
         for summary in _waiting(cloudformation, stack):
             is_old = older is None or summary["CreationTime"] <= datetime.now(UTC) - older
-            if is_old and summary["ChangeSetName"].startswith(OURS):
+            goes = summary.get("Status") in GOING
+            if is_old and not goes and summary["ChangeSetName"].startswith(OURS):
                 cloudformation.delete_change_set(ChangeSetName=summary["ChangeSetId"])
     except faults.OF_AWS as error:
         if not faults.missing(error):
@@ -257,6 +264,19 @@ def sweep(
                 "Change sets that earlier deploys may have left could not be looked for. "
                 f"{faults.in_words(error)}"
             )
+
+
+def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
+    """Whether a stack has change sets, once one that is deleted is gone: no sooner can it go.
+
+    Those of nested stacks are deleted with it, which takes AWS a moment.
+    """
+    for _ in range(LOOKS):
+        waiting = {summary["ChangeSetId"] for summary in _waiting(cloudformation, stack)}
+        if waiting != {deleted}:
+            return bool(waiting - {deleted})
+        wait_a_little(cloudformation)
+    return False
 
 
 def _waiting(cloudformation: Any, stack: str) -> list[dict[str, Any]]:
