@@ -214,6 +214,9 @@ def test_what_cannot_be_taken_back_fails_the_rollback_and_is_deleted_later(aws):
     body["Resources"]["Topic"] = resource("SNS::Topic", DependsOn="Child")
     aws.fail("AWS::SNS::Topic/Topic")
     assert deploy(aws, body)["StackStatus"] == "ROLLBACK_FAILED"
+    left = aws.client("cloudformation").describe_stack_resources(StackName="root")
+    statuses = {r["LogicalResourceId"]: r["ResourceStatus"] for r in left["StackResources"]}
+    assert statuses == {"Child": "DELETE_FAILED"}
     assert delete(aws)["StackStatus"] == "DELETE_FAILED"
     rds = aws.client("rds")
     rds.modify_db_instance(DBInstanceIdentifier="one", DeletionProtection=False)

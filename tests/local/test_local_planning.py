@@ -241,6 +241,12 @@ def test_a_tag_that_changes_touches_everything(aws):
     }
 
 
+def test_a_resource_can_lose_all_its_properties(aws):
+    deploy(aws, template({"Topic": resource("SNS::Topic", {"DisplayName": "a"})}))
+    [change] = changes(plan(aws, template({"Topic": {"Type": "AWS::SNS::Topic"}}))).values()
+    assert details(change) == {"DisplayName": ("Static", "Never")}
+
+
 def test_outputs_alone_are_a_change_that_can_be_executed(aws):
     deploy(aws, template({"Topic": resource("SNS::Topic")}))
     root = plan(aws, template({"Topic": resource("SNS::Topic")}, {"New": "output"}))

@@ -18,32 +18,34 @@ def _release(query: Query) -> Answer:
     return answer
 
 
-# By type: what makes one, what its id is called in the answer, what deletes it by which id.
-KINDS: dict[str, tuple[Action, str, Action, str]] = {
-    "EC2::EIP": (ec2._allocate_address, "publicIp", _release, "PublicIp"),
-    "EC2::NatGateway": (
-        *(ec2._create_nat_gateway, "natGatewayId"),
-        *(ec2._delete_nat_gateway, "NatGatewayId"),
-    ),
-    "EC2::FlowLog": (ec2._create_flow_logs, "item", ec2._delete_flow_logs, "FlowLogId.1"),
-    "IAM::AccessKey": (
-        *(iam._create_access_key, "AccessKeyId"),
-        *(iam._delete_access_key, "AccessKeyId"),
-    ),
+# By type: what makes one, what its id is called in the answer, what deletes it.
+KINDS: dict[str, tuple[Action, str, Action]] = {
+    "EC2::EIP": (ec2._allocate_address, "publicIp", _release),
+    "EC2::NatGateway": (ec2._create_nat_gateway, "natGatewayId", ec2._delete_nat_gateway),
+    "EC2::FlowLog": (ec2._create_flow_logs, "item", ec2._delete_flow_logs),
+    "IAM::AccessKey": (iam._create_access_key, "AccessKeyId", iam._delete_access_key),
 }
 
 
-def _kind(create: Action, tag: str, delete: Action, called: str) -> dict[str, Any]:
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _kind(create: Action, tag: str, delete: Action) -> dict[str, Any]:
     def make(_title: str, properties: Properties, _stack: str) -> Made:
         # What is asked for one is asked for the first of a list, too.
         listed = {f"{name}.1": value for name, value in properties.items()}
         body = ask(create, **properties | listed)[2].decode()
         told = dict(re.findall(r"<(\w+)>([^<]+)</", body))
         ec2._tags[told.get("allocationId", told[tag])] = properties.get("Tags", [])
-        attributes = {name[0].upper() + name[1:]: value for name, value in told.items()}
+        attributes = {_capital(name): value for name, value in told.items()}
         return told[tag], attributes | {"Id": told[tag]}
 
-    return {"create": make, "delete": lambda name, _: ask(delete, **{called: name})}
+    def drop(name: str, _properties: Properties) -> None:
+        # Flow logs are named in a list.
+        ask(delete, **{_capital(tag): name, "FlowLogId.1": name})
+
+    return {"create": make, "delete": drop}
 
 
 def _rules(listed: str) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def _value(
     if name:
         target["Path"] = f"/{attribute}/{name}"
         # What another stack will give may turn out to be the same.
-        written = after["_template"]["Resources"][title]["Properties"].get(name)
+        written = after["_template"]["Resources"][title].get("Properties", {}).get(name)
         read = [reference for reference, _ in engine._intrinsic_references(written)]
         values = [v["Value"] for k, v in after["_resolved_params"].items() if k in read]
         if any(UNKNOWN in str(value) for value in values):

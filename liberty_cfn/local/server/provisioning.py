@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import ministack.app as gateway
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import get_account_id, get_region, now_iso
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
@@ -74,7 +74,9 @@ def _event(
     record = cloudformation._stacks.get(stack, {})
     if title == stack and status == "ROLLBACK_FAILED":
         # What could not be taken back is still the stack's, to be deleted later.
-        record["_resources"] |= record["_rollback_failed"]
+        state = {"ResourceStatus": "DELETE_FAILED", "Timestamp": now_iso()}
+        left = record["_rollback_failed"].items()
+        record["_resources"] |= {title: resource | state for title, resource in left}
     events = reversed(cloudformation._stack_events.get(stack_id, []))
     last = next((e["ResourceStatus"] for e in events if e["LogicalResourceId"] == title), "")
     kept = record.get("_resources", {}).get(title, {})
