@@ -313,6 +313,18 @@ def test_who_may_read_goes_on_doing_so_and_alone_is_told_without_a_list():
     assert [arn.split(":")[4] for arn in shared["Principal"]["AWS"]] == [here, there]
 
 
+def test_a_bucket_that_was_made_meanwhile_or_by_an_answer_that_was_lost_is_as_good():
+    target = Target(boto3.Session("k", "s", region_name="eu-west-1"), "1")
+    with Stubber(target.client("s3")) as s3:
+        s3.add_client_error("get_bucket_policy", "NoSuchBucket", http_status_code=404)
+        s3.add_client_error("create_bucket", "BucketAlreadyOwnedByYou", http_status_code=409)
+        for call in ("put_public_access_block", "put_bucket_encryption"):
+            s3.add_response(call, {})
+        for call in ("put_bucket_versioning", "put_bucket_policy", "put_object"):
+            s3.add_response(call, {})
+        assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
+
+
 def test_every_call_to_the_bucket_names_its_owner(target, few):
     s3, asked = target.client("s3"), []
     s3.meta.events.register(

@@ -164,9 +164,18 @@ def _bucket(target: Target, s3: Any, name: str) -> tuple[dict[str, str], str]:
         if code(error) == "NoSuchBucket":
             # us-east-1 is the one region that may not be named.
             elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
-            s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
+            _create(s3, name, {} if target.region == "us-east-1" else elsewhere)
     _close(target, s3, where)
     return where, ""
+
+
+def _create(s3: Any, name: str, where: Mapping[str, Any]) -> None:
+    try:
+        s3.create_bucket(Bucket=name, **where)
+    except ClientError as error:
+        # Another deploy made it meanwhile, or this one did, and AWS's answer was lost.
+        if code(error) != "BucketAlreadyOwnedByYou":
+            raise
 
 
 def _close(target: Target, s3: Any, where: Mapping[str, str]) -> None:
