@@ -398,6 +398,23 @@ def test_case_23_events_of_older_operations_are_left_out():
     assert [e.time.second for e in Follower(wire.client, STACK, START).new_events()] == [1]
 
 
+def test_case_23_what_was_before_an_operation_is_not_told_in_whatever_order_it_comes():
+    before = [told(1, "UPDATE_COMPLETE"), told(1, "UPDATE_COMPLETE", "Database", TYPE, NESTED)]
+    begun = told(3, "UPDATE_IN_PROGRESS")
+    works = told(4, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
+    by_itself = told(2, "UPDATE_COMPLETE", "Thing", "T", "p", within=NESTED)
+    inside = told(5, "UPDATE_COMPLETE", "Thing", "T", "p", within=NESTED)
+    wire = Wire(
+        DescribeStackEvents=[
+            events(*before),
+            events(works, begun, *reversed(before)),
+            events(inside, by_itself),
+        ]
+    )
+    happened = Follower(wire.client, STACK).new_events()
+    assert [event.time.second for event in happened] == [3, 4, 5]
+
+
 def test_a_nested_stack_at_rest_is_not_read_until_its_parent_says_that_it_is_at_work():
     begun = told(1, "UPDATE_IN_PROGRESS")
     works = told(2, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)

@@ -82,7 +82,7 @@ class Follower:
     rest.
 
     Events before `since` are left out; without it, those before `Follower` was made, which
-    has to be before the operation starts. Of those, but the last one of the root is read: a
+    has to be before the operation starts. Of those, but the last ones of the root are read: a
     stack that was deployed often has many.
     """
 
@@ -98,8 +98,8 @@ class Follower:
         self._untold: list[Event] = []
         self._since = since
         if since is None:
-            last = next(_newest_first(cloudformation, stack_id), None)
-            self._seen.update([last["EventId"]] if last else [])
+            newest = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
+            self._seen.update(raw["EventId"] for raw in newest)
 
     def new_events(self) -> list[Event]:
         """Return what happened since the last call, oldest first."""
