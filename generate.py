@@ -28,35 +28,48 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments in (["--help"], ["-h"]) else 2
     for module in UNUSED:
         defer(module)
-    from liberty_cfn import checked
-
-    sources = checked.sources()
-    if arguments in ([], ["--check"]) and checked.is_known(sources, checked.GENERATED):
-        return 0
-    # Its reader, which reads nothing here, has one that takes a tenth of a run to compile.
-    with expressions_deferred():
-        import yaml  # noqa: F401
-    from liberty_cfn.generation import differences, generate, nested, write
-
-    wanted = generate()
-    if not arguments:
-        write(wanted)
-        checked.remember(sources, checked.GENERATED)
-        return 0
     if arguments == ["--digest"]:
         from liberty_cfn.digests import digest
 
-        print(digest(wanted))
-        return 0
-    if arguments == ["--flat"]:
+        print(digest(_generated()))
+    elif arguments == ["--flat"]:
+        wanted = _generated()
+        from liberty_cfn.generation import nested
         from liberty_cfn.model.one_template import one_template
 
         print(one_template(nested(wanted)), end="")
+    else:
+        return _current(write=not arguments)
+    return 0
+
+
+def _current(*, write: bool) -> int:
+    """Have what is generated be current, or else say what isn't; return the exit code."""
+    from liberty_cfn import checked
+
+    sources = checked.sources()
+    if checked.is_known(sources, checked.GENERATED):
         return 0
-    found = differences(wanted)
+    wanted = _generated()
+    from liberty_cfn import generation
+
+    if write:
+        generation.write(wanted)
+        checked.remember(sources, checked.GENERATED)
+        return 0
+    found = generation.differences(wanted)
     for name, how in found.items():
         print(f"{name} is {how}; run `make templates`", file=sys.stderr)
     return 1 if found else 0
+
+
+def _generated() -> dict[str, str]:
+    # PyYAML's reader, which reads nothing here, has one that takes a tenth of a run to compile.
+    with expressions_deferred():
+        import yaml  # noqa: F401
+    from liberty_cfn.generation import generate
+
+    return generate()
 
 
 if __name__ == "__main__":
