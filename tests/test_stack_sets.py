@@ -11,7 +11,7 @@ from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect
-from liberty_cfn.deploy.stack_sets import bootstrap, operations, reaching
+from liberty_cfn.deploy.stack_sets import bootstrap, deploying, operations, reaching
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import attach, deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
@@ -549,6 +549,15 @@ def test_what_succeeded_is_protected_though_others_failed_or_nobody_goes_on(sets
     with pytest.raises(DeployError, match="Only"):
         deploy(alone, SMALL, Told(agrees=False))
     assert policies(sets, alone) == {FIRST: closed}
+
+
+def test_what_succeeded_and_is_not_listed_yet_is_said_to_be_unprotected(
+    sets, between, monkeypatch
+):
+    fleet, told = sets.fleet(str(FIRST)), Told()
+    monkeypatch.setattr(deploying, "instances", lambda *_: {})
+    deploy(fleet, FLAT, told)
+    assert told.lines[-1].startswith(f"{FIRST}: its stacks have no policy against loss")
 
 
 def test_what_a_killed_deploy_left_open_or_never_closed_the_next_one_closes(sets, between):

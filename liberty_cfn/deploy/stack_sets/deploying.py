@@ -211,6 +211,12 @@ class _Run:
         done = [result.place for result in results if result.status == "SUCCEEDED"]
         stay = [place for place in done if place not in self.different.gone]
         _protect(self.fleet, stay, self.progress, known)
+        for place in stay:
+            if place not in known or not known[place].stack_id:
+                self.progress.say(
+                    f"{place}: its stacks have no policy against loss: AWS doesn't list them "
+                    "yet. The next deploy sets it"
+                )
         return known
 
     def through(self, places: Collection[Place]) -> None:
