@@ -432,6 +432,9 @@ class Pages:
             }
         )
 
+    def describe_stack_events(self, StackName):
+        return next(self.paginate(StackName), {"StackEvents": []})
+
     def get_paginator(self, _):
         return self
 
