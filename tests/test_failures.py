@@ -608,12 +608,16 @@ def test_a_known_cause_has_its_next_step(reason, step):
     assert bool(step) == bool(found)
 
 
+# As ECS says that there were to be fewer tasks, and as the local AWS does.
+MEANT = ("Scaling activity initiated by (deployment ecs-svc/1)", "Service scaling down")
+
+
 class Ecs:
     """What ECS and the logs know of a service that did not come up."""
 
     def list_tasks(self, *, cluster, serviceName, desiredStatus):
         assert (cluster, serviceName, desiredStatus) == ("backend", "web", "STOPPED")
-        return {"taskArns": ["arn:task/backend/abc", "arn:task/backend/def"]}
+        return {"taskArns": [f"arn:task/backend/{name}" for name in ("abc", "def", "deg")]}
 
     def describe_tasks(self, *, cluster, tasks):
         containers = [{"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"}]
@@ -626,11 +630,14 @@ class Ecs:
                     "stoppedAt": START,
                     "containers": containers,
                 },
-                {
-                    "taskArn": tasks[1],
-                    "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)",
-                    "stoppedAt": START + timedelta(minutes=1),
-                },
+                *(
+                    {
+                        "taskArn": task,
+                        "stoppedReason": why,
+                        "stoppedAt": START + timedelta(minutes=1),
+                    }
+                    for task, why in zip(tasks[1:], MEANT, strict=True)
+                ),
             ]
         }
 
@@ -663,7 +670,7 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     assert "web said: django.db.utils.OperationalError: no such host" in said
     assert "failed container health checks" in said
     assert "has started" not in said
-    assert "task def" not in said  # which was stopped for another to take its place
+    assert "task de" not in said  # which was stopped for another to take its place
 
 
 def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkeypatch, dev):

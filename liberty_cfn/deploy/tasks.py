@@ -16,7 +16,7 @@ SERVICE = "AWS::ECS::Service"
 LINES = 5
 TASKS = 3
 # How ECS says that it stopped a task as it was asked to, and ministack.
-MEANT = ("Scaling activity initiated", "Deployment completed")
+MEANT = ("Scaling activity initiated", "Deployment completed", "Service scaling down")
 
 
 def why_stopped(client: Callable[[str], Any], service: str) -> Iterator[str]:
