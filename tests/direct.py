@@ -59,7 +59,9 @@ def sign(auth, request):
     """Say in a request's headers whose it is, as botocore does that this replaces."""
     key = auth.credentials
     by_header = type(auth) in (SigV4Auth, S3SigV4Auth)
-    if not by_header or not key or key.token or not request.url.startswith(HERE):
+    # Whose key is an account's number is its root, and believed.
+    believed = key and key.access_key.isdigit() and not key.token
+    if not by_header or not believed or not request.url.startswith(HERE):
         _signed(auth, request)
         return
     scope = f"{key.access_key}/{ANY_DAY}/{auth._region_name}/{auth._service_name}/aws4_request"  # noqa: SLF001
