@@ -170,8 +170,13 @@ def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, ma
     settle(cloudformation, "another")
     tag = {"Key": "aws:cloudformation:stack-id", "Value": made}
     manager.create_secret(Name=full, SecretString="old", Tags=[tag])
-    with pytest.raises(AdoptError, match=f"{full} .* belongs to the stack another"):
+    mine = f"{full} .* belongs to the stack another"
+    with pytest.raises(AdoptError, match=mine):
         adopting.kept_secrets(local, target)
+    # Nor if the stack got it while consent was waited for.
+    with pytest.raises(AdoptError, match=mine):
+        adopting.put_aside(local, target, "SECRET_KEY")
+    assert secret(target, "SECRET_KEY") == "old"
     cloudformation.delete_stack(StackName="another")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig=SOON)
     assert adopting.kept_secrets(local, target) == ["SECRET_KEY"]

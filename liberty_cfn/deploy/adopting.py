@@ -58,14 +58,17 @@ def kept_secrets(environment: Environment, target: Target) -> list[str]:
     for name in secrets.NAMES:
         full = secrets.full_name(environment, name)
         if known := secrets.described(target, full):
-            if owner := _owner(target, known):
-                raise AdoptError(
-                    f"{full} was not kept by a destroy: it belongs to the stack {owner}, which "
-                    "is there. Nothing was changed; choose another NameSuffix, or delete that "
-                    "stack first."
-                )
+            _check_is_nobodys(target, full, known)
             kept.append(name)
     return kept
+
+
+def _check_is_nobodys(target: Target, full: str, secret: Mapping[str, Any]) -> None:
+    if owner := _owner(target, secret):
+        raise AdoptError(
+            f"{full} was not kept by a destroy: it belongs to the stack {owner}, which is "
+            "there, and was left as it is; choose another NameSuffix, or delete that stack."
+        )
 
 
 def _owner(target: Target, secret: Mapping[str, Any]) -> str:
@@ -83,10 +86,12 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
     """Copy a secret's value to a second secret, and free the first one's name.
 
     Raises:
-        AdoptError: the copy isn't what was copied, or the name isn't freed.
+        AdoptError: the copy isn't what was copied, or the name isn't freed; or a stack has it:
+            somebody deployed while consent was waited for.
     """
     client, full = target.client("secretsmanager"), secrets.full_name(environment, name)
     known = secrets.described(target, full) or {}
+    _check_is_nobodys(target, full, known)
     if "DeletedDate" in known:
         client.restore_secret(SecretId=full)
     value, copy = _value(client, full), _place(environment, target, name, known)
