@@ -14,8 +14,8 @@ from importlib.util import source_hash
 from io import FileIO
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parent.parent
-TEMPLATES = REPOSITORY / "templates"
+from liberty_cfn.repository import REPOSITORY
+
 GENERATED = REPOSITORY / ".local" / "generated"
 CHECKED = REPOSITORY / ".local" / "checked"
 LINTED = REPOSITORY / ".local" / "linted"

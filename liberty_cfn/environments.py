@@ -22,9 +22,9 @@ from liberty_cfn import deployment_targets
 from liberty_cfn.deployment_targets import TARGETS, Place, Targets, crowding
 from liberty_cfn.fitting import contradictions
 from liberty_cfn.misfits import Misfit, as_text, regions
+from liberty_cfn.repository import PARAMS
 from liberty_cfn.settings import Declaration, declarations
 
-PARAMS = Path(__file__).parent.parent / "params"
 REGION, ACCOUNT, ENDPOINT, TAGS = "Region", "Account", "Endpoint", "Tags"
 MIGRATE, DJANGO = "Migrate", "python manage.py migrate --noinput"
 LOCAL = "local"

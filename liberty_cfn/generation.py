@@ -12,10 +12,10 @@ from liberty_cfn.bootstrap.stack_set_administration_role import stack_set_admini
 from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
 from liberty_cfn.documents import settings_document
 from liberty_cfn.rendering import render
+from liberty_cfn.repository import REPOSITORY
 from liberty_cfn.root import build
 from liberty_cfn.stateful import stack_policy
 
-REPOSITORY = Path(__file__).parent.parent
 # What an administrator makes in an account, before anything is deployed to it.
 BOOTSTRAP: tuple[Callable[[Template], object], ...] = (
     deploy_role,

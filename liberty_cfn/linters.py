@@ -17,11 +17,11 @@ from typing import Any
 from liberty_cfn.findings import Finding
 from liberty_cfn.model.parsing import Template
 from liberty_cfn.model.subs import FROM_SSM
+from liberty_cfn.repository import REPOSITORY
 from liberty_cfn.rules.checking import Case, Report, python_line
 from liberty_cfn.rules.rule import Problem, look
 from liberty_cfn.sparing import spare
 
-REPOSITORY = Path(__file__).parent.parent
 CFN_LINT_SETTINGS = REPOSITORY / ".cfnlintrc.yaml"
 
 # What cloudformation-validate is not asked about, and why. cfn-lint's are in .cfnlintrc.yaml.

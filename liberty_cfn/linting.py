@@ -12,25 +12,24 @@ from pathlib import Path
 
 from liberty_cfn.aside import aside
 from liberty_cfn.checked import (
-    TEMPLATES,
     asking_digest,
     found_clean,
     linting_digests,
     remember_clean,
 )
-from liberty_cfn.environments import PARAMS, Environment, MisfitsError, collisions, load, names
+from liberty_cfn.environments import Environment, MisfitsError, collisions, load, names
 from liberty_cfn.findings import Finding
 from liberty_cfn.linters import (
     ACCEPTED,
     ACCEPTED_MADE,
     CFN_LINT_SETTINGS,
-    REPOSITORY,
     cfn_lint,
     cloudformation_validate,
     made,
 )
 from liberty_cfn.model.loading import TemplateSet, grouped, read
 from liberty_cfn.model.parsing import ParseError, Template, parse
+from liberty_cfn.repository import PARAMS, REPOSITORY, TEMPLATES
 from liberty_cfn.rules.checking import (
     RULES,
     Case,

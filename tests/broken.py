@@ -15,9 +15,9 @@ import yaml
 from mutants import Checkers, Mutant, say
 
 from liberty_cfn.environments import load, names
-from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.model.parsing import parse
 from liberty_cfn.proofs.proving import ours
+from liberty_cfn.repository import TEMPLATES
 
 EDITS = Path(__file__).with_name("broken.yaml")
 

@@ -12,13 +12,13 @@ import boto3
 from deployed import Silent
 from kills import slow_down
 
-from liberty_cfn.checked import TEMPLATES
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 from liberty_cfn.local import control
 from liberty_cfn.model import loading, makespan
+from liberty_cfn.repository import TEMPLATES
 
 LOOKING = ("DescribeStackEvents", "DescribeStacks")
 LOOK = "a look"

@@ -12,8 +12,8 @@ from liberty_cfn.audit.document import document
 from liberty_cfn.audit.judging import misfits
 from liberty_cfn.audit.tools import AuditError, Control, Result
 from liberty_cfn.cli import cli
-from liberty_cfn.generation import REPOSITORY
 from liberty_cfn.model.resolving import Resolved
+from liberty_cfn.repository import REPOSITORY
 
 CONTROL = Control("CT.RDS.PR.1", "Require zones", ("RDS_MULTI_AZ_SUPPORT",))
 
@@ -175,7 +175,7 @@ def test_guard_is_taken_out_of_its_package_once(tmp_path):
 
 
 def test_without_the_checkers_it_says_what_to_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("liberty_cfn.proofs.proving.REPOSITORY", tmp_path)
+    monkeypatch.setattr("liberty_cfn.repository.REPOSITORY", tmp_path)
     monkeypatch.setattr("liberty_cfn.proofs.proving.designs", lambda _templates: {})
     found = CliRunner().invoke(cli, ["audit"])
     assert (found.exit_code, found.stderr) == (

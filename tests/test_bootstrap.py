@@ -13,7 +13,7 @@ from liberty_cfn.deploy import packaging
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
-from liberty_cfn.generation import REPOSITORY
+from liberty_cfn.repository import REPOSITORY
 
 # What AWS asks for beside an operation: to read a template, to tag a stack, to hand on a role.
 UNASKED = {

@@ -17,8 +17,7 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.showing import Follow, outputs_table
 from liberty_cfn.environments import load
-from liberty_cfn.generation import REPOSITORY
-from liberty_cfn.linting import TEMPLATES
+from liberty_cfn.repository import REPOSITORY, TEMPLATES
 from liberty_cfn.verify import verify
 from liberty_cfn.verify.document import as_json
 from liberty_cfn.verify.markdown import as_markdown

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from liberty_cfn import checked
-from liberty_cfn.generation import REPOSITORY
+from liberty_cfn.repository import REPOSITORY
 
 POLICIES = "liberty_cfn/rules/aws-managed-policies.txt"
 

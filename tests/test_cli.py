@@ -20,7 +20,8 @@ import generate
 from liberty_cfn import checked, generation
 from liberty_cfn.cli import asking, cli, secret
 from liberty_cfn.cli.common import interruptible
-from liberty_cfn.environments import PARAMS, load
+from liberty_cfn.environments import load
+from liberty_cfn.repository import PARAMS
 
 REPOSITORY = Path(__file__).parent.parent
 # fmt: off

@@ -24,7 +24,7 @@ from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, m
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 from liberty_cfn.generation import generate
-from liberty_cfn.linting import TEMPLATES
+from liberty_cfn.repository import TEMPLATES
 
 OUR_VPC = [{"Name": "tag:Name", "Values": ["liberty-social-vpc-local"]}]
 

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import sysconfig
 
-from liberty_cfn.generation import REPOSITORY, generate
+from liberty_cfn.generation import generate
+from liberty_cfn.repository import REPOSITORY
 
 # What no file may depend on: sets' order, language, time zone, folder, region, width.
 AWAY = {

@@ -45,8 +45,8 @@ from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
-from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.mishaps import in_words
+from liberty_cfn.repository import TEMPLATES
 
 SERVICE = "arn:aws:ecs:us-east-1:000000000000:service/backend/web"
 

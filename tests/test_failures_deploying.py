@@ -43,8 +43,8 @@ from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
-from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.mishaps import in_words
+from liberty_cfn.repository import TEMPLATES
 from liberty_cfn.stateful import stack_policy
 
 TOPIC = "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"

@@ -2,7 +2,7 @@
 
 from liberty_cfn.deploy.causes import CAUSES
 from liberty_cfn.deploy.statuses import MEANINGS, NEXT, Meaning
-from liberty_cfn.generation import REPOSITORY
+from liberty_cfn.repository import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs/failures.md"
 

@@ -10,7 +10,8 @@ import pytest
 
 import generate as command
 from liberty_cfn import checked, generation
-from liberty_cfn.generation import REPOSITORY, differences, generate
+from liberty_cfn.generation import differences, generate
+from liberty_cfn.repository import REPOSITORY
 
 LOGS = "templates/logs.yaml"
 # What no file may depend on.

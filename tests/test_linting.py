@@ -10,12 +10,12 @@ from click.testing import CliRunner
 
 from liberty_cfn import checked, linting, sparing
 from liberty_cfn.cli import cli, main
-from liberty_cfn.environments import PARAMS
 from liberty_cfn.findings import Finding, as_json, as_sarif
-from liberty_cfn.linters import ACCEPTED, REPOSITORY, cfn_lint, cloudformation_validate, engine
-from liberty_cfn.linting import TEMPLATES, lint, lint_ours, stale_rules
+from liberty_cfn.linters import ACCEPTED, cfn_lint, cloudformation_validate, engine
+from liberty_cfn.linting import lint, lint_ours, stale_rules
 from liberty_cfn.model.one_template import one_template
 from liberty_cfn.model.parsing import parse
+from liberty_cfn.repository import PARAMS, REPOSITORY, TEMPLATES
 
 # The root and what is nested in it.
 OURS = sorted(TEMPLATES.glob("*.yaml"))

@@ -14,7 +14,8 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.migrating import MigrationError, is_due, is_held
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find
-from liberty_cfn.environments import DJANGO, PARAMS, MisfitsError, load
+from liberty_cfn.environments import DJANGO, MisfitsError, load
+from liberty_cfn.repository import PARAMS
 
 __all__ = ["local", "templates"]
 

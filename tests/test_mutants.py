@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mutants import OPERATORS, QUIET, Checkers, Mutant, drawn, mutants
 
 from liberty_cfn.environments import load
-from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.proofs.proving import ours
+from liberty_cfn.repository import TEMPLATES
 
 FEW = 16
 design = cache(ours)

@@ -3,6 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
+from liberty_cfn import repository
 from liberty_cfn.cli import cli
 from liberty_cfn.environments import load
 from liberty_cfn.model.flattening import flatten
@@ -12,7 +13,8 @@ from liberty_cfn.model.resolving import resolve
 from liberty_cfn.proofs import permissions, proving
 from liberty_cfn.proofs.connections import DESIGNED, OUTBOUND, connections
 from liberty_cfn.proofs.document import security_document
-from liberty_cfn.proofs.proving import OTHERWISE, TEMPLATES, designs, misfits, ours
+from liberty_cfn.proofs.proving import OTHERWISE, designs, misfits, ours
+from liberty_cfn.repository import REPOSITORY, TEMPLATES
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_exactly_what_the_spec_draws_can_open_a_connection(resolved):
 
 
 def test_what_docs_security_tells_is_what_was_found(resolved):
-    text = (proving.REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
     assert text == security_document(resolved)
 
 
@@ -190,7 +192,7 @@ def test_a_design_that_contradicts_it_is_told_and_where(whole, stack, old, new, 
 def test_prove_says_what_is_stale_and_writes_it(resolved, tmp_path, monkeypatch):
     two = {name: resolved[name] for name in ("prod", OTHERWISE)}
     monkeypatch.setattr(proving, "designs", lambda _templates: two)
-    monkeypatch.setattr(proving, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(repository, "REPOSITORY", tmp_path)
     (tmp_path / "docs").mkdir()
     stale = CliRunner().invoke(cli, ["prove"])
     assert stale.exit_code == 1

@@ -13,9 +13,9 @@ import pytest
 
 from liberty_cfn.environments import load
 from liberty_cfn.fitting import FARGATE, contradictions
-from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import from_texts, read, sets
+from liberty_cfn.repository import TEMPLATES
 from liberty_cfn.review.spelling import referred
 from liberty_cfn.rules.checking import RULES, UNREAD, cases, check, mixed, reports_between
 from liberty_cfn.rules.metrics import Metric, wrong

@@ -17,8 +17,9 @@ from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.stack_sets import reaching
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.environments import PARAMS, load
+from liberty_cfn.environments import load
 from liberty_cfn.local import control
+from liberty_cfn.repository import PARAMS
 
 PLACES = [f"{HOME}/{US}", f"{HOME}/{EU}", f"{OTHER}/{EU}"]
 

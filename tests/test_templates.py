@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from liberty_cfn.deploy.change_sets import NESTED_STACK
-from liberty_cfn.generation import REPOSITORY, generate
+from liberty_cfn.generation import generate
 from liberty_cfn.nesting import DIGEST_TAG, pascal
+from liberty_cfn.repository import REPOSITORY
 
 TEMPLATES = REPOSITORY / "templates"
 

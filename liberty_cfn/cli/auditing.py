@@ -21,7 +21,8 @@ def audit_command(*, write: bool) -> None:
 
     from liberty_cfn.audit import document, inputs, judging, tools
     from liberty_cfn.environments import names
-    from liberty_cfn.proofs.proving import OTHERWISE, REPOSITORY, designs, ours
+    from liberty_cfn.proofs.proving import OTHERWISE, designs, ours
+    from liberty_cfn.repository import REPOSITORY
 
     installed = REPOSITORY / ".venv-audit"
     resolved = {name: d for name, d in designs(ours()).items() if name != OTHERWISE}

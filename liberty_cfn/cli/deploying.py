@@ -104,12 +104,12 @@ def deploy_command(
     A change that would replace or delete what holds data is refused, unless each such
     resource is named with --allow-replace.
     """
-    from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.showing import Follow, outputs_table
     from liberty_cfn.environments import LOCAL, load
+    from liberty_cfn.repository import TEMPLATES
     from liberty_cfn.verify import verify
     from liberty_cfn.verify.document import as_json as report_as_json
     from liberty_cfn.verify.table import as_table

@@ -24,9 +24,9 @@ def lint_command(paths: tuple[Path, ...], *, as_json: bool, as_sarif: bool) -> N
     templates.
     """
     from liberty_cfn import findings
-    from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.environments import names
     from liberty_cfn.linting import UNPARSABLE, lint, lint_ours, stale_rules
+    from liberty_cfn.repository import TEMPLATES
     from liberty_cfn.rules.checking import RULES
 
     found = lint(paths) if paths else [*lint_ours(), *stale_rules()]

@@ -24,13 +24,13 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     Exits with 0 for nothing, 2 for changes, 3 for changes that put data at risk, 1 when it
     failed.
     """
-    from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.plans import as_json as plan_as_json
     from liberty_cfn.deploy.preparing import plan
     from liberty_cfn.deploy.showing import plan_markdown, plan_tree
     from liberty_cfn.environments import load
+    from liberty_cfn.repository import TEMPLATES
 
     chosen = load(environment)
     if chosen.targets:

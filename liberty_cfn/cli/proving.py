@@ -17,7 +17,8 @@ def prove_command(*, write: bool) -> None:
     it, and whether docs/security.md, which tells what was found, is stale.
     """
     from liberty_cfn.proofs.document import security_document
-    from liberty_cfn.proofs.proving import REPOSITORY, designs, misfits, ours
+    from liberty_cfn.proofs.proving import designs, misfits, ours
+    from liberty_cfn.repository import REPOSITORY
 
     resolved = designs(ours())
     document = REPOSITORY / "docs" / "security.md"

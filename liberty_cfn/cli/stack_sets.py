@@ -39,10 +39,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print it as 
 
 def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn:
     """Show what deploying a set would change in every target."""
-    from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.stack_sets.deploying import prepare
     from liberty_cfn.deploy.stack_sets.showing import plan_table, set_as_json, set_markdown
+    from liberty_cfn.repository import TEMPLATES
 
     aside = console(stderr=True)
     fleet = _fleet(environment, aside)
@@ -72,11 +72,11 @@ def deploy(
     `alone` are the options that are for one stack, and whether each was given. With
     `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
     """
-    from liberty_cfn.checked import TEMPLATES
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.stack_sets.comparing import verified
     from liberty_cfn.deploy.stack_sets.deploying import deploy as deploy_set
     from liberty_cfn.deploy.stack_sets.showing import verified_table
+    from liberty_cfn.repository import TEMPLATES
     from liberty_cfn.verify.document import as_json as report_as_json
 
     if given := [option for option, asked in alone.items() if asked]:

@@ -17,7 +17,8 @@ from typing import Any
 import botocore
 from botocore.loaders import JSONFileLoader, Loader
 
-from liberty_cfn.checked import REPOSITORY, keep
+from liberty_cfn.checked import keep
+from liberty_cfn.repository import REPOSITORY
 
 VERSION = f"{botocore.__version__}-{sys.implementation.cache_tag}"
 KEPT = REPOSITORY / ".local" / "models" / VERSION

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from liberty_cfn.environments import PARAMS, Environment, load, names
+from liberty_cfn.environments import Environment, load, names
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import TemplateSet, from_texts
 from liberty_cfn.model.resolving import Resolved, resolve
 from liberty_cfn.proofs import connections, permissions, retention
+from liberty_cfn.repository import PARAMS, TEMPLATES
 from liberty_cfn.rules.checking import switched
 
-REPOSITORY = Path(__file__).parent.parent.parent
-TEMPLATES = REPOSITORY / "templates"
 # The other answer to each condition, so that nothing goes unproved for being switched off.
 OTHERWISE = "every condition the other way"
 # What would else be symbolic there, as it can't be guessed.

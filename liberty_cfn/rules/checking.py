@@ -14,6 +14,7 @@ from liberty_cfn.findings import Finding
 from liberty_cfn.model.flattening import Flat, flatten
 from liberty_cfn.model.loading import TemplateSet
 from liberty_cfn.model.resolving import NOTHING, Resolved, resolve
+from liberty_cfn.repository import REPOSITORY
 from liberty_cfn.rules import (
     actions,
     alarms,
@@ -378,7 +379,7 @@ def python_line(file: str, resource: str) -> str:
         return ""
     with File(file).open(encoding="utf-8") as lines:
         _, generated, rest = lines.readline().partition("# Generated from ")
-    source = File(__file__).parent.parent.parent / rest.partition(" by ")[0]
+    source = REPOSITORY / rest.partition(" by ")[0]
     if not generated or not source.is_file():
         return ""
     code = source.read_text(encoding="utf-8").splitlines()

@@ -6,9 +6,9 @@ import pytest
 
 from liberty_cfn.deploy import packaging
 from liberty_cfn.environments import load, names
-from liberty_cfn.linting import TEMPLATES
 from liberty_cfn.model import loading, makespan
 from liberty_cfn.model.times import TYPICAL, to_change, to_make
+from liberty_cfn.repository import TEMPLATES
 
 SLOW = "AWS::RDS::DBInstance"
 QUICK = "AWS::SNS::Topic"
