@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from botocore import exceptions
 from botocore.exceptions import ReadTimeoutError
 from small_sets import small
 from wire import (
@@ -297,6 +298,24 @@ def test_case_17_a_last_poll_that_is_throttled_does_not_fail_what_succeeded():
 @pytest.mark.parametrize("fault", [RESET, UNAVAILABLE, TIMEOUT])
 def test_case_18_connection_reset_and_unavailable(fault):
     survives(fault, fault)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.EndpointConnectionError(endpoint_url="https://cloudformation"),
+        exceptions.ConnectTimeoutError(endpoint_url="https://cloudformation"),
+        exceptions.ProxyConnectionError(proxy_url="http://proxy", error="refused"),
+    ],
+)
+def test_case_18_a_network_that_is_down_for_a_while(error):
+    survives(error, error)
+
+
+def test_a_local_aws_that_is_gone_is_not_waited_for():
+    gone = exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:9/")
+    with pytest.raises(exceptions.EndpointConnectionError):
+        survives(gone)
 
 
 def test_case_19_broken_xml():

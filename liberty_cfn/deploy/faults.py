@@ -56,6 +56,15 @@ def passes(error: BaseException) -> bool:
     )
 
 
+def cut_off(error: BaseException) -> bool:
+    """Whether AWS can't be reached from here, as from a network that is down for a while.
+
+    A local AWS that can't be reached is gone.
+    """
+    down = aws.EndpointConnectionError | aws.ConnectTimeoutError | aws.ProxyConnectionError
+    return isinstance(error, down) and "//127.0.0.1" not in str(error)
+
+
 def expired(error: BaseException) -> bool:
     """Whether the credentials were good once, and are no longer."""
     return code(error) in EXPIRED or isinstance(

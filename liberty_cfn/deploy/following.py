@@ -238,7 +238,7 @@ class Patience:
                     f"The credentials have expired. AWS goes on with {self._name}; sign in "
                     f"again (aws sso login), then attach: {self._attach}"
                 ) from error
-            if not faults.passes(error):
+            if not faults.passes(error) and not faults.cut_off(error):
                 raise
             self._failed += 1
             if self._failed % WORRYING == 0:
