@@ -549,6 +549,15 @@ def test_a_plan_whose_change_set_cannot_be_deleted_is_shown_and_the_next_deploy_
     assert left_behind(target, dev) == []
 
 
+def test_why_nothing_is_changed_is_told_though_the_change_set_cannot_be_deleted(target, dev):
+    have(dev, target, UPLOADS)
+    listener = Listener()
+    denied = answering(target.client("cloudformation"), "DeleteChangeSet", DENIED)
+    with denied, pytest.raises(DeployError, match="Data would be lost"):
+        have(dev, target, TOPIC, listener)
+    assert "DeleteChangeSet: Not yours" in listener.said[-1]
+
+
 def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence():
     wire = Wire(
         CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],

@@ -213,6 +213,17 @@ def give_up(cloudformation: Any, change_set: str, *, new: bool) -> None:
             cloudformation.delete_change_set(ChangeSetName=change_set)
 
 
+def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object]) -> None:
+    """Discard a change set that nobody will execute; that it can't be done is only said."""
+    try:
+        discard(cloudformation, change_set.id, new=change_set.new)
+    except faults.OF_AWS as error:
+        say(
+            f"The change set {change_set.token} could not be deleted; the next deploy does it. "
+            f"{faults.in_words(error)}"
+        )
+
+
 def discard(cloudformation: Any, change_set: str, *, new: bool) -> None:
     """Delete a change set; if it is to make its stack, the empty stack it was made for, too."""
     stack_id = ""

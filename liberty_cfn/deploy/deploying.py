@@ -170,8 +170,8 @@ def _agreed(
         agreed = progress.consents()
     finally:
         if not agreed:
-            cloudformation = target.client("cloudformation")
-            change_sets.discard(cloudformation, change_set.id, new=change_set.new)
+            # Why is not to be hidden by what may go wrong here.
+            change_sets.drop(target.client("cloudformation"), change_set, progress.say)
             if change_set.adopts:
                 _say_what_waits(environment, target, progress)
     return agreed
@@ -247,7 +247,7 @@ def _put_names_back(
     if change_set is None:
         return
     if any(change.type != change_sets.NESTED_STACK for change in planned.changes):
-        change_sets.discard(cloudformation, change_set.id, new=change_set.new)
+        change_sets.drop(cloudformation, change_set, progress.say)
         progress.say("What was adopted differs from the templates: see make plan")
         return
     progress.say("All is adopted; the stacks get the reviewed templates")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from liberty_cfn.deploy import beforehand, change_sets, faults
+from liberty_cfn.deploy import beforehand, change_sets
 from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSet
@@ -103,13 +103,7 @@ def plan(
     stack = find(cloudformation, environment.stack)
     planned, change_set = prepare(environment, target, templates, stack, say=say)
     if change_set:
-        try:
-            change_sets.discard(cloudformation, change_set.id, new=change_set.new)
-        except faults.OF_AWS as error:
-            say(
-                f"The change set {change_set.token} could not be deleted; the next deploy does "
-                f"it. {faults.in_words(error)}"
-            )
+        change_sets.drop(cloudformation, change_set, say)
     return planned
 
 
