@@ -6,6 +6,7 @@ import io
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 
@@ -558,6 +559,20 @@ def test_what_succeeded_and_is_not_listed_yet_is_said_to_be_unprotected(
     monkeypatch.setattr(deploying, "instances", lambda *_: {})
     deploy(fleet, FLAT, told)
     assert told.lines[-1].startswith(f"{FIRST}: its stacks have no policy against loss")
+
+
+def test_why_one_failed_is_told_though_nothing_can_be_protected_then(
+    sets, between, monkeypatch
+):
+    def down(*_):
+        raise EndpointConnectionError(endpoint_url="https://cloudformation")
+
+    fleet, told = sets.fleet(str(FIRST)), Told()
+    sets.aws.fail(TYPES)
+    monkeypatch.setattr(deploying, "instances", down)
+    with pytest.raises(DeployError, match="1 target failed"):
+        deploy(fleet, FLAT, told)
+    assert "AWS could not be asked" in told.lines[-1]
 
 
 def test_what_a_killed_deploy_left_open_or_never_closed_the_next_one_closes(sets, between):

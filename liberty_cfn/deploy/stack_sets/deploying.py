@@ -15,6 +15,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.plans import needless
 from liberty_cfn.deploy.protection import protect, restore
@@ -201,7 +202,14 @@ class _Run:
         try:
             yield
         except DeployError:
-            _close(self.fleet, self.progress, self._protect())
+            try:
+                _close(self.fleet, self.progress, self._protect())
+            except faults.OF_AWS as error:
+                # Why it failed is not to be hidden by what goes wrong afterwards.
+                self.progress.say(
+                    f"{self.fleet.name}: its stacks may have no policy against loss until the "
+                    f"next deploy. {faults.in_words(error)}"
+                )
             raise
         self._protect()
 
