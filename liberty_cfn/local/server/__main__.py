@@ -27,6 +27,8 @@ settings = uvicorn.Config(
     ministack.app,
     http="httptools",
     log_level="error",
+    access_log=False,
+    proxy_headers=False,
     timeout_keep_alive=3600,
     date_header=False,  # ministack says it itself
 )
