@@ -156,6 +156,9 @@ def test_resources_that_wait_for_each_other_are_refused():
     (text,) = told(topics({}, {}), topics(other, one), Kind.FAILS)
     assert text == "templates/root.yaml: A, B wait for each other, in a circle"
     (text,) = told(topics({}, {}), topics(other, {}, DependsOn=["A"]), Kind.FAILS)
+    said = {"DisplayName": {"Fn::Sub": "about ${B.TopicName}"}}
+    (text,) = told(topics({}, {}), topics(said, one), Kind.FAILS)
+    assert text == "templates/root.yaml: A, B wait for each other, in a circle"
     (text,) = told(topics({}, {}), topics(one, {}), Kind.FAILS)
     assert text == "templates/root.yaml: A waits for itself"
     assert not told(topics({}, {}), topics({}, one), Kind.FAILS)
