@@ -267,8 +267,9 @@ class _Run:
         self._stop_if_too_many([])
         self._tell_failures()
         cloudformation, name = self.fleet.cloudformation, self.fleet.name
-        there = standing(cloudformation, name)
-        current = there is not None and there.instances[place].current
+        # What AWS doesn't list yet is brought up to date rather than taken for it.
+        one = instances(cloudformation, name).get(place)
+        current = one is not None and one.current
         as_wanted = overrides(cloudformation, name, place) == want.overrides[place]
         was = self.different
 
