@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from liberty_cfn.model.subs import pieces
+
 
 def spelled(value: Any) -> str:
     """Return a value as text: what only AWS knows as ${Vpc} or ${Vpc.CidrBlock}."""
@@ -41,6 +43,8 @@ def referred(value: Any) -> Iterator[str]:
                     yield name
                 case "Fn::GetAtt", [str(name), *_]:
                     yield name
+                case "Fn::Sub", _:
+                    yield from referred([p for p in pieces(argument) if not isinstance(p, str)])
                 case _:
                     yield from referred(argument)
 

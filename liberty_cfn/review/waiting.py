@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from liberty_cfn.model.subs import pieces
-from liberty_cfn.review.spelling import listed
+from liberty_cfn.review.spelling import listed, referred
 
 Waits = Mapping[str, set[str]]
 
@@ -15,7 +14,7 @@ def waits(resources: Mapping[str, Any]) -> Waits:
     """Return which resources each one names in its properties, or in DependsOn."""
     return {
         title: {
-            *_named(body.get("Properties")),
+            *referred(body.get("Properties")),
             *(other for other in listed(body.get("DependsOn")) if isinstance(other, str)),
         }
         & resources.keys()
@@ -42,21 +41,3 @@ def circle(title: str, waiting: Waits) -> set[str]:
     if title not in later:
         return set()
     return {other for other in later if title in after(other, waiting)}
-
-
-def _named(value: Any) -> Iterator[str]:
-    """Yield what a value refers to, by Fn::Sub as well. Conditions may have the same names."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _named(item)
-    elif isinstance(value, dict):
-        for function, argument in value.items():
-            match function, argument:
-                case "Ref", str(name):
-                    yield name
-                case "Fn::GetAtt", [str(name), *_]:
-                    yield name
-                case "Fn::Sub", _:
-                    yield from _named([p for p in pieces(argument) if not isinstance(p, str)])
-                case _:
-                    yield from _named(argument)

@@ -5,6 +5,7 @@ from versions import nested, part, resource, told, version
 
 from liberty_cfn.review.findings import Kind
 from liberty_cfn.review.reviewing import review
+from liberty_cfn.review.waiting import circle, waits
 
 IS_ON = {"IsOn": {"Fn::Equals": [{"Ref": "On"}, "yes"]}}
 NEVER = {"IsOn": {"Fn::Equals": ["a", "b"]}}
@@ -163,6 +164,15 @@ def test_resources_that_wait_for_each_other_are_refused():
     assert text == "templates/root.yaml: A waits for itself"
     assert not told(topics({}, {}), topics({}, one), Kind.FAILS)
     assert not told(topics(other, one), topics({**other, "TopicName": "x"}, one), Kind.FAILS)
+
+
+def test_a_condition_that_is_called_as_a_resource_is_not_waited_for():
+    decided = {"DisplayName": {"Fn::If": ["B", "x", "y"]}}
+    made = {
+        "A": resource("SNS::Topic", decided),
+        "B": resource("SNS::Topic", {"A": {"Ref": "A"}}),
+    }
+    assert circle("A", waits(made)) == set()
 
 
 def test_stacks_that_wait_for_each_other_are_refused():
