@@ -434,6 +434,18 @@ def test_case_23_what_was_before_an_operation_is_not_told_in_whatever_order_it_c
     assert [event.time.second for event in happened] == [3, 4, 5]
 
 
+def test_at_the_same_time_what_is_nested_ends_before_its_parent_and_begins_after_it():
+    begun = told(1, "DELETE_IN_PROGRESS", "Database", TYPE, NESTED)
+    ended = told(2, "DELETE_COMPLETE", "Database", TYPE, NESTED)
+    thing = {"resource": "Thing", "type_": "T", "physical": "p", "within": NESTED}
+    inside = [told(2, "DELETE_COMPLETE", **thing), told(1, "DELETE_IN_PROGRESS", **thing)]
+    root = [told(2, "DELETE_COMPLETE"), ended, begun, told(1, "DELETE_IN_PROGRESS")]
+    wire = Wire(DescribeStackEvents=[events(*root), events(*inside)])
+    happened = Follower(wire.client, STACK, START).new_events()
+    names = ["liberty-social-dev", "Database", "Thing"]
+    assert [event.resource for event in happened] == [*names, *reversed(names)]
+
+
 def test_a_nested_stack_at_rest_is_not_read_until_its_parent_says_that_it_is_at_work():
     begun = told(1, "UPDATE_IN_PROGRESS")
     works = told(2, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)

@@ -122,7 +122,7 @@ class Follower:
                 elif nested == stack_id and self._paths[stack_id]:
                     (self._resting.add if _over(raw) else self._resting.discard)(stack_id)
                 self._untold.append(self._event(stack_id, raw))
-        found = sorted(self._untold, key=lambda event: event.time)
+        found = sorted(self._untold, key=_when)
         self._untold = []
         return found
 
@@ -169,6 +169,15 @@ class Follower:
             raw.get("PhysicalResourceId") == stack_id,
             now - since if since else None,
         )
+
+
+def _when(event: Event) -> tuple[datetime, bool, int]:
+    """Return what events are told by: at the same time, a stack begins before what is in it.
+
+    And it ends after that.
+    """
+    depth = len(event.stack)
+    return event.time, event.over, -depth if event.over else depth
 
 
 def _over(raw: dict[str, Any]) -> bool:
