@@ -234,6 +234,28 @@ def test_stale_templates_are_refused_anywhere_but_locally(tmp_path, nearby, aws,
     assert aws.client("s3").list_buckets()["Buckets"] == []
 
 
+def test_templates_that_are_changed_while_they_are_linted_are_not_deployed(
+    tmp_path, nearby, aws, monkeypatch
+):
+    shutil.copytree(REPOSITORY / "templates", tmp_path / "templates")
+    there = partial(generation.differences, folder=tmp_path)
+    monkeypatch.setattr(generation, "differences", there)
+    monkeypatch.setattr(generation, "generate", committed)
+    monkeypatch.setattr(checked, "is_known", lambda _: False)
+    by_hand = tmp_path / "templates" / "cache.yaml"
+    monkeypatch.setattr("liberty_cfn.linting.lint_ours", lambda: by_hand.write_text("#") and [])
+    answer = typed("deploy", "dev", "--yes", env=nearby)
+    assert answer.returncode == 1
+    assert "Changed while it was looked at: templates/cache.yaml" in answer.stderr
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def committed():
+    """Return what is generated, which is what is committed."""
+    files = [file for file in (REPOSITORY / "templates").rglob("*") if file.is_file()]
+    return {file.relative_to(REPOSITORY).as_posix(): file.read_text() for file in files}
+
+
 @pytest.fixture
 def changed(tmp_path, monkeypatch):
     """Have another line in an environment's file."""

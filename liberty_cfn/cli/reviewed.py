@@ -39,6 +39,8 @@ def check_templates(environment: Environment, screen: Console) -> None:
         for finding in findings:
             screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
         fail("The templates are not deployed: the linters object, as above.")
+    if meanwhile := differences(wanted):
+        fail(f"Changed while it was looked at: {', '.join(meanwhile)}. Deploy again.")
     checked.remember(sources)
     templates = sum(name.endswith(".yaml") for name in wanted)
     screen.print(f"{templates} templates are as generated, and the linters are content")
