@@ -218,7 +218,7 @@ def test_a_change_set_that_somebody_else_deleted_needs_not_be_discarded(new, gon
 
 def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
     wire = Wire(ListChangeSets=[listed("DELETE_PENDING", "DELETE_IN_PROGRESS")])
-    change_sets.sweep(wire.client, "liberty-social-dev", say=pytest.fail)
+    change_sets.sweep(wire.client, "liberty-social-dev", timedelta(), pytest.fail)
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -556,6 +556,19 @@ def test_why_nothing_is_changed_is_told_though_the_change_set_cannot_be_deleted(
     with denied, pytest.raises(DeployError, match="Data would be lost"):
         have(dev, target, TOPIC, listener)
     assert "DeleteChangeSet: Not yours" in listener.said[-1]
+
+
+def test_case_33_what_another_deploy_is_about_to_do_is_left_to_it(target, dev, monkeypatch):
+    have(dev, target, TOPIC)
+    cloudformation, planned = target.client("cloudformation"), []
+
+    def meanwhile(*_):
+        asked = {"StackName": dev.stack, "ChangeSetName": "liberty-other", "TemplateBody": MORE}
+        planned.append(cloudformation.create_change_set(**asked)["Id"])
+
+    monkeypatch.setattr(deploying, "restore", meanwhile)
+    assert not have(dev, target, TOPIC).changed
+    assert [each["ChangeSetId"] for each in left_behind(target, dev)] == planned
 
 
 def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence():

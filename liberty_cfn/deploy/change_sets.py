@@ -256,18 +256,20 @@ def _drop_if_empty(cloudformation: Any, stack_id: str, change_set: str) -> None:
 def sweep(
     cloudformation: Any,
     stack: str,
-    older: timedelta | None = None,
+    older: timedelta,
     say: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Delete what deploys and plans that were killed left behind, or what of it is `older`.
+    """Delete what deploys and plans that were killed left behind, if it is `older`.
+
+    What is younger may be what somebody else is about to deploy.
 
     That it can't be done is only said: nothing depends on it.
     """
     try:
         for summary in _waiting(cloudformation, stack):
-            is_old = older is None or summary["CreationTime"] <= datetime.now(UTC) - older
-            goes = summary.get("Status") in GOING
-            if is_old and not goes and summary["ChangeSetName"].startswith(OURS):
+            ours = summary["ChangeSetName"].startswith(OURS)
+            stays = ours and summary.get("Status") not in GOING
+            if stays and summary["CreationTime"] <= datetime.now(UTC) - older:
                 cloudformation.delete_change_set(ChangeSetName=summary["ChangeSetId"])
     except faults.OF_AWS as error:
         if not faults.missing(error):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -60,6 +61,7 @@ def deploy(
         ChangeSetError: CloudFormation can't plan the change.
         MigrationError: the migration failed; the service is as it was.
     """
+    began = datetime.now(UTC)
     cloudformation = target.client("cloudformation")
     stack = begin_from(environment, target, progress, failed)
     adopt = adopt and beforehand.deployed(stack) is None
@@ -98,7 +100,7 @@ def deploy(
         if adopt:
             _put_names_back(environment, target, templates, progress)
         stack = find(cloudformation, environment.stack)
-    _secure(cloudformation, stack or {}, progress, closed=change_set is not None)
+    _secure(cloudformation, stack or {}, progress, began, closed=change_set is not None)
     _give_back(environment, target, progress)
     return Outcome(changed=changed, outputs=outputs(stack or {}))
 
@@ -183,15 +185,24 @@ def _say_needless(planned: Plan, allowed: Collection[str], progress: Progress) -
 
 
 def _secure(
-    cloudformation: Any, stack: Mapping[str, Any], progress: Progress, *, closed: bool
+    cloudformation: Any,
+    stack: Mapping[str, Any],
+    progress: Progress,
+    began: datetime,
+    *,
+    closed: bool,
 ) -> None:
-    """Have the stack protected, and free of what deploys that were killed left behind."""
+    """Have the stack protected, and free of what deploys that were killed left behind.
+
+    `began` is when this one did.
+    """
     stack_id = stack["StackId"]
     if not closed:
         restore(cloudformation, stack_id)
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(cloudformation, stack_id)
-    change_sets.sweep(cloudformation, stack["StackName"], say=progress.say)
+    took = datetime.now(UTC) - began
+    change_sets.sweep(cloudformation, stack["StackName"], took, progress.say)
 
 
 def _free_names(
