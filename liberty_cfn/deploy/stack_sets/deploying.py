@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,7 +21,7 @@ from liberty_cfn.deploy.protection import protect, restore
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, failures, making, operations
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, products
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, side_by_side
 from liberty_cfn.deploy.stack_sets.standing import (
     Instance,
     Standing,
@@ -244,9 +243,7 @@ class _Run:
         for (_, regions), group in groupby(steps, key=lambda s: (s.operation, s.regions)):
             at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
             workers = at_once if targets.managed_execution else 1
-            with ThreadPoolExecutor(workers) as pool:
-                # One after another needs no threads, and is interrupted at once.
-                list((pool.map if workers > 1 else map)(self._do, group))
+            list(side_by_side(self._do, group, workers))
             self._stop_if_too_many(regions)
         self._tell_failures()
 

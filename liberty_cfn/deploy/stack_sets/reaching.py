@@ -22,6 +22,7 @@ from liberty_cfn.deployment_targets import Place, Targets, crowding
 from liberty_cfn.environments import Environment
 
 T = TypeVar("T")
+Given = TypeVar("Given")
 # In as many targets at once as AWS answers without throttling those who ask.
 AT_ONCE = 8
 KEPT = 2 * AT_ONCE
@@ -150,15 +151,13 @@ class Fleet:
             except DeployError as error:
                 return place, None, str(error)
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            # For one alone, nobody need be waited for.
-            told = pool.map(one, wanted) if len(wanted) > 1 else map(one, wanted)
-            for number, (place, found, why) in enumerate(told, 1):
-                if why:
-                    failed[place] = why
-                else:
-                    done[place] = found  # type: ignore[assignment]
-                tell(number, len(wanted))
+        told = side_by_side(one, wanted, min(AT_ONCE, len(wanted)))
+        for number, (place, found, why) in enumerate(told, 1):
+            if why:
+                failed[place] = why
+            else:
+                done[place] = found  # type: ignore[assignment]
+            tell(number, len(wanted))
         return done, failed
 
 
@@ -212,6 +211,20 @@ def opting(ec2: Any, regions: Iterable[str]) -> dict[str, bool]:
     return {
         region: state == "opted-in" for region, state in states.items() if state != NEEDLESS
     }
+
+
+def side_by_side(
+    work: Callable[[Given], T], things: Iterable[Given], at_once: int
+) -> Iterator[T]:
+    """Yield what comes of each, in order, so many `at_once`.
+
+    One after another needs no threads, and is interrupted at once.
+    """
+    if at_once <= 1:
+        yield from map(work, things)
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        yield from pool.map(work, things)
 
 
 def products(places: Iterable[Place]) -> list[tuple[list[str], list[str]]]:
