@@ -36,10 +36,10 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
     from liberty_cfn.deploy.adopting import AdoptError  # noqa: PLC0415 - slow to load
     from liberty_cfn.deploy.attending import DeployError  # noqa: PLC0415
     from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415
-    from liberty_cfn.deploy.following import FollowError  # noqa: PLC0415
     from liberty_cfn.deploy.migrating import MigrationError  # noqa: PLC0415
     from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
     from liberty_cfn.deploy.packaging import PackagingError  # noqa: PLC0415
+    from liberty_cfn.deploy.patience import FollowError  # noqa: PLC0415
     from liberty_cfn.deploy.secrets import SecretError  # noqa: PLC0415
     from liberty_cfn.deploy.stack_sets.reaching import UnreachableError  # noqa: PLC0415
     from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415

@@ -22,7 +22,7 @@ from liberty_cfn.repository import TEMPLATES
 
 LOOKING = ("DescribeStackEvents", "DescribeStacks")
 LOOK = "a look"
-BUSY, CALM = 3, 10  # seconds between two looks, on average (following.pause)
+BUSY, CALM = 3, 10  # seconds between two looks, on average (patience.pause)
 
 
 def counted() -> Iterator[str]:

@@ -177,7 +177,7 @@ def until_awaited(aws, monkeypatch):
         time.sleep(seconds)
 
     watch = SimpleNamespace(sleep=waited, monotonic=time.monotonic)
-    monkeypatch.setattr("liberty_cfn.deploy.following.time", watch)
+    monkeypatch.setattr("liberty_cfn.deploy.patience.time", watch)
     return functools.partial(aws.delay, 60)
 
 

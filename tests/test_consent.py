@@ -13,7 +13,7 @@ from test_deploy import Listener, few, local, templates, with_settings
 
 from liberty_cfn.deploy import packaging
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import UNKNOWN, Change, Property, Replacement, read
+from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import PackagingError
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from test_deploy import Listener, local, with_settings
 
 from liberty_cfn.cli import cli
-from liberty_cfn.deploy import certificates, delegation, doctor, following, targets
+from liberty_cfn.deploy import certificates, delegation, doctor, patience, targets
 from liberty_cfn.deploy.certificates import EVERY, FIRST, Awaited, Watch
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Level
-from liberty_cfn.deploy.following import Event
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 
@@ -137,7 +137,7 @@ class Waiting:
         self.now, self.said = 0.0, []
         record = Awaited("example.com", "_a.example.com.", "_b.acm.aws.", datetime.now(UTC))
         monkeypatch.setattr(certificates, "awaited", lambda *_: [record])
-        monkeypatch.setattr(following, "pause", lambda *_: None)
+        monkeypatch.setattr(patience, "pause", lambda *_: None)
         self.watch = Watch(environment, target, self.said.append, clock=lambda: self.now)
 
     def after(self, seconds):

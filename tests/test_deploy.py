@@ -11,15 +11,15 @@ from botocore.stub import Stubber
 from local_aws import Aws
 from small_sets import small
 
-from liberty_cfn.deploy import beforehand, change_sets, diagnosis, packaging
+from liberty_cfn.deploy import beforehand, diagnosis, packaging
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, standing
-from liberty_cfn.deploy.following import Event, Follower
+from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.protection import nested, protect_from_termination
 from liberty_cfn.deploy.showing import line
-from liberty_cfn.deploy.stack import find, outputs
+from liberty_cfn.deploy.stack import NESTED_STACK, find, outputs
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -119,7 +119,7 @@ def change_set_names(target, stack):
 
 
 def test_the_plan_names_every_stack_before_anything_is_made(twice, templates):
-    nested = [c.resource for c in twice.first.changes if c.type == change_sets.NESTED_STACK]
+    nested = [c.resource for c in twice.first.changes if c.type == NESTED_STACK]
     children = [name.removesuffix(".yaml") for name in templates if name != "root.yaml"]
     assert sorted(nested) == sorted(child.capitalize() for child in children)
     assert {change.action for change in twice.first.changes} == {"Add"}
@@ -397,18 +397,16 @@ def test_reasons_are_first_hand():
         event("Vpc", "AWS::EC2::VPC", "CREATE_COMPLETE", "", ("Network",)),
         failed,
         event("Cache", "AWS::X", "CREATE_FAILED", "Resource creation cancelled", ("Cache",)),
-        event(
-            "db", change_sets.NESTED_STACK, "CREATE_FAILED", "x", ("Database",), is_stack=True
-        ),
-        event("Database", change_sets.NESTED_STACK, "CREATE_FAILED", "Embedded stack failed"),
-        event("root", change_sets.NESTED_STACK, "ROLLBACK_FAILED", "x", is_stack=True),
+        event("db", NESTED_STACK, "CREATE_FAILED", "x", ("Database",), is_stack=True),
+        event("Database", NESTED_STACK, "CREATE_FAILED", "Embedded stack failed"),
+        event("root", NESTED_STACK, "ROLLBACK_FAILED", "x", is_stack=True),
     ]
     assert diagnosis.reasons(happened) == [failed]
     assert diagnosis.in_words(failed) == "Database in Database (AWS::RDS::DBInstance): too big"
 
 
 def test_where_no_resource_failed_the_nested_stacks_word_has_to_do():
-    refused = event("Cache", change_sets.NESTED_STACK, "CREATE_FAILED", "Template error")
+    refused = event("Cache", NESTED_STACK, "CREATE_FAILED", "Template error")
     assert diagnosis.reasons([refused]) == [refused]
 
 
@@ -426,7 +424,7 @@ class Pages:
                 "EventId": f"{stack}-{number}",
                 "LogicalResourceId": resource,
                 "PhysicalResourceId": physical,
-                "ResourceType": change_sets.NESTED_STACK if physical.startswith("arn") else "T",
+                "ResourceType": NESTED_STACK if physical.startswith("arn") else "T",
                 "ResourceStatus": status,
                 "Timestamp": at,
             }

@@ -39,9 +39,11 @@ from liberty_cfn.deploy import attending, causes, diagnosis, packaging
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.executing import execute
-from liberty_cfn.deploy.following import Event, Follower, FollowError, follow
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, root
+from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, what_next
 from liberty_cfn.deploy.targets import Target

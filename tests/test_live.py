@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Replacement
-from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.changes import Change, Replacement
+from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.live import LiveTree
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.showing import Follow
+from liberty_cfn.deploy.stack import NESTED_STACK
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DATABASE, TOPIC = "AWS::RDS::DBInstance", "AWS::SNS::Topic"

@@ -9,7 +9,7 @@ from small_sets import small
 from test_deploy import Listener, local, templates, with_settings
 
 from liberty_cfn.deploy import migrating
-from liberty_cfn.deploy.change_sets import Change, Property, Replacement
+from liberty_cfn.deploy.changes import Change, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.migrating import MigrationError, is_due, is_held
 from liberty_cfn.deploy.plans import Plan

@@ -10,8 +10,9 @@ from wire import STACK as STACK_ID
 from wire import Wire, answer, answering, decoded, done, events, form, stack, told
 
 from liberty_cfn.deploy import drift
-from liberty_cfn.deploy.following import FollowError, follow
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, standing
+from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.environments import load

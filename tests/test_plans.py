@@ -9,9 +9,9 @@ from rich.console import Console
 from small_sets import small
 from test_deploy import Listener, local, templates, with_settings
 
-from liberty_cfn.deploy import change_sets, plans, preparing
+from liberty_cfn.deploy import plans, preparing
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import Change, Property, Replacement
+from liberty_cfn.deploy.changes import Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
 from liberty_cfn.deploy.preparing import plan
@@ -192,7 +192,7 @@ def described(replacement, *details):
     ],
 )
 def test_certain_and_possible_replacement_are_told_apart(resource, replacement):
-    assert change_sets.read(resource, ()).replacement is replacement
+    assert read(resource, ()).replacement is replacement
 
 
 def test_a_property_is_told_once_with_the_gravest_reason():
@@ -202,7 +202,7 @@ def test_a_property_is_told_once_with_the_gravest_reason():
         ("Static", "Name", "Always"),
         ("Static", "B", "Never"),
     )
-    told = change_sets.read(resource, ()).properties
+    told = read(resource, ()).properties
     assert [(p.name, p.replaces) for p in told] == [
         ("Name", Replacement.CERTAIN),
         ("B", Replacement.NO),

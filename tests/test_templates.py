@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK
+from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.generation import generate
 from liberty_cfn.nesting import DIGEST_TAG, pascal
 from liberty_cfn.repository import REPOSITORY

@@ -2,7 +2,7 @@
 
 import pytest
 
-from liberty_cfn.deploy import change_sets
+from liberty_cfn.deploy import changes
 from liberty_cfn.veiling import veiled_text
 
 SECRET = "/Properties/SecretString"
@@ -26,11 +26,11 @@ def test_a_secret_is_hidden_and_nothing_else(path, text, told):
 
 
 @pytest.mark.parametrize(
-    ("after", "told"), [("other", "(hidden, another)"), (change_sets.UNKNOWN, None)]
+    ("after", "told"), [("other", "(hidden, another)"), (changes.UNKNOWN, None)]
 )
 def test_plans_tell_that_a_secret_changes_and_not_what_it_is(after, told):
     target = {"Attribute": "Properties", "Name": "SecretString", "Path": SECRET}
     details = [{"Target": {**target, "BeforeValue": "open sesame", "AfterValue": after}}]
     one = {"LogicalResourceId": "Key", "ResourceType": "AWS::SecretsManager::Secret"}
-    [changed] = change_sets.read({**one, "Action": "Modify", "Details": details}, ()).properties
+    [changed] = changes.read({**one, "Action": "Modify", "Details": details}, ()).properties
     assert (changed.before, changed.after) == ("(hidden)", told)

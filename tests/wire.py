@@ -48,7 +48,7 @@ def nobody_waits():
     at_once = SimpleNamespace(sleep=lambda long: time.sleep(min(long, 0.02)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.endpoint.time", at_once)
-        patch.setattr("liberty_cfn.deploy.targets.time", at_once)
+        patch.setattr("liberty_cfn.deploy.patience.time", at_once)
         yield
 
 

@@ -20,7 +20,7 @@ from liberty_cfn.cli.common import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from liberty_cfn.deploy.following import Event
+    from liberty_cfn.deploy.events import Event
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
 

@@ -8,6 +8,7 @@ One idea a module, each importing only from those above it:
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
     stack        a stack, as CloudFormation describes it
+    patience     asking AWS until it answers
     finding      what is found about a setting or a thing
     delegation   whom DNS says a domain is delegated to
     leftovers    names that a new environment needs, and that are taken
@@ -15,9 +16,11 @@ One idea a module, each importing only from those above it:
     beforehand   what would make a deploy fail, asked before anything is made
     packaging    templates uploaded under the digest of their content
     early        what was refused before anything was made
+    changes      what changes about a resource
     change_sets  what would change, stack by stack
     plans        what would change, weighed: what is dangerous about it
     protection   what keeps what is deployed from going by accident
+    events       what happens in a stack, and in those nested in it
     following    what is happening, until it is over
     executing    a change set executed once, whatever becomes of the answer
     tasks        why ECS tasks stopped

@@ -22,8 +22,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import secrets
 from liberty_cfn.deploy.faults import code
-from liberty_cfn.deploy.following import name_of
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment

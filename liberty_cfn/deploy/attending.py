@@ -8,7 +8,8 @@ from typing import Protocol
 
 from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.certificates import Watch
-from liberty_cfn.deploy.following import Event, Follower, follow
+from liberty_cfn.deploy.events import Event, Follower
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.statuses import Meaning, meaning

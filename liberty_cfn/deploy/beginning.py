@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from liberty_cfn.deploy.attending import DeployError, Operation, Progress, see_to_its_end
-from liberty_cfn.deploy.following import Follower, began
+from liberty_cfn.deploy.events import Follower, began
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next

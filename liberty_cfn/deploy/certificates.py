@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from liberty_cfn.deploy import faults, following
+from liberty_cfn.deploy import faults, patience
 from liberty_cfn.deploy.delegation import public_zones
-from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -100,7 +100,7 @@ class Watch:
 
     def pause(self, client: Any, quiet: int) -> None:
         """Leave AWS alone for a while, and say what is awaited if that is due."""
-        following.pause(client, quiet)
+        patience.pause(client, quiet)
         if self._due is None or self.clock() < self._due:
             return
         self._due = self.clock() + EVERY

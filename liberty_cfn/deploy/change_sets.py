@@ -7,23 +7,19 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.changes import Change, read, removed
 from liberty_cfn.deploy.early import refused_early
-from liberty_cfn.deploy.stack import described as stack_described
-from liberty_cfn.deploy.stack import resources
-from liberty_cfn.deploy.targets import wait_a_little
-from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
+from liberty_cfn.deploy.patience import pause, silent
+from liberty_cfn.deploy.stack import NESTED_STACK, described
 
-NESTED_STACK = "AWS::CloudFormation::Stack"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation calls it a failure when there is nothing to do. There is no code for it.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
-UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 # How it says that the change set of a nested stack, not this one, could not be made.
 NESTED_FAILED = "Nested change set"
 OURS = "liberty-"
@@ -38,46 +34,6 @@ FORGOTTEN = timedelta(days=1)
 
 class ChangeSetError(Exception):
     """CloudFormation refused the change. The message says why."""
-
-
-class Replacement(Enum):
-    """Whether a change makes a new resource in the old one's place."""
-
-    NO = ""
-    POSSIBLE = "possible"  # a value is known only when the change is under way
-    CERTAIN = "certain"
-
-
-@dataclass(frozen=True)
-class Property:
-    """What changes about a resource. Values are None where CloudFormation tells none.
-
-    `create_only` is whether any change of it replaces the resource.
-    """
-
-    name: str
-    before: str | None
-    after: str | None
-    replaces: Replacement
-    create_only: bool = False
-
-
-@dataclass(frozen=True)
-class Change:
-    """What would happen to one resource. `stack` is the path of nested stacks to it.
-
-    `left` is CloudFormation's word for what remains of a resource that goes: Retain,
-    ReplaceAndSnapshot and so on.
-    """
-
-    stack: tuple[str, ...]
-    resource: str
-    type: str
-    action: str
-    replacement: Replacement
-    properties: tuple[Property, ...] = ()
-    physical_id: str = ""
-    left: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +61,7 @@ def create(
     tags: Mapping[str, str],
     adopt: bool = False,
     nested: bool = True,
-    say: Callable[[str], object] = lambda _: None,
+    say: Callable[[str], object] = silent,
 ) -> ChangeSet | None:
     """Return the change set that makes `stack` what is wanted; None if it is so already.
 
@@ -242,7 +198,7 @@ def discard(cloudformation: Any, change_set: str, *, new: bool) -> None:
 
 def _drop_if_empty(cloudformation: Any, stack_id: str, change_set: str) -> None:
     """Delete the stack that a change set was to make, unless it waits for another one."""
-    stack = stack_described(cloudformation, stack_id)
+    stack = described(cloudformation, stack_id)
     if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _others(
         cloudformation, stack["StackName"], change_set
     ):
@@ -257,7 +213,7 @@ def sweep(
     cloudformation: Any,
     stack: str,
     older: timedelta,
-    say: Callable[[str], object] = lambda _: None,
+    say: Callable[[str], object] = silent,
 ) -> None:
     """Delete what deploys and plans that were killed left behind, if it is `older`.
 
@@ -288,7 +244,7 @@ def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
         waiting = {summary["ChangeSetId"] for summary in _waiting(cloudformation, stack)}
         if waiting != {deleted}:
             return bool(waiting - {deleted})
-        wait_a_little(cloudformation)
+        pause(cloudformation, 0)
     return False
 
 
@@ -320,7 +276,7 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
                     f"CloudFormation says {described['Status']} of the plan, so it can't be "
                     "read; nothing was changed. Try again."
                 )
-        wait_a_little(cloudformation)
+        pause(cloudformation, 0)
 
 
 def _page(cloudformation: Any, change_set: str, **more: str) -> dict[str, Any]:
@@ -367,80 +323,3 @@ def _resources(
         if not (token := page.get("NextToken")):
             return
         page = _page(cloudformation, page["ChangeSetId"], NextToken=token)
-
-
-def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
-    """Return what CloudFormation says of one resource, in the stack at `path`.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
-    """
-    properties = tuple(_properties(resource))
-    replacement = {"True": Replacement.CERTAIN, "Conditional": Replacement.POSSIBLE}.get(
-        resource.get("Replacement", ""), Replacement.NO
-    )
-    # CloudFormation may say True of a value that it doesn't know yet.
-    if replacement is Replacement.CERTAIN and properties:
-        certain = any(p.replaces is Replacement.CERTAIN for p in properties)
-        replacement = Replacement.CERTAIN if certain else Replacement.POSSIBLE
-    return Change(
-        path,
-        resource["LogicalResourceId"],
-        resource["ResourceType"],
-        resource["Action"],
-        replacement,
-        properties,
-        resource.get("PhysicalResourceId", ""),
-        resource.get("PolicyAction", ""),
-    )
-
-
-def _properties(resource: dict[str, Any]) -> Iterator[Property]:
-    """Yield what changes, each property once, with the gravest reason to replace for it."""
-    found: dict[str, Property] = {}
-    for detail in resource.get("Details", []):
-        target = detail.get("Target", {})
-        name = target.get("Name") or target.get("Attribute", "")
-        known = detail.get("Evaluation") == "Static"
-        recreation = target.get("RequiresRecreation", "")
-        replaces = {
-            "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
-            "Conditionally": Replacement.POSSIBLE,
-        }.get(recreation, Replacement.NO)
-        one = Property(
-            name,
-            *_values(target.get("Path") or name, target),
-            replaces,
-            recreation == "Always",
-        )
-        before = found.get(name)
-        if before is None or _gravity(one) > _gravity(before):
-            found[name] = one
-    yield from found.values()
-
-
-def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return a value before and after, where it is known, and no secret."""
-    told = (target.get("BeforeValue"), target.get("AfterValue"))
-    before, after = (
-        None if value is None or value == UNKNOWN else veiled_text(path, value)
-        for value in told
-    )
-    return before, ANOTHER if before == after == VEILED else after
-
-
-def _gravity(changed: Property) -> tuple[int, bool, bool]:
-    replaces = list(Replacement).index(changed.replaces)
-    return replaces, changed.create_only, changed.after is not None
-
-
-def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
-    """Yield what goes with a nested stack, which CloudFormation doesn't list."""
-    for resource in resources(cloudformation, stack):
-        yield Change(
-            path,
-            resource["LogicalResourceId"],
-            resource["ResourceType"],
-            "Remove",
-            Replacement.NO,
-            physical_id=resource.get("PhysicalResourceId", ""),
-        )

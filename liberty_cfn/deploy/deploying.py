@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import adopting, beforehand, change_sets, faults, migrating, secrets
 from liberty_cfn.deploy.attending import DeployError, Progress, see_to_its_end
 from liberty_cfn.deploy.beginning import begin_from
-from liberty_cfn.deploy.change_sets import Change, ChangeSet, ChangeSetError
+from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import Change
+from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.executing import execute
-from liberty_cfn.deploy.following import Follower
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import look_ahead, prepare
 from liberty_cfn.deploy.protection import (
@@ -25,7 +26,7 @@ from liberty_cfn.deploy.protection import (
     protect_from_termination,
     restore,
 )
-from liberty_cfn.deploy.stack import find, outputs
+from liberty_cfn.deploy.stack import NESTED_STACK, find, outputs
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -257,7 +258,7 @@ def _put_names_back(
     planned, change_set = prepare(environment, target, templates, stack)
     if change_set is None:
         return
-    if any(change.type != change_sets.NESTED_STACK for change in planned.changes):
+    if any(change.type != NESTED_STACK for change in planned.changes):
         change_sets.drop(cloudformation, change_set, progress.say)
         progress.say("What was adopted differs from the templates: see make plan")
         return
@@ -283,7 +284,7 @@ def _give_back(environment: Environment, target: Target, progress: Progress) -> 
 
 def _comes(change: Change) -> bool:
     """Whether a nested stack is added to the root."""
-    nested = change.type == change_sets.NESTED_STACK
+    nested = change.type == NESTED_STACK
     return nested and change.action == "Add" and not change.stack
 
 

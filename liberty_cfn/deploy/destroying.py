@@ -12,10 +12,10 @@ import yaml
 
 from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import NESTED_STACK
-from liberty_cfn.deploy.following import Event, Follower, follow
+from liberty_cfn.deploy.events import Event, Follower
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.protection import protect_from_termination
-from liberty_cfn.deploy.stack import described, find, resources
+from liberty_cfn.deploy.stack import NESTED_STACK, described, find, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from liberty_cfn.deploy.causes import next_step
-from liberty_cfn.deploy.change_sets import NESTED_STACK
 from liberty_cfn.deploy.early import refused_early
-from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.tasks import SERVICE, why_stopped
 from liberty_cfn.environments import Environment

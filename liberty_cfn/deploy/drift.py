@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK
-from liberty_cfn.deploy.following import Patience, pause, silent
 from liberty_cfn.deploy.operations import GONE, Standing, standing
+from liberty_cfn.deploy.patience import Patience, pause, silent
+from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.veiling import veiled_text
 
 # CloudFormation throttles those who ask for more at once.

@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Replacement
-from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.changes import Change, Replacement
+from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.model.times import to_change, to_make
 
 Key = tuple[tuple[str, ...], str]

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy.faults import code
-from liberty_cfn.deploy.following import Patience, pause
+from liberty_cfn.deploy.patience import Patience, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.stack import parameters, resources

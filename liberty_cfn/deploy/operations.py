@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK
-from liberty_cfn.deploy.following import Event, Follower, began, follow, name_of
-from liberty_cfn.deploy.stack import described, find, resources
+from liberty_cfn.deploy.events import Event, Follower, began
+from liberty_cfn.deploy.following import follow
+from liberty_cfn.deploy.stack import NESTED_STACK, described, find, name_of, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG

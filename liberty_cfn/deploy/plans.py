@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK, Change, Property, Replacement
+from liberty_cfn.deploy.changes import Change, Property, Replacement
+from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LEFT, LOSSES
 
 NOTHING, CHANGES, DANGER = 0, 2, 3

@@ -9,8 +9,8 @@ from liberty_cfn.deploy import beforehand, change_sets
 from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSet
-from liberty_cfn.deploy.following import silent
 from liberty_cfn.deploy.packaging import package
+from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next

@@ -12,8 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.change_sets import NESTED_STACK
-from liberty_cfn.deploy.stack import resources
+from liberty_cfn.deploy.stack import NESTED_STACK, resources
 from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import stack_policy
 

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from liberty_cfn.deploy.change_sets import NESTED_STACK, UNKNOWN, Change, Property, Replacement
+from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
-from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.live import LiveTree, seconds
 from liberty_cfn.deploy.plans import (
     Plan,
@@ -22,6 +22,7 @@ from liberty_cfn.deploy.plans import (
     refusals,
     stops_service,
 )
+from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LOSSES
 
 COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red", "Import": "cyan"}

@@ -10,6 +10,8 @@ from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
 
+NESTED_STACK = "AWS::CloudFormation::Stack"
+
 
 def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
     """Return a stack's description, or None where there is none."""
@@ -32,6 +34,11 @@ def described(cloudformation: Any, stack: str) -> dict[str, Any]:
     if not found:
         raise ResponseParserError("no stack is described in it")
     return found[0]
+
+
+def name_of(stack_id: str) -> str:
+    """Return a stack's name, which is in its id."""
+    return stack_id.split("/")[1] if stack_id.startswith("arn:") else stack_id
 
 
 def resources(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:

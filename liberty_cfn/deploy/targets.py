@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
@@ -69,12 +67,6 @@ def _client(session: Any, service: str, endpoint: str | None, config: Config) ->
         return session.client(service, endpoint_url=endpoint, config=config)
     except ValueError as error:
         raise InvalidEndpointConfigurationError(msg=error) from error
-
-
-def wait_a_little(client: Any) -> None:
-    """Leave a service alone for a while between two looks; it would throttle us."""
-    nearby = client.meta.endpoint_url.startswith("http://127.0.0.1")
-    time.sleep(0.05 if nearby else random.uniform(2, 4))  # noqa: S311 - jitter, no secret
 
 
 def connect(environment: Environment, say: Callable[[str], object]) -> Target:

@@ -14,7 +14,7 @@ from liberty_cfn.deploy.adopting import AdoptError
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.following import Event
+from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import find

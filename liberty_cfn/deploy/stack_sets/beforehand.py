@@ -12,8 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from liberty_cfn.deploy import beforehand
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.finding import Finding, Level
-from liberty_cfn.deploy.following import name_of
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.stack_sets.standing import Standing
 from liberty_cfn.deploy.statuses import Meaning, meaning

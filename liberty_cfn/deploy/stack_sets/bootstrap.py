@@ -21,7 +21,8 @@ from liberty_cfn.deploy import leftovers, sessions
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.diagnosis import in_words, reasons
-from liberty_cfn.deploy.following import Follower, follow
+from liberty_cfn.deploy.events import Follower
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning

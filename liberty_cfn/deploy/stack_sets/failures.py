@@ -11,7 +11,7 @@ from datetime import datetime
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.diagnosis import in_words, is_first_hand, reasons
 from liberty_cfn.deploy.early import refused_early
-from liberty_cfn.deploy.following import Follower
+from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import standing

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from liberty_cfn.deploy.change_sets import Change
+from liberty_cfn.deploy.changes import Change
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deployment_targets import Place
 

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.following import AT_FIRST, DEADLINE, Patience, pause, silent
+from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
 from liberty_cfn.deploy.stack_sets.standing import ATTEMPTS, answered, operations
 from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place

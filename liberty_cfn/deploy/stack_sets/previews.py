@@ -12,17 +12,12 @@ from typing import Any
 
 from liberty_cfn.deploy import change_sets
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import (
-    NESTED_STACK,
-    Change,
-    ChangeSetError,
-    Replacement,
-    removed,
-)
+from liberty_cfn.deploy.change_sets import ChangeSetError
+from liberty_cfn.deploy.changes import Change, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, refusals
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import NESTED_STACK, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.following import pause
+from liberty_cfn.deploy.patience import pause
 from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
 

@@ -1,0 +1,130 @@
+"""What changes about a resource, as CloudFormation says it in a change set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from liberty_cfn.deploy.stack import resources
+from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
+
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+
+
+class Replacement(Enum):
+    """Whether a change makes a new resource in the old one's place."""
+
+    NO = ""
+    POSSIBLE = "possible"  # a value is known only when the change is under way
+    CERTAIN = "certain"
+
+
+@dataclass(frozen=True)
+class Property:
+    """What changes about a resource. Values are None where CloudFormation tells none.
+
+    `create_only` is whether any change of it replaces the resource.
+    """
+
+    name: str
+    before: str | None
+    after: str | None
+    replaces: Replacement
+    create_only: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """What would happen to one resource. `stack` is the path of nested stacks to it.
+
+    `left` is CloudFormation's word for what remains of a resource that goes: Retain,
+    ReplaceAndSnapshot and so on.
+    """
+
+    stack: tuple[str, ...]
+    resource: str
+    type: str
+    action: str
+    replacement: Replacement
+    properties: tuple[Property, ...] = ()
+    physical_id: str = ""
+    left: str = ""
+
+
+def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
+    """Return what CloudFormation says of one resource, in the stack at `path`.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+    """
+    properties = tuple(_properties(resource))
+    replacement = {"True": Replacement.CERTAIN, "Conditional": Replacement.POSSIBLE}.get(
+        resource.get("Replacement", ""), Replacement.NO
+    )
+    # CloudFormation may say True of a value that it doesn't know yet.
+    if replacement is Replacement.CERTAIN and properties:
+        certain = any(p.replaces is Replacement.CERTAIN for p in properties)
+        replacement = Replacement.CERTAIN if certain else Replacement.POSSIBLE
+    return Change(
+        path,
+        resource["LogicalResourceId"],
+        resource["ResourceType"],
+        resource["Action"],
+        replacement,
+        properties,
+        resource.get("PhysicalResourceId", ""),
+        resource.get("PolicyAction", ""),
+    )
+
+
+def _properties(resource: dict[str, Any]) -> Iterator[Property]:
+    """Yield what changes, each property once, with the gravest reason to replace for it."""
+    found: dict[str, Property] = {}
+    for detail in resource.get("Details", []):
+        target = detail.get("Target", {})
+        name = target.get("Name") or target.get("Attribute", "")
+        known = detail.get("Evaluation") == "Static"
+        recreation = target.get("RequiresRecreation", "")
+        replaces = {
+            "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
+            "Conditionally": Replacement.POSSIBLE,
+        }.get(recreation, Replacement.NO)
+        one = Property(
+            name,
+            *_values(target.get("Path") or name, target),
+            replaces,
+            recreation == "Always",
+        )
+        before = found.get(name)
+        if before is None or _gravity(one) > _gravity(before):
+            found[name] = one
+    yield from found.values()
+
+
+def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return a value before and after, where it is known, and no secret."""
+    told = (target.get("BeforeValue"), target.get("AfterValue"))
+    before, after = (
+        None if value is None or value == UNKNOWN else veiled_text(path, value)
+        for value in told
+    )
+    return before, ANOTHER if before == after == VEILED else after
+
+
+def _gravity(changed: Property) -> tuple[int, bool, bool]:
+    replaces = list(Replacement).index(changed.replaces)
+    return replaces, changed.create_only, changed.after is not None
+
+
+def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
+    """Yield what goes with a nested stack, which CloudFormation doesn't list."""
+    for resource in resources(cloudformation, stack):
+        yield Change(
+            path,
+            resource["LogicalResourceId"],
+            resource["ResourceType"],
+            "Remove",
+            Replacement.NO,
+            physical_id=resource.get("PhysicalResourceId", ""),
+        )

@@ -1,0 +1,191 @@
+"""What happens in a stack, and in those nested in it: their events, each told once.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.stack import NESTED_STACK
+
+# What a stack says of itself when an operation on it begins.
+BEGINNINGS = {
+    "CREATE_IN_PROGRESS",
+    "UPDATE_IN_PROGRESS",
+    "DELETE_IN_PROGRESS",
+    "IMPORT_IN_PROGRESS",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a resource. `stack` is the path of nested stacks to it.
+
+    `is_stack` is whether a stack says this of itself. `took` is how long the resource was at
+    work, if this is the end of it.
+    """
+
+    id: str
+    time: datetime
+    stack: tuple[str, ...]
+    resource: str
+    type: str
+    status: str
+    reason: str
+    physical_id: str
+    is_stack: bool
+    took: timedelta | None
+
+    @property
+    def over(self) -> bool:
+        return not self.status.endswith("_IN_PROGRESS")
+
+    @property
+    def failed(self) -> bool:
+        return self.status.endswith("_FAILED")
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this is the root stack's own word."""
+        return self.is_stack and not self.stack
+
+
+class Follower:
+    """Reads the events of a stack, and of the stacks nested in it, each once.
+
+    A nested stack is asked about only from when its parent says that it is at work until it
+    is done.
+
+    Events before `since` are left out. Without `since`, all that happened before the Follower
+    was made is left out: make it before the operation starts.
+    """
+
+    def __init__(
+        self, cloudformation: Any, stack_id: str, since: datetime | None = None
+    ) -> None:
+        self._cloudformation = cloudformation
+        self._paths: dict[str, tuple[str, ...]] = {stack_id: ()}
+        self._resting: set[str] = set()
+        self._seen: set[str] = set()
+        self._started: dict[tuple[tuple[str, ...], str], datetime] = {}
+        # Read, but not told: a later call failed.
+        self._untold: list[Event] = []
+        self._since = since
+        if since is None:
+            # One page tells where to stop; a stack that was deployed often has many.
+            newest = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
+            self._seen.update(raw["EventId"] for raw in newest)
+
+    def new_events(self) -> list[Event]:
+        """Return what happened since the last call, oldest first."""
+        # Parents first: they say which of the stacks nested in them are at work again.
+        waiting = list(self._paths)
+        while waiting:
+            stack_id = waiting.pop(0)
+            if stack_id in self._resting:
+                continue
+            for raw in self._unseen_if_there(stack_id):
+                # The operation begins with the first event that is new. What nested stacks did
+                # before that, they did by themselves.
+                self._since = self._since or raw["Timestamp"]
+                nested = raw.get("PhysicalResourceId", "")
+                if _nests(raw):
+                    if not _over(raw):
+                        self._resting.discard(nested)
+                    if nested not in self._paths:
+                        self._paths[nested] = (*self._paths[stack_id], raw["LogicalResourceId"])
+                        waiting.append(nested)
+                elif nested == stack_id and self._paths[stack_id]:
+                    (self._resting.add if _over(raw) else self._resting.discard)(stack_id)
+                self._untold.append(self._event(stack_id, raw))
+        found = sorted(self._untold, key=_when)
+        self._untold = []
+        return found
+
+    def _unseen_if_there(self, stack_id: str) -> list[dict[str, Any]]:
+        try:
+            return self._unseen(stack_id)
+        except ClientError as error:
+            # A nested stack that somebody deleted does not hide what its parent says.
+            if not self._paths[stack_id] or not faults.missing(error):
+                raise
+            return []
+
+    def _unseen(self, stack_id: str) -> list[dict[str, Any]]:
+        """Return a stack's events not seen before, oldest first."""
+        # By id: what happens while pages are turned moves events on to the next page.
+        fresh: dict[str, dict[str, Any]] = {}
+        for raw in _newest_first(self._cloudformation, stack_id):
+            if raw["EventId"] in self._seen:
+                break
+            if self._since and raw["Timestamp"] < self._since:
+                break
+            fresh[raw["EventId"]] = raw
+        # Seen only when all of the pages could be read.
+        self._seen.update(fresh)
+        return list(fresh.values())[::-1]
+
+    def _event(self, stack_id: str, raw: dict[str, Any]) -> Event:
+        path, resource = self._paths[stack_id], raw["LogicalResourceId"]
+        status, now = raw["ResourceStatus"], raw["Timestamp"]
+        since = None
+        if _over(raw):
+            since = self._started.pop((path, resource), None)
+        else:
+            self._started.setdefault((path, resource), now)
+        return Event(
+            raw["EventId"],
+            now,
+            path,
+            resource,
+            raw["ResourceType"],
+            status,
+            raw.get("ResourceStatusReason", ""),
+            raw.get("PhysicalResourceId", ""),
+            raw.get("PhysicalResourceId") == stack_id,
+            now - since if since else None,
+        )
+
+
+def _when(event: Event) -> tuple[datetime, bool, int]:
+    """Return what events are sorted by.
+
+    Of those at the same moment, a stack begins before what is in it, and ends after it.
+    """
+    depth = len(event.stack)
+    return event.time, event.over, -depth if event.over else depth
+
+
+def _over(raw: dict[str, Any]) -> bool:
+    return not str(raw["ResourceStatus"]).endswith("_IN_PROGRESS")
+
+
+def _nests(raw: dict[str, Any]) -> bool:
+    return bool(
+        raw["ResourceType"] == NESTED_STACK
+        and raw.get("PhysicalResourceId", "").startswith("arn:")
+        and raw["PhysicalResourceId"] != raw["StackId"]
+    )
+
+
+def _newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
+    for page in pages:
+        yield from page["StackEvents"]
+
+
+def began(cloudformation: Any, stack_id: str) -> datetime | None:
+    """Return when a stack's last operation began; None where there was none."""
+    for raw in _newest_first(cloudformation, stack_id):
+        own = raw.get("PhysicalResourceId") == stack_id
+        if own and raw["ResourceStatus"] in BEGINNINGS:
+            found: datetime = raw["Timestamp"]
+            return found
+    return None

@@ -1,0 +1,110 @@
+"""Asking AWS about what it is at, until it answers.
+
+A poll that fails is not a verdict: AWS goes on whether or not we can look.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.stack import name_of
+
+T = TypeVar("T")
+DEADLINE = timedelta(hours=3)
+# After so many failed polls in a row it is said that AWS doesn't answer; then each time again.
+WORRYING = 5
+# How long nothing was new, for the pause before the first look: what has just begun has
+# nothing to tell yet, so that look comes soon, but not at once.
+AT_FIRST = -2
+
+
+class FollowError(Exception):
+    """Looking had to end before the operation did. The message says how to look again."""
+
+
+def pause(client: Any, quiet: int) -> None:
+    """Wait before AWS is asked again, which would throttle those who ask all the time.
+
+    `quiet` is how many looks in a row brought nothing new: the more, the longer the pause, up
+    to 5 to 15 s. The local AWS doesn't throttle.
+    """
+    if client.meta.endpoint_url.startswith("http://127.0.0.1"):
+        time.sleep(0.05 if quiet >= 0 else 0.02)
+    else:
+        time.sleep(random.uniform(0.5, 1.5) * min(10, 3 + quiet))  # noqa: S311 - no secret
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class Patience:
+    """Asks AWS about a stack or a set, and puts up with it when there is no answer.
+
+    `stack_id` is its id or its name, `deadline` how long it is asked at most.
+    """
+
+    stack_id: str
+    say: Callable[[str], object] = silent
+    clock: Callable[[], float] = time.monotonic
+    deadline: timedelta = DEADLINE
+
+    def __post_init__(self) -> None:
+        self._end = self.clock() + self.deadline.total_seconds()
+        self._failed = 0
+
+    def ask(self, question: Callable[[], T]) -> T | None:
+        """Return the answer, None where there was none this time.
+
+        Raises:
+            FollowError: the deadline has passed, or the credentials are over.
+            ClientError, BotoCoreError: AWS refuses, or can't be asked like this.
+        """
+        try:
+            answer = question()
+        except faults.OF_AWS as error:
+            if faults.expired(error):
+                raise FollowError(
+                    f"The credentials have expired. AWS goes on with {self._name}; sign in "
+                    f"again (aws sso login), then attach: {self._attach}"
+                ) from error
+            if not faults.passes(error) and not faults.cut_off(error):
+                raise
+            self._failed += 1
+            if self._failed % WORRYING == 0:
+                self.say(
+                    f"AWS has not answered {self._failed} times ({_short(error)}). It goes on "
+                    f"with {self._name} all the same; asking again."
+                )
+            self.check()
+            return None
+        self._failed = 0
+        return answer
+
+    def check(self) -> None:
+        """Raise FollowError if the deadline has passed."""
+        if self.clock() >= self._end:
+            hours = self.deadline / timedelta(hours=1)
+            raise FollowError(
+                f"{self._name} is not done after {hours:g} h, and is no longer waited for. "
+                f"AWS goes on; to attach again: {self._attach}"
+            )
+
+    @property
+    def _name(self) -> str:
+        return name_of(self.stack_id)
+
+    @property
+    def _attach(self) -> str:
+        return f"liberty-cfn events --follow {self._name.removeprefix('liberty-social-')}"
+
+
+def _short(error: Exception) -> str:
+    return faults.code(error) or type(error).__name__
