@@ -21,6 +21,7 @@ from test_deploy import with_settings
 from wire import (
     CHANGE_SET,
     GONE,
+    STACK,
     THROTTLED,
     TIMEOUT,
     UNAVAILABLE,
@@ -34,7 +35,7 @@ from wire import (
 
 from liberty_cfn.deploy import attending, change_sets, deploying, packaging, sessions, targets
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import ChangeSetError
+from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
@@ -65,6 +66,7 @@ EXISTS = (
     400,
     "<Code>AlreadyExistsException</Code><Message>ChangeSet liberty-1 already exists</Message>",
 )
+CREATED = done("CreateChangeSet", Id=CHANGE_SET, StackId=STACK)
 DENIED = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
 NO_CHANGE_SET = (404, "<Code>ChangeSetNotFound</Code><Message>ChangeSet is not there</Message>")
 
@@ -146,7 +148,7 @@ def test_case_01_a_stack_that_is_missing_is_made_and_elsewhere_a_sentence(target
 )
 def test_case_02_no_change_is_no_failure_and_its_change_set_is_deleted(words):
     wire = Wire(
-        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        CreateChangeSet=[CREATED],
         DescribeChangeSet=[described(status="FAILED", reason=words)],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
@@ -197,13 +199,12 @@ def listed(*statuses):
 
 def test_case_03_an_empty_stack_goes_when_what_it_was_made_for_is_gone():
     wire = Wire(
-        DescribeChangeSet=[described("CREATE_COMPLETE")],
         DeleteChangeSet=[done("DeleteChangeSet")],
         DescribeStacks=[stack("REVIEW_IN_PROGRESS")],
         ListChangeSets=[listed("DELETE_IN_PROGRESS"), listed()],
         DeleteStack=[done("DeleteStack")],
     )
-    change_sets.discard(wire.client, CHANGE_SET, new=True)
+    change_sets.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=True))
     assert [operation for operation, _ in wire.asked][-3:] == [
         *("ListChangeSets", "ListChangeSets", "DeleteStack"),
     ]
@@ -212,8 +213,8 @@ def test_case_03_an_empty_stack_goes_when_what_it_was_made_for_is_gone():
 @pytest.mark.parametrize("new", [False, True])
 @pytest.mark.parametrize("gone", [GONE, NO_CHANGE_SET])
 def test_a_change_set_that_somebody_else_deleted_needs_not_be_discarded(new, gone):
-    wire = Wire(DescribeChangeSet=[described("CREATE_COMPLETE")], DeleteChangeSet=[gone])
-    change_sets.discard(wire.client, CHANGE_SET, new=new)
+    wire = Wire(DeleteChangeSet=[gone])
+    change_sets.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=new))
 
 
 def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
@@ -573,7 +574,7 @@ def test_case_33_what_another_deploy_is_about_to_do_is_left_to_it(target, dev, m
 
 def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence():
     wire = Wire(
-        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        CreateChangeSet=[CREATED],
         DescribeChangeSet=[NO_CHANGE_SET],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
@@ -583,7 +584,7 @@ def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence():
 
 def test_a_change_set_in_a_state_nobody_knows_is_not_taken_for_ready():
     wire = Wire(
-        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        CreateChangeSet=[CREATED],
         DescribeChangeSet=[described(status="DELETE_PENDING")],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
@@ -593,7 +594,7 @@ def test_a_change_set_in_a_state_nobody_knows_is_not_taken_for_ready():
 
 def test_a_change_set_that_failed_for_no_reason_says_so():
     wire = Wire(
-        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        CreateChangeSet=[CREATED],
         DescribeChangeSet=[described(status="FAILED")],
         DescribeEvents=[done("DescribeEvents")],
         DeleteChangeSet=[done("DeleteChangeSet")],
@@ -611,7 +612,7 @@ def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named():
     )
     root = (200, described()[1].replace("<Changes/>", nested))
     wire = Wire(
-        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        CreateChangeSet=[CREATED],
         DescribeChangeSet=[root, inside],
     )
     said = []
@@ -651,9 +652,21 @@ def test_case_12_a_change_set_that_never_arrived_is_not_taken_for_made():
         create(wire)
 
 
+def test_case_29_a_change_set_that_nobody_waits_for_any_more_is_deleted():
+    wire = Wire(
+        CreateChangeSet=[KeyboardInterrupt()],
+        DescribeChangeSet=[described()],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+    )
+    with pytest.raises(KeyboardInterrupt):
+        create(wire)
+    operation, body = decoded(wire.asked[-1])
+    assert (operation, body["ChangeSetName"]) == ("DeleteChangeSet", CHANGE_SET)
+
+
 def test_case_16_a_change_set_that_is_looked_at_in_vain_is_looked_at_again():
     wire = Wire(
-        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        CreateChangeSet=[CREATED],
         DescribeChangeSet=[
             THROTTLED,
             UNAVAILABLE,
@@ -692,7 +705,7 @@ def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_dele
         "</OperationEvents>"
     )
     wire = Wire(
-        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        CreateChangeSet=[CREATED],
         DescribeChangeSet=[described(status="FAILED", reason="Validation failed.")],
         DescribeEvents=[
             (200, f"<R><DescribeEventsResult>{refused}</DescribeEventsResult></R>")
@@ -752,7 +765,7 @@ def test_case_30_a_creation_whose_answer_was_lost_is_found_by_its_token():
 def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_root_planned():
     reason = "Nested change set arn:x was not successfully created: Currently in FAILED."
     wire = Wire(
-        CreateChangeSet=[done("CreateChangeSet", Id=CHANGE_SET)],
+        CreateChangeSet=[CREATED],
         DescribeChangeSet=[described(status="FAILED", reason=reason), described()],
         DescribeEvents=[done("DescribeEvents", OperationEvents="")],
         DeleteChangeSet=[done("DeleteChangeSet")],

@@ -86,7 +86,7 @@ class Wire:
         self.asked.append((operation, request.body))
         left = self._answers[operation]
         answer = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         status, text = answer
         if status >= 400 and text:

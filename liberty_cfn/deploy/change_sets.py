@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import Change, read, removed
 from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.patience import pause, silent
-from liberty_cfn.deploy.stack import NESTED_STACK, described
+from liberty_cfn.deploy.stack import NESTED_STACK, find
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation calls it a failure when there is nothing to do. There is no code for it.
@@ -38,15 +38,16 @@ class ChangeSetError(Exception):
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set that can be executed.
+    """A change set, and what would change; that is empty until it was read.
 
-    `new` is whether it makes the stack, `adopts` whether it takes in what exists.
+    `token` is its name, and that of the operation that executes it. `new` is whether it makes
+    its stack, `adopts` whether it takes in what exists.
     """
 
     id: str
     stack_id: str
     token: str
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] = ()
     new: bool = False
     adopts: bool = False
 
@@ -60,89 +61,97 @@ def create(
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
     adopt: bool = False,
-    nested: bool = True,
     say: Callable[[str], object] = silent,
 ) -> ChangeSet | None:
     """Return the change set that makes `stack` what is wanted; None if it is so already.
 
     With `adopt`, what exists under a name that the templates spell out is imported. Where
-    what changes inside nested stacks can't be told, that is said, and the plan goes without.
+    CloudFormation can't tell what changes inside nested stacks, that is said, and the plan is
+    that of the root alone.
 
     Raises:
         ChangeSetError: CloudFormation can't make one.
     """
-    token = f"{OURS}{uuid.uuid4().hex}"
     asked = {
         "StackName": stack,
-        "ChangeSetName": token,
-        "ClientToken": token,
         "ChangeSetType": "CREATE" if new else "UPDATE",
         "TemplateURL": template_url,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
         "Capabilities": CAPABILITIES,
-        "IncludeNestedStacks": nested,
+        "IncludeNestedStacks": True,
         **({"ImportExistingResources": True} if adopt else {}),
     }
-    made = _make(cloudformation, asked)
-    with kept_only_if_well(cloudformation, made, new=new):
-        described = _wait(cloudformation, made)
-        if described["Status"] != "FAILED":
-            changes = tuple(_changes(cloudformation, described, (), say))
-            return ChangeSet(made, described["StackId"], token, changes, new=new, adopts=adopt)
-    reason = described.get("StatusReason") or "no reason given"
-    if _is_nothing(reason):
-        discard(cloudformation, made, new=new)
-        return None
-    why = [reason, *refused_early(cloudformation, ChangeSetName=made)]
-    if nested and NESTED_FAILED in reason and len(why) == 1:
+    made, why = _made(cloudformation, asked, say)
+    if len(why) == 1 and NESTED_FAILED in why[0]:
         say(
-            f"What changes inside nested stacks can't be told: {reason} This is the plan of "
+            f"What changes inside nested stacks can't be told: {why[0]} This is the plan of "
             "the root alone; stack policies still keep what holds data."
         )
         # Not the stack that it may have been made for: the next one is for it, too.
-        cloudformation.delete_change_set(ChangeSetName=made)
-        return create(
-            cloudformation,
-            stack=stack,
-            new=new,
-            template_url=template_url,
-            parameters=parameters,
-            tags=tags,
-            adopt=adopt,
-            nested=False,
-        )
-    discard(cloudformation, made, new=new)
+        cloudformation.delete_change_set(ChangeSetName=made.id)
+        made, why = _made(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
+    if not why:
+        return made
+    discard(cloudformation, made)
+    if _is_nothing(why[0]):
+        return None
     told = "\n".join(why)
     raise ChangeSetError(f"CloudFormation can't plan this change: {told}")
+
+
+def _made(
+    cloudformation: Any, asked: Mapping[str, Any], say: Callable[[str], object]
+) -> tuple[ChangeSet, list[str]]:
+    """Return a change set, and why it can't be executed: empty if it can."""
+    made = _make(cloudformation, asked)
+    with kept_only_if_well(cloudformation, made):
+        page = _wait(cloudformation, made.id)
+        if page["Status"] != "FAILED":
+            return replace(made, changes=tuple(_changes(cloudformation, page, (), say))), []
+        reason = page.get("StatusReason") or "no reason given"
+        if _is_nothing(reason):
+            return made, [reason]
+        return made, [reason, *refused_early(cloudformation, ChangeSetName=made.id)]
 
 
 def _is_nothing(reason: str) -> bool:
     return any(words in reason for words in NOTHING)
 
 
-def _make(cloudformation: Any, asked: dict[str, Any]) -> str:
-    """Return the id of a change set, made once, whatever becomes of the answer."""
+def _make(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
+    """Make a change set, once, whatever becomes of AWS's answer."""
+    token = f"{OURS}{uuid.uuid4().hex}"
+    named = {"StackName": asked["StackName"], "ChangeSetName": token}
+    new, adopts = asked["ChangeSetType"] == "CREATE", "ImportExistingResources" in asked
+
+    def found() -> ChangeSet:
+        page = cloudformation.describe_change_set(**named)
+        return ChangeSet(page["ChangeSetId"], page["StackId"], token, new=new, adopts=adopts)
+
     try:
-        return str(cloudformation.create_change_set(**asked)["Id"])
+        said = cloudformation.create_change_set(**asked, ChangeSetName=token, ClientToken=token)
+        return ChangeSet(said["Id"], said["StackId"], token, new=new, adopts=adopts)
+    except KeyboardInterrupt:
+        # It may have been made, and nobody waits for it.
+        with contextlib.suppress(*faults.OF_AWS):
+            discard(cloudformation, found())
+        raise
     except faults.OF_AWS as error:
         # Sent again by the client, it is there already if it had happened the first time.
         # Its name is nobody else's: it is its token.
         exists = faults.code(error) == "AlreadyExistsException"
         if not exists and not faults.passes(error):
             raise
-        named = {key: asked[key] for key in ("StackName", "ChangeSetName")}
         try:
-            return str(cloudformation.describe_change_set(**named)["ChangeSetId"])
+            return found()
         except ClientError as missing:
             raise error from missing
 
 
 @contextlib.contextmanager
-def kept_only_if_well(cloudformation: Any, change_set: str, *, new: bool) -> Iterator[None]:
+def kept_only_if_well(cloudformation: Any, change_set: ChangeSet) -> Iterator[None]:
     """Discard a change set if what is done meanwhile fails, or is interrupted.
-
-    `new` is whether it makes its stack.
 
     Raises:
         ChangeSetError: somebody else discarded it.
@@ -151,7 +160,7 @@ def kept_only_if_well(cloudformation: Any, change_set: str, *, new: bool) -> Ite
         yield
     except BaseException as error:
         if not faults.unheard(error):
-            give_up(cloudformation, change_set, new=new)
+            give_up(cloudformation, change_set)
         if faults.code(error) == "ChangeSetNotFound":
             raise ChangeSetError(
                 "The plan was deleted while it was read, by somebody who deploys the same "
@@ -160,19 +169,16 @@ def kept_only_if_well(cloudformation: Any, change_set: str, *, new: bool) -> Ite
         raise
 
 
-def give_up(cloudformation: Any, change_set: str, *, new: bool) -> None:
-    """Discard a change set as far as that can be: what went wrong before matters more."""
-    try:
-        discard(cloudformation, change_set, new=new)
-    except faults.OF_AWS:
-        with contextlib.suppress(*faults.OF_AWS):
-            cloudformation.delete_change_set(ChangeSetName=change_set)
+def give_up(cloudformation: Any, change_set: ChangeSet) -> None:
+    """Discard a change set if that can be; what went wrong before matters more."""
+    with contextlib.suppress(*faults.OF_AWS):
+        discard(cloudformation, change_set)
 
 
 def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object]) -> None:
-    """Discard a change set that nobody will execute; that it can't be done is only said."""
+    """Discard a change set that nobody will execute; if that can't be, only say so."""
     try:
-        discard(cloudformation, change_set.id, new=change_set.new)
+        discard(cloudformation, change_set)
     except faults.OF_AWS as error:
         say(
             f"The change set {change_set.token} could not be deleted; the next deploy does it. "
@@ -180,33 +186,33 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object
         )
 
 
-def discard(cloudformation: Any, change_set: str, *, new: bool) -> None:
+def discard(cloudformation: Any, change_set: ChangeSet) -> None:
     """Delete a change set; if it is to make its stack, the empty stack it was made for, too."""
-    stack_id = ""
     try:
-        if new:
-            stack_id = cloudformation.describe_change_set(ChangeSetName=change_set)["StackId"]
-        cloudformation.delete_change_set(ChangeSetName=change_set)
+        cloudformation.delete_change_set(ChangeSetName=change_set.id)
     except ClientError as error:
         # Somebody deleted it, or its stack with it.
         if faults.code(error) != "ChangeSetNotFound" and not faults.missing(error):
             raise
         return
-    if stack_id:
-        _drop_if_empty(cloudformation, stack_id, change_set)
+    if change_set.new:
+        _drop_if_empty(cloudformation, change_set)
 
 
-def _drop_if_empty(cloudformation: Any, stack_id: str, change_set: str) -> None:
+def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
     """Delete the stack that a change set was to make, unless it waits for another one."""
-    stack = described(cloudformation, stack_id)
-    if stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not _others(
-        cloudformation, stack["StackName"], change_set
+    stack = find(cloudformation, change_set.stack_id)
+    if (
+        stack is None
+        or stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+        or _others(cloudformation, stack["StackName"], change_set.id)
     ):
-        if stack.get("EnableTerminationProtection"):
-            cloudformation.update_termination_protection(
-                StackName=stack_id, EnableTerminationProtection=False
-            )
-        cloudformation.delete_stack(StackName=stack_id)
+        return
+    if stack.get("EnableTerminationProtection"):
+        cloudformation.update_termination_protection(
+            StackName=change_set.stack_id, EnableTerminationProtection=False
+        )
+    cloudformation.delete_stack(StackName=change_set.stack_id)
 
 
 def sweep(

@@ -80,7 +80,7 @@ def deploy(
         if not _agreed(environment, target, (planned, change_set), progress, allowed):
             return None
         first = lifted(environment) if change_set.new else {}
-        with change_sets.kept_only_if_well(cloudformation, change_set.id, new=change_set.new):
+        with change_sets.kept_only_if_well(cloudformation, change_set):
             migrates = migrating.is_due(environment, planned)
         if first or migrates:
             # Not the empty stack that it was made for: the next one is for it, too, and a
@@ -303,7 +303,7 @@ def _carry_out(
         DeployError: it failed.
     """
     cloudformation, stack_id = target.client("cloudformation"), change_set.stack_id
-    with change_sets.kept_only_if_well(cloudformation, change_set.id, new=change_set.new):
+    with change_sets.kept_only_if_well(cloudformation, change_set):
         if allowed:
             protect(cloudformation, stack_id, allowed)
         elif not change_set.new:
@@ -320,11 +320,11 @@ def _carry_out(
     except (ChangeSetError, ClientError) as error:
         # Refused for good; of another answer, nobody knows whether it has begun.
         if not faults.passes(error) and not faults.expired(error):
-            change_sets.give_up(cloudformation, change_set.id, new=change_set.new)
+            change_sets.give_up(cloudformation, change_set)
         raise
     try:
         see_to_its_end(environment, target, stack_id, follower, progress)
     except DeployError:
         # One that failed when it was executed stays in the list otherwise.
-        change_sets.give_up(cloudformation, change_set.id, new=change_set.new)
+        change_sets.give_up(cloudformation, change_set)
         raise

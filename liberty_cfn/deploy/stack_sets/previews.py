@@ -137,7 +137,7 @@ def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str
     except ChangeSetError as error:
         raise DeployError(str(error)) from error
     if change_set:
-        change_sets.discard(cloudformation, change_set.id, new=False)
+        change_sets.discard(cloudformation, change_set)
     before = {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])}
     after = want.settings[place]
     parameters = {
