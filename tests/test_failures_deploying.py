@@ -33,7 +33,15 @@ from wire import (
     stack,
 )
 
-from liberty_cfn.deploy import attending, change_sets, deploying, packaging, sessions, targets
+from liberty_cfn.deploy import (
+    attending,
+    carrying_out,
+    change_sets,
+    deploying,
+    packaging,
+    sessions,
+    targets,
+)
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
@@ -866,8 +874,8 @@ class Killed(BaseException):
     "kill",
     [
         (change_sets, "create", True),  # a change set is there, and nobody was asked
-        (deploying, "execute", False),  # agreed to, and not executed
-        (deploying, "execute", True),  # executed, and nobody follows
+        (carrying_out, "execute", False),  # agreed to, and not executed
+        (carrying_out, "execute", True),  # executed, and nobody follows
         (attending, "protect", False),  # over, and not protected yet
     ],
     ids=["planned", "agreed", "executed", "over"],

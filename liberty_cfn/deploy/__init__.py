@@ -36,6 +36,8 @@ One idea a module, each importing only from those above it:
     beginning    where a deploy begins: what is under way, what failed
     doctor       all that beforehand looks at, and how it stands
     migrating    the database, before the service moves to the version that needs it
+    carrying_out a change set executed, seen to its end, and protected
+    taking_in    what a deploy does beside, to take in what an earlier destroy kept
     deploying    the way through all of these
     destroying   taking everything down, but what is kept
     operations   a stack's life after deploying: status, cancel, rollback

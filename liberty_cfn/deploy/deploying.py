@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from liberty_cfn.deploy import adopting, beforehand, change_sets, faults, migrating, secrets
-from liberty_cfn.deploy.attending import DeployError, Progress, see_to_its_end
+from liberty_cfn.deploy import beforehand, change_sets, migrating, taking_in
+from liberty_cfn.deploy.attending import DeployError, Progress
 from liberty_cfn.deploy.beginning import begin_from
-from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
-from liberty_cfn.deploy.changes import Change
-from liberty_cfn.deploy.events import Follower
-from liberty_cfn.deploy.executing import execute
+from liberty_cfn.deploy.carrying_out import Deploy, carry_out
+from liberty_cfn.deploy.change_sets import ChangeSet
 from liberty_cfn.deploy.plans import Plan, needless, refusals
-from liberty_cfn.deploy.preparing import look_ahead, prepare
-from liberty_cfn.deploy.protection import (
-    expect,
-    lifted,
-    protect,
-    protect_from_termination,
-    restore,
-)
-from liberty_cfn.deploy.stack import NESTED_STACK, find, outputs
+from liberty_cfn.deploy.preparing import prepare, prepare_now
+from liberty_cfn.deploy.protection import lifted, protect_from_termination, restore
+from liberty_cfn.deploy.stack import described, find, outputs
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -63,100 +52,74 @@ def deploy(
         MigrationError: the migration failed; the service is as it was.
     """
     began = datetime.now(UTC)
-    cloudformation = target.client("cloudformation")
+    this = Deploy(environment, target, templates, progress, allowed)
     stack = begin_from(environment, target, progress, failed)
     adopt = adopt and beforehand.deployed(stack) is None
     if adopt:
-        if not _free_names(environment, target, templates, stack, progress):
+        if not taking_in.free_names(this, stack):
             return None
-        stack = find(cloudformation, environment.stack)
+        stack = find(this.cloudformation, environment.stack)
     planned, change_set = prepare(
         environment, target, templates, stack, adopt=adopt, say=progress.say
     )
-    changed = change_set is not None
+    last = None
     if change_set is None:
-        _say_needless(planned, allowed, progress)
-    else:
-        if not _agreed(environment, target, (planned, change_set), progress, allowed):
-            return None
-        first = lifted(environment) if change_set.new else {}
-        with change_sets.kept_only_if_well(cloudformation, change_set):
-            migrates = migrating.is_due(environment, planned)
-        if first or migrates:
-            # Not the empty stack that it was made for: the next one is for it, too, and a
-            # stack that is being deleted takes none.
-            cloudformation.delete_change_set(ChangeSetName=change_set.id)
-            change_set = _up_to_the_last(
-                environment,
-                target,
-                templates,
-                progress,
-                allowed,
-                adopt=adopt,
-                first=first,
-                migrates=migrates,
-            )
-        if change_set is not None:
-            _carry_out(environment, target, change_set, progress, allowed)
-        if adopt:
-            _put_names_back(environment, target, templates, progress)
-        stack = find(cloudformation, environment.stack)
-    _secure(cloudformation, stack or {}, progress, began, closed=change_set is not None)
-    _give_back(environment, target, progress)
-    return Outcome(changed=changed, outputs=outputs(stack or {}))
+        _say_needless(this, planned)
+    elif not _agreed(this, planned, change_set):
+        return None
+    elif last := _all_but_the_last(this, planned, change_set):
+        carry_out(this, last)
+    if adopt:
+        taking_in.put_names_back(this)
+    if stack is None or change_set:
+        stack = described(this.cloudformation, environment.stack)
+    _secure(this, stack, began, closed=last is not None)
+    taking_in.give_back(this)
+    return Outcome(changed=change_set is not None, outputs=outputs(stack))
 
 
-def _up_to_the_last(
-    environment: Environment,
-    target: Target,
-    templates: Mapping[str, str],
-    progress: Progress,
-    allowed: Collection[str],
-    *,
-    adopt: bool,
-    first: Mapping[str, str],
-    migrates: bool,
-) -> ChangeSet | None:
-    """Deploy all but what comes last; return the change set of that, None if it is done.
+def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> ChangeSet | None:
+    """Deploy what comes before the last; return the last's change set, None if it is done.
 
-    Last comes what else stood in the way if the rest fails: protection from deletion, without
-    which a stack is made (`first`), and the service's move, for which the database is migrated.
+    Last comes what would stand in the way if the rest failed: protection from deletion, as a
+    stack can't be undone with it, and the service's move, before which the database is
+    migrated. With neither, all is the last.
 
     Raises:
         DeployError: the deploy failed.
         MigrationError: the migration failed; the service is as it was.
     """
-    cloudformation = target.client("cloudformation")
+    environment, target, progress = this.environment, this.target, this.progress
+    unprotected = lifted(environment) if change_set.new else {}
+    migrates = migrating.is_due(environment, planned)
+    if not unprotected and not migrates:
+        return change_set
+    # Not the empty stack that it was made for: the next one is for it, too, and a stack that
+    # is being deleted takes none.
+    this.cloudformation.delete_change_set(ChangeSetName=change_set.id)
     held = migrating.held(environment, target) if migrates else {}
-    before = environment.with_parameters({**first, **held})
-    stack = find(cloudformation, environment.stack)
-    _, change_set = prepare(before, target, templates, stack, adopt=adopt)
-    if change_set:
-        if first:
+    before = replace(this, environment=environment.with_parameters({**unprotected, **held}))
+    if first := _prepared(before, adopt=change_set.adopts):
+        if unprotected:
             progress.say("First without protection from deletion, so that it can be undone")
         if migrates:
             progress.say("First all but the service, which stays as it is until it is migrated")
-        _carry_out(before, target, change_set, progress, allowed)
+        carry_out(before, first)
     if migrates:
-        stack = find(cloudformation, environment.stack)
-        stack_id = stack["StackId"] if stack else ""
-        migrating.migrate(environment, target, stack_id, progress.say)
-    stack = find(cloudformation, environment.stack)
-    _, change_set = prepare(environment, target, templates, stack, adopt=adopt)
-    if change_set is None:
+        migrating.migrate(environment, target, (first or change_set).stack_id, progress.say)
+    last = _prepared(this, adopt=change_set.adopts)
+    if last is None:
         progress.say("Nothing is left to do: somebody else deployed meanwhile")
-    elif first:
+    elif unprotected:
         progress.say("All is there; now it is protected from deletion")
-    return change_set
+    return last
 
 
-def _agreed(
-    environment: Environment,
-    target: Target,
-    prepared: tuple[Plan, ChangeSet],
-    progress: Progress,
-    allowed: Collection[str],
-) -> bool:
+def _prepared(this: Deploy, *, adopt: bool) -> ChangeSet | None:
+    return prepare_now(this.environment, this.target, this.templates, adopt=adopt)[1]
+
+
+def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
     """Whether a plan may go ahead. If not, or if nobody stayed to say, no trace is left.
 
     But for the secrets of what was to be adopted, of which it is said where they wait.
@@ -164,167 +127,36 @@ def _agreed(
     Raises:
         DeployError: data would be lost.
     """
-    (planned, change_set), agreed = prepared, False
+    agreed = False
     try:
-        progress.planned(planned)
-        _say_needless(planned, allowed, progress)
-        if refused := refusals(planned, allowed):
+        this.progress.planned(planned)
+        _say_needless(this, planned)
+        if refused := refusals(planned, this.allowed):
             raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
-        agreed = progress.consents()
+        agreed = this.progress.consents()
     finally:
         if not agreed:
             # Why is not to be hidden by what may go wrong here.
-            change_sets.drop(target.client("cloudformation"), change_set, progress.say)
+            change_sets.drop(this.cloudformation, change_set, this.progress.say)
             if change_set.adopts:
-                _say_what_waits(environment, target, progress)
+                taking_in.say_what_waits(this)
     return agreed
 
 
-def _say_needless(planned: Plan, allowed: Collection[str], progress: Progress) -> None:
-    for words in needless([planned], allowed):
-        progress.say(words)
+def _say_needless(this: Deploy, planned: Plan) -> None:
+    for words in needless([planned], this.allowed):
+        this.progress.say(words)
 
 
-def _secure(
-    cloudformation: Any,
-    stack: Mapping[str, Any],
-    progress: Progress,
-    began: datetime,
-    *,
-    closed: bool,
-) -> None:
+def _secure(this: Deploy, stack: Mapping[str, Any], began: datetime, *, closed: bool) -> None:
     """Have the stack protected, and free of what deploys that were killed left behind.
 
-    `began` is when this one did.
+    `began` is when this one did; `closed` is whether it set the stack policies already.
     """
     stack_id = stack["StackId"]
     if not closed:
-        restore(cloudformation, stack_id)
+        restore(this.cloudformation, stack_id)
     if not stack.get("EnableTerminationProtection"):
-        protect_from_termination(cloudformation, stack_id)
+        protect_from_termination(this.cloudformation, stack_id)
     took = datetime.now(UTC) - began
-    change_sets.sweep(cloudformation, stack["StackName"], took, progress.say)
-
-
-def _free_names(
-    environment: Environment,
-    target: Target,
-    templates: Mapping[str, str],
-    stack: Mapping[str, Any] | None,
-    progress: Progress,
-) -> bool:
-    """Free the names of secrets, which can't be imported; False without consent.
-
-    Raises:
-        AdoptError: a secret can't be taken in.
-        DeployError: something else is in the way.
-    """
-    look_ahead(environment, target, templates, stack, adopt=True)
-    for finding in beforehand.own_zone(environment, target):
-        progress.say(str(finding))
-    kept = adopting.kept_secrets(environment, target)
-    if not kept:
-        return True
-    progress.say(
-        "CloudFormation can't import secrets. These are deleted, made again by the stack, and "
-        "given their values back, which wait in other secrets meanwhile:"
-    )
-    for name in kept:
-        full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
-        progress.say(f"  {full}, by way of {aside}")
-    if not progress.consents():
-        return False
-    for name in kept:
-        adopting.put_aside(environment, target, name)
-    return True
-
-
-def _say_what_waits(environment: Environment, target: Target, progress: Progress) -> None:
-    """Say what became of secrets whose names were freed before the plan was refused."""
-    for name in adopting.waiting(environment, target):
-        full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
-        progress.say(f"The value of {full} waits in {aside}; the next deploy gives it back")
-
-
-def _put_names_back(
-    environment: Environment,
-    target: Target,
-    templates: Mapping[str, str],
-    progress: Progress,
-) -> None:
-    """Have the reviewed templates again in place of those with names spelled out."""
-    cloudformation = target.client("cloudformation")
-    stack = find(cloudformation, environment.stack)
-    planned, change_set = prepare(environment, target, templates, stack)
-    if change_set is None:
-        return
-    if any(change.type != NESTED_STACK for change in planned.changes):
-        change_sets.drop(cloudformation, change_set, progress.say)
-        progress.say("What was adopted differs from the templates: see make plan")
-        return
-    progress.say("All is adopted; the stacks get the reviewed templates")
-    _carry_out(environment, target, change_set, progress)
-
-
-def _give_back(environment: Environment, target: Target, progress: Progress) -> None:
-    """Give secrets that were adopted their values, and have running tasks read them."""
-    given = adopting.give_back(environment, target)
-    for full, as_before in given.items():
-        progress.say(
-            f"{full} has the value again that it had before"
-            if as_before
-            else f"{full} was set meanwhile, and keeps that value; the one from before is its "
-            f"version with the label {adopting.BEFORE}"
-        )
-    if any(given.values()):
-        with contextlib.suppress(secrets.SecretError):
-            secrets.restart(environment, target)
-            progress.say("The service replaces its tasks, which had other values")
-
-
-def _comes(change: Change) -> bool:
-    """Whether a nested stack is added to the root."""
-    nested = change.type == NESTED_STACK
-    return nested and change.action == "Add" and not change.stack
-
-
-def _carry_out(
-    environment: Environment,
-    target: Target,
-    change_set: ChangeSet,
-    progress: Progress,
-    allowed: Collection[str] = (),
-) -> None:
-    """Execute a change set, follow it to its end, and protect what is there then.
-
-    Meanwhile what is `allowed` may go; not what a deploy that was killed was allowed.
-
-    Raises:
-        DeployError: it failed.
-    """
-    cloudformation, stack_id = target.client("cloudformation"), change_set.stack_id
-    with change_sets.kept_only_if_well(cloudformation, change_set):
-        if allowed:
-            protect(cloudformation, stack_id, allowed)
-        elif not change_set.new:
-            restore(cloudformation, stack_id)
-            if coming := [c.resource for c in change_set.changes if _comes(c)]:
-                expect(cloudformation, stack_id, coming)
-        if change_set.new:
-            # Empty as it is: nobody is to delete it while it is made, or after a deploy that
-            # was killed meanwhile.
-            protect_from_termination(cloudformation, stack_id)
-        follower = Follower(cloudformation, stack_id)
-    try:
-        execute(cloudformation, change_set)
-    except (ChangeSetError, ClientError) as error:
-        # Refused for good; of another answer, nobody knows whether it has begun.
-        if not faults.passes(error) and not faults.expired(error):
-            change_sets.give_up(cloudformation, change_set)
-        raise
-    try:
-        see_to_its_end(environment, target, stack_id, follower, progress)
-    except DeployError:
-        # One that failed when it was executed stays in the list otherwise.
-        change_sets.give_up(cloudformation, change_set)
-        raise
+    change_sets.sweep(this.cloudformation, stack["StackName"], took, this.progress.say)

@@ -86,6 +86,19 @@ def prepare(
     return plan, change_set
 
 
+def prepare_now(
+    environment: Environment,
+    target: Target,
+    templates: Mapping[str, str],
+    *,
+    adopt: bool = False,
+    say: Callable[[str], object] = silent,
+) -> tuple[Plan, ChangeSet | None]:
+    """As `prepare`, of the environment's stack as it is now."""
+    stack = find(target.client("cloudformation"), environment.stack)
+    return prepare(environment, target, templates, stack, adopt=adopt, say=say)
+
+
 def plan(
     environment: Environment,
     target: Target,
@@ -100,8 +113,7 @@ def plan(
     """
     cloudformation = target.client("cloudformation")
     change_sets.sweep(cloudformation, environment.stack, change_sets.FORGOTTEN, say)
-    stack = find(cloudformation, environment.stack)
-    planned, change_set = prepare(environment, target, templates, stack, say=say)
+    planned, change_set = prepare_now(environment, target, templates, say=say)
     if change_set:
         change_sets.drop(cloudformation, change_set, say)
     return planned

@@ -1,0 +1,88 @@
+"""A change set carried out: executed, seen to its end, and what is there then protected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import change_sets, faults
+from liberty_cfn.deploy.attending import DeployError, Progress, see_to_its_end
+from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import Change
+from liberty_cfn.deploy.events import Follower
+from liberty_cfn.deploy.executing import execute
+from liberty_cfn.deploy.protection import expect, protect, protect_from_termination, restore
+from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """What is deployed, and where to; who is told and asked.
+
+    `templates` are by file name. `allowed` are the logical ids of stateful resources that may
+    be replaced or deleted.
+    """
+
+    environment: Environment
+    target: Target
+    templates: Mapping[str, str]
+    progress: Progress
+    allowed: Collection[str] = ()
+
+    @property
+    def cloudformation(self) -> Any:
+        return self.target.client("cloudformation")
+
+
+def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
+    """Execute a change set, follow it to its end, and protect what is there then.
+
+    Meanwhile what the deploy allows may go, but not what one before it had allowed that was
+    killed.
+
+    Raises:
+        ChangeSetError: it can no longer be executed, as its stack was changed meanwhile.
+        DeployError: it failed.
+    """
+    cloudformation, stack_id = deploy.cloudformation, change_set.stack_id
+    with change_sets.kept_only_if_well(cloudformation, change_set):
+        _open(cloudformation, change_set, deploy.allowed)
+        follower = Follower(cloudformation, stack_id)
+    try:
+        execute(cloudformation, change_set)
+    except (ChangeSetError, ClientError) as error:
+        # Refused for good; of another answer, nobody knows whether it has begun.
+        if not faults.passes(error) and not faults.expired(error):
+            change_sets.give_up(cloudformation, change_set)
+        raise
+    try:
+        see_to_its_end(deploy.environment, deploy.target, stack_id, follower, deploy.progress)
+    except DeployError:
+        # One that failed when it was executed stays in the list otherwise.
+        change_sets.give_up(cloudformation, change_set)
+        raise
+
+
+def _open(cloudformation: Any, change_set: ChangeSet, allowed: Collection[str]) -> None:
+    """Have the stacks' policies let through what is `allowed`, and nothing else."""
+    stack_id = change_set.stack_id
+    if allowed:
+        protect(cloudformation, stack_id, allowed)
+    elif not change_set.new:
+        restore(cloudformation, stack_id)
+        if coming := [change.resource for change in change_set.changes if _comes(change)]:
+            expect(cloudformation, stack_id, coming)
+    if change_set.new:
+        # Empty as it is: nobody is to delete it while it is made, or after a deploy that was
+        # killed meanwhile.
+        protect_from_termination(cloudformation, stack_id)
+
+
+def _comes(change: Change) -> bool:
+    """Whether a nested stack is added to the root."""
+    return change.type == NESTED_STACK and change.action == "Add" and not change.stack

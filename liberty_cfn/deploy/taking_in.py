@@ -1,0 +1,90 @@
+"""What a deploy does beside deploying to take in what an earlier destroy kept.
+
+Before it, names of secrets are freed; after it, the reviewed templates replace those that
+imported, and the secrets get their values back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from liberty_cfn.deploy import adopting, beforehand, change_sets, secrets
+from liberty_cfn.deploy.carrying_out import Deploy, carry_out
+from liberty_cfn.deploy.preparing import look_ahead, prepare_now
+from liberty_cfn.deploy.stack import NESTED_STACK
+
+
+def free_names(deploy: Deploy, stack: Mapping[str, Any] | None) -> bool:
+    """Free the names of secrets, which can't be imported; False without consent.
+
+    Raises:
+        AdoptError: a secret can't be taken in.
+        DeployError: something else is in the way.
+    """
+    environment, target, progress = deploy.environment, deploy.target, deploy.progress
+    look_ahead(environment, target, deploy.templates, stack, adopt=True)
+    for finding in beforehand.own_zone(environment, target):
+        progress.say(str(finding))
+    kept = adopting.kept_secrets(environment, target)
+    if not kept:
+        return True
+    progress.say(
+        "CloudFormation can't import secrets. These are deleted, made again by the stack, and "
+        "given their values back, which wait in other secrets meanwhile:"
+    )
+    for name in kept:
+        full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
+        progress.say(f"  {full}, by way of {aside}")
+    if not progress.consents():
+        return False
+    for name in kept:
+        adopting.put_aside(environment, target, name)
+    return True
+
+
+def say_what_waits(deploy: Deploy) -> None:
+    """Say where the values of secrets wait whose names were freed for nothing."""
+    environment = deploy.environment
+    for name in adopting.waiting(environment, deploy.target):
+        full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
+        deploy.progress.say(
+            f"The value of {full} waits in {aside}; the next deploy gives it back"
+        )
+
+
+def put_names_back(deploy: Deploy) -> None:
+    """Deploy the reviewed templates, in place of those with names spelled out.
+
+    Raises:
+        DeployError: that failed.
+    """
+    planned, change_set = prepare_now(deploy.environment, deploy.target, deploy.templates)
+    if change_set is None:
+        return
+    if any(change.type != NESTED_STACK for change in planned.changes):
+        change_sets.drop(deploy.cloudformation, change_set, deploy.progress.say)
+        deploy.progress.say("What was adopted differs from the templates: see make plan")
+        return
+    deploy.progress.say("All is adopted; the stacks get the reviewed templates")
+    carry_out(replace(deploy, allowed=()), change_set)
+
+
+def give_back(deploy: Deploy) -> None:
+    """Give secrets that were adopted their values, and have running tasks read them."""
+    environment, target, progress = deploy.environment, deploy.target, deploy.progress
+    given = adopting.give_back(environment, target)
+    for full, as_before in given.items():
+        progress.say(
+            f"{full} has the value again that it had before"
+            if as_before
+            else f"{full} was set meanwhile, and keeps that value; the one from before is its "
+            f"version with the label {adopting.BEFORE}"
+        )
+    if any(given.values()):
+        # Without a service, no task has another value.
+        with contextlib.suppress(secrets.SecretError):
+            secrets.restart(environment, target)
+            progress.say("The service replaces its tasks, which had other values")
