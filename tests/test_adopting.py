@@ -15,7 +15,7 @@ from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.adopting import AdoptError, spelled_out
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.destroying import HELD, destroy, hindrances, standing
+from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -70,7 +70,7 @@ def adopted(local_aws, standing_target, templates):
     before = values(target)
     cat = {"Bucket": "liberty-social-uploads-local", "Key": "cat"}
     target.client("s3").put_object(**cat, Body=b"m")
-    stack_id, _ = standing(environment, target)
+    stack_id = stack_to_go(environment, target)
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(environment, target, stack_id, lambda events: None)
     with pytest.raises(DeployError) as refused:
@@ -260,7 +260,7 @@ def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, targ
     local, some = load("local"), small(templates, "Logs", "Secrets", "Service")
     deploy(local, target, some, Listener())
     people_had, database = secret(target, "SECRET_KEY"), secret(target, "DB_PASSWORD")
-    stack_id, _ = standing(local, target)
+    stack_id = stack_to_go(local, target)
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(local, target, stack_id, lambda events: None)
     aws.fail("AWS::ECS::Service")
@@ -332,8 +332,8 @@ Resources:
     cloudformation.update_termination_protection(
         StackName=environment.stack, EnableTerminationProtection=True
     )
-    stack_id, _ = standing(environment, target)
-    return environment, stack_id, hindrances(environment, target, stack_id)
+    stack_id = stack_to_go(environment, target)
+    return environment, stack_id, looked_through(environment, target, stack_id)[1]
 
 
 def test_what_would_not_be_deleted_is_told_before_anything_is(held, standing_target):
@@ -351,7 +351,7 @@ def test_what_would_not_be_deleted_is_told_before_anything_is(held, standing_tar
     assert "say DatabaseDeletionProtection: false in params/local.yaml" in database
     with pytest.raises(DeployError, match="Nothing was deleted"):
         destroy(environment, standing_target, stack_id, lambda events: None)
-    assert standing(environment, standing_target)
+    assert stack_to_go(environment, standing_target)
 
 
 def test_a_protected_balancer_is_told():

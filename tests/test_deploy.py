@@ -14,7 +14,7 @@ from small_sets import small
 from liberty_cfn.deploy import beforehand, diagnosis, packaging
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.deploying import Outcome, deploy
-from liberty_cfn.deploy.destroying import destroy, standing
+from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.protection import nested, protect_from_termination
@@ -331,7 +331,8 @@ def test_a_region_with_one_zone_is_refused(local):
 
 def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, templates):
     deploy(local, target, templates, Listener())
-    stack_id, kept = standing(local, target)
+    stack_id = stack_to_go(local, target)
+    kept, _ = looked_through(local, target, stack_id)
     assert {(one.type, one.how) for one in kept} == {
         ("AWS::S3::Bucket", "stays"),
         ("AWS::SecretsManager::Secret", "stays"),
@@ -343,7 +344,7 @@ def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, t
     }
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(local, target, stack_id, lambda events: None)
-    assert standing(local, target) is None
+    assert not stack_to_go(local, target)
     assert len(target.client("secretsmanager").list_secrets()["SecretList"]) == 5
     target.client("s3").head_bucket(Bucket="liberty-social-uploads-local")
     assert target.client("rds").describe_db_instances()["DBInstances"] == []
@@ -355,14 +356,14 @@ def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, t
 
 
 def test_what_is_deployed_is_protected_from_being_destroyed(deployed, local, target):
-    stack_id, _ = standing(local, target)
+    stack_id = stack_to_go(local, target)
     with pytest.raises(DeployError, match="protected from termination"):
         destroy(local, target, stack_id, lambda events: None)
-    assert standing(local, target)
+    assert stack_to_go(local, target)
 
 
 def test_where_there_is_nothing_nothing_is_destroyed(local, target):
-    assert standing(local, target) is None
+    assert not stack_to_go(local, target)
 
 
 # Statuses, events and reasons

@@ -39,10 +39,10 @@ from liberty_cfn.deploy import attending, causes, diagnosis, packaging
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.events import Event, Follower
+from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, root
+from liberty_cfn.deploy.operations import OperationError, roll_back, root
 from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, what_next
@@ -805,8 +805,8 @@ def test_case_34_without_credentials_in_the_middle_there_is_a_sentence_too():
     assert "Sign in again (aws sso login)" in in_words(error.value)
 
 
-def test_case_05_only_a_failed_rollback_is_continued(aws, dev):
+def test_case_05_only_a_failed_rollback_is_continued(aws, target, dev):
     body = "Resources: {Logs: {Type: AWS::Logs::LogGroup}}"
     aws.client("cloudformation").create_stack(StackName=dev.stack, TemplateBody=body)
     with pytest.raises(OperationError, match="only a rollback that failed can be continued"):
-        roll_back(dev, aws.client("cloudformation"), (), lambda _: None, lambda _: None)
+        roll_back(dev, target, (), print, print)

@@ -10,11 +10,13 @@ from wire import STACK as STACK_ID
 from wire import Wire, answer, answering, decoded, done, events, form, stack, told
 
 from liberty_cfn.deploy import drift
+from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.operations import OperationError, last_operation, roll_back, standing
+from liberty_cfn.deploy.operations import OperationError, roll_back, standing
 from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.statuses import what_next
+from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 
 STACK = "liberty-social-dev"
@@ -384,7 +386,12 @@ def test_a_nested_resource_to_skip_is_named_by_its_stacks_own_name(
             },
         )
         with pytest.raises(Exception, match=said):
-            roll_back(dev, cloudformation, (skip,), lambda _: None, lambda _: None)
+            roll_back(dev, over(cloudformation), (skip,), print, print)
+
+
+def over(cloudformation):
+    """Return a target that is reached by this client."""
+    return Target(None, "000000000000", _clients={"cloudformation": cloudformation})
 
 
 class Anything:
@@ -404,8 +411,9 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
         RollbackStack=[done("RollbackStack")],
     )
     assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", "dev")
-    _, status, _ = roll_back(dev, wire.client, (), print, print)
-    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    assert (
+        roll_back(dev, over(wire.client), (), print, print).status == "UPDATE_ROLLBACK_COMPLETE"
+    )
     assert ("RollbackStack", STACK_ID) in [
         (operation, asked.get("StackName")) for operation, asked in map(decoded, wire.asked)
     ]
@@ -415,12 +423,12 @@ def test_an_import_that_went_wrong_is_not_sent_to_a_command_that_refuses_it(dev)
     assert "liberty-cfn" not in what_next("IMPORT_ROLLBACK_FAILED", "dev")
     wire = Wire(DescribeStacks=[stack("IMPORT_ROLLBACK_FAILED")])
     with pytest.raises(OperationError, match="only a rollback that failed"):
-        roll_back(dev, wire.client, (), print, print)
+        roll_back(dev, over(wire.client), (), print, print)
 
 
 def test_what_is_not_stuck_cannot_be_rolled_back(cloudformation, dev, made):
     with pytest.raises(OperationError, match=r"CREATE_COMPLETE: only a rollback that failed"):
-        roll_back(dev, cloudformation, (), lambda _: None, lambda _: None)
+        roll_back(dev, over(cloudformation), (), print, print)
 
 
 # Drift

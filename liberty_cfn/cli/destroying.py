@@ -40,7 +40,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     AWS would not delete, such as a protected database, is told before anything is deleted.
     """
     from liberty_cfn.cli import stack_sets
-    from liberty_cfn.deploy.destroying import destroy, hindrances, standing
+    from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
     from liberty_cfn.deploy.protection import protect_from_termination
     from liberty_cfn.deploy.showing import Follow, kept_table
     from liberty_cfn.environments import LOCAL, load
@@ -52,16 +52,15 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
         return
     named_otherwise(chosen, confirm, "deleted")
     target = connect(chosen, screen)
-    found = standing(chosen, target)
-    if found is None:
+    if not (stack_id := stack_to_go(chosen, target)):
         _say(chosen, [], deleted=False, as_json=as_json)
         return
-    stack_id, kept = found
     if chosen.endpoint == LOCAL:
         # Nobody is asked before the local AWS is emptied, in words or by its protection.
         cloudformation = target.client("cloudformation")
         protect_from_termination(cloudformation, stack_id, on=False)
-    if held := hindrances(chosen, target, stack_id):
+    kept, held = looked_through(chosen, target, stack_id)
+    if held:
         fail("\n".join(["Nothing was deleted:", *held]))
     if kept:
         screen.print(kept_table(kept))
@@ -69,7 +68,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
         confirmed(chosen, confirm)
     follow = Follow(screen, lambda: True)
     with interruptible(chosen, follow.stop):
-        destroy(chosen, target, stack_id, follow.happened)
+        destroy(chosen, target, stack_id, follow.happened, follow.say)
     keep(chosen)
     _say(chosen, kept, deleted=True, as_json=as_json)
 

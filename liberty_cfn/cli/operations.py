@@ -96,7 +96,8 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     """
     from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.attending import Operation
-    from liberty_cfn.deploy.operations import last_operation, root, succeeded
+    from liberty_cfn.deploy.events import last_operation
+    from liberty_cfn.deploy.operations import root, succeeded
     from liberty_cfn.deploy.showing import Follow, line
     from liberty_cfn.deploy.statuses import Meaning
     from liberty_cfn.environments import load
@@ -195,22 +196,20 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     skipped unless it is named: CloudFormation takes a skipped resource to be as it was, which
     it may not be.
     """
-    from liberty_cfn.deploy.diagnosis import explain
     from liberty_cfn.deploy.operations import roll_back
     from liberty_cfn.deploy.showing import Follow
-    from liberty_cfn.deploy.statuses import Meaning, meaning
+    from liberty_cfn.deploy.statuses import Meaning
 
     chosen, target, screen = _at(environment)
     shown = Follow(screen if as_json else console(), lambda: True)
     with interruptible(chosen, shown.stop):
-        stack_id, status, events = roll_back(
-            chosen, target.client("cloudformation"), skip, shown.happened, shown.say
-        )
+        done = roll_back(chosen, target, skip, shown.happened, shown.say)
     keep(chosen)
     if as_json:
-        _print_json({"stack": chosen.stack, "status": status, "events": _listed(events)})
-    if meaning(status) is not Meaning.UNDONE:
-        fail(explain(target.client, chosen, stack_id, status, events))
+        events = _listed(done.events)
+        _print_json({"stack": chosen.stack, "status": done.status, "events": events})
+    if done.meaning is not Meaning.UNDONE:
+        fail(done.explained())
     if not as_json:
         click.echo(f"{chosen.stack} is as it was before the update; it can be updated again.")
 

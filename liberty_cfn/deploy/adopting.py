@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import secrets
 from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.stack import find, name_of
-from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -77,8 +77,7 @@ def _owner(target: Target, secret: Mapping[str, Any]) -> str:
     if not (stack_id := tags.get("aws:cloudformation:stack-id")):
         return ""
     stack = find(target.client("cloudformation"), stack_id)
-    gone = stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT
-    return "" if gone else name_of(stack_id)
+    return "" if state_of(stack) is Meaning.ABSENT else name_of(stack_id)
 
 
 def put_aside(environment: Environment, target: Target, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -93,17 +94,41 @@ class Operation:
         )
 
 
-def see_to_its_end(
+def delete(
+    environment: Environment,
+    target: Target,
+    stack_id: str,
+    tell: Callable[[list[Event]], object],
+    say: Callable[[str], object],
+) -> None:
+    """Delete a stack, and see that to its end.
+
+    Raises:
+        DeployError: it could not be deleted whole.
+        FollowError: the deadline has passed, or the credentials are over.
+    """
+    cloudformation = target.client("cloudformation")
+    deletion = Operation(environment, target, stack_id)
+    follower = Follower(cloudformation, stack_id)
+    # Only the id means this stack: a new one may have its name before it is gone.
+    cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
+    deletion.see_to_its_end(follower, tell, say)
+    if deletion.meaning is not Meaning.ABSENT:
+        raise DeployError(deletion.explained())
+
+
+def attend(
     environment: Environment,
     target: Target,
     stack_id: str,
     follower: Follower,
     progress: Progress,
 ) -> None:
-    """Follow what is under way, and protect what is there then.
+    """Follow what is under way to its end, and protect what is there then.
 
     Raises:
         DeployError: it failed.
+        FollowError: the deadline has passed, or the credentials are over.
     """
     operation = Operation(environment, target, stack_id)
     operation.see_to_its_end(follower, progress.happened, progress.say)

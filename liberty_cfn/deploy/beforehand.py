@@ -17,7 +17,7 @@ from liberty_cfn.deploy import delegation, faults, leftovers
 from liberty_cfn.deploy.finding import Finding, Level, asked
 from liberty_cfn.deploy.quotas import quotas
 from liberty_cfn.deploy.stack import parameters
-from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -118,9 +118,7 @@ def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
 
 def deployed(stack: Mapping[str, Any] | None) -> Mapping[str, str] | None:
     """Return the parameters of an environment's stack; None if there is nothing in it."""
-    if stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT:
-        return None
-    return parameters(stack)
+    return parameters(stack) if stack and state_of(stack) is not Meaning.ABSENT else None
 
 
 def _zones(_: Environment, target: Target) -> Iterator[Finding]:

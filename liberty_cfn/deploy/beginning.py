@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from liberty_cfn.deploy.attending import DeployError, Operation, Progress, see_to_its_end
-from liberty_cfn.deploy.events import Follower, began
+from liberty_cfn.deploy.attending import DeployError, Progress, attend, delete
+from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import find
-from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -25,7 +24,7 @@ def begin_from(
     """
     cloudformation = target.client("cloudformation")
     stack = find(cloudformation, environment.stack)
-    state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
+    state = state_of(stack)
     if stack and state is Meaning.WORKING:
         _await_others(environment, target, progress, stack)
     elif stack and state is Meaning.BROKEN:
@@ -51,8 +50,7 @@ def _await_others(
             "Deploy when it is gone."
         )
     progress.say(f"{environment.stack} is in {status}: attached to {stack_id}")
-    follower = Follower(cloudformation, stack_id, began(cloudformation, stack_id))
-    see_to_its_end(environment, target, stack_id, follower, progress)
+    attend(environment, target, stack_id, last_operation(cloudformation, stack_id), progress)
 
 
 def _clear(
@@ -67,17 +65,11 @@ def _clear(
     Raises:
         DeployError: it was not, or it can't be deleted.
     """
-    cloudformation = target.client("cloudformation")
     stack_id, status = stack["StackId"], stack["StackStatus"]
     if failed != environment.stack:
         raise DeployError(
             f"{environment.stack} is in {status}. {what_next(status, environment.name)}"
         )
     progress.say(f"Deleting what is left of {environment.stack}, {stack_id}")
-    follower = Follower(cloudformation, stack_id)
-    protect_from_termination(cloudformation, stack_id, on=False)
-    cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
-    deletion = Operation(environment, target, stack_id)
-    deletion.see_to_its_end(follower, progress.happened, progress.say)
-    if deletion.meaning is not Meaning.ABSENT:
-        raise DeployError(deletion.explained())
+    protect_from_termination(target.client("cloudformation"), stack_id, on=False)
+    delete(environment, target, stack_id, progress.happened, progress.say)

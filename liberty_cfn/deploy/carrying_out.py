@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import change_sets, faults
-from liberty_cfn.deploy.attending import DeployError, Progress, see_to_its_end
+from liberty_cfn.deploy.attending import DeployError, Progress, attend
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.changes import Change
 from liberty_cfn.deploy.events import Follower
@@ -61,7 +61,7 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
             change_sets.give_up(cloudformation, change_set)
         raise
     try:
-        see_to_its_end(deploy.environment, deploy.target, stack_id, follower, deploy.progress)
+        attend(deploy.environment, deploy.target, stack_id, follower, deploy.progress)
     except DeployError:
         # One that failed when it was executed stays in the list otherwise.
         change_sets.give_up(cloudformation, change_set)

@@ -96,7 +96,9 @@ class Watch:
         """Take note of what happened."""
         for event in events:
             if event.type == CERTIFICATE:
-                self._due = None if event.over else self._due or self.clock() + FIRST
+                # One that is deleted waits for no record.
+                waits = not event.over and not event.status.startswith("DELETE")
+                self._due = (self._due or self.clock() + FIRST) if waits else None
 
     def pause(self, client: Any, quiet: int) -> None:
         """Leave AWS alone for a while, and say what is awaited if that is due."""

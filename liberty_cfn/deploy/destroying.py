@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -10,13 +9,13 @@ from typing import Any
 
 import yaml
 
-from liberty_cfn.deploy import diagnosis, faults
-from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.events import Event, Follower
-from liberty_cfn.deploy.following import follow
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.attending import DeployError, delete
+from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK, described, find, resources
-from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -25,7 +24,7 @@ KEPT = {"Retain": "stays", "Snapshot": "leaves a snapshot"}
 
 @dataclass(frozen=True)
 class Kept:
-    """A resource, and the policy that says what it leaves behind when its stack is deleted."""
+    """A resource, and the DeletionPolicy by which something of it outlives its stack."""
 
     type: str
     id: str
@@ -37,13 +36,10 @@ class Kept:
         return KEPT[self.policy]
 
 
-def standing(environment: Environment, target: Target) -> tuple[str, list[Kept]] | None:
-    """Return the environment's stack id and what deleting it would keep; None if it is gone."""
-    cloudformation = target.client("cloudformation")
-    stack = find(cloudformation, environment.stack)
-    if stack is None or meaning(stack["StackStatus"]) is Meaning.ABSENT:
-        return None
-    return stack["StackId"], kept(cloudformation, stack["StackId"])
+def stack_to_go(environment: Environment, target: Target) -> str:
+    """Return the id of the environment's stack; empty where there is nothing to delete."""
+    stack = find(target.client("cloudformation"), environment.stack)
+    return str(stack["StackId"]) if stack and state_of(stack) is not Meaning.ABSENT else ""
 
 
 def kept(cloudformation: Any, stack_id: str) -> list[Kept]:
@@ -51,23 +47,18 @@ def kept(cloudformation: Any, stack_id: str) -> list[Kept]:
     return [one for one in _left(cloudformation, stack_id) if one.policy in KEPT]
 
 
-def hindrances(environment: Environment, target: Target, stack_id: str) -> list[str]:
-    """Return, in words, what would keep a stack from being deleted whole.
-
-    CloudFormation would find out only when half of it is gone.
-    """
-    return looked_through(environment, target, stack_id)[1]
-
-
 def looked_through(
     environment: Environment, target: Target, stack_id: str
 ) -> tuple[list[Kept], list[str]]:
-    """Return what deleting a stack would keep, and its hindrances, reading the stack once."""
+    """Return what deleting a stack would keep; and, in words, what would hinder it.
+
+    CloudFormation would find that out only when half of the stack is gone.
+    """
     cloudformation = target.client("cloudformation")
     stack, left = described(cloudformation, stack_id), list(_left(cloudformation, stack_id))
-    found = []
+    hindrances = []
     if stack.get("EnableTerminationProtection") and not _has_failed(stack):
-        found.append(
+        hindrances.append(
             f"{environment.stack} is protected from termination. If it really is to go: aws "
             "cloudformation update-termination-protection --no-enable-termination-protection "
             f"--region {target.region} --stack-name {environment.stack}"
@@ -75,8 +66,9 @@ def looked_through(
     for one in left:
         held = HELD.get(one.type)
         if held and one.policy != "Retain" and held.by(target, one.id):
-            found.append(f"{one.type} {one.id} {held.says.format(name=environment.name)}")
-    return [one for one in left if one.policy in KEPT], found
+            said = held.says.format(name=environment.name)
+            hindrances.append(f"{one.type} {one.id} {said}")
+    return [one for one in left if one.policy in KEPT], hindrances
 
 
 def destroy(
@@ -84,30 +76,26 @@ def destroy(
     target: Target,
     stack_id: str,
     tell: Callable[[list[Event]], object],
+    say: Callable[[str], object] = silent,
 ) -> None:
     """Delete the environment's stack, and all that its templates don't keep.
 
     Raises:
         DeployError: something can't be deleted, or could not. The message says what and why.
+        FollowError: the deadline has passed, or the credentials are over.
     """
-    if found := hindrances(environment, target, stack_id):
-        raise DeployError("\n".join(["Nothing was deleted:", *found]))
+    _, hindrances = looked_through(environment, target, stack_id)
+    if hindrances:
+        raise DeployError("\n".join(["Nothing was deleted:", *hindrances]))
     cloudformation = target.client("cloudformation")
     if _has_failed(described(cloudformation, stack_id)):
         protect_from_termination(cloudformation, stack_id, on=False)
-    follower = Follower(cloudformation, stack_id)
-    # Only the id means this stack: a new one may have its name before it is gone.
-    cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}")
-    status, events = follow(cloudformation, stack_id, follower, tell)
-    if meaning(status) is not Meaning.ABSENT:
-        raise DeployError(
-            diagnosis.explain(target.client, environment, stack_id, status, events)
-        )
+    delete(environment, target, stack_id, tell, say)
 
 
 def _has_failed(stack: dict[str, Any]) -> bool:
     """Whether a stack was never made: what protects it keeps nothing but its ruins."""
-    return meaning(stack["StackStatus"]) is Meaning.BROKEN
+    return state_of(stack) is Meaning.BROKEN
 
 
 @dataclass(frozen=True)

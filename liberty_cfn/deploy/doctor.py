@@ -11,7 +11,7 @@ from liberty_cfn.deploy import beforehand, certificates, delegation, faults, ima
 from liberty_cfn.deploy.finding import REFUSED, Check, Finding, Level
 from liberty_cfn.deploy.preparing import UPDATABLE
 from liberty_cfn.deploy.stack import find
-from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -27,7 +27,7 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
     told = any(each.about == delegation.ABOUT for each in found)
     new = beforehand.deployed(stack) is None
     # Before a deploy succeeds there are no secrets.
-    made = stack and meaning(stack["StackStatus"]) not in (Meaning.ABSENT, Meaning.BROKEN)
+    made = state_of(stack) not in (Meaning.ABSENT, Meaning.BROKEN)
     checks: tuple[tuple[str, Check], ...] = (
         *(() if told else ((delegation.ABOUT, delegation.check),)),
         *((("CreateHostedZone", beforehand.own_zone),) if new else ()),
@@ -61,7 +61,7 @@ def as_json(found: list[Finding]) -> dict[str, Any]:
 
 def _stack(environment: Environment, stack: Mapping[str, Any] | None) -> Iterator[Finding]:
     """Tell how the stack stands, if there is one."""
-    if stack is None or (state := meaning(stack["StackStatus"])) is Meaning.ABSENT:
+    if stack is None or (state := state_of(stack)) is Meaning.ABSENT:
         return
     status = stack["StackStatus"]
     says = f"{environment.stack} is in {status}. {what_next(status, environment.name)}"

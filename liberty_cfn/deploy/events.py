@@ -181,7 +181,12 @@ def _newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]
         yield from page["StackEvents"]
 
 
-def began(cloudformation: Any, stack_id: str) -> datetime | None:
+def last_operation(cloudformation: Any, stack_id: str) -> Follower:
+    """Return a follower of a stack's last operation, from its beginning."""
+    return Follower(cloudformation, stack_id, _began(cloudformation, stack_id))
+
+
+def _began(cloudformation: Any, stack_id: str) -> datetime | None:
     """Return when a stack's last operation began; None where there was none."""
     for raw in _newest_first(cloudformation, stack_id):
         own = raw.get("PhysicalResourceId") == stack_id

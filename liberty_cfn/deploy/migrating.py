@@ -19,7 +19,7 @@ from liberty_cfn.deploy.patience import Patience, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.stack import parameters, resources
-from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 from liberty_cfn.names import CONTAINER
@@ -68,7 +68,7 @@ def held(environment: Environment, target: Target) -> dict[str, str]:
 
 def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
     """Return, in words, that a migration failed that the service waits for; else nothing."""
-    if meaning(stack["StackStatus"]) is not Meaning.GOOD or not parameters(stack).get(HELD):
+    if state_of(stack) is not Meaning.GOOD or not parameters(stack).get(HELD):
         return ""
     return (
         "The service stays with the version before, as the migration for the new one failed, "

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from liberty_cfn.deploy.events import Event, Follower, began
-from liberty_cfn.deploy.following import follow
+from liberty_cfn.deploy.attending import Operation
+from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.stack import NESTED_STACK, described, find, name_of, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
 
@@ -93,12 +94,6 @@ def _nested(resource: dict[str, Any]) -> str:
     return inside if resource["ResourceType"] == NESTED_STACK and there else ""
 
 
-def last_operation(cloudformation: Any, stack_id: str) -> Follower:
-    """Return a follower of a stack's last operation, from its beginning."""
-    since = began(cloudformation, stack_id)
-    return Follower(cloudformation, stack_id, since)
-
-
 def succeeded(status: str, events: list[Event]) -> bool:
     """Whether the operation that these are the events of did what it was to do."""
     own = [event.status for event in events if event.is_root]
@@ -127,45 +122,52 @@ def cancel(environment: Environment, cloudformation: Any) -> None:
 
 def roll_back(
     environment: Environment,
-    cloudformation: Any,
-    skip: tuple[str, ...],
+    target: Target,
+    skip: Collection[str],
     tell: Callable[[list[Event]], object],
     say: Callable[[str], object],
-) -> tuple[str, str, list[Event]]:
+) -> Operation:
     """Continue a rollback that failed, or begin one that was left out, and follow it.
 
     `skip` are the resources to leave as they are: logical ids, those of a nested stack as
-    NestedStack.LogicalId. Returns the stack's id, its last status, and the events.
+    NestedStack.LogicalId.
 
     Raises:
         OperationError: no rollback failed, or a resource to skip is not one that did.
+        FollowError: the deadline has passed, or the credentials are over.
     """
+    cloudformation = target.client("cloudformation")
     stack = root(environment, cloudformation)
     stack_id, status = stack["StackId"], stack["StackStatus"]
-    if meaning(status) is Meaning.HALTED:
-        follower = Follower(cloudformation, stack_id)
-        cloudformation.rollback_stack(
-            StackName=stack_id, ClientRequestToken=f"r-{uuid.uuid4().hex}"
-        )
-        return stack_id, *follow(cloudformation, stack_id, follower, tell, say=say)
-    if meaning(status) is not Meaning.STUCK:
+    rollback = Operation(environment, target, stack_id, status)
+    asked = {"StackName": stack_id, "ClientRequestToken": f"r-{uuid.uuid4().hex}"}
+    if rollback.meaning is Meaning.HALTED:
+        begin = cloudformation.rollback_stack
+    elif rollback.meaning is Meaning.STUCK:
+        begin = cloudformation.continue_update_rollback
+        asked |= _skipping(cloudformation, stack_id, skip)
+    else:
         raise OperationError(
             f"{environment.stack} is in {status}: only a rollback that failed can be "
             f"continued. {what_next(status, environment.name)}"
         )
+    follower = Follower(cloudformation, stack_id)
+    begin(**asked)
+    rollback.see_to_its_end(follower, tell, say)
+    return rollback
+
+
+def _skipping(cloudformation: Any, stack_id: str, skip: Collection[str]) -> dict[str, Any]:
+    """Return how CloudFormation is told which resources to leave as they are."""
+    if not skip:
+        return {}
     stuck = dict(_stuck(cloudformation, stack_id))
     if unknown := [name for name in skip if name not in stuck]:
         raise OperationError(
             f"{', '.join(unknown)}: no such resource failed to roll back, so it can't be "
             f"skipped; nothing was done. Those that did: {', '.join(stuck) or 'none'}."
         )
-    follower = Follower(cloudformation, stack_id)
-    cloudformation.continue_update_rollback(
-        StackName=stack_id,
-        ClientRequestToken=f"r-{uuid.uuid4().hex}",
-        **({"ResourcesToSkip": [stuck[name] for name in skip]} if skip else {}),
-    )
-    return stack_id, *follow(cloudformation, stack_id, follower, tell, say=say)
+    return {"ResourcesToSkip": [stuck[name] for name in skip]}
 
 
 def _stuck(cloudformation: Any, stack_id: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find, parameters
-from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
@@ -120,10 +120,9 @@ def plan(
 
 
 def _is_new(environment: Environment, stack: Mapping[str, Any] | None) -> bool:
-    if stack is None:
-        return True
-    status = stack["StackStatus"]
-    if (state := meaning(status)) not in UPDATABLE:
+    state = state_of(stack)
+    if stack and state not in UPDATABLE:
+        status = stack["StackStatus"]
         advice = what_next(status, environment.name)
         raise DeployError(f"{environment.stack} is in {status}. {advice}")
     # A stack whose first change set was never executed is there, but empty.

@@ -5,7 +5,9 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 
 class Meaning(Enum):
@@ -86,6 +88,15 @@ def meaning(status: str) -> Meaning:
             f"CloudFormation says {status}, which this program does not know; look at the "
             "stack in the console, and add the state to liberty_cfn/deploy/statuses.py."
         ) from error
+
+
+def state_of(stack: Mapping[str, Any] | None) -> Meaning:
+    """Return what the state of a stack means, as it is described; ABSENT where there is none.
+
+    Raises:
+        UnknownStatusError: nobody has said yet.
+    """
+    return meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
 
 
 def what_next(status: str, name: str) -> str:

@@ -15,7 +15,7 @@ from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.stack_sets.standing import Standing
-from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import LOCAL, Environment
 
@@ -68,8 +68,7 @@ def in_the_way(
         environment = with_stack(fleet, place, there)
         cloudformation = target.client("cloudformation")
         stack = find(cloudformation, environment.stack)
-        state = meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
-        if state is not Meaning.ABSENT and not (there and place in there.instances):
+        if state_of(stack) is not Meaning.ABSENT and not (there and place in there.instances):
             says = "was being adopted, and is not in the set yet."
             goes_on = f"make deploy ENV={environment.name} ADOPT=1 goes on with it."
             return [Finding(Level.OBSTACLE, f"Stack {environment.stack}", says, goes_on)]

@@ -25,7 +25,7 @@ from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError, opting
-from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.statuses import Meaning, meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import LOCAL
@@ -146,7 +146,7 @@ def _put(target: Target, build: Callable[[Any], object], given: Mapping[str, str
     name, template = bootstrap(build)
     stack = f"liberty-cfn-{name}"
     there = find(cloudformation, stack)
-    state = meaning(there["StackStatus"]) if there else Meaning.ABSENT
+    state = state_of(there)
     if there and state is Meaning.BROKEN:
         cloudformation.delete_stack(StackName=there["StackId"])
         follow(

@@ -21,7 +21,7 @@ from liberty_cfn.deploy.stack import NESTED_STACK, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
-from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import from_texts
@@ -97,7 +97,7 @@ def preview(
             return Plan(str(place), want.digest, tuple(_all(cloudformation, stack, ())), {})
         found = find(cloudformation, stack)
         # A stack whose creation failed can't be changed; it is deleted, and made anew.
-        if found is None or meaning(found["StackStatus"]) in ANEW:
+        if found is None or state_of(found) in ANEW:
             return made_anew(place)
         return _changed(cloudformation, want, place, found)
 
