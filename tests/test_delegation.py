@@ -160,6 +160,12 @@ def test_while_a_certificate_is_awaited_its_cname_is_told_now_and_then(monkeypat
     assert waiting.after(EVERY * 2) == 2
 
 
+def test_a_certificate_that_is_deleted_waits_for_no_record(monkeypatch, production):
+    waiting = Waiting(monkeypatch, production)
+    waiting.watch.noticed([event("DELETE_IN_PROGRESS")])
+    assert waiting.after(FIRST) == 0
+
+
 def test_of_a_new_zone_the_registrars_part_is_told_too(monkeypatch, production, target):
     new = with_settings(production, HostedZoneId="", CreateHostedZone="true")
     made = target.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")

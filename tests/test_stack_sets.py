@@ -12,9 +12,10 @@ from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect
-from liberty_cfn.deploy.stack_sets import bootstrap, deploying, operations, reaching
+from liberty_cfn.deploy.stack_sets import bootstrap, operations, reaching, running
+from liberty_cfn.deploy.stack_sets.attending import attach
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
-from liberty_cfn.deploy.stack_sets.deploying import attach, deploy, prepare, retry
+from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.merging import merge
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table
@@ -556,7 +557,7 @@ def test_what_succeeded_and_is_not_listed_yet_is_said_to_be_unprotected(
     sets, between, monkeypatch
 ):
     fleet, told = sets.fleet(str(FIRST)), Told()
-    monkeypatch.setattr(deploying, "instances", lambda *_: {})
+    monkeypatch.setattr(running, "instances", lambda *_: {})
     deploy(fleet, FLAT, told)
     assert told.lines[-1].startswith(f"{FIRST}: its stacks have no policy against loss")
 
@@ -569,7 +570,7 @@ def test_why_one_failed_is_told_though_nothing_can_be_protected_then(
 
     fleet, told = sets.fleet(str(FIRST)), Told()
     sets.aws.fail(TYPES)
-    monkeypatch.setattr(deploying, "instances", down)
+    monkeypatch.setattr(running, "instances", down)
     with pytest.raises(DeployError, match="1 target failed"):
         deploy(fleet, FLAT, told)
     assert "AWS could not be asked" in told.lines[-1]

@@ -9,7 +9,8 @@ from stack_sets import HOME, KEEPING, OTHER, US, Told
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.stack_sets import adopting
-from liberty_cfn.deploy.stack_sets.deploying import attach, deploy
+from liberty_cfn.deploy.stack_sets.attending import attach
+from liberty_cfn.deploy.stack_sets.deploying import deploy
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import Operation
 from liberty_cfn.deploy.stack_sets.standing import standing

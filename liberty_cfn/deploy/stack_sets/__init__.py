@@ -15,6 +15,9 @@ from those above it:
     steps        the operations that it takes, as few as there can be
     failures     why a target failed, first-hand
     adopting     taking in what an earlier destroy kept
+    attending    an operation seen to its end, and whoever is told of it
+    securing     the policies that keep what holds data, in every target
+    running      operations one after another, until more failed than may
     deploying    the way through these: canary first, then region by region
     destroying   instances, then the set; what is kept of them
     comparing    drift, and the checklist, target by target

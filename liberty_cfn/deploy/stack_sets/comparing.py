@@ -24,11 +24,9 @@ def drifted(
     CloudFormation's own detection, which `status` then tells of, looks at the root stacks
     alone; those nested in them are compared here, one by one.
     """
-    cloudformation = fleet.cloudformation
-    number = operations.begin(
-        cloudformation, fleet.name, "detect_stack_set_drift", tell=list, say=say
+    operations.carry_out(
+        fleet.cloudformation, fleet.name, "detect_stack_set_drift", tell=list, say=say
     )
-    operations.follow(cloudformation, fleet.name, number, list, say=say)
     ids = {p: i.stack_id for p, i in there.instances.items() if i.stack_id}
     return fleet.everywhere(
         ids,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.destroying import Kept, looked_through
-from liberty_cfn.deploy.stack_sets import failures, making, operations
-from liberty_cfn.deploy.stack_sets.deploying import Progress, attach
+from liberty_cfn.deploy.stack_sets import failures, making
+from liberty_cfn.deploy.stack_sets.attending import Progress, attach, operate
 from liberty_cfn.deploy.stack_sets.operations import Operation
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
 from liberty_cfn.deploy.stack_sets.standing import Standing, standing
@@ -43,12 +43,10 @@ def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place,
     results: dict[Place, str] = {}
     done: list[Operation] = []
     for accounts, regions in products(there.instances):
-        number = operations.begin(
-            fleet.cloudformation,
-            fleet.name,
+        one = operate(
+            fleet,
+            progress,
             "delete_stack_instances",
-            tell=progress.happened,
-            say=progress.say,
             RetainStacks=False,
             OperationPreferences={
                 "RegionConcurrencyType": "PARALLEL",
@@ -57,9 +55,6 @@ def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place,
                 "FailureTolerancePercentage": 100,
             },
             **where(fleet.targets, accounts, regions),
-        )
-        one = operations.follow(
-            fleet.cloudformation, fleet.name, number, progress.happened, say=progress.say
         )
         done.append(one)
         results |= {place: result.status for place, result in one.results.items()}

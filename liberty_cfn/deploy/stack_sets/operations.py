@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
@@ -78,6 +77,26 @@ def under_way(cloudformation: Any, name: str) -> str:
         raise
 
 
+def carry_out(
+    cloudformation: Any,
+    name: str,
+    operation: str,
+    *,
+    tell: Tell,
+    say: Callable[[str], object],
+    **asked: Any,
+) -> Operation:
+    """Begin an operation, such as create_stack_instances, and follow it to its end.
+
+    Raises:
+        ClientError: AWS refuses it.
+        BotoCoreError: AWS doesn't answer, again and again.
+        FollowError: the deadline has passed, or the credentials are over.
+    """
+    number = begin(cloudformation, name, operation, tell=tell, say=say, **asked)
+    return follow(cloudformation, name, number, tell, say=say)
+
+
 def stop(cloudformation: Any, name: str) -> str:
     """Stop the operation that is under way, and return its id; empty where there is none.
 
@@ -97,7 +116,7 @@ def begin(
     say: Callable[[str], object],
     **asked: Any,
 ) -> str:
-    """Start an operation, such as create_stack_instances, and return its id.
+    """Begin an operation once, and return its id; what is under way already is followed first.
 
     Raises:
         ClientError: AWS refuses it.
@@ -108,7 +127,7 @@ def begin(
     while True:
         try:
             getattr(cloudformation, operation)(StackSetName=name, OperationId=number, **asked)
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
+        except faults.OF_AWS as error:
             busy = faults.code(error) == "OperationInProgressException"
             ours = faults.code(error) == "OperationIdAlreadyExistsException"
             if not busy and not ours and not faults.passes(error):
@@ -132,7 +151,7 @@ def begin(
 def _is_there(cloudformation: Any, name: str, number: str) -> bool:
     try:
         cloudformation.describe_stack_set_operation(StackSetName=name, OperationId=number)
-    except (ClientError, BotoCoreError, ResponseParserError) as error:
+    except faults.OF_AWS as error:
         if faults.code(error) == "OperationNotFoundException" or faults.passes(error):
             return False
         raise

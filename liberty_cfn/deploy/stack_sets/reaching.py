@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults, sessions
 from liberty_cfn.deploy.attending import DeployError
@@ -138,18 +138,13 @@ class Fleet:
         def one(place: Place) -> tuple[Place, T | None, str]:
             try:
                 return place, work(place), ""
-            except UnreachableError as error:
+            except (UnreachableError, DeployError) as error:
                 return place, None, str(error)
-            except ClientError as error:
+            except faults.OF_AWS as error:
+                # Without credentials, there is nothing to be had from any other place.
                 if faults.expired(error):
                     raise
-                return place, None, f"AWS refused {error.operation_name}: {error}"
-            except BotoCoreError as error:
-                if faults.expired(error):
-                    raise
-                return place, None, f"AWS can't be asked: {error}"
-            except DeployError as error:
-                return place, None, str(error)
+                return place, None, faults.in_words(error)
 
         told = side_by_side(one, wanted, min(AT_ONCE, len(wanted)))
         for number, (place, found, why) in enumerate(told, 1):

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.patience import pause
@@ -66,7 +65,7 @@ def answered(cloudformation: Any, ask: Callable[[], T]) -> T:
     for _ in range(ATTEMPTS - 1):
         try:
             return ask()
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
+        except faults.OF_AWS as error:
             if not faults.passes(error):
                 raise
             pause(cloudformation, 0)

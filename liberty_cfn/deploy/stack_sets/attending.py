@@ -1,0 +1,48 @@
+"""An operation on a set seen to its end, and whoever is told of it, and asked."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from liberty_cfn.deploy.stack_sets import operations
+from liberty_cfn.deploy.stack_sets.operations import Operation, Result
+from liberty_cfn.deploy.stack_sets.previews import SetPlan
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deployment_targets import Place
+
+
+class Progress(Protocol):
+    """Who is told how a deploy of a set goes along, and asked whether it should."""
+
+    def say(self, line: str) -> None: ...
+    def looked(self, done: int, of: int) -> None: ...
+    def planned(self, plan: SetPlan) -> None: ...
+    def consents(self, plan: SetPlan) -> bool: ...
+    def happened(self, results: list[Result]) -> None: ...
+    def goes_on(self, canary: Place) -> bool: ...
+
+
+def attach(fleet: Fleet, progress: Progress) -> Operation | None:
+    """Follow the operation that is under way, if there is one, to its end."""
+    cloudformation, name = fleet.cloudformation, fleet.name
+    if not (number := operations.under_way(cloudformation, name)):
+        return None
+    progress.say(f"{name}: an operation is under way; following {number}")
+    return operations.follow(cloudformation, name, number, progress.happened, say=progress.say)
+
+
+def operate(fleet: Fleet, progress: Progress, operation: str, **asked: Any) -> Operation:
+    """Do an operation, such as create_stack_instances, and follow it to its end.
+
+    Raises:
+        ClientError: AWS refuses it.
+        FollowError: the deadline has passed, or the credentials are over.
+    """
+    return operations.carry_out(
+        fleet.cloudformation,
+        fleet.name,
+        operation,
+        tell=progress.happened,
+        say=progress.say,
+        **asked,
+    )

@@ -1,0 +1,195 @@
+"""Operations on a set, one after another, until more of its targets failed than may.
+
+CloudFormation minds the failure tolerance within an operation; between them, it is minded here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.stack_sets import failures, securing
+from liberty_cfn.deploy.stack_sets.attending import Progress, operate
+from liberty_cfn.deploy.stack_sets.operations import Operation, Result
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, side_by_side
+from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides
+from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
+from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
+from liberty_cfn.deployment_targets import Place
+
+
+@dataclass
+class Outcome:
+    """What a deploy came to: each target's result, and what was begun."""
+
+    changed: bool
+    results: dict[Place, Result] = field(default_factory=dict)
+    operations: list[Operation] = field(default_factory=list)
+    advice: tuple[str, ...] = ()
+
+
+@dataclass
+class Run:
+    """The operations of a deploy, one after another, until more targets failed than may.
+
+    `want` is None where the set stays as it is. `adopted` are the places that take in what is
+    there, and `adopt` makes the stack of one that does, and returns its id.
+    """
+
+    fleet: Fleet
+    want: Wanted | None
+    different: Differences
+    progress: Progress
+    adopted: Collection[Place] = ()
+    adopt: Callable[[Place], str] | None = None
+    outcome: Outcome = field(default_factory=lambda: Outcome(changed=True))
+    failed: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def protecting(self) -> Iterator[None]:
+        """Protect what is done meanwhile from loss, also if something failed then.
+
+        What somebody interrupts is protected by the next deploy.
+        """
+        try:
+            yield
+        except DeployError:
+            try:
+                known = self._protect()
+                securing.close(self.fleet, self.progress, known)
+            except faults.OF_AWS as error:
+                # Why it failed is not to be hidden by what goes wrong afterwards.
+                self.progress.say(
+                    f"{self.fleet.name}: its stacks may have no policy against loss until the "
+                    f"next deploy. {faults.in_words(error)}"
+                )
+            raise
+        self._protect()
+
+    def _protect(self) -> Mapping[Place, Instance]:
+        """Protect the stacks that were changed; return all there are."""
+        known = instances(self.fleet.cloudformation, self.fleet.name)
+        results = self.outcome.results.values()
+        done = [result.place for result in results if result.status == "SUCCEEDED"]
+        stay = [place for place in done if place not in self.different.gone]
+        securing.protect(self.fleet, stay, self.progress, known)
+        for place in stay:
+            if place not in known or not known[place].stack_id:
+                self.progress.say(
+                    f"{place}: its stacks have no policy against loss: AWS doesn't list them "
+                    "yet. The next deploy sets it"
+                )
+        return known
+
+    def through(self, places: Collection[Place]) -> None:
+        """Do all there is to do at some places.
+
+        Raises:
+            DeployError: more failed than may. The message says why, first-hand.
+        """
+        targets = self.fleet.targets
+        for place in places:
+            if self.want and self.adopt and place in self.adopted:
+                if place not in self.different.new:
+                    # What is left of its failed creation goes first.
+                    self.remove([place])
+                self._take_in(self.want, self.adopt(place), place)
+        steps = list(steps_to(self.fleet, self.want, self.different, places))
+        for (_, regions), group in groupby(steps, key=lambda s: (s.operation, s.regions)):
+            at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
+            workers = at_once if targets.managed_execution else 1
+            list(side_by_side(self._do, group, workers))
+            self._stop_if_too_many(regions)
+        self._tell_failures()
+
+    def remove(self, places: Collection[Place]) -> None:
+        """Delete the stacks of places that are no longer targets, but what policies keep."""
+        for accounts, regions in products(places):
+            self._do(Step("delete_stack_instances", accounts, regions, {"RetainStacks": False}))
+        self._tell_failures()
+
+    def _take_in(self, want: Wanted, stack: str, place: Place) -> None:
+        """Take a stack into the set, and see what it lacks to be what is wanted.
+
+        Raises:
+            DeployError: it isn't taken in; it stands by itself.
+        """
+        asked = {"StackIds": [stack]}
+        self._do(Step("import_stacks_to_stack_set", [place.account], [place.region], asked))
+        self._stop_if_too_many([])
+        self._tell_failures()
+        cloudformation, name = self.fleet.cloudformation, self.fleet.name
+        # What AWS doesn't list yet is brought up to date rather than taken for it.
+        one = instances(cloudformation, name).get(place)
+        current = one is not None and one.current
+        as_wanted = overrides(cloudformation, name, place) == want.overrides[place]
+        was = self.different
+
+        def others(places: tuple[Place, ...]) -> tuple[Place, ...]:
+            return tuple(other for other in places if other != place)
+
+        self.different = replace(
+            was,
+            new=others(was.new),
+            changed=(*others(was.changed), *(() if as_wanted else (place,))),
+            outdated=(*others(was.outdated), *(() if current else (place,))),
+        )
+
+    def _do(self, step: Step) -> None:
+        fleet = self.fleet
+        # What ran beside this may have failed too often meanwhile.
+        if self._too_many(step.regions):
+            return
+        done = operate(
+            fleet,
+            self.progress,
+            step.operation,
+            OperationPreferences=preferences(fleet, step.regions, self.failed),
+            **step.where(fleet),
+            **step.asked,
+        )
+        self.outcome.operations.append(done)
+        self.outcome.results |= done.results
+        self.failed.update(result.place.region for result in done.failed)
+
+    def _too_many(self, regions: Collection[str]) -> bool:
+        return any(self.failed[r] > _tolerance(self.fleet, r) for r in regions)
+
+    def _stop_if_too_many(self, regions: Collection[str]) -> None:
+        if self._too_many(regions):
+            self._tell_failures(stopped=True)
+        stopped = [o for o in self.outcome.operations if o.status == "STOPPED"]
+        if stopped:
+            raise DeployError(
+                "The operation was stopped; what it had come to stays. To go on: make deploy "
+                f"ENV={self.fleet.environment.name}"
+            )
+
+    def _tell_failures(self, *, stopped: bool = False) -> None:
+        failed = [r for r in self.outcome.results.values() if r.status == "FAILED"]
+        if not failed:
+            return
+        began = min(operation.began for operation in self.outcome.operations)
+        name = self.fleet.environment.name
+        count = "1 target" if len(failed) == 1 else f"{len(failed)} targets"
+        how = ", more than may; the others were left as they are" if stopped else ""
+        lines = [f"{self.fleet.name}: {count} failed{how}."]
+        lines += failures.explain(self.fleet, failed, began)
+        lines.append(
+            f"Mend the cause, then: make retry ENV={name} (only what failed), or make deploy "
+            f"ENV={name}"
+        )
+        raise DeployError("\n".join(lines))
+
+
+def _tolerance(fleet: Fleet, region: str) -> int:
+    """Return how many targets may fail in a region."""
+    preferences = fleet.targets.preferences
+    accounts = sum(place.region == region for place in fleet.targets.places)
+    percentage = preferences.get("FailureTolerancePercentage", 0)
+    return int(preferences.get("FailureToleranceCount", accounts * percentage // 100))
