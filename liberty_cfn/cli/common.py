@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from liberty_cfn.verify import Report
 
 environment_argument = click.argument("environment", metavar="ENV", default="")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
 class _Trimmed:
@@ -94,6 +96,11 @@ def interruptible(environment: Environment, stop: Callable[[], None]) -> Iterato
         )
     finally:
         stop()
+
+
+def print_json(value: Any) -> None:
+    """Print what a program is to read."""
+    click.echo(json.dumps(value, indent=2))
 
 
 def exit_by(report: Report) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from liberty_cfn.cli.common import (
     fail,
     interruptible,
     keep,
+    print_json,
     with_image,
 )
 from liberty_cfn.cli.reviewed import check_digest, check_templates
@@ -167,7 +167,7 @@ def deploy_command(
             "outputs": outcome.outputs,
             "verify": report_as_json(report),
         }
-        click.echo(json.dumps(said, indent=2))
+        print_json(said)
     exit_by(report)
 
 

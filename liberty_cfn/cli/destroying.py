@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from liberty_cfn.cli.common import (
     fail,
     interruptible,
     keep,
+    print_json,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: 
     stack = environment.stack
     if as_json:
         left = [{"type": one.type, "id": one.id, "how": one.how} for one in kept]
-        click.echo(json.dumps({"stack": stack, "deleted": deleted, "kept": left}, indent=2))
+        print_json({"stack": stack, "deleted": deleted, "kept": left})
     elif not deleted:
         click.echo(f"{stack}: there is none")
     elif not kept:

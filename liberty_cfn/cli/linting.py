@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from liberty_cfn.cli.common import print_json
 
 
 @click.command("lint")
@@ -31,10 +32,10 @@ def lint_command(paths: tuple[Path, ...], *, as_json: bool, as_sarif: bool) -> N
 
     found = lint(paths) if paths else [*lint_ours(), *stale_rules()]
     if as_json:
-        click.echo(json.dumps(findings.as_json(found), indent=2))
+        print_json(findings.as_json(found))
     elif as_sarif:
         about = {rule.id: (rule.title, rule.reason, rule.source) for rule in RULES}
-        click.echo(json.dumps(findings.as_sarif(found, about), indent=2))
+        print_json(findings.as_sarif(found, about))
     else:
         for finding in found:
             click.echo(str(finding))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,9 @@ from liberty_cfn.cli.common import (
     environment_argument,
     fail,
     interruptible,
+    json_option,
     keep,
+    print_json,
 )
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from liberty_cfn.deploy.events import Event
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
 @click.command("status")
@@ -43,10 +42,11 @@ def status_command(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.deploy.statuses import what_next
     from liberty_cfn.environments import load
 
-    if (chosen := load(environment)).targets:
+    chosen = load(environment)
+    if chosen.targets:
         stack_sets.status(chosen, as_json=as_json)
         return
-    chosen, target, _ = _at(environment)
+    target, _ = _at(chosen)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
     digest = digest_of(stack)
@@ -64,7 +64,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
             }
             for one in found
         ]
-        _print_json(
+        print_json(
             {
                 "stack": chosen.stack,
                 "digest": digest or None,
@@ -102,10 +102,11 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     from liberty_cfn.deploy.statuses import Meaning
     from liberty_cfn.environments import load
 
-    if (chosen := load(environment)).targets:
+    chosen = load(environment)
+    if chosen.targets:
         stack_sets.events(chosen, attach=attach, as_json=as_json)
         return
-    chosen, target, screen = _at(environment)
+    target, screen = _at(chosen)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
     operation = Operation(chosen, target, stack["StackId"], stack["StackStatus"])
@@ -122,7 +123,7 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
             click.echo(f"{chosen.stack} is in {operation.status}")
     status, events = operation.status, operation.events
     if as_json:
-        _print_json({"stack": chosen.stack, "status": status, "events": _listed(events)})
+        print_json({"stack": chosen.stack, "status": status, "events": _listed(events)})
     if attach and not succeeded(status, events):
         fail(operation.explained())
 
@@ -139,12 +140,14 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.showing import outputs_table
     from liberty_cfn.deploy.stack import outputs
+    from liberty_cfn.environments import load
 
-    chosen, target, _ = _at(environment)
+    chosen = load(environment)
+    target, _ = _at(chosen)
     found = outputs(root(chosen, target.client("cloudformation")))
     screen = console()
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif screen.is_terminal:
         screen.print(outputs_table(found))
     else:
@@ -165,13 +168,14 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.deploy.operations import cancel
     from liberty_cfn.environments import load
 
-    if (chosen := load(environment)).targets:
+    chosen = load(environment)
+    if chosen.targets:
         stack_sets.cancel(chosen, as_json=as_json)
         return
-    chosen, target, _ = _at(environment)
+    target, _ = _at(chosen)
     cancel(chosen, target.client("cloudformation"))
     if as_json:
-        _print_json({"stack": chosen.stack, "cancelled": True})
+        print_json({"stack": chosen.stack, "cancelled": True})
     else:
         click.echo(
             f"{chosen.stack}: the update is cancelled, and being undone; to see it: "
@@ -199,15 +203,17 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     from liberty_cfn.deploy.operations import roll_back
     from liberty_cfn.deploy.showing import Follow
     from liberty_cfn.deploy.statuses import Meaning
+    from liberty_cfn.environments import load
 
-    chosen, target, screen = _at(environment)
+    chosen = load(environment)
+    target, screen = _at(chosen)
     shown = Follow(screen if as_json else console(), lambda: True)
     with interruptible(chosen, shown.stop):
         done = roll_back(chosen, target, skip, shown.happened, shown.say)
     keep(chosen)
     if as_json:
         events = _listed(done.events)
-        _print_json({"stack": chosen.stack, "status": done.status, "events": events})
+        print_json({"stack": chosen.stack, "status": done.status, "events": events})
     if done.meaning is not Meaning.UNDONE:
         fail(done.explained())
     if not as_json:
@@ -231,15 +237,16 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
 
-    if (chosen := load(environment)).targets:
+    chosen = load(environment)
+    if chosen.targets:
         stack_sets.drift(chosen, as_json=as_json)
         return
-    chosen, target, screen = _at(environment)
+    target, screen = _at(chosen)
     cloudformation = target.client("cloudformation")
     stack_id = root(chosen, cloudformation)["StackId"]
     found = detect(cloudformation, stack_id, say=screen.print)
     if as_json:
-        _print_json({"stack": chosen.stack, **asdict(found)})
+        print_json({"stack": chosen.stack, **asdict(found)})
     else:
         for line in as_lines(found.drifts):
             click.echo(line)
@@ -250,15 +257,13 @@ def drift_command(environment: str, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _at(environment: str) -> tuple[Environment, Target, Console]:
-    """Return an environment, its target, and where what is not the answer is said."""
+def _at(environment: Environment) -> tuple[Target, Console]:
+    """Return an environment's target, and where what is not the answer is said."""
     from liberty_cfn.cli import stack_sets
-    from liberty_cfn.environments import load
 
     screen = console(stderr=True)
-    chosen = load(environment)
-    stack_sets.refuse(chosen, "this")
-    return chosen, connect(chosen, screen), screen
+    stack_sets.refuse(environment, "this")
+    return connect(environment, screen), screen
 
 
 def _listed(events: list[Event]) -> list[dict[str, Any]]:
@@ -275,10 +280,6 @@ def _listed(events: list[Event]) -> list[dict[str, Any]]:
         }
         for event in events
     ]
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2))
 
 
 commands = (

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from liberty_cfn.cli.common import connect, console, environment_argument, with_image
+from liberty_cfn.cli.common import (
+    connect,
+    console,
+    environment_argument,
+    print_json,
+    with_image,
+)
 
 
 @click.command("plan")
@@ -40,7 +44,7 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     chosen, _ = with_image(chosen, target)
     planned = plan(chosen, target, read(TEMPLATES), aside.print)
     if as_json:
-        click.echo(json.dumps(plan_as_json(planned), indent=2))
+        print_json(plan_as_json(planned))
     elif markdown:
         click.echo(plan_markdown(planned), nl=False)
     else:

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
-from liberty_cfn.cli.common import connect, console, environment_argument, fail, keep
+from liberty_cfn.cli.common import (
+    connect,
+    console,
+    environment_argument,
+    fail,
+    keep,
+    print_json,
+)
 
 
 @click.group("secret")
@@ -58,7 +64,7 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
         keep(chosen)
     if as_json:
         said = {"secret": full, "version": version, "restarted_tasks": tasks}
-        click.echo(json.dumps(said, indent=2))
+        print_json(said)
     if not restart:
         screen.print("Tasks that run keep the old value until they are replaced: --restart")
 
@@ -81,7 +87,7 @@ def secret_list(environment: str, *, as_json: bool) -> None:
     refuse(chosen, "secret")
     found = secrets.listed(chosen, connect(chosen, console(stderr=True)))
     if as_json:
-        click.echo(json.dumps([secrets.as_json(each) for each in found], indent=2))
+        print_json([secrets.as_json(each) for each in found])
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("Secret", "Exists", "Has a value", "Changed"):

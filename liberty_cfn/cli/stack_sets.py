@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,7 +16,9 @@ from liberty_cfn.cli.common import (
     environment_argument,
     fail,
     interruptible,
+    json_option,
     keep,
+    print_json,
 )
 from liberty_cfn.cli.reviewed import check_digest, check_templates
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 # What AWS Organizations makes in the accounts that it makes.
 ADMINISTRATOR = "OrganizationAccountAccessRole"
-json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
 def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn:
@@ -49,7 +49,7 @@ def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn
     with _watched(fleet, aside) as asked:
         _, _, planned = prepare(fleet, read(TEMPLATES), asked)
     if as_json:
-        click.echo(json.dumps(set_as_json(planned, fleet.targets), indent=2))
+        print_json(set_as_json(planned, fleet.targets))
     elif markdown:
         click.echo(set_markdown(planned, fleet.targets), nl=False)
     else:
@@ -111,7 +111,7 @@ def deploy(
             "verify": {str(place): report_as_json(r) for place, r in reports.items()},
             "unknown": {str(place): why for place, why in unknown.items()},
         }
-        click.echo(json.dumps(said, indent=2))
+        print_json(said)
     _exit_unless(all(report.ok for report in reports.values()) and not unknown)
 
 
@@ -142,7 +142,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
             }
             for one in there.instances.values()
         ]
-        _print_json(
+        print_json(
             {
                 "stack_set": fleet.name,
                 "drift": there.drift,
@@ -177,7 +177,7 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     with _watched(fleet, screen) as asked:
         done = follow(cloudformation, name, str(running or last["OperationId"]), asked.happened)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "stack_set": name,
                 "operation": done.id,
@@ -201,7 +201,7 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
     if not (running := stop(fleet.cloudformation, fleet.name)):
         fail(f"{fleet.name}: no operation is under way.")
     if as_json:
-        _print_json({"stack_set": fleet.name, "cancelled": running})
+        print_json({"stack_set": fleet.name, "cancelled": running})
     else:
         click.echo(
             f"{fleet.name}: {running} is being stopped. Stacks that have begun go on to their "
@@ -221,7 +221,7 @@ def drift(environment: Environment, *, as_json: bool) -> None:
     found, unknown = drifted(fleet, _there(fleet), aside.print)
     count = sum(len(compared.drifts) for compared in found.values())
     if as_json:
-        _print_json(
+        print_json(
             {
                 "stack_set": fleet.name,
                 "targets": {str(place): asdict(compared) for place, compared in found.items()},
@@ -251,7 +251,7 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
     fleet = _fleet(environment, console(stderr=True))
     reports, unknown = verified(fleet)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "stack_set": fleet.name,
                 "ok": all(report.ok for report in reports.values()) and not unknown,
@@ -285,7 +285,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     there = standing(fleet.cloudformation, fleet.name)
     if there is None:
         if as_json:
-            _print_json({"stack_set": fleet.name, "deleted": False, "kept": {}})
+            print_json({"stack_set": fleet.name, "deleted": False, "kept": {}})
         else:
             click.echo(f"{fleet.name}: there is none")
         return
@@ -306,7 +306,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     left_over = sum(len(left) for left in kept.values())
     if as_json:
         listed = {str(p): [{"type": k.type, "id": k.id} for k in v] for p, v in kept.items()}
-        _print_json({"stack_set": fleet.name, "deleted": True, "kept": listed})
+        print_json({"stack_set": fleet.name, "deleted": True, "kept": listed})
     else:
         click.echo(
             f"{fleet.name} is deleted, in {len(results)} targets; {left_over} resources are "
@@ -317,26 +317,18 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
 
 def doctor(environment: Environment, *, as_json: bool) -> None:
     """Say what in any target would make a deploy of a set fail."""
-    from rich.table import Table
-    from rich.text import Text
-
     from liberty_cfn.deploy.doctor import as_json as findings_as_json
     from liberty_cfn.deploy.finding import Level
+    from liberty_cfn.deploy.showing import findings_table
     from liberty_cfn.deploy.stack_sets.comparing import examined
 
     found = examined(_fleet(environment, console(stderr=True)))
     if as_json:
-        _print_json({where: findings_as_json(findings) for where, findings in found.items()})
+        print_json({where: findings_as_json(findings) for where, findings in found.items()})
     else:
-        colours = {Level.OK: "green", Level.WARNING: "yellow", Level.OBSTACLE: "bold red"}
         for where, findings in found.items():
-            console().print(Text(where, style="bold"))
-            table = Table(box=None, pad_edge=False, show_header=False)
-            table.add_column(no_wrap=True)
-            table.add_column(overflow="fold")
-            for each in findings:
-                table.add_row(Text(each.level.value, style=colours[each.level]), str(each))
-            console().print(table)
+            console().print(where, style="bold")
+            console().print(findings_table(findings))
     _exit_unless(
         not any(e.level is Level.OBSTACLE for findings in found.values() for e in findings)
     )
@@ -361,7 +353,7 @@ def retry_command(environment: str, *, as_json: bool) -> None:
     keep(chosen)
     results = list(outcome.results.values()) if outcome else []
     if as_json:
-        _print_json({"stack_set": fleet.name, "targets": _told(results)})
+        print_json({"stack_set": fleet.name, "targets": _told(results)})
     else:
         count = f"{len(results)} targets" if len(results) != 1 else "1 target"
         click.echo(f"{fleet.name}: {count} brought up to date")
@@ -393,7 +385,7 @@ def bootstrap_command(environment: str, *, role: str, as_json: bool) -> None:
     done, failed = install(fleet, role, lambda _: None)
     keep(chosen)
     if as_json:
-        _print_json({"done": done, "failed": failed})
+        print_json({"done": done, "failed": failed})
     else:
         for account, how in done.items():
             click.echo(f"{account}: {how}")
@@ -554,10 +546,6 @@ def _told(results: Any) -> list[dict[str, Any]]:
 def _say_unknown(unknown: dict[Place, str]) -> None:
     for place, why in unknown.items():
         click.echo(f"{place} can't be looked into: {why}")
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2))
 
 
 def _exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is about

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from liberty_cfn.cli.common import connect, console, environment_argument, exit_by
+from liberty_cfn.cli.common import connect, console, environment_argument, exit_by, print_json
 
 
 @click.command("verify")
@@ -36,7 +34,7 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     target = connect(chosen, console(stderr=True))
     report = verify(chosen, target.client)
     if as_json:
-        click.echo(json.dumps(report_as_json(report), indent=2))
+        print_json(report_as_json(report))
     elif markdown:
         click.echo(as_markdown(report), nl=False)
     else:

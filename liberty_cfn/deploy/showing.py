@@ -13,6 +13,7 @@ from rich.tree import Tree
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.live import LiveTree, seconds
 from liberty_cfn.deploy.plans import (
     Plan,
@@ -26,6 +27,7 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LOSSES
 
 COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red", "Import": "cyan"}
+LEVELS = {Level.OK: "green", Level.WARNING: "yellow", Level.OBSTACLE: "bold red"}
 LONG = 80  # characters of a value shown
 AROUND = 20  # characters before the first that differs
 KNOWN_LATER = "(known after apply)"
@@ -166,6 +168,16 @@ def kept_table(kept: Iterable[Kept]) -> Table:
         table.add_column(column, overflow="fold")
     for one in kept:
         table.add_row(one.type, one.id, one.how)
+    return table
+
+
+def findings_table(findings: Iterable[Finding]) -> Table:
+    """Return what was found before a deploy, as a table."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for each in findings:
+        table.add_row(Text(each.level.value, style=LEVELS[each.level]), str(each))
     return table
 
 
