@@ -59,7 +59,7 @@ def command(local_aws, standing_target, known):
         patch.setattr(control, "status", lambda: None)
         patch.setattr("liberty_cfn.environments.load", lambda name: some(load(name)))
         # What the linters say of the templates is tested elsewhere, and takes them long.
-        patch.setattr("liberty_cfn.cli.stack_sets.check_templates", lambda *_: None)
+        patch.setattr("liberty_cfn.cli.stack_sets.deploying.check_templates", lambda *_: None)
         yield run
 
 

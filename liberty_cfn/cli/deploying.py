@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from liberty_cfn.cli import stack_sets
 from liberty_cfn.cli.asking import agrees, named_otherwise, production_is_meant
 from liberty_cfn.cli.common import (
     connect,
@@ -22,6 +21,8 @@ from liberty_cfn.cli.common import (
     with_image,
 )
 from liberty_cfn.cli.reviewed import check_digest, check_templates
+from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR
+from liberty_cfn.cli.stack_sets.deploying import deploy as deploy_set
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--role",
-    default=stack_sets.ADMINISTRATOR,
+    default=ADMINISTRATOR,
     show_default=True,
     metavar="NAME",
     help="With --adopt, for a stack set: the role to take in its other accounts, where it "
@@ -117,7 +118,7 @@ def deploy_command(
     screen = console(stderr=as_json)
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.deploy(
+        deploy_set(
             chosen,
             allowed,
             {"--restart": restart, "--delete-failed": bool(failed)},

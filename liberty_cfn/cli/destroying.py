@@ -39,7 +39,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     leave snapshots. What stays is listed before and after, and goes on costing money. What
     AWS would not delete, such as a protected database, is told before anything is deleted.
     """
-    from liberty_cfn.cli import stack_sets
+    from liberty_cfn.cli.stack_sets.destroying import destroy as destroy_set
     from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
     from liberty_cfn.deploy.protection import protect_from_termination
     from liberty_cfn.deploy.showing import Follow, kept_table
@@ -48,7 +48,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     screen = console(stderr=as_json)
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.destroy(chosen, confirm=confirm, as_json=as_json)
+        destroy_set(chosen, confirm=confirm, as_json=as_json)
         return
     named_otherwise(chosen, confirm, "deleted")
     target = connect(chosen, screen)

@@ -111,7 +111,7 @@ def _review(
 
 def _deployed(name: str, now: Version) -> Review:
     from liberty_cfn.cli.common import connect, console
-    from liberty_cfn.cli.stack_sets import refuse
+    from liberty_cfn.cli.stack_sets.common import refuse
     from liberty_cfn.environments import load
     from liberty_cfn.review.deployed import fetch
 

@@ -17,7 +17,7 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     Each finding is ok, a warning or an obstacle, with the setting or the command that solves
     it. Changes nothing. Exit 1 if there is an obstacle.
     """
-    from liberty_cfn.cli import stack_sets
+    from liberty_cfn.cli.stack_sets.comparing import doctor as examine_set
     from liberty_cfn.deploy.doctor import as_json as findings_as_json
     from liberty_cfn.deploy.doctor import examine
     from liberty_cfn.deploy.finding import Level
@@ -26,7 +26,7 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
 
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.doctor(chosen, as_json=as_json)
+        examine_set(chosen, as_json=as_json)
         return
     found = examine(chosen, connect(chosen, console(stderr=True)))
     if as_json:

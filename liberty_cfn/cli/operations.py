@@ -17,6 +17,9 @@ from liberty_cfn.cli.common import (
     keep,
     print_json,
 )
+from liberty_cfn.cli.stack_sets import comparing as comparing_sets
+from liberty_cfn.cli.stack_sets import operations as of_sets
+from liberty_cfn.cli.stack_sets.common import refuse
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +39,6 @@ def status_command(environment: str, *, as_json: bool) -> None:
     resources. Then the digest of the templates that were deployed, and what can be done.
     Exits with 1 where there is no such stack.
     """
-    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy import migrating
     from liberty_cfn.deploy.operations import digest_of, root, standing
     from liberty_cfn.deploy.statuses import what_next
@@ -44,7 +46,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
 
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.status(chosen, as_json=as_json)
+        of_sets.status(chosen, as_json=as_json)
         return
     target, _ = _at(chosen)
     cloudformation = target.client("cloudformation")
@@ -94,7 +96,6 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     With --follow, attaches to what is running and stays until it is over; then exits with 0
     if it succeeded, and with 1 and the reason if it didn't.
     """
-    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.attending import Operation
     from liberty_cfn.deploy.events import last_operation
     from liberty_cfn.deploy.operations import root, succeeded
@@ -104,7 +105,7 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
 
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.events(chosen, attach=attach, as_json=as_json)
+        of_sets.events(chosen, attach=attach, as_json=as_json)
         return
     target, screen = _at(chosen)
     cloudformation = target.client("cloudformation")
@@ -164,13 +165,12 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     Only an update can be cancelled, and only while it is UPDATE_IN_PROGRESS; anything else
     is refused, with what can be done instead.
     """
-    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.operations import cancel
     from liberty_cfn.environments import load
 
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.cancel(chosen, as_json=as_json)
+        of_sets.cancel(chosen, as_json=as_json)
         return
     target, _ = _at(chosen)
     cancel(chosen, target.client("cloudformation"))
@@ -232,14 +232,13 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from liberty_cfn.cli import stack_sets
     from liberty_cfn.deploy.drift import as_lines, detect
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
 
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.drift(chosen, as_json=as_json)
+        comparing_sets.drift(chosen, as_json=as_json)
         return
     target, screen = _at(chosen)
     cloudformation = target.client("cloudformation")
@@ -259,10 +258,8 @@ def drift_command(environment: str, *, as_json: bool) -> None:
 
 def _at(environment: Environment) -> tuple[Target, Console]:
     """Return an environment's target, and where what is not the answer is said."""
-    from liberty_cfn.cli import stack_sets
-
     screen = console(stderr=True)
-    stack_sets.refuse(environment, "this")
+    refuse(environment, "this")
     return connect(environment, screen), screen
 
 

@@ -28,7 +28,7 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     Exits with 0 for nothing, 2 for changes, 3 for changes that put data at risk, 1 when it
     failed.
     """
-    from liberty_cfn.cli import stack_sets
+    from liberty_cfn.cli.stack_sets.deploying import plan as plan_set
     from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.plans import as_json as plan_as_json
     from liberty_cfn.deploy.preparing import plan
@@ -38,7 +38,7 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
 
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.plan(chosen, as_json=as_json, markdown=markdown)
+        plan_set(chosen, as_json=as_json, markdown=markdown)
     aside = console(stderr=True)
     target = connect(chosen, aside)
     chosen, _ = with_image(chosen, target)

@@ -39,7 +39,7 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
     Asks for the value without showing it. Where standard input is no terminal, the value
     is what comes in there, without the line's end: `secret set prod NAME < file`.
     """
-    from liberty_cfn.cli.stack_sets import refuse
+    from liberty_cfn.cli.stack_sets.common import refuse
     from liberty_cfn.deploy import secrets
     from liberty_cfn.environments import load
 
@@ -79,7 +79,7 @@ def secret_list(environment: str, *, as_json: bool) -> None:
     """
     from rich.table import Table
 
-    from liberty_cfn.cli.stack_sets import refuse
+    from liberty_cfn.cli.stack_sets.common import refuse
     from liberty_cfn.deploy import secrets
     from liberty_cfn.environments import load
 

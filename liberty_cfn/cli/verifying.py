@@ -19,7 +19,7 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     Reads each resource by its name and compares every value the spec states; neither
     templates nor stacks are asked. Exit 1 if any of the 25 rows fails.
     """
-    from liberty_cfn.cli import stack_sets
+    from liberty_cfn.cli.stack_sets.comparing import verify as verify_set
     from liberty_cfn.environments import load
     from liberty_cfn.verify import verify
     from liberty_cfn.verify.document import as_json as report_as_json
@@ -29,7 +29,7 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     screen = console()
     chosen = load(environment)
     if chosen.targets:
-        stack_sets.verify(chosen, every=every, as_json=as_json, markdown=markdown)
+        verify_set(chosen, every=every, as_json=as_json, markdown=markdown)
         return
     target = connect(chosen, console(stderr=True))
     report = verify(chosen, target.client)

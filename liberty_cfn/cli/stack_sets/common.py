@@ -1,0 +1,88 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""What several commands on a set need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from liberty_cfn.cli.common import connect, fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from liberty_cfn.deploy.stack_sets.operations import Result
+    from liberty_cfn.deploy.stack_sets.reaching import Fleet
+    from liberty_cfn.deploy.stack_sets.standing import Standing
+    from liberty_cfn.deployment_targets import Place
+    from liberty_cfn.environments import Environment
+
+# What AWS Organizations makes in the accounts that it makes.
+ADMINISTRATOR = "OrganizationAccountAccessRole"
+
+
+def refuse(environment: Environment, command: str) -> None:
+    """Say that a command is for one stack, where the environment is a set of them."""
+    if environment.targets:
+        fail(
+            f"{environment.name} is a stack set, and {command} is for one stack. What a set "
+            "can: plan, deploy, status, events, retry, cancel, drift, verify, destroy, doctor, "
+            "bootstrap."
+        )
+
+
+def set_named(name: str, command: str) -> Environment:
+    """Return the environment of that name; refuse one that is no set, as `command` needs."""
+    from liberty_cfn.environments import load
+
+    chosen = load(name)
+    if not chosen.targets:
+        fail(f"{command} is for stack sets, and params/{name}.yaml names no Targets.")
+    return chosen
+
+
+def fleet_of(environment: Environment, screen: Console) -> Fleet:
+    """Return a set's targets; what it takes to get there is said on `screen`."""
+    from liberty_cfn.deploy.stack_sets.reaching import fleet
+
+    return fleet(environment, connect(environment, screen))
+
+
+def there_is(fleet: Fleet) -> Standing:
+    """Return how the set stands; refuse to go on where there is none."""
+    from liberty_cfn.deploy.stack_sets.standing import standing
+
+    if (found := standing(fleet.cloudformation, fleet.name)) is None:
+        fail(
+            f"{fleet.name}: there is none in account {fleet.home.account}, "
+            f"{fleet.home.region}. To make it: make deploy ENV={fleet.environment.name}"
+        )
+    return found
+
+
+def told(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """Return what became of each target, for a program to read."""
+    return [
+        {
+            "account": result.place.account,
+            "region": result.place.region,
+            "status": result.status,
+            "reason": result.reason or None,
+            "seconds": result.took.total_seconds() if result.took is not None else None,
+        }
+        for result in results
+    ]
+
+
+def say_unknown(unknown: Mapping[Place, str]) -> None:
+    """Say of which targets nothing is known, and why."""
+    for place, why in unknown.items():
+        click.echo(f"{place} can't be looked into: {why}")
+
+
+def exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is about
+    """Exit with 1 if something is not as it should be."""
+    if not ok:
+        raise SystemExit(1)

@@ -1,0 +1,121 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""`plan` and `deploy`, of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from liberty_cfn.cli.common import console, fail, keep, print_json
+from liberty_cfn.cli.reviewed import check_digest, check_templates
+from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, told
+from liberty_cfn.cli.stack_sets.watching import watched
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from liberty_cfn.deploy.stack_sets.reaching import Fleet
+    from liberty_cfn.environments import Environment
+
+
+def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn:
+    """Show what deploying a set would change in every target."""
+    from liberty_cfn.deploy.packaging import read
+    from liberty_cfn.deploy.stack_sets.deploying import prepare
+    from liberty_cfn.deploy.stack_sets.showing import plan_table, set_as_json, set_markdown
+    from liberty_cfn.repository import TEMPLATES
+
+    aside = console(stderr=True)
+    fleet = fleet_of(environment, aside)
+    with watched(fleet, aside) as asked:
+        _, _, planned = prepare(fleet, read(TEMPLATES), asked)
+    if as_json:
+        print_json(set_as_json(planned, fleet.targets))
+    elif markdown:
+        click.echo(set_markdown(planned, fleet.targets), nl=False)
+    else:
+        console().print(plan_table(planned, fleet.targets))
+    raise SystemExit(planned.code)
+
+
+def deploy(
+    environment: Environment,
+    allowed: tuple[str, ...],
+    alone: Mapping[str, bool],
+    *,
+    yes: bool,
+    approved: str | None,
+    as_json: bool,
+    adopting_as: str,
+) -> None:
+    """Make a set what its environment says, canary first, and verify every target.
+
+    `alone` are the options that are for one stack, and whether each was given. With
+    `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
+    """
+    from liberty_cfn.deploy.packaging import read
+    from liberty_cfn.deploy.stack_sets.comparing import verified
+    from liberty_cfn.deploy.stack_sets.deploying import deploy as deploy_set
+    from liberty_cfn.deploy.stack_sets.showing import verified_table
+    from liberty_cfn.repository import TEMPLATES
+    from liberty_cfn.verify.document import as_json as report_as_json
+
+    if given := [option for option, asked in alone.items() if asked]:
+        fail(f"{environment.name} is a stack set, and {given[0]} is for one stack.")
+    if adopting_as and environment.targets and environment.targets.service_managed:
+        fail(
+            f"Nothing was changed: {environment.name} is service-managed, so only AWS gets "
+            "into its accounts, and nothing there can be adopted."
+        )
+    screen = console(stderr=as_json)
+    check_templates(environment, screen)
+    templates = read(TEMPLATES)
+    check_digest(templates, approved)
+    fleet = fleet_of(environment, screen)
+    _have_roles(fleet, screen)
+    with watched(fleet, screen, yes=yes) as asked:
+        outcome = deploy_set(fleet, templates, asked, allowed, adopting_as=adopting_as)
+    keep(environment)
+    if outcome is None:
+        fail("Nothing was changed.")
+    if not outcome.changed:
+        screen.print(f"{fleet.name}: no changes")
+    reports, unknown = verified(fleet)
+    screen.print(verified_table(reports, unknown))
+    for advice in outcome.advice:
+        screen.print(advice)
+    if as_json:
+        said = {
+            "stack_set": fleet.name,
+            "changed": outcome.changed,
+            "targets": told(outcome.results.values()),
+            "verify": {str(place): report_as_json(r) for place, r in reports.items()},
+            "unknown": {str(place): why for place, why in unknown.items()},
+        }
+        print_json(said)
+    exit_unless(all(report.ok for report in reports.values()) and not unknown)
+
+
+def _have_roles(fleet: Fleet, screen: Console) -> None:
+    """Make the roles that are missing on the local AWS; refuse to go on elsewhere."""
+    from liberty_cfn.deploy.stack_sets.bootstrap import install, missing
+    from liberty_cfn.environments import LOCAL
+
+    if not (lacking := missing(fleet)):
+        return
+    if fleet.environment.endpoint != LOCAL:
+        told = [f"  {account}: {why}" for account, why in lacking.items()]
+        name = fleet.environment.name
+        fail(
+            "\n".join(
+                [
+                    "Nothing was changed: a stack set needs roles that aren't there:",
+                    *told,
+                    f"An administrator makes them: make bootstrap ENV={name}",
+                ]
+            )
+        )
+    screen.print(f"Making the roles for stack sets in {len(lacking)} local accounts")
+    install(fleet, "", screen.print)

@@ -1,0 +1,59 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""`destroy`, of a set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from liberty_cfn.cli.asking import confirmed
+from liberty_cfn.cli.common import console, fail, keep, print_json
+from liberty_cfn.cli.stack_sets.common import fleet_of
+from liberty_cfn.cli.stack_sets.watching import watched
+
+if TYPE_CHECKING:
+    from liberty_cfn.environments import Environment
+
+
+def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> None:
+    """Delete a set's stacks in every target, but what policies keep; then the set."""
+    from liberty_cfn.deploy.showing import kept_table
+    from liberty_cfn.deploy.stack_sets.destroying import destroy as destroy_set
+    from liberty_cfn.deploy.stack_sets.destroying import remaining
+    from liberty_cfn.deploy.stack_sets.standing import standing
+    from liberty_cfn.environments import LOCAL
+
+    screen = console(stderr=as_json)
+    fleet = fleet_of(environment, screen)
+    there = standing(fleet.cloudformation, fleet.name)
+    if there is None:
+        if as_json:
+            print_json({"stack_set": fleet.name, "deleted": False, "kept": {}})
+        else:
+            click.echo(f"{fleet.name}: there is none")
+        return
+    kept, held, unknown = remaining(fleet, there)
+    if held:
+        told = [f"{place}: {why}" for place, found in held.items() for why in found]
+        fail("\n".join(["Nothing was deleted:", *told]))
+    for place, left in kept.items():
+        screen.print(f"{place}: what is kept")
+        screen.print(kept_table(left))
+    for place, why in unknown.items():
+        screen.print(f"{place}: what is kept isn't known: {why}")
+    if environment.endpoint != LOCAL:
+        confirmed(environment, confirm)
+    with watched(fleet, screen) as asked:
+        results = destroy_set(fleet, there, asked)
+    keep(environment)
+    left_over = sum(len(left) for left in kept.values())
+    if as_json:
+        listed = {str(p): [{"type": k.type, "id": k.id} for k in v] for p, v in kept.items()}
+        print_json({"stack_set": fleet.name, "deleted": True, "kept": listed})
+    else:
+        click.echo(
+            f"{fleet.name} is deleted, in {len(results)} targets; {left_over} resources are "
+            "kept, as listed above. A new deploy can take them in: make deploy "
+            f"ENV={environment.name} ADOPT=1"
+        )

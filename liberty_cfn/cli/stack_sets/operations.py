@@ -1,0 +1,155 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""A set's life after deploying: `status`, `events`, `cancel`, and `retry`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from liberty_cfn.cli.common import (
+    console,
+    environment_argument,
+    fail,
+    json_option,
+    keep,
+    print_json,
+)
+from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, set_named, there_is, told
+from liberty_cfn.cli.stack_sets.watching import watched
+
+if TYPE_CHECKING:
+    from liberty_cfn.deploy.stack_sets.reaching import Fleet
+    from liberty_cfn.deploy.stack_sets.standing import Standing
+    from liberty_cfn.environments import Environment
+
+
+def status(environment: Environment, *, as_json: bool) -> None:
+    """Show how a set and every target of it stand."""
+    from liberty_cfn.deploy.stack_sets.failures import first_hand
+    from liberty_cfn.deploy.stack_sets.operations import under_way
+    from liberty_cfn.deploy.stack_sets.showing import standing_table
+    from liberty_cfn.deploy.stack_sets.standing import operations
+
+    fleet = fleet_of(environment, console(stderr=True))
+    there = there_is(fleet)
+    running = under_way(fleet.cloudformation, fleet.name)
+    missing = [str(p) for p in fleet.targets.places if p not in there.instances]
+    failed = [p for p, i in there.instances.items() if i.detailed in ("FAILED", "INOPERABLE")]
+    last = next(operations(fleet.cloudformation, fleet.name), None) if failed else None
+    reasons, _ = first_hand(fleet, failed, last["CreationTimestamp"]) if last else ({}, {})
+    if as_json:
+        instances = [
+            {
+                "account": one.place.account,
+                "region": one.place.region,
+                "stack_id": one.stack_id or None,
+                "status": one.status,
+                "detailed_status": one.detailed,
+                "drift": one.drift,
+                "reason": "; ".join(reasons.get(one.place, ())) or one.reason or None,
+            }
+            for one in there.instances.values()
+        ]
+        print_json(
+            {
+                "stack_set": fleet.name,
+                "drift": there.drift,
+                "operation": running or None,
+                "targets": instances,
+                "missing": missing,
+            }
+        )
+        return
+    console().print(standing_table(there.instances.values(), reasons))
+    if missing:
+        click.echo(f"Not there yet: {', '.join(missing)}")
+    click.echo(_advice(fleet, there, running))
+
+
+def _advice(fleet: Fleet, there: Standing, running: str) -> str:
+    name = fleet.environment.name
+    if running:
+        return f"{running} is under way; to follow it: liberty-cfn events --follow {name}"
+    stuck = [str(p) for p, i in there.instances.items() if i.status == "INOPERABLE"]
+    if stuck:
+        return f"INOPERABLE: {', '.join(stuck)}. What to do is told by: make deploy ENV={name}"
+    if any(not one.current for one in there.instances.values()):
+        return f"To bring up to date what is OUTDATED: make retry ENV={name}"
+    return "Every target is as the set says."
+
+
+def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
+    """Show a set's last operation; with `attach`, follow the one that is under way."""
+    from liberty_cfn.deploy.stack_sets.operations import follow, under_way
+    from liberty_cfn.deploy.stack_sets.standing import operations
+
+    screen = console(stderr=as_json)
+    fleet = fleet_of(environment, screen)
+    there_is(fleet)
+    cloudformation, name = fleet.cloudformation, fleet.name
+    running = under_way(cloudformation, name)
+    last = next(operations(cloudformation, name), None)
+    if last is None:
+        click.echo(f"{name}: nothing has been done to it yet")
+        return
+    if running and not attach:
+        fail(f"{name}: {running} is under way; to follow it: --follow")
+    with watched(fleet, screen) as asked:
+        done = follow(cloudformation, name, str(running or last["OperationId"]), asked.happened)
+    if as_json:
+        print_json(
+            {
+                "stack_set": name,
+                "operation": done.id,
+                "action": done.action,
+                "status": done.status,
+                "targets": told(done.results.values()),
+            }
+        )
+    else:
+        click.echo(f"{done.action} {done.id}: {done.status}")
+    if attach:
+        exit_unless(done.succeeded)
+
+
+def cancel(environment: Environment, *, as_json: bool) -> None:
+    """Stop a set's operation: what has begun ends, nothing else begins."""
+    from liberty_cfn.deploy.stack_sets.operations import stop
+
+    fleet = fleet_of(environment, console(stderr=True))
+    there_is(fleet)
+    if not (running := stop(fleet.cloudformation, fleet.name)):
+        fail(f"{fleet.name}: no operation is under way.")
+    if as_json:
+        print_json({"stack_set": fleet.name, "cancelled": running})
+    else:
+        click.echo(
+            f"{fleet.name}: {running} is being stopped. Stacks that have begun go on to their "
+            f"end; to see it: liberty-cfn events --follow {environment.name}"
+        )
+
+
+@click.command("retry")
+@environment_argument
+@json_option
+def retry_command(environment: str, *, as_json: bool) -> None:
+    """Bring those targets of a stack set up to date that failed, or were not come to.
+
+    Nothing about the set is changed, and targets that are CURRENT are left alone.
+    """
+    from liberty_cfn.deploy.stack_sets.deploying import retry
+
+    screen = console(stderr=as_json)
+    chosen = set_named(environment, "retry")
+    fleet = fleet_of(chosen, screen)
+    there_is(fleet)
+    with watched(fleet, screen) as asked:
+        outcome = retry(fleet, asked)
+    keep(chosen)
+    results = list(outcome.results.values()) if outcome else []
+    if as_json:
+        print_json({"stack_set": fleet.name, "targets": told(results)})
+    else:
+        count = f"{len(results)} targets" if len(results) != 1 else "1 target"
+        click.echo(f"{fleet.name}: {count} brought up to date")

@@ -1,0 +1,82 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
+"""Who is told of an operation on a set at the terminal, and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from liberty_cfn.cli.asking import agrees
+from liberty_cfn.cli.common import interruptible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from liberty_cfn.deploy.stack_sets.operations import Result
+    from liberty_cfn.deploy.stack_sets.previews import SetPlan
+    from liberty_cfn.deploy.stack_sets.reaching import Fleet
+    from liberty_cfn.deploy.stack_sets.showing import Board
+    from liberty_cfn.deployment_targets import Place
+
+
+@contextmanager
+def watched(fleet: Fleet, screen: Console, *, yes: bool = False) -> Iterator[Asked]:
+    """Show what happens, and ask; on Ctrl-C, say that AWS goes on."""
+    from liberty_cfn.deploy.stack_sets.showing import Board
+
+    board = Board(screen)
+    with interruptible(fleet.environment, board.stop):
+        yield Asked(fleet, screen, board, yes=yes)
+
+
+class Asked:
+    """A board that asks, too: before a deploy, and after its canary."""
+
+    def __init__(self, fleet: Fleet, screen: Console, board: Board, *, yes: bool) -> None:
+        from liberty_cfn.environments import LOCAL
+
+        self._fleet, self._screen, self._board = fleet, screen, board
+        self._yes = yes
+        self._local = fleet.environment.endpoint == LOCAL
+
+    def say(self, line: str) -> None:
+        self._board.say(line)
+
+    def looked(self, done: int, of: int) -> None:
+        self._board.looked(done, of)
+
+    def planned(self, plan: SetPlan) -> None:
+        from liberty_cfn.deploy.stack_sets.showing import plan_table
+
+        self._screen.print(plan_table(plan, self._fleet.targets))
+
+    def consents(self, plan: SetPlan) -> bool:
+        if gone := plan.differences.gone:
+            where = ", ".join(map(str, gone))
+            return self._agrees(f"Delete the stacks in {where}, but what is kept as above?")
+        return self._agrees(f"Deploy {self._fleet.environment.name}?")
+
+    def happened(self, results: list[Result]) -> None:
+        self._board.happened(results)
+
+    def goes_on(self, canary: Place) -> bool:
+        from liberty_cfn.verify import verify
+        from liberty_cfn.verify.table import as_table
+
+        self._board.stop()
+        if self._fleet.targets.service_managed:
+            self._screen.print(f"{canary} is done; it can't be verified from here")
+            return self._agrees("Go on with the other targets?")
+        environment = self._fleet.environment.at(canary)
+        report = verify(environment, self._fleet.at(canary).client)
+        if not report.ok:
+            self._screen.print(as_table(report))
+            self._screen.print(f"{canary} is not as the spec says: see above.")
+            return False
+        rows = f"{report.found} resources and {len(report.checks)} checks"
+        self._screen.print(f"{canary}: {rows} are as the spec says")
+        return self._agrees("Go on with the other targets?")
+
+    def _agrees(self, question: str) -> bool:
+        return self._local or self._yes or agrees(question)
