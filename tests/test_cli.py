@@ -15,11 +15,13 @@ import click
 import pytest
 from botocore.exceptions import ClientError
 from command_line import NO_AWS, typed
+from small_sets import small
 
 import generate
 from liberty_cfn import checked, generation
 from liberty_cfn.cli import asking, cli, secret
 from liberty_cfn.cli.common import interruptible
+from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.repository import PARAMS
 
@@ -248,6 +250,18 @@ def test_templates_that_are_changed_while_they_are_linted_are_not_deployed(
     assert answer.returncode == 1
     assert "Changed while it was looked at: templates/cache.yaml" in answer.stderr
     assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_plan_is_of_what_is_generated_and_says_which_templates_are_others(
+    nearby, aws, monkeypatch
+):
+    templates = small(generation.nested(committed()), "Logs")
+    files = {f"templates/{name}": text for name, text in templates.items()}
+    monkeypatch.setattr(generation, "generate", lambda: files)
+    monkeypatch.setattr(checked, "is_known", lambda *_: False)
+    answer = typed("plan", "dev", "--json", env=nearby)
+    assert json.loads(answer.stdout)["digest"] == digest(templates)
+    assert "templates/root.yaml is stale" in answer.stderr
 
 
 def committed():

@@ -12,6 +12,7 @@ from liberty_cfn.cli.common import (
     print_json,
     with_image,
 )
+from liberty_cfn.cli.reviewed import generated
 
 
 @click.command("plan")
@@ -29,12 +30,10 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     failed.
     """
     from liberty_cfn.cli.stack_sets.deploying import plan as plan_set
-    from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.plans import as_json as plan_as_json
     from liberty_cfn.deploy.preparing import plan
     from liberty_cfn.deploy.showing import plan_markdown, plan_tree
     from liberty_cfn.environments import load
-    from liberty_cfn.repository import TEMPLATES
 
     chosen = load(environment)
     if chosen.targets:
@@ -42,7 +41,7 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     aside = console(stderr=True)
     target = connect(chosen, aside)
     chosen, _ = with_image(chosen, target)
-    planned = plan(chosen, target, read(TEMPLATES), aside.print)
+    planned = plan(chosen, target, generated(aside), aside.print)
     if as_json:
         print_json(plan_as_json(planned))
     elif markdown:

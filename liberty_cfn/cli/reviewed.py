@@ -1,5 +1,8 @@
 # ruff: noqa: PLC0415 - what a command needs is imported when it runs
-"""Only templates that were reviewed are deployed: as generated, linted, and of their digest."""
+"""Only templates that were reviewed are deployed: as generated, linted, and of their digest.
+
+A plan is of what a deploy would be of, also before it is written.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,7 @@ def check_templates(environment: Environment, screen: Console) -> None:
     wanted = generate()
     if found := differences(wanted):
         if environment.endpoint != LOCAL:
-            named = "\n".join(f"  {name} is {how}" for name, how in found.items())
-            fail(f"Not as generated:\n{named}\nRun `make templates`, and have it reviewed.")
+            fail(f"{_named(found)}\nRun `make templates`, and have it reviewed.")
         write(wanted)
         screen.print(f"Wrote {', '.join(found)}")
     if findings := lint_ours():
@@ -44,6 +46,31 @@ def check_templates(environment: Environment, screen: Console) -> None:
     checked.remember(sources)
     templates = sum(name.endswith(".yaml") for name in wanted)
     screen.print(f"{templates} templates are as generated, and the linters are content")
+
+
+def generated(screen: Console) -> dict[str, str]:
+    """Return the templates that a deploy would be of, by file name.
+
+    It is said where others are in `templates/`: no deploy takes those.
+    """
+    from liberty_cfn import checked
+    from liberty_cfn.deploy.packaging import read
+    from liberty_cfn.repository import TEMPLATES
+
+    sources = checked.sources()
+    if checked.is_known(sources) or checked.is_known(sources, checked.GENERATED):
+        return read(TEMPLATES)
+    from liberty_cfn.generation import differences, generate, nested
+
+    wanted = generate()
+    if found := differences(wanted):
+        screen.print(
+            f"{_named(found)}\nThis is the plan of what is generated now; `make templates` "
+            "writes that."
+        )
+    else:
+        checked.remember(sources, checked.GENERATED)
+    return nested(wanted)
 
 
 def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
@@ -60,3 +87,10 @@ def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
         )
     if not (found := digest(templates)).startswith(approved):
         fail(f"Not the templates that were approved: they have the digest {found}.")
+
+
+def _named(differences: Mapping[str, str]) -> str:
+    """Return, in words, which files are not as generated, and how."""
+    return "\n".join(
+        ["Not as generated:", *(f"  {name} is {how}" for name, how in differences.items())]
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from liberty_cfn.cli.common import console, fail, keep, print_json
-from liberty_cfn.cli.reviewed import check_digest, check_templates
+from liberty_cfn.cli.reviewed import check_digest, check_templates, generated
 from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, told
 from liberty_cfn.cli.stack_sets.watching import watched
 
@@ -22,15 +22,13 @@ if TYPE_CHECKING:
 
 def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn:
     """Show what deploying a set would change in every target."""
-    from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.stack_sets.deploying import prepare
     from liberty_cfn.deploy.stack_sets.showing import plan_table, set_as_json, set_markdown
-    from liberty_cfn.repository import TEMPLATES
 
     aside = console(stderr=True)
     fleet = fleet_of(environment, aside)
     with watched(fleet, aside) as asked:
-        _, _, planned = prepare(fleet, read(TEMPLATES), asked)
+        _, _, planned = prepare(fleet, generated(aside), asked)
     if as_json:
         print_json(set_as_json(planned, fleet.targets))
     elif markdown:
