@@ -243,6 +243,7 @@ def test_without_a_service_the_secret_is_set_and_that_is_said(liberty, target, m
 def stubbed(nowhere, deployed, versions):
     """Answer when the service was deployed, and when each secret's current version was made."""
     service = {
+        "status": "ACTIVE",
         "desiredCount": 1,
         "deployments": [
             {"status": "ACTIVE", "createdAt": AT - timedelta(days=1)},

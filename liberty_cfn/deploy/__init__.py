@@ -11,6 +11,8 @@ One idea a module, each importing only from those above it:
     patience     asking AWS until it answers
     finding      what is found about a setting or a thing
     delegation   whom DNS says a domain is delegated to
+    serving      the environment's ECS service, as ECS describes it
+    secrets      what is a person's to set
     leftovers    names that a new environment needs, and that are taken
     quotas       whether the region has room for it
     beforehand   what would make a deploy fail, asked before anything is made
@@ -24,11 +26,9 @@ One idea a module, each importing only from those above it:
     following    what is happening, until it is over
     executing    a change set executed once, whatever becomes of the answer
     tasks        why ECS tasks stopped
-    serving      the environment's ECS service, as ECS describes it
     causes       known causes, and the step that solves each
     diagnosis    why it failed, first-hand
     images       which image runs, by digest
-    secrets      what is a person's to set
     adopting     taking in what an earlier destroy kept
     certificates what a certificate waits for
     attending    an operation seen to its end

@@ -58,13 +58,14 @@ def resolve(environment: Environment, target: Target) -> Image:
     if environment.endpoint == LOCAL:
         return Image(found=False)
     advice = how_to_push(environment, target)
-    if running := _running(environment, target):
+    running = service(environment, target)
+    if running and running["desiredCount"]:
         return Image(
             found=False,
             advice=advice,
             refusal=(
                 f"Image: {_absent(environment)}, and deploying without it would stop "
-                f"what runs ({_tasks(running)}). Say an Image that is there, "
+                f"what runs ({_tasks(running['desiredCount'])}). Say an Image that is there, "
                 f"or push it:\n{advice}"
             ),
         )
@@ -114,15 +115,6 @@ def _digest(environment: Environment, target: Target) -> str:
             return ""
         raise
     return str(found[0]["imageDigest"]) if found else ""
-
-
-def _running(environment: Environment, target: Target) -> int:
-    """Return how many tasks the service is to run now."""
-    return sum(
-        int(each["desiredCount"])
-        for each in service(environment, target)
-        if each["status"] == "ACTIVE"
-    )
 
 
 def _absent(environment: Environment) -> str:

@@ -8,19 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import faults
+from liberty_cfn.deploy import faults, secrets
 from liberty_cfn.deploy.finding import Finding, Level, asked
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
-SECRETS = "liberty-social/"
-SECRET_NAMES = (
-    "SECRET_KEY",
-    "DB_PASSWORD",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "DEFAULT_FROM_EMAIL",
-)
 LOG_GROUPS = ("/ecs/liberty-social-backend", "/aws/events/liberty-social-task-failures")
 OURS = "liberty-social"  # what is in the name of each
 BUCKET = "liberty-social-uploads"
@@ -53,10 +45,10 @@ def names(
 
 
 def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
-    ours = {environment.named(f"{SECRETS}{name}") for name in SECRET_NAMES}
+    ours = {secrets.full_name(environment, name) for name in secrets.NAMES}
     pages = target.client("secretsmanager").get_paginator("list_secrets")
     for page in pages.paginate(
-        IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [SECRETS]}]
+        IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [secrets.PREFIX]}]
     ):
         for each in page["SecretList"]:
             if each["Name"] in ours:

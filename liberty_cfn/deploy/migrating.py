@@ -17,10 +17,11 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.patience import Patience, pause
 from liberty_cfn.deploy.plans import Plan
-from liberty_cfn.deploy.serving import service
+from liberty_cfn.deploy.serving import CLUSTER, service
 from liberty_cfn.deploy.stack import parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.tasks import logs_of
 from liberty_cfn.environments import Environment
 from liberty_cfn.names import CONTAINER
 
@@ -31,15 +32,6 @@ MOVES = {"TaskDefinition", "DesiredCount"}
 
 class MigrationError(Exception):
     """The migration failed. The message says how, and that the service is as it was."""
-
-
-@dataclass(frozen=True)
-class _Running:
-    """The service as it is: what runs, and where tasks of it are started."""
-
-    definition: str
-    tasks: int
-    network: Mapping[str, Any]
 
 
 def is_due(environment: Environment, plan: Plan) -> bool:
@@ -62,8 +54,10 @@ def is_due(environment: Environment, plan: Plan) -> bool:
 
 def held(environment: Environment, target: Target) -> dict[str, str]:
     """Return the parameters that keep the service as it is: its tasks, or that it has none."""
-    running = _running(environment, target)
-    return {HELD: running.definition} if running and running.tasks else {COUNT: "0"}
+    running = service(environment, target)
+    if running and running["desiredCount"]:
+        return {HELD: running["taskDefinition"]}
+    return {COUNT: "0"}
 
 
 def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
@@ -86,28 +80,17 @@ def migrate(
         MigrationError: it didn't start, or ended with anything but 0.
         FollowError: it takes too long, or the credentials are over.
     """
-    definition = _definition(target.client("cloudformation"), stack_id)
-    running = _running(environment, target)
-    if not running:
+    if not (running := service(environment, target)):
         raise MigrationError("The migration didn't run: the stack has no service to run it in.")
+    definition = _definition(target.client("cloudformation"), stack_id)
     say(f"Migrating: {environment.migrate}")
-    task = _start(environment, target, definition, running)
-    ended = _ended(target, task, _Log.of(target, definition, task), stack_id, say)
+    task = _start(environment, target, definition, running["networkConfiguration"])
+    log = _Log(target.client("logs"), logs_of(target.client, task)[CONTAINER])
+    ended = _ended(target, task, log, stack_id, say)
     container = next(each for each in ended["containers"] if each["name"] == CONTAINER)
     if container.get("exitCode") != 0:
         raise MigrationError(_failure(environment, ended, container))
     say("Migrated")
-
-
-def _running(environment: Environment, target: Target) -> _Running | None:
-    return next(
-        (
-            _Running(each["taskDefinition"], each["desiredCount"], each["networkConfiguration"])
-            for each in service(environment, target)
-            if each["status"] == "ACTIVE"
-        ),
-        None,
-    )
 
 
 def _definition(cloudformation: Any, stack_id: str) -> str:
@@ -125,14 +108,14 @@ def _physical(cloudformation: Any, stack: str, title: str) -> str:
 
 
 def _start(
-    environment: Environment, target: Target, definition: str, running: _Running
+    environment: Environment, target: Target, definition: str, network: Mapping[str, Any]
 ) -> dict[str, Any]:
     command = shlex.split(environment.migrate)
     started = target.client("ecs").run_task(
-        cluster=environment.named(CONTAINER),
+        cluster=environment.named(CLUSTER),
         taskDefinition=definition,
         launchType="FARGATE",
-        networkConfiguration=running.network,
+        networkConfiguration=network,
         overrides={"containerOverrides": [{"name": CONTAINER, "command": command}]},
         startedBy="liberty-cfn migrate",
         clientToken=uuid.uuid4().hex,
@@ -146,23 +129,10 @@ def _start(
 
 @dataclass
 class _Log:
-    """What a task logs, told once."""
+    """What a task logs, told once. `where` is the group and the stream."""
 
     logs: Any
     where: dict[str, str]
-
-    @classmethod
-    def of(cls, target: Target, definition: str, task: Mapping[str, Any]) -> _Log:
-        described = target.client("ecs").describe_task_definition(taskDefinition=definition)
-        [container] = [
-            each
-            for each in described["taskDefinition"]["containerDefinitions"]
-            if each["name"] == CONTAINER
-        ]
-        options = container["logConfiguration"]["options"]
-        stream = f"{options['awslogs-stream-prefix']}/{CONTAINER}/{_id(task)}"
-        where = {"logGroupName": options["awslogs-group"], "logStreamName": stream}
-        return cls(target.client("logs"), where)
 
     def fresh(self) -> Iterator[str]:
         """Yield the lines since the last call."""
@@ -217,7 +187,3 @@ def _failure(
         f"tasks are of the version before. Mend it, then deploy again: make deploy "
         f"ENV={environment.name}"
     )
-
-
-def _id(task: Mapping[str, Any]) -> str:
-    return str(task["taskArn"]).rpartition("/")[2]

@@ -13,10 +13,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.serving import service
+from liberty_cfn.deploy.serving import ABSENT, CLUSTER, SERVICE, service
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
+PREFIX = "liberty-social/"
 SENDER = "DEFAULT_FROM_EMAIL"
 DJANGO_KEY, DATABASE_PASSWORD = "SECRET_KEY", "DB_PASSWORD"
 ACCESS_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -48,7 +49,7 @@ class Secret:
 
 def full_name(environment: Environment, name: str) -> str:
     """Return what the secret is called in AWS."""
-    return environment.named(f"liberty-social/{name}")
+    return environment.named(f"{PREFIX}{name}")
 
 
 def refusal(environment: Environment, name: str) -> str:
@@ -121,16 +122,13 @@ def restart(environment: Environment, target: Target) -> int:
     Raises:
         SecretError: there is no service.
     """
-    name = environment.named("liberty-social-backend-service")
+    name = environment.named(SERVICE)
     try:
         service = target.client("ecs").update_service(
-            cluster=environment.named("liberty-social-backend"),
-            service=name,
-            forceNewDeployment=True,
+            cluster=environment.named(CLUSTER), service=name, forceNewDeployment=True
         )["service"]
     except ClientError as error:
-        gone = ("ClusterNotFoundException", "ServiceNotFoundException")
-        if faults.code(error) in (*gone, "ServiceNotActiveException"):
+        if faults.code(error) in (*ABSENT, "ServiceNotActiveException"):
             raise SecretError(
                 f"Nothing was restarted: there is no service {name}; tasks that a deploy "
                 "starts have the new value."
@@ -155,12 +153,11 @@ def outdated(environment: Environment, target: Target) -> list[str]:
 
 def _deployed_at(environment: Environment, target: Target) -> datetime | None:
     """Return when the deployment began that tasks run of; None if there are none."""
-    for found in service(environment, target):
-        for deployment in found.get("deployments", []):
-            if deployment["status"] == "PRIMARY" and found["desiredCount"]:
-                began: datetime = deployment["createdAt"]
-                return began
-    return None
+    found = service(environment, target)
+    if not found or not found["desiredCount"]:
+        return None
+    begun = (d["createdAt"] for d in found.get("deployments", []) if d["status"] == "PRIMARY")
+    return next(begun, None)
 
 
 def since(environment: Environment, target: Target, name: str) -> datetime | None:

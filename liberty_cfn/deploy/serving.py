@@ -10,18 +10,21 @@ from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
+CLUSTER, SERVICE = "liberty-social-backend", "liberty-social-backend-service"
 ABSENT = ("ClusterNotFoundException", "ServiceNotFoundException")
 
 
-def service(environment: Environment, target: Target) -> list[dict[str, Any]]:
-    """Return the service's description; none where there is no service or no cluster."""
+def service(environment: Environment, target: Target) -> dict[str, Any] | None:
+    """Return the service's description; None where there is no service, or no longer.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
+    """
     try:
-        found: list[dict[str, Any]] = target.client("ecs").describe_services(
-            cluster=environment.named("liberty-social-backend"),
-            services=[environment.named("liberty-social-backend-service")],
+        found = target.client("ecs").describe_services(
+            cluster=environment.named(CLUSTER), services=[environment.named(SERVICE)]
         )["services"]
     except ClientError as error:
         if code(error) in ABSENT:
-            return []
+            return None
         raise
-    return found
+    return next((each for each in found if each["status"] == "ACTIVE"), None)

@@ -7,7 +7,7 @@ to do.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from liberty_cfn.deploy import faults
@@ -61,21 +61,31 @@ def _meant(task: dict[str, Any]) -> bool:
 
 
 def _last_words(client: Callable[[str], Any], task: dict[str, Any]) -> Iterator[str]:
+    for container, where in logs_of(client, task).items():
+        events = client("logs").get_log_events(**where, limit=LINES, startFromHead=False)
+        yield from (f"  {container} said: {e['message'].rstrip()}" for e in events["events"])
+
+
+def logs_of(client: Callable[[str], Any], task: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return where each container of a task logs, by its name: logGroupName, logStreamName.
+
+    `client` returns the boto3 client of a service, `task` is as ECS describes it.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
+    """
     definition = client("ecs").describe_task_definition(
         taskDefinition=task["taskDefinitionArn"]
     )["taskDefinition"]
+    found = {}
     for container in definition["containerDefinitions"]:
-        options = container.get("logConfiguration", {}).get("options", {})
-        if "awslogs-group" not in options or "awslogs-stream-prefix" not in options:
-            continue
-        stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{_id(task)}"
-        events = client("logs").get_log_events(
-            logGroupName=options["awslogs-group"],
-            logStreamName=stream,
-            limit=LINES,
-            startFromHead=False,
-        )["events"]
-        yield from (f"  {container['name']} said: {e['message'].rstrip()}" for e in events)
+        name, options = (
+            container["name"],
+            container.get("logConfiguration", {}).get("options", {}),
+        )
+        if "awslogs-group" in options and "awslogs-stream-prefix" in options:
+            stream = f"{options['awslogs-stream-prefix']}/{name}/{_id(task)}"
+            group = options["awslogs-group"]
+            found[name] = {"logGroupName": group, "logStreamName": stream}
+    return found
 
 
 def _unhealthy(client: Callable[[str], Any], where: dict[str, str], name: str) -> Iterator[str]:
@@ -87,5 +97,5 @@ def _unhealthy(client: Callable[[str], Any], where: dict[str, str], name: str) -
     yield from unwell[:TASKS]
 
 
-def _id(task: dict[str, Any]) -> str:
+def _id(task: Mapping[str, Any]) -> str:
     return str(task["taskArn"]).rpartition("/")[2]
