@@ -11,7 +11,7 @@ from local_aws import Aws
 from small_sets import small
 from test_deploy import Listener, few, local, templates, with_settings
 
-from liberty_cfn.deploy import packaging
+from liberty_cfn.deploy import packaging, template_bucket
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
@@ -292,17 +292,25 @@ def test_a_bucket_that_was_just_made_is_not_asked_what_is_in_it():
         assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
 
 
+def shared_with(*accounts):
+    """Return GetBucketPolicy's answer: S3 tells one reader alone without a list."""
+    arns = [f"arn:aws:iam::{account}:root" for account in accounts]
+    principal = {"AWS": arns if len(arns) > 1 else arns[0]}
+    statement = {"Sid": template_bucket.SHARED, "Principal": principal}
+    return {"Policy": json.dumps({"Statement": [statement]})}
+
+
 def test_who_may_read_goes_on_doing_so_and_alone_is_told_without_a_list():
     home = Target(boto3.Session("k", "s", region_name="us-east-1"), "1" * 12)
     here, there = "2" * 12, "3" * 12
-    statement = {"Sid": packaging.SHARED, "Principal": {"AWS": f"arn:aws:iam::{here}:root"}}
-    told, asked = {"Policy": json.dumps({"Statement": [statement]})}, []
+    told, asked = shared_with(here), []
     with Stubber(home.client("s3")) as s3:
         for _ in range(2):
             s3.add_response("get_bucket_policy", told)
             s3.add_response("head_object", {})
         s3.add_response("get_bucket_policy", told)
         s3.add_response("put_bucket_policy", {})
+        s3.add_response("get_bucket_policy", shared_with(here, there))
         s3.client.meta.events.register(
             "provide-client-params.s3.PutBucketPolicy", lambda params, **_: asked.append(params)
         )
@@ -311,6 +319,20 @@ def test_who_may_read_goes_on_doing_so_and_alone_is_told_without_a_list():
         s3.assert_no_pending_responses()
     [shared] = json.loads(asked[0]["Policy"])["Statement"]
     assert [arn.split(":")[4] for arn in shared["Principal"]["AWS"]] == [here, there]
+
+
+def test_of_two_sets_that_are_deployed_at_once_the_accounts_of_both_may_read():
+    home = Target(boto3.Session("k", "s", region_name="us-east-1"), "1" * 12)
+    ours, theirs = "2" * 12, "3" * 12
+    with Stubber(home.client("s3")) as s3:
+        s3.add_response("get_bucket_policy", told := {"Policy": '{"Statement": []}'})
+        s3.add_response("head_object", {})
+        for found in (told, shared_with(theirs), shared_with(ours, theirs)):
+            s3.add_response("get_bucket_policy", found)
+            if found != shared_with(ours, theirs):
+                s3.add_response("put_bucket_policy", {})
+        packaging.packaged(home, {"root.yaml": ""}, [ours])
+        s3.assert_no_pending_responses()
 
 
 def test_a_bucket_that_was_made_meanwhile_or_by_an_answer_that_was_lost_is_as_good():

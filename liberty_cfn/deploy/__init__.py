@@ -16,6 +16,7 @@ One idea a module, each importing only from those above it:
     leftovers    names that a new environment needs, and that are taken
     quotas       whether the region has room for it
     beforehand   what would make a deploy fail, asked before anything is made
+    template_bucket  the bucket that templates are uploaded to
     packaging    templates uploaded under the digest of their content
     early        what was refused before anything was made
     changes      what changes about a resource

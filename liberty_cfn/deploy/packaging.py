@@ -7,24 +7,21 @@ stack points to, and an unchanged child stack is no update.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy import template_bucket
 from liberty_cfn.deploy.faults import code, in_words
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.template_bucket import Bucket
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
 SENDERS = 4
-SHARED = "StackSetTargets"
-# As in templates/bootstrap/stack-set-execution-role.yaml.
-EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 
 
 class PackagingError(Exception):
@@ -43,7 +40,7 @@ def package(target: Target, templates: Mapping[str, str]) -> str:
     """Upload `templates`, by file name, and return the URL of root.yaml.
 
     Raises:
-        PackagingError: the bucket for them is another account's, or closed to us.
+        PackagingError: as `packaged`.
     """
     return packaged(target.shelf or target, templates, [target.account]).url
 
@@ -64,49 +61,19 @@ def packaged(
         raise PackagingError(
             f"Missing in templates/: {', '.join(missing)}; run make templates."
         )
-    s3 = target.client("s3")
-    name = f"liberty-cfn-templates-{target.account}-{target.region}"
     try:
-        return _packaged(target, s3, name, templates, readers)
+        bucket = template_bucket.bucket(target)
+        root = _sent(bucket, templates)
+        template_bucket.share(bucket, readers)
     except ClientError as error:
         if code(error) not in ("AccessDenied", "403"):
             raise
         raise PackagingError(
-            f"The templates can't be uploaded: the bucket {name} is another account's, or "
-            f"these credentials may not use it. {in_words(error)}. Nothing was changed."
+            f"The templates can't be uploaded: the bucket {template_bucket.name(target)} is "
+            f"another account's, or these credentials may not use it. {in_words(error)}. "
+            "Nothing was changed."
         ) from error
-
-
-def _packaged(
-    target: Target,
-    s3: Any,
-    name: str,
-    templates: Mapping[str, str],
-    readers: Collection[str],
-) -> Packaged:
-    where, policy = _bucket(target, s3, name)
-    fresh = not policy
-    children = {name: text for name, text in templates.items() if name != "root.yaml"}
-
-    def url(text: str) -> str:
-        suffix = ".cn" if target.region.startswith("cn-") else ""
-        return (
-            f"https://{where['Bucket']}.s3.{target.region}.amazonaws.com{suffix}/{_key(text)}"
-        )
-
-    root = TEMPLATE_URL.sub(
-        lambda found: found[1] + url(children[found[2]]), templates["root.yaml"]
-    )
-    # The root is the last to be sent: where it is, what it points to is, too.
-    if fresh or not _is_there(s3, where, root):
-        send = _put if fresh else _send
-        with ThreadPoolExecutor(SENDERS) as senders:
-            list(senders.map(lambda text: send(s3, where, text), children.values()))
-        _put(s3, where, root)
-    others = set(readers) - {target.account}
-    if not others <= _shared_with(json.loads(policy or "{}")):
-        _share(target, s3, where, others)
-    return Packaged(url(root), root)
+    return Packaged(_url(bucket, root), root)
 
 
 def read(folder: Path) -> dict[str, str]:
@@ -116,32 +83,39 @@ def read(folder: Path) -> dict[str, str]:
     }
 
 
+def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
+    """Upload what is not there yet; return the text of the root."""
+    children = {name: text for name, text in templates.items() if name != "root.yaml"}
+    root = TEMPLATE_URL.sub(
+        lambda found: found[1] + _url(bucket, children[found[2]]), templates["root.yaml"]
+    )
+    fresh = not bucket.policy
+    # The root is the last to be sent: where it is, what it points to is, too.
+    if fresh or not _is_there(bucket, root):
+
+        def send(text: str) -> None:
+            if fresh or not _is_there(bucket, text):
+                _put(bucket, text)
+
+        with ThreadPoolExecutor(SENDERS) as senders:
+            list(senders.map(send, children.values()))
+        _put(bucket, root)
+    return root
+
+
+def _url(bucket: Bucket, text: str) -> str:
+    region = bucket.target.region
+    china = ".cn" if region.startswith("cn-") else ""
+    return f"https://{bucket.name}.s3.{region}.amazonaws.com{china}/{_key(text)}"
+
+
 def _key(text: str) -> str:
     return f"templates/{hashlib.sha256(text.encode()).hexdigest()}.yaml"
 
 
-def _is_there(s3: Any, where: Mapping[str, str], text: str) -> bool:
-    return _answered(lambda: s3.head_object(**where, Key=_key(text)))
-
-
-def _send(s3: Any, where: Mapping[str, str], text: str) -> None:
-    if not _is_there(s3, where, text):
-        _put(s3, where, text)
-
-
-def _put(s3: Any, where: Mapping[str, str], text: str) -> None:
+def _is_there(bucket: Bucket, text: str) -> bool:
     try:
-        s3.put_object(**where, Key=_key(text), Body=text.encode(), IfNoneMatch="*")
-    except ClientError as error:
-        # Someone else sent it meanwhile; under that key, it can only be the same.
-        if code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
-            raise
-
-
-def _answered(ask: Callable[[], object]) -> bool:
-    """Whether what is asked for is there."""
-    try:
-        ask()
+        bucket.s3.head_object(**bucket.where, Key=_key(text))
     except ClientError as error:
         if code(error) in ("404", "NotFound", "NoSuchKey"):
             return False
@@ -149,105 +123,12 @@ def _answered(ask: Callable[[], object]) -> bool:
     return True
 
 
-def _bucket(target: Target, s3: Any, name: str) -> tuple[dict[str, str], str]:
-    """Return the account's bucket for templates, and its owner; made if it is missing.
-
-    And the policy that it had. That is what it gets last: with it, the rest is there, too;
-    without, there are no templates in it yet.
-    """
-    where = {"Bucket": name, "ExpectedBucketOwner": target.account}
+def _put(bucket: Bucket, text: str) -> None:
     try:
-        return where, s3.get_bucket_policy(**where)["Policy"]
+        bucket.s3.put_object(
+            **bucket.where, Key=_key(text), Body=text.encode(), IfNoneMatch="*"
+        )
     except ClientError as error:
-        if code(error) not in ("NoSuchBucket", "NoSuchBucketPolicy"):
+        # Someone else sent it meanwhile; under that key, it can only be the same.
+        if code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
             raise
-        if code(error) == "NoSuchBucket":
-            # us-east-1 is the one region that may not be named.
-            elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
-            _create(s3, name, {} if target.region == "us-east-1" else elsewhere)
-    _close(target, s3, where)
-    return where, ""
-
-
-def _create(s3: Any, name: str, where: Mapping[str, Any]) -> None:
-    try:
-        s3.create_bucket(Bucket=name, **where)
-    except ClientError as error:
-        # Another deploy made it meanwhile, or this one did, and AWS's answer was lost.
-        if code(error) != "BucketAlreadyOwnedByYou":
-            raise
-
-
-def _close(target: Target, s3: Any, where: Mapping[str, str]) -> None:
-    """Make a bucket private, encrypted and versioned, and open to TLS only."""
-    s3.put_public_access_block(
-        **where,
-        PublicAccessBlockConfiguration={
-            "BlockPublicAcls": True,
-            "BlockPublicPolicy": True,
-            "IgnorePublicAcls": True,
-            "RestrictPublicBuckets": True,
-        },
-    )
-    s3.put_bucket_encryption(
-        **where,
-        ServerSideEncryptionConfiguration={
-            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-        },
-    )
-    s3.put_bucket_versioning(**where, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_bucket_policy(**where, Policy=json.dumps(_tls_only(target, where["Bucket"])))
-
-
-def _share(target: Target, s3: Any, where: Mapping[str, str], readers: Collection[str]) -> None:
-    """Let the execution roles of other accounts read: theirs fetch nested templates.
-
-    Who may read already goes on doing so; another stack set may be theirs.
-    """
-    policy = json.loads(s3.get_bucket_policy(**where)["Policy"])
-    partition = target.session.get_partition_for_region(target.region)
-    accounts = sorted(_shared_with(policy) | set(readers))
-    statement = {
-        "Sid": SHARED,
-        "Effect": "Allow",
-        # Accounts, as a role that isn't there yet would be refused.
-        "Principal": {"AWS": [f"arn:{partition}:iam::{a}:root" for a in accounts]},
-        "Action": "s3:GetObject",
-        "Resource": f"arn:{partition}:s3:::{where['Bucket']}/*",
-        "Condition": {
-            "ArnLike": {"aws:PrincipalArn": f"arn:{partition}:iam::*:role/{EXECUTION_ROLE}"}
-        },
-    }
-    others = [s for s in policy["Statement"] if s.get("Sid") != SHARED]
-    policy["Statement"] = [*others, statement]
-    s3.put_bucket_policy(**where, Policy=json.dumps(policy))
-
-
-def _shared_with(policy: Mapping[str, Any]) -> set[str]:
-    """Return the accounts that may read, by a bucket's policy.
-
-    S3 tells a list of one as that one, and an account that was closed by another sort of id.
-    """
-    shared = [
-        s["Principal"]["AWS"] for s in policy.get("Statement", []) if s.get("Sid") == SHARED
-    ]
-    named = [[told] if isinstance(told, str) else told for told in shared]
-    return {arn.split(":")[4] for each in named for arn in each if arn.startswith("arn:")}
-
-
-def _tls_only(target: Target, bucket: str) -> dict[str, object]:
-    partition = target.session.get_partition_for_region(target.region)
-    arn = f"arn:{partition}:s3:::{bucket}"
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [arn, f"{arn}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }
-        ],
-    }

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults, sessions
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.packaging import EXECUTION_ROLE
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.template_bucket import EXECUTION_ROLE
 from liberty_cfn.deployment_targets import Place, Targets, crowding
 from liberty_cfn.environments import Environment
 
