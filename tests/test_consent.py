@@ -170,6 +170,13 @@ def test_a_stack_that_a_killed_deploy_added_is_protected_by_the_next(target, tem
     assert set(found.values()) == {stack_policy()}
 
 
+def test_what_remains_of_a_nested_stack_that_goes_is_told(target, templates):
+    environment = load("local")
+    deploy(environment, target, small(templates, "Logs", "Storage"), Listener())
+    with pytest.raises(DeployError, match="the logs; the old one remains, no longer managed"):
+        deploy(environment, target, small(templates, "Storage"), Listener())
+
+
 def test_a_bucket_is_replaced_only_when_it_is_named(life):
     assert "Storage/Uploads (AWS::S3::Bucket liberty-social-uploads-local) " in life.refused
     assert "BucketName" in life.refused
@@ -224,10 +231,12 @@ def test_what_is_replaced_only_under_conditions_is_told_with_what_stands_against
     assert plan.code == 2
 
 
-def test_templates_that_changed_in_words_alone_are_told_as_such():
-    assert dataclasses.replace(planned(), reworded=True).summary == (
-        "liberty-social-test: no changes, but to the templates' words"
+def test_outputs_or_words_of_templates_that_change_no_resource_are_changes_all_the_same():
+    reworded = dataclasses.replace(planned(), reworded=True)
+    assert reworded.summary == (
+        "liberty-social-test: no resource changes, but outputs or words of the templates do"
     )
+    assert (planned().code, reworded.code) == (0, 2)
 
 
 def test_names_of_nothing_at_risk_are_told():

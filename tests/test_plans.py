@@ -16,6 +16,7 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
+from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.stateful import LOSSES, stack_policy
 
 __all__ = ["local", "templates"]
@@ -143,6 +144,27 @@ def test_the_markdown_has_settings_values_marks_and_the_whole_digest():
     assert "AWS::ECS::Service, stops service |" in text
     assert "| `Note: a\\|b -> c` |" in text
     assert f"`{plan.digest}`" in text
+
+
+def test_the_markdown_says_of_each_property_what_a_change_of_it_does():
+    known = Property("DBInstanceClass", "a", "b", Replacement.NO)
+    text = plan_markdown(planned(dataclasses.replace(DATABASE, properties=(known,))))
+    assert "`DBInstanceClass: a -> b` (the database is down while it moves" in text
+    assert "`DBInstanceIdentifier: a -> b` (replacement certain)<br>" in plan_markdown(
+        planned(DATABASE)
+    )
+
+
+def test_tags_that_change_are_told_with_their_values(local):
+    before = {DIGEST_TAG: "0", **local.tags, "Environment": "old", "Owner": "us"}
+    stack = {"Tags": [{"Key": key, "Value": value} for key, value in before.items()]}
+    tags = preparing._retagged(local, stack)  # noqa: SLF001
+    assert tags == {"Environment": ("old", "local"), "Owner": ("us", None)}
+    assert preparing._retagged(local, None) == {}  # noqa: SLF001 - all is new then
+    retagged = dataclasses.replace(planned(TOPIC), tags=tags)
+    said = "**Tags that change:**\n\n- `Environment: old -> local`\n- `Owner: us -> none`\n"
+    assert said in plan_markdown(retagged)
+    assert plans.as_json(retagged)["tags"]["Owner"] == {"before": "us", "after": None}
 
 
 def test_a_setting_that_nobody_is_to_see_is_not_shown(local):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from liberty_cfn.deploy.stack import resources
+from liberty_cfn.deploy.stack import deletion_policies, resources
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -119,6 +119,7 @@ def _gravity(changed: Property) -> tuple[int, bool, bool]:
 
 def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
     """Yield what goes with a nested stack, which CloudFormation doesn't list."""
+    policies = deletion_policies(cloudformation, stack)
     for resource in resources(cloudformation, stack):
         yield Change(
             path,
@@ -127,4 +128,5 @@ def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[
             "Remove",
             Replacement.NO,
             physical_id=resource.get("PhysicalResourceId", ""),
+            left=policies.get(resource["LogicalResourceId"], ""),
         )

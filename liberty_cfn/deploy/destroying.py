@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
-
-import yaml
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.attending import DeployError, delete
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.protection import protect_from_termination
-from liberty_cfn.deploy.stack import NESTED_STACK, described, find, resources
+from liberty_cfn.deploy.stack import (
+    NESTED_STACK,
+    deletion_policies,
+    described,
+    find,
+    resources,
+)
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -150,8 +153,7 @@ HELD = {
 
 def _left(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
     """Yield a stack's resources, and those of the stacks nested in it."""
-    template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")
-    policies = _policies(template["TemplateBody"])
+    policies = deletion_policies(cloudformation, stack_id)
     for resource in resources(cloudformation, stack_id):
         gone = resource.get("ResourceStatus") == "DELETE_COMPLETE"
         if gone or "PhysicalResourceId" not in resource:
@@ -162,34 +164,3 @@ def _left(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
                 yield from _left(cloudformation, physical_id)
         else:
             yield Kept(kind, physical_id, policies.get(resource["LogicalResourceId"], ""))
-
-
-def _policies(template: Any) -> dict[str, str]:
-    """Return the DeletionPolicy of each resource of a deployed template that has one."""
-    body = _plain(template) if isinstance(template, str) else template
-    return {
-        title: resource["DeletionPolicy"]
-        for title, resource in body["Resources"].items()
-        if "DeletionPolicy" in resource
-    }
-
-
-@cache
-def _plain(template: str) -> Any:
-    """Read a template; it is asked for again, and the stacks of a set all have the same."""
-    return yaml.load(template, Loader=_Plain)  # noqa: S506 - a safe loader
-
-
-class _Plain(yaml.CSafeLoader):
-    """Reads CloudFormation's short functions as their arguments."""
-
-
-def _argument(loader: yaml.CSafeLoader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return node.value
-
-
-_Plain.add_multi_constructor("!", _argument)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from liberty_cfn.deploy.changes import Change, Property, Replacement
@@ -31,7 +31,8 @@ class Plan:
     """What would become of an environment's stacks.
 
     `parameters` has the values of the root's parameters that change: before and after,
-    None where there is none. `reworded` is whether templates change that change no resource.
+    None where there is none; `tags` likewise those of the stack's tags that do. `reworded` is
+    whether templates change that change no resource, but outputs, say.
     """
 
     stack: str
@@ -39,6 +40,7 @@ class Plan:
     changes: tuple[Change, ...]
     parameters: Mapping[str, tuple[str | None, str | None]]
     reworded: bool = False
+    tags: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
 
     @property
     def resources(self) -> tuple[Change, ...]:
@@ -66,15 +68,15 @@ class Plan:
     def code(self) -> int:
         """What `plan` exits with."""
         if not self.changes:
-            return NOTHING
+            return CHANGES if self.reworded else NOTHING
         return DANGER if self.lost else CHANGES
 
     @property
     def summary(self) -> str:
         """The plan in one line."""
         if not self.changes:
-            only = ", but to the templates' words" if self.reworded else ""
-            return f"{self.stack}: no changes{only}"
+            reworded = "no resource changes, but outputs or words of the templates do"
+            return f"{self.stack}: {reworded if self.reworded else 'no changes'}"
         words = {"Add": "add", "Modify": "change", "Remove": "remove", "Import": "import"}
         counts = Counter(words.get(c.action, c.action.lower()) for c in self.resources)
         replaced = Counter(c.replacement for c in self.resources)
@@ -174,10 +176,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "digest": plan.digest,
         "summary": plan.summary,
         "exit_code": plan.code,
-        "parameters": {
-            name: {"before": before, "after": after}
-            for name, (before, after) in plan.parameters.items()
-        },
+        "parameters": _pairs(plan.parameters),
+        "tags": _pairs(plan.tags),
         "changes": [
             {
                 "stack": "/".join(change.stack),
@@ -204,3 +204,9 @@ def as_json(plan: Plan) -> dict[str, Any]:
             for change in plan.changes
         ],
     }
+
+
+def _pairs(
+    values: Mapping[str, tuple[str | None, str | None]],
+) -> dict[str, dict[str, str | None]]:
+    return {n: {"before": before, "after": after} for n, (before, after) in values.items()}

@@ -82,6 +82,7 @@ def prepare(
         change_set.changes if change_set else (),
         _changed(environment, stack),
         reworded=change_set is not None and not change_set.changes,
+        tags=_retagged(environment, stack),
     )
     return plan, change_set
 
@@ -139,4 +140,18 @@ def _changed(
         name: (before.get(name), after.get(name))
         for name in (*after, *(before.keys() - after.keys()))
         if before.get(name) not in (after.get(name), HIDDEN)
+    }
+
+
+def _retagged(
+    environment: Environment, stack: Mapping[str, Any] | None
+) -> dict[str, tuple[str | None, str | None]]:
+    """Return the tags of a stack that would change, with their values before and after."""
+    before = {tag["Key"]: tag["Value"] for tag in (stack or {}).get("Tags", [])}
+    before.pop(DIGEST_TAG, None)
+    after = environment.tags if before else {}
+    return {
+        name: (before.get(name), after.get(name))
+        for name in (*after, *(before.keys() - after.keys()))
+        if before.get(name) != after.get(name)
     }

@@ -46,11 +46,14 @@ def plan_tree(plan: Plan) -> RenderableType:
         elif change.action == "Modify":
             for changed in change.properties:
                 branch.add(_changed(change, changed))
-    parameters = [Text(setting) for setting in _settings(plan)]
-    heading = [Text("Settings that change", style="bold")] if parameters else []
+    beside = [
+        line
+        for what, values in _beside(plan).items()
+        for line in (Text(f"{what} that change", style="bold"), *map(Text, values))
+    ]
     notes = [Text(doubt, style="yellow") for doubt in doubts(plan)]
     summary = Text(plan.summary, style="bold")
-    return Group(tree, *heading, *parameters, *notes, summary, f"Templates {plan.digest}")
+    return Group(tree, *beside, *notes, summary, f"Templates {plan.digest}")
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -61,8 +64,8 @@ def plan_markdown(plan: Plan) -> str:
         lines += [f"- {refusal}" for refusal in refusals(plan, ())]
     if plan.doubtful:
         lines += ["", "**Perhaps replaced:**", "", *(f"- {doubt}" for doubt in doubts(plan))]
-    if changed := _settings(plan):
-        lines += ["", "**Settings that change:**", "", *(f"- {_code(one)}" for one in changed)]
+    for what, values in _beside(plan).items():
+        lines += ["", f"**{what} that change:**", "", *(f"- {_code(one)}" for one in values)]
     if plan.resources:
         lines += ["", "| | Stack | Resource | Type | Replaced | Properties |"]
         lines += ["|---|---|---|---|---|---|"]
@@ -73,19 +76,27 @@ def plan_markdown(plan: Plan) -> str:
             f"`{change.resource}`",
             ", ".join([change.type, *_marks(change)]),
             change.replacement.value or "no",
-            "<br>".join(_code(_told(p)) for p in change.properties),
+            "<br>".join(
+                " ".join([_code(_told(p)), *_notes(change, p)]) for p in change.properties
+            ),
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _settings(plan: Plan) -> list[str]:
-    """Return the settings of a deployed environment that change, before and after."""
-    return [
-        f"{name}: {_value(before)} -> {'none' if after is None else _value(after)}"
-        for name, (before, after) in plan.parameters.items()
-        if before is not None
-    ]
+def _beside(plan: Plan) -> dict[str, list[str]]:
+    """Return what changes about a deployed environment as a whole, by its kind."""
+    # A new environment's settings are no change, nor are those that are new themselves.
+    settings = {name: v for name, v in plan.parameters.items() if v[0] is not None}
+    kinds = {"Settings": settings, "Tags": plan.tags}
+    return {
+        kind: [
+            f"{name}: {' -> '.join('none' if v is None else _value(v) for v in before_after)}"
+            for name, before_after in values.items()
+        ]
+        for kind, values in kinds.items()
+        if values
+    }
 
 
 def _code(text: str) -> str:
@@ -123,11 +134,17 @@ def _planned(change: Change) -> Text:
 
 def _changed(change: Change, changed: Property) -> Text:
     text = Text(_told(changed))
-    if changed.replaces is not Replacement.NO:
-        text.append(f"  (replacement {changed.replaces.value})", style="red")
-    if stops := interruption(change, changed):
-        text.append(f"  ({stops})", style="red")
+    for note in _notes(change, changed):
+        text.append(f"  {note}", style="red")
     return text
+
+
+def _notes(change: Change, changed: Property) -> list[str]:
+    """Return what is to be thought of when a property changes."""
+    replaces = changed.replaces.value
+    stops = interruption(change, changed)
+    said = (f"replacement {replaces}" if replaces else "", stops)
+    return [f"({note})" for note in said if note]
 
 
 def _differing(before: str | None, after: str | None) -> tuple[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
+import yaml
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
@@ -56,3 +58,36 @@ def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
 def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     """Return a stack's outputs."""
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def deletion_policies(cloudformation: Any, stack: str) -> dict[str, str]:
+    """Return the DeletionPolicy of each resource that the stack's template says one of."""
+    template = cloudformation.get_template(StackName=stack, TemplateStage="Processed")
+    body = template["TemplateBody"]
+    said = _plain(body) if isinstance(body, str) else body
+    return {
+        title: resource["DeletionPolicy"]
+        for title, resource in said["Resources"].items()
+        if "DeletionPolicy" in resource
+    }
+
+
+@cache
+def _plain(template: str) -> Any:
+    """Read a template; it is asked for again, and the stacks of a set all have the same."""
+    return yaml.load(template, Loader=_Plain)  # noqa: S506 - a safe loader
+
+
+class _Plain(yaml.CSafeLoader):
+    """Reads CloudFormation's short functions as their arguments."""
+
+
+def _argument(loader: yaml.CSafeLoader, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return node.value
+
+
+_Plain.add_multi_constructor("!", _argument)
