@@ -15,7 +15,7 @@ from rich.console import Console
 from liberty_cfn.deploy import operations, secrets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import read
-from liberty_cfn.deploy.showing import Follow, outputs_table
+from liberty_cfn.deploy.showing import Follow, outputs_text
 from liberty_cfn.environments import load
 from liberty_cfn.repository import REPOSITORY, TEMPLATES
 from liberty_cfn.verify import verify
@@ -46,7 +46,7 @@ def lived(local_folder, deployed):
         outcome = deploy(later, target, read(TEMPLATES), follow)
         values.add(_value(later, target, ACCESS_KEY))
         report = verify(later, target.client)
-        screen.print(as_table(report, everything=True), outputs_table(outcome.outputs))
+        screen.print(as_table(report, everything=True), outputs_text(outcome.outputs))
         # As they are: to lay them out for a screen takes longer than all that was done.
         screen.file.write(as_markdown(report) + json.dumps(as_json(report), default=str))
         screen.print([secrets.as_json(s) for s in secrets.listed(later, target)])

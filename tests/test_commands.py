@@ -87,6 +87,12 @@ def test_a_terminal_without_colours_gets_none(environment, monkeypatch):
     assert "\x1b[3" not in run("doctor", "dev", FORCE_COLOR="1", NO_COLOR="1").stdout
 
 
+def test_commands_to_be_copied_are_not_broken_on_a_narrow_terminal(environment, monkeypatch):
+    monkeypatch.setattr("liberty_cfn.cli.doctor.console", lambda **_: Console(width=40))
+    told = run("doctor", "dev").stdout
+    assert "| docker login --username AWS --password-stdin 000000000000.dkr.ecr." in told
+
+
 @pytest.mark.parametrize(
     "command",
     [*(command[0] for command in READING), "deploy", "cancel", "rollback", "destroy"],

@@ -480,6 +480,15 @@ def test_the_doctor_names_secrets_that_need_a_person(target, dev):
     assert any("secret set dev DEFAULT_FROM_EMAIL" in said for said in found)
 
 
+def test_the_doctor_names_secrets_that_are_about_to_go(target, dev):
+    stack(target, NameSuffix="-dev", ExistingExecutionRole="")
+    secret, name = target.client("secretsmanager"), "liberty-social/SECRET_KEY-dev"
+    secret.create_secret(Name=name, SecretString="s")
+    secret.delete_secret(SecretId=name)
+    [said] = [f.says for f in doctor.examine(dev, target) if f.about == "SECRET_KEY"]
+    assert said.endswith(f"restore-secret --region us-east-1 --secret-id {name}")
+
+
 @pytest.mark.parametrize(
     ("status", "level", "said"),
     [

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -25,8 +26,6 @@ from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR
 from liberty_cfn.cli.stack_sets.deploying import deploy as deploy_set
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
 
@@ -108,7 +107,7 @@ def deploy_command(
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.packaging import read
-    from liberty_cfn.deploy.showing import Follow, outputs_table
+    from liberty_cfn.deploy.showing import Follow, outputs_text
     from liberty_cfn.environments import LOCAL, load
     from liberty_cfn.repository import TEMPLATES
     from liberty_cfn.verify import verify
@@ -149,15 +148,15 @@ def deploy_command(
         fail("Nothing was deployed.")
     if not outcome.changed:
         follow.say(f"{chosen.stack}: no changes")
-    outdated = _restarted(chosen, target, screen, restart=restart)
+    outdated = _restarted(chosen, target, follow.say, restart=restart)
     _keep_if(chosen, changed=outcome.changed or restart)
     report = verify(chosen, target.client)
     screen.print(as_table(report))
-    screen.print(outputs_table(outcome.outputs))
+    screen.print(outputs_text(outcome.outputs), soft_wrap=True)
     if advice:
-        screen.print(advice)
+        follow.say(advice)
     for name in secrets.missing(chosen, target):
-        screen.print(
+        follow.say(
             f"{name} has no value: liberty-cfn secret set {chosen.name} {name} --restart"
         )
     if as_json:
@@ -173,7 +172,7 @@ def deploy_command(
 
 
 def _restarted(
-    environment: Environment, target: Target, screen: Console, *, restart: bool
+    environment: Environment, target: Target, say: Callable[[str], object], *, restart: bool
 ) -> list[str]:
     """Say, and return, of which secrets tasks have an old value; replace them if asked to."""
     from liberty_cfn.deploy import secrets
@@ -181,12 +180,12 @@ def _restarted(
     outdated = secrets.outdated(environment, target)
     if outdated and restart:
         tasks = secrets.restart(environment, target)
-        screen.print(
+        say(
             f"{', '.join(outdated)} changed since the tasks started: the service replaces them "
             f"({tasks}), which takes some minutes"
         )
     elif outdated:
-        screen.print(
+        say(
             f"{', '.join(outdated)} changed since the tasks started, which have the old value: "
             f"make deploy ENV={environment.name} RESTART=1 replaces them"
         )

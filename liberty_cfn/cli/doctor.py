@@ -21,7 +21,7 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.deploy.doctor import as_json as findings_as_json
     from liberty_cfn.deploy.doctor import examine
     from liberty_cfn.deploy.finding import Level
-    from liberty_cfn.deploy.showing import findings_table
+    from liberty_cfn.deploy.showing import findings_text
     from liberty_cfn.environments import load
 
     chosen = load(environment)
@@ -32,6 +32,6 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     if as_json:
         print_json(findings_as_json(found))
     else:
-        console().print(findings_table(found))
+        console().print(findings_text(found), soft_wrap=True)
     if any(each.level is Level.OBSTACLE for each in found):
         raise SystemExit(1)

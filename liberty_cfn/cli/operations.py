@@ -139,7 +139,7 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
     such stack.
     """
     from liberty_cfn.deploy.operations import root
-    from liberty_cfn.deploy.showing import outputs_table
+    from liberty_cfn.deploy.showing import outputs_text
     from liberty_cfn.deploy.stack import outputs
     from liberty_cfn.environments import load
 
@@ -150,7 +150,7 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif screen.is_terminal:
-        screen.print(outputs_table(found))
+        screen.print(outputs_text(found), soft_wrap=True)
     else:
         for name, value in found.items():
             click.echo(f"{name}\t{value}")

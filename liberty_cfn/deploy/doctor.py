@@ -90,7 +90,12 @@ def _image(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Name the secrets that a person has to set."""
+    """Name the secrets that a person has to set, or to have back."""
+    for each in secrets.listed(environment, target):
+        if each.scheduled_for_deletion:
+            back = secrets.restoring(target, each.full_name)
+            says = f"it is scheduled for deletion, and a task that needs it can't start: {back}"
+            yield Finding(Level.WARNING, each.name, says)
     for name in secrets.missing(environment, target):
         says = f"it has no value: liberty-cfn secret set {environment.name} {name} --restart"
         yield Finding(Level.WARNING, name, says)

@@ -168,14 +168,13 @@ def _short(line: str) -> str:
     return line if len(line) <= LONG else f"{line[: LONG - 3]}..."
 
 
-def outputs_table(outputs: Mapping[str, str]) -> Table:
-    """Return a stack's outputs, as a table."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for key, value in outputs.items():
-        table.add_row(key, value)
-    return table
+def outputs_text(outputs: Mapping[str, str]) -> Text:
+    """Return a stack's outputs, one a line: to be printed unbroken, as people copy them."""
+    widest = max(map(len, outputs), default=0)
+    return Text("\n").join(
+        Text.assemble((f"{name:<{widest}}", "bold"), f"  {value}")
+        for name, value in outputs.items()
+    )
 
 
 def kept_table(kept: Iterable[Kept]) -> Table:
@@ -188,14 +187,18 @@ def kept_table(kept: Iterable[Kept]) -> Table:
     return table
 
 
-def findings_table(findings: Iterable[Finding]) -> Table:
-    """Return what was found before a deploy, as a table."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for each in findings:
-        table.add_row(Text(each.level.value, style=LEVELS[each.level]), str(each))
-    return table
+def findings_text(findings: Iterable[Finding]) -> Text:
+    """Return what was found before a deploy: to be printed unbroken, for its commands."""
+    found = list(findings)
+    widest = max((len(each.level.value) for each in found), default=0)
+    below = f"\n{'':<{widest}}  "
+    return Text("\n").join(
+        Text.assemble(
+            (f"{each.level.value:<{widest}}", LEVELS[each.level]),
+            "  " + str(each).replace("\n", below),
+        )
+        for each in found
+    )
 
 
 class Follow:

@@ -81,7 +81,7 @@ def doctor(environment: Environment, *, as_json: bool) -> None:
     """Say what in any target would make a deploy of a set fail."""
     from liberty_cfn.deploy.doctor import as_json as findings_as_json
     from liberty_cfn.deploy.finding import Level
-    from liberty_cfn.deploy.showing import findings_table
+    from liberty_cfn.deploy.showing import findings_text
     from liberty_cfn.deploy.stack_sets.comparing import examined
 
     found = examined(fleet_of(environment, console(stderr=True)))
@@ -90,7 +90,7 @@ def doctor(environment: Environment, *, as_json: bool) -> None:
     else:
         for where, findings in found.items():
             console().print(where, style="bold")
-            console().print(findings_table(findings))
+            console().print(findings_text(findings), soft_wrap=True)
     exit_unless(
         not any(e.level is Level.OBSTACLE for findings in found.values() for e in findings)
     )

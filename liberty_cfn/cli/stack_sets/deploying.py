@@ -83,7 +83,7 @@ def deploy(
     reports, unknown = verified(fleet)
     screen.print(verified_table(reports, unknown))
     for advice in outcome.advice:
-        screen.print(advice)
+        screen.print(advice, soft_wrap=True)
     if as_json:
         said = {
             "stack_set": fleet.name,
