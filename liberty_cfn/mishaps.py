@@ -21,8 +21,8 @@ OF_THE_MACHINE = (
 )
 GOES_ON = "What AWS had begun goes on; to see how it stands: liberty-cfn status {name}."
 EXPIRED = (
-    "AWS no longer takes these credentials: they have expired, or were withdrawn. Sign in "
-    f"again (aws sso login). {GOES_ON}"
+    "AWS doesn't take these credentials: they have expired, were withdrawn, or the region is "
+    f"not enabled in their account. Sign in again (aws sso login). {GOES_ON}"
 )
 
 
@@ -78,10 +78,10 @@ def _of_aws(error: Exception, name: str) -> str | None:
         )
         return clock if faults.skewed(error) else EXPIRED.format(name=name)
     if isinstance(error, ResponseParserError):
-        page = str(error).startswith(WEB_PAGE)
+        if not str(error).startswith(WEB_PAGE):
+            return f"{faults.in_words(error)}. Try again."
         why = f"{error}: is there a proxy? Look at HTTPS_PROXY and NO_PROXY, or sign in to it"
-        cut = "it was cut off, or is no XML. Try again"
-        return f"AWS's answer could not be read: {why if page else cut}."
+        return f"AWS's answer could not be read: {why}."
     if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):
         return f"AWS can't be reached: {error} Is the network up, and the region right?"
     return faults.in_words(error) if isinstance(error, faults.OF_AWS) else None

@@ -339,7 +339,9 @@ def test_case_19_broken_xml_is_a_sentence_where_nobody_waits():
     wire = Wire(DescribeStacks=[BROKEN])
     with pytest.raises(Exception) as error:
         find(wire.client, "x")
-    assert "could not be read" in in_words(error.value)
+    assert in_words(error.value) == (
+        "AWS's answer could not be read: it was cut off, or is not what AWS says. Try again."
+    )
 
 
 def test_case_21_credentials_that_expire_meanwhile_are_a_sentence():
@@ -375,7 +377,10 @@ def test_case_21_what_is_refused_for_good_is_not_asked_again():
     wire = Wire(DescribeStacks=[denied], DescribeStackEvents=[events()])
     with pytest.raises(Exception) as error:
         watch(wire)
-    assert in_words(error.value).startswith("AWS refused DescribeStacks: not authorized")
+    assert in_words(error.value) == (
+        "AWS refused DescribeStacks: not authorized (AccessDenied). AWS goes on with "
+        "liberty-social-dev all the same; to attach again: liberty-cfn events --follow dev"
+    )
 
 
 def test_case_23_a_page_that_moved_on_shows_no_event_twice():
@@ -553,6 +558,19 @@ def test_case_24_where_no_resource_says_why_the_roots_own_word_is_told(dev, reas
     )
     assert said in told
     assert "Resource update cancelled" not in told
+
+
+def test_case_24_what_was_cancelled_is_not_told_beside_a_reason(dev):
+    happened = [
+        failure(1, "Cache", "Resource update cancelled", TYPE),
+        failure(1, "Database", "Parameter Size has no value", TYPE),
+    ]
+    assert [each.resource for each in diagnosis.reasons(happened)] == ["Database"]
+
+
+def test_case_13_that_somebody_deleted_the_stack_meanwhile_is_told(dev):
+    told = diagnosis.explain(nobody, dev, STACK, "DELETE_COMPLETE", [])
+    assert "Somebody deleted the stack meanwhile." in told
 
 
 def operation_event(operation, reason, number, mode="FAIL"):

@@ -14,11 +14,13 @@ import boto3
 import pytest
 from botocore import exceptions
 from botocore.exceptions import ReadTimeoutError
+from botocore.parsers import ResponseParserError
 from deployed import Silent
 from kills import state
 from small_sets import small
 from test_deploy import with_settings
 from wire import (
+    BROKEN,
     CHANGE_SET,
     GONE,
     STACK,
@@ -165,6 +167,15 @@ def test_case_02_no_change_is_no_failure_and_its_change_set_is_deleted(words):
     assert [body["ChangeSetName"] for body in deleted] == [CHANGE_SET]
 
 
+def test_case_02_no_change_is_no_failure_though_its_change_set_cannot_be_deleted(target, dev):
+    have(dev, target, TOPIC)
+    listener = Listener()
+    with answering(target.client("cloudformation"), "DeleteChangeSet", DENIED):
+        assert not have(dev, target, TOPIC, listener).changed
+    [waiting] = left_behind(target, dev)
+    assert f"{waiting['ChangeSetName']} could not be deleted" in listener.said[0]
+
+
 def test_case_02_a_second_deploy_changes_nothing_and_leaves_nothing_behind(target, dev):
     have(dev, target, TOPIC)
     events, asked = target.client("cloudformation").meta.events, []
@@ -223,6 +234,12 @@ def test_case_03_an_empty_stack_goes_when_what_it_was_made_for_is_gone():
 def test_a_change_set_that_somebody_else_deleted_needs_not_be_discarded(new, gone):
     wire = Wire(DeleteChangeSet=[gone])
     change_sets.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=new))
+
+
+def test_case_03_an_empty_stack_that_somebody_else_deleted_needs_not_be_deleted():
+    wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")], DescribeStacks=[GONE])
+    change_sets.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=True))
+    assert [operation for operation, _ in wire.asked][-1] == "DescribeStacks"
 
 
 def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
@@ -523,13 +540,26 @@ def test_a_change_set_that_may_not_be_used_is_not_left_behind(target, dev, opera
     assert left_behind(target, dev) == []
 
 
-def test_an_execution_of_which_nobody_knows_whether_it_began_is_left_alone(target, dev):
+@pytest.mark.parametrize(
+    "answer", [(500, "<Code>InternalFailure</Code><Message>Sorry</Message>"), BROKEN]
+)
+def test_case_20_a_change_set_whose_execution_never_arrived_is_not_left_behind(
+    target, dev, answer
+):
     have(dev, target, TOPIC)
-    broken = (500, "<Code>InternalFailure</Code><Message>Sorry</Message>")
-    client = target.client("cloudformation")
-    with answering(client, "ExecuteChangeSet", broken), pytest.raises(exceptions.ClientError):
+    refused = pytest.raises((exceptions.ClientError, ResponseParserError))
+    with answering(target.client("cloudformation"), "ExecuteChangeSet", answer), refused:
         have(dev, target, MORE)
-    assert len(left_behind(target, dev)) == 1
+    assert left_behind(target, dev) == []
+
+
+def test_case_10_what_somebody_began_just_before_the_plan_is_a_sentence():
+    busy = "Stack:arn:x is in UPDATE_IN_PROGRESS state and can not be updated."
+    wire = Wire(
+        CreateChangeSet=[(400, f"<Code>ValidationError</Code><Message>{busy}</Message>")]
+    )
+    with pytest.raises(ChangeSetError, match=r"Somebody else began.*Deploy again"):
+        create(wire)
 
 
 def test_what_is_deployed_is_not_called_failed_for_change_sets_that_cannot_be_listed(
@@ -580,10 +610,11 @@ def test_case_33_what_another_deploy_is_about_to_do_is_left_to_it(target, dev, m
     assert [each["ChangeSetId"] for each in left_behind(target, dev)] == planned
 
 
-def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence():
+@pytest.mark.parametrize("gone", [NO_CHANGE_SET, GONE])
+def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence(gone):
     wire = Wire(
         CreateChangeSet=[CREATED],
-        DescribeChangeSet=[NO_CHANGE_SET],
+        DescribeChangeSet=[gone],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
     with pytest.raises(ChangeSetError, match="deleted while it was read, by somebody"):
@@ -741,15 +772,20 @@ def test_case_27_a_template_too_large_is_uploaded_rather_than_sent(target, dev):
     assert have(dev, target, large).changed
 
 
-def test_case_27_an_upload_that_is_refused_is_a_sentence():
-    denied = (403, "<Code>AccessDenied</Code><Message>no PutObject for you</Message>")
-    missing = (404, "")
-    wire = Wire("s3", GetBucketPolicy=[(200, "{}")], HeadObject=[missing], PutObject=[denied])
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [("PutObject", "AccessDenied"), ("CreateBucket", "BucketAlreadyExists")],
+)
+def test_case_27_an_upload_that_is_refused_is_a_sentence(operation, code):
+    refused = {operation: [(403, f"<Code>{code}</Code><Message>not for you</Message>")]}
+    no_bucket = (404, "<Code>NoSuchBucket</Code><Message>none</Message>")
+    policy = (200, "{}") if operation == "PutObject" else no_bucket
+    wire = Wire("s3", GetBucketPolicy=[policy], HeadObject=[(404, "")], **refused)
     ours = boto3.Session("key", "secret", region_name="us-east-1")
     with pytest.raises(Exception) as error:
         packaging.package(Target(ours, "1", _clients={"s3": wire.client}), {"root.yaml": TOPIC})
     assert "can't be uploaded" in in_words(error.value)
-    assert "AWS refused PutObject: no PutObject for you" in in_words(error.value)
+    assert f"AWS refused {operation}: not for you" in in_words(error.value)
 
 
 def test_case_28_a_stateful_resource_is_replaced_only_if_it_is_named(target, dev):

@@ -61,6 +61,23 @@ def test_a_web_page_in_aws_s_place_is_a_sentence_that_names_the_proxy(service, s
     assert "HTTPS_PROXY" in in_words(error.value)
 
 
+@pytest.mark.parametrize(
+    ("service", "asked", "cut"),
+    [
+        ("ecr", "describe_repositories", '{"repositories": [{"repositoryName": "backe'),
+        ("ecs", "list_clusters", ""),
+        ("s3", "get_bucket_policy", '{"Version": "2012-10-17", "Stat'),
+    ],
+)
+def test_case_19_json_that_was_cut_off_is_not_taken_for_an_answer(service, asked, cut):
+    client = sessions.session(**CREDENTIALS).client(service)
+    answer = AWSResponse("https://x", 200, {}, Body(cut))
+    client.meta.events.register("before-send", lambda **_: answer)
+    with pytest.raises(ResponseParserError) as error:
+        getattr(client, asked)(**({"Bucket": "templates"} if service == "s3" else {}))
+    assert "could not be read: it was cut off" in in_words(error.value)
+
+
 def test_what_is_no_time_is_refused():
     with pytest.raises(ValueError, match="soon"):
         sessions.moment("soon")

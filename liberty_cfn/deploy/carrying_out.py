@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import change_sets, faults
 from liberty_cfn.deploy.attending import DeployError, Progress, attend
 from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
@@ -55,9 +53,9 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
         follower = Follower(cloudformation, stack_id)
     try:
         execute(cloudformation, change_set)
-    except (ChangeSetError, ClientError) as error:
-        # Refused for good; of another answer, nobody knows whether it has begun.
-        if not faults.passes(error) and not faults.expired(error):
+    except (ChangeSetError, *faults.OF_AWS) as error:
+        # If it arrives all the same, it comes too late; or AWS deletes nothing that it is at.
+        if not faults.unheard(error):
             change_sets.give_up(cloudformation, change_set)
         raise
     try:

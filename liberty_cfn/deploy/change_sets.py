@@ -93,9 +93,10 @@ def create(
         made, why = _made(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
     if not why:
         return made
-    discard(cloudformation, made)
     if _is_nothing(why[0]):
+        drop(cloudformation, made, say)
         return None
+    discard(cloudformation, made)
     told = "\n".join(why)
     raise ChangeSetError(f"CloudFormation can't plan this change: {told}")
 
@@ -138,6 +139,12 @@ def _make(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
             discard(cloudformation, found())
         raise
     except faults.OF_AWS as error:
+        if "_IN_PROGRESS state" in str(error):
+            raise ChangeSetError(
+                "Somebody else began to change the stack, so that no plan could be made; this "
+                "changed nothing. Deploy again: that sees the other change to its end first. "
+                f"{faults.in_words(error)}"
+            ) from error
         # Sent again by the client, it is there already if it had happened the first time.
         # Its name is nobody else's: it is its token.
         exists = faults.code(error) == "AlreadyExistsException"
@@ -161,10 +168,10 @@ def kept_only_if_well(cloudformation: Any, change_set: ChangeSet) -> Iterator[No
     except BaseException as error:
         if not faults.unheard(error):
             give_up(cloudformation, change_set)
-        if faults.code(error) == "ChangeSetNotFound":
+        if faults.code(error) == "ChangeSetNotFound" or faults.missing(error):
             raise ChangeSetError(
-                "The plan was deleted while it was read, by somebody who deploys the same "
-                "environment; nothing was changed. Try again."
+                "The plan, or its stack, was deleted while it was read, by somebody else; "
+                "nothing was changed. Try again."
             ) from error
         raise
 

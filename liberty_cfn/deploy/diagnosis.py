@@ -14,7 +14,7 @@ from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.stack import NESTED_STACK
-from liberty_cfn.deploy.statuses import what_next
+from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.tasks import SERVICE, why_stopped
 from liberty_cfn.environments import Environment
 
@@ -33,9 +33,10 @@ def reasons(events: Iterable[Event]) -> list[Event]:
         failures.sort(key=lambda e: e.status == "DELETE_FAILED")
     # When nothing in a nested stack failed by itself, the stack's own word has to do: its
     # template was refused, say.
+    said = [event for event in failures if CANCELLED not in event.reason.lower()]
     return (
-        [event for event in failures if is_first_hand(event)]
-        or [event for event in failures if not event.is_stack]
+        [event for event in said if is_first_hand(event)]
+        or [event for event in said or failures if not event.is_stack]
         or failures
     )
 
@@ -95,7 +96,9 @@ def explain(
             early.append(own)
     sentences = list(dict.fromkeys(early)) or [in_words(event) for event in failures]
     lines = [f"{environment.stack} ended as {status}."]
-    if not sentences:
+    if not sentences and meaning(status) is Meaning.ABSENT:
+        lines.append("  Somebody deleted the stack meanwhile.")
+    elif not sentences:
         lines.append("CloudFormation gave no reason; see the stack's events in the console.")
     for number, sentence in enumerate(sentences):
         lines.append(f"{'First, ' if number == 0 and len(sentences) > 1 else '  '}{sentence}")

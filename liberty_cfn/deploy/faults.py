@@ -30,6 +30,7 @@ THROTTLED = {
 EXPIRED = {
     "ExpiredToken",
     "ExpiredTokenException",
+    "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "UnrecognizedClientException",
 }
@@ -99,6 +100,8 @@ def unheard(error: BaseException) -> bool:
 
 def in_words(error: BaseException) -> str:
     """Return what AWS refused, why, and the code it has for it."""
+    if isinstance(error, ResponseParserError):
+        return "AWS's answer could not be read: it was cut off, or is not what AWS says"
     if not isinstance(error, aws.ClientError):
         return f"AWS could not be asked: {error}"
     response: Mapping[str, Any] = error.response

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from botocore.exceptions import ClientError
+
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.stack import name_of
 
@@ -64,8 +66,8 @@ class Patience:
         """Return the answer, None where there was none this time.
 
         Raises:
-            FollowError: the deadline has passed, or the credentials are over.
-            ClientError, BotoCoreError: AWS refuses, or can't be asked like this.
+            FollowError: the deadline has passed, the credentials are over, or AWS refuses.
+            BotoCoreError: AWS can't be asked like this.
         """
         try:
             answer = question()
@@ -74,6 +76,11 @@ class Patience:
                 raise FollowError(
                     f"The credentials have expired. AWS goes on with {self._name}; sign in "
                     f"again (aws sso login), then attach: {self._attach}"
+                ) from error
+            if isinstance(error, ClientError) and not faults.passes(error):
+                raise FollowError(
+                    f"{faults.in_words(error)}. AWS goes on with {self._name} all the same; to "
+                    f"attach again: {self._attach}"
                 ) from error
             if not faults.passes(error) and not faults.cut_off(error):
                 raise

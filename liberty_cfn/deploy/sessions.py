@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from http.client import responses
@@ -47,11 +48,19 @@ def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
     if kind.startswith("text/html") and status < SERVER_ERROR:
         raise ResponseParserError(f"{WEB_PAGE} ({status} {responses.get(status, '')})")
     shape = operation_model.output_shape
+    if shape is None or status >= SUCCESS:
+        return
+    protocol, described = operation_model.service_model.resolved_protocol, shape.serialization
     # Described for other protocols, too, which have none.
-    query = operation_model.service_model.resolved_protocol == "query"
-    wrapper = shape.serialization.get("resultWrapper") if shape and query else None
-    if wrapper and status < SUCCESS and f"<{wrapper}".encode() not in said:
+    wrapper = described.get("resultWrapper") if protocol == "query" else None
+    if wrapper and f"<{wrapper}".encode() not in said:
         raise ResponseParserError(f"there is no {wrapper} in it")
+    # botocore takes what was cut off for an object with nothing in it.
+    if protocol == "json" or described.get("payload") == "Policy":
+        try:
+            json.loads(said)
+        except ValueError as error:
+            raise ResponseParserError("it is no JSON") from error
 
 
 def moment(said: Any) -> datetime:
