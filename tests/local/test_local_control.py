@@ -76,6 +76,12 @@ def test_a_server_that_died_is_replaced_by_one_that_has_what_was_saved(home, loc
     aws = Aws(local)
     aws.client("sns").create_topic(Name="kept")
     aws.client("s3").create_bucket(Bucket="kept")
+    aws.delay(60)
+    one, sets = {"StackSetName": "one"}, aws.client("cloudformation")
+    body = json.dumps(template({"Topic": resource("SNS::Topic", {})}))
+    sets.create_stack_set(**one, TemplateBody=body, PermissionModel="SERVICE_MANAGED")
+    where = {"DeploymentTargets": {"Accounts": [local.account]}, "Regions": [local.region]}
+    begun = sets.create_stack_instances(**one, **where)["OperationId"]
     control.save(local)
     os.kill(local.pid, signal.SIGKILL)
     os.waitpid(local.pid, 0)
@@ -85,6 +91,9 @@ def test_a_server_that_died_is_replaced_by_one_that_has_what_was_saved(home, loc
     again = Aws(found)
     assert len(again.client("sns").list_topics()["Topics"]) == 1
     again.client("s3").head_bucket(Bucket="kept")
+    sets = again.client("cloudformation")
+    was = sets.describe_stack_set_operation(**one, OperationId=begun)["StackSetOperation"]
+    assert was["Status"] == "STOPPED"
 
 
 def test_stopping_and_starting_again_changes_nothing(home, local):

@@ -6,18 +6,16 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.services import cloudformation
 
 
-def _about(service: str, *request: Any) -> str:
+def _about(service: str, *request: Any) -> Any:
     """A change set that is named by its id alone is a matter of its stack's."""
-    found: str = _resource(service, *request)
+    found = _resource(service, *request)
     *_, query, region, account = request
     named = (query.get("ChangeSetName") or [""])[0]
     if service == "cloudformation" and found == "*" and named.startswith("arn:"):
         known = cloudformation._change_sets.get_scoped(account, region, named)
-        if not known:
-            return str(named)
+        stack = f"arn:aws:cloudformation:{region}:{account}:stack"
         # A nested stack that is only planned has a name, and no id yet.
-        planned = f"arn:aws:cloudformation:{region}:{account}:stack/{known['StackName']}/new"
-        return str(known["StackId"] or planned)
+        return known["StackId"] or f"{stack}/{known['StackName']}/new" if known else named
     return found
 
 

@@ -5,260 +5,222 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-concept
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from ministack.core import iam_evaluator, responses
-from ministack.services import cloudformation, iam
-from ministack.services.cloudformation import handlers, helpers
+from ministack.services import iam
+from ministack.services.cloudformation import handlers
 
-from .asking import Answer, ask, checked, request, text
+from .asking import Stack, ask, checked, request, text
+from .nested import child_of
 
-Set = dict[str, Any]
-Query = dict[str, Any]
-Work = Callable[[Set, Set, str], Awaitable[None]]
+Record = dict[str, Any]
+Work = Callable[[Record, Record, str], Awaitable[None]]
 GOING = ("RUNNING", "STOPPING", "QUEUED")
-COUNTS = (
-    *("FailureToleranceCount", "FailureTolerancePercentage"),
-    *("MaxConcurrentCount", "MaxConcurrentPercentage"),
-)
-OWN = "stackset:"  # a set's template, by its id, where a stack's TemplateURL stands
+OWN = "StackSetTemplate"  # where a request to make a stack has the template of its set
 
 
-class RefusedError(Exception):
-    """What is asked can't be: AWS's code, message and HTTP status."""
+def found(what: str, name: str, held: dict[str, Record]) -> Record:
+    if name not in held:
+        raise ValueError(f"{what}NotFoundException: {what} {name} not found")
+    return held[name]
 
 
-def one_of(query: Query, name: str, default: str = "") -> str:
-    return str(helpers._p(query, name, default))
-
-
-def many_of(query: Query, name: str) -> list[str]:
-    found: list[str] = helpers._extract_string_members(query, name)
-    return found
-
-
-def begin(one: Set, query: Query, action: str, targets: list[str], work: Work) -> Set:
+def begin(one: Record, asked: Record, targets: list[str]) -> Record:
     """Start an operation; the same one again, where its id was sent before."""
-    number = one_of(query, "OperationId") or responses.new_uuid()
+    number = asked.get("OperationId") or responses.new_uuid()
+    action, work = ACTIONS[asked["Action"]]
+    instances = one["Instances"]
     if there := one["Operations"].get(number):
-        if there["Action"] == action and there["Targets"] == targets:
+        if there["Request"] == asked:
             return {"OperationId": number}
-        why = f"The specified operation ID already exists: {number}"
-        raise RefusedError("OperationIdAlreadyExistsException", why, 409)
-    before = [o["OperationId"] for o in one["Operations"].values() if o["Status"] in GOING]
-    if before and not one["ManagedExecution"]["Active"]:
-        why = f"Another Operation on StackSet {one['StackSetId']} is in progress: {before[0]}"
-        raise RefusedError("OperationInProgressException", why, 409)
-    where = "OperationPreferences"
-    preferences: Set = {key: int(v) for key in COUNTS if (v := one_of(query, f"{where}.{key}"))}
-    for count, percentage in zip(COUNTS[::2], COUNTS[1::2], strict=True):
-        if count in preferences and percentage in preferences:
-            why = f"Only one of {count} and {percentage} can be specified"
-            raise RefusedError("ValidationError", why, 400)
-    for key in ("RegionConcurrencyType", "ConcurrencyMode"):
-        preferences |= {key: v} if (v := one_of(query, f"{where}.{key}")) else {}
-    preferences["RegionOrder"] = many_of(query, f"{where}.RegionOrder")
-    operation = {
+        raise ValueError(f"OperationIdAlreadyExistsException: {number} already exists")
+    before = [each for each in one["Operations"].values() if each["Status"] in GOING]
+    if before and one["ManagedExecution"]["Active"] != "true":
+        raise ValueError(f"OperationInProgressException: {before[0]['OperationId']} goes on")
+    if action == "DELETE":
+        targets = [target for target in targets if target in instances]
+    new = {"StackSetId": one["StackSetId"], "Status": "OUTDATED", "DriftStatus": "NOT_CHECKED"}
+    results = {t: dict(zip(("Account", "Region"), t.split("/"), strict=True)) for t in targets}
+    for target, where in results.items():
+        if action == "CREATE":
+            instances.setdefault(target, where | new | {"ParameterOverrides": []})
+        found("StackInstance", target, instances)
+    operation = one["Operations"][number] = {
         "OperationId": number,
         "Action": action,
         "Status": "QUEUED" if before else "RUNNING",
-        "Targets": targets,
-        "Preferences": preferences,
-        "Retain": one_of(query, "RetainStacks") == "true",
-        "Began": responses.now_iso(),
-        "Ended": None,
-        "Results": {target: ["PENDING", None] for target in targets},
+        "OperationPreferences": asked.get("OperationPreferences", {}),
+        "RetainStacks": asked.get("RetainStacks"),
+        "CreationTimestamp": responses.now_iso(),
+        "Request": asked,
+        "Results": results,
     }
-    one["Operations"][number] = operation
-    for target in targets:
-        if target in one["Instances"]:
-            one["Instances"][target] |= {"Detailed": "PENDING", "LastOperationId": number}
     asyncio.get_running_loop().create_task(_run(one, operation, work, before))
     return {"OperationId": number}
 
 
-async def _run(one: Set, operation: Set, work: Work, before: list[str]) -> None:
-    for number in before:
-        while one["Operations"][number]["Status"] in GOING:  # noqa: ASYNC110 - as simple as it gets
-            await asyncio.sleep(0.002)
+def outdate(instances: Iterable[Record]) -> None:
+    """Say of instances that they aren't as their set says, until they are made so."""
+    for instance in instances:
+        if instance["Status"] == "CURRENT":
+            instance["Status"] = "OUTDATED"
+
+
+def _mark(one: Record, operation: Record, target: str, status: str, why: str = "") -> None:
+    """Say of a target, and of its instance, how far an operation has come there."""
+    reason = {"StatusReason": why or None}
+    operation["Results"][target] |= {"Status": status} | reason
+    detail = {"StackInstanceStatus": {"DetailedStatus": status}}
+    one["Instances"].get(target, {}).update(detail | reason)
+
+
+async def _run(one: Record, operation: Record, work: Work, before: list[Record]) -> None:
+    targets, asked = list(operation["Results"]), operation["OperationPreferences"]
+    for target in targets:
+        _mark(one, operation, target, "PENDING")
+    if operation["Action"] in ("CREATE", "UPDATE"):
+        outdate(one["Instances"][target] for target in targets)
+    while any(each["Status"] in GOING for each in before):  # noqa: ASYNC110 - as simple as it gets
+        await asyncio.sleep(0.002)
     operation["Status"] = operation["Status"].replace("QUEUED", "RUNNING")
-    there = list(dict.fromkeys(target.split("/")[1] for target in operation["Targets"]))
-    order = [r for r in operation["Preferences"]["RegionOrder"] if r in there]
-    regions = [*order, *(region for region in there if region not in order)]
-    if operation["Preferences"].get("RegionConcurrencyType") == "PARALLEL":
-        good = all(await asyncio.gather(*(_region(one, operation, r, work) for r in regions)))
-    else:
-        good = True
-        for region in regions:
-            good = good and await _region(one, operation, region, work)
-    why = {True: "Cancelled as the operation was stopped", False: "Cancelled since failure "
-           "tolerance has exceeded"}[operation["Status"] == "STOPPING"]  # fmt: skip
-    for target, result in operation["Results"].items():
-        if result[0] == "PENDING":
-            operation["Results"][target] = ["CANCELLED", why]
-            if target in one["Instances"]:
-                one["Instances"][target] |= {"Detailed": "CANCELLED", "Reason": why}
+    order = [*(asked.get("RegionOrder") or ()), *(target.split("/")[1] for target in targets)]
+    groups = [[t for t in targets if t.endswith(f"/{r}")] for r in dict.fromkeys(order)]
+    at_once = asked.get("RegionConcurrencyType") == "PARALLEL"
+    good = True
+    for turn in [groups] if at_once else [[group] for group in groups]:
+        worked = (_region(one, operation, group, work) for group in turn)
+        good = good and all(await asyncio.gather(*worked))
     stopped = operation["Status"] == "STOPPING"
-    operation["Ended"] = responses.now_iso()
+    why = "as the operation was stopped" if stopped else "since failure tolerance has exceeded"
+    for target, result in operation["Results"].items():
+        if result["Status"] == "PENDING":
+            _mark(one, operation, target, "CANCELLED", f"Cancelled {why}")
+    operation["EndTimestamp"] = responses.now_iso()
     operation["Status"] = "STOPPED" if stopped else "SUCCEEDED" if good else "FAILED"
 
 
-async def _region(one: Set, operation: Set, region: str, work: Work) -> bool:
+async def _region(one: Record, operation: Record, waiting: list[str], work: Work) -> bool:
     """Work through a region's accounts; tells whether no more failed than may."""
-    waiting = [t for t in operation["Targets"] if t.endswith(f"/{region}")]
-    asked, accounts = operation["Preferences"], len(waiting)
+    asked, accounts, failed = operation["OperationPreferences"], len(waiting), 0
 
-    def count(name: str, default: int) -> int:
-        percentage = asked.get(f"{name}Percentage")
-        return int(
-            asked.get(
-                f"{name}Count", default if percentage is None else accounts * percentage // 100
-            )
-        )
+    def count(name: str, least: int) -> int:
+        share = int(asked.get(f"{name}Percentage", 0)) * accounts // 100
+        return int(asked.get(f"{name}Count", share or least))
 
-    tolerance, most = count("FailureTolerance", 0), max(1, count("MaxConcurrent", 1))
+    tolerance, most = count("FailureTolerance", 0), count("MaxConcurrent", 1)
     strict = asked.get("ConcurrencyMode") != "SOFT_FAILURE_TOLERANCE"
-    running: set[asyncio.Task[bool]] = set()
-    failed = 0
-    while True:
+    while waiting and failed <= tolerance and operation["Status"] != "STOPPING":
         room = min(most, tolerance + 1 - failed) if strict else most
-        while waiting and len(running) < room and failed <= tolerance:
-            if operation["Status"] == "STOPPING":
-                break
-            running.add(asyncio.ensure_future(_target(one, operation, waiting.pop(0), work)))
-        if not running:
-            return failed <= tolerance
-        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        failed += sum(not task.result() for task in done)
+        some, waiting = waiting[:room], waiting[room:]
+        good = await asyncio.gather(*(_target(one, operation, t, work) for t in some))
+        failed += good.count(False)
+    return failed <= tolerance
 
 
-async def _target(one: Set, operation: Set, target: str, work: Work) -> bool:
+async def _target(one: Record, operation: Record, target: str, work: Work) -> bool:
     account, region = target.split("/")
-    instance = one["Instances"].get(target, {})
-    operation["Results"][target] = ["RUNNING", None]
-    instance |= {"Detailed": "RUNNING"}
+    _mark(one, operation, target, "RUNNING")
     try:
-        if not (operation["Retain"] and operation["Action"] == "DELETE"):
+        if operation["RetainStacks"] != "true":
             _may(one, account)
         with responses.request_scope(account, region):
             await work(one, operation, target)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this target's failure
-        operation["Results"][target] = ["FAILED", str(error)]
-        instance |= {"Detailed": "FAILED", "Reason": str(error)}
+        _mark(one, operation, target, "FAILED", str(error))
         if operation["Action"] == "DELETE":
-            instance |= {"Status": "INOPERABLE", "Detailed": "INOPERABLE"}
-        elif operation["Action"] != "DETECT_DRIFT" and instance.get("Status") == "CURRENT":
-            instance["Status"] = "OUTDATED"
+            detail = {"DetailedStatus": "INOPERABLE"}
+            left = {"Status": "INOPERABLE", "StackInstanceStatus": detail}
+            one["Instances"].get(target, {}).update(left)
         return False
-    operation["Results"][target] = ["SUCCEEDED", None]
-    instance |= {"Detailed": "SUCCEEDED", "Reason": None}
+    _mark(one, operation, target, "SUCCEEDED")
     return True
 
 
-def _may(one: Set, account: str) -> None:
+def _may(one: Record, account: str) -> None:
     """Whether a set's administrator may act in an account, by the roles in both."""
     if one["PermissionModel"] == "SERVICE_MANAGED":
         return
     arn, name = one["AdministrationRoleARN"], one["ExecutionRoleName"]
-    home = iam._roles.get_scoped(one["Home"][0], None, arn.rpartition("/")[2])
-    role = iam._roles.get_scoped(account, None, name)
-    trust = (role or {}).get("AssumeRolePolicyDocument", "{}")
-    if home is None or not iam_evaluator.evaluate_trust_policy(trust, arn):
+    administrator = arn.rpartition("/")[2]
+    there = iam._roles.get_scoped(arn.split(":")[4], None, administrator)
+    role = iam._roles.get_scoped(account, None, name) or {}
+    trust = role.get("AssumeRolePolicyDocument", {})
+    if not there or not iam_evaluator.evaluate_trust_policy(trust, arn):
         raise ValueError(
             f"Account {account} should have '{name}' role with trust relationship to Role "
-            f"'{arn.rpartition('/')[2]}'."
+            f"'{administrator}'."
         )
 
 
-async def make(one: Set, _operation: Set, target: str) -> None:
-    """Make or change one stack, and say of its instance how that went."""
+async def make(one: Record, _operation: Record, target: str) -> None:
+    """Make or change one stack. What failed in its creation is made anew."""
     instance = one["Instances"][target]
-    if instance["Status"] == "INOPERABLE":
-        raise ValueError("Stack instance is INOPERABLE")
-    instance["Status"] = "OUTDATED"
-    name = instance["Name"]
-    values = one["Parameters"] | instance["Overrides"]
-    tags = [{"Key": k, "Value": v} for k, v in one["Tags"].items()]
-    query = request(name, f"{OWN}{one['StackSetId']}", values, tags, one["Capabilities"])
-    stack = cloudformation._stacks.get(name)
-    if stack and stack["StackStatus"] in (
-        "ROLLBACK_COMPLETE",
-        "CREATE_FAILED",
-        "ROLLBACK_FAILED",
-    ):
-        await _drop(name)
-        stack = None
-    there = bool(stack) and stack["StackStatus"] != "DELETE_COMPLETE"
-    try:
-        status = await _done(handlers._update_stack if there else handlers._create_stack, query)
-    except ValueError as error:
-        if "No updates are to be performed" not in str(error):
-            raise
-        instance["Status"] = "CURRENT"
-        return
-    stack = cloudformation._stacks[name]
-    instance["StackId"] = stack["StackId"]
-    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        failed = stack.get("StackStatusReason") or status
-        raise ValueError(f"ResourceLogicalId:{name}, ResourceStatusReason:{failed}")
+    stack = child_of(instance.get("StackId", ""))
+    given = [*one["Parameters"], *instance["ParameterOverrides"]]
+    values = {p["ParameterKey"]: p["ParameterValue"] for p in given}
+    name = stack.get("StackName") or f"StackSet-{one['StackSetName']}-{responses.new_uuid()}"
+    asked = request(name, "", values, one["Tags"], one["Capabilities"])
+    there = stack["StackStatus"] not in ("DELETE_COMPLETE", "ROLLBACK_COMPLETE")
+    act = handlers._update_stack if there else handlers._create_stack
+    begun = act(asked | {OWN: one["TemplateBody"]})
+    if "No updates are to be performed" not in text(begun, "Message"):
+        instance["StackId"] = text(checked(begun), "StackId")
+        stack = await _settled(instance["StackId"])
+        status = stack["StackStatus"]
+        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            failed = stack["StackStatusReason"] or status
+            raise ValueError(f"ResourceLogicalId:{name}, ResourceStatusReason:{failed}")
     instance["Status"] = "CURRENT"
 
 
-async def join(one: Set, _operation: Set, target: str) -> None:
+async def join(one: Record, _operation: Record, target: str) -> None:
     """Take in a stack that is as the set is; what differs in its values is its own."""
     instance = one["Instances"][target]
-    stack = cloudformation._stacks[instance["Name"]]
+    stack = child_of(instance["StackId"])
     if stack["_template_body"] != one["TemplateBody"]:
         one["Instances"].pop(target)
         raise ValueError(f"The template of {stack['StackId']} is not that of the stack set")
     usual = {k: v.get("Default") for k, v in stack["_template"].get("Parameters", {}).items()}
-    values = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
-    usual |= one["Parameters"]
-    instance["Overrides"] = {k: v for k, v in values.items() if str(usual.get(k)) != v}
-    instance["Status"] = "CURRENT"
+    usual |= {p["ParameterKey"]: p["ParameterValue"] for p in one["Parameters"]}
+    values = ((str(usual[p["ParameterKey"]]), p) for p in stack["Parameters"])
+    own = [p for value, p in values if p["ParameterValue"] != value]
+    instance |= {"ParameterOverrides": own, "Status": "CURRENT"}
 
 
-async def unmake(one: Set, operation: Set, target: str) -> None:
-    if not operation["Retain"]:
-        await _drop(one["Instances"][target]["Name"])
+async def unmake(one: Record, operation: Record, target: str) -> None:
+    stack = child_of(one["Instances"][target].get("StackId", ""))
+    if operation["RetainStacks"] != "true" and stack["StackStatus"] != "DELETE_COMPLETE":
+        ask(handlers._delete_stack, StackName=stack["StackId"])
+        stack = await _settled(stack["StackId"])
+        if stack["StackStatus"] != "DELETE_COMPLETE":
+            raise ValueError(f"Stack {stack['StackName']} is in {stack['StackStatus']}")
     one["Instances"].pop(target)
 
 
-async def _drop(name: str) -> None:
-    stack = cloudformation._stacks.get(name)
-    if not stack or stack["StackStatus"] == "DELETE_COMPLETE":
-        return
-    if await _done(handlers._delete_stack, {"StackName": [name]}) != "DELETE_COMPLETE":
-        raise ValueError(f"Stack {name} is in {stack['StackStatus']}")
-
-
-async def compare(one: Set, _operation: Set, target: str) -> None:
+async def compare(one: Record, _operation: Record, target: str) -> None:
     """Compare one stack with what it was made as; stacks nested in it are not looked into."""
-    instance = one["Instances"][target]
-    answer = ask(handlers._detect_stack_drift, StackName=instance["Name"])
-    number = text(answer, "StackDriftDetectionId")
-    asked = {"StackDriftDetectionId": number}
-    found = ask(handlers._describe_stack_drift_detection_status, **asked)
-    while text(found, "DetectionStatus") == "DETECTION_IN_PROGRESS":
+    stack = child_of(one["Instances"][target]["StackId"])
+    ask(handlers._detect_stack_drift, StackName=stack["StackId"])
+    one["Instances"][target]["DriftStatus"] = stack["DriftInformation"]["StackDriftStatus"]
+
+
+async def _settled(number: str) -> Stack:
+    """Wait for a stack that something has just begun with to come to rest."""
+    stack = child_of(number)
+    await asyncio.sleep(0)  # what has just begun tells so only then
+    while stack["StackStatus"].endswith("_IN_PROGRESS"):  # noqa: ASYNC110 - it has no event
         await asyncio.sleep(0.002)
-        found = ask(handlers._describe_stack_drift_detection_status, **asked)
-    instance["Drift"] = text(found, "StackDriftStatus") or "UNKNOWN"
-    instance["DriftChecked"] = responses.now_iso()
+    return stack
 
 
-async def _done(action: Callable[[Query], Answer], query: Query) -> str:
-    """Do something to a stack, and wait for it to come to rest."""
-    name = query["StackName"][0]
-
-    def events() -> int:
-        stack = cloudformation._stacks.get(name, {})
-        return len(cloudformation._stack_events.get(stack.get("StackId"), ()))
-
-    before = 0 if action is handlers._create_stack else events()
-    checked(action(query))
-    while True:
-        status: str = cloudformation._stacks[name]["StackStatus"]
-        if events() > before and status.endswith(("_COMPLETE", "_FAILED")):
-            return status
-        await asyncio.sleep(0.002)
+# By what is asked: what an operation is said to do, and what does it.
+ACTIONS: dict[str, tuple[str, Work]] = {
+    "CreateStackInstances": ("CREATE", make),
+    "ImportStacksToStackSet": ("CREATE", join),
+    "UpdateStackInstances": ("UPDATE", make),
+    "UpdateStackSet": ("UPDATE", make),
+    "DeleteStackInstances": ("DELETE", unmake),
+    "DetectStackSetDrift": ("DETECT_DRIFT", compare),
+}
