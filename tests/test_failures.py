@@ -724,6 +724,14 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     assert "task de" not in said  # which was stopped for another to take its place
 
 
+def test_tasks_that_stopped_before_the_service_was_touched_are_not_told_of(dev):
+    failed = failure(1, "Service", "no", "AWS::ECS::Service", physical=SERVICE)
+    late, early = (dataclasses.replace(failed, took=timedelta(seconds=n)) for n in (0, 1))
+    for event, is_told in (late, False), (early, True):
+        said = diagnosis.explain(lambda _: Ecs(), dev, STACK, "ROLLBACK_COMPLETE", [event])
+        assert ("task abc stopped" in said) is is_told
+
+
 def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkeypatch, dev):
     failed = failure(1, "Service", "no", "AWS::ECS::Service", physical=SERVICE)
     ecs = Ecs()

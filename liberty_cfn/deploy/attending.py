@@ -70,7 +70,7 @@ class Operation:
             for event in events:
                 if event.type == SERVICE and event.failed and event.physical_id:
                     # Undoing what failed takes the service away, and its log.
-                    words = why_stopped(self.target.client, event.physical_id)
+                    words = why_stopped(self.target.client, event)
                     self.stopped[event.physical_id] = list(words)
 
         self.status, self.events = follow(

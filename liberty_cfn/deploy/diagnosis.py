@@ -106,7 +106,7 @@ def explain(
             lines.append(f"    {step}")
     for event in failures:
         if event.type == SERVICE and event.physical_id:
-            words = stopped.get(event.physical_id) or why_stopped(client, event.physical_id)
+            words = stopped.get(event.physical_id) or why_stopped(client, event)
             lines += [f"    {said}" for said in words]
     lines.append(what_next(status, environment.name))
     return "\n".join(lines)

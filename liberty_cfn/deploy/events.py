@@ -52,6 +52,11 @@ class Event:
         return self.status.endswith("_FAILED")
 
     @property
+    def began(self) -> datetime | None:
+        """When what this is the end of began, where that is known."""
+        return self.time - self.took if self.took is not None else None
+
+    @property
     def is_root(self) -> bool:
         """Whether this is the root stack's own word."""
         return self.is_stack and not self.stack

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.events import Event
 
 SERVICE = "AWS::ECS::Service"
 LINES = 5
@@ -19,28 +21,30 @@ TASKS = 3
 MEANT = ("Scaling activity initiated", "Deployment completed", "Service scaling down")
 
 
-def why_stopped(client: Callable[[str], Any], service: str) -> Iterator[str]:
-    """Yield, in words, what became of the tasks of the service with this ARN."""
+def why_stopped(client: Callable[[str], Any], failed: Event) -> Iterator[str]:
+    """Yield, in words, what became of the tasks of a service that failed, while it tried."""
     # arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME
-    parts = service.split("/")
+    parts = failed.physical_id.split("/")
     if len(parts) != 3:  # noqa: PLR2004
         return
     where = {"cluster": parts[1]}
     # The reason why it failed is known already, and not to be hidden by ours.
     with contextlib.suppress(*faults.OF_AWS):
-        yield from _stopped(client, where, parts[2])
+        yield from _stopped(client, where, parts[2], failed.began)
     with contextlib.suppress(*faults.OF_AWS):
-        yield from _unhealthy(client, where, parts[2])
+        yield from _unhealthy(client, where, parts[2], failed.began)
 
 
-def _stopped(client: Callable[[str], Any], where: dict[str, str], name: str) -> Iterator[str]:
+def _stopped(
+    client: Callable[[str], Any], where: dict[str, str], name: str, since: datetime | None
+) -> Iterator[str]:
     ecs = client("ecs")
     arns = ecs.list_tasks(**where, serviceName=name, desiredStatus="STOPPED")["taskArns"]
     if not arns:
         return
     described = ecs.describe_tasks(**where, tasks=arns)["tasks"]
     latest = sorted(described, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
-    tasks = [task for task in latest if not _meant(task)]
+    tasks = [t for t in latest if not _meant(t) and _is_of_now(t.get("stoppedAt"), since)]
     for task in tasks[:TASKS]:
         yield f"task {_id(task)} stopped: {task.get('stoppedReason') or 'no reason given'}"
         for container in task.get("containers", []):
@@ -53,6 +57,11 @@ def _stopped(client: Callable[[str], Any], where: dict[str, str], name: str) -> 
     with contextlib.suppress(*faults.OF_AWS):
         for task in tasks[:1]:
             yield from _last_words(client, task)
+
+
+def _is_of_now(when: datetime | None, since: datetime | None) -> bool:
+    """Whether something happened since then. ECS tells of the last hour."""
+    return when is None or since is None or when >= since
 
 
 def _meant(task: dict[str, Any]) -> bool:
@@ -88,9 +97,16 @@ def logs_of(client: Callable[[str], Any], task: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def _unhealthy(client: Callable[[str], Any], where: dict[str, str], name: str) -> Iterator[str]:
+def _unhealthy(
+    client: Callable[[str], Any], where: dict[str, str], name: str, since: datetime | None
+) -> Iterator[str]:
     services = client("ecs").describe_services(**where, services=[name])["services"]
-    told = [event["message"] for service in services for event in service.get("events", [])]
+    told = [
+        event["message"]
+        for service in services
+        for event in service.get("events", [])
+        if _is_of_now(event.get("createdAt"), since)
+    ]
     unwell = [
         message for message in told if "unhealthy" in message or "health check" in message
     ]

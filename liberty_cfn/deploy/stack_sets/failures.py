@@ -60,7 +60,7 @@ def _told(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterato
     for event in found:
         yield in_words(event)
         if event.type == SERVICE and event.physical_id:
-            yield from why_stopped(target.client, event.physical_id)
+            yield from why_stopped(target.client, event)
 
 
 def _step(fleet: Fleet, sentence: str) -> str:
