@@ -256,6 +256,13 @@ def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, ma
     assert adopting.waiting(ours, target) == []
 
 
+def test_a_secret_that_somebody_deleted_meanwhile_has_its_name_free(aws, target):
+    local, manager = load("local"), target.client("secretsmanager")
+    manager.create_secret(Name=adopting.aside(local, "SECRET_KEY"), SecretString="old")
+    adopting.put_aside(local, target, "SECRET_KEY")
+    assert adopting.waiting(local, target) == ["SECRET_KEY"]
+
+
 def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, target, templates):
     local, some = load("local"), small(templates, "Logs", "Secrets", "Service")
     deploy(local, target, some, Listener())

@@ -167,9 +167,8 @@ def test_tags_that_change_are_told_with_their_values(local):
     assert plans.as_json(retagged)["tags"]["Owner"] == {"before": "us", "after": None}
 
 
-def test_a_setting_that_nobody_is_to_see_is_not_shown(local):
-    hidden = {"Parameters": [{"ParameterKey": "DomainName", "ParameterValue": "****"}]}
-    assert "DomainName" not in preparing._changed(local, hidden)  # noqa: SLF001
+def test_a_setting_that_nobody_is_to_see_is_not_shown():
+    assert plans.changed_values({"DomainName": "****"}, {"DomainName": "a.com"}) == {}
 
 
 def test_the_json_has_every_change_with_its_properties():

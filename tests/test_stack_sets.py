@@ -18,9 +18,10 @@ from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.merging import merge
+from liberty_cfn.deploy.stack_sets.previews import preview
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table
-from liberty_cfn.deploy.stack_sets.standing import overrides, standing
-from liberty_cfn.deploy.stack_sets.wanted import as_parameters
+from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
+from liberty_cfn.deploy.stack_sets.wanted import as_parameters, differences, wanted
 from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.stateful import stack_policy
@@ -625,6 +626,16 @@ def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):
     names = {group["logGroupName"] for group in found}
     assert f"kept{suffix}" in names
     assert f"notes{suffix}" not in names
+
+
+def test_a_target_that_goes_before_it_had_a_stack_has_nothing_to_lose(sets):
+    fleet = sets.fleet(str(FIRST))
+    one = Instance(SECOND, "", "OUTDATED", "CANCELLED", "NOT_CHECKED", "")
+    there = Standing("id", "", {}, {}, "NOT_CHECKED", False, {}, {SECOND: one})  # noqa: FBT003
+    want = wanted(fleet, SMALL)
+    plan = preview(fleet, want, there, differences(fleet, want, there), templates=SMALL)
+    assert plan.plans[SECOND].changes == ()
+    assert (plan.unknown, plan.kept) == ({}, {})
 
 
 def test_a_stack_that_could_not_be_deleted_is_inoperable_and_left_out_with_a_way_out(sets):

@@ -88,7 +88,9 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
             somebody deployed while consent was waited for.
     """
     client, full = target.client("secretsmanager"), secrets.full_name(environment, name)
-    known = secrets.described(target, full) or {}
+    if (known := secrets.described(target, full)) is None:
+        # Somebody deleted it while consent was waited for.
+        return
     _check_is_nobodys(target, full, known)
     if "DeletedDate" in known:
         client.restore_secret(SecretId=full)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from liberty_cfn.deploy.stack import deletion_policies, resources
+from liberty_cfn.deploy.stack import deletion_policies, nested_in, resources
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -118,15 +118,21 @@ def _gravity(changed: Property) -> tuple[int, bool, bool]:
 
 
 def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
-    """Yield what goes with a nested stack, which CloudFormation doesn't list."""
+    """Yield what goes with a stack, and with those nested in it, which no change set lists.
+
+    `stack` is its id, `path` that of nested stacks to it.
+    """
     policies = deletion_policies(cloudformation, stack)
     for resource in resources(cloudformation, stack):
+        title = resource["LogicalResourceId"]
         yield Change(
             path,
-            resource["LogicalResourceId"],
+            title,
             resource["ResourceType"],
             "Remove",
             Replacement.NO,
             physical_id=resource.get("PhysicalResourceId", ""),
-            left=policies.get(resource["LogicalResourceId"], ""),
+            left=policies.get(title, ""),
         )
+        if inside := nested_in(resource):
+            yield from removed(cloudformation, inside, (*path, title))

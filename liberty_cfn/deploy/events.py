@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.stack import nested_in
 
 # What a stack says of itself when an operation on it begins.
 BEGINNINGS = {
@@ -100,14 +100,15 @@ class Follower:
                 # The operation begins with the first event that is new. What nested stacks did
                 # before that, they did by themselves.
                 self._since = self._since or raw["Timestamp"]
-                nested = raw.get("PhysicalResourceId", "")
-                if _nests(raw):
+                nested = nested_in(raw)
+                if nested and nested != stack_id:
                     if not _over(raw):
                         self._resting.discard(nested)
                     if nested not in self._paths:
                         self._paths[nested] = (*self._paths[stack_id], raw["LogicalResourceId"])
                         waiting.append(nested)
-                elif nested == stack_id and self._paths[stack_id]:
+                elif nested and self._paths[stack_id]:
+                    # Its own word: this stack is at work, or done.
                     (self._resting.add if _over(raw) else self._resting.discard)(stack_id)
                 self._untold.append(self._event(stack_id, raw))
         found = sorted(self._untold, key=_when)
@@ -170,14 +171,6 @@ def _when(event: Event) -> tuple[datetime, bool, int]:
 
 def _over(raw: dict[str, Any]) -> bool:
     return not str(raw["ResourceStatus"]).endswith("_IN_PROGRESS")
-
-
-def _nests(raw: dict[str, Any]) -> bool:
-    return bool(
-        raw["ResourceType"] == NESTED_STACK
-        and raw.get("PhysicalResourceId", "").startswith("arn:")
-        and raw["PhysicalResourceId"] != raw["StackId"]
-    )
 
 
 def _newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from liberty_cfn.deploy.attending import Operation
 from liberty_cfn.deploy.events import Event, Follower, last_operation
-from liberty_cfn.deploy.stack import NESTED_STACK, described, find, name_of, resources
+from liberty_cfn.deploy.stack import described, find, name_of, nested_in, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -77,7 +77,8 @@ def _standing(
     reason = stack.get("StackStatusReason", "")
     yield Standing(path, stack_id, stack["StackStatus"], since, reason, tuple(at_work))
     for resource in listed:
-        if not (inside := _nested(resource)):
+        inside = nested_in(resource)
+        if not inside or resource["ResourceStatus"] == GONE:
             continue
         below = (*path, resource["LogicalResourceId"])
         there = find(cloudformation, inside)
@@ -86,12 +87,6 @@ def _standing(
         else:
             since = resource["LastUpdatedTimestamp"]
             yield Standing(below, inside, GONE, since, "deleted, but not by its parent", ())
-
-
-def _nested(resource: dict[str, Any]) -> str:
-    inside = str(resource.get("PhysicalResourceId", ""))
-    there = inside.startswith("arn:") and resource["ResourceStatus"] != GONE
-    return inside if resource["ResourceType"] == NESTED_STACK and there else ""
 
 
 def succeeded(status: str, events: list[Event]) -> bool:

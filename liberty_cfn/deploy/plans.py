@@ -12,6 +12,8 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LEFT, LOSSES
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
+# How CloudFormation tells a value that nobody is to see (NoEcho).
+HIDDEN = "****"
 # Replacing these, or taking them away, stops what people use for as long as it takes.
 SERVING = {
     "AWS::ECS::Service",
@@ -91,6 +93,17 @@ class Plan:
             if number
         ]
         return f"{self.stack}: {', '.join(parts)}"
+
+
+def changed_values(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> dict[str, tuple[str | None, str | None]]:
+    """Return which named values would change, with what they are before and after."""
+    return {
+        name: (before.get(name), after.get(name))
+        for name in (*after, *sorted(before.keys() - after.keys()))
+        if before.get(name) not in (after.get(name), HIDDEN)
+    }
 
 
 def is_lost(change: Change) -> bool:

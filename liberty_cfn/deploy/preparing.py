@@ -11,7 +11,7 @@ from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import ChangeSet
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
-from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.plans import Plan, changed_values
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
@@ -19,8 +19,6 @@ from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
 
-# How CloudFormation tells a value that nobody is to see (NoEcho).
-HIDDEN = "****"
 # What a deploy can start from; from any other state the person has to go on first.
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
 
@@ -76,11 +74,12 @@ def prepare(
         adopt=adopt,
         say=say,
     )
+    before = parameters(stack or {})
     plan = Plan(
         environment.stack,
         digest(templates),
         change_set.changes if change_set else (),
-        _changed(environment, stack),
+        changed_values(before, environment.settings if before else environment.given),
         reworded=change_set is not None and not change_set.changes,
         tags=_retagged(environment, stack),
     )
@@ -130,28 +129,10 @@ def _is_new(environment: Environment, stack: Mapping[str, Any] | None) -> bool:
     return state is Meaning.ABSENT
 
 
-def _changed(
-    environment: Environment, stack: Mapping[str, Any] | None
-) -> dict[str, tuple[str | None, str | None]]:
-    """Return the parameters that would change, with their values before and after."""
-    before = parameters(stack or {})
-    after = environment.settings if before else environment.given
-    return {
-        name: (before.get(name), after.get(name))
-        for name in (*after, *(before.keys() - after.keys()))
-        if before.get(name) not in (after.get(name), HIDDEN)
-    }
-
-
 def _retagged(
     environment: Environment, stack: Mapping[str, Any] | None
 ) -> dict[str, tuple[str | None, str | None]]:
     """Return the tags of a stack that would change, with their values before and after."""
     before = {tag["Key"]: tag["Value"] for tag in (stack or {}).get("Tags", [])}
     before.pop(DIGEST_TAG, None)
-    after = environment.tags if before else {}
-    return {
-        name: (before.get(name), after.get(name))
-        for name in (*after, *(before.keys() - after.keys()))
-        if before.get(name) != after.get(name)
-    }
+    return changed_values(before, environment.tags if before else {})

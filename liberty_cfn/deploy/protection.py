@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.stack import NESTED_STACK, resources
+from liberty_cfn.deploy.stack import nested_in, resources
 from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import stack_policy
 
@@ -67,8 +67,7 @@ def protect_from_termination(cloudformation: Any, stack_id: str, *, on: bool = T
 def nested(cloudformation: Any, stack_id: str) -> Iterator[str]:
     """Yield the ids of the stacks nested in a stack, at any depth."""
     for resource in resources(cloudformation, stack_id):
-        inside = resource.get("PhysicalResourceId", "")
-        if resource["ResourceType"] == NESTED_STACK and inside.startswith("arn:"):
+        if inside := nested_in(resource):
             yield inside
             with faults.unless_missing():
                 yield from nested(cloudformation, inside)

@@ -50,6 +50,13 @@ def resources(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
         yield from page["StackResourceSummaries"]
 
 
+def nested_in(resource: Mapping[str, Any]) -> str:
+    """Return the id of the stack that a resource is; empty if it is none, or never was made."""
+    inside = str(resource.get("PhysicalResourceId", ""))
+    is_stack = resource["ResourceType"] == NESTED_STACK and inside.startswith("arn:")
+    return inside if is_stack else ""
+
+
 def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
     """Return the values of a stack's parameters."""
     return {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}

@@ -17,7 +17,7 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect_from_termination
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import described
 from liberty_cfn.deploy.stack_sets.beforehand import adopted_stack, with_stack
 from liberty_cfn.deploy.stack_sets.bootstrap import administrator
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
@@ -76,7 +76,7 @@ def make(
         )
     except (AdoptError, ChangeSetError, DeployError, UnreachableError) as error:
         raise DeployError(f"{place}: {error}") from error
-    stack = str((find(execution, adopted_stack(fleet)) or {})["StackId"])
+    stack = str(described(execution, adopted_stack(fleet))["StackId"])
     # The set is what deletes it, and can't lift this.
     protect_from_termination(execution, stack, on=False)
     return stack

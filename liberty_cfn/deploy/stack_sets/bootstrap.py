@@ -23,7 +23,7 @@ from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import described, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning, state_of
 from liberty_cfn.deploy.targets import Target
@@ -167,7 +167,7 @@ def _put(target: Target, build: Callable[[Any], object], given: Mapping[str, str
         if any(words in str(error) for words in NOTHING):
             return "is as it should be"
         raise
-    found = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+    found = described(cloudformation, stack_id)
     since = found.get("LastUpdatedTime") or found["CreationTime"]
     follower = Follower(cloudformation, stack_id, since)
     status, events = follow(cloudformation, stack_id, follower, list)

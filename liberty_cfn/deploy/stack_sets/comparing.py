@@ -9,7 +9,7 @@ from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.stack_sets import beforehand, bootstrap, operations
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import Standing, standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids, standing
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.verify import Report, verify
 
@@ -27,7 +27,7 @@ def drifted(
     operations.carry_out(
         fleet.cloudformation, fleet.name, "detect_stack_set_drift", tell=list, say=say
     )
-    ids = {p: i.stack_id for p, i in there.instances.items() if i.stack_id}
+    ids = stack_ids(there.instances)
     return fleet.everywhere(
         ids,
         lambda place: drift.detect(

@@ -14,7 +14,7 @@ from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import standing
+from liberty_cfn.deploy.stack_sets.standing import stack_ids, standing
 from liberty_cfn.deploy.tasks import SERVICE, why_stopped
 from liberty_cfn.deployment_targets import Place
 
@@ -24,7 +24,7 @@ def first_hand(
 ) -> tuple[dict[Place, list[str]], dict[Place, str]]:
     """Return what failed in places since then, in words; and where that can't be told."""
     there = standing(fleet.cloudformation, fleet.name)
-    ids = {p: i.stack_id for p, i in there.instances.items() if i.stack_id} if there else {}
+    ids = stack_ids(there.instances) if there else {}
     return fleet.everywhere(
         [place for place in places if place in ids],
         lambda place: list(_told(fleet, place, ids[place], since)),

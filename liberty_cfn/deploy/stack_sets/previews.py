@@ -6,7 +6,7 @@ account's execution role, read and discarded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,17 @@ from liberty_cfn.deploy.change_sets import ChangeSetError
 from liberty_cfn.deploy.changes import Change, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
-from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, refusals
-from liberty_cfn.deploy.stack import NESTED_STACK, find
+from liberty_cfn.deploy.plans import (
+    CHANGES,
+    DANGER,
+    NOTHING,
+    Plan,
+    changed_values,
+    refusals,
+)
+from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deployment_targets import Place
@@ -89,13 +96,12 @@ def preview(
     design = flatten(from_texts({n: t for n, t in templates.items() if n.endswith(".yaml")}))
 
     def plan(place: Place) -> Plan:
-        if place in different.new or not instances[place].stack_id:
-            return made_anew(place)
-        cloudformation = fleet.at(place).client("cloudformation")
-        stack = instances[place].stack_id
+        stack = "" if place in different.new else instances[place].stack_id
+        cloudformation = fleet.at(place).client("cloudformation") if stack else None
         if place in different.gone:
-            return Plan(str(place), want.digest, tuple(_all(cloudformation, stack, ())), {})
-        found = find(cloudformation, stack)
+            going = tuple(removed(cloudformation, stack, ())) if stack else ()
+            return Plan(str(place), want.digest, going, {})
+        found = find(cloudformation, stack) if stack else None
         # A stack whose creation failed can't be changed; it is deleted, and made anew.
         if found is None or state_of(found) in ANEW:
             return made_anew(place)
@@ -114,11 +120,10 @@ def preview(
     plans, unknown = fleet.everywhere([*looked, *different.gone], plan, tell)
     # What remains is said before anything goes; where it can't be told, the plan has no
     # answer either.
+    ids = stack_ids(instances)
     remains, untold = fleet.everywhere(
-        [place for place in different.gone if place in plans],
-        lambda place: tuple(
-            kept(fleet.at(place).client("cloudformation"), instances[place].stack_id)
-        ),
+        [place for place in different.gone if place in plans and place in ids],
+        lambda place: tuple(kept(fleet.at(place).client("cloudformation"), ids[place])),
     )
     return SetPlan(fleet.name, want.digest, different, plans, unknown | untold, remains)
 
@@ -138,21 +143,5 @@ def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str
         raise DeployError(str(error)) from error
     if change_set:
         change_sets.discard(cloudformation, change_set)
-    before = {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])}
-    after = want.settings[place]
-    parameters = {
-        name: (before.get(name), after.get(name))
-        for name in (*after, *(before.keys() - after.keys()))
-        if before.get(name) != after.get(name)
-    }
-    return Plan(str(place), want.digest, change_set.changes if change_set else (), parameters)
-
-
-def _all(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
-    """Yield the end of everything in a stack, and in those nested in it."""
-    if not stack:
-        return
-    for change in removed(cloudformation, stack, path):
-        yield change
-        if change.type == NESTED_STACK:
-            yield from _all(cloudformation, change.physical_id, (*path, change.resource))
+    given = changed_values(parameters(found), want.settings[place])
+    return Plan(str(place), want.digest, change_set.changes if change_set else (), given)

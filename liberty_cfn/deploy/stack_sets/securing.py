@@ -8,7 +8,7 @@ from typing import Any
 from liberty_cfn.deploy import protection
 from liberty_cfn.deploy.stack_sets.attending import Progress
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import Instance
+from liberty_cfn.deploy.stack_sets.standing import Instance, stack_ids
 from liberty_cfn.deployment_targets import Place
 
 
@@ -42,7 +42,7 @@ def _in_stacks(
     known: Mapping[Place, Instance],
 ) -> None:
     """Do something to the stacks of some places, as far as AWS lists them."""
-    ids = {place: one.stack_id for place, one in known.items() if one.stack_id}
+    ids = stack_ids(known)
     _, failed = fleet.everywhere(
         [place for place in places if place in ids],
         lambda place: do(fleet.at(place).client("cloudformation"), ids[place]),

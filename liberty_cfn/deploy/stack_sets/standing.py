@@ -41,6 +41,11 @@ class Instance:
         return self.status == "CURRENT"
 
 
+def stack_ids(instances: Mapping[Place, Instance]) -> dict[Place, str]:
+    """Return the ids of the stacks that there are."""
+    return {place: one.stack_id for place, one in instances.items() if one.stack_id}
+
+
 @dataclass(frozen=True)
 class Standing:
     """How a stack set stands."""
