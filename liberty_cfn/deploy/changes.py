@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.stack import deletion_policies, nested_in, resources
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
@@ -124,6 +125,8 @@ def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[
     """
     policies = deletion_policies(cloudformation, stack)
     for resource in resources(cloudformation, stack):
+        if resource["ResourceStatus"] == "DELETE_COMPLETE":
+            continue
         title = resource["LogicalResourceId"]
         yield Change(
             path,
@@ -135,4 +138,5 @@ def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[
             left=policies.get(title, ""),
         )
         if inside := nested_in(resource):
-            yield from removed(cloudformation, inside, (*path, title))
+            with faults.unless_missing():
+                yield from removed(cloudformation, inside, (*path, title))

@@ -6,18 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.attending import DeployError, delete
+from liberty_cfn.deploy.changes import removed
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.protection import protect_from_termination
-from liberty_cfn.deploy.stack import (
-    NESTED_STACK,
-    deletion_policies,
-    described,
-    find,
-    resources,
-)
+from liberty_cfn.deploy.stack import NESTED_STACK, described, find
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -153,14 +147,6 @@ HELD = {
 
 def _left(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
     """Yield a stack's resources, and those of the stacks nested in it."""
-    policies = deletion_policies(cloudformation, stack_id)
-    for resource in resources(cloudformation, stack_id):
-        gone = resource.get("ResourceStatus") == "DELETE_COMPLETE"
-        if gone or "PhysicalResourceId" not in resource:
-            continue
-        kind, physical_id = resource["ResourceType"], resource["PhysicalResourceId"]
-        if kind == NESTED_STACK:
-            with faults.unless_missing():
-                yield from _left(cloudformation, physical_id)
-        else:
-            yield Kept(kind, physical_id, policies.get(resource["LogicalResourceId"], ""))
+    for change in removed(cloudformation, stack_id, ()):
+        if change.type != NESTED_STACK and change.physical_id:
+            yield Kept(change.type, change.physical_id, change.left)

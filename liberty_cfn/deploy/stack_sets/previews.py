@@ -16,14 +16,7 @@ from liberty_cfn.deploy.change_sets import ChangeSetError
 from liberty_cfn.deploy.changes import Change, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
-from liberty_cfn.deploy.plans import (
-    CHANGES,
-    DANGER,
-    NOTHING,
-    Plan,
-    changed_values,
-    refusals,
-)
+from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values, refusals
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids
