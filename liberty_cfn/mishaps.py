@@ -14,10 +14,11 @@ NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 )
-# A disk that is full or can't be written to, files that are not ours, too many of them open.
+# A disk that is full or can't be written to, files that are not ours or are folders, too many
+# of them open.
 OF_THE_MACHINE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
-    *(errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE),
+    *(errno.EISDIR, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE),
 )
 GOES_ON = "What AWS had begun goes on; to see how it stands: liberty-cfn status {name}."
 EXPIRED = (

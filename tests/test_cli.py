@@ -20,7 +20,7 @@ from small_sets import small
 import generate
 from liberty_cfn import checked, generation
 from liberty_cfn.cli import asking, cli, secret
-from liberty_cfn.cli.common import interruptible
+from liberty_cfn.cli.common import console, interruptible
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.repository import PARAMS
@@ -216,6 +216,17 @@ def test_a_process_leaves_with_its_code_and_all_it_had_to_say():
     assert said.stdout.split() == ["dev", "global", "local", "prod", "staging", "0", "2", "0"]
     assert "No such command 'nonsense'" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("wrong", [("none",), ("local", "--nonsense")])
+def test_a_program_that_asks_for_json_gets_what_is_wrong_as_json(wrong):
+    answer = typed("status", *wrong, "--json")
+    assert json.loads(answer.stdout)["error"] in answer.stderr
+
+
+def test_what_is_closed_is_written_to_in_vain(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    console().print("Nobody reads this")
 
 
 def test_it_finds_its_repository_from_any_folder(tmp_path):

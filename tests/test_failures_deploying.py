@@ -895,6 +895,7 @@ def refusal(code, why):
             OSError(errno.ENOSPC, "No space left", "log"),
             "This machine says: No space left: log",
         ),
+        (OSError(errno.EISDIR, "Is a folder", "p"), "This machine says: Is a folder: p"),
         (refusal("407", ""), "AWS refused Ask: Proxy Authentication Required (407)"),
     ],
 )

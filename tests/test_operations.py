@@ -249,10 +249,11 @@ def test_events_exit_with_1_and_the_reason_if_what_they_followed_failed(
     aws.fail("AWS::Logs::LogGroup/Third")
     update(cloudformation, 14)
     wait_for(cloudformation, "UPDATE_IN_PROGRESS")
-    code, _, said = liberty("events", "dev", "--follow")
+    code, shown, said = liberty("events", "dev", "--follow", "--json")
     assert code == 1
     assert "Third in Inner (AWS::Logs::LogGroup)" in said
     assert "deploy again" in said
+    assert json.loads(shown)["error"] in said
 
 
 def test_a_deletion_that_is_followed_ends_well(liberty, until_awaited, cloudformation, made):

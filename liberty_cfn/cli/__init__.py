@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 from liberty_cfn.cli.auditing import audit_command
-from liberty_cfn.cli.common import fail
+from liberty_cfn.cli.common import fail, tell_programs
 from liberty_cfn.cli.deploying import deploy_command
 from liberty_cfn.cli.destroying import destroy_command
 from liberty_cfn.cli.diffing import diff_command, explain_command
@@ -84,6 +84,7 @@ def main() -> NoReturn:
         sys.exit(leave.exit_code)
     except click.ClickException as error:
         error.show()
+        tell_programs(error.format_message())
         sys.exit(_failing(error.exit_code))
     except click.Abort:
         from liberty_cfn.mishaps import GOES_ON

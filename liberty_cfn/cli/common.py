@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -41,7 +42,8 @@ def console(*, stderr: bool = False) -> Console:
     """Return where people read along."""
     from rich.console import Console
 
-    shown = sys.stderr if stderr else sys.stdout
+    # None where it was closed: >&-
+    shown = (sys.stderr if stderr else sys.stdout) or io.StringIO()
     return Console(
         file=shown if shown.isatty() else cast("IO[str]", _Trimmed(shown)),
         # Read by a program or kept in a file: lines are not to be broken.
@@ -110,9 +112,16 @@ def exit_by(report: Report) -> None:
 
 
 def fail(why: str, code: int = 1) -> NoReturn:
-    """Say why on standard error, and exit."""
+    """Say why on standard error, and to a program that asked for JSON, and exit."""
     click.echo(why, err=True)
+    tell_programs(why)
     sys.exit(code)
+
+
+def tell_programs(why: str) -> None:
+    """Print what went wrong as JSON, if that was asked for: a program finds no other there."""
+    if "--json" in sys.argv:
+        print_json({"error": why})
 
 
 def settle(found: list[str], document: Path, text: str, *, write: bool, command: str) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,7 +24,7 @@ from liberty_cfn.cli.stack_sets.common import refuse
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from liberty_cfn.deploy.events import Event
+    from liberty_cfn.deploy.attending import Operation
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
 
@@ -122,11 +122,15 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
             for event in operation.events:
                 click.echo("  " * len(event.stack) + line(event))
             click.echo(f"{chosen.stack} is in {operation.status}")
-    status, events = operation.status, operation.events
+    why = (
+        operation.explained()
+        if attach and not succeeded(operation.status, operation.events)
+        else ""
+    )
     if as_json:
-        print_json({"stack": chosen.stack, "status": status, "events": _listed(events)})
-    if attach and not succeeded(status, events):
-        fail(operation.explained())
+        _print_operation(operation, why)
+    elif why:
+        fail(why)
 
 
 @click.command("outputs")
@@ -145,8 +149,10 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
 
     chosen = load(environment)
     target, _ = _at(chosen)
-    found = outputs(root(chosen, target.client("cloudformation")))
-    screen = console()
+    stack = root(chosen, target.client("cloudformation"))
+    found, screen = outputs(stack), console()
+    if not found:
+        click.echo(f"{chosen.stack} is in {stack['StackStatus']}, without outputs", err=True)
     if as_json:
         print_json(found)
     elif screen.is_terminal:
@@ -211,12 +217,12 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     with interruptible(chosen, shown.stop):
         done = roll_back(chosen, target, skip, shown.happened, shown.say)
     keep(chosen)
+    why = "" if done.meaning is Meaning.UNDONE else done.explained()
     if as_json:
-        events = _listed(done.events)
-        print_json({"stack": chosen.stack, "status": done.status, "events": events})
-    if done.meaning is not Meaning.UNDONE:
-        fail(done.explained())
-    if not as_json:
+        _print_operation(done, why)
+    elif why:
+        fail(why)
+    else:
         click.echo(f"{chosen.stack} is as it was before the update; it can be updated again.")
 
 
@@ -263,8 +269,9 @@ def _at(environment: Environment) -> tuple[Target, Console]:
     return connect(environment, screen), screen
 
 
-def _listed(events: list[Event]) -> list[dict[str, Any]]:
-    return [
+def _print_operation(operation: Operation, why: str) -> None:
+    """Print an operation for a program, and exit with 1 if it failed: `why` says why."""
+    events = [
         {
             "time": event.time.isoformat(),
             "stack": "/".join(event.stack),
@@ -275,8 +282,14 @@ def _listed(events: list[Event]) -> list[dict[str, Any]]:
             "physical_id": event.physical_id or None,
             "seconds": event.took.total_seconds() if event.took is not None else None,
         }
-        for event in events
+        for event in operation.events
     ]
+    stack = operation.environment.stack
+    told = {"stack": stack, "status": operation.status, "events": events}
+    print_json(told | ({"error": why} if why else {}))
+    if why:
+        click.echo(why, err=True)
+        raise SystemExit(1)
 
 
 commands = (

@@ -91,7 +91,10 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     running = under_way(cloudformation, name)
     last = next(operations(cloudformation, name), None)
     if last is None:
-        click.echo(f"{name}: nothing has been done to it yet")
+        if as_json:
+            print_json({"stack_set": name, "operation": None})
+        else:
+            click.echo(f"{name}: nothing has been done to it yet")
         return
     if running and not attach:
         fail(f"{name}: {running} is under way; to follow it: --follow")
