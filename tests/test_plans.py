@@ -102,7 +102,16 @@ def test_only_what_is_named_is_let_through():
 def test_what_stops_service_is_marked():
     assert stops_service(SERVICE)
     assert not stops_service(TOPIC)
-    assert not stops_service(dataclasses.replace(SERVICE, replacement=Replacement.NO))
+    stays = dataclasses.replace(SERVICE, replacement=Replacement.NO)
+    assert not stops_service(stays)
+    for count, stops in ("0", True), ("1", False):
+        counted = Property("DesiredCount", "2", count, Replacement.NO)
+        assert stops_service(dataclasses.replace(stays, properties=(counted,))) is stops
+    route = dataclasses.replace(TOPIC, type="AWS::EC2::Route")
+    assert stops_service(route)
+    assert not stops_service(
+        dataclasses.replace(route, action="Modify", replacement=Replacement.CERTAIN)
+    )
 
 
 def test_what_interrupts_a_database_is_marked_and_told():

@@ -26,6 +26,13 @@ SERVING = {
     "AWS::EC2::VPC",
     "AWS::EC2::Subnet",
 }
+# Taking these away stops it, too; made again, they are there before the old ones go.
+LEADING = {
+    "AWS::EC2::Route",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::VPCGatewayAttachment",
+}
 
 
 @dataclass(frozen=True)
@@ -122,13 +129,18 @@ def is_lost(change: Change) -> bool:
 
 def stops_service(change: Change) -> bool:
     """Whether people would notice: what serves them goes, is made again, or is interrupted."""
-    goes = change.action == "Remove" or change.replacement is not Replacement.NO
+    removed = change.action == "Remove"
+    goes = removed or change.replacement is not Replacement.NO
     interrupted = any(interruption(change, changed) for changed in change.properties)
-    return (change.type in SERVING and goes) or interrupted
+    return (
+        (change.type in SERVING and goes) or (change.type in LEADING and removed) or interrupted
+    )
 
 
 def interruption(change: Change, changed: Property) -> str:
-    """Return what stops for a while when a property changes, as AWS documents it."""
+    """Return what stops when a property changes; for a while, as AWS documents it."""
+    if (change.type, changed.name, changed.after) == ("AWS::ECS::Service", "DesiredCount", "0"):
+        return "no task is left running"
     from liberty_cfn.review.documented import INTERRUPTIONS  # noqa: PLC0415 - slow to load
 
     known = INTERRUPTIONS.get((change.type, changed.name))
