@@ -162,6 +162,13 @@ def test_case_11_a_change_set_that_became_obsolete_is_a_sentence(execution):
         execute(wire.client, change_set())
 
 
+def test_case_11_a_change_set_that_went_with_its_stack_is_a_sentence():
+    gone = (404, "<Code>ChangeSetNotFound</Code><Message>It is not there</Message>")
+    wire = Wire(ExecuteChangeSet=[gone], DescribeStackEvents=[GONE], DescribeChangeSet=[gone])
+    with pytest.raises(ChangeSetError, match=r"changed by someone else .* Deploy again"):
+        execute(wire.client, change_set())
+
+
 @pytest.mark.parametrize("lost", [TIMEOUT, INVALID, UNAVAILABLE])
 def test_case_20_an_execution_whose_answer_was_lost_is_found_by_its_token(lost):
     wire = Wire(

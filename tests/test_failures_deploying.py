@@ -553,13 +553,22 @@ def test_case_20_a_change_set_whose_execution_never_arrived_is_not_left_behind(
     assert left_behind(target, dev) == []
 
 
-def test_case_10_what_somebody_began_just_before_the_plan_is_a_sentence():
-    busy = "Stack:arn:x is in UPDATE_IN_PROGRESS state and can not be updated."
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("ValidationError", "Stack:x is in UPDATE_IN_PROGRESS state and can not be updated."),
+        ("ValidationError", "Stack [x] does not exist"),
+        ("AlreadyExistsException", "Stack [x] already exists"),
+    ],
+)
+def test_case_10_what_somebody_did_just_before_the_plan_is_a_sentence(code, found):
     wire = Wire(
-        CreateChangeSet=[(400, f"<Code>ValidationError</Code><Message>{busy}</Message>")]
+        CreateChangeSet=[(400, f"<Code>{code}</Code><Message>{found}</Message>")],
+        DescribeChangeSet=[NO_CHANGE_SET],
     )
-    with pytest.raises(ChangeSetError, match=r"Somebody else began.*Deploy again"):
+    with pytest.raises(ChangeSetError, match=r"just before this plan.*Deploy again") as error:
         create(wire)
+    assert found in str(error.value)
 
 
 def test_what_is_deployed_is_not_called_failed_for_change_sets_that_cannot_be_listed(

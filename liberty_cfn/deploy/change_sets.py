@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ NOTHING = ("didn't contain changes", "No updates are to be performed")
 # How it says that the change set of a nested stack, not this one, could not be made.
 NESTED_FAILED = "Nested change set"
 OURS = "liberty-"
+# How it says that the stack is no longer as it was found.
+MEANWHILE = re.compile("Stack.*(_IN_PROGRESS state|already exists|does not exist)")
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 MADE = ("CREATE_COMPLETE", "FAILED")
 GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
@@ -139,21 +142,19 @@ def _make(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
             discard(cloudformation, found())
         raise
     except faults.OF_AWS as error:
-        if "_IN_PROGRESS state" in str(error):
-            raise ChangeSetError(
-                "Somebody else began to change the stack, so that no plan could be made; this "
-                "changed nothing. Deploy again: that sees the other change to its end first. "
-                f"{faults.in_words(error)}"
-            ) from error
         # Sent again by the client, it is there already if it had happened the first time.
         # Its name is nobody else's: it is its token.
         exists = faults.code(error) == "AlreadyExistsException"
-        if not exists and not faults.passes(error):
-            raise
-        try:
-            return found()
-        except ClientError as missing:
-            raise error from missing
+        if exists or faults.passes(error):
+            with contextlib.suppress(ClientError):
+                return found()
+        if MEANWHILE.search(str(error)):
+            raise ChangeSetError(
+                "Somebody else made, changed or deleted the stack just before this plan, which "
+                "changed nothing. Deploy again: that sees what is under way to its end first. "
+                f"{faults.in_words(error)}"
+            ) from error
+        raise
 
 
 @contextlib.contextmanager

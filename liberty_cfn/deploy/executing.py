@@ -44,9 +44,12 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
 
 def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:
     pages = cloudformation.get_paginator("describe_stack_events")
-    for page in pages.paginate(StackName=change_set.stack_id):
-        if any(e.get("ClientRequestToken") == change_set.token for e in page["StackEvents"]):
-            return True
+    with faults.unless_missing():
+        for page in pages.paginate(StackName=change_set.stack_id):
+            if any(
+                e.get("ClientRequestToken") == change_set.token for e in page["StackEvents"]
+            ):
+                return True
     try:
         described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
     except ClientError as error:
