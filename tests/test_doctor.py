@@ -69,7 +69,7 @@ def stack(target, **parameters):
 
 def hindering(environment, target, templates=None):
     there = find(target.client("cloudformation"), environment.stack)
-    return beforehand.hindering(environment, target, there, templates)
+    return beforehand.obstacles(environment, target, there, templates)
 
 
 def obstacles(environment, target):
@@ -185,7 +185,7 @@ def test_of_what_stands_it_is_not_asked_whether_it_can_be_made(dev, nowhere):
     suffix = {"ParameterKey": "NameSuffix", "ParameterValue": "-dev"}
     there = {"StackStatus": "UPDATE_COMPLETE", "Parameters": [suffix]}
     with Stubber(nowhere.client("ec2")), Stubber(nowhere.client("s3")):
-        assert beforehand.hindering(dev, nowhere, there) == []
+        assert beforehand.obstacles(dev, nowhere, there) == []
 
 
 def test_with_another_suffix_a_stack_needs_new_names(target, dev):

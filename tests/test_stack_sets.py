@@ -631,7 +631,7 @@ def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):
 def test_a_target_that_goes_before_it_had_a_stack_has_nothing_to_lose(sets):
     fleet = sets.fleet(str(FIRST))
     one = Instance(SECOND, "", "OUTDATED", "CANCELLED", "NOT_CHECKED", "")
-    there = Standing("id", "", {}, {}, "NOT_CHECKED", False, {}, {SECOND: one})  # noqa: FBT003
+    there = Standing("", {}, {}, "NOT_CHECKED", False, {}, {SECOND: one})  # noqa: FBT003
     want = wanted(fleet, SMALL)
     plan = preview(fleet, want, there, differences(fleet, want, there), templates=SMALL)
     assert plan.plans[SECOND].changes == ()

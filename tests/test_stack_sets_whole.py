@@ -13,13 +13,15 @@ from local_aws import Aws
 from stack_sets import EU, HOME, OTHER, US
 
 from liberty_cfn.cli import cli
+from liberty_cfn.cli.stack_sets import deploying
 from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.stack_sets import reaching
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.environments import load
 from liberty_cfn.local import control
-from liberty_cfn.repository import PARAMS
+from liberty_cfn.repository import PARAMS, TEMPLATES
 
 PLACES = [f"{HOME}/{US}", f"{HOME}/{EU}", f"{OTHER}/{EU}"]
 
@@ -59,7 +61,7 @@ def command(local_aws, standing_target, known):
         patch.setattr(control, "status", lambda: None)
         patch.setattr("liberty_cfn.environments.load", lambda name: some(load(name)))
         # What the linters say of the templates is tested elsewhere, and takes them long.
-        patch.setattr("liberty_cfn.cli.stack_sets.deploying.check_templates", lambda *_: None)
+        patch.setattr(deploying, "checked_templates", lambda *_: read(TEMPLATES))
         yield run
 
 

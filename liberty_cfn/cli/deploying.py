@@ -21,7 +21,7 @@ from liberty_cfn.cli.common import (
     print_json,
     with_image,
 )
-from liberty_cfn.cli.reviewed import check_digest, check_templates
+from liberty_cfn.cli.reviewed import check_digest, checked_templates
 from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR
 from liberty_cfn.cli.stack_sets.deploying import deploy as deploy_set
 
@@ -106,10 +106,8 @@ def deploy_command(
     """
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
-    from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.showing import Follow, outputs_text
     from liberty_cfn.environments import LOCAL, load
-    from liberty_cfn.repository import TEMPLATES
     from liberty_cfn.verify import verify
     from liberty_cfn.verify.document import as_json as report_as_json
     from liberty_cfn.verify.table import as_table
@@ -128,10 +126,9 @@ def deploy_command(
         )
         return
     named_otherwise(chosen, confirm, "deployed")
-    check_templates(chosen, screen)
+    templates = checked_templates(chosen, screen)
     target = connect(chosen, screen)
     chosen, advice = with_image(chosen, target)
-    templates = read(TEMPLATES)
     check_digest(templates, approved)
 
     def agreed() -> bool:

@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 SHORTEST = 12  # characters of a digest that stand for it, as plans show
 
 
-def check_templates(environment: Environment, screen: Console) -> None:
-    """Refuse templates that are not as generated, or that the linters object to."""
+def checked_templates(environment: Environment, screen: Console) -> dict[str, str]:
+    """Return the templates to deploy, by file name.
+
+    Those that are not as generated, or that the linters object to, are refused.
+    """
     from liberty_cfn import checked
+    from liberty_cfn.deploy.packaging import read
     from liberty_cfn.environments import LOCAL
+    from liberty_cfn.repository import TEMPLATES
 
     sources = checked.sources()
     if checked.is_known(sources):
         screen.print("The templates are as generated, and the linters are content, as before")
-        return
-    from liberty_cfn.generation import differences, generate, write
+        return read(TEMPLATES)
+    from liberty_cfn.generation import differences, generate, nested, write
     from liberty_cfn.linting import lint_ours
 
     wanted = generate()
@@ -46,6 +51,7 @@ def check_templates(environment: Environment, screen: Console) -> None:
     checked.remember(sources)
     templates = sum(name.endswith(".yaml") for name in wanted)
     screen.print(f"{templates} templates are as generated, and the linters are content")
+    return nested(wanted)
 
 
 def generated(screen: Console) -> dict[str, str]:

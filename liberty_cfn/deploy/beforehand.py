@@ -31,22 +31,6 @@ def obstacles(
     target: Target,
     stack: Mapping[str, Any] | None,
     templates: Mapping[str, str] | None = None,
-    *,
-    adopt: bool = False,
-) -> Iterator[str]:
-    """Yield, in words, what surely makes a deploy fail, and what to do about it.
-
-    What a deploy can `adopt` is then none.
-    """
-    found = hindering(environment, target, stack, templates)
-    yield from (str(each) for each in found if not (adopt and each.adoptable))
-
-
-def hindering(
-    environment: Environment,
-    target: Target,
-    stack: Mapping[str, Any] | None,
-    templates: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Return what surely makes a deploy fail: of these templates, where they are known.
 
@@ -55,12 +39,12 @@ def hindering(
     With a setting that leads nowhere, the account is not looked through: with another
     region or zone, other things may be in the way.
     """
-    for found in (
+    for findings in (
         named_by_settings(environment, target, stack),
         in_the_way(environment, target, stack, templates),
     ):
-        if obstacles := [each for each in found if each.level is Level.OBSTACLE]:
-            return obstacles
+        if found := [each for each in findings if each.level is Level.OBSTACLE]:
+            return found
     return []
 
 

@@ -33,12 +33,14 @@ def look_ahead(
 ) -> None:
     """Look for what surely makes a deploy of these templates to a stack fail.
 
+    With `adopt`, what is there under the environment's names is not in the way.
+
     Raises:
         DeployError: there is something.
     """
-    found = beforehand.obstacles(environment, target, stack, templates, adopt=adopt)
-    if obstacles := list(found):
-        raise DeployError("\n".join(["This is in the way; nothing was made:", *obstacles]))
+    obstacles = beforehand.obstacles(environment, target, stack, templates)
+    if found := [str(each) for each in obstacles if not (adopt and each.adoptable)]:
+        raise DeployError("\n".join(["This is in the way; nothing was made:", *found]))
 
 
 def prepare(

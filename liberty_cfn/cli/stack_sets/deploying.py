@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from liberty_cfn.cli.common import console, fail, keep, print_json
-from liberty_cfn.cli.reviewed import check_digest, check_templates, generated
+from liberty_cfn.cli.reviewed import check_digest, checked_templates, generated
 from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, told
 from liberty_cfn.cli.stack_sets.watching import watched
 
@@ -53,11 +53,9 @@ def deploy(
     `alone` are the options that are for one stack, and whether each was given. With
     `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
     """
-    from liberty_cfn.deploy.packaging import read
     from liberty_cfn.deploy.stack_sets.comparing import verified
     from liberty_cfn.deploy.stack_sets.deploying import deploy as deploy_set
     from liberty_cfn.deploy.stack_sets.showing import verified_table
-    from liberty_cfn.repository import TEMPLATES
     from liberty_cfn.verify.document import as_json as report_as_json
 
     if given := [option for option, asked in alone.items() if asked]:
@@ -68,8 +66,7 @@ def deploy(
             "into its accounts, and nothing there can be adopted."
         )
     screen = console(stderr=as_json)
-    check_templates(environment, screen)
-    templates = read(TEMPLATES)
+    templates = checked_templates(environment, screen)
     check_digest(templates, approved)
     fleet = fleet_of(environment, screen)
     _have_roles(fleet, screen)

@@ -75,7 +75,7 @@ def in_the_way(
         if stack and stack["StackStatus"] == LEFT:
             environment = with_stack(fleet, place, None)
             stack = find(cloudformation, environment.stack)
-        return beforehand.hindering(environment, target, stack, templates)
+        return beforehand.obstacles(environment, target, stack, templates)
 
     found, unknown = fleet.everywhere(places, looked)
     return {place: findings for place, findings in found.items() if findings}, unknown

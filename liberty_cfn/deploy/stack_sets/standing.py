@@ -50,7 +50,6 @@ def stack_ids(instances: Mapping[Place, Instance]) -> dict[Place, str]:
 class Standing:
     """How a stack set stands."""
 
-    id: str
     template: str
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
@@ -94,7 +93,6 @@ def standing(cloudformation: Any, name: str) -> Standing | None:
     if found["Status"] == "DELETED":
         return None
     return Standing(
-        found["StackSetId"],
         found.get("TemplateBody", ""),
         _values(found.get("Parameters", [])),
         {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
