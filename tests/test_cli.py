@@ -94,7 +94,7 @@ def test_ctrl_c_at_a_question_says_that_nothing_was_done(monkeypatch, capsys):
     assert asking.agrees("Deploy dev?") is False
     assert secret._value("DEFAULT_FROM_EMAIL") == ""  # noqa: SLF001 - which is refused
     for ask, said in (
-        (asking.production_is_meant, "Nothing was deployed: "),
+        (partial(asking.may_deploy, yes=True), "Nothing was deployed: "),
         (asking.confirmed, "Nothing was deleted: "),
     ):
         with pytest.raises(SystemExit):

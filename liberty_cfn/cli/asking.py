@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """Consent: a yes, or an environment's name, from whoever sits at the terminal."""
 
 from __future__ import annotations
@@ -25,8 +26,14 @@ def agrees(question: str) -> bool:
         return False
 
 
-def production_is_meant(environment: Environment, given: str | None) -> bool:
-    """Whether production is meant: its name is typed, or said beforehand."""
+def may_deploy(environment: Environment, given: str | None, *, yes: bool) -> bool:
+    """Whether a deploy has consent: a yes, and for production its name, typed or `given`."""
+    from liberty_cfn.environments import LOCAL
+
+    if environment.endpoint == LOCAL:
+        return True
+    if environment.settings["NameSuffix"]:
+        return yes or agrees(f"Deploy {environment.name}?")
     _named(
         environment,
         given,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from liberty_cfn.cli.asking import agrees, named_otherwise, production_is_meant
+from liberty_cfn.cli.asking import may_deploy, named_otherwise
 from liberty_cfn.cli.common import (
     connect,
     console,
@@ -107,7 +107,7 @@ def deploy_command(
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.showing import Follow, outputs_text
-    from liberty_cfn.environments import LOCAL, load
+    from liberty_cfn.environments import load
     from liberty_cfn.verify import verify
     from liberty_cfn.verify.document import as_json as report_as_json
     from liberty_cfn.verify.table import as_table
@@ -127,18 +127,10 @@ def deploy_command(
         return
     named_otherwise(chosen, confirm, "deployed")
     templates = checked_templates(chosen, screen)
+    check_digest(templates, approved)
     target = connect(chosen, screen)
     chosen, advice = with_image(chosen, target)
-    check_digest(templates, approved)
-
-    def agreed() -> bool:
-        if chosen.endpoint == LOCAL:
-            return True
-        if not chosen.settings["NameSuffix"]:
-            return production_is_meant(chosen, confirm)
-        return yes or agrees(f"Deploy {chosen.name}?")
-
-    follow = Follow(screen, agreed)
+    follow = Follow(screen, lambda: may_deploy(chosen, confirm, yes=yes))
     with interruptible(chosen, follow.stop):
         outcome = deploy(chosen, target, templates, follow, allowed, adopt=adopt, failed=failed)
     if outcome is None:
@@ -146,7 +138,8 @@ def deploy_command(
     if not outcome.changed:
         follow.say(f"{chosen.stack}: no changes")
     outdated = _restarted(chosen, target, follow.say, restart=restart)
-    _keep_if(chosen, changed=outcome.changed or restart)
+    if outcome.changed or restart:
+        keep(chosen)
     report = verify(chosen, target.client)
     screen.print(as_table(report))
     screen.print(outputs_text(outcome.outputs), soft_wrap=True)
@@ -187,9 +180,3 @@ def _restarted(
             f"make deploy ENV={environment.name} RESTART=1 replaces them"
         )
     return outdated
-
-
-def _keep_if(environment: Environment, *, changed: bool) -> None:
-    """Have the local AWS keep what it holds, if there is anything new about it."""
-    if changed:
-        keep(environment)
