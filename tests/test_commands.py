@@ -132,8 +132,12 @@ def test_status_shows_the_digest_that_was_deployed(environment, standing_target)
     assert json.loads(run("status", "dev", "--json").stdout)["digest"] == deployed
 
 
-def test_every_plan_shows_the_digest_of_what_would_be_deployed(environment, templates):
-    assert f"Templates {digest(templates)}" in run("plan", "dev").stdout
+def test_every_plan_shows_the_digest_of_what_would_be_deployed_and_what_it_lacks(
+    environment, templates
+):
+    answer = run("plan", "dev")
+    assert f"Templates {digest(templates)}" in answer.stdout
+    assert "docker push" in answer.stderr  # beside the plan: there is no image yet
     assert digest(templates)[:12] in run("plan", "dev", "--markdown").stdout
 
 

@@ -96,11 +96,15 @@ def test_where_the_plan_knows_stacks_only_stacks_are_counted():
     assert "0 of 1 stacks" in drawn(BEGUN, now=10, changes=(NESTED,))[0]
 
 
-@pytest.mark.parametrize(("terminal", "ci"), [(False, ""), (True, "true")])
-def test_on_no_terminal_and_in_ci_there_are_plain_lines_that_can_be_searched(
-    monkeypatch, terminal, ci
+@pytest.mark.parametrize(
+    ("terminal", "term", "ci"),
+    [(False, "xterm", ""), (True, "xterm", "true"), (True, "dumb", "")],
+)
+def test_where_nothing_can_move_there_are_plain_lines_that_can_be_searched(
+    monkeypatch, terminal, term, ci
 ):
     monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("TERM", term)
     paper = Console(file=io.StringIO(), width=200, force_terminal=terminal, highlight=False)
     follow = Follow(paper, lambda: True)
     follow.planned(Plan("stack", "0" * 64, (), {}))
@@ -112,6 +116,7 @@ def test_on_no_terminal_and_in_ci_there_are_plain_lines_that_can_be_searched(
 
 def test_on_a_terminal_what_somebody_else_began_has_its_tree_too(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     paper = Console(file=io.StringIO(), width=200, force_terminal=True)
     follow = Follow(paper, lambda: True)
     follow.happened(BEGUN)
@@ -121,6 +126,7 @@ def test_on_a_terminal_what_somebody_else_began_has_its_tree_too(monkeypatch):
 
 def test_a_tree_that_ends_is_followed_by_how_it_ended_and_the_next_has_its_own(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     paper = Console(file=io.StringIO(), width=200, force_terminal=True, color_system=None)
     follow = Follow(paper, lambda: True)
     end = event(9, "liberty-social-dev", NESTED_STACK, "CREATE_COMPLETE", (), took=9)

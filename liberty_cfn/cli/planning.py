@@ -40,7 +40,7 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
         plan_set(chosen, as_json=as_json, markdown=markdown)
     aside = console(stderr=True)
     target = connect(chosen, aside)
-    chosen, _ = with_image(chosen, target)
+    chosen, advice = with_image(chosen, target)
     planned = plan(chosen, target, generated(aside), aside.print)
     if as_json:
         print_json(plan_as_json(planned))
@@ -48,4 +48,6 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
         click.echo(plan_markdown(planned), nl=False)
     else:
         console().print(plan_tree(planned))
+    if advice and planned.changes:
+        aside.print(advice, soft_wrap=True)
     raise SystemExit(planned.code)

@@ -207,7 +207,8 @@ class Follow:
     def __init__(self, console: Console, agree: Callable[[], bool]) -> None:
         self._console = console
         self._agree = agree
-        self._moves = console.is_terminal and not os.environ.get("CI")
+        stays = console.is_dumb_terminal or os.environ.get("CI")
+        self._moves = console.is_terminal and not stays
         self._tree: LiveTree | None = None
 
     def say(self, line: str) -> None:
