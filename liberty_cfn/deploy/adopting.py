@@ -31,9 +31,9 @@ KEPT = "liberty-social/kept/"
 NAME = re.compile(r"(?<=: )!Sub '?([\w./-]+)\$\{Suffix\}'?$", re.MULTILINE)
 # AWS deletes a secret at once when asked to, and has its name free a little later.
 LOOKS, PAUSE = 60, 2.0
-# What is made with a value has it as soon as it is there.
+# A stack makes a secret and its value at once: a value that is this much younger is another.
 AT_ONCE = timedelta(minutes=1)
-BEFORE = "BEFORE-DESTROY"  # the label of a version that another is preferred to
+BEFORE = "BEFORE-DESTROY"  # the label of a value from before, where a newer one is current
 MISSING = "ResourceNotFoundException"
 
 
@@ -73,7 +73,7 @@ def _check_is_nobodys(target: Target, full: str, secret: Mapping[str, Any]) -> N
 def _owner(target: Target, secret: Mapping[str, Any]) -> str:
     """Return the name of the stack that a secret is in; empty where it is in none."""
     tags = {tag["Key"]: tag["Value"] for tag in secret.get("Tags", [])}
-    # CloudFormation's own, which stays on what a stack leaves behind.
+    # CloudFormation's own tag, which stays on what outlives its stack.
     if not (stack_id := tags.get("aws:cloudformation:stack-id")):
         return ""
     stack = find(target.client("cloudformation"), stack_id)
@@ -113,10 +113,11 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
 def _place(
     environment: Environment, target: Target, name: str, known: Mapping[str, Any]
 ) -> str:
-    """Return where a secret's value is to wait; empty if what waits there already is better.
+    """Return the name of the secret that a value is to wait in; empty if it needn't wait.
 
-    A secret that was made after that was put aside is of a stack that failed, and its value
-    was never anybody's. A database's password may be one in use since, and overwrites none.
+    If one waits already, and this secret was made after it, the stack that made it failed, and
+    nobody ever used its value. But a database may have been used with a password since: that
+    waits beside the other, under a name with a number.
     """
     copy = aside(environment, name)
     before = secrets.described(target, copy)
@@ -148,11 +149,11 @@ def waiting(environment: Environment, target: Target) -> list[str]:
 
 
 def give_back(environment: Environment, target: Target) -> dict[str, bool]:
-    """Put values that were put aside into the stack's secrets; return which have one.
+    """Put values that were put aside into the stack's secrets; return which, by full name.
 
-    Whether they have it is False where somebody set another since: that stays the current
-    one, and the one that waited is another version of it, `BEFORE`. An access key that the
-    stack makes is a new one, and the old value of no use.
+    True is that the old value is the current one again. False is that somebody set another
+    meanwhile: that stays current, and the old value is the version labelled `BEFORE`. Where
+    the stack makes the access key, it is a new one, and the old value is dropped.
     """
     client, given = target.client("secretsmanager"), {}
     for name in waiting(environment, target):

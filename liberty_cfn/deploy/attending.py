@@ -1,4 +1,4 @@
-"""Seeing an operation to its end, and asking on the way what is gone afterwards."""
+"""An operation on a stack seen to its end, asking meanwhile for what is gone afterwards."""
 
 from __future__ import annotations
 

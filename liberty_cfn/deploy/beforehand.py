@@ -53,7 +53,7 @@ def named_by_settings(
 ) -> Iterator[Finding]:
     """Yield whether what the settings name is there, and can be used."""
     if deployed(stack) is None:
-        # What stands has its zones.
+        # A stack that is there has its subnets in zones already.
         yield from asked("Region", _zones, environment, target)
     for setting, check in (
         ("HostedZoneId", _hosted_zone),
@@ -78,7 +78,7 @@ def in_the_way(
         if target.is_aws:
             yield from quotas(environment, target)
     elif before.get("NameSuffix", "") != environment.named(""):
-        # What is there takes nothing in.
+        # Only a new environment can adopt.
         for each in leftovers.names(environment, target, templates):
             yield replace(each, adopt="")
     elif before.get("ExistingExecutionRole"):
@@ -87,7 +87,7 @@ def in_the_way(
 
 
 def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Tell of a zone of the domain that is there although a new environment makes one."""
+    """Yield a warning if the domain has a zone already, and the environment makes another."""
     if environment.settings["CreateHostedZone"] != "true":
         return
     domain = environment.settings["DomainName"]

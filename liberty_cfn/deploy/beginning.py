@@ -1,4 +1,4 @@
-"""Where a deploy begins: not before what is under way is over, nor on what failed."""
+"""Where a deploy begins: after what is under way already, and without a failed creation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def begin_from(
 def _await_others(
     environment: Environment, target: Target, progress: Progress, stack: Mapping[str, Any]
 ) -> None:
-    """See what is under way already to its end: another deploy's, or our own of before.
+    """See what is under way to its end: somebody else began it, or we did, and were killed.
 
     Raises:
         DeployError: it failed, or the stack is being deleted.

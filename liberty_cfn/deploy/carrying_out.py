@@ -40,8 +40,8 @@ class Deploy:
 def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
     """Execute a change set, follow it to its end, and protect what is there then.
 
-    Meanwhile what the deploy allows may go, but not what one before it had allowed that was
-    killed.
+    Meanwhile what this deploy allows may go; what an earlier one had allowed, which was
+    killed, may not.
 
     Raises:
         ChangeSetError: it can no longer be executed, as its stack was changed meanwhile.
@@ -54,14 +54,15 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
     try:
         execute(cloudformation, change_set)
     except (ChangeSetError, *faults.OF_AWS) as error:
-        # If it arrives all the same, it comes too late; or AWS deletes nothing that it is at.
+        # Also without an answer: what arrives later finds nothing to execute, and AWS deletes
+        # no change set that it executes already.
         if not faults.unheard(error):
             change_sets.give_up(cloudformation, change_set)
         raise
     try:
         attend(deploy.environment, deploy.target, stack_id, follower, deploy.progress)
     except DeployError:
-        # One that failed when it was executed stays in the list otherwise.
+        # One that failed while it was executed stays in the stack's list until it is deleted.
         change_sets.give_up(cloudformation, change_set)
         raise
 
@@ -76,8 +77,7 @@ def _open(cloudformation: Any, change_set: ChangeSet, allowed: Collection[str]) 
         if coming := [change.resource for change in change_set.changes if _comes(change)]:
             expect(cloudformation, stack_id, coming)
     if change_set.new:
-        # Empty as it is: nobody is to delete it while it is made, or after a deploy that was
-        # killed meanwhile.
+        # Before anything is in it: so it is protected also if we are killed meanwhile.
         protect_from_termination(cloudformation, stack_id)
 
 

@@ -45,9 +45,9 @@ class Awaited:
 def awaited(environment: Environment, target: Target) -> list[Awaited]:
     """Return the records that certificates of the environment's domain wait for.
 
-    Each once, though a wildcard's is that of its domain, and of several certificates that
-    wait for the same the newest: that is the one of the deploy under way. A certificate
-    that was just asked for has no records yet.
+    Each record once: a wildcard's is the same as its domain's, and of several certificates
+    that wait for the same, the newest is that of the deploy under way. A certificate that was
+    just asked for has no records yet.
     """
     newest: dict[str, Awaited] = {}
     for arn in _pending(environment, target):
@@ -101,7 +101,7 @@ class Watch:
                 self._due = (self._due or self.clock() + FIRST) if waits else None
 
     def pause(self, client: Any, quiet: int) -> None:
-        """Leave AWS alone for a while, and say what is awaited if that is due."""
+        """Wait before AWS is asked again; say what is awaited if that is due."""
         patience.pause(client, quiet)
         if self._due is None or self.clock() < self._due:
             return

@@ -29,9 +29,9 @@ MEANWHILE = re.compile("Stack.*(_IN_PROGRESS state|already exists|does not exist
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 MADE = ("CREATE_COMPLETE", "FAILED")
 GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
-# A change set that can't be looked at is asked for so often.
+# So often a change set is looked at that AWS tells nothing of, or that isn't gone yet.
 LOOKS = 20
-# Nobody waits for consent to a plan as old as this.
+# A plan as old as this was forgotten: nobody still waits for consent to it.
 FORGOTTEN = timedelta(days=1)
 
 
@@ -91,7 +91,7 @@ def create(
             f"What changes inside nested stacks can't be told: {why[0]} This is the plan of "
             "the root alone; stack policies still keep what holds data."
         )
-        # Not the stack that it may have been made for: the next one is for it, too.
+        # But not the empty stack that it may have come with: the next one is for that, too.
         cloudformation.delete_change_set(ChangeSetName=made.id)
         made, why = _made(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
     if not why:
@@ -137,13 +137,13 @@ def _make(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
         said = cloudformation.create_change_set(**asked, ChangeSetName=token, ClientToken=token)
         return ChangeSet(said["Id"], said["StackId"], token, new=new, adopts=adopts)
     except KeyboardInterrupt:
-        # It may have been made, and nobody waits for it.
+        # Ctrl-C came before the answer: it may have been made, and nobody would use it.
         with contextlib.suppress(*faults.OF_AWS):
             discard(cloudformation, found())
         raise
     except faults.OF_AWS as error:
-        # Sent again by the client, it is there already if it had happened the first time.
-        # Its name is nobody else's: it is its token.
+        # boto sends a request again that got no answer; the second finds what the first made.
+        # It is ours, as nobody else has our token, which is its name.
         exists = faults.code(error) == "AlreadyExistsException"
         if exists or faults.passes(error):
             with contextlib.suppress(ClientError):
@@ -178,13 +178,13 @@ def kept_only_if_well(cloudformation: Any, change_set: ChangeSet) -> Iterator[No
 
 
 def give_up(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Discard a change set if that can be; what went wrong before matters more."""
+    """Discard a change set; where AWS refuses, say nothing: what went wrong before matters."""
     with contextlib.suppress(*faults.OF_AWS):
         discard(cloudformation, change_set)
 
 
 def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object]) -> None:
-    """Discard a change set that nobody will execute; if that can't be, only say so."""
+    """Discard a change set that nobody will execute; where AWS refuses, say so and go on."""
     try:
         discard(cloudformation, change_set)
     except faults.OF_AWS as error:
@@ -195,7 +195,7 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object
 
 
 def discard(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Delete a change set; if it is to make its stack, the empty stack it was made for, too."""
+    """Delete a change set, and with that of a new stack the empty stack that it came with."""
     try:
         cloudformation.delete_change_set(ChangeSetName=change_set.id)
     except ClientError as error:
@@ -208,7 +208,7 @@ def discard(cloudformation: Any, change_set: ChangeSet) -> None:
 
 
 def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Delete the stack that a change set was to make, unless it waits for another one."""
+    """Delete the stack that a change set was to make, if nothing is in it, or to come."""
     stack = find(cloudformation, change_set.stack_id)
     if (
         stack is None
@@ -231,9 +231,8 @@ def sweep(
 ) -> None:
     """Delete what deploys and plans that were killed left behind, if it is `older`.
 
-    What is younger may be what somebody else is about to deploy.
-
-    That it can't be done is only said: nothing depends on it.
+    What is younger may be what somebody else is about to deploy. Where AWS refuses, that is
+    said, and no error: nothing depends on it.
     """
     try:
         for summary in _waiting(cloudformation, stack):
@@ -250,9 +249,10 @@ def sweep(
 
 
 def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
-    """Whether a stack has change sets, once one that is deleted is gone: no sooner can it go.
+    """Whether a stack has change sets beside one that is being `deleted`.
 
-    Those of nested stacks are deleted with it, which takes AWS a moment.
+    Waits until that is gone, as AWS deletes no stack before: with it go the change sets of
+    nested stacks, which takes a moment.
     """
     for _ in range(LOOKS):
         waiting = {summary["ChangeSetId"] for summary in _waiting(cloudformation, stack)}
@@ -306,7 +306,7 @@ def _changes(
     path: tuple[str, ...],
     say: Callable[[str], object],
 ) -> Iterator[Change]:
-    """Yield what changes, by the first page of a change set, and what changes inside."""
+    """Yield what changes, by the first page of a change set; in nested stacks, too."""
     for resource in _resources(cloudformation, page, path, say):
         change = read(resource, path)
         yield change

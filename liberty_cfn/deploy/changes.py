@@ -24,9 +24,9 @@ class Replacement(Enum):
 
 @dataclass(frozen=True)
 class Property:
-    """What changes about a resource. Values are None where CloudFormation tells none.
+    """A property that changes, with its values as JSON or text; None where none is told.
 
-    `create_only` is whether any change of it replaces the resource.
+    `create_only` is whether every change of this property replaces the resource.
     """
 
     name: str
@@ -63,7 +63,7 @@ def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
     replacement = {"True": Replacement.CERTAIN, "Conditional": Replacement.POSSIBLE}.get(
         resource.get("Replacement", ""), Replacement.NO
     )
-    # CloudFormation may say True of a value that it doesn't know yet.
+    # CloudFormation says True also where a value that it doesn't know yet may replace.
     if replacement is Replacement.CERTAIN and properties:
         certain = any(p.replaces is Replacement.CERTAIN for p in properties)
         replacement = Replacement.CERTAIN if certain else Replacement.POSSIBLE
@@ -80,7 +80,7 @@ def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
 
 
 def _properties(resource: dict[str, Any]) -> Iterator[Property]:
-    """Yield what changes, each property once, with the gravest reason to replace for it."""
+    """Yield the properties that change, each once: of several reasons, with the gravest."""
     found: dict[str, Property] = {}
     for detail in resource.get("Details", []):
         target = detail.get("Target", {})

@@ -94,8 +94,8 @@ def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> Cha
     migrates = migrating.is_due(environment, planned)
     if not unprotected and not migrates:
         return change_set
-    # Not the empty stack that it was made for: the next one is for it, too, and a stack that
-    # is being deleted takes none.
+    # But not the empty stack that it came with: the next change set is for that, too, and
+    # there is none for a stack that is being deleted.
     this.cloudformation.delete_change_set(ChangeSetName=change_set.id)
     held = migrating.held(environment, target) if migrates else {}
     before = replace(this, environment=environment.with_parameters({**unprotected, **held}))
@@ -120,9 +120,9 @@ def _prepared(this: Deploy, *, adopt: bool) -> ChangeSet | None:
 
 
 def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
-    """Whether a plan may go ahead. If not, or if nobody stayed to say, no trace is left.
+    """Whether a plan may go ahead. If not, its change set is discarded, also on Ctrl-C.
 
-    But for the secrets of what was to be adopted, of which it is said where they wait.
+    Of secrets that were put aside to be adopted, it is said where they wait.
 
     Raises:
         DeployError: data would be lost.
@@ -136,7 +136,7 @@ def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
         agreed = this.progress.consents()
     finally:
         if not agreed:
-            # Why is not to be hidden by what may go wrong here.
+            # drop() raises nothing of its own, which would hide why the plan is not agreed to.
             change_sets.drop(this.cloudformation, change_set, this.progress.say)
             if change_set.adopts:
                 taking_in.say_what_waits(this)

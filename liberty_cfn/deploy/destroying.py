@@ -1,4 +1,4 @@
-"""Taking an environment down, but what is kept of it."""
+"""Taking an environment down, but not what its templates keep."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def destroy(
 
 
 def _has_failed(stack: dict[str, Any]) -> bool:
-    """Whether a stack was never made: what protects it keeps nothing but its ruins."""
+    """Whether a stack's creation failed: there is nothing in it that is worth protection."""
     return state_of(stack) is Meaning.BROKEN
 
 

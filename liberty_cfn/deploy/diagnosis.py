@@ -28,11 +28,11 @@ def reasons(events: Iterable[Event]) -> list[Event]:
     """Return the failures that no other failure explains, the first of them first."""
     events = list(events)
     failures = sorted((event for event in events if event.failed), key=lambda e: e.time)
-    # What could not be deleted afterwards is left behind; only a deletion fails of it.
+    # A DELETE_FAILED comes after the failure, when it is undone; only of a deletion it is one.
     if not _is_deletion(events):
         failures.sort(key=lambda e: e.status == "DELETE_FAILED")
-    # When nothing in a nested stack failed by itself, the stack's own word has to do: its
-    # template was refused, say.
+    # Where no resource failed by itself, what the stacks say has to do: a template was
+    # refused, say.
     said = [event for event in failures if CANCELLED not in event.reason.lower()]
     return (
         [event for event in said if is_first_hand(event)]

@@ -41,7 +41,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Compared:
-    """What became of comparing: the drifts, and what could not be compared, in words."""
+    """The outcome: how many stacks, what differs in them, and what could not be compared."""
 
     stacks: int
     drifts: tuple[Drift, ...]
@@ -119,7 +119,7 @@ def _drifts(cloudformation: Any, stack: Standing) -> Iterator[Drift]:
             **more,
         )
         for raw in page["StackResourceDrifts"]:
-            # What differs in a nested stack is told by itself.
+            # A nested stack is compared by itself, and not as its parent's resource.
             if raw["ResourceType"] != NESTED_STACK:
                 yield _drift(stack.path, raw)
         if not (token := page.get("NextToken")):

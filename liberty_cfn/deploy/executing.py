@@ -23,12 +23,13 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
             ChangeSetName=change_set.id,
             ClientRequestToken=change_set.token,
             DisableRollback=False,
-            # What this very operation made goes with it when it is undone, also what is kept
-            # ever after; but nothing that was taken in (docs/decisions/0019).
+            # When the operation is undone, what it made is deleted, also what policies would
+            # keep; but not what it took in, which was there before (docs/decisions/0019).
             RetainExceptOnCreate=not change_set.adopts,
         )
     except faults.OF_AWS as error:
-        # Sent again by the client, it is refused if it had happened the first time.
+        # boto sends a request again that got no answer; after the first was heard, the second
+        # is refused.
         refused = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
         if not refused and not faults.passes(error):
             raise

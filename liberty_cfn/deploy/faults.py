@@ -1,6 +1,6 @@
-"""Which answers are no answer: AWS could not say, and is to be asked again.
+"""What an error of AWS's means: ask again, renew the credentials, or that it is refused.
 
-What passes by itself is told apart from credentials that are over, which a person renews.
+An error that passes by itself says nothing about what was asked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
-# All that a question to AWS can end with, but an answer.
+# All errors that a call of AWS can raise.
 OF_AWS = (aws.ClientError, aws.BotoCoreError, ResponseParserError)
 
 THROTTLED = {
@@ -58,9 +58,9 @@ def passes(error: BaseException) -> bool:
 
 
 def cut_off(error: BaseException) -> bool:
-    """Whether AWS can't be reached from here, as from a network that is down for a while.
+    """Whether AWS can't be reached, as when this machine's network is down for a while.
 
-    A local AWS that can't be reached is gone.
+    False for the local AWS: one that can't be reached was stopped.
     """
     down = aws.EndpointConnectionError | aws.ConnectTimeoutError | aws.ProxyConnectionError
     return isinstance(error, down) and "//127.0.0.1" not in str(error)
@@ -79,7 +79,7 @@ def expired(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def unless_missing() -> Iterator[None]:
-    """Go on where the stack that is asked about is gone: deleted, and not by its parent."""
+    """Go on if the stack that is asked about is gone, which somebody deleted by itself."""
     try:
         yield
     except aws.ClientError as error:

@@ -55,7 +55,7 @@ Check = Callable[[Environment, Target], Iterator[Finding]]
 def asked(
     about: str, check: Check, environment: Environment, target: Target
 ) -> Iterator[Finding]:
-    """Yield what a check finds; that it could not look, where AWS doesn't let it."""
+    """Yield what a check finds; or a warning that these credentials may not look."""
     try:
         yield from check(environment, target)
     except ClientError as error:

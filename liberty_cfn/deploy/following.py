@@ -49,8 +49,8 @@ def follow(
     own = ""
     pause(cloudformation, AT_FIRST)
     while True:
-        # The status first: what happened before it was read is told, too. While events keep
-        # saying that the stack is at work, it need not be asked.
+        # The status is read before the events, so that when it says the end, the events have
+        # it, too. While they say that the stack is at work, the status need not be read.
         at_work = own.endswith("_IN_PROGRESS") and quiet < QUIET
         status = None if at_work else patience.ask(lambda: _status(cloudformation, stack_id))
         fresh = patience.ask(lambda: _events(follower))
@@ -60,9 +60,9 @@ def follow(
         quiet = 0 if fresh else quiet + 1
         before, own = own, next((e.status for e in reversed(events) if e.is_root), own)
         if at_work and own != before and not own.endswith("_IN_PROGRESS"):
-            # Its end: nothing is left to wait for.
+            # The stack says that it is done: its status is read at once.
             continue
-        # An end that could be read is one, even if its events could not: next time they can.
+        # Not the end yet if the events could not be read: next time they can be.
         if status and fresh is not None and _is_over(status):
             if _borne_out(status, events) or unproven >= LOOKS:
                 return status, events

@@ -25,10 +25,10 @@ MISSING = ("RepositoryNotFoundException", "ImageNotFoundException")
 
 @dataclass(frozen=True)
 class Image:
-    """What to deploy with, given what is in the repository.
+    """The image to deploy with, by what is in the repository.
 
-    `parameters` go over those of the environment. `advice` says how to get an image that is
-    missing. `refusal` is why not to deploy at all, empty if nothing speaks against it.
+    `parameters` take the place of the environment's. `advice` says how to push an image that
+    is missing. `refusal` is why the deploy is refused; empty if it isn't.
     """
 
     found: bool

@@ -25,7 +25,7 @@ def names(
 ) -> Iterator[Finding]:
     """Yield the names that a new environment needs and that are taken.
 
-    With the templates' text, no more is asked about than there is something in them of.
+    With the templates' text, only types of resources that are in them are asked about.
     """
     found: list[Finding] = []
     texts = None if templates is None else list(templates.values())

@@ -26,9 +26,9 @@ NOTHING = timedelta(0)
 
 
 class LiveTree:
-    """The stacks and what they are at, with a bar of what is done.
+    """The stacks and what is being done in them, under a bar of how much is done.
 
-    `changes` are those that were planned; without, what happens is what is counted.
+    `changes` are those that were planned; without them, the events are counted.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class LiveTree:
         return Group(self._bar(now, latest), tree)
 
     def left(self, now: datetime) -> timedelta:
-        """Return the least that what is under way, or was not begun, typically takes."""
+        """Return how long it takes at least, by typical times, until all is done."""
         latest = dict(self._latest)
         begun = [
             _typical_of(event) - self._at_it(key, now)

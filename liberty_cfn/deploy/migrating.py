@@ -61,7 +61,7 @@ def held(environment: Environment, target: Target) -> dict[str, str]:
 
 
 def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
-    """Return, in words, that a migration failed that the service waits for; else nothing."""
+    """Return, in words, that the service waits for a migration that failed; empty if not."""
     if state_of(stack) is not Meaning.GOOD or not parameters(stack).get(HELD):
         return ""
     return (
@@ -139,7 +139,7 @@ class _Log:
         try:
             page = self.logs.get_log_events(**self.where, startFromHead=True)
         except ClientError as error:
-            # There is none until the container starts.
+            # There is no log until the container starts.
             if code(error) != "ResourceNotFoundException":
                 raise
             return

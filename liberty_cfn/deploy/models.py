@@ -1,7 +1,7 @@
-"""What boto knows of AWS's services, kept in a form of which only what is used is read.
+"""boto's descriptions of AWS's services, kept in a form that is quick to read.
 
-boto has it in compressed JSON, all of a service in one file, half of it documentation: to
-read it takes as long as to ask AWS all that a deploy asks.
+boto has them as compressed JSON, half of it documentation. To read those takes as long as all
+that a deploy asks of AWS; here, only what is used is read.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _Shapes(dict[str, Any]):
 
 
 def _sparse(model: dict[str, Any]) -> dict[str, Any]:
-    """Return a model without what explains it, and each shape for itself."""
+    """Return a model without its documentation, each shape packed for itself."""
     parts = {
         part: _unexplained(model[part]) for part in ("operations", "shapes") if part in model
     }

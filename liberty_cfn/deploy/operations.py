@@ -20,7 +20,7 @@ GONE = "DELETE_COMPLETE"
 
 
 class OperationError(Exception):
-    """It can't be done as the stack is now. The message says why, and what can be."""
+    """What was asked for can't be done as the stack is now. The message says what can be."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _standing(
 
 
 def succeeded(status: str, events: list[Event]) -> bool:
-    """Whether the operation that these are the events of did what it was to do."""
+    """Whether an operation, of which these are the events, did what it was to do."""
     own = [event.status for event in events if event.is_root]
     if meaning(status) is Meaning.ABSENT:
         return "DELETE_IN_PROGRESS" in own[:1]

@@ -52,7 +52,7 @@ def prepare(
     adopt: bool = False,
     say: Callable[[str], object] = silent,
 ) -> tuple[Plan, ChangeSet | None]:
-    """Return what deploying would do, and the change set that would; None for nothing.
+    """Return what deploying would do, and the change set that would do it: None for nothing.
 
     `stack` is the environment's, as it was found. With `adopt`, what is there under the
     environment's names is taken in.
@@ -70,8 +70,8 @@ def prepare(
             target, spelled_out(templates, environment) if adopt else templates
         ),
         parameters=environment.given,
-        # CloudFormation copies these to every resource, nested ones included; but the
-        # digest's, which each nested stack has in its own right (nesting.py).
+        # CloudFormation copies these tags to all resources, also to nested ones; but not the
+        # digest's, as each nested stack has a value of its own for that (nesting.py).
         tags={**environment.tags, DIGEST_TAG: digest(templates)},
         adopt=adopt,
         say=say,

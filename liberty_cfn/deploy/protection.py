@@ -21,7 +21,7 @@ FROM_DELETION = ("BalancerDeletionProtection", "DatabaseDeletionProtection")
 
 
 def lifted(environment: Environment) -> dict[str, str]:
-    """Return the parameters without which AWS would refuse to delete what a stack makes."""
+    """Return parameters to make a stack with, so that AWS can delete it again if it fails."""
     settings = environment.settings
     return {name: "false" for name in FROM_DELETION if settings[name] == "true"}
 
@@ -43,15 +43,16 @@ def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -
 
 
 def expect(cloudformation: Any, stack_id: str, titles: Collection[str]) -> None:
-    """Have the root's policy leave out stacks that are to come, and have none of their own yet.
+    """Mark in the root's policy that stacks are to come, which have no policy of their own yet.
 
-    If nobody stays to protect them, `restore` sees by it that something is open.
+    If this process is killed before it protects them, `restore` sees by the mark that they are
+    open.
     """
     cloudformation.set_stack_policy(StackName=stack_id, StackPolicyBody=stack_policy(titles))
 
 
 def restore(cloudformation: Any, stack_id: str) -> None:
-    """Close what a deploy that was interrupted left open."""
+    """Protect all stacks again if the root's policy says that a deploy left some open."""
     body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
     if body != stack_policy():
         protect(cloudformation, stack_id)

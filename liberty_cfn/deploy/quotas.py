@@ -42,7 +42,7 @@ def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def _quota(target: Target, quota: _Quota, needed: int, used: Callable[[], int]) -> Finding:
-    """Return whether there is room for what is `needed`; that AWS didn't say, if so."""
+    """Return whether there is room for what is `needed`, or that AWS doesn't tell."""
     about = f"Quota of {quota.thing}"
     try:
         most = int(_most(target, quota))

@@ -140,8 +140,8 @@ def restart(environment: Environment, target: Target) -> int:
 def outdated(environment: Environment, target: Target) -> list[str]:
     """Return the secrets of which running tasks have another value than the current one.
 
-    Those whose current version was made after the deployment that the service's tasks are of.
-    Tags and descriptions make no version.
+    They are those with a version newer than the deployment that the tasks belong to. A change
+    of tags or of the description makes no version.
     """
     began = _deployed_at(environment, target)
     if began is None:
@@ -152,7 +152,7 @@ def outdated(environment: Environment, target: Target) -> list[str]:
 
 
 def _deployed_at(environment: Environment, target: Target) -> datetime | None:
-    """Return when the deployment began that tasks run of; None if there are none."""
+    """Return when the deployment began that running tasks belong to; None without tasks."""
     found = service(environment, target)
     if not found or not found["desiredCount"]:
         return None

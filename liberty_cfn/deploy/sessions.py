@@ -37,7 +37,7 @@ def session(*, credentials: Any = None, **arguments: str) -> boto3.Session:
 
 
 def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
-    """Refuse an answer that isn't AWS's; botocore would fall over it, or take it for empty.
+    """Refuse an answer that isn't AWS's: botocore would fail on it, or take it for empty.
 
     Raises:
         ResponseParserError: it isn't.

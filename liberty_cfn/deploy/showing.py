@@ -224,7 +224,7 @@ class Follow:
     def happened(self, events: list[Event]) -> None:
         if not self._moves:
             for event in events:
-                # A nested stack's own events say what its parent's say of it.
+                # A nested stack's own events say the same as its parent's events of it.
                 if event.over and not (event.is_stack and event.stack):
                     self.say(line(event))
             return

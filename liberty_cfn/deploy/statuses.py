@@ -91,7 +91,7 @@ def meaning(status: str) -> Meaning:
 
 
 def state_of(stack: Mapping[str, Any] | None) -> Meaning:
-    """Return what the state of a stack means, as it is described; ABSENT where there is none.
+    """Return what the state of a described stack means; ABSENT where there is no stack.
 
     Raises:
         UnknownStatusError: nobody has said yet.

@@ -30,7 +30,7 @@ class WrongAccountError(Exception):
 class Target:
     """An account's region, and the means to talk to it.
 
-    `shelf` is where its templates are uploaded; None is here.
+    `shelf` is the target whose bucket its templates are uploaded to; None is this one's.
     """
 
     session: Any

@@ -1,7 +1,7 @@
 """Why an ECS service did not come up: its stopped tasks, their last words, its health checks.
 
-All of this may be gone by the time it is asked for, or not for us to read; what is left has
-to do.
+All of this may be gone by the time it is asked for, or we may not read it: then what is left
+is told.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from liberty_cfn.deploy.events import Event
 SERVICE = "AWS::ECS::Service"
 LINES = 5
 TASKS = 3
-# How ECS says that it stopped a task as it was asked to, and ministack.
+# How ECS, and the local AWS, say that a task was stopped because it was meant to be.
 MEANT = ("Scaling activity initiated", "Deployment completed", "Service scaling down")
 
 

@@ -27,7 +27,7 @@ from liberty_cfn.deployment_targets import Place
 
 
 class _Telling:
-    """Tells of a target's deploy with its name before each line; consent was given before."""
+    """Says a target's name before each line of its deploy; consent was given to all before."""
 
     def __init__(self, place: Place, say: Callable[[str], object]) -> None:
         self._place, self._say = place, say
@@ -77,15 +77,15 @@ def make(
     except (AdoptError, ChangeSetError, DeployError, UnreachableError) as error:
         raise DeployError(f"{place}: {error}") from error
     stack = str(described(execution, adopted_stack(fleet))["StackId"])
-    # The set is what deletes it, and can't lift this.
+    # From now on the set deletes it, and can't lift the protection.
     protect_from_termination(execution, stack, on=False)
     return stack
 
 
 def as_administrator(fleet: Fleet, place: Place, role: str) -> Target:
-    """Return a target as its administrator, but for its stacks: those the execution role makes.
+    """Return a target as seen by its administrator, but its stacks by the execution role.
 
-    Only that may read the set's templates, and it is who changes the stacks ever after.
+    Only that role may read the set's templates, and it changes the stacks ever after.
 
     Raises:
         UnreachableError: either role isn't there, or can't be taken.

@@ -57,7 +57,7 @@ def in_the_way(
     there: Standing | None,
     templates: Mapping[str, str] | None = None,
 ) -> tuple[dict[Place, list[Finding]], dict[Place, str]]:
-    """Return what surely makes an operation fail, where there is such; what isn't known, why.
+    """Return what surely makes an operation fail, by place; and which can't be told, why.
 
     What can be taken in is `adoptable`. Without the templates, all that might be in the way of
     ours is looked for.

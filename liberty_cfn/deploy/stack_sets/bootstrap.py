@@ -59,7 +59,7 @@ def missing(fleet: Fleet) -> dict[str, str]:
 def install(
     fleet: Fleet, role: str, say: Callable[[str], object]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Put the roles into the home account and every target: what was done, what couldn't be.
+    """Put the roles into the home account and every target's; return what was done, and not.
 
     Other accounts are reached through their `role`; on the local AWS, an account's number is
     its access key.

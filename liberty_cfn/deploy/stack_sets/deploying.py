@@ -91,7 +91,7 @@ def deploy(
     )
     run = Run(fleet, want, different, progress, plan.adopted, adopt)
     if there:
-        # What a deploy that was killed was allowed, this one is not.
+        # What an earlier deploy had allowed, which was killed, may not go in this one.
         securing.close(fleet, progress, known)
     if allowed:
         securing.protect(fleet, list(plan.changing), progress, known, allowed)
@@ -127,7 +127,8 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     known = Differences(
         definition=False, new=(), changed=(), outdated=outdated, inoperable=stuck, gone=()
     )
-    # Where that isn't known, trying tells; and the file says nothing of targets that it left.
+    # Of targets that the file no longer names, nothing is known; where looking fails, the
+    # operation itself tells.
     known_here = [place for place in outdated if place in fleet.targets.overrides]
     beforehand.refuse(fleet, beforehand.in_the_way(fleet, known_here, there)[0])
     run = Run(fleet, None, known, progress)
@@ -138,7 +139,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
 
 
 def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
-    """Refuse what would lose data unasked, and what nobody can foresee.
+    """Refuse what would lose data that nobody named, and targets that can't be looked into.
 
     Raises:
         DeployError: there is such.

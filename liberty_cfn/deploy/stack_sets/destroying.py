@@ -1,4 +1,4 @@
-"""Taking a stack set down: its instances, then the set, but what is kept of them."""
+"""Taking a stack set down: its instances, then the set, but not what templates keep."""
 
 from __future__ import annotations
 

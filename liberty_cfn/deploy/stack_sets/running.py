@@ -124,7 +124,7 @@ class Run:
         self._stop_if_too_many([])
         self._tell_failures()
         cloudformation, name = self.fleet.cloudformation, self.fleet.name
-        # What AWS doesn't list yet is brought up to date rather than taken for it.
+        # Where AWS doesn't list it yet, it counts as outdated, which at worst does it again.
         one = instances(cloudformation, name).get(place)
         current = one is not None and one.current
         as_wanted = overrides(cloudformation, name, place) == want.overrides[place]

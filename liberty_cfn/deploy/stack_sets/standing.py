@@ -1,4 +1,4 @@
-"""What there is of a stack set: its definition, its instances, and its last operation."""
+"""What there is of a stack set: its definition, its instances, and its operations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
 
 T = TypeVar("T")
-# So often AWS is asked what it doesn't say anything to.
+# So often AWS is asked before it counts that there is no answer.
 ATTEMPTS = 5
 # What each status of an instance means.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackInstance.html

@@ -76,9 +76,10 @@ def preferences(
 
 
 def _told(before: Mapping[str, str], overrides: Mapping[str, str]) -> Told:
-    """Return overrides whole, as one that is left out is one no more.
+    """Return all of a place's overrides, as AWS forgets one that is left out.
 
-    What stays is said to stay: with other values beside it, the same can be said of many.
+    A value that stays is told as None, so that places that differ only in such values are
+    told the same, in one operation.
     """
     return tuple(
         (name, None if before.get(name) == value else value)
@@ -115,7 +116,7 @@ def _in_order(
             if (accounts := [place.account for place in places if place.region == region])
         ]
         for told, accounts in here:
-            # It may go on with what the region before ended with.
+            # If the region before ended with the same, one operation does for both.
             if found and found[-1][:2] == (told, accounts):
                 found[-1][2].append(region)
             else:

@@ -78,7 +78,7 @@ class Differences:
         return self.definition or bool(self.new or self.changed or self.outdated or self.gone)
 
     def touched(self, targets: Targets) -> list[Place]:
-        """Return where something is done, who goes first in front: the canary, if it can."""
+        """Return the places where something is done, the canary first if it is one of them."""
         some = (*self.new, *self.changed, *self.outdated)
         found = [
             place
@@ -106,8 +106,8 @@ def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
         for place, different in targets.overrides.items()
     }
     whole = digest(templates)
-    # One template has no stacks that could have a tag of their own: there, the digest would
-    # change every resource each time.
+    # A service-managed set has one template, without nested stacks: with the digest as a tag,
+    # every resource would change each time.
     nested = {} if targets.service_managed else {DIGEST_TAG: whole}
     files = {"root.yaml": one_template(templates)} if targets.service_managed else templates
     return Wanted(
