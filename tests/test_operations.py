@@ -440,6 +440,15 @@ def test_what_is_as_deployed_has_not_drifted(liberty, made):
     assert (code, shown) == (0, "liberty-social-dev: 0 differ, in 2 stacks\n")
 
 
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE"])
+def test_what_does_not_stand_is_not_compared(liberty, made, monkeypatch, status):
+    stack = {"StackStatus": status, "StackId": made}
+    monkeypatch.setattr("liberty_cfn.deploy.operations.find", lambda *_: stack)
+    code, _, said = liberty("drift", "dev")
+    assert code == 1
+    assert said.startswith(f"liberty-social-dev is in {status}: only what stands can be")
+
+
 def test_what_was_changed_by_hand_in_a_nested_stack_is_shown(liberty, aws, made):
     aws.client("logs").put_retention_policy(logGroupName="/first", retentionInDays=30)
     code, shown, _ = liberty("drift", "dev")

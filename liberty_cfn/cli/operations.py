@@ -238,7 +238,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from liberty_cfn.deploy.drift import as_lines, detect
+    from liberty_cfn.deploy.drift import as_lines, detect, refuse_unless_standing
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
 
@@ -248,8 +248,9 @@ def drift_command(environment: str, *, as_json: bool) -> None:
         return
     target, screen = _at(chosen)
     cloudformation = target.client("cloudformation")
-    stack_id = root(chosen, cloudformation)["StackId"]
-    found = detect(cloudformation, stack_id, say=screen.print)
+    stack = root(chosen, cloudformation)
+    refuse_unless_standing(chosen, stack)
+    found = detect(cloudformation, stack["StackId"], say=screen.print)
     if as_json:
         print_json({"stack": chosen.stack, **asdict(found)})
     else:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.deploy.operations import GONE, Standing, standing
+from liberty_cfn.deploy.operations import GONE, OperationError, Standing, standing
 from liberty_cfn.deploy.patience import Patience, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
+from liberty_cfn.environments import Environment
 from liberty_cfn.veiling import veiled_text
 
 # CloudFormation throttles those who ask for more at once.
 AT_ONCE = 5
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DetectStackDrift.html
+STANDS = (Meaning.GOOD, Meaning.UNDONE, Meaning.STUCK)
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,20 @@ class Compared:
     stacks: int
     drifts: tuple[Drift, ...]
     unknown: tuple[str, ...]
+
+
+def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -> None:
+    """Refuse to compare what CloudFormation doesn't compare: what is changing, or never was.
+
+    Raises:
+        OperationError: it is in such a state.
+    """
+    if state_of(stack) not in STANDS:
+        status = stack["StackStatus"]
+        raise OperationError(
+            f"{environment.stack} is in {status}: only what stands can be compared. "
+            f"{what_next(status, environment.name)}"
+        )
 
 
 def detect(
