@@ -366,6 +366,11 @@ def test_an_organizations_accounts_are_the_targets_of_its_units(client, aws):
     where = {"DeploymentTargets": {"OrganizationalUnitIds": [number]}, "Regions": [REGION]}
     done(client, client.create_stack_instances(StackSetName="one", **where))
     assert instance(client)["Status"] == "CURRENT"
+    other = {**where["DeploymentTargets"], "Accounts": ["222222222222"]}
+    other |= {"AccountFilterType": "INTERSECTION"}
+    asked = {"DeploymentTargets": other, "Regions": ["eu-west-1"]}
+    done(client, client.create_stack_instances(StackSetName="one", **asked))
+    assert len(client.list_stack_instances(StackSetName="one")["Summaries"]) == 1
     nested = {"N": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "x"}}}
     with pytest.raises(ClientError, match="do not support nested stacks"):
         client.create_stack_set(

@@ -70,10 +70,10 @@ def outdate(instances: Iterable[Record]) -> None:
 
 def _mark(one: Record, operation: Record, target: str, status: str, why: str = "") -> None:
     """Say of a target, and of its instance, how far an operation has come there."""
-    reason = {"StatusReason": why or None}
-    operation["Results"][target] |= {"Status": status} | reason
+    told = {"StatusReason": why or None}
     detail = {"StackInstanceStatus": {"DetailedStatus": status}}
-    one["Instances"].get(target, {}).update(detail | reason)
+    operation["Results"][target] |= told | {"Status": status}
+    one["Instances"].get(target, {}).update(told | detail)
 
 
 async def _run(one: Record, operation: Record, work: Work, before: list[Record]) -> None:
@@ -155,23 +155,24 @@ def _may(one: Record, account: str) -> None:
 
 
 async def make(one: Record, _operation: Record, target: str) -> None:
-    """Make or change one stack. What failed in its creation is made anew."""
+    """Make or change one stack. One whose creation failed is made anew."""
     instance = one["Instances"][target]
     stack = child_of(instance.get("StackId", ""))
+    if stack["StackStatus"] in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+        await _drop(stack)
+    there = stack["StackStatus"] != "DELETE_COMPLETE"
+    name = stack.get("StackName") or f"StackSet-{one['StackSetName']}-{responses.new_uuid()}"
     given = [*one["Parameters"], *instance["ParameterOverrides"]]
     values = {p["ParameterKey"]: p["ParameterValue"] for p in given}
-    name = stack.get("StackName") or f"StackSet-{one['StackSetName']}-{responses.new_uuid()}"
     asked = request(name, "", values, one["Tags"], one["Capabilities"])
-    there = stack["StackStatus"] not in ("DELETE_COMPLETE", "ROLLBACK_COMPLETE")
     act = handlers._update_stack if there else handlers._create_stack
     begun = act(asked | {OWN: one["TemplateBody"]})
     if "No updates are to be performed" not in text(begun, "Message"):
         instance["StackId"] = text(checked(begun), "StackId")
-        stack = await _settled(instance["StackId"])
-        status = stack["StackStatus"]
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            failed = stack["StackStatusReason"] or status
-            raise ValueError(f"ResourceLogicalId:{name}, ResourceStatusReason:{failed}")
+        stack = await _settled(child_of(instance["StackId"]))
+        if (status := stack["StackStatus"]) not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            why = stack["StackStatusReason"] or status
+            raise ValueError(f"ResourceLogicalId:{name}, ResourceStatusReason:{why}")
     instance["Status"] = "CURRENT"
 
 
@@ -190,12 +191,8 @@ async def join(one: Record, _operation: Record, target: str) -> None:
 
 
 async def unmake(one: Record, operation: Record, target: str) -> None:
-    stack = child_of(one["Instances"][target].get("StackId", ""))
-    if operation["RetainStacks"] != "true" and stack["StackStatus"] != "DELETE_COMPLETE":
-        ask(handlers._delete_stack, StackName=stack["StackId"])
-        stack = await _settled(stack["StackId"])
-        if stack["StackStatus"] != "DELETE_COMPLETE":
-            raise ValueError(f"Stack {stack['StackName']} is in {stack['StackStatus']}")
+    if operation["RetainStacks"] != "true":
+        await _drop(child_of(one["Instances"][target].get("StackId", "")))
     one["Instances"].pop(target)
 
 
@@ -206,10 +203,16 @@ async def compare(one: Record, _operation: Record, target: str) -> None:
     one["Instances"][target]["DriftStatus"] = stack["DriftInformation"]["StackDriftStatus"]
 
 
-async def _settled(number: str) -> Stack:
+async def _drop(stack: Stack) -> None:
+    if stack["StackStatus"] != "DELETE_COMPLETE":
+        ask(handlers._delete_stack, StackName=stack["StackId"])
+        if (await _settled(stack))["StackStatus"] != "DELETE_COMPLETE":
+            raise ValueError(f"Stack {stack['StackName']} is in {stack['StackStatus']}")
+
+
+async def _settled(stack: Stack) -> Stack:
     """Wait for a stack that something has just begun with to come to rest."""
-    stack = child_of(number)
-    await asyncio.sleep(0)  # what has just begun tells so only then
+    await asyncio.sleep(0)  # a deletion tells so only then
     while stack["StackStatus"].endswith("_IN_PROGRESS"):  # noqa: ASYNC110 - it has no event
         await asyncio.sleep(0.002)
     return stack

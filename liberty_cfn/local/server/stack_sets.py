@@ -49,24 +49,17 @@ def _create(asked: Record) -> Record:
         if there["Token"] == token:
             return {"StackSetId": there["StackSetId"]}
         raise ValueError(f"NameAlreadyExistsException: The name {name} already exists")
-    made = {
-        "StackSetName": name,
-        "StackSetId": f"{name}:{responses.new_uuid()}",
-        "Status": "ACTIVE",
-        "PermissionModel": asked.get("PermissionModel", "SELF_MANAGED"),
-        "Parameters": [],
-        "Tags": [],
-        "Capabilities": [],
-        "ManagedExecution": {"Active": "false"},
-        "Token": token,
-        "Instances": {},
-        "Operations": {},
-    }
-    if made["PermissionModel"] == "SELF_MANAGED":
+    number = f"{name}:{responses.new_uuid()}"
+    model = asked.get("PermissionModel", "SELF_MANAGED")
+    made: Record = {"Parameters": [], "Tags": [], "Capabilities": []}
+    made |= {"StackSetName": name, "StackSetId": number, "Status": "ACTIVE", "Token": token}
+    made |= {"PermissionModel": model, "ManagedExecution": {"Active": "false"}}
+    made |= {"Instances": {}, "Operations": {}}
+    if model == "SELF_MANAGED":
         made["AdministrationRoleARN"] = f"arn:aws:iam::{account}:role/{ROLE}AdministrationRole"
         made["ExecutionRoleName"] = f"{ROLE}ExecutionRole"
     sets[name] = made | _said(made, asked)
-    return {"StackSetId": made["StackSetId"]}
+    return {"StackSetId": number}
 
 
 def _said(one: Record, asked: Record) -> Record:
@@ -87,11 +80,11 @@ def _said(one: Record, asked: Record) -> Record:
 
 
 def _parameters(given: list[Record], before: list[Record]) -> list[Record]:
-    """Parameters in the order of their names, with previous values where that is said."""
-    had = {p["ParameterKey"]: p for p in before}
-    stays = {"UsePreviousValue": "true"}.items()
-    told = [had[p["ParameterKey"]] if stays <= p.items() else p for p in given]
-    return sorted(told, key=lambda p: str(p["ParameterKey"]))
+    """Parameters in the order of their names; one said without a value keeps its own."""
+    had = {p["ParameterKey"]: p["ParameterValue"] for p in before}
+    said = sorted((p["ParameterKey"], p.get("ParameterValue")) for p in given)
+    told = ((key, had.get(key) if value is None else value) for key, value in said)
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in told]
 
 
 def _targets(one: Record, asked: Record) -> list[str]:
@@ -170,8 +163,8 @@ def _stop(asked: Record) -> Record:
 
 def _describe(asked: Record) -> Record:
     one = _set(asked)
-    found_out = [instance["DriftStatus"] for instance in one["Instances"].values()]
-    drift = next((s for s in ("DRIFTED", "IN_SYNC") if s in found_out), "NOT_CHECKED")
+    drifts = [instance["DriftStatus"] for instance in one["Instances"].values()]
+    drift = next((d for d in ("DRIFTED", "IN_SYNC") if d in drifts), "NOT_CHECKED")
     return {"StackSet": one | {"StackSetDriftDetectionDetails": {"DriftStatus": drift}}}
 
 
