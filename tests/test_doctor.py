@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from liberty_cfn.deploy import beforehand, certificates, doctor, leftovers, targets
+from liberty_cfn.deploy import beforehand, certificates, doctor, leftovers, named, targets
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.stack import find
@@ -296,9 +296,7 @@ def certificate(status="ISSUED", *names, **more):
 def examined(nowhere, environment, answer):
     with Stubber(nowhere.client("acm")) as acm:
         acm.add_response("describe_certificate", answer, {"CertificateArn": ARN})
-        return list(
-            beforehand.certificate(with_settings(environment, CertificateArn=ARN), nowhere)
-        )
+        return list(named.certificate(with_settings(environment, CertificateArn=ARN), nowhere))
 
 
 def test_a_certificate_that_is_not_there_is_told(target, dev):

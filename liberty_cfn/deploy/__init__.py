@@ -15,6 +15,7 @@ One idea a module, each importing only from those above it:
     secrets      what is a person's to set
     leftovers    names that a new environment needs, and that are taken
     quotas       whether the region has room for it
+    named        whether what the settings name is there, and can be used
     beforehand   what would make a deploy fail, asked before anything is made
     template_bucket  the bucket that templates are uploaded to
     packaging    templates uploaded under the digest of their content

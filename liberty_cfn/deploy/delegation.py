@@ -65,6 +65,20 @@ def public_zones(domain: str, target: Target) -> list[str]:
     ]
 
 
+def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield a warning if the domain has a zone already, and the environment makes another."""
+    if environment.settings["CreateHostedZone"] != "true":
+        return
+    domain = environment.settings["DomainName"]
+    if ids := public_zones(domain, target):
+        says = (
+            f"{domain} has a public zone already ({', '.join(ids)}), and a new one will have "
+            f"other name servers than the registrar knows; to use it, say HostedZoneId: "
+            f"{ids[0]}, and CreateHostedZone: false."
+        )
+        yield Finding(Level.WARNING, "CreateHostedZone", says)
+
+
 def _elsewhere(name: str, zone_id: str, found: set[str], wanted: str) -> str:
     leads = f"DNS leads from {name} to {', '.join(sorted(found))}" if found else ""
     return (

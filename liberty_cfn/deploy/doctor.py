@@ -30,7 +30,7 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
     made = state_of(stack) not in (Meaning.ABSENT, Meaning.BROKEN)
     checks: tuple[tuple[str, Check], ...] = (
         *(() if told else ((delegation.ABOUT, delegation.check),)),
-        *((("CreateHostedZone", beforehand.own_zone),) if new else ()),
+        *((("CreateHostedZone", delegation.own_zone),) if new else ()),
         ("Certificate", _certificate),
         ("Image", _image),
         *((("Secrets", _secrets),) if made else ()),

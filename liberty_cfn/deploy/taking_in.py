@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from liberty_cfn.deploy import adopting, beforehand, change_sets, secrets
+from liberty_cfn.deploy import adopting, change_sets, delegation, secrets
 from liberty_cfn.deploy.carrying_out import Deploy, carry_out
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
 from liberty_cfn.deploy.stack import NESTED_STACK
@@ -26,7 +26,7 @@ def free_names(deploy: Deploy, stack: Mapping[str, Any] | None) -> bool:
     """
     environment, target, progress = deploy.environment, deploy.target, deploy.progress
     look_ahead(environment, target, deploy.templates, stack, adopt=True)
-    for finding in beforehand.own_zone(environment, target):
+    for finding in delegation.own_zone(environment, target):
         progress.say(str(finding))
     kept = adopting.kept_secrets(environment, target)
     if not kept:

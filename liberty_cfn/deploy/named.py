@@ -1,0 +1,136 @@
+"""Whether what the settings name is there, and can be used: a zone, a certificate, a role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import faults, leftovers
+from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+ZONES = 2
+TASKS = "ecs-tasks.amazonaws.com"
+ASSUME = ("sts:AssumeRole", "sts:*", "*")
+
+
+def zones(_: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the region has zones enough for the subnets."""
+    there = target.client("ec2").describe_availability_zones(
+        Filters=[
+            {"Name": "state", "Values": ["available"]},
+            {"Name": "zone-type", "Values": ["availability-zone"]},
+        ]
+    )["AvailabilityZones"]
+    said = f"{target.region} has {len(there)} availability zones for this account"
+    if len(there) < ZONES:
+        advice = f"{said}, and the subnets need {ZONES}; choose another region."
+        yield Finding(Level.OBSTACLE, "Region", advice)
+    else:
+        yield Finding(Level.OK, "Region", f"{said}.")
+
+
+def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the zone is there, public, and one that the domain is in."""
+    wanted = environment.settings["HostedZoneId"]
+    domain = environment.settings["DomainName"]
+    try:
+        zone = target.client("route53").get_hosted_zone(Id=wanted)["HostedZone"]
+    except ClientError as error:
+        if faults.code(error) not in ("NoSuchHostedZone", "InvalidInput"):
+            raise
+        yield Finding(
+            Level.OBSTACLE,
+            "HostedZoneId",
+            f"this account has no hosted zone {wanted}; say the id of {domain}'s "
+            "public zone, or CreateHostedZone: true to have it made.",
+        )
+        return
+    name = zone["Name"].rstrip(".")
+    belongs = domain == name or domain.endswith(f".{name}")
+    private = zone.get("Config", {}).get("PrivateZone")
+    if not belongs:
+        says = f"{wanted} is the zone of {name}, which {domain} is not in."
+        yield Finding(Level.OBSTACLE, "HostedZoneId", says)
+    if private:
+        says = f"{wanted} is private; a certificate is proved in a public zone."
+        yield Finding(Level.OBSTACLE, "HostedZoneId", says)
+    if belongs and not private:
+        yield Finding(Level.OK, "HostedZoneId", f"{wanted} is the public zone of {name}.")
+
+
+def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the certificate that the settings name can be presented."""
+    about, arn, host = (
+        "CertificateArn",
+        environment.settings["CertificateArn"],
+        environment.host,
+    )
+    try:
+        found = target.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
+    except ClientError as error:
+        if faults.code(error) != "ResourceNotFoundException":
+            raise
+        says = f"this account has no certificate {arn}; leave it empty to have one made."
+        yield Finding(Level.OBSTACLE, about, says)
+        return
+    names = {found["DomainName"], *found.get("SubjectAlternativeNames", [])}
+    if found["Status"] != "ISSUED":
+        says = (
+            f"the certificate is {found['Status']}, and a load balancer takes only one that is "
+            "ISSUED; have it issued, or leave this empty to have one made."
+        )
+        yield Finding(Level.OBSTACLE, about, says)
+    elif not names & {host, f"*.{host.partition('.')[2]}"}:
+        said = ", ".join(sorted(names))
+        says = f"the certificate is good for {said}, not for {host}: browsers will refuse it."
+        yield Finding(Level.WARNING, about, says)
+    else:
+        yield Finding(Level.OK, about, f"the certificate is issued, and good for {host}.")
+
+
+def existing_role(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the role that the settings name is there, and ECS may take it."""
+    name = environment.settings["ExistingExecutionRole"]
+    about, role = "ExistingExecutionRole", leftovers.role(target, name)
+    if role is None:
+        says = f"this account has no role {name}; leave it empty to have one made."
+        yield Finding(Level.OBSTACLE, about, says)
+    elif role["Path"] != "/":
+        says = f"{name} has the path {role['Path']}; tasks can be started only with one at /."
+        yield Finding(Level.OBSTACLE, about, says)
+    elif not _may_assume(role.get("AssumeRolePolicyDocument")):
+        says = (
+            f"the role {name} doesn't let ECS take it, so no task would start; its trust "
+            f"policy has to allow sts:AssumeRole to {TASKS} "
+            "(aws iam update-assume-role-policy)."
+        )
+        yield Finding(Level.OBSTACLE, about, says)
+    else:
+        yield Finding(Level.OK, about, f"ECS may take the role {name}.")
+
+
+def _may_assume(trust: Any) -> bool:
+    """Whether a trust policy lets ECS start tasks with its role; conditions aside."""
+    document = json.loads(trust) if isinstance(trust, str) else trust or {}
+    return any(
+        statement.get("Effect") == "Allow"
+        and any(action in ASSUME for action in _listed(statement.get("Action")))
+        and _names_tasks(statement.get("Principal"))
+        for statement in _listed(document.get("Statement"))
+    )
+
+
+def _names_tasks(principal: Any) -> bool:
+    if isinstance(principal, dict):
+        return TASKS in _listed(principal.get("Service"))
+    return bool(principal == "*")
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return a value of a policy as a list; one alone may stand for itself."""
+    return value if isinstance(value, list) else [] if value is None else [value]
