@@ -128,6 +128,28 @@ def test_what_interrupts_a_database_is_marked_and_told():
     assert property_["interruption"].startswith("the database is down")
 
 
+def test_what_keeps_data_less_long_or_protects_less_is_told():
+    lifecycle = '{"Rules": [{"Id": "Files", "ExpirationInDays": %d}]}'
+    for kind, name, before, after, said in (
+        ("AWS::Logs::LogGroup", "RetentionInDays", "30", "7", ["older entries are deleted"]),
+        ("AWS::Logs::LogGroup", "RetentionInDays", "7", "30", []),
+        ("AWS::Logs::LogGroup", "KmsKeyId", "key", None, []),  # known only after apply, perhaps
+        (
+            "AWS::S3::Bucket",
+            "LifecycleConfiguration",
+            lifecycle % 90,
+            lifecycle % 30,
+            ["files are deleted sooner, those already there too"],
+        ),
+    ):
+        known = Property(name, before, after, Replacement.NO)
+        change = Change((), "Kept", kind, "Modify", Replacement.NO, (known,))
+        [told] = plans.as_json(planned(change))["changes"][0]["properties"]
+        assert told["weakens"] == said
+        text = plan_markdown(planned(change))
+        assert all(f"` ({why})" in text for why in said)
+
+
 def test_the_summary_counts_what_would_happen():
     said = planned(DATABASE, SERVICE, TOPIC).summary
     assert said == (
@@ -191,6 +213,7 @@ def test_the_json_has_every_change_with_its_properties():
         "after": "b",
         "replacement": "certain",
         "interruption": None,
+        "weakens": [],
     }
     assert (topic["action"], topic["replacement"], topic["stateful"]) == ("Remove", "no", False)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from liberty_cfn.deploy.changes import Change, Property, Replacement
+from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LEFT, LOSSES
 
@@ -147,6 +147,19 @@ def interruption(change: Change, changed: Property) -> str:
     return known.what if known and change.action == "Modify" else ""
 
 
+def weaknesses(change: Change, changed: Property) -> list[str]:
+    """Return what protects or keeps data, and no longer does when a property changes."""
+    before, after = changed.before, changed.after
+    if change.action != "Modify" or before is None or after is None:
+        return []
+    from liberty_cfn.review.comparing import differences  # noqa: PLC0415 - slow to load
+    from liberty_cfn.review.losing import why_weaker  # noqa: PLC0415
+
+    found = differences({changed.name: before}, {changed.name: after})
+    told = [why_weaker(change.type, one) for one in found if UNKNOWN not in str(one.after)]
+    return list(dict.fromkeys(filter(None, told)))
+
+
 def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
     """Return, in words, what of the plan can't go ahead without being named in `allowed`."""
     return [_refusal(change) for change in plan.lost if change.resource not in allowed]
@@ -155,9 +168,9 @@ def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
 def doubts(plan: Plan) -> list[str]:
     """Return, in words, what may be replaced, and what stands against it."""
     return [
-        f"{_where(change)} is replaced only if {_causes(change)} turns out to need it, which "
-        "CloudFormation knows when it is there: the stack policy then denies it, and the whole "
-        f"update is undone. To let it go all the same: --allow-replace {change.resource}"
+        f"{_where(change)} is replaced only if a change of {_causes(change)} turns out to need "
+        "it, which CloudFormation knows when it is there: the stack policy then denies it, and "
+        f"the whole update is undone. To let it go all the same: --allow-replace {change.resource}"
         for change in plan.doubtful
     ]
 
@@ -222,6 +235,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
                         "after": changed.after,
                         "replacement": changed.replaces.value or "no",
                         "interruption": interruption(change, changed) or None,
+                        "weakens": weaknesses(change, changed),
                     }
                     for changed in change.properties
                 ],

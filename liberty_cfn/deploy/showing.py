@@ -22,6 +22,7 @@ from liberty_cfn.deploy.plans import (
     is_lost,
     refusals,
     stops_service,
+    weaknesses,
 )
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LOSSES
@@ -143,7 +144,7 @@ def _notes(change: Change, changed: Property) -> list[str]:
     """Return what is to be thought of when a property changes."""
     replaces = changed.replaces.value
     stops = interruption(change, changed)
-    said = (f"replacement {replaces}" if replaces else "", stops)
+    said = (f"replacement {replaces}" if replaces else "", stops, *weaknesses(change, changed))
     return [f"({note})" for note in said if note]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import POLICIES, Action, Change, PropertyChange
-from liberty_cfn.review.comparing import Steps, at, mapping
+from liberty_cfn.review.comparing import Difference, Steps, at, mapping
 from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, different, fewer, said
 from liberty_cfn.review.replacement import names
@@ -188,17 +188,16 @@ def _redirects(listener: Resource | None) -> bool:
 
 
 def _weakened(change: Change, changed: PropertyChange) -> Iterator[Finding]:
-    steps = names(changed.path)
-    why = _reason(change, steps, changed)
-    if why:
+    if why := why_weaker(change.type, changed):
         shown = f"{_shown(changed.before)} → {_shown(changed.after)}"
         text = f"{change.name}: {changed.name} {shown}: {why}"
         yield Finding(Kind.WEAKENED, change.id, text)
 
 
-def _reason(change: Change, steps: Steps, changed: PropertyChange) -> str:
-    """Return why a property's change weakens a protection; empty if it doesn't."""
-    for wanted, weaker, why in PROTECTIONS.get(change.type, ()):
+def why_weaker(kind: str, changed: PropertyChange | Difference) -> str:
+    """Return why a change to a resource of this type weakens a protection; empty if not."""
+    steps = names(changed.path)
+    for wanted, weaker, why in PROTECTIONS.get(kind, ()):
         if weaker is different and steps[: len(wanted)] == wanted:
             return why
         below = _below(wanted, steps, changed.path)
