@@ -169,8 +169,9 @@ def doubts(plan: Plan) -> list[str]:
     """Return, in words, what may be replaced, and what stands against it."""
     return [
         f"{_where(change)} is replaced only if a change of {_causes(change)} turns out to need "
-        "it, which CloudFormation knows when it is there: the stack policy then denies it, and "
-        f"the whole update is undone. To let it go all the same: --allow-replace {change.resource}"
+        "it, which CloudFormation knows when it is there: the stack policy then denies it, "
+        "and the whole update is undone. To let it go all the same: --allow-replace "
+        f"{change.resource}"
         for change in plan.doubtful
     ]
 
