@@ -36,7 +36,7 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
         return str(error)
     from liberty_cfn.deploy.adopting import AdoptError  # noqa: PLC0415 - slow to load
     from liberty_cfn.deploy.attending import DeployError  # noqa: PLC0415
-    from liberty_cfn.deploy.change_sets import ChangeSetError  # noqa: PLC0415
+    from liberty_cfn.deploy.changes import ChangeSetError  # noqa: PLC0415
     from liberty_cfn.deploy.migrating import MigrationError  # noqa: PLC0415
     from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
     from liberty_cfn.deploy.packaging import PackagingError  # noqa: PLC0415

@@ -37,7 +37,7 @@ from wire import (
 
 from liberty_cfn.deploy import attending, causes, diagnosis, packaging
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.executing import execute

@@ -40,12 +40,13 @@ from liberty_cfn.deploy import (
     carrying_out,
     change_sets,
     deploying,
+    discarding,
     packaging,
     sessions,
     targets,
 )
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
@@ -223,7 +224,7 @@ def test_case_03_an_empty_stack_goes_when_what_it_was_made_for_is_gone():
         ListChangeSets=[listed("DELETE_IN_PROGRESS"), listed()],
         DeleteStack=[done("DeleteStack")],
     )
-    change_sets.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=True))
+    discarding.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=True))
     assert [operation for operation, _ in wire.asked][-3:] == [
         *("ListChangeSets", "ListChangeSets", "DeleteStack"),
     ]
@@ -233,18 +234,18 @@ def test_case_03_an_empty_stack_goes_when_what_it_was_made_for_is_gone():
 @pytest.mark.parametrize("gone", [GONE, NO_CHANGE_SET])
 def test_a_change_set_that_somebody_else_deleted_needs_not_be_discarded(new, gone):
     wire = Wire(DeleteChangeSet=[gone])
-    change_sets.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=new))
+    discarding.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=new))
 
 
 def test_case_03_an_empty_stack_that_somebody_else_deleted_needs_not_be_deleted():
     wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")], DescribeStacks=[GONE])
-    change_sets.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=True))
+    discarding.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=True))
     assert [operation for operation, _ in wire.asked][-1] == "DescribeStacks"
 
 
 def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
     wire = Wire(ListChangeSets=[listed("DELETE_PENDING", "DELETE_IN_PROGRESS")])
-    change_sets.sweep(wire.client, "liberty-social-dev", timedelta(), pytest.fail)
+    discarding.sweep(wire.client, "liberty-social-dev", timedelta(), pytest.fail)
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -255,11 +256,11 @@ def test_what_a_killed_plan_left_goes_with_the_next_plan_when_nobody_waits_for_i
     if there:
         have(dev, target, TOPIC)
     with monkeypatch.context() as patch:
-        patch.setattr(change_sets, "discard", lambda *_, **__: None)
+        patch.setattr(discarding, "discard", lambda *_, **__: None)
         plan(dev, target, {"root.yaml": MORE})
     plan(dev, target, {"root.yaml": TOPIC})
     assert len(left_behind(target, dev)) == 1
-    monkeypatch.setattr(change_sets, "FORGOTTEN", timedelta())
+    monkeypatch.setattr(discarding, "FORGOTTEN", timedelta())
     plan(dev, target, {"root.yaml": TOPIC})
     assert left_behind(target, dev) == []
     assert bool(find(cloudformation, dev.stack)) is there

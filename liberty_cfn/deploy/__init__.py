@@ -20,7 +20,8 @@ One idea a module, each importing only from those above it:
     template_bucket  the bucket that templates are uploaded to
     packaging    templates uploaded under the digest of their content
     early        what was refused before anything was made
-    changes      what changes about a resource
+    changes      what a change set says would change
+    discarding   change sets discarded, so that none stays behind
     change_sets  what would change, stack by stack
     plans        what would change, weighed: what is dangerous about it
     protection   what keeps what is deployed from going by accident

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.deploy import change_sets, faults
+from liberty_cfn.deploy import discarding, faults
 from liberty_cfn.deploy.attending import DeployError, Progress, attend
-from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
-from liberty_cfn.deploy.changes import Change
+from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.protection import expect, protect, protect_from_termination, restore
@@ -48,7 +47,7 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
         DeployError: it failed.
     """
     cloudformation, stack_id = deploy.cloudformation, change_set.stack_id
-    with change_sets.kept_only_if_well(cloudformation, change_set):
+    with discarding.kept_only_if_well(cloudformation, change_set):
         _open(cloudformation, change_set, deploy.allowed)
         follower = Follower(cloudformation, stack_id)
     try:
@@ -57,13 +56,13 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
         # Also without an answer: what arrives later finds nothing to execute, and AWS deletes
         # no change set that it executes already.
         if not faults.unheard(error):
-            change_sets.give_up(cloudformation, change_set)
+            discarding.give_up(cloudformation, change_set)
         raise
     try:
         attend(deploy.environment, deploy.target, stack_id, follower, deploy.progress)
     except DeployError:
         # One that failed while it was executed stays in the stack's list until it is deleted.
-        change_sets.give_up(cloudformation, change_set)
+        discarding.give_up(cloudformation, change_set)
         raise
 
 

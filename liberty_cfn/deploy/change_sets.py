@@ -1,4 +1,4 @@
-"""What would change, stack by stack: change sets, made, read and discarded."""
+"""What would change, stack by stack: change sets, made and read."""
 
 from __future__ import annotations
 
@@ -6,53 +6,29 @@ import contextlib
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.changes import Change, read, removed
+from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError, read, removed
+from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.patience import pause, silent
-from liberty_cfn.deploy.stack import NESTED_STACK, find
+from liberty_cfn.deploy.stack import NESTED_STACK
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation calls it a failure when there is nothing to do. There is no code for it.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 # How it says that the change set of a nested stack, not this one, could not be made.
 NESTED_FAILED = "Nested change set"
-OURS = "liberty-"
 # How it says that the stack is no longer as it was found.
 MEANWHILE = re.compile("Stack.*(_IN_PROGRESS state|already exists|does not exist)")
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 MADE = ("CREATE_COMPLETE", "FAILED")
-GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
-# So often a change set is looked at that AWS tells nothing of, or that isn't gone yet.
+# So often AWS may give no answer before it counts that there is none.
 LOOKS = 20
-# A plan as old as this was forgotten: nobody still waits for consent to it.
-FORGOTTEN = timedelta(days=1)
-
-
-class ChangeSetError(Exception):
-    """CloudFormation refused the change. The message says why."""
-
-
-@dataclass(frozen=True)
-class ChangeSet:
-    """A change set, and what would change; that is empty until it was read.
-
-    `token` is its name, and that of the operation that executes it. `new` is whether it makes
-    its stack, `adopts` whether it takes in what exists.
-    """
-
-    id: str
-    stack_id: str
-    token: str
-    changes: tuple[Change, ...] = ()
-    new: bool = False
-    adopts: bool = False
 
 
 def create(
@@ -85,7 +61,7 @@ def create(
         "IncludeNestedStacks": True,
         **({"ImportExistingResources": True} if adopt else {}),
     }
-    made, why = _made(cloudformation, asked, say)
+    made, why = _completed(cloudformation, asked, say)
     if len(why) == 1 and NESTED_FAILED in why[0]:
         say(
             f"What changes inside nested stacks can't be told: {why[0]} This is the plan of "
@@ -93,7 +69,7 @@ def create(
         )
         # But not the empty stack that it may have come with: the next one is for that, too.
         cloudformation.delete_change_set(ChangeSetName=made.id)
-        made, why = _made(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
+        made, why = _completed(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
     if not why:
         return made
     if _is_nothing(why[0]):
@@ -104,11 +80,11 @@ def create(
     raise ChangeSetError(f"CloudFormation can't plan this change: {told}")
 
 
-def _made(
+def _completed(
     cloudformation: Any, asked: Mapping[str, Any], say: Callable[[str], object]
 ) -> tuple[ChangeSet, list[str]]:
     """Return a change set, and why it can't be executed: empty if it can."""
-    made = _make(cloudformation, asked)
+    made = _created_once(cloudformation, asked)
     with kept_only_if_well(cloudformation, made):
         page = _wait(cloudformation, made.id)
         if page["Status"] != "FAILED":
@@ -123,7 +99,7 @@ def _is_nothing(reason: str) -> bool:
     return any(words in reason for words in NOTHING)
 
 
-def _make(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
+def _created_once(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
     """Make a change set, once, whatever becomes of AWS's answer."""
     token = f"{OURS}{uuid.uuid4().hex}"
     named = {"StackName": asked["StackName"], "ChangeSetName": token}
@@ -155,122 +131,6 @@ def _make(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
                 f"{faults.in_words(error)}"
             ) from error
         raise
-
-
-@contextlib.contextmanager
-def kept_only_if_well(cloudformation: Any, change_set: ChangeSet) -> Iterator[None]:
-    """Discard a change set if what is done meanwhile fails, or is interrupted.
-
-    Raises:
-        ChangeSetError: somebody else discarded it.
-    """
-    try:
-        yield
-    except BaseException as error:
-        if not faults.unheard(error):
-            give_up(cloudformation, change_set)
-        if faults.code(error) == "ChangeSetNotFound" or faults.missing(error):
-            raise ChangeSetError(
-                "The plan, or its stack, was deleted while it was read, by somebody else; "
-                "nothing was changed. Try again."
-            ) from error
-        raise
-
-
-def give_up(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Discard a change set; where AWS refuses, say nothing: what went wrong before matters."""
-    with contextlib.suppress(*faults.OF_AWS):
-        discard(cloudformation, change_set)
-
-
-def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object]) -> None:
-    """Discard a change set that nobody will execute; where AWS refuses, say so and go on."""
-    try:
-        discard(cloudformation, change_set)
-    except faults.OF_AWS as error:
-        say(
-            f"The change set {change_set.token} could not be deleted; the next deploy does it. "
-            f"{faults.in_words(error)}"
-        )
-
-
-def discard(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Delete a change set, and with that of a new stack the empty stack that it came with."""
-    try:
-        cloudformation.delete_change_set(ChangeSetName=change_set.id)
-    except ClientError as error:
-        # Somebody deleted it, or its stack with it.
-        if faults.code(error) != "ChangeSetNotFound" and not faults.missing(error):
-            raise
-        return
-    if change_set.new:
-        _drop_if_empty(cloudformation, change_set)
-
-
-def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Delete the stack that a change set was to make, if nothing is in it, or to come."""
-    stack = find(cloudformation, change_set.stack_id)
-    if (
-        stack is None
-        or stack["StackStatus"] != "REVIEW_IN_PROGRESS"
-        or _others(cloudformation, stack["StackName"], change_set.id)
-    ):
-        return
-    if stack.get("EnableTerminationProtection"):
-        cloudformation.update_termination_protection(
-            StackName=change_set.stack_id, EnableTerminationProtection=False
-        )
-    cloudformation.delete_stack(StackName=change_set.stack_id)
-
-
-def sweep(
-    cloudformation: Any,
-    stack: str,
-    older: timedelta,
-    say: Callable[[str], object] = silent,
-) -> None:
-    """Delete what deploys and plans that were killed left behind, if it is `older`.
-
-    What is younger may be what somebody else is about to deploy. Where AWS refuses, that is
-    said, and no error: nothing depends on it.
-    """
-    try:
-        for summary in _waiting(cloudformation, stack):
-            ours = summary["ChangeSetName"].startswith(OURS)
-            stays = ours and summary.get("Status") not in GOING
-            if stays and summary["CreationTime"] <= datetime.now(UTC) - older:
-                cloudformation.delete_change_set(ChangeSetName=summary["ChangeSetId"])
-    except faults.OF_AWS as error:
-        if not faults.missing(error):
-            say(
-                "Change sets that earlier deploys may have left could not be looked for. "
-                f"{faults.in_words(error)}"
-            )
-
-
-def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
-    """Whether a stack has change sets beside one that is being `deleted`.
-
-    Waits until that is gone, as AWS deletes no stack before: with it go the change sets of
-    nested stacks, which takes a moment.
-    """
-    for _ in range(LOOKS):
-        waiting = {summary["ChangeSetId"] for summary in _waiting(cloudformation, stack)}
-        if waiting != {deleted}:
-            return bool(waiting - {deleted})
-        pause(cloudformation, 0)
-    return False
-
-
-def _waiting(cloudformation: Any, stack: str) -> list[dict[str, Any]]:
-    """Return the summaries of a stack's change sets that were not executed."""
-    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
-    return [
-        summary
-        for page in pages
-        for summary in page["Summaries"]
-        if summary.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
-    ]
 
 
 def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:

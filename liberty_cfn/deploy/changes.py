@@ -1,4 +1,4 @@
-"""What changes about a resource, as CloudFormation says it in a change set."""
+"""What a change set says would change, resource by resource."""
 
 from __future__ import annotations
 
@@ -52,6 +52,26 @@ class Change:
     properties: tuple[Property, ...] = ()
     physical_id: str = ""
     left: str = ""
+
+
+class ChangeSetError(Exception):
+    """CloudFormation refused the change. The message says why."""
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set, and what would change; that is empty until it was read.
+
+    `token` is its name, and that of the operation that executes it. `new` is whether it makes
+    its stack, `adopts` whether it takes in what exists.
+    """
+
+    id: str
+    stack_id: str
+    token: str
+    changes: tuple[Change, ...] = ()
+    new: bool = False
+    adopts: bool = False
 
 
 def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:

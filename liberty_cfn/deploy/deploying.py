@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from liberty_cfn.deploy import beforehand, change_sets, migrating, taking_in
+from liberty_cfn.deploy import beforehand, discarding, migrating, taking_in
 from liberty_cfn.deploy.attending import DeployError, Progress
 from liberty_cfn.deploy.beginning import begin_from
 from liberty_cfn.deploy.carrying_out import Deploy, carry_out
-from liberty_cfn.deploy.change_sets import ChangeSet
+from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import lifted, protect_from_termination, restore
@@ -137,7 +137,7 @@ def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
     finally:
         if not agreed:
             # drop() raises nothing of its own, which would hide why the plan is not agreed to.
-            change_sets.drop(this.cloudformation, change_set, this.progress.say)
+            discarding.drop(this.cloudformation, change_set, this.progress.say)
             if change_set.adopts:
                 taking_in.say_what_waits(this)
     return agreed
@@ -159,4 +159,4 @@ def _secure(this: Deploy, stack: Mapping[str, Any], began: datetime, *, closed: 
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(this.cloudformation, stack_id)
     took = datetime.now(UTC) - began
-    change_sets.sweep(this.cloudformation, stack["StackName"], took, this.progress.say)
+    discarding.sweep(this.cloudformation, stack["StackName"], took, this.progress.say)

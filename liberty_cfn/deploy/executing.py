@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.change_sets import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
 
 BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from liberty_cfn.deploy import beforehand, change_sets
+from liberty_cfn.deploy import beforehand, change_sets, discarding
 from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import ChangeSet
+from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan, changed_values
@@ -114,10 +114,10 @@ def plan(
         ChangeSetError: CloudFormation can't plan the change.
     """
     cloudformation = target.client("cloudformation")
-    change_sets.sweep(cloudformation, environment.stack, change_sets.FORGOTTEN, say)
+    discarding.sweep(cloudformation, environment.stack, discarding.FORGOTTEN, say)
     planned, change_set = prepare_now(environment, target, templates, say=say)
     if change_set:
-        change_sets.drop(cloudformation, change_set, say)
+        discarding.drop(cloudformation, change_set, say)
     return planned
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from liberty_cfn.deploy import adopting, change_sets, delegation, secrets
+from liberty_cfn.deploy import adopting, delegation, discarding, secrets
 from liberty_cfn.deploy.carrying_out import Deploy, carry_out
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
 from liberty_cfn.deploy.stack import NESTED_STACK
@@ -65,7 +65,7 @@ def put_names_back(deploy: Deploy) -> None:
     if change_set is None:
         return
     if any(change.type != NESTED_STACK for change in planned.changes):
-        change_sets.drop(deploy.cloudformation, change_set, deploy.progress.say)
+        discarding.drop(deploy.cloudformation, change_set, deploy.progress.say)
         deploy.progress.say("What was adopted differs from the templates: see make plan")
         return
     deploy.progress.say("All is adopted; the stacks get the reviewed templates")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from liberty_cfn.deploy.adopting import AdoptError
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import ChangeSetError
+from liberty_cfn.deploy.changes import ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.plans import Plan

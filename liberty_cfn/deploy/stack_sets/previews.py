@@ -10,10 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from liberty_cfn.deploy import change_sets
+from liberty_cfn.deploy import change_sets, discarding
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.change_sets import ChangeSetError
-from liberty_cfn.deploy.changes import Change, Replacement, removed
+from liberty_cfn.deploy.changes import Change, ChangeSetError, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values, refusals
@@ -122,7 +121,7 @@ def preview(
 
 
 def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str, Any]) -> Plan:
-    change_sets.sweep(cloudformation, found["StackName"], change_sets.FORGOTTEN)
+    discarding.sweep(cloudformation, found["StackName"], discarding.FORGOTTEN)
     try:
         change_set = change_sets.create(
             cloudformation,
@@ -135,6 +134,6 @@ def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str
     except ChangeSetError as error:
         raise DeployError(str(error)) from error
     if change_set:
-        change_sets.discard(cloudformation, change_set)
+        discarding.discard(cloudformation, change_set)
     given = changed_values(parameters(found), want.settings[place])
     return Plan(str(place), want.digest, change_set.changes if change_set else (), given)

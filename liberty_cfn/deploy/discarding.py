@@ -1,0 +1,139 @@
+"""Change sets discarded, so that none stays behind, nor an empty stack that one came with."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.patience import pause, silent
+from liberty_cfn.deploy.stack import find
+
+# What the names of our change sets begin with.
+OURS = "liberty-"
+GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
+# So often it is looked whether a change set is gone.
+LOOKS = 20
+# A plan as old as this was forgotten: nobody still waits for consent to it.
+FORGOTTEN = timedelta(days=1)
+
+
+@contextlib.contextmanager
+def kept_only_if_well(cloudformation: Any, change_set: ChangeSet) -> Iterator[None]:
+    """Discard a change set if what is done meanwhile fails, or is interrupted.
+
+    Raises:
+        ChangeSetError: somebody else discarded it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not faults.unheard(error):
+            give_up(cloudformation, change_set)
+        if faults.code(error) == "ChangeSetNotFound" or faults.missing(error):
+            raise ChangeSetError(
+                "The plan, or its stack, was deleted while it was read, by somebody else; "
+                "nothing was changed. Try again."
+            ) from error
+        raise
+
+
+def give_up(cloudformation: Any, change_set: ChangeSet) -> None:
+    """Discard a change set; where AWS refuses, say nothing: what went wrong before matters."""
+    with contextlib.suppress(*faults.OF_AWS):
+        discard(cloudformation, change_set)
+
+
+def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object]) -> None:
+    """Discard a change set that nobody will execute; where AWS refuses, say so and go on."""
+    try:
+        discard(cloudformation, change_set)
+    except faults.OF_AWS as error:
+        say(
+            f"The change set {change_set.token} could not be deleted; the next deploy does it. "
+            f"{faults.in_words(error)}"
+        )
+
+
+def discard(cloudformation: Any, change_set: ChangeSet) -> None:
+    """Delete a change set, and with that of a new stack the empty stack that it came with."""
+    try:
+        cloudformation.delete_change_set(ChangeSetName=change_set.id)
+    except ClientError as error:
+        # Somebody deleted it, or its stack with it.
+        if faults.code(error) != "ChangeSetNotFound" and not faults.missing(error):
+            raise
+        return
+    if change_set.new:
+        _drop_if_empty(cloudformation, change_set)
+
+
+def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
+    """Delete the stack that a change set was to make, if nothing is in it, or to come."""
+    stack = find(cloudformation, change_set.stack_id)
+    if (
+        stack is None
+        or stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+        or _others(cloudformation, stack["StackName"], change_set.id)
+    ):
+        return
+    if stack.get("EnableTerminationProtection"):
+        cloudformation.update_termination_protection(
+            StackName=change_set.stack_id, EnableTerminationProtection=False
+        )
+    cloudformation.delete_stack(StackName=change_set.stack_id)
+
+
+def sweep(
+    cloudformation: Any,
+    stack: str,
+    older: timedelta,
+    say: Callable[[str], object] = silent,
+) -> None:
+    """Delete what deploys and plans that were killed left behind, if it is `older`.
+
+    What is younger may be what somebody else is about to deploy. Where AWS refuses, that is
+    said, and no error: nothing depends on it.
+    """
+    try:
+        for summary in _waiting(cloudformation, stack):
+            ours = summary["ChangeSetName"].startswith(OURS)
+            stays = ours and summary.get("Status") not in GOING
+            if stays and summary["CreationTime"] <= datetime.now(UTC) - older:
+                cloudformation.delete_change_set(ChangeSetName=summary["ChangeSetId"])
+    except faults.OF_AWS as error:
+        if not faults.missing(error):
+            say(
+                "Change sets that earlier deploys may have left could not be looked for. "
+                f"{faults.in_words(error)}"
+            )
+
+
+def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
+    """Whether a stack has change sets beside one that is being `deleted`.
+
+    Waits until that is gone, as AWS deletes no stack before: with it go the change sets of
+    nested stacks, which takes a moment.
+    """
+    for _ in range(LOOKS):
+        waiting = {summary["ChangeSetId"] for summary in _waiting(cloudformation, stack)}
+        if waiting != {deleted}:
+            return bool(waiting - {deleted})
+        pause(cloudformation, 0)
+    return False
+
+
+def _waiting(cloudformation: Any, stack: str) -> list[dict[str, Any]]:
+    """Return the summaries of a stack's change sets that were not executed."""
+    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
+    return [
+        summary
+        for page in pages
+        for summary in page["Summaries"]
+        if summary.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
+    ]
