@@ -174,6 +174,7 @@ def test_an_environment_goes_up_is_verified_and_comes_down(liberty, nearby, know
     assert json.loads(first.stdout)["changed"] is True
     again = liberty("deploy", "dev", "--yes", "--json")
     assert json.loads(again.stdout)["changed"] is False
+    assert json.loads(again.stdout)["digest"] == digest(generation.nested(committed()))
     assert "liberty-social-dev: no changes" in again.stderr
     verified = json.loads(liberty("verify", "dev", "--json").stdout)
     assert verified["ok"] is True

@@ -457,7 +457,7 @@ def test_what_was_changed_by_hand_in_a_nested_stack_is_shown(liberty, aws, made)
     assert "RetentionInDays: expected 7, found 30" in shown
     code, shown, _ = liberty("drift", "dev", "--json")
     [found] = json.loads(shown)["drifts"]
-    assert (code, found["resource"], found["stack"]) == (1, "First", ["Inner"])
+    assert (code, found["resource"], found["stack"]) == (1, "First", "Inner")
 
 
 def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):

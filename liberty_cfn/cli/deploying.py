@@ -107,6 +107,7 @@ def deploy_command(
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.showing import Follow, outputs_text
+    from liberty_cfn.digests import digest
     from liberty_cfn.environments import load
     from liberty_cfn.verify import verify
     from liberty_cfn.verify.document import as_json as report_as_json
@@ -152,6 +153,7 @@ def deploy_command(
     if as_json:
         said = {
             "stack": chosen.stack,
+            "digest": digest(templates),
             "changed": outcome.changed,
             "outdated_secrets": outdated,
             "outputs": outcome.outputs,

@@ -236,8 +236,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     with the properties expected and found. Exits with 1 if anything differs, or could not be
     compared.
     """
-    from dataclasses import asdict
-
+    from liberty_cfn.deploy.drift import as_json as drift_as_json
     from liberty_cfn.deploy.drift import as_lines, detect, refuse_unless_standing
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
@@ -252,7 +251,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     refuse_unless_standing(chosen, stack)
     found = detect(cloudformation, stack["StackId"], say=screen.print)
     if as_json:
-        print_json({"stack": chosen.stack, **asdict(found)})
+        print_json({"stack": chosen.stack, **drift_as_json(found)})
     else:
         for line in as_lines(found.drifts):
             click.echo(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from liberty_cfn.deploy.operations import GONE, OperationError, Standing, standing
@@ -172,3 +172,9 @@ def as_lines(drifts: Iterable[Drift]) -> Iterator[str]:
         for one in drift.differences:
             expected, actual = one.expected or "nothing", one.actual or "nothing"
             yield f"  {one.property}: expected {expected}, found {actual}"
+
+
+def as_json(compared: Compared) -> dict[str, Any]:
+    """Return what became of comparing, for programs; stacks as plans and events name them."""
+    drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]
+    return {"stacks": compared.stacks, "drifts": drifts, "unknown": compared.unknown}

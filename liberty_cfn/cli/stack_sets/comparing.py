@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 def drift(environment: Environment, *, as_json: bool) -> None:
     """Show what in every target was changed by hand since it was deployed."""
-    from dataclasses import asdict
-
+    from liberty_cfn.deploy.drift import as_json as drift_as_json
     from liberty_cfn.deploy.drift import as_lines
     from liberty_cfn.deploy.stack_sets.comparing import drifted
 
@@ -29,7 +28,7 @@ def drift(environment: Environment, *, as_json: bool) -> None:
         print_json(
             {
                 "stack_set": fleet.name,
-                "targets": {str(place): asdict(compared) for place, compared in found.items()},
+                "targets": {str(place): drift_as_json(one) for place, one in found.items()},
                 "unknown": {str(place): why for place, why in unknown.items()},
             }
         )
