@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -626,6 +626,17 @@ def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):
     names = {group["logGroupName"] for group in found}
     assert f"kept{suffix}" in names
     assert f"notes{suffix}" not in names
+
+
+def test_deleting_that_somebody_stops_is_not_said_to_be_done(sets, monkeypatch):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    deploy(fleet, FLAT, Told())
+    stopped = operations.Operation("1", "DELETE", "STOPPED", datetime.now(UTC), {})
+    monkeypatch.setattr(operations, "carry_out", lambda *_, **__: stopped)
+    with pytest.raises(DeployError, match="The operation was stopped"):
+        deploy(sets.changed(fleet, without=[SECOND]), FLAT, Told())
+    with pytest.raises(DeployError, match="is not deleted: the operation was stopped"):
+        destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
 
 
 def test_a_target_that_goes_before_it_had_a_stack_has_nothing_to_lose(sets):

@@ -62,6 +62,11 @@ def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place,
         began = min(one.began for one in done)
         first = f"{fleet.name} is not deleted: {len(failed)} of its stacks are still there."
         raise DeployError("\n".join([first, *failures.explain(fleet, failed, began)]))
+    if any(one.status == "STOPPED" for one in done):
+        raise DeployError(
+            f"{fleet.name} is not deleted: the operation was stopped. To go on: make destroy "
+            f"ENV={fleet.environment.name}"
+        )
     if standing(fleet.cloudformation, fleet.name):
         making.unmake(fleet)
     return results

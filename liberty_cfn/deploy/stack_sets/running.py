@@ -104,13 +104,16 @@ class Run:
             at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
             workers = at_once if targets.managed_execution else 1
             list(side_by_side(self._do, group, workers))
-            self._stop_if_too_many(regions)
+            if self._too_many(regions):
+                self._tell_failures(all_done=False)
+            self._end_if_stopped()
         self._tell_failures()
 
     def remove(self, places: Collection[Place]) -> None:
         """Delete the stacks of places that are no longer targets, but what policies keep."""
         for accounts, regions in products(places):
             self._do(Step("delete_stack_instances", accounts, regions, {"RetainStacks": False}))
+        self._end_if_stopped()
         self._tell_failures()
 
     def _take_in(self, want: Wanted, stack: str, place: Place) -> None:
@@ -121,7 +124,7 @@ class Run:
         """
         asked = {"StackIds": [stack]}
         self._do(Step("import_stacks_to_stack_set", [place.account], [place.region], asked))
-        self._stop_if_too_many([])
+        self._end_if_stopped()
         self._tell_failures()
         cloudformation, name = self.fleet.cloudformation, self.fleet.name
         # Where AWS doesn't list it yet, it counts as outdated, which at worst does it again.
@@ -160,24 +163,23 @@ class Run:
     def _too_many(self, regions: Collection[str]) -> bool:
         return any(self.failed[r] > _tolerance(self.fleet, r) for r in regions)
 
-    def _stop_if_too_many(self, regions: Collection[str]) -> None:
-        if self._too_many(regions):
-            self._tell_failures(stopped=True)
-        stopped = [o for o in self.outcome.operations if o.status == "STOPPED"]
-        if stopped:
+    def _end_if_stopped(self) -> None:
+        """Go no further where somebody stopped an operation (liberty-cfn cancel)."""
+        if any(done.status == "STOPPED" for done in self.outcome.operations):
             raise DeployError(
                 "The operation was stopped; what it had come to stays. To go on: make deploy "
                 f"ENV={self.fleet.environment.name}"
             )
 
-    def _tell_failures(self, *, stopped: bool = False) -> None:
+    def _tell_failures(self, *, all_done: bool = True) -> None:
+        """Raise DeployError if targets failed, with the reasons of each."""
         failed = [r for r in self.outcome.results.values() if r.status == "FAILED"]
         if not failed:
             return
         began = min(operation.began for operation in self.outcome.operations)
         name = self.fleet.environment.name
         count = "1 target" if len(failed) == 1 else f"{len(failed)} targets"
-        how = ", more than may; the others were left as they are" if stopped else ""
+        how = "" if all_done else ", more than may; the others were left as they are"
         lines = [f"{self.fleet.name}: {count} failed{how}."]
         lines += failures.explain(self.fleet, failed, began)
         lines.append(
