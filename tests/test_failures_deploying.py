@@ -426,6 +426,16 @@ def test_case_28_what_a_killed_deploy_was_allowed_the_next_update_is_not(target,
     assert policies == [stack_policy()]
 
 
+def test_case_28_what_was_allowed_is_no_longer_when_the_plan_cannot_be_executed(target, dev):
+    have(dev, target, UPLOADS)
+    cloudformation, second = target.client("cloudformation"), UPLOADS.replace("-1", "-2")
+    gone = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
+    with answering(cloudformation, "ExecuteChangeSet", gone), pytest.raises(ChangeSetError):
+        have(dev, target, second, allowed=["Uploads"])
+    closed = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
+    assert closed == stack_policy()
+
+
 def test_case_33_what_another_deploy_finished_meanwhile_is_done(target, dev):
     production = with_settings(dev, DatabaseDeletionProtection="true")
     listener = Listener()

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from html import escape
 
 import pytest
 from botocore.stub import Stubber
@@ -18,6 +19,7 @@ from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
+from liberty_cfn.stateful import stack_policy
 
 STACK = "liberty-social-dev"
 PARENT = """
@@ -410,14 +412,18 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
         DescribeStacks=[stack("UPDATE_FAILED"), stack("UPDATE_ROLLBACK_COMPLETE")],
         DescribeStackEvents=[events(), events(*ours)],
         RollbackStack=[done("RollbackStack")],
+        GetStackPolicy=[done("GetStackPolicy", StackPolicyBody=escape(stack_policy(["Data"])))],
+        ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
+        SetStackPolicy=[done("SetStackPolicy")],
     )
     assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", "dev")
     assert (
         roll_back(dev, over(wire.client), (), print, print).status == "UPDATE_ROLLBACK_COMPLETE"
     )
-    assert ("RollbackStack", STACK_ID) in [
-        (operation, asked.get("StackName")) for operation, asked in map(decoded, wire.asked)
-    ]
+    asked = dict(map(decoded, wire.asked))
+    assert asked["RollbackStack"]["StackName"] == STACK_ID
+    # What that update was allowed to lose, nothing may any more.
+    assert asked["SetStackPolicy"]["StackPolicyBody"] == stack_policy()
 
 
 def test_an_import_that_went_wrong_is_not_sent_to_a_command_that_refuses_it(dev):

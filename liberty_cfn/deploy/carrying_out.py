@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,9 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
         # no change set that it executes already.
         if not faults.unheard(error):
             discarding.give_up(cloudformation, change_set)
+            if deploy.allowed:
+                with contextlib.suppress(*faults.OF_AWS):
+                    protect(cloudformation, stack_id)
         raise
     try:
         attend(deploy.environment, deploy.target, stack_id, follower, deploy.progress)

@@ -10,6 +10,7 @@ from typing import Any
 
 from liberty_cfn.deploy.attending import Operation
 from liberty_cfn.deploy.events import Event, Follower, last_operation
+from liberty_cfn.deploy.protection import restore
 from liberty_cfn.deploy.stack import described, find, name_of, nested_in, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
@@ -136,9 +137,10 @@ def roll_back(
     stack_id, status = stack["StackId"], stack["StackStatus"]
     rollback = Operation(environment, target, stack_id, status)
     asked = {"StackName": stack_id, "ClientRequestToken": f"r-{uuid.uuid4().hex}"}
-    if rollback.meaning is Meaning.HALTED:
+    state = rollback.meaning
+    if state is Meaning.HALTED:
         begin = cloudformation.rollback_stack
-    elif rollback.meaning is Meaning.STUCK:
+    elif state is Meaning.STUCK:
         begin = cloudformation.continue_update_rollback
         asked |= _skipping(cloudformation, stack_id, skip)
     else:
@@ -149,6 +151,9 @@ def roll_back(
     follower = Follower(cloudformation, stack_id)
     begin(**asked)
     rollback.see_to_its_end(follower, tell, say)
+    if rollback.meaning is Meaning.UNDONE:
+        # What the update that failed was allowed, nothing is any more.
+        restore(cloudformation, stack_id)
     return rollback
 
 
