@@ -29,6 +29,8 @@ REGION, ACCOUNT, ENDPOINT, TAGS = "Region", "Account", "Endpoint", "Tags"
 MIGRATE, DJANGO = "Migrate", "python manage.py migrate --noinput"
 LOCAL = "local"
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+# Stacks are called after it.
+NAME = re.compile(r"[A-Za-z0-9-]+")
 TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
 TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 COMMON_TAGS = ("Project", "Environment", "ManagedBy")
@@ -120,6 +122,11 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
         missing = f"There is no environment {name!r}: {shown} is missing."
         asked = missing if name else "Which environment? Say it with ENV=..."
         raise MisfitsError(f"{asked} There are: {there}.")
+    if not NAME.fullmatch(name):
+        raise MisfitsError(
+            f"{shown}: a stack is called after this file, so expected only letters, digits and "
+            "hyphens in its name."
+        )
     given, misfits = _read(file, shown)
     declared = declarations()
     likely, unknown = _known(given, declared)

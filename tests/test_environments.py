@@ -238,6 +238,13 @@ def test_a_file_that_is_none_is_refused_in_one_sentence(written, text, complaint
     assert complaint in misfits(written, text)
 
 
+@pytest.mark.parametrize("name", ["my_env", "my env", "dév"])
+def test_a_name_that_no_stack_can_have_is_refused(tmp_path, name):
+    (tmp_path / f"{name}.yaml").write_text("")
+    with pytest.raises(MisfitsError, match="only letters, digits and hyphens"):
+        load(name, tmp_path)
+
+
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "test.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(MisfitsError, match="not text in UTF-8"):
