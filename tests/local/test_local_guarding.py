@@ -95,6 +95,17 @@ def test_a_nested_stacks_policy_is_its_own(aws):
     assert names(aws) == ["second"]
 
 
+def test_a_policy_is_not_in_the_way_of_a_rollback(aws):
+    def body(days):
+        return template(
+            {"Child": nested(upload(aws, child=template(group(days=days)))["child"])}
+        )
+
+    deploy(aws, body(7))
+    protect(aws, ALLOW, DENY)
+    assert deploy(aws, body(30))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
 def test_a_protected_stack_is_not_deleted_though_an_update_may_take_any_of_it_away(aws):
     cloudformation = aws.client("cloudformation")
     body = template({"Child": nested(upload(aws, child=template(group()))["child"])})
@@ -141,6 +152,21 @@ def test_a_request_sent_again_is_the_same_operation(aws):
     ]
     assert set(tokens) == {"made", "changed", "run", "gone"}
     assert len(tokens) == len(set(tokens))
+
+
+def test_a_token_is_one_of_the_stack_it_was_used_for(aws):
+    cloudformation = aws.client("cloudformation")
+    body = json.dumps(template({"Topic": resource("SNS::Topic")}))
+
+    def made(name):
+        asked = {"StackName": name, "TemplateBody": body, "ClientRequestToken": "made"}
+        stack = cloudformation.create_stack(**asked)["StackId"]
+        rest(aws, stack)
+        return stack
+
+    first, second = made("root"), made("second")
+    delete(aws)
+    assert len({first, second, made("root")}) == 3
 
 
 def test_cancelling_and_rolling_back_again_are_the_same_operation(aws):

@@ -69,6 +69,9 @@ def test_a_child_knows_its_parent_and_its_root(aws):
     made = child(aws, "Network")
     assert made["ParentId"] == made["RootId"] == root["StackId"]
     assert "ParentId" not in root
+    listed = aws.client("cloudformation").list_stacks()["StackSummaries"]
+    parents = {stack["StackName"]: stack.get("ParentId") for stack in listed}
+    assert parents[made["StackName"]] == root["StackId"]
 
 
 def test_a_list_is_not_handed_to_a_child(aws):
@@ -242,7 +245,93 @@ def test_a_failed_update_puts_every_child_back(aws):
     root = deploy(aws, family(aws, cidr="10.1.0.0/16"))
     assert root["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert outputs(root)["Cidr"] == before["Cidr"]
-    assert child(aws, "Network")["StackStatus"] == "UPDATE_COMPLETE"
+    assert child(aws, "Network")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_what_an_update_replaced_or_removed_in_a_child_goes_when_all_of_it_is_good(aws):
+    def body(**inside):
+        made = {
+            title: resource("Logs::LogGroup", {"LogGroupName": name})
+            for title, name in inside.items()
+        }
+        topic = {
+            "Topic": resource("SNS::Topic", {"DisplayName": str(inside)}, DependsOn="Child")
+        }
+        return template(alone(aws, made)["Resources"] | topic)
+
+    logs = aws.client("logs")
+    deploy(aws, body(Kept="one", Gone="two"))
+    for group in ("one", "two"):
+        logs.create_log_stream(logGroupName=group, logStreamName="data")
+    aws.fail("AWS::SNS::Topic/Topic")
+    root = deploy(aws, body(Kept="other", New="three"))
+    assert root["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert groups(aws) == ["one", "two"]
+    assert all(logs.describe_log_streams(logGroupName=g)["logStreams"] for g in groups(aws))
+    aws.fail()
+    deploy(aws, body(Kept="other", New="three"))
+    assert groups(aws) == ["other", "three"]
+    assert ("root", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS") in events(aws)
+
+
+def test_what_cannot_be_cleaned_up_is_told_and_the_update_is_good(aws):
+    topic, bucket = resource("SNS::Topic"), resource("S3::Bucket", {"BucketName": "full"})
+    deploy(aws, alone(aws, {"Topic": topic, "Bucket": bucket}))
+    aws.client("s3").put_object(Bucket="full", Key="a", Body=b"")
+    assert deploy(aws, alone(aws, {"Topic": topic}))["StackStatus"] == "UPDATE_COMPLETE"
+    assert ("Bucket", "DELETE_FAILED") in events(aws, physical(aws, "Child"))
+
+
+@pytest.mark.parametrize("skipped", [True, False])
+def test_a_rollback_that_failed_in_a_child_can_be_continued_or_leave_that_out(aws, skipped):
+    def body(days):
+        group = {"LogGroupName": "one", "RetentionInDays": days}
+        topics = {
+            title: resource("SNS::Topic", {"DisplayName": f"{days}"}, DependsOn=before)
+            for title, before in (("Slow", "Child"), ("Topic", "Slow"))
+        }
+        child = alone(aws, {"Group": resource("Logs::LogGroup", group)})["Resources"]
+        return template(child | topics)
+
+    cloudformation = aws.client("cloudformation")
+    stack = deploy(aws, body(7))["StackId"]
+    aws.delay(0.2)
+    cloudformation.update_stack(StackName=stack, TemplateBody=json.dumps(body(30)))
+    while ("Child", "UPDATE_COMPLETE") not in events(aws):
+        pass
+    aws.fail("AWS::SNS::Topic/Topic", "AWS::Logs::LogGroup/Group")
+    assert rest(aws, stack)["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    made = child(aws, "Child")
+    assert made["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    aws.delay(0)
+    if not skipped:
+        aws.fail()
+    named = {"ResourcesToSkip": [f"{made['StackName']}.Group"]} if skipped else {}
+    cloudformation.continue_update_rollback(StackName=stack, **named)
+    for one in (stack, made["StackId"]):
+        assert rest(aws, one)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    [group] = aws.client("logs").describe_log_groups()["logGroups"]
+    assert group["retentionInDays"] == (30 if skipped else 7)
+
+
+def test_a_circle_of_resources_is_a_failure_and_no_wait_without_end(aws):
+    circle = {"One": resource("SNS::Topic", DependsOn="Two")}
+    circle |= {"Two": resource("SNS::Topic", DependsOn="One")}
+    assert deploy(aws, template(circle))["StackStatus"] == "CREATE_FAILED"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "Parameters: [Name] must have values"),
+        ({"Name": "one", "Nmae": "two"}, "Parameters: [Nmae] do not exist in the template"),
+    ],
+)
+def test_parameters_are_those_that_the_template_has(aws, given, why):
+    child = {"Child": nested(upload(aws, logs=LOGS)["logs"], given)}
+    deploy(aws, template(child))
+    told = aws.client("cloudformation").describe_stack_events(StackName="root")["StackEvents"]
+    assert any(why in event.get("ResourceStatusReason", "") for event in told)
 
 
 def test_a_stack_left_as_it_failed_can_still_be_deleted_whole(aws):

@@ -91,6 +91,9 @@ def test_a_nested_stacks_change_set_hangs_on_its_parents(aws):
     assert child["ParentChangeSetId"] == child["RootChangeSetId"] == root["ChangeSetId"]
     assert child["StackId"] == change["PhysicalResourceId"] == physical(aws, "Reader")
     assert "ParentChangeSetId" not in root
+    assert child["ExecutionStatus"] == "UNAVAILABLE"
+    with pytest.raises(ClientError, match="is in UNAVAILABLE status"):
+        aws.client("cloudformation").execute_change_set(ChangeSetName=child["ChangeSetId"])
 
 
 def test_a_setting_that_changes_marks_what_is_made_of_it_and_nothing_else(aws):
@@ -260,6 +263,18 @@ def test_what_failed_to_be_made_is_deleted_before_it_is_made_again(aws):
     for kind in ("CREATE", "UPDATE"):
         with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state and can not be updated"):
             plan(aws, body, ChangeSetType=kind)
+
+
+def test_a_stack_that_is_only_planned_stays_the_same_and_is_not_updated(aws):
+    body = template({"Topic": resource("SNS::Topic")})
+    asked = {"ChangeSetType": "CREATE"}
+    first, second = (plan(aws, body, ChangeSetName=name, **asked) for name in ("one", "two"))
+    assert first["StackId"] == second["StackId"]
+    with pytest.raises(ClientError, match="REVIEW_IN_PROGRESS state and can not be updated"):
+        plan(aws, body, ChangeSetName="three")
+    cloudformation = aws.client("cloudformation")
+    cloudformation.execute_change_set(ChangeSetName=first["ChangeSetId"])
+    assert rest(aws, first["StackId"])["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_a_change_is_not_planned_while_another_is_under_way(aws):

@@ -265,6 +265,18 @@ def test_a_database_tells_its_iops(aws):
     assert found["Iops"] == 12000
 
 
+def test_a_database_that_is_replaced_leaves_the_snapshot_it_is_to(aws):
+    def database(name):
+        properties = {"DBInstanceClass": "db.t3.micro", "Engine": "postgres"}
+        properties |= {"DBInstanceIdentifier": name, "AllocatedStorage": 20}
+        return resource("RDS::DBInstance", properties, UpdateReplacePolicy="Snapshot")
+
+    made(aws, {"Database": database("one")})
+    made(aws, {"Database": database("two")})
+    [snapshot] = aws.client("rds").describe_db_snapshots()["DBSnapshots"]
+    assert snapshot["DBInstanceIdentifier"] == "one"
+
+
 def test_a_protected_database_is_not_deleted(aws):
     database = {
         "DBInstanceClass": "db.t3.micro",
@@ -346,6 +358,11 @@ def test_an_access_key_comes_with_its_secret_and_goes_with_its_stack(aws):
 DATABASE = {"DBInstanceClass": "db.t3.micro", "Engine": "postgres", "AllocatedStorage": "20"}
 
 
+ALARM = {"MetricName": "one", "Namespace": "one", "Period": 60, "Statistic": "Sum"}
+ALARM |= {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 1}
+GROUP = {"GroupDescription": "One.", "VpcId": "vpc-1"}
+
+
 @pytest.mark.parametrize(
     ("kind", "properties"),
     [
@@ -363,6 +380,11 @@ DATABASE = {"DBInstanceClass": "db.t3.micro", "Engine": "postgres", "AllocatedSt
             CACHE | {"ReplicationGroupId": "one", "ReplicationGroupDescription": "One."},
         ),
         ("ECS::Service", {"ServiceName": "one", "TaskDefinition": "one"}),
+        ("ECS::Cluster", {"ClusterName": "one"}),
+        ("EC2::SecurityGroup", GROUP | {"GroupName": "one"}),
+        ("CloudWatch::Alarm", ALARM | {"AlarmName": "one", "EvaluationPeriods": 1}),
+        ("CloudWatch::Dashboard", {"DashboardName": "one", "DashboardBody": "{}"}),
+        ("SNS::Topic", {"TopicName": "one"}),
     ],
 )
 def test_a_name_in_use_is_refused(aws, kind, properties):

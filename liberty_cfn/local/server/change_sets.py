@@ -19,22 +19,28 @@ FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
 
 def _create(create: Action, query: Query) -> Answer:
     asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
-    known, token = changesets._find_change_set(*asked)[1], helpers._p(query, "ClientToken")
-    if known and token and known["_token"] == token:  # the same request again
-        ids = {"Id": known["ChangeSetId"], "StackId": known["StackId"]}
-        return answer_to("CreateChangeSet", ids)
-    stack = handlers._resolve_stack(helpers._p(query, "StackName"))
-    status = stack["StackStatus"] if stack else "REVIEW_IN_PROGRESS"
-    if status in STUCK or (status.endswith("_IN_PROGRESS") and not status.startswith("REVIEW")):
-        why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
-        refused: Answer = helpers._error("ValidationError", why)
-        return refused
-    answer = create(query)
-    if change_set := cloudformation._change_sets.get(text(answer, "Id")):
-        change_set["IncludeNestedStacks"] = helpers._p(query, "IncludeNestedStacks") == "true"
-        change_set["_token"] = token
-        _plan(change_set)
-    return answer
+    made, token = changesets._find_change_set(*asked)[1], helpers._p(query, "ClientToken")
+    if not (made and token and made["_token"] == token):  # else the same request again
+        stack = handlers._resolve_stack(asked[1])
+        status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+        planned = status == "REVIEW_IN_PROGRESS"
+        creates = planned and helpers._p(query, "ChangeSetType") == "CREATE"
+        if status in STUCK or (status.endswith("_IN_PROGRESS") and not creates):
+            why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
+            refused: Answer = helpers._error("ValidationError", why)
+            return refused
+        answer = create(query)
+        if not (made := cloudformation._change_sets.get(text(answer, "Id"))):
+            return answer
+        if creates:
+            # Ministack has put another in place of the stack that is planned.
+            cloudformation._stacks[stack["StackName"]] = stack
+            made["StackId"] = stack["StackId"]
+        made["IncludeNestedStacks"] = helpers._p(query, "IncludeNestedStacks") == "true"
+        made["_token"] = token
+        _plan(made)
+    ids = {"Id": made["ChangeSetId"], "StackId": made["StackId"]}
+    return answer_to("CreateChangeSet", ids)
 
 
 def _plan(change_set: Stack) -> None:

@@ -1,10 +1,11 @@
 """What exists already: refused where it would be made again, taken in where that is asked."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from ministack.services import alb, ec2, ecr, iam, rds, secretsmanager
+from ministack.services import alb, cloudwatch, ec2, ecr, ecs, iam, rds, secretsmanager, sns
 from ministack.services import cloudwatch_logs as logs
 from ministack.services.cloudformation import changesets, provisioners
 
@@ -18,11 +19,15 @@ NAMED: dict[str, tuple[str, Any]] = {
     REPOSITORY: ("RepositoryName", ecr._repositories),
     f"{BALANCING}::LoadBalancer": ("Name", alb._lbs),
     f"{BALANCING}::TargetGroup": ("Name", alb._tgs),
+    "AWS::CloudWatch::Alarm": ("AlarmName", cloudwatch._alarms),
+    "AWS::CloudWatch::Dashboard": ("DashboardName", cloudwatch._dashboards),
+    "AWS::ECS::Cluster": ("ClusterName", ecs._clusters),
     "AWS::IAM::Role": ("RoleName", iam._roles),
     "AWS::IAM::User": ("UserName", iam._users),
     "AWS::Logs::LogGroup": ("LogGroupName", logs._log_groups),
     "AWS::RDS::DBInstance": ("DBInstanceIdentifier", rds._instances),
     "AWS::SecretsManager::Secret": ("Name", secretsmanager._secrets),
+    "AWS::SNS::Topic": ("TopicName", sns._topics),
 }
 
 
@@ -30,6 +35,8 @@ def _misplaced(properties: Properties) -> str:
     """Why a subnet can't be where it is to be."""
     vpc, block = properties["VpcId"], ipaddress.IPv4Network(properties["CidrBlock"])
     others = [s["CidrBlock"] for s in ec2._subnets.values() if s["VpcId"] == vpc]
+    if vpc not in ec2._vpcs:
+        return f"InvalidVpcID.NotFound: The vpc ID '{vpc}' does not exist"
     if not block.subnet_of(ipaddress.IPv4Network(ec2._vpcs[vpc]["CidrBlock"])):
         return f"InvalidSubnet.Range: The CIDR '{block}' is not within the VPC's"
     if any(block.overlaps(ipaddress.IPv4Network(other)) for other in others):
@@ -42,9 +49,12 @@ def refusal(kind: str, properties: Properties) -> str:
     if kind == "AWS::EC2::Subnet":
         return _misplaced(properties)
     name, there = NAMED.get(kind, ("", ()))
-    # What is known by its ARN has its name before an id of its own: targetgroup/name/0123abcd.
-    names = (key.split("/")[-2] if key.startswith("arn:") else key for key in there)
-    taken = properties.get(name) in names
+    if kind == "AWS::EC2::SecurityGroup":
+        groups, vpc = ec2._security_groups.values(), properties.get("VpcId")
+        name, there = "GroupName", [g["GroupName"] for g in groups if g["VpcId"] == vpc]
+    # What is known by its ARN may have an id after its name: targetgroup/name/0123abcd.
+    parts = (re.split("[:/]", key) if key.startswith("arn:") else [key] for key in there)
+    taken = any(properties.get(name) in names for names in parts)
     return f"{kind} {properties[name]} already exists" if taken else ""
 
 

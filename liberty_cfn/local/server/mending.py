@@ -13,6 +13,7 @@ from .asking import Made, Properties, xml
 
 Mend = Callable[[str, Properties], dict[str, Any] | None]
 handlers = provisioners._RESOURCE_HANDLERS
+_resolve = engine._resolve_parameters
 
 BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 DATABASE = "AWS::RDS::DBInstance"
@@ -103,6 +104,20 @@ def _conditions(template: dict[str, Any], values: dict[str, Any]) -> dict[str, b
     return found
 
 
+def _parameters(template: dict[str, Any], given: list[Properties], *before: Any) -> Any:
+    """The values of a template's parameters, none of which may be missing or unknown."""
+    declared, names = template.get("Parameters", {}), [one["Key"] for one in given]
+    unknown = sorted(set(names) - declared.keys())
+    missing = [n for n, d in declared.items() if n not in names and "Default" not in d]
+    for wrong, why in (
+        (unknown, "do not exist in the template"),
+        (missing, "must have values"),
+    ):
+        if wrong:
+            raise ValueError(f"Parameters: [{', '.join(wrong)}] {why}")
+    return _resolve(template, given, *before)
+
+
 def _keep(kind: str, why: str, records: Any, kept: Callable[[Any], object]) -> None:
     """Refuse to delete a resource of whose record something is true, whoever asks."""
     original = handlers[kind]["delete"]
@@ -132,6 +147,8 @@ def add() -> None:
     provisioners._normalize_container_defs = provisioners._pascal_to_camel
     for module in (engine, stacks, changesets, actions):
         module._evaluate_conditions = _conditions
+    for module in (engine, changesets, actions):
+        module._resolve_parameters = _parameters
     rules, encryption = "LifecycleConfiguration", "ServerSideEncryptionConfiguration"
     ways = (s3._put_bucket_encryption, s3._delete_bucket_encryption)
     provisioners._S3_BUCKET_CONFIGURATIONS += (

@@ -16,7 +16,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
 
 from . import asking
-from .asking import Action, Answer, Made, Properties, Query, Stack, checked
+from .asking import Action, Answer, Made, Properties, Query, Stack, checked, plain
 
 TYPE = "AWS::CloudFormation::Stack"
 
@@ -83,7 +83,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     parent = cloudformation._stacks[parent_name]
     stays = parent.get("DisableRollback", False)
     name = f"{parent_name}-{title}-{secrets.token_hex(6).upper()}"
-    asked = _request(name, properties, parent) | {"DisableRollback": [asking.plain(stays)]}
+    asked = _request(name, properties, parent) | {"DisableRollback": [plain(stays)]}
     checked(handlers._create_stack(asked))
     child = cloudformation._stacks[name]
     child["ParentId"] = parent["StackId"]
@@ -109,8 +109,18 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
 
 async def _update(stack_id: str, properties: Properties, parent_name: str) -> Made:
     child, parent = child_of(stack_id), cloudformation._stacks[parent_name]
+    name, done = child["StackName"], child.pop("_done", None)
+    if parent["StackStatus"] == "UPDATE_ROLLBACK_IN_PROGRESS":
+        if child["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+            skipped = child.pop("_skipped", ())
+            await stacks._continue_update_rollback_async(name, stack_id, skipped)
+        elif done:
+            await stacks._roll_back_operation(name, stack_id, child, done)
+        if child["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+            raise ValueError(child["StackStatusReason"])
+        return _outputs(child)
     try:
-        checked(handlers._update_stack(_request(child["StackName"], properties, parent)))
+        checked(handlers._update_stack(_request(name, properties, parent)))
     except ValueError as error:
         if "No updates are to be performed" not in str(error):
             raise
@@ -130,6 +140,15 @@ async def _delete(stack_id: str) -> None:
     await stacks._delete_stack_async(child["StackName"], stack_id)
     if child["StackStatus"] != "DELETE_COMPLETE":
         raise ValueError(child["StackStatusReason"])
+
+
+def _continue(act: Action, query: Query) -> Answer:
+    """What is to be skipped in a nested stack has that stack's name before its own."""
+    asked = helpers._extract_string_members(query, "ResourcesToSkip")
+    named = [name.rpartition(".")[::2] for name in asked]
+    for stack in cloudformation._stacks.values():
+        stack["_skipped"] = [title for name, title in named if name == stack["StackName"]]
+    return act(query | {"ResourcesToSkip": [title for name, title in named if not name]})
 
 
 def _describe(describe: Action, query: Query) -> Answer:
@@ -159,4 +178,6 @@ def add() -> None:
         "delete": lambda stack_id, _properties: _finish(_delete(stack_id)),
     }
     asking.around("DescribeStacks", _describe)
+    asking.around("ListStacks", _describe)
+    asking.around("ContinueUpdateRollback", _continue)
     helpers.urlparse = _by_path

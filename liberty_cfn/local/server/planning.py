@@ -161,6 +161,8 @@ def _nested(
         "StackId": stack["StackId"],
         "ParentChangeSetId": after["ChangeSetId"],
         "RootChangeSetId": after.get("RootChangeSetId", after["ChangeSetId"]),
+        "ExecutionStatus": "UNAVAILABLE",
+        "StatusReason": "Executable from root change set",
         "Parameters": [],
         "_template": template,
         "_resolved_params": values,

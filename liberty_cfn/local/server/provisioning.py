@@ -62,9 +62,18 @@ def _change(kind: str, physical: str, old: Properties, new: Properties, *more: A
     return made, (attributes or {}) | told if made == physical else told
 
 
-def _drop(kind: str, *named: Any) -> None:
+def _drop(kind: str, physical: str, properties: Properties, stack: str, title: str) -> None:
+    record = cloudformation._stacks[stack]
+    if record["StackStatus"] == "UPDATE_IN_PROGRESS" and "RootId" in record:
+        guarding.put_off(record, _drop, kind, physical, properties, stack, title)
+        return
     _waited(kind)
-    _delete(kind, *named)
+    # What has been replaced is no longer what the stack has under that title.
+    held = record["_resources"].get(title, {}).get("PhysicalResourceId", physical)
+    written = record["_template"].get("Resources", {}).get(title, {})
+    if held != physical and written.get("UpdateReplacePolicy") == "Snapshot":
+        provisioners._snapshot_resource(kind, physical, properties)
+    _delete(kind, physical, properties, stack, title)
 
 
 def _event(
@@ -77,6 +86,8 @@ def _event(
         state = {"ResourceStatus": "DELETE_FAILED", "Timestamp": now_iso()}
         left = record["_rollback_failed"].items()
         record["_resources"] |= {title: resource | state for title, resource in left}
+    if title == stack and status == "UPDATE_COMPLETE" and stack_id in guarding.waiting:
+        record["StackStatus"] = status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
     events = reversed(cloudformation._stack_events.get(stack_id, []))
     last = next((e["ResourceStatus"] for e in events if e["LogicalResourceId"] == title), "")
     kept = record.get("_resources", {}).get(title, {})
