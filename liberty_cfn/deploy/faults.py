@@ -47,6 +47,11 @@ def code(error: BaseException) -> str:
     return ""
 
 
+def short(error: BaseException) -> str:
+    """Return AWS's code for an error, or what sort of error it is, where it has none."""
+    return code(error) or type(error).__name__
+
+
 def passes(error: BaseException) -> bool:
     """Whether an error says nothing about what was asked, only that it wasn't answered."""
     if isinstance(error, aws.ClientError):

@@ -87,8 +87,8 @@ class Patience:
             self._failed += 1
             if self._failed % WORRYING == 0:
                 self.say(
-                    f"AWS has not answered {self._failed} times ({_short(error)}). It goes on "
-                    f"with {self._name} all the same; asking again."
+                    f"AWS has not answered {self._failed} times ({faults.short(error)}). It "
+                    f"goes on with {self._name} all the same; asking again."
                 )
             self.check()
             return None
@@ -111,7 +111,3 @@ class Patience:
     @property
     def _attach(self) -> str:
         return f"liberty-cfn events --follow {self._name.removeprefix('liberty-social-')}"
-
-
-def _short(error: Exception) -> str:
-    return faults.code(error) or type(error).__name__

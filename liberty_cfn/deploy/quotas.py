@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.finding import Finding, Level
@@ -47,9 +47,9 @@ def _quota(target: Target, quota: _Quota, needed: int, used: Callable[[], int]) 
     try:
         most = int(_most(target, quota))
         taken = used()
-    except (ClientError, BotoCoreError) as error:
+    except faults.OF_AWS as error:
         # Whether there is room is worth knowing, but no reason to stop.
-        why = f"not checked, as AWS doesn't tell ({type(error).__name__}); {needed} needed."
+        why = f"not checked, as AWS doesn't tell ({faults.short(error)}); {needed} needed."
         return Finding(Level.WARNING, about, why)
     said = f"{taken} of {most} are in use in {target.region}, and {needed} more needed"
     if taken + needed <= most:
