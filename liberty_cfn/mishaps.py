@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import errno
 
-from liberty_cfn.environments import MisfitsError
-from liberty_cfn.model.loading import LoadError
-from liberty_cfn.model.parsing import ParseError
-
-# What is wrong with the person's own files.
-UNREADABLE = (MisfitsError, LoadError, ParseError)
 NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
@@ -32,7 +26,7 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
 
     None for a fault in this program.
     """
-    if isinstance(error, UNREADABLE):
+    if _is_of_a_file(error):
         return str(error)
     from liberty_cfn.deploy.adopting import AdoptError  # noqa: PLC0415 - slow to load
     from liberty_cfn.deploy.attending import DeployError  # noqa: PLC0415
@@ -61,7 +55,17 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
 
 def exit_code(error: Exception) -> int:
     """Return 2 where the person's own file is wrong, else 1."""
-    return 2 if isinstance(error, UNREADABLE) else 1
+    return 2 if _is_of_a_file(error) else 1
+
+
+def _is_of_a_file(error: Exception) -> bool:
+    """Whether something is wrong with the person's own files."""
+    # Not sooner: on Ctrl-C, this module is imported where others may be so by half.
+    from liberty_cfn.environments import MisfitsError  # noqa: PLC0415
+    from liberty_cfn.model.loading import LoadError  # noqa: PLC0415
+    from liberty_cfn.model.parsing import ParseError  # noqa: PLC0415
+
+    return isinstance(error, MisfitsError | LoadError | ParseError)
 
 
 def _of_aws(error: Exception, name: str) -> str | None:

@@ -18,7 +18,8 @@ from command_line import NO_AWS, typed
 from small_sets import small
 
 import generate
-from liberty_cfn import checked, generation
+import liberty_cfn
+from liberty_cfn import checked, generation, mishaps
 from liberty_cfn.cli import asking, cli, secret
 from liberty_cfn.cli.common import console, interruptible
 from liberty_cfn.digests import digest
@@ -223,6 +224,20 @@ def test_a_process_leaves_with_its_code_and_all_it_had_to_say():
 def test_a_program_that_asks_for_json_gets_what_is_wrong_as_json(wrong):
     answer = typed("status", *wrong, "--json")
     assert json.loads(answer.stdout)["error"] in answer.stderr
+
+
+def test_ctrl_c_is_a_sentence_also_where_it_cuts_an_import_short(monkeypatch):
+    def interrupted(**_):
+        raise click.Abort
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    monkeypatch.setattr(liberty_cfn, "mishaps", mishaps)  # as it is to be afterwards
+    for module in "liberty_cfn.mishaps", "liberty_cfn.environments":
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    answer = typed("plan", "dev")
+    assert answer.returncode == 130
+    assert answer.stderr.endswith("to see how it stands: liberty-cfn status dev.\n")
 
 
 def test_what_is_closed_is_written_to_in_vain(monkeypatch):

@@ -31,6 +31,7 @@ from liberty_cfn.cli.rules import rules_command
 from liberty_cfn.cli.secret import secret_group
 from liberty_cfn.cli.stack_sets import commands as stack_set_commands
 from liberty_cfn.cli.verifying import verify_command
+from liberty_cfn.repository import PARAMS
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
@@ -131,7 +132,5 @@ def _failing(code: int) -> int:
 
 def _environment() -> str:
     """Return the environment that was typed, which no command is there to tell any more."""
-    from liberty_cfn.environments import names
-
-    there = names()
-    return next((typed for typed in sys.argv[1:] if typed in there), "ENV")
+    typed = sys.argv[1:]
+    return next((one for one in typed if (PARAMS / f"{one}.yaml").is_file()), "ENV")
