@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
+from wire import answering
 
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect
@@ -637,6 +638,17 @@ def test_deleting_that_somebody_stops_is_not_said_to_be_done(sets, monkeypatch):
         deploy(sets.changed(fleet, without=[SECOND]), FLAT, Told())
     with pytest.raises(DeployError, match="is not deleted: the operation was stopped"):
         destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
+
+
+def test_a_change_set_that_a_plan_cannot_delete_is_said_and_the_plan_is_made(sets):
+    fleet, told = sets.fleet(str(FIRST)), Told()
+    deploy(fleet, FLAT, told)
+    other = sets.changed(fleet, LogRetentionDays="30")
+    denied = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
+    with answering(other.at(FIRST).client("cloudformation"), "DeleteChangeSet", denied):
+        _, _, plan = prepare(other, FLAT, told)
+    assert (list(plan.changing), plan.unknown) == ([FIRST], {})
+    assert "could not be deleted" in told.lines[-1]
 
 
 def test_a_target_that_goes_before_it_had_a_stack_has_nothing_to_lose(sets):

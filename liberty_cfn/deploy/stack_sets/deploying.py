@@ -49,7 +49,15 @@ def prepare(
             f"change, too. First deploy without {', '.join(map(str, adopted))} (Targets in "
             f"params/{fleet.environment.name}.yaml), then with, and ADOPT=1."
         )
-    plan = preview(fleet, want, there, different, templates=templates, tell=progress.looked)
+    plan = preview(
+        fleet,
+        want,
+        there,
+        different,
+        templates=templates,
+        tell=progress.looked,
+        say=progress.say,
+    )
     return want, there, replace(plan, adopted=adopted, unknown={**unknown, **plan.unknown})
 
 

@@ -15,6 +15,7 @@ from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import Change, ChangeSetError, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
+from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values, refusals
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
@@ -82,8 +83,12 @@ def preview(
     *,
     templates: Mapping[str, str],
     tell: Callable[[int, int], object] = lambda _done, _all: None,
+    say: Callable[[str], object] = silent,
 ) -> SetPlan:
-    """Return what deploying would do to every target, and leave no trace of having asked."""
+    """Return what deploying would do to every target, and leave no trace of having asked.
+
+    `tell` hears how many targets were looked into, and of how many.
+    """
     instances = there.instances if there else {}
     design = flatten(from_texts({n: t for n, t in templates.items() if n.endswith(".yaml")}))
 
@@ -97,7 +102,9 @@ def preview(
         # A stack whose creation failed can't be changed; it is deleted, and made anew.
         if found is None or state_of(found) in ANEW:
             return made_anew(place)
-        return _changed(cloudformation, want, place, found)
+        return _changed(
+            cloudformation, want, place, found, lambda line: say(f"{place}: {line}")
+        )
 
     def made_anew(place: Place) -> Plan:
         made = resolve(design, want.settings[place], region=place.region)
@@ -120,8 +127,14 @@ def preview(
     return SetPlan(fleet.name, want.digest, different, plans, unknown | untold, remains)
 
 
-def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str, Any]) -> Plan:
-    discarding.sweep(cloudformation, found["StackName"], discarding.FORGOTTEN)
+def _changed(
+    cloudformation: Any,
+    want: Wanted,
+    place: Place,
+    found: Mapping[str, Any],
+    say: Callable[[str], object],
+) -> Plan:
+    discarding.sweep(cloudformation, found["StackName"], discarding.FORGOTTEN, say)
     try:
         change_set = change_sets.create(
             cloudformation,
@@ -130,10 +143,11 @@ def _changed(cloudformation: Any, want: Wanted, place: Place, found: Mapping[str
             template_url=want.root.url,
             parameters={**want.parameters, **want.overrides[place]},
             tags=want.tags,
+            say=say,
         )
     except ChangeSetError as error:
         raise DeployError(str(error)) from error
     if change_set:
-        discarding.discard(cloudformation, change_set)
+        discarding.drop(cloudformation, change_set, say)
     given = changed_values(parameters(found), want.settings[place])
     return Plan(str(place), want.digest, change_set.changes if change_set else (), given)
