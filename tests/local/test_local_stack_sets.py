@@ -239,6 +239,12 @@ def test_what_cannot_be_is_refused_under_cloudformations_code(one, call, asked, 
     assert known.get(code, 400 if code == "ValidationError" else None) == status
 
 
+def test_the_same_set_asked_for_again_is_the_same(client):
+    asked = {"StackSetName": "one", "TemplateBody": TEMPLATE, "ClientRequestToken": "t"}
+    ids = {client.create_stack_set(**asked)["StackSetId"] for _ in range(2)}
+    assert len(ids) == 1
+
+
 def test_one_operation_at_a_time_and_one_that_runs_can_be_stopped(one, aws):
     aws.delay(60)
     regions = ["eu-west-1", "eu-west-2", "eu-west-3"]
