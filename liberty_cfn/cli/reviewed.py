@@ -41,7 +41,7 @@ def checked_templates(environment: Environment, screen: Console) -> dict[str, st
         if environment.endpoint != LOCAL:
             fail(f"{_named(found)}\nRun `make templates`, and have it reviewed.")
         write(wanted)
-        screen.print(f"Wrote {', '.join(found)}")
+        screen.print(f"As generated again: {', '.join(found)}")
     if findings := lint_ours():
         for finding in findings:
             screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
