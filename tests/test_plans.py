@@ -122,7 +122,7 @@ def test_what_interrupts_a_database_is_marked_and_told():
     console = Console(width=200)
     with console.capture() as shown:
         console.print(plan_tree(planned(change)))
-    assert "holds data  stops service" in shown.get()
+    assert "AWS::RDS::DBInstance  no replacement  holds data  stops service" in shown.get()
     assert "db.t3.micro -> db.t3.small  (the database is down" in shown.get()
     [property_] = plans.as_json(planned(change))["changes"][0]["properties"]
     assert property_["interruption"].startswith("the database is down")

@@ -128,6 +128,8 @@ def _planned(change: Change) -> Text:
     text.append(change.type, style="dim")
     if change.replacement is not Replacement.NO:
         text.append(f"  replacement {change.replacement.value}", style="bold red")
+    elif change.action == "Modify" and change.type != NESTED_STACK:
+        text.append("  no replacement", style="dim")
     for said, style in _marks(change).items():
         text.append(f"  {said}", style=style)
     return text
