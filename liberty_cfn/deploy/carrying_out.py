@@ -58,7 +58,8 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
         # no change set that it executes already.
         if not faults.unheard(error):
             discarding.give_up(cloudformation, change_set)
-            if deploy.allowed:
+            # But not where it may have begun all the same, and replaces what is allowed.
+            if deploy.allowed and not faults.passes(error):
                 with contextlib.suppress(*faults.OF_AWS):
                     protect(cloudformation, stack_id)
         raise

@@ -62,6 +62,7 @@ def prepare(
         ChangeSetError: CloudFormation can't plan the change.
     """
     look_ahead(environment, target, templates, stack, adopt=adopt)
+    whole = digest(templates)
     change_set = change_sets.create(
         target.client("cloudformation"),
         stack=environment.stack,
@@ -72,14 +73,14 @@ def prepare(
         parameters=environment.given,
         # CloudFormation copies these tags to all resources, also to nested ones; but not the
         # digest's, as each nested stack has a value of its own for that (nesting.py).
-        tags={**environment.tags, DIGEST_TAG: digest(templates)},
+        tags={**environment.tags, DIGEST_TAG: whole},
         adopt=adopt,
         say=say,
     )
     before = parameters(stack or {})
     plan = Plan(
         environment.stack,
-        digest(templates),
+        whole,
         change_set.changes if change_set else (),
         changed_values(before, environment.settings if before else environment.given),
         reworded=change_set is not None and not change_set.changes,
