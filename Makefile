@@ -54,7 +54,7 @@ prove: ready ## Prove who reaches whom and who may do what, in every environment
 
 audit: ready ## Ask checkov and AWS's Guard rules about every environment; ARGS=--write
 	@cat requirements-audit.txt requirements-guard.txt | cksum | cmp -s - .venv-audit/made-from || { \
-	  echo "Setting up .venv-audit, once"; \
+	  echo "Setting up .venv-audit, once" >&2; \
 	  $(PYTHON) -m venv --clear .venv-audit && \
 	  .venv-audit/bin/pip install --quiet --require-hashes --requirement requirements-audit.txt && \
 	  .venv-audit/bin/pip install --quiet --require-hashes --no-deps --requirement requirements-guard.txt && \
@@ -126,7 +126,7 @@ ready:
 
 .venv:
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }
-	@echo "Setting up .venv with $$($(PYTHON) --version), once"
+	@echo "Setting up .venv with $$($(PYTHON) --version), once" >&2
 	@$(PYTHON) -m venv --clear .venv || { echo "No virtual environment: apt-get install python3-venv" >&2; exit 1; }
 	@$(PIP) install --require-hashes --requirement requirements.txt
 	@cksum < requirements.txt > .venv/made-from

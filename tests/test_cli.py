@@ -117,6 +117,13 @@ def test_make_fails_with_its_command_whose_words_it_leaves_as_they_are():
     assert "Traceback" not in answer.stderr
 
 
+def test_what_make_says_while_it_sets_up_is_not_in_the_way_of_json():
+    recipe = run("make", "--dry-run", "--no-print-directory", ".venv", "PYTHON=python3")
+    spoken = [line for line in recipe.stdout.splitlines() if "echo" in line]
+    assert spoken
+    assert all(">&2" in line for line in spoken)
+
+
 def test_misfits_exit_with_2_before_aws_is_asked():
     answer = typed("deploy", "none")
     assert (answer.returncode, answer.stdout) == (2, "")
