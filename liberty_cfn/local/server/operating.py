@@ -39,8 +39,6 @@ def begin(one: Record, asked: Record, targets: list[str]) -> Record:
     before = [each for each in one["Operations"].values() if each["Status"] in GOING]
     if before and one["ManagedExecution"]["Active"] != "true":
         raise ValueError(f"OperationInProgressException: {before[0]['OperationId']} goes on")
-    if action == "DELETE":
-        targets = [target for target in targets if target in instances]
     new = {"StackSetId": one["StackSetId"], "Status": "OUTDATED", "DriftStatus": "NOT_CHECKED"}
     results = {t: dict(zip(("Account", "Region"), t.split("/"), strict=True)) for t in targets}
     for target, where in results.items():
