@@ -625,7 +625,7 @@ def test_case_33_what_another_deploy_is_about_to_do_is_left_to_it(target, dev, m
         asked = {"StackName": dev.stack, "ChangeSetName": "liberty-other", "TemplateBody": MORE}
         planned.append(cloudformation.create_change_set(**asked)["Id"])
 
-    monkeypatch.setattr(deploying, "restore", meanwhile)
+    monkeypatch.setattr(deploying, "close_again", meanwhile)
     assert not have(dev, target, TOPIC).changed
     assert [each["ChangeSetId"] for each in left_behind(target, dev)] == planned
 

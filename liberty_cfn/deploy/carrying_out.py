@@ -12,7 +12,7 @@ from liberty_cfn.deploy.attending import DeployError, Progress, attend
 from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.executing import execute
-from liberty_cfn.deploy.protection import expect, protect, protect_from_termination, restore
+from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -77,7 +77,7 @@ def _open(cloudformation: Any, change_set: ChangeSet, allowed: Collection[str]) 
     if allowed:
         protect(cloudformation, stack_id, allowed)
     elif not change_set.new:
-        restore(cloudformation, stack_id)
+        close_again(cloudformation, stack_id)
         if coming := [change.resource for change in change_set.changes if _comes(change)]:
             expect(cloudformation, stack_id, coming)
     if change_set.new:

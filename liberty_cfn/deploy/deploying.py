@@ -14,7 +14,7 @@ from liberty_cfn.deploy.carrying_out import Deploy, carry_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
-from liberty_cfn.deploy.protection import lifted, protect_from_termination, restore
+from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
 from liberty_cfn.deploy.stack import described, find, outputs
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -155,7 +155,7 @@ def _secure(this: Deploy, stack: Mapping[str, Any], began: datetime, *, closed: 
     """
     stack_id = stack["StackId"]
     if not closed:
-        restore(this.cloudformation, stack_id)
+        close_again(this.cloudformation, stack_id)
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(this.cloudformation, stack_id)
     took = datetime.now(UTC) - began

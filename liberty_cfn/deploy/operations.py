@@ -10,7 +10,7 @@ from typing import Any
 
 from liberty_cfn.deploy.attending import Operation
 from liberty_cfn.deploy.events import Event, Follower, last_operation
-from liberty_cfn.deploy.protection import restore
+from liberty_cfn.deploy.protection import close_again
 from liberty_cfn.deploy.stack import described, find, name_of, nested_in, resources
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
@@ -153,7 +153,7 @@ def roll_back(
     rollback.see_to_its_end(follower, tell, say)
     if rollback.meaning is Meaning.UNDONE:
         # What the update that failed was allowed, nothing is any more.
-        restore(cloudformation, stack_id)
+        close_again(cloudformation, stack_id)
     return rollback
 
 

@@ -45,13 +45,13 @@ def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -
 def expect(cloudformation: Any, stack_id: str, titles: Collection[str]) -> None:
     """Mark in the root's policy that stacks are to come, which have no policy of their own yet.
 
-    If this process is killed before it protects them, `restore` sees by the mark that they are
-    open.
+    If this process is killed before it protects them, `close_again` sees by the mark that
+    they are open.
     """
     cloudformation.set_stack_policy(StackName=stack_id, StackPolicyBody=stack_policy(titles))
 
 
-def restore(cloudformation: Any, stack_id: str) -> None:
+def close_again(cloudformation: Any, stack_id: str) -> None:
     """Protect all stacks again if the root's policy says that a deploy left some open."""
     body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
     if body != stack_policy():

@@ -31,7 +31,7 @@ def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> 
     """Close in every target what a deploy that ended early left open, or never closed."""
     # Nobody gets into the accounts of a service-managed set but AWS.
     if not fleet.targets.service_managed:
-        _in_stacks(fleet, progress, protection.restore, fleet.targets.places, known)
+        _in_stacks(fleet, progress, protection.close_again, fleet.targets.places, known)
 
 
 def _in_stacks(
