@@ -5,6 +5,7 @@ import json
 import pkgutil
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -179,6 +180,17 @@ def test_setting_a_secret_tells_a_program_its_version(environment):
     assert said["secret"] == "liberty-social/DEFAULT_FROM_EMAIL-dev"
     assert said["version"]
     assert "a@b.c" not in answer.output
+
+
+def test_a_destroy_that_something_hinders_leaves_the_stack_protected(
+    environment, standing_target, monkeypatch
+):
+    monkeypatch.setattr("liberty_cfn.environments.LOCAL", environment.endpoint)
+    held = SimpleNamespace(by=lambda *_: True, says="is held.")
+    monkeypatch.setattr("liberty_cfn.deploy.destroying.HELD", {"AWS::IAM::User": held})
+    assert "is held." in run("destroy", "dev", "--confirm", "dev").stderr
+    stack = find(standing_target.client("cloudformation"), environment.stack)
+    assert stack["EnableTerminationProtection"]
 
 
 def test_destroying_wants_the_name_and_tells_a_program_what_is_kept(

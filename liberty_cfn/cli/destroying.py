@@ -55,16 +55,16 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     if not (stack_id := stack_to_go(chosen, target)):
         _say(chosen, [], deleted=False, as_json=as_json)
         return
-    if chosen.endpoint == LOCAL:
-        # Nobody is asked before the local AWS is emptied, in words or by its protection.
-        cloudformation = target.client("cloudformation")
-        protect_from_termination(cloudformation, stack_id, on=False)
-    kept, held = looked_through(chosen, target, stack_id)
+    # Nobody is asked before the local AWS is emptied, in words or by its protection.
+    unasked = chosen.endpoint == LOCAL
+    kept, held = looked_through(chosen, target, stack_id, unprotected=unasked)
     if held:
         fail("\n".join(["Nothing was deleted:", *held]))
     if kept:
         screen.print(kept_table(kept))
-    if chosen.endpoint != LOCAL:
+    if unasked:
+        protect_from_termination(target.client("cloudformation"), stack_id, on=False)
+    else:
         confirmed(chosen, confirm)
     follow = Follow(screen, lambda: True)
     with interruptible(chosen, follow.stop):

@@ -45,16 +45,18 @@ def kept(cloudformation: Any, stack_id: str) -> list[Kept]:
 
 
 def looked_through(
-    environment: Environment, target: Target, stack_id: str
+    environment: Environment, target: Target, stack_id: str, *, unprotected: bool = False
 ) -> tuple[list[Kept], list[str]]:
     """Return what deleting a stack would keep; and, in words, what would hinder it.
 
-    CloudFormation would find that out only when half of the stack is gone.
+    CloudFormation would find that out only when half of the stack is gone. `unprotected` is
+    for a stack whose protection from termination is going to be lifted.
     """
     cloudformation = target.client("cloudformation")
     stack, left = described(cloudformation, stack_id), list(_left(cloudformation, stack_id))
     hindrances = []
-    if stack.get("EnableTerminationProtection") and not _has_failed(stack):
+    unprotected = unprotected or _has_failed(stack)
+    if stack.get("EnableTerminationProtection") and not unprotected:
         hindrances.append(
             f"{environment.stack} is protected from termination. If it really is to go: aws "
             "cloudformation update-termination-protection --no-enable-termination-protection "
