@@ -633,7 +633,8 @@ def test_deleting_that_somebody_stops_is_not_said_to_be_done(sets, monkeypatch):
     fleet = sets.fleet(str(FIRST), str(SECOND))
     deploy(fleet, FLAT, Told())
     stopped = operations.Operation("1", "DELETE", "STOPPED", datetime.now(UTC), {})
-    monkeypatch.setattr(operations, "carry_out", lambda *_, **__: stopped)
+    monkeypatch.setattr(operations, "begin", lambda *_, **__: "1")
+    monkeypatch.setattr(operations, "follow", lambda *_, **__: stopped)
     with pytest.raises(DeployError, match="The operation was stopped"):
         deploy(sets.changed(fleet, without=[SECOND]), FLAT, Told())
     with pytest.raises(DeployError, match="is not deleted: the operation was stopped"):

@@ -24,11 +24,10 @@ class Progress(Protocol):
 
 def attach(fleet: Fleet, progress: Progress) -> Operation | None:
     """Follow the operation that is under way, if there is one, to its end."""
-    cloudformation, name = fleet.cloudformation, fleet.name
-    if not (number := operations.under_way(cloudformation, name)):
+    if not (number := operations.under_way(fleet.cloudformation, fleet.name)):
         return None
-    progress.say(f"{name}: an operation is under way; following {number}")
-    return operations.follow(cloudformation, name, number, progress.happened, say=progress.say)
+    progress.say(f"{fleet.name}: an operation is under way; following {number}")
+    return _followed(fleet, progress, number)
 
 
 def operate(fleet: Fleet, progress: Progress, operation: str, **asked: Any) -> Operation:
@@ -38,11 +37,13 @@ def operate(fleet: Fleet, progress: Progress, operation: str, **asked: Any) -> O
         ClientError: AWS refuses it.
         FollowError: the deadline has passed, or the credentials are over.
     """
-    return operations.carry_out(
-        fleet.cloudformation,
-        fleet.name,
-        operation,
-        tell=progress.happened,
-        say=progress.say,
-        **asked,
+    cloudformation, tell, say = fleet.cloudformation, progress.happened, progress.say
+    number = operations.begin(
+        cloudformation, fleet.name, operation, tell=tell, say=say, **asked
     )
+    return _followed(fleet, progress, number)
+
+
+def _followed(fleet: Fleet, progress: Progress, number: str) -> Operation:
+    tell, say = progress.happened, progress.say
+    return operations.follow(fleet.cloudformation, fleet.name, number, tell, say=say)

@@ -24,9 +24,10 @@ def drifted(
     CloudFormation's own detection, which `status` then tells of, looks at the root stacks
     alone; those nested in them are compared here, one by one.
     """
-    operations.carry_out(
-        fleet.cloudformation, fleet.name, "detect_stack_set_drift", tell=list, say=say
-    )
+    cloudformation, name = fleet.cloudformation, fleet.name
+    detect = "detect_stack_set_drift"
+    number = operations.begin(cloudformation, name, detect, tell=list, say=say)
+    operations.follow(cloudformation, name, number, list, say=say)
     ids = stack_ids(there.instances)
     return fleet.everywhere(
         ids,

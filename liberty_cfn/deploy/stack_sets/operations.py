@@ -77,26 +77,6 @@ def under_way(cloudformation: Any, name: str) -> str:
         raise
 
 
-def carry_out(
-    cloudformation: Any,
-    name: str,
-    operation: str,
-    *,
-    tell: Tell,
-    say: Callable[[str], object],
-    **asked: Any,
-) -> Operation:
-    """Begin an operation, such as create_stack_instances, and follow it to its end.
-
-    Raises:
-        ClientError: AWS refuses it.
-        BotoCoreError: AWS doesn't answer, again and again.
-        FollowError: the deadline has passed, or the credentials are over.
-    """
-    number = begin(cloudformation, name, operation, tell=tell, say=say, **asked)
-    return follow(cloudformation, name, number, tell, say=say)
-
-
 def stop(cloudformation: Any, name: str) -> str:
     """Stop the operation that is under way, and return its id; empty where there is none.
 
@@ -116,7 +96,9 @@ def begin(
     say: Callable[[str], object],
     **asked: Any,
 ) -> str:
-    """Begin an operation once, and return its id; what is under way already is followed first.
+    """Begin an operation, such as create_stack_instances, once; return its id.
+
+    What is under way already is followed first.
 
     Raises:
         ClientError: AWS refuses it.
