@@ -19,6 +19,7 @@ from liberty_cfn import checked
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
@@ -186,8 +187,10 @@ def test_a_destroy_that_something_hinders_leaves_the_stack_protected(
     environment, standing_target, monkeypatch
 ):
     monkeypatch.setattr("liberty_cfn.environments.LOCAL", environment.endpoint)
-    held = SimpleNamespace(by=lambda *_: True, says="is held.")
-    monkeypatch.setattr("liberty_cfn.deploy.destroying.HELD", {"AWS::IAM::User": held})
+    full = SimpleNamespace(by=lambda *_: True, says="is held.")
+    monkeypatch.setattr("liberty_cfn.deploy.destroying.HELD", {"AWS::S3::Bucket": full})
+    bucket = Kept("AWS::S3::Bucket", "full", "Delete")
+    monkeypatch.setattr("liberty_cfn.deploy.destroying._left", lambda *_: [bucket])
     assert "is held." in run("destroy", "dev", "--confirm", "dev").stderr
     stack = find(standing_target.client("cloudformation"), environment.stack)
     assert stack["EnableTerminationProtection"]
