@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,6 +102,17 @@ def test_ctrl_c_at_a_question_says_that_nothing_was_done(monkeypatch, capsys):
         with pytest.raises(SystemExit):
             ask(load("prod"), None)
         assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_stack_set_with_a_target_of_production_wants_its_name_too():
+    lab = replace(load("global"), endpoint="")
+    canary = lab.targets.canary
+    real = {**lab.targets.overrides[canary], "NameSuffix": ""}
+    targets = replace(lab.targets, overrides={**lab.targets.overrides, canary: real})
+    assert asking.may_deploy(lab, None, yes=True)
+    assert asking.may_deploy(replace(lab, targets=targets), "global", yes=False)
+    with pytest.raises(SystemExit):
+        asking.may_deploy(replace(lab, targets=targets), None, yes=True)
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])

@@ -26,14 +26,19 @@ def agrees(question: str) -> bool:
         return False
 
 
-def may_deploy(environment: Environment, given: str | None, *, yes: bool) -> bool:
-    """Whether a deploy has consent: a yes, and for production its name, typed or `given`."""
+def may_deploy(
+    environment: Environment, given: str | None, *, yes: bool, question: str = ""
+) -> bool:
+    """Whether a deploy has consent: a yes, and for production its name, typed or `given`.
+
+    Production is whose names have no suffix; of a stack set, one such target is enough.
+    """
     from liberty_cfn.environments import LOCAL
 
     if environment.endpoint == LOCAL:
         return True
-    if environment.settings["NameSuffix"]:
-        return yes or agrees(f"Deploy {environment.name}?")
+    if all(part.settings["NameSuffix"] for part in environment.parts):
+        return yes or agrees(question or f"Deploy {environment.name}?")
     _named(
         environment,
         given,

@@ -115,18 +115,19 @@ def deploy_command(
 
     screen = console(stderr=as_json)
     chosen = load(environment)
+    named_otherwise(chosen, confirm, "deployed")
     if chosen.targets:
         deploy_set(
             chosen,
             allowed,
             {"--restart": restart, "--delete-failed": bool(failed)},
             yes=yes,
+            confirm=confirm,
             approved=approved,
             as_json=as_json,
             adopting_as=role if adopt else "",
         )
         return
-    named_otherwise(chosen, confirm, "deployed")
     templates = checked_templates(chosen, screen)
     check_digest(templates, approved)
     target = connect(chosen, screen)

@@ -44,6 +44,7 @@ def deploy(
     alone: Mapping[str, bool],
     *,
     yes: bool,
+    confirm: str | None,
     approved: str | None,
     as_json: bool,
     adopting_as: str,
@@ -70,7 +71,7 @@ def deploy(
     check_digest(templates, approved)
     fleet = fleet_of(environment, screen)
     _have_roles(fleet, screen)
-    with watched(fleet, screen, yes=yes) as asked:
+    with watched(fleet, screen, yes=yes, confirm=confirm) as asked:
         outcome = deploy_set(fleet, templates, asked, allowed, adopting_as=adopting_as)
     keep(environment)
     if outcome is None:

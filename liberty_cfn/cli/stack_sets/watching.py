@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from liberty_cfn.cli.asking import agrees
+from liberty_cfn.cli.asking import agrees, may_deploy
 from liberty_cfn.cli.common import interruptible
 
 if TYPE_CHECKING:
@@ -21,23 +21,30 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watched(fleet: Fleet, screen: Console, *, yes: bool = False) -> Iterator[Asked]:
-    """Show what happens, and ask; on Ctrl-C, say that AWS goes on."""
+def watched(
+    fleet: Fleet, screen: Console, *, yes: bool = False, confirm: str | None = None
+) -> Iterator[Asked]:
+    """Show what happens, and ask; on Ctrl-C, say that AWS goes on.
+
+    `yes` and `confirm` are what was said beforehand: a yes, and the environment's name.
+    """
     from liberty_cfn.deploy.stack_sets.showing import Board
 
     board = Board(screen)
     with interruptible(fleet.environment, board.stop):
-        yield Asked(fleet, screen, board, yes=yes)
+        yield Asked(fleet, screen, board, yes=yes, confirm=confirm)
 
 
 class Asked:
     """A board that asks, too: before a deploy, and after its canary."""
 
-    def __init__(self, fleet: Fleet, screen: Console, board: Board, *, yes: bool) -> None:
+    def __init__(
+        self, fleet: Fleet, screen: Console, board: Board, *, yes: bool, confirm: str | None
+    ) -> None:
         from liberty_cfn.environments import LOCAL
 
         self._fleet, self._screen, self._board = fleet, screen, board
-        self._yes = yes
+        self._yes, self._confirm = yes, confirm
         self._local = fleet.environment.endpoint == LOCAL
 
     def say(self, line: str) -> None:
@@ -52,10 +59,11 @@ class Asked:
         self._screen.print(plan_table(plan, self._fleet.targets))
 
     def consents(self, plan: SetPlan) -> bool:
-        if gone := plan.differences.gone:
-            where = ", ".join(map(str, gone))
-            return self._agrees(f"Delete the stacks in {where}, but what is kept as above?")
-        return self._agrees(f"Deploy {self._fleet.environment.name}?")
+        where = ", ".join(map(str, plan.differences.gone))
+        question = f"Delete the stacks in {where}, but what is kept as above?" if where else ""
+        return may_deploy(
+            self._fleet.environment, self._confirm, yes=self._yes, question=question
+        )
 
     def happened(self, results: list[Result]) -> None:
         self._board.happened(results)
@@ -79,4 +87,5 @@ class Asked:
         return self._agrees("Go on with the other targets?")
 
     def _agrees(self, question: str) -> bool:
-        return self._local or self._yes or agrees(question)
+        named = self._confirm == self._fleet.environment.name
+        return self._local or self._yes or named or agrees(question)
