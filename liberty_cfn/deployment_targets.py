@@ -276,6 +276,12 @@ def _demand(
     if units and narrowed and (narrowed.value == "NONE") is bool(accounts):
         why = "expected Accounts with INTERSECTION, DIFFERENCE or UNION, and only with these"
         reading.misfit(narrowed, f"{TARGETS}.AccountFilterType", why)
+    joining = reading.said.get("AutoDeployment")
+    if joining and joining.value == "true" and narrowed and narrowed.value == "UNION":
+        why = (
+            "expected false with UNION: AWS would deploy to all that joins the accounts' units"
+        )
+        reading.misfit(joining, f"{TARGETS}.AutoDeployment", why)
 
 
 def _holders(accounts: Sequence[str], units: Sequence[str], chosen: str) -> tuple[str, ...]:

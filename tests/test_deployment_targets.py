@@ -175,6 +175,10 @@ def test_accounts_narrow_or_widen_the_units(written, chosen, holders):
         ({**UNITS, "AccountFilterType": "UNION"}, "expected Accounts with INTERSECTION"),
         ({**UNITS, "AccountFilterType": "SOME"}, "expected one of NONE, INTERSECTION"),
         (
+            {**UNITS, "AccountFilterType": "UNION", "AutoDeployment": "true"},
+            "Targets.AutoDeployment: expected false with UNION",
+        ),
+        (
             {**UNITS, "OrganizationalUnitIds": "[x]"},
             "'x' given, expected an organizational unit",
         ),

@@ -803,6 +803,20 @@ def test_a_service_managed_set_gets_one_template_in_the_accounts_of_its_units(se
     organizations.move_account(AccountId=HOME, SourceParentId=inner, DestinationParentId=root)
 
 
+def test_an_account_outside_the_units_gets_its_stack_too(sets):
+    organizations = sets.client("organizations", FIRST)
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    made = organizations.create_organizational_unit(ParentId=root, Name="empty")
+    small = sets.fleet(str(FIRST)).environment
+    targets = dataclasses.replace(
+        small.targets, units=(made["OrganizationalUnit"]["Id"],), account_filter="UNION"
+    )
+    fleet = reaching.fleet(dataclasses.replace(small, targets=targets), sets.home)
+    assert fleet.targets.places == (FIRST,)
+    deploy(fleet, SMALL, Told())
+    assert set(destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())) == {FIRST}
+
+
 def test_accounts_of_a_unit_that_would_want_the_same_names_are_refused(sets, monkeypatch):
     monkeypatch.setattr(reaching, "_members", lambda *_: iter([HOME, OTHER]))
     small = sets.fleet(str(FIRST)).environment

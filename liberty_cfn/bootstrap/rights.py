@@ -589,6 +589,7 @@ READS: Actions = (
     logs.GetLogEvents,
     organizations.ListAccountsForParent,
     organizations.ListOrganizationalUnitsForParent,
+    organizations.ListParents,
     rds.DescribeDBInstances,
     route53.GetHostedZone,
     route53.ListHostedZonesByName,

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-prereqs
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -165,9 +166,8 @@ def fleet(environment: Environment, home: Target) -> Fleet:
     targets = environment.targets
     if targets is None or not targets.units or targets.account_filter == "INTERSECTION":
         return Fleet(environment, home)
-    members = {
-        unit: list(_members(home.client("organizations"), unit)) for unit in targets.units
-    }
+    organizations = home.client("organizations")
+    members = {unit: list(_members(organizations, unit)) for unit in targets.units}
     excluded = targets.accounts if targets.account_filter == "DIFFERENCE" else ()
     overrides: dict[Place, Mapping[str, str]] = {}
     for place, different in targets.overrides.items():
@@ -184,7 +184,16 @@ def fleet(environment: Environment, home: Target) -> Fleet:
         )
         raise DeployError("\n".join([why, *crowded]))
     canary = targets.canary if targets.canary in overrides else next(iter(overrides))
-    expanded = dataclasses.replace(targets, overrides=overrides, canary=canary)
+    units = [*targets.units]
+    if targets.account_filter == "UNION":
+        # AWS makes no stacks by UNION, but by units and accounts that are in them.
+        inside = set(itertools.chain(*members.values()))
+        outside = [account for account in targets.accounts if account not in inside]
+        parents = [organizations.list_parents(ChildId=one)["Parents"][0] for one in outside]
+        units += dict.fromkeys(parent["Id"] for parent in parents)
+    expanded = dataclasses.replace(
+        targets, units=tuple(units), overrides=overrides, canary=canary
+    )
     return Fleet(dataclasses.replace(environment, targets=expanded), home)
 
 
