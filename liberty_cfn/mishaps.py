@@ -82,11 +82,12 @@ def _of_aws(error: Exception, name: str) -> str | None:
             f"This machine's clock is wrong: set it, and try again. {faults.in_words(error)}"
         )
         return clock if faults.skewed(error) else EXPIRED.format(name=name)
-    if isinstance(error, ResponseParserError):
-        if not str(error).startswith(WEB_PAGE):
-            return f"{faults.in_words(error)}. Try again."
+    if isinstance(error, ResponseParserError) and str(error).startswith(WEB_PAGE):
         why = f"{error}: is there a proxy? Look at HTTPS_PROXY and NO_PROXY, or sign in to it"
         return f"AWS's answer could not be read: {why}."
     if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):
         return f"AWS can't be reached: {error} Is the network up, and the region right?"
-    return faults.in_words(error) if isinstance(error, faults.OF_AWS) else None
+    if not isinstance(error, faults.OF_AWS):
+        return None
+    said = faults.in_words(error)
+    return f"{said}. Try again. {GOES_ON.format(name=name)}" if faults.passes(error) else said

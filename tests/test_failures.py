@@ -35,7 +35,7 @@ from wire import (
     told,
 )
 
-from liberty_cfn.deploy import attending, causes, diagnosis, packaging
+from liberty_cfn.deploy import attending, causes, diagnosis, faults, packaging
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
@@ -342,12 +342,20 @@ def test_case_19_an_answer_that_tells_of_no_stack_is_no_verdict(answer):
     survives(answer)
 
 
+@pytest.mark.parametrize("fault", [THROTTLED, UNAVAILABLE, TIMEOUT, RESET])
+def test_case_18_what_nobody_waits_for_says_what_to_do_next(fault):
+    with pytest.raises(faults.OF_AWS) as error:
+        find(Wire(DescribeStacks=[fault]).client, "x")
+    assert "Try again. What AWS had begun goes on" in in_words(error.value)
+
+
 def test_case_19_broken_xml_is_a_sentence_where_nobody_waits():
     wire = Wire(DescribeStacks=[BROKEN])
     with pytest.raises(Exception) as error:
         find(wire.client, "x")
     assert in_words(error.value) == (
-        "AWS's answer could not be read: it was cut off, or is not what AWS says. Try again."
+        "AWS's answer could not be read: it was cut off, or is not what AWS says. Try again. "
+        "What AWS had begun goes on; to see how it stands: liberty-cfn status ENV."
     )
 
 

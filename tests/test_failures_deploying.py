@@ -564,6 +564,20 @@ def test_case_20_a_change_set_whose_execution_never_arrived_is_not_left_behind(
     assert left_behind(target, dev) == []
 
 
+def test_case_29_a_change_set_is_not_left_behind_by_who_stops_its_execution(
+    target, dev, monkeypatch
+):
+    have(dev, target, TOPIC)
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(carrying_out, "execute", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        have(dev, target, MORE)
+    assert left_behind(target, dev) == []
+
+
 @pytest.mark.parametrize(
     ("code", "found"),
     [

@@ -53,7 +53,7 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
         follower = Follower(cloudformation, stack_id)
     try:
         execute(cloudformation, change_set)
-    except (ChangeSetError, *faults.OF_AWS) as error:
+    except (ChangeSetError, KeyboardInterrupt, *faults.OF_AWS) as error:
         # Also without an answer: what arrives later finds nothing to execute, and AWS deletes
         # no change set that it executes already.
         if not faults.unheard(error):
