@@ -233,14 +233,23 @@ def test_case_03_an_empty_stack_goes_when_what_it_was_made_for_is_gone():
 @pytest.mark.parametrize("new", [False, True])
 @pytest.mark.parametrize("gone", [GONE, NO_CHANGE_SET])
 def test_a_change_set_that_somebody_else_deleted_needs_not_be_discarded(new, gone):
-    wire = Wire(DeleteChangeSet=[gone])
+    wire = Wire(DeleteChangeSet=[gone], DescribeStacks=[GONE])
     discarding.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=new))
 
 
-def test_case_03_an_empty_stack_that_somebody_else_deleted_needs_not_be_deleted():
-    wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")], DescribeStacks=[GONE])
+@pytest.mark.parametrize("unread", ["DeleteChangeSet", "DescribeStacks", "DeleteStack"])
+def test_case_19_nothing_stays_behind_though_an_answer_could_not_be_read(unread):
+    answers = {
+        "DeleteChangeSet": [NO_CHANGE_SET],
+        "DescribeStacks": [stack("REVIEW_IN_PROGRESS")],
+        "ListChangeSets": [listed()],
+        "DeleteStack": [done("DeleteStack")],
+    }
+    wire = Wire(**{name: [BROKEN] * (name == unread) + answers[name] for name in answers})
     discarding.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=True))
-    assert [operation for operation, _ in wire.asked][-1] == "DescribeStacks"
+    asked = [operation for operation, _ in wire.asked]
+    assert asked[-1] == "DeleteStack"
+    assert asked.count(unread) > 1
 
 
 def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
