@@ -196,6 +196,27 @@ def test_a_destroy_that_something_hinders_leaves_the_stack_protected(
     assert stack["EnableTerminationProtection"]
 
 
+def test_what_is_being_changed_is_not_destroyed(environment, standing_target, local_aws):
+    aws, cloudformation = Aws(local_aws), standing_target.client("cloudformation")
+    granted = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+    before = find(cloudformation, environment.stack)
+    named = {"StackName": before["StackId"], "Parameters": before["Parameters"]}
+    aws.delay(60)
+    cloudformation.update_stack(
+        **named,
+        UsePreviousTemplate=True,
+        Capabilities=granted,
+        Tags=[{"Key": "a", "Value": "b"}],
+    )
+    assert (
+        "UPDATE_IN_PROGRESS. AWS is still" in run("destroy", "dev", "--confirm", "dev").stderr
+    )
+    aws.delay(0)
+    cloudformation.get_waiter("stack_update_complete").wait(
+        StackName=before["StackId"], WaiterConfig={"Delay": 0.02}
+    )
+
+
 def test_destroying_wants_the_name_and_tells_a_program_what_is_kept(
     environment, standing_target
 ):

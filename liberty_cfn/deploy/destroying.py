@@ -12,7 +12,7 @@ from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK, described, find
-from liberty_cfn.deploy.statuses import Meaning, state_of
+from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -54,7 +54,11 @@ def looked_through(
     """
     cloudformation = target.client("cloudformation")
     stack, left = described(cloudformation, stack_id), list(_left(cloudformation, stack_id))
-    hindrances = []
+    hindrances, status = [], stack["StackStatus"]
+    # AWS deletes what is being made, but nothing that is being changed.
+    if state_of(stack) is Meaning.WORKING and status.startswith(("UPDATE", "IMPORT")):
+        said = what_next(status, environment.name)
+        hindrances.append(f"{environment.stack} is in {status}. {said}")
     unprotected = unprotected or _has_failed(stack)
     if stack.get("EnableTerminationProtection") and not unprotected:
         hindrances.append(
