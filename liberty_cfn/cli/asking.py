@@ -51,7 +51,8 @@ def may_deploy(
 def named_otherwise(environment: Environment, given: str | None, undone: str) -> None:
     """Refuse a name that was given, and is another environment's."""
     if given not in (None, environment.name):
-        fail(f"Nothing was {undone}: {given} is confirmed, and this is {environment.name}.")
+        said = given or "an empty name"
+        fail(f"Nothing was {undone}: {said} is confirmed, and this is {environment.name}.")
 
 
 def confirmed(environment: Environment, given: str | None) -> None:
