@@ -14,9 +14,8 @@ ministack: Any = importlib.import_module("ministack.app")
 uvicorn: Any = importlib.import_module("uvicorn")
 
 ADDITIONS = (
-    *("schemas", "nested", "existing", "change_sets", "guarding", "repeating"),
-    *("provisioning", "kinds", "scaling", "running", "mending", "remembering"),
-    *("leave", "stack_sets"),
+    *("schemas", "nested", "existing", "change_sets", "guarding", "mending", "provisioning"),
+    *("kinds", "remembering", "leave", "stack_sets"),
 )
 for name in ADDITIONS:
     importlib.import_module(f"server.{name}").add()

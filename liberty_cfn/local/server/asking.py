@@ -3,6 +3,7 @@
 import functools
 import html
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,14 @@ Action = Callable[[Query], Answer]
 Properties = dict[str, Any]
 Stack = dict[str, Any]
 Made = tuple[str, dict[str, Any]]
+
+
+def around(original: Any, wrapper: Callable[..., Any]) -> None:
+    """Put a function around one of ministack's, wherever that is known; it is given that."""
+    wrapped = functools.partial(wrapper, original)
+    modules = [vars(module) for name, module in sys.modules.items() if "ministack" in name]
+    for known in (*modules, cloudformation._ACTION_HANDLERS):
+        known.update({name: wrapped for name, value in known.items() if value is original})
 
 
 def text(answer: Answer, tag: str) -> str:
@@ -31,12 +40,6 @@ def checked(answer: Answer) -> Answer:
 
 def ask(action: Action, **query: Any) -> Answer:
     return checked(action({key: [str(value)] for key, value in query.items()}))
-
-
-def around(action: str, wrapper: Callable[[Action, Query], Answer]) -> None:
-    """Put a function around an action of CloudFormation's; it is given the action."""
-    actions = cloudformation._ACTION_HANDLERS
-    actions[action] = functools.partial(wrapper, actions[action])
 
 
 def plain(value: Any) -> str:
@@ -56,8 +59,7 @@ def xml(tag: str, value: Any, each: str = "member") -> str:
 
 
 def answer_to(action: str, told: dict[str, Any]) -> Answer:
-    answer: Answer = helpers._xml(200, f"{action}Response", xml(f"{action}Result", told))
-    return answer
+    return helpers._xml(200, f"{action}Response", xml(f"{action}Result", told))
 
 
 def request(
@@ -65,9 +67,8 @@ def request(
 ) -> Query:
     """What CreateStack and UpdateStack are asked."""
     query = {"StackName": [stack], "TemplateURL": [template], "Capabilities": capabilities}
-    for n, (name, value) in enumerate(values.items(), 1):
-        query[f"Parameters.member.{n}.ParameterKey"] = [name]
-        query[f"Parameters.member.{n}.ParameterValue"] = [plain(value)]
-    for n, tag in enumerate(tags, 1):
-        query |= {f"Tags.member.{n}.{key}": [value] for key, value in tag.items()}
+    parameters = [{"Key": name, "Value": plain(value)} for name, value in values.items()]
+    for name, entries in (("Parameters", parameters), ("Tags", tags)):
+        for n, entry in enumerate(entries, 1):
+            query |= {f"{name}.member.{n}.{key}": [value] for key, value in entry.items()}
     return query | {"Tags": [""]}

@@ -27,8 +27,7 @@ def _create(create: Action, query: Query) -> Answer:
         creates = planned and helpers._p(query, "ChangeSetType") == "CREATE"
         if status in STUCK or (status.endswith("_IN_PROGRESS") and not creates):
             why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
-            refused: Answer = helpers._error("ValidationError", why)
-            return refused
+            return helpers._error("ValidationError", why)
         answer = create(query)
         if not (made := cloudformation._change_sets.get(text(answer, "Id"))):
             return answer
@@ -84,7 +83,8 @@ def _with_nested(act: Action, query: Query) -> Answer:
 
 
 def add() -> None:
-    around("CreateChangeSet", _create)
-    around("DescribeChangeSet", _describe)
-    for action in ("CreateChangeSet", "DeleteChangeSet", "ExecuteChangeSet"):
-        around(action, _with_nested)
+    around(changesets._create_change_set, _create)
+    around(changesets._describe_change_set, _describe)
+    around(changesets._create_change_set, _with_nested)
+    around(changesets._delete_change_set, _with_nested)
+    around(changesets._execute_change_set, _with_nested)

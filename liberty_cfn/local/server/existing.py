@@ -2,26 +2,24 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from ministack.services import alb, cloudwatch, ec2, ecr, ecs, iam, rds, secretsmanager, sns
 from ministack.services import cloudwatch_logs as logs
-from ministack.services.cloudformation import changesets, provisioners
+from ministack.services.cloudformation import changesets, provisioners, stacks
 
 from .asking import Made, Properties
 
-BALANCING = "AWS::ElasticLoadBalancingV2"
 REPOSITORY = "AWS::ECR::Repository"
 # By type: the property that names it, and what there is of it.
 # Those of buckets, caches and services ministack refuses by itself.
 NAMED: dict[str, tuple[str, Any]] = {
     REPOSITORY: ("RepositoryName", ecr._repositories),
-    f"{BALANCING}::LoadBalancer": ("Name", alb._lbs),
-    f"{BALANCING}::TargetGroup": ("Name", alb._tgs),
     "AWS::CloudWatch::Alarm": ("AlarmName", cloudwatch._alarms),
     "AWS::CloudWatch::Dashboard": ("DashboardName", cloudwatch._dashboards),
     "AWS::ECS::Cluster": ("ClusterName", ecs._clusters),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("Name", alb._lbs),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": ("Name", alb._tgs),
     "AWS::IAM::Role": ("RoleName", iam._roles),
     "AWS::IAM::User": ("UserName", iam._users),
     "AWS::Logs::LogGroup": ("LogGroupName", logs._log_groups),
@@ -58,15 +56,13 @@ def refusal(kind: str, properties: Properties) -> str:
     return f"{kind} {properties[name]} already exists" if taken else ""
 
 
-def adoptable(template: dict[str, Any], titles: Iterable[str]) -> dict[str, Any]:
+def adoptable(resources: dict[str, Any]) -> dict[str, Any]:
     """Those of some new resources that exist, by the name written out in the template.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
     """
-    kinds = [(title, template["Resources"][title]["Type"]) for title in titles]
-    added = [{"LogicalResourceId": title, "ResourceType": kind} for title, kind in kinds]
-    changes = [{"ResourceChange": one | {"Action": "Add"}} for one in added]
-    found = changesets._existing_resources(changes, template)
+    template = {"Resources": resources}
+    found = changesets._existing_resources(stacks._diff_resources({}, template), template)
     return {one["LogicalResourceId"]: one["ResourceIdentifier"] for one in found}
 
 
@@ -77,8 +73,8 @@ def _import_repository(identifier: dict[str, str]) -> Made:
 
 
 def add() -> None:
-    there = ecr._repositories
     changesets._IMPORT_LOOKUPS[REPOSITORY] = (
-        *(("RepositoryName",), lambda name: None if name in there else f"no {name}"),
+        ("RepositoryName",),
+        lambda name: None if name in ecr._repositories else f"no {name}",
     )
     provisioners._RESOURCE_HANDLERS[REPOSITORY]["import"] = _import_repository

@@ -1,4 +1,4 @@
-"""Around an operation on a stack: its policy, what it takes in, and what it takes back."""
+"""Around an operation on a stack: its token and policy, what it takes in and takes back."""
 
 import functools
 from collections.abc import Awaitable, Callable, Iterable
@@ -7,16 +7,10 @@ from typing import Any
 from ministack.core import iam_evaluator
 from ministack.core.concurrency import run_reentrant
 from ministack.services import cloudformation
-from ministack.services.cloudformation import (
-    changesets,
-    engine,
-    handlers,
-    provisioners,
-    stacks,
-)
+from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
 
 from . import existing
-from .asking import Properties, Stack
+from .asking import Action, Answer, Query, Stack, answer_to, around
 from .nested import TYPE as NESTED
 from .nested import child_of
 
@@ -24,13 +18,27 @@ from .nested import child_of
 waiting: dict[str, list[Any]] = {}
 
 
-def _refusal(stack: Stack, action: str, title: str, kind: str) -> str:
+def _once(action: str, act: Action, query: Query) -> Answer:
+    """The same request again, by its token, is the same operation, and gets its answer."""
+    token, named = (helpers._p(query, key) for key in ("ClientRequestToken", "StackName"))
+    change_set = changesets._find_change_set(helpers._p(query, "ChangeSetName"), named)[1]
+    stack = child_of(named or (change_set or {}).get("StackId", ""))
+    if token and stack["StackStatus"] != "DELETE_COMPLETE":
+        # An operation's events have its token.
+        events = cloudformation._stack_events[stack["StackId"]]
+        if any(event.get("ClientRequestToken") == token for event in events):
+            return answer_to(action, {"StackId": stack["StackId"]})
+    return act(query)
+
+
+def refusal(stack: Stack, action: str, title: str, kind: str) -> str:
     """Why a stack's policy denies an update of a resource; nothing where it allows it.
 
     It is a policy like others, with a word for the sort of resource.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
     """
-    if not (policy := stack.get("_stack_policy")):
+    policy = stack.get("_stack_policy")
+    if not policy or "ROLLBACK" in stack["StackStatus"]:
         return ""
     asked = iam_evaluator.EvalContext("", "", "", action, f"LogicalResourceId/{title}", "")
     asked.service_context["resourcetype"] = kind
@@ -38,16 +46,6 @@ def _refusal(stack: Stack, action: str, title: str, kind: str) -> str:
     if iam_evaluator.evaluate(asked, [statements]).decision == "Allow":
         return ""
     return f"Action denied by stack policy: it does not allow [{action}] for resource [{title}]"
-
-
-def check(stack: str, title: str, kind: str, old: Properties, new: Properties) -> None:
-    """Let an update of a resource pass, unless the stack's policy denies it."""
-    replaces = provisioners._replacing_change(kind, old, new)
-    action = "Update:Replace" if replaces else "Update:Modify"
-    updated = cloudformation._stacks[stack]
-    goes_back = "ROLLBACK" in updated["StackStatus"]
-    if not goes_back and (why := _refusal(updated, action, title, kind)):
-        raise ValueError(why)
 
 
 def put_off(stack: Stack, *deletion: Any) -> None:
@@ -58,9 +56,10 @@ def put_off(stack: Stack, *deletion: Any) -> None:
 async def _clean_up(stack: Stack, deletions: Iterable[Any]) -> None:
     if stack["StackStatus"] != "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
         return
-    for stack_id, drop, kind, physical, properties, name, title in deletions:
+    for stack_id, kind, physical, properties, name, title in deletions:
+        about = (kind, physical, properties, name, title)
         try:
-            await run_reentrant(drop, kind, physical, properties, name, title)
+            await run_reentrant(provisioners._delete_resource, *about)
         except Exception as error:  # noqa: BLE001 - the update is good, whatever it is
             why = ("DELETE_FAILED", str(error), physical)
             stacks._add_event(stack_id, name, title, kind, *why)
@@ -82,14 +81,14 @@ async def _deploy(
     stack, before = cloudformation._stacks[name], previous_stack or {}
     stack["Description"] = template.get("Description", "")  # a change set forgets it
     conditions = engine._evaluate_conditions(template, values)
-    resources = template.get("Resources", {}).items()
-    staying = {title for title, r in resources if conditions.get(r.get("Condition"), True)}
+    resources = template.get("Resources", {})
+    staying = {t for t, r in resources.items() if conditions.get(r.get("Condition"), True)}
     held = before.get("_resources", {})
     undone = {"is_update": True, "previous_stack": before, "template": template}
     undone |= {"param_values": values}
     for title in sorted(held.keys() - staying):
         kind, physical = held[title]["ResourceType"], held[title]["PhysicalResourceId"]
-        if why := _refusal(stack, "Update:Delete", title, kind):
+        if why := refusal(stack, "Update:Delete", title, kind):
             stacks._add_event(stack_id, name, title, kind, "UPDATE_FAILED", why, physical)
             undone["failed_logical_id"] = title
             await stacks._roll_back_operation(name, stack_id, stack, undone)
@@ -98,19 +97,20 @@ async def _deploy(
     parent = child_of(stack.get("ParentId", ""))
     stack["_takes_back"] = retain_except_on_create or parent.get("_takes_back", False)
     stack["_adopts"] = imports is not None or parent.get("_adopts", False)
-    added = staying - held.keys() if stack["_adopts"] else set()
-    stack["_imported"] = existing.adoptable(template, added)
+    added = {t: resources[t] for t in staying - held.keys() if stack["_adopts"]}
+    stack["_imported"] = existing.adoptable(added)
     # A bucket's name in use is refused beforehand, even where that is what to take in.
     stack["_disable_validation"] = bool(stack["_imported"])
     more |= {"imports": stack["_imported"], "retain_except_on_create": stack["_takes_back"]}
     await deploy(*operation, previous_stack=previous_stack, **more)
     if stack["StackStatus"] == "UPDATE_COMPLETE" and "RootId" in stack:
-        made = engine._topological_sort(template["Resources"], conditions)
+        made = engine._topological_sort(resources, conditions)
         tags = {"stack_tags": stack["Tags"], "previous_tags": before["Tags"]}
         stack["_done"] = undone | more | tags | {"created": made}
     await _clean_up(stack, waiting.pop(stack_id, ()))
 
 
 def add() -> None:
-    deploy = functools.partial(_deploy, changesets._deploy_stack_async)
-    changesets._deploy_stack_async = handlers._deploy_stack_async = deploy
+    for action in cloudformation._TOKEN_ACTIONS:
+        around(cloudformation._ACTION_HANDLERS[action], functools.partial(_once, action))
+    around(stacks._deploy_stack_async, _deploy)

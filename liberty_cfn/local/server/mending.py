@@ -1,159 +1,146 @@
 """Where ministack drops a property, answers otherwise than AWS, or deletes what AWS keeps."""
 
+import functools
+import json
+import os
 import re
 import secrets
 from collections.abc import Callable
 from typing import Any
 
 from ministack.services import alb, ec2, ecs, elasticache, rds, route53, s3
-from ministack.services.cloudformation import changesets, engine, provisioners, stacks
-from ministack.services.cloudformation import handlers as actions
+from ministack.services.cloudformation import engine, provisioners
 
-from .asking import Made, Properties, xml
-
-Mend = Callable[[str, Properties], dict[str, Any] | None]
-handlers = provisioners._RESOURCE_HANDLERS
-_resolve = engine._resolve_parameters
+from .asking import Answer, Made, Properties, around, xml
 
 BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 DATABASE = "AWS::RDS::DBInstance"
+PROTECTED = {"Key": "deletion_protection.enabled", "Value": "true"}
+# By type: its records, what is true of one that stays, and why it does.
+KEPT: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
+    BALANCER: (alb._lb_attrs, lambda one: PROTECTED in one, "deletion protection is enabled"),
+    DATABASE: (
+        rds._instances,
+        lambda one: one["DeletionProtection"],
+        "deletion protection is enabled",
+    ),
+    "AWS::S3::Bucket": (s3._buckets, lambda one: one["objects"], "the bucket is not empty"),
+}
 # What templates call it, and S3.
 WORDS = {
-    "<(/?)Id>": r"<\1ID>",
-    "<(/?)Rules>": r"<\1Rule>",
-    "<(/?)ServerSideEncryptionByDefault>": r"<\1ApplyServerSideEncryptionByDefault>",
-    "<(/?)ServerSideEncryptionConfiguration>": r"<\1Rule>",
-    "<ExpirationInDays>(.*?)</ExpirationInDays>": r"<Expiration><Days>\1</Days></Expiration>",
+    "Id": "ID",
+    "Rules": "Rule",
+    "ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault",
+    "ServerSideEncryptionConfiguration": "Rule",
 }
+UNTOLD = "0 The local AWS runs no containers: this command was not run"
+EXITED = ("Essential container in task exited", "EssentialContainerExited")
 
 
-def _then(kind: str, mend: Mend) -> None:
-    """Mend a resource whenever it was made or changed; the mend may add attributes."""
-
-    def after(way: str, place: int) -> Callable[..., Made]:
-        original = handlers[kind][way]
-
-        def made(*arguments: Any) -> Made:
-            physical, attributes = original(*arguments)
-            return physical, attributes | (mend(physical, arguments[place]) or {})
-
-        return made
-
-    handlers[kind] |= {"create": after("create", 1), "update": after("update", 2)}
-
-
-def _service(service: str, properties: Properties) -> None:
-    record = ecs._services[service.partition(":service/")[2]]
-    record["enableExecuteCommand"] = properties.get("EnableExecuteCommand", False)
-
-
-def _balancer(balancer: str, properties: Properties) -> None:
-    for subnet in properties.get("Subnets", ())[:1]:
-        alb._lbs[balancer]["VpcId"] = ec2._subnets.get(subnet, {}).get("VpcId")
-
-
-def _database(database: str, properties: Properties) -> None:
-    rds._instances[database]["Iops"] = properties.get("Iops")
+def mended(kind: str, made: Made, given: Properties) -> Made:
+    """What was made or changed, with what ministack drops of its properties and attributes."""
+    name, attributes = made
+    match kind:
+        case "AWS::EC2::VPC":
+            attributes["CidrBlock"] = given["CidrBlock"]
+        case "AWS::ECS::Service":
+            record = ecs._services[name.partition(":service/")[2]]
+            record["enableExecuteCommand"] = given.get("EnableExecuteCommand", False)
+        case "AWS::ElastiCache::CacheCluster":
+            groups = given.get("VpcSecurityGroupIds", [])
+            told = [{"SecurityGroupId": group, "Status": "active"} for group in groups]
+            elasticache._clusters[name]["SecurityGroups"] = told
+        case "AWS::ElasticLoadBalancingV2::LoadBalancer":
+            for subnet in given.get("Subnets", ())[:1]:
+                alb._lbs[name]["VpcId"] = ec2._subnets.get(subnet, {}).get("VpcId")
+        case "AWS::RDS::DBInstance":
+            rds._instances[name]["Iops"] = given.get("Iops")
+        case "AWS::Route53::HostedZone":
+            [servers] = [
+                r["ResourceRecords"] for r in route53._records[name] if r["Type"] == "NS"
+            ]
+            attributes["NameServers"] = [server.rstrip(".") for server in servers]
+    return name, attributes
 
 
-def _cache(cache: str, properties: Properties) -> None:
-    groups = properties.get("VpcSecurityGroupIds", [])
-    elasticache._clusters[cache]["SecurityGroups"] = [
-        {"SecurityGroupId": group, "Status": "active"} for group in groups
-    ]
+def check_deletion(kind: str, name: str) -> None:
+    """Refuse to delete what is protected, or holds something, whoever asks."""
+    records, stays, why = KEPT.get(kind, ({}, bool, ""))
+    if name in records and stays(records[name]):
+        raise ValueError(f"{name} cannot be deleted: {why}")
 
 
-def _address(name: str, **_more: Any) -> tuple[str, int, None]:
+def _address(_spawn: Any, name: str, **_more: Any) -> tuple[str, int, None]:
     """A cache's address is its own, as on AWS, though nothing answers there."""
     cache = re.sub(r"^.*?-[a-z]+-\d-", "", name)  # what comes after the region
     return f"{cache}.local.cache.amazonaws.com", 6379, None
 
 
-def _zone(zone: str, _properties: Properties) -> dict[str, Any]:
-    """The name servers that a zone really has."""
-    [servers] = [r["ResourceRecords"] for r in route53._records[zone] if r["Type"] == "NS"]
-    return {"Id": zone, "NameServers": [server.rstrip(".") for server in servers]}
+def _body(tag: str, value: Properties) -> bytes:
+    """What S3 takes for a bucket's property."""
+    inside = "".join(xml(name, entry, each="") for name, entry in value.items())
+    inside = re.sub(r"(?<=[</])\w+(?=>)", lambda word: WORDS.get(word[0], word[0]), inside)
+    days = r"<Expiration><Days>\1</Days></Expiration>"
+    inside = re.sub("<ExpirationInDays>(.*?)</ExpirationInDays>", days, inside)
+    return f"<{tag}>{inside}</{tag}>".encode()
 
 
-def _as(tag: str) -> Callable[[Properties], bytes]:
-    """What makes of a bucket's property what S3 takes."""
-
-    def body(value: Properties) -> bytes:
-        inside = "".join(xml(name, entry, each="") for name, entry in value.items())
-        for word, name in WORDS.items():
-            inside = re.sub(word, name, inside)
-        return f"<{tag}>{inside}</{tag}>".encode()
-
-    return body
-
-
-def _conditions(template: dict[str, Any], values: dict[str, Any]) -> dict[str, bool]:
+def _conditions(
+    _evaluate: Any, template: dict[str, Any], values: dict[str, Any]
+) -> dict[str, bool]:
     """Conditions of more than Ref: ministack evaluates the others, but not there."""
     conditions, mappings = template.get("Conditions", {}), template.get("Mappings", {})
     found: dict[str, bool] = {}
-    # Each round settles those that are made of settled ones.
-    for _ in conditions:
-        known = (values, found, mappings)
-        fresh = {
-            name: bool(engine._resolve_refs(condition, {}, *known, "", ""))
-            for name, condition in conditions.items()
-        }
-        if fresh == found:
-            break
-        found = fresh
+    for _ in conditions:  # each round settles those that are made of settled ones
+        settled = (values, found, mappings, "", "")
+        found = {n: bool(engine._resolve_refs(c, {}, *settled)) for n, c in conditions.items()}
     return found
 
 
-def _parameters(template: dict[str, Any], given: list[Properties], *before: Any) -> Any:
+def _parameters(
+    resolve: Callable[..., Any], template: dict[str, Any], given: list[Properties], *more: Any
+) -> Any:
     """The values of a template's parameters, none of which may be missing or unknown."""
     declared, names = template.get("Parameters", {}), [one["Key"] for one in given]
-    unknown = sorted(set(names) - declared.keys())
+    if unknown := sorted(set(names) - declared.keys()):
+        raise ValueError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
     missing = [n for n, d in declared.items() if n not in names and "Default" not in d]
-    for wrong, why in (
-        (unknown, "do not exist in the template"),
-        (missing, "must have values"),
-    ):
-        if wrong:
-            raise ValueError(f"Parameters: [{', '.join(wrong)}] {why}")
-    return _resolve(template, given, *before)
+    if missing:
+        raise ValueError(f"Parameters: [{', '.join(missing)}] must have values")
+    return resolve(template, given, *more)
 
 
-def _keep(kind: str, why: str, records: Any, kept: Callable[[Any], object]) -> None:
-    """Refuse to delete a resource of whose record something is true, whoever asks."""
-    original = handlers[kind]["delete"]
+def _run(run: Callable[[Properties], Answer], asked: Properties) -> Answer:
+    """Tasks that no service keeps up end as they are told to: there are no containers here.
 
-    def drop(physical: str, properties: Properties) -> None:
-        if kept(records.get(physical, {})):
-            raise ValueError(f"{physical} cannot be deleted: {why}")
-        original(physical, properties)
-
-    handlers[kind]["delete"] = drop
+    LIBERTY_LOCAL_TASK is the exit code, and what is logged: "3 no such table".
+    """
+    answer = run(asked)
+    code, _, said = (os.environ.get("LIBERTY_LOCAL_TASK") or UNTOLD).partition(" ")
+    for begun in json.loads(answer[2]).get("tasks", ()):
+        arn, made = begun["taskArn"], begun["taskDefinitionArn"].rpartition("/")[2]
+        for container in ecs._task_defs[made]["containerDefinitions"]:
+            where = ecs._awslogs_config(container, arn.rpartition("/")[2], "")
+            if where and ecs._ensure_awslogs_stream(where):
+                for line in said.splitlines():
+                    ecs._emit_awslogs_event(where, line)
+        ecs._mark_task_stopped(arn, ecs._tasks[arn], *EXITED, exit_code=int(code))
+    return answer
 
 
 def add() -> None:
-    _then("AWS::EC2::VPC", lambda _vpc, properties: {"CidrBlock": properties["CidrBlock"]})
-    _then("AWS::ECS::Service", _service)
-    _then(BALANCER, _balancer)
-    _then(DATABASE, _database)
-    _then("AWS::Route53::HostedZone", _zone)
-    _then("AWS::ElastiCache::CacheCluster", _cache)
-    protected = {"Key": "deletion_protection.enabled", "Value": "true"}
-    why = "deletion protection is enabled"
-    _keep(BALANCER, why, alb._lb_attrs, lambda attributes: protected in attributes)
-    _keep(DATABASE, why, rds._instances, lambda one: one.get("DeletionProtection"))
-    why = "the bucket is not empty"
-    _keep("AWS::S3::Bucket", why, s3._buckets, lambda one: one.get("objects"))
-    elasticache._spawn_redis_container = _address
+    around(elasticache._spawn_redis_container, _address)
+    around(engine._evaluate_conditions, _conditions)
+    around(engine._resolve_parameters, _parameters)
+    # A service's own tasks are run without being asked for, and go on.
+    ecs._ACTION_MAP["RunTask"] = functools.partial(_run, ecs._run_task)
     provisioners._normalize_container_defs = provisioners._pascal_to_camel
-    for module in (engine, stacks, changesets, actions):
-        module._evaluate_conditions = _conditions
-    for module in (engine, changesets, actions):
-        module._resolve_parameters = _parameters
     rules, encryption = "LifecycleConfiguration", "ServerSideEncryptionConfiguration"
-    ways = (s3._put_bucket_encryption, s3._delete_bucket_encryption)
+    lifecycle = (s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle)
+    encrypting = (s3._put_bucket_encryption, s3._delete_bucket_encryption)
     provisioners._S3_BUCKET_CONFIGURATIONS += (
-        (rules, _as(rules), s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
-        ("BucketEncryption", _as(encryption), *ways),
+        (rules, functools.partial(_body, rules), *lifecycle),
+        ("BucketEncryption", functools.partial(_body, encryption), *encrypting),
     )
     # A snapshot that is kept must not be in the way of the next.
     provisioners._snapshot_id = lambda resource: f"{resource}-{secrets.token_hex(6)}"

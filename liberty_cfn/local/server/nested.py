@@ -7,7 +7,7 @@ rollback, no exports, no deletion policy and no dynamic reference.
 import asyncio
 import re
 import secrets
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import urlparse
 
@@ -16,14 +16,13 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
 
 from . import asking
-from .asking import Action, Answer, Made, Properties, Query, Stack, checked, plain
+from .asking import Action, Answer, Made, Properties, Query, Stack, around, checked, text
 
 TYPE = "AWS::CloudFormation::Stack"
 
 
 def child_of(stack_id: str) -> Stack:
-    found: Stack = handlers._resolve_stack(stack_id) or {"StackStatus": "DELETE_COMPLETE"}
-    return found
+    return handlers._resolve_stack(stack_id) or {"StackStatus": "DELETE_COMPLETE"}
 
 
 def _finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -31,28 +30,15 @@ def _finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run_coroutine_threadsafe(coroutine, gateway._MAIN_LOOP).result()
 
 
-def take_back(stack: Stack, template: dict[str, Any], titles: Iterable[str]) -> None:
-    """Have what an operation made go when it is undone, and what it took in stay.
-
-    What is kept otherwise goes, too, if RetainExceptOnCreate was asked for.
-    """
-    for title in template["Resources"].keys() & set(titles):
-        resource = template["Resources"][title]
-        if title in stack["_imported"]:
-            resource["DeletionPolicy"] = "Retain"
-        elif stack["_takes_back"] or resource.get("DeletionPolicy") != "Retain":
-            resource["DeletionPolicy"] = "Delete"
-
-
 def _request(name: str, properties: Properties, parent: Stack) -> Query:
     values, tags = (properties.get(key) or {} for key in ("Parameters", "Tags"))
     if any(isinstance(value, list) for value in values.values()):
-        raise ValueError(
-            "Value of property Parameters must be an object with String properties"
-        )
+        why = "Value of property Parameters must be an object with String properties"
+        raise ValueError(why)
     own = [tag for tag in tags if not tag["Key"].startswith("aws:")]
-    granted = parent.get("Capabilities", [])
-    return asking.request(name, properties["TemplateURL"], values, own, granted)
+    return asking.request(
+        name, properties["TemplateURL"], values, own, parent.get("Capabilities", [])
+    )
 
 
 def _outputs(child: Stack) -> Made:
@@ -68,11 +54,8 @@ async def _end(child: Stack, verb: str) -> Made:
         await asyncio.sleep(0.005)
     if child["StackStatus"] == f"{verb.upper()}_COMPLETE":
         return _outputs(child)
-    failed = [
-        event["LogicalResourceId"]
-        for event in events[before:]
-        if event["ResourceStatus"] in ("CREATE_FAILED", "UPDATE_FAILED")
-    ]
+    bad = ("CREATE_FAILED", "UPDATE_FAILED")
+    failed = [e["LogicalResourceId"] for e in events[before:] if e["ResourceStatus"] in bad]
     raise ValueError(
         f"Embedded stack {child['StackId']} was not successfully {verb}d: "
         f"The following resource(s) failed to {verb}: [{', '.join(failed)}]."
@@ -83,7 +66,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     parent = cloudformation._stacks[parent_name]
     stays = parent.get("DisableRollback", False)
     name = f"{parent_name}-{title}-{secrets.token_hex(6).upper()}"
-    asked = _request(name, properties, parent) | {"DisableRollback": [plain(stays)]}
+    asked = _request(name, properties, parent) | {"DisableRollback": [asking.plain(stays)]}
     checked(handlers._create_stack(asked))
     child = cloudformation._stacks[name]
     child["ParentId"] = parent["StackId"]
@@ -119,12 +102,10 @@ async def _update(stack_id: str, properties: Properties, parent_name: str) -> Ma
         if child["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
             raise ValueError(child["StackStatusReason"])
         return _outputs(child)
-    try:
-        checked(handlers._update_stack(_request(name, properties, parent)))
-    except ValueError as error:
-        if "No updates are to be performed" not in str(error):
-            raise
+    begun = handlers._update_stack(_request(name, properties, parent))
+    if "No updates are to be performed" in text(begun, "Message"):
         return _outputs(child)
+    checked(begun)
     return await _end(child, "update")
 
 
@@ -136,7 +117,13 @@ async def _delete(stack_id: str) -> None:
     undone = "ROLLBACK" in parent["StackStatus"] or parent.get("_undone")
     if undone and child["StackStatus"] == "CREATE_COMPLETE":
         child["_undone"] = True
-        take_back(child, child["_template"], child["_resources"])
+        # What was made goes, what is kept otherwise only if RetainExceptOnCreate was asked
+        # for; what was taken in stays.
+        for title, resource in child["_template"]["Resources"].items():
+            if title in child["_imported"]:
+                resource["DeletionPolicy"] = "Retain"
+            elif child["_takes_back"] or resource.get("DeletionPolicy") != "Retain":
+                resource["DeletionPolicy"] = "Delete"
     await stacks._delete_stack_async(child["StackName"], stack_id)
     if child["StackStatus"] != "DELETE_COMPLETE":
         raise ValueError(child["StackStatusReason"])
@@ -177,7 +164,7 @@ def add() -> None:
         "update": lambda stack_id, _old, new, parent: _finish(_update(stack_id, new, parent)),
         "delete": lambda stack_id, _properties: _finish(_delete(stack_id)),
     }
-    asking.around("DescribeStacks", _describe)
-    asking.around("ListStacks", _describe)
-    asking.around("ContinueUpdateRollback", _continue)
+    around(handlers._describe_stacks, _describe)
+    around(handlers._list_stacks, _describe)
+    around(handlers._continue_update_rollback, _continue)
     helpers.urlparse = _by_path

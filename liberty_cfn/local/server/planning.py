@@ -89,10 +89,9 @@ def changes(before: Stack, after: Stack) -> list[Change]:
 
 def _imported(change_set: Stack, found: list[Change]) -> list[Change]:
     """The changes, with what exists taken in where that is asked."""
-    if not change_set["ImportExistingResources"]:
-        return found
-    entries = changesets._existing_resources(found, change_set["_template"])
-    wrong = changesets._unretained_import_reason(entries, change_set["_template"])
+    template, asked = change_set["_template"], change_set["ImportExistingResources"]
+    entries = changesets._existing_resources(found, template) if asked else []
+    wrong = changesets._unretained_import_reason(entries, template)
     if wrong := wrong or changesets._import_owner(entries):
         raise ValueError(wrong)
     taken = {entry["LogicalResourceId"]: changesets._import_change(entry) for entry in entries}

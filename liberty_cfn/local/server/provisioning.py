@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ministack.app as gateway
@@ -10,8 +11,8 @@ from ministack.core.responses import get_account_id, get_region, now_iso
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
-from . import existing, guarding, schemas
-from .asking import Made, Properties
+from . import existing, guarding, mending, schemas
+from .asking import Made, Properties, around
 from .nested import TYPE as NESTED
 
 STEP = 0.02  # seconds
@@ -38,60 +39,68 @@ def _waited(kind: str) -> None:
         time.sleep(min(left, STEP))
 
 
-def _provision(kind: str, title: str, properties: Properties, stack: str) -> Made:
+def _make(
+    make: Callable[..., Made], kind: str, title: str, properties: Properties, stack: str
+) -> Made:
     _tried(kind, title)
     if taken := existing.refusal(kind, properties):
         raise ValueError(taken)
-    made: Made = _create(kind, title, schemas.fitted(kind, title, properties), stack)
-    return made
+    fitted = schemas.fitted(kind, title, properties)
+    return mending.mended(kind, make(kind, title, fitted, stack), fitted)
 
 
-def _change(kind: str, physical: str, old: Properties, new: Properties, *more: Any) -> Made:
-    stack, title, attributes = more
-    old, new = (schemas.fitted(kind, title, properties) for properties in (old, new))
+def _change(change: Callable[..., Made], kind: str, physical: str, *about: Any) -> Made:
+    *sides, stack, title, attributes = about
+    old, new = (schemas.fitted(kind, title, properties) for properties in sides)
+    record = cloudformation._stacks[stack]
     if old == new:
         # AWS says nothing of what an update leaves as it is.
-        events = cloudformation._stack_events[cloudformation._stacks[stack]["StackId"]]
+        events = cloudformation._stack_events[record["StackId"]]
         if events[-1]["LogicalResourceId"] == title:
             events.pop()
         return physical, attributes or {}
-    guarding.check(stack, title, kind, old, new)
+    replaces = provisioners._replacing_change(kind, old, new)
+    action = "Update:Replace" if replaces else "Update:Modify"
+    if why := guarding.refusal(record, action, title, kind):
+        raise ValueError(why)
     _tried(kind, title)
-    made, told = _update(kind, physical, old, new, stack, title, attributes)
+    made = change(kind, physical, old, new, stack, title, attributes)
+    name, told = mending.mended(kind, made, new)
     # An update tells only what it touched.
-    return made, (attributes or {}) | told if made == physical else told
+    return name, (attributes or {}) | told if name == physical else told
 
 
-def _drop(kind: str, physical: str, properties: Properties, stack: str, title: str) -> None:
+def _drop(drop: Callable[..., None], kind: str, physical: str, *about: Any) -> None:
+    properties, stack, title = about
     record = cloudformation._stacks[stack]
     if record["StackStatus"] == "UPDATE_IN_PROGRESS" and "RootId" in record:
-        guarding.put_off(record, _drop, kind, physical, properties, stack, title)
+        guarding.put_off(record, kind, physical, *about)
         return
     _waited(kind)
+    mending.check_deletion(kind, physical)
     # What has been replaced is no longer what the stack has under that title.
     held = record["_resources"].get(title, {}).get("PhysicalResourceId", physical)
     written = record["_template"].get("Resources", {}).get(title, {})
     if held != physical and written.get("UpdateReplacePolicy") == "Snapshot":
         provisioners._snapshot_resource(kind, physical, properties)
-    _delete(kind, physical, properties, stack, title)
+    drop(kind, physical, *about)
 
 
 def _event(
-    stack_id: str, stack: str, title: str, kind: str, status: str, *more: str, **named: str
+    tell: Callable[..., None], stack_id: str, stack: str, *about: str, **named: str
 ) -> None:
     """AWS names the resource in every event, once it has one, and says what is made anew."""
+    title, kind, status, reason, physical = (*about, "", "")[:5]
     record = cloudformation._stacks.get(stack, {})
     if title == stack and status == "ROLLBACK_FAILED":
         # What could not be taken back is still the stack's, to be deleted later.
         state = {"ResourceStatus": "DELETE_FAILED", "Timestamp": now_iso()}
-        left = record["_rollback_failed"].items()
-        record["_resources"] |= {title: resource | state for title, resource in left}
+        record["_resources"] |= {t: r | state for t, r in record["_rollback_failed"].items()}
     if title == stack and status == "UPDATE_COMPLETE" and stack_id in guarding.waiting:
         record["StackStatus"] = status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
     events = reversed(cloudformation._stack_events.get(stack_id, []))
     last = next((e["ResourceStatus"] for e in events if e["LogicalResourceId"] == title), "")
     kept = record.get("_resources", {}).get(title, {})
-    reason, physical = (*more, "", "")[:2]
     physical = physical or kept.get("PhysicalResourceId", "")
     if title != stack and status.startswith("UPDATE"):
         new = status == "UPDATE_IN_PROGRESS" and not kept and not last.startswith("IMPORT")
@@ -100,10 +109,10 @@ def _event(
         elif status == "UPDATE_COMPLETE" and not reason and last.endswith("_COMPLETE"):
             return  # the end of what was never told to begin
     named = {"reason": reason, "physical_id": physical} | named
-    _tell(stack_id, stack, title, kind, status, **named)
+    tell(stack_id, stack, title, kind, status, **named)
 
 
-async def _set(path: str, method: str, body: bytes) -> Any:
+async def _set(configure: Callable[..., Any], path: str, method: str, body: bytes) -> Any:
     """Ministack's own way to change a setting while it runs, for these as well."""
     if path == "/_ministack/config" and method == "POST":
         asked = json.loads(body)
@@ -111,19 +120,14 @@ async def _set(path: str, method: str, body: bytes) -> Any:
         if asked.get("LIBERTY_LOCAL_SAVE"):
             # Else only a server that is asked to stop writes down what it holds.
             gateway.save_all(gateway._build_persistence_save_dict())
-    return await _configure(path, method, body)
-
-
-_create, _update = provisioners._provision_resource, provisioners._update_resource
-_delete, _tell = provisioners._delete_resource, stacks._add_event
-_configure = gateway._handle_admin_config_request
+    return await configure(path, method, body)
 
 
 def add() -> None:
-    provisioners._provision_resource = stacks._provision_resource = _provision
-    provisioners._update_resource = stacks._update_resource = _change
-    provisioners._delete_resource = stacks._delete_resource = _drop
-    stacks._add_event = _event
-    gateway._handle_admin_config_request = _set
+    around(provisioners._provision_resource, _make)
+    around(provisioners._update_resource, _change)
+    around(provisioners._delete_resource, _drop)
+    around(stacks._add_event, _event)
+    around(gateway._handle_admin_config_request, _set)
     # Off the event loop, which goes on answering while a resource takes its time.
     stacks._runs_on_worker_thread = lambda _kind: True

@@ -6,12 +6,15 @@ model, and who comes by a role has the role's policies read at each request.
 
 import functools
 import pickle
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import yaml
 from ministack.core import iam_actions, iam_evaluator, responses
-from ministack.services.cloudformation import changesets, engine, handlers
+from ministack.services.cloudformation import engine
+
+from .asking import around
 
 MOST = 256  # templates, or policies
 MATCHES = 4096
@@ -25,42 +28,34 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
 
 
 @functools.lru_cache(MOST)
-def _kept(body: str) -> bytes:
-    return pickle.dumps(_parse(body))
+def _kept(parse: Callable[[str], Any], body: str) -> bytes:
+    return pickle.dumps(parse(body))
 
 
-def _parsed(body: str) -> dict[str, Any]:
+def _parsed(parse: Callable[[str], Any], body: str) -> Any:
     """A template, which is the caller's to change."""
-    found: dict[str, Any] = pickle.loads(_kept(body))  # noqa: S301 - we wrote it
-    return found
+    return pickle.loads(_kept(parse, body))  # noqa: S301 - we wrote it
 
 
 def _service(service: str) -> Any:
-    metadata = _model(responses._BOTOCORE_NAME.get(service, service)).get("metadata")
+    name = responses._BOTOCORE_NAME.get(service, service)
+    metadata = iam_actions._load_botocore_model(name).get("metadata")
     return SimpleNamespace(metadata=metadata) if metadata else None
 
 
-def _policy(document: str | dict[str, Any]) -> Any:
+@functools.lru_cache(MOST)
+def _statements(read: Callable[[str], Any], document: str) -> Any:
+    return read(document)
+
+
+def _policy(read: Callable[..., Any], document: str | dict[str, Any]) -> Any:
     """A policy's statements, which nobody changes."""
-    return _statements(document) if isinstance(document, str) else _read(document)
-
-
-def _matches(action: str, actions: list[str], others: list[str]) -> Any:
-    """Whether an action is one that a statement is about."""
-    return _matched(action, tuple(actions), tuple(others))
-
-
-_matched = functools.lru_cache(MATCHES)(iam_evaluator._action_matches)
-_read = iam_evaluator.parse_policy_document
-_statements = functools.lru_cache(MOST)(_read)
-_parse, _model = engine._parse_template, functools.cache(iam_actions._load_botocore_model)
+    return _statements(read, document) if isinstance(document, str) else read(document)
 
 
 def add() -> None:
     engine.CfnLoader = Loader
-    for module in (engine, handlers, changesets):
-        module._parse_template = _parsed
-    iam_actions._load_botocore_model = _model
+    around(engine._parse_template, _parsed)
+    iam_actions._load_botocore_model = functools.cache(iam_actions._load_botocore_model)
     responses._service_model = _service
-    iam_evaluator.parse_policy_document = _policy
-    iam_evaluator._action_matches = _matches
+    around(iam_evaluator.parse_policy_document, _policy)

@@ -11,16 +11,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ministack.services.cloudformation import provisioners, stacks
+from ministack.services.cloudformation import provisioners
 
-Properties = dict[str, Any]
+from .asking import Properties, around
 
 
 @functools.cache
 def _read(*path: str) -> dict[str, Any]:
     file = Path(os.environ["LIBERTY_LOCAL_SCHEMAS"], *path)
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def schema(kind: str) -> dict[str, Any]:
@@ -29,13 +28,10 @@ def schema(kind: str) -> dict[str, Any]:
     return _read("resources", f"{files[kind]}.json") if kind in files else {}
 
 
-def recreation(kind: str, name: str) -> str:
+def _recreation(_recreation: Any, kind: str, name: str) -> str:
     """Whether a property's change makes a new resource: Always, Conditionally or Never."""
-    for word, listed in (
-        ("Always", "createOnlyProperties"),
-        ("Conditionally", "conditionalCreateOnlyProperties"),
-    ):
-        if any(path.split("/")[2] == name for path in schema(kind).get(listed, ())):
+    for word, way in (("Always", "createOnly"), ("Conditionally", "conditionalCreateOnly")):
+        if any(path.split("/")[2] == name for path in schema(kind).get(f"{way}Properties", ())):
             return word
     return "Never"
 
@@ -61,7 +57,10 @@ def fitted(kind: str, title: str, properties: Properties) -> Properties:
             if not (node.get("additionalProperties", True) or node.get("patternProperties")):
                 unknown.extend(f"#{path}: extraneous key [{k}]" for k in value.keys() - known)
             return {k: fit(known.get(k, {}), v, f"{path}/{k}") for k, v in value.items()}
-        return _typed(value, node.get("type")) if isinstance(value, str) else value
+        if isinstance(value, str) and node.get("type") in ("boolean", "integer", "number"):
+            with contextlib.suppress(ValueError):
+                return json.loads(value)
+        return value
 
     found: Properties = fit(whole, properties, "")
     if unknown:
@@ -72,12 +71,5 @@ def fitted(kind: str, title: str, properties: Properties) -> Properties:
     return found
 
 
-def _typed(text: str, kind: Any) -> Any:
-    if kind in ("boolean", "integer", "number"):
-        with contextlib.suppress(ValueError):
-            return json.loads(text)
-    return text
-
-
 def add() -> None:
-    provisioners._property_recreation = stacks._property_recreation = recreation
+    around(provisioners._property_recreation, _recreation)
