@@ -28,9 +28,9 @@ from liberty_cfn.settings import Declaration, declarations
 REGION, ACCOUNT, ENDPOINT, TAGS = "Region", "Account", "Endpoint", "Tags"
 MIGRATE, DJANGO = "Migrate", "python manage.py migrate --noinput"
 LOCAL = "local"
-# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 # Stacks are called after it.
 NAME = re.compile(r"[A-Za-z0-9-]+")
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
 TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 COMMON_TAGS = ("Project", "Environment", "ManagedBy")
@@ -116,7 +116,7 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
         MisfitsError: there is no such file, it is no YAML, or something in it doesn't fit.
     """
     file = folder / f"{name}.yaml"
-    shown = f"{folder.name}/{file.name}"
+    shown = f"{folder.name}/{name}.yaml"
     if name not in names(folder):
         there = ", ".join(names(folder)) or "none"
         missing = f"There is no environment {name!r}: {shown} is missing."

@@ -81,7 +81,9 @@ def test_a_missing_or_wrong_env_is_answered_with_the_environments_there_are(argu
     assert "There are: dev, global, local, prod, staging." in answer.stderr
 
 
-@pytest.mark.parametrize("arguments", [("plan",), ("plan", "prd"), ("plan", "dev", "--jason")])
+@pytest.mark.parametrize(
+    "arguments", [("plan",), ("plan", "prd"), ("plan", "x" * 300), ("plan", "dev", "--jason")]
+)
 def test_a_plan_that_failed_is_not_taken_for_one_with_changes(arguments):
     assert typed(*arguments).returncode == 1
 

@@ -445,6 +445,24 @@ def test_case_28_what_was_allowed_is_no_longer_when_the_plan_cannot_be_executed(
     assert closed == stack_policy()
 
 
+def test_case_28_what_was_allowed_stays_so_if_an_interrupted_execution_has_begun(
+    target, dev, monkeypatch
+):
+    have(dev, target, UPLOADS)
+    cloudformation, second = target.client("cloudformation"), UPLOADS.replace("-1", "-2")
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(carrying_out, "execute", stopped)
+    begun = (400, "<Code>InvalidChangeSetStatus</Code><Message>UPDATE_IN_PROGRESS</Message>")
+    refused = answering(cloudformation, "DeleteChangeSet", begun)
+    with refused, pytest.raises(KeyboardInterrupt):
+        have(dev, target, second, allowed=["Uploads"])
+    found = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
+    assert found == stack_policy(["Uploads"])
+
+
 def test_case_33_what_another_deploy_finished_meanwhile_is_done(target, dev):
     production = with_settings(dev, DatabaseDeletionProtection="true")
     listener = Listener()
@@ -916,7 +934,7 @@ def refusal(code, why):
             exceptions.PartialCredentialsError(provider="env", cred_var="x"),
             "AWS was not asked: there are no credentials.",
         ),
-        (exceptions.NoRegionError(), "AWS could not be asked: You must specify a region."),
+        (exceptions.NoRegionError(), "AWS could not be asked: You must specify a region"),
         (
             exceptions.EndpointConnectionError(endpoint_url="https://cloudformation"),
             "AWS can't be reached: ",

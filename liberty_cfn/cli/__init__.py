@@ -132,5 +132,5 @@ def _failing(code: int) -> int:
 
 def _environment() -> str:
     """Return the environment that was typed, which no command is there to tell any more."""
-    typed = sys.argv[1:]
-    return next((one for one in typed if (PARAMS / f"{one}.yaml").is_file()), "ENV")
+    there = {file.stem for file in PARAMS.glob("*.yaml")}
+    return next((one for one in sys.argv[1:] if one in there), "ENV")

@@ -54,14 +54,12 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
     try:
         execute(cloudformation, change_set)
     except (ChangeSetError, KeyboardInterrupt, *faults.OF_AWS) as error:
-        # Also without an answer: what arrives later finds nothing to execute, and AWS deletes
-        # no change set that it executes already.
-        if not faults.unheard(error):
-            discarding.give_up(cloudformation, change_set)
-            # But not where it may have begun all the same, and replaces what is allowed.
-            if deploy.allowed and not faults.passes(error):
-                with contextlib.suppress(*faults.OF_AWS):
-                    protect(cloudformation, stack_id)
+        # Also without an answer: what arrives later finds nothing to execute. AWS deletes no
+        # change set that it executes already; then what is allowed has to stay so.
+        given_up = not faults.unheard(error) and discarding.give_up(cloudformation, change_set)
+        if given_up and deploy.allowed:
+            with contextlib.suppress(*faults.OF_AWS):
+                protect(cloudformation, stack_id)
         raise
     try:
         attend(deploy.environment, deploy.target, stack_id, follower, deploy.progress)

@@ -185,7 +185,7 @@ def _resources(
 ) -> Iterator[dict[str, Any]]:
     """Yield the resource changes of a change set, from its first page and all others."""
     while True:
-        reason = page.get("StatusReason") or "no reason given"
+        reason = page.get("StatusReason") or "no reason given."
         # One in which nothing changes is called failed, too.
         if page.get("Status") == "FAILED" and not _is_nothing(reason):
             say(

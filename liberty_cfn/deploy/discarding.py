@@ -44,10 +44,16 @@ def kept_only_if_well(cloudformation: Any, change_set: ChangeSet) -> Iterator[No
         raise
 
 
-def give_up(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Discard a change set; where AWS refuses, say nothing: what went wrong before matters."""
-    with contextlib.suppress(*faults.OF_AWS):
+def give_up(cloudformation: Any, change_set: ChangeSet) -> bool:
+    """Discard a change set, and return whether it is gone.
+
+    Where AWS refuses, nothing is said: what went wrong before matters.
+    """
+    try:
         discard(cloudformation, change_set)
+    except faults.OF_AWS:
+        return False
+    return True
 
 
 def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object]) -> None:
