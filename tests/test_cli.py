@@ -117,14 +117,17 @@ def test_a_stack_set_with_a_target_of_production_wants_its_name_too():
         asking.may_deploy(replace(lab, targets=targets), None, yes=True)
 
 
+@pytest.mark.parametrize("environment", ["local", "global"])
 @pytest.mark.parametrize(
     ("command", "name", "told"),
     [("deploy", "prod", "prod"), ("destroy", "prod", "prod"), ("deploy", "", "an empty name")],
 )
-def test_a_name_that_is_confirmed_is_the_environments_also_locally(command, name, told):
-    answer = typed(command, "local", "--confirm", name)
+def test_a_name_that_is_confirmed_is_the_environments_also_locally(
+    command, name, told, environment
+):
+    answer = typed(command, environment, "--confirm", name)
     assert answer.returncode == 1
-    assert f"{told} is confirmed, and this is local" in answer.stderr
+    assert f"{told} is confirmed, and this is {environment}" in answer.stderr
 
 
 def test_make_fails_with_its_command_whose_words_it_leaves_as_they_are():

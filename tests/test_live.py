@@ -13,6 +13,9 @@ from liberty_cfn.deploy.live import LiveTree
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.showing import Follow
 from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.stack_sets.operations import Result
+from liberty_cfn.deploy.stack_sets.showing import Board
+from liberty_cfn.deployment_targets import Place
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DATABASE, TOPIC = "AWS::RDS::DBInstance", "AWS::SNS::Topic"
@@ -112,6 +115,10 @@ def test_where_nothing_can_move_there_are_plain_lines_that_can_be_searched(
     follow.stop()
     shown = paper.file.getvalue().splitlines()[-1]
     assert shown == "00:00:02  CREATE_COMPLETE           Data/Topic  AWS::SNS::Topic  1.0 s"
+    board = Board(paper)
+    board.happened([Result(Place("1", "eu-west-1"), "RUNNING", "")])
+    board.stop()
+    assert paper.file.getvalue().splitlines()[-1] == "1/eu-west-1  RUNNING"
 
 
 def test_on_a_terminal_what_somebody_else_began_has_its_tree_too(monkeypatch):

@@ -11,6 +11,7 @@ from wire import STACK as STACK_ID
 from wire import Wire, answer, answering, decoded, done, events, form, stack, told
 
 from liberty_cfn.deploy import drift
+from liberty_cfn.deploy.destroying import what_is_kept
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import OperationError, roll_back, standing
@@ -204,12 +205,30 @@ def test_a_nested_stack_that_somebody_deleted_keeps_nothing_from_being_protected
     assert "StackPolicyBody" in cloudformation.get_stack_policy(StackName=inner_gone)
 
 
+@pytest.mark.parametrize(
+    ("number", "adopting", "told"),
+    [
+        (0, "make it so", "nothing was to be kept."),
+        (1, "", "1 resource is kept, as listed above."),
+        (
+            2,
+            "make it so",
+            "2 resources are kept, as listed above. A new deploy can take them in: make it so",
+        ),
+    ],
+)
+def test_after_a_destroy_it_is_told_what_to_do_about_what_is_kept_if_anything(
+    number, adopting, told
+):
+    assert what_is_kept(number, adopting) == told
+
+
 def test_a_nested_stack_that_somebody_deleted_keeps_no_environment_from_being_destroyed(
     liberty, inner_gone
 ):
     code, shown, said = liberty("destroy", "dev", "--confirm", "dev")
     assert code == 0, said
-    assert shown.endswith("liberty-social-dev is deleted; it had nothing to keep.\n")
+    assert shown.endswith("liberty-social-dev is deleted; nothing was to be kept.\n")
     assert "What is kept" not in shown
 
 

@@ -12,7 +12,8 @@ from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 from wire import answering
 
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.protection import protect
+from liberty_cfn.deploy.protection import protect, protect_from_termination
+from liberty_cfn.deploy.stack import name_of
 from liberty_cfn.deploy.stack_sets import bootstrap, operations, reaching, running
 from liberty_cfn.deploy.stack_sets.attending import attach
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
@@ -20,7 +21,7 @@ from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.merging import merge
 from liberty_cfn.deploy.stack_sets.previews import preview
-from liberty_cfn.deploy.stack_sets.showing import how, plan_table
+from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import as_parameters, differences, wanted
 from liberty_cfn.deploy.statuses import UnknownStatusError
@@ -105,6 +106,14 @@ def test_an_override_changed_in_one_place_touches_only_that_and_the_plan_says_so
     assert retention(sets, other, THIRD) == 30
     # The whole list was sent: what was overridden before still is.
     assert overrides(fleet.cloudformation, fleet.name, THIRD) == other.targets.overrides[THIRD]
+
+
+def test_a_plan_that_changes_no_resource_but_the_set_is_not_said_to_change_nothing(there):
+    _, _, plan = prepare(there, SMALL, Told())
+    assert "4 targets: no changes" in summary(plan, there.targets)
+    reworded = dataclasses.replace(plan.differences, definition=True)
+    told = summary(dataclasses.replace(plan, differences=reworded), there.targets)
+    assert "4 targets: no resource changes, but the templates, tags or options" in told
 
 
 def test_targets_that_change_alike_change_in_one_operation(sets):
@@ -690,6 +699,10 @@ def test_destroying_takes_every_stack_and_the_set_and_tells_what_is_kept(sets):
     fleet = sets.fleet(str(FIRST), str(FOURTH))
     deploy(fleet, SMALL, Told())
     found = standing(fleet.cloudformation, fleet.name)
+    client, stack = sets.client("cloudformation", FIRST), name_of(stack_of(fleet, FIRST))
+    protect_from_termination(client, stack)
+    assert remaining(fleet, found)[1][FIRST][0].endswith(f"--stack-name {stack}")
+    protect_from_termination(client, stack, on=False)
     kept, held, unknown = remaining(fleet, found)
     assert {place: len(left) for place, left in kept.items()} == {FIRST: 1, FOURTH: 1}
     assert (held, unknown) == ({}, {})

@@ -47,10 +47,10 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
 
     screen = console(stderr=as_json)
     chosen = load(environment)
+    named_otherwise(chosen, confirm, "deleted")
     if chosen.targets:
         destroy_set(chosen, confirm=confirm, as_json=as_json)
         return
-    named_otherwise(chosen, confirm, "deleted")
     target = connect(chosen, screen)
     if not (stack_id := stack_to_go(chosen, target)):
         _say(chosen, [], deleted=False, as_json=as_json)
@@ -74,16 +74,14 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
 
 
 def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: bool) -> None:
+    from liberty_cfn.deploy.destroying import as_json as kept_as_json
+    from liberty_cfn.deploy.destroying import what_is_kept
+
     stack = environment.stack
     if as_json:
-        left = [{"type": one.type, "id": one.id, "how": one.how} for one in kept]
-        print_json({"stack": stack, "deleted": deleted, "kept": left})
+        print_json({"stack": stack, "deleted": deleted, "kept": kept_as_json(kept)})
     elif not deleted:
         click.echo(f"{stack}: there is none")
-    elif not kept:
-        click.echo(f"{stack} is deleted; it had nothing to keep.")
     else:
-        click.echo(
-            f"{stack} is deleted; {len(kept)} resources are kept, as listed above. A new "
-            f"deploy can take them in: make deploy ENV={environment.name} ADOPT=1"
-        )
+        adopting = f"make deploy ENV={environment.name} ADOPT=1"
+        click.echo(f"{stack} is deleted; {what_is_kept(len(kept), adopting)}")

@@ -237,7 +237,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     compared.
     """
     from liberty_cfn.deploy.drift import as_json as drift_as_json
-    from liberty_cfn.deploy.drift import as_lines, detect, refuse_unless_standing
+    from liberty_cfn.deploy.drift import as_lines, detect, refuse_unless_standing, summary
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
 
@@ -257,7 +257,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
             click.echo(line)
         for unknown in found.unknown:
             click.echo(f"could not be compared: {unknown}")
-        click.echo(f"{chosen.stack}: {len(found.drifts)} differ, in {found.stacks} stacks")
+        click.echo(f"{chosen.stack}: {summary(found)}")
     if found.drifts or found.unknown:
         raise SystemExit(1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,17 +54,17 @@ def looked_through(
     """
     cloudformation = target.client("cloudformation")
     stack, left = described(cloudformation, stack_id), list(_left(cloudformation, stack_id))
-    hindrances, status = [], stack["StackStatus"]
+    hindrances, status, name = [], stack["StackStatus"], stack["StackName"]
     # AWS deletes what is being made, but nothing that is being changed.
     if state_of(stack) is Meaning.WORKING and status.startswith(("UPDATE", "IMPORT")):
         said = what_next(status, environment.name)
-        hindrances.append(f"{environment.stack} is in {status}. {said}")
+        hindrances.append(f"{name} is in {status}. {said}")
     unprotected = unprotected or _has_failed(stack)
     if stack.get("EnableTerminationProtection") and not unprotected:
         hindrances.append(
-            f"{environment.stack} is protected from termination. If it really is to go: aws "
-            "cloudformation update-termination-protection --no-enable-termination-protection "
-            f"--region {target.region} --stack-name {environment.stack}"
+            f"{name} is protected from termination. If it really is to go: aws cloudformation "
+            "update-termination-protection --no-enable-termination-protection "
+            f"--region {target.region} --stack-name {name}"
         )
     for one in left:
         held = HELD.get(one.type)
@@ -72,6 +72,20 @@ def looked_through(
             said = held.says.format(name=environment.name)
             hindrances.append(f"{one.type} {one.id} {said}")
     return [one for one in left if one.policy in KEPT], hindrances
+
+
+def as_json(kept: Iterable[Kept]) -> list[dict[str, str]]:
+    """Return what is kept for programs."""
+    return [{"type": one.type, "id": one.id, "how": one.how} for one in kept]
+
+
+def what_is_kept(number: int, adopting: str) -> str:
+    """Return, in words, how much is kept, and how a deploy takes it in: a command, if any."""
+    if not number:
+        return "nothing was to be kept."
+    count = "1 resource is" if number == 1 else f"{number} resources are"
+    again = f" A new deploy can take them in: {adopting}" if adopting else ""
+    return f"{count} kept, as listed above.{again}"
 
 
 def destroy(

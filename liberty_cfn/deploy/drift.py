@@ -174,6 +174,12 @@ def as_lines(drifts: Iterable[Drift]) -> Iterator[str]:
             yield f"  {one.property}: expected {expected}, found {actual}"
 
 
+def summary(compared: Compared) -> str:
+    """Return how much differs, in words."""
+    number = len(compared.drifts)
+    return f"{number} {'differs' if number == 1 else 'differ'}, in {compared.stacks} stacks"
+
+
 def as_json(compared: Compared) -> dict[str, Any]:
     """Return what became of comparing, for programs; stacks as plans and events name them."""
     drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]

@@ -204,14 +204,19 @@ def findings_text(findings: Iterable[Finding]) -> Text:
     )
 
 
+def moves(console: Console) -> bool:
+    """Whether what is shown can move: on a terminal that can, but not in CI."""
+    stays = console.is_dumb_terminal or bool(os.environ.get("CI"))
+    return console.is_terminal and not stays
+
+
 class Follow:
     """Shows a deploy as it goes along: a tree on a terminal, lines elsewhere and in CI."""
 
     def __init__(self, console: Console, agree: Callable[[], bool]) -> None:
         self._console = console
         self._agree = agree
-        stays = console.is_dumb_terminal or os.environ.get("CI")
-        self._moves = console.is_terminal and not stays
+        self._moves = moves(console)
         self._tree: LiveTree | None = None
 
     def say(self, line: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def drift(environment: Environment, *, as_json: bool) -> None:
     """Show what in every target was changed by hand since it was deployed."""
     from liberty_cfn.deploy.drift import as_json as drift_as_json
-    from liberty_cfn.deploy.drift import as_lines
+    from liberty_cfn.deploy.drift import as_lines, summary
     from liberty_cfn.deploy.stack_sets.comparing import drifted
 
     aside = console(stderr=True)
@@ -34,7 +34,7 @@ def drift(environment: Environment, *, as_json: bool) -> None:
         )
     else:
         for place, compared in found.items():
-            click.echo(f"{place}: {len(compared.drifts)} differ, in {compared.stacks} stacks")
+            click.echo(f"{place}: {summary(compared)}")
             for line in as_lines(compared.drifts):
                 click.echo(line)
             for one in compared.unknown:

@@ -57,6 +57,7 @@ def deploy(
     from liberty_cfn.deploy.stack_sets.comparing import verified
     from liberty_cfn.deploy.stack_sets.deploying import deploy as deploy_set
     from liberty_cfn.deploy.stack_sets.showing import verified_table
+    from liberty_cfn.digests import digest
     from liberty_cfn.verify.document import as_json as report_as_json
 
     if given := [option for option, asked in alone.items() if asked]:
@@ -85,6 +86,7 @@ def deploy(
     if as_json:
         said = {
             "stack_set": fleet.name,
+            "digest": digest(templates),
             "changed": outcome.changed,
             "targets": told(outcome.results.values()),
             "verify": {str(place): report_as_json(r) for place, r in reports.items()},

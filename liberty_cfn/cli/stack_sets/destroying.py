@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> None:
     """Delete a set's stacks in every target, but what policies keep; then the set."""
+    from liberty_cfn.deploy.destroying import as_json as kept_as_json
+    from liberty_cfn.deploy.destroying import what_is_kept
     from liberty_cfn.deploy.showing import kept_table
     from liberty_cfn.deploy.stack_sets.destroying import destroy as destroy_set
     from liberty_cfn.deploy.stack_sets.destroying import remaining
@@ -38,8 +40,9 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         told = [f"{place}: {why}" for place, found in held.items() for why in found]
         fail("\n".join(["Nothing was deleted:", *told]))
     for place, left in kept.items():
-        screen.print(f"{place}: what is kept")
-        screen.print(kept_table(left))
+        if left:
+            screen.print(f"{place}: what is kept")
+            screen.print(kept_table(left))
     for place, why in unknown.items():
         screen.print(f"{place}: what is kept isn't known: {why}")
     if environment.endpoint != LOCAL:
@@ -47,13 +50,13 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     with watched(fleet, screen) as asked:
         results = destroy_set(fleet, there, asked)
     keep(environment)
-    left_over = sum(len(left) for left in kept.values())
     if as_json:
-        listed = {str(p): [{"type": k.type, "id": k.id} for k in v] for p, v in kept.items()}
+        listed = {str(place): kept_as_json(left) for place, left in kept.items()}
         print_json({"stack_set": fleet.name, "deleted": True, "kept": listed})
     else:
-        click.echo(
-            f"{fleet.name} is deleted, in {len(results)} targets; {left_over} resources are "
-            "kept, as listed above. A new deploy can take them in: make deploy "
-            f"ENV={environment.name} ADOPT=1"
-        )
+        count = "1 target" if len(results) == 1 else f"{len(results)} targets"
+        number = sum(len(left) for left in kept.values())
+        # Into the accounts of a service-managed set, nobody else gets to adopt.
+        ours = not fleet.targets.service_managed
+        adopting = f"make deploy ENV={environment.name} ADOPT=1" if ours else ""
+        click.echo(f"{fleet.name} is deleted, in {count}; {what_is_kept(number, adopting)}")

@@ -14,7 +14,7 @@ from rich.text import Text
 from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
-from liberty_cfn.deploy.showing import kept_table, plan_markdown, plan_tree
+from liberty_cfn.deploy.showing import kept_table, moves, plan_markdown, plan_tree
 from liberty_cfn.deploy.stack_sets.beforehand import as_lines
 from liberty_cfn.deploy.stack_sets.merging import Part, merge
 from liberty_cfn.deploy.stack_sets.operations import Result
@@ -49,6 +49,8 @@ def summary(plan: SetPlan, targets: Targets) -> str:
         "not to be looked into": len(plan.unknown),
     }
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if different.definition and not told:
+        told = "no resource changes, but the templates, tags or options of the set do"
     return f"{plan.name}, {len(targets.places)} targets: {told or 'no changes'}"
 
 
@@ -185,6 +187,7 @@ class Board:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._moves = moves(console)
         self._results: dict[Place, Result] = {}
         self._live: Live | None = None
         self._looked = 0
@@ -194,7 +197,7 @@ class Board:
 
     def looked(self, done: int, of: int) -> None:
         """Tell how far looking is: on a terminal each time, elsewhere at every tenth part."""
-        if self._console.is_terminal:
+        if self._moves:
             end = "\n" if done == of else "\r"
             self._console.print(f"looked into {done} of {of} targets", end=end)
         elif of > NAMED and done * 10 // of > self._looked:
@@ -203,7 +206,7 @@ class Board:
 
     def happened(self, results: list[Result]) -> None:
         self._results |= {result.place: result for result in results}
-        if not self._console.is_terminal:
+        if not self._moves:
             for result in results:
                 if result.status != "PENDING":
                     self.say("  ".join(_cells(result)).rstrip())
