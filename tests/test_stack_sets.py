@@ -11,6 +11,7 @@ from rich.console import Console
 from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 from wire import answering
 
+from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect, protect_from_termination
 from liberty_cfn.deploy.stack import name_of
@@ -82,6 +83,13 @@ def test_every_target_gets_its_stack_the_canary_first_then_region_by_region(ther
     places = [next(iter(results)) for _, results in begun(there)[:4]]
     assert places == [(HOME, US), (OTHER, US), (HOME, EU), (OTHER, EU)]
     assert retention(sets, there, FOURTH) == 7
+
+
+def test_a_set_is_not_said_to_be_whole_where_targets_are_not_there_yet(there):
+    found = standing(there.cloudformation, there.name)
+    whole, lacking = (cli._advice(there, found, "", each) for each in ([], [str(FOURTH)]))  # noqa: SLF001
+    assert whole == "Every target is as the set says."
+    assert lacking.startswith(f"Not there yet: {FOURTH}. To go on: make deploy ENV=")
 
 
 def test_what_is_unchanged_is_no_operation(there, between):

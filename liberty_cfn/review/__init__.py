@@ -22,6 +22,7 @@ module imports only from those above it:
     protections what holds data, and what protects it
     losing      data, secrets and protection that go
     failing     what AWS would refuse half-way
+    waiting     which resources wait for each other, in circles
     dangling    what refers to something that isn't made
     whole       what goes wrong in a set or an environment as a whole
     silencing   checks that are no longer asked

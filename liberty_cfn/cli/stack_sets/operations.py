@@ -62,18 +62,18 @@ def status(environment: Environment, *, as_json: bool) -> None:
         )
         return
     console().print(standing_table(there.instances.values(), reasons))
-    if missing:
-        click.echo(f"Not there yet: {', '.join(missing)}")
-    click.echo(_advice(fleet, there, running))
+    click.echo(_advice(fleet, there, running, missing))
 
 
-def _advice(fleet: Fleet, there: Standing, running: str) -> str:
+def _advice(fleet: Fleet, there: Standing, running: str, missing: list[str]) -> str:
     name = fleet.environment.name
     if running:
         return f"{running} is under way; to follow it: liberty-cfn events --follow {name}"
     stuck = [str(p) for p, i in there.instances.items() if i.status == "INOPERABLE"]
     if stuck:
         return f"INOPERABLE: {', '.join(stuck)}. What to do is told by: make deploy ENV={name}"
+    if missing:
+        return f"Not there yet: {', '.join(missing)}. To go on: make deploy ENV={name}"
     if any(not one.current for one in there.instances.values()):
         return f"To bring up to date what is OUTDATED: make retry ENV={name}"
     return "Every target is as the set says."
