@@ -16,7 +16,7 @@ import socket
 import subprocess
 import time
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 FOLDER = REPOSITORY / ".local"
 VENV = REPOSITORY / ".venv-local"
+NOTE, LOCK = "status.json", "lock"
 REQUIREMENTS = REPOSITORY / "requirements-local.txt"
 
 # The account and the key that the local AWS gives to whoever has none.
@@ -60,7 +61,8 @@ def up(folder: Path = FOLDER, *, say: Callable[[str], object] = print) -> LocalA
     """Start the local AWS whose state is in a folder, unless it is up already."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with (folder / LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if found := status(folder):
             return found
         python = _python(say)
@@ -70,7 +72,7 @@ def up(folder: Path = FOLDER, *, say: Callable[[str], object] = print) -> LocalA
 
 def status(folder: Path = FOLDER) -> LocalAws | None:
     """The local AWS of a folder, if it is up."""
-    with contextlib.suppress(FileNotFoundError), _note(folder).open() as note:
+    with contextlib.suppress(FileNotFoundError), (folder / NOTE).open() as note:
         while _is_locked(note):
             if told := note.read():
                 return LocalAws(**json.loads(told))
@@ -82,7 +84,8 @@ def down(folder: Path = FOLDER) -> bool:
     """Stop it and wait until its state is written; tells whether there was one."""
     if not folder.is_dir():
         return False
-    with _alone(folder):
+    with (folder / LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if found := status(folder):
             os.kill(found.pid, signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
@@ -107,23 +110,12 @@ def reset(folder: Path = FOLDER) -> None:
         shutil.rmtree(folder / kept, ignore_errors=True)
 
 
-def _note(folder: Path) -> Path:
-    return folder / "status.json"
-
-
 def _is_locked(note: IO[str]) -> bool:
     try:
         fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     return False
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
 
 
 def _does(local: LocalAws, verb: str, path: str, body: str = "") -> bool:
@@ -141,7 +133,7 @@ def _start(python: Path, folder: Path) -> LocalAws:
     log = folder / "log"
     # Held from here on, so that nobody takes its port, and asked before it can answer.
     held = socket.create_server(("127.0.0.1", 0))
-    with held, log.open("w") as output, _note(folder).open("w") as note:
+    with held, log.open("w") as output, (folder / NOTE).open("w") as note:
         fcntl.flock(note, fcntl.LOCK_EX)
         port = held.getsockname()[1]
         child = subprocess.Popen(  # noqa: S603
@@ -174,7 +166,6 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
     schemas = importlib.metadata.distribution("cfn-lint").locate_file("cfnlint/data/schemas")
     return kept | {
         "AUTH": "true",
-        "DOCKER_HOST": "tcp://127.0.0.1:9",  # nobody there: no containers are started
         "GATEWAY_PORT": str(port),
         "LIBERTY_LOCAL_SCHEMAS": str(schemas),
         "IOT_MTLS_ENABLED": "0",

@@ -51,9 +51,8 @@ def refusal(kind: str, properties: Properties) -> str:
         groups, vpc = ec2._security_groups.values(), properties.get("VpcId")
         name, there = "GroupName", [g["GroupName"] for g in groups if g["VpcId"] == vpc]
     # What is known by its ARN may have an id after its name: targetgroup/name/0123abcd.
-    parts = (re.split("[:/]", key) if key.startswith("arn:") else [key] for key in there)
-    taken = any(properties.get(name) in names for names in parts)
-    return f"{kind} {properties[name]} already exists" if taken else ""
+    taken = {re.sub(r"^arn:.*?[:/]([^:/]+)(/\w+)?$", r"\1", key) for key in there}
+    return f"{kind} {properties[name]} already exists" if properties.get(name) in taken else ""
 
 
 def adoptable(resources: dict[str, Any]) -> dict[str, Any]:

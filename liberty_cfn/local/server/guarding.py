@@ -14,9 +14,6 @@ from .asking import Action, Answer, Query, Stack, answer_to, around
 from .nested import TYPE as NESTED
 from .nested import child_of
 
-# By the root of an update that goes on: what it replaced or removed in nested stacks.
-waiting: dict[str, list[Any]] = {}
-
 
 def _once(action: str, act: Action, query: Query) -> Answer:
     """The same request again, by its token, is the same operation, and gets its answer."""
@@ -48,14 +45,8 @@ def refusal(stack: Stack, action: str, title: str, kind: str) -> str:
     return f"Action denied by stack policy: it does not allow [{action}] for resource [{title}]"
 
 
-def put_off(stack: Stack, *deletion: Any) -> None:
-    """Have what an update of a nested stack replaced or removed go when all of it is good."""
-    waiting.setdefault(stack["RootId"], []).append((stack["StackId"], *deletion))
-
-
 async def _clean_up(stack: Stack, deletions: Iterable[Any]) -> None:
-    if stack["StackStatus"] != "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
-        return
+    """Delete what an update of nested stacks replaced or removed, once all of it is good."""
     for stack_id, kind, physical, properties, name, title in deletions:
         about = (kind, physical, properties, name, title)
         try:
@@ -104,10 +95,11 @@ async def _deploy(
     more |= {"imports": stack["_imported"], "retain_except_on_create": stack["_takes_back"]}
     await deploy(*operation, previous_stack=previous_stack, **more)
     if stack["StackStatus"] == "UPDATE_COMPLETE" and "RootId" in stack:
-        made = engine._topological_sort(resources, conditions)
         tags = {"stack_tags": stack["Tags"], "previous_tags": before["Tags"]}
-        stack["_done"] = undone | more | tags | {"created": made}
-    await _clean_up(stack, waiting.pop(stack_id, ()))
+        stack["_done"] = undone | more | tags | {"created": list(stack["_resources"])}
+    deletions = stack.pop("_waiting", ())
+    if stack["StackStatus"] == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
+        await _clean_up(stack, deletions)
 
 
 def add() -> None:

@@ -14,6 +14,8 @@ from ministack.services.cloudformation import helpers, provisioners
 from . import schemas
 from .asking import Action, Answer, Made, Properties, Query, ask
 
+Ways = tuple[Action, str, Action]
+SERVICE = "application-autoscaling"
 TARGET = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 # By what is described: the type of resource, and what its id is called.
 SCALING = {
@@ -29,7 +31,7 @@ def _release(query: Query) -> Answer:
 
 
 # By type: what makes one, what its id is called in the answer, what deletes it.
-KINDS: dict[str, tuple[Action, str, Action]] = {
+KINDS: dict[str, Any] = {
     "AWS::EC2::EIP": (ec2._allocate_address, "publicIp", _release),
     "AWS::EC2::FlowLog": (ec2._create_flow_logs, "item", ec2._delete_flow_logs),
     "AWS::EC2::NatGateway": (
@@ -38,7 +40,7 @@ KINDS: dict[str, tuple[Action, str, Action]] = {
     "AWS::IAM::AccessKey": (iam._create_access_key, "AccessKeyId", iam._delete_access_key),
 }
 # By type of rule: where its group lists them.
-RULES = {
+RULES: dict[str, Any] = {
     "AWS::EC2::SecurityGroupIngress": "IpPermissions",
     "AWS::EC2::SecurityGroupEgress": "IpPermissionsEgress",
 }
@@ -48,7 +50,8 @@ def _capital(name: str) -> str:
     return name[0].upper() + name[1:]
 
 
-def _make(create: Action, tag: str, _title: str, properties: Properties, _stack: str) -> Made:
+def _make(ways: Ways, _title: str, properties: Properties, _stack: str) -> Made:
+    create, tag, _delete = ways
     # What is asked for one is asked for the first of a list, too.
     listed = {f"{name}.1": value for name, value in properties.items()}
     body = ask(create, **properties | listed)[2].decode()
@@ -58,7 +61,8 @@ def _make(create: Action, tag: str, _title: str, properties: Properties, _stack:
     return told[tag], attributes | {"Id": told[tag]}
 
 
-def _drop(delete: Action, tag: str, name: str, _properties: Properties) -> None:
+def _drop(ways: Ways, name: str, _properties: Properties) -> None:
+    _create, tag, delete = ways
     # Flow logs are named in a list.
     ask(delete, **{_capital(tag): name, "FlowLogId.1": name})
 
@@ -88,35 +92,25 @@ async def _scaling(
 ) -> Answer:
     """Targets and policies are what stacks have of them."""
     action, asked = headers["x-amz-target"].rpartition(".Describe")[2], json.loads(body)
+    wanted = asked.get("ResourceIds", [asked.get("ResourceId")])
     (kind, called), found = SCALING[action], []
-    one = [asked["ResourceId"]] if "ResourceId" in asked else []
-    wanted = asked.get("ResourceIds", one)
     for stack in cloudformation._stacks.values():
         for title, record in stack["_resources"].items():
             if record["ResourceType"] == kind:
                 told = schemas.fitted(kind, title, record["Properties"])
                 target = zip(TARGET, told.get("ScalingTargetId", "").split("|"), strict=False)
-                told = dict(target) | told | {called: record["PhysicalResourceId"]}
-                found += [told] if not wanted or told["ResourceId"] in wanted else []
+                found.append(dict(target) | told | {called: record["PhysicalResourceId"]})
+    found = [told for told in found if wanted == [None] or told["ResourceId"] in wanted]
     return responses.json_response({action: found})
 
 
 def add() -> None:
     handlers, partial = provisioners._RESOURCE_HANDLERS, functools.partial
-    for kind, (create, tag, delete) in KINDS.items():
-        handlers[kind] = {
-            "create": partial(_make, create, tag),
-            "delete": partial(_drop, delete, tag),
-        }
-    for kind, listed in RULES.items():
-        handlers[kind] = {
-            "create": partial(_make_rule, listed),
-            "delete": partial(_drop_rule, listed),
-        }
+    for kinds, make, drop in ((KINDS, _make, _drop), (RULES, _make_rule, _drop_rule)):
+        for kind, ways in kinds.items():
+            handlers[kind] = {"create": partial(make, ways), "delete": partial(drop, ways)}
     for kind, _ in SCALING.values():
-        ways = {"update": lambda name, *_: (name, {}), "delete": lambda *_: None}
-        handlers[kind] = {"create": _scale} | ways
-    gateway.SERVICE_HANDLERS["application-autoscaling"] = _scaling
-    router.SERVICE_PATTERNS["application-autoscaling"] = {
-        "target_prefixes": ["AnyScaleFrontendService"]
-    }
+        alone = {"update": lambda name, *_: (name, {}), "delete": lambda *_: None}
+        handlers[kind] = {"create": _scale} | alone
+    gateway.SERVICE_HANDLERS[SERVICE] = _scaling
+    router.SERVICE_PATTERNS[SERVICE] = {"target_prefixes": ["AnyScaleFrontendService"]}

@@ -19,13 +19,12 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, helpers, stacks
 
 from . import schemas
-from .asking import Stack, plain, text
+from .asking import Properties, Stack, plain, text
 from .nested import TYPE as NESTED
 from .nested import child_of
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 Change = dict[str, Any]
-Definition = dict[str, Any]
 
 
 class _Unmade(dict[str, Any]):
@@ -48,7 +47,7 @@ def _resolved(side: Stack, value: Any) -> Any:
         return UNKNOWN
 
 
-def _definition(side: Stack, title: str) -> Definition:
+def _definition(side: Stack, title: str) -> Properties:
     """A resource with the properties that it comes to."""
     written = side["_template"].get("Resources", {}).get(title)
     # What an earlier update couldn't delete is in no template.
@@ -73,7 +72,7 @@ def changes(before: Stack, after: Stack) -> list[Change]:
         known = (side["_template"], side["_resolved_params"])
         side["_conditions"] = engine._evaluate_conditions(*known)
     titles = engine._topological_sort(after["_template"]["Resources"], after["_conditions"])
-    found = [_diff(before, after, t, {}) for t in before["_resources"] if t not in titles]
+    found = {t: _diff(before, after, t, {}) for t in before["_resources"] if t not in titles}
     for title in titles:
         definition = _definition(after, title)
         change = _diff(before, after, title, definition)
@@ -82,9 +81,9 @@ def changes(before: Stack, after: Stack) -> list[Change]:
         elif change.get("Action") == "Add" or change.get("Replacement", "False") != "False":
             unmade = {"PhysicalResourceId": UNKNOWN, "Attributes": _Unmade()}
             after["_resources"][title] = unmade
-        found.append(change)
-    told = sorted(filter(None, found), key=lambda change: change["LogicalResourceId"])
-    return _imported(after, [{"Type": "Resource", "ResourceChange": one} for one in told])
+        found[title] = change
+    told = [{"Type": "Resource", "ResourceChange": found[t]} for t in sorted(found) if found[t]]
+    return _imported(after, told)
 
 
 def _imported(change_set: Stack, found: list[Change]) -> list[Change]:
@@ -98,7 +97,7 @@ def _imported(change_set: Stack, found: list[Change]) -> list[Change]:
     return [taken.get(c["ResourceChange"]["LogicalResourceId"], c) for c in found]
 
 
-def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
+def _diff(before: Stack, after: Stack, title: str, new: Properties) -> Change:
     """What becomes of one resource; nothing, if it stays as it is."""
     held = before["_resources"]
     old = _definition(before, title) if title in held else {}
@@ -114,7 +113,7 @@ def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
 
 
 def _value(
-    after: Stack, title: str, definitions: tuple[Definition, Definition], detail: Change
+    after: Stack, title: str, definitions: tuple[Properties, Properties], detail: Change
 ) -> None:
     """Put the values before and after into a detail of a change."""
     target = detail["Target"]
@@ -133,7 +132,7 @@ def _value(
             detail["Evaluation"] = "Dynamic"
 
 
-def _inherited(change_set: Stack, definition: Definition) -> list[str]:
+def _inherited(change_set: Stack, definition: Properties) -> list[str]:
     """Which tags that change a resource gets from its stack, having none such itself."""
     own = definition.get("Properties", {}).get("Tags") or []
     keys = {tag["Key"] for tag in own if isinstance(tag, dict)}
@@ -152,7 +151,6 @@ def _nested(
     if wrong:
         raise ValueError(text(wrong, "Message"))
     template = engine._parse_template(body)
-    values = _values_for(template, properties.get("Parameters") or {})
     change_set = after | {
         "ChangeSetId": f"{after['ChangeSetId']}-{title}",
         "ChangeSetName": f"{after['ChangeSetName']}-{title}",
@@ -164,7 +162,7 @@ def _nested(
         "StatusReason": "Executable from root change set",
         "Parameters": [],
         "_template": template,
-        "_resolved_params": values,
+        "_resolved_params": _values_for(template, properties.get("Parameters") or {}),
         "_retagged": _inherited(after, {"Properties": properties}),
     }
     change_set["Changes"] = inside = changes(stack, change_set)

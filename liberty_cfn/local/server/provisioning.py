@@ -14,6 +14,7 @@ from ministack.services.cloudformation import provisioners, stacks
 from . import existing, guarding, mending, schemas
 from .asking import Made, Properties, around
 from .nested import TYPE as NESTED
+from .nested import child_of
 
 STEP = 0.02  # seconds
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK")
@@ -74,7 +75,9 @@ def _drop(drop: Callable[..., None], kind: str, physical: str, *about: Any) -> N
     properties, stack, title = about
     record = cloudformation._stacks[stack]
     if record["StackStatus"] == "UPDATE_IN_PROGRESS" and "RootId" in record:
-        guarding.put_off(record, kind, physical, *about)
+        # What the update of a nested stack replaced or removed goes when all of it is good.
+        waiting = child_of(record["RootId"]).setdefault("_waiting", [])
+        waiting.append((record["StackId"], kind, physical, *about))
         return
     _waited(kind)
     mending.check_deletion(kind, physical)
@@ -96,7 +99,7 @@ def _event(
         # What could not be taken back is still the stack's, to be deleted later.
         state = {"ResourceStatus": "DELETE_FAILED", "Timestamp": now_iso()}
         record["_resources"] |= {t: r | state for t, r in record["_rollback_failed"].items()}
-    if title == stack and status == "UPDATE_COMPLETE" and stack_id in guarding.waiting:
+    if title == stack and status == "UPDATE_COMPLETE" and record.get("_waiting"):
         record["StackStatus"] = status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
     events = reversed(cloudformation._stack_events.get(stack_id, []))
     last = next((e["ResourceStatus"] for e in events if e["LogicalResourceId"] == title), "")

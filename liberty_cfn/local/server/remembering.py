@@ -16,8 +16,7 @@ from ministack.services.cloudformation import engine
 
 from .asking import around
 
-MOST = 256  # templates, or policies
-MATCHES = 4096
+MOST = 512  # templates and policies
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -28,13 +27,15 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
 
 
 @functools.lru_cache(MOST)
-def _kept(parse: Callable[[str], Any], body: str) -> bytes:
-    return pickle.dumps(parse(body))
+def _kept(read: Callable[[str], Any], document: str) -> bytes:
+    return pickle.dumps(read(document))
 
 
-def _parsed(parse: Callable[[str], Any], body: str) -> Any:
-    """A template, which is the caller's to change."""
-    return pickle.loads(_kept(parse, body))  # noqa: S301 - we wrote it
+def _read(read: Callable[..., Any], document: Any) -> Any:
+    """A template, or a policy's statements, which are the caller's to change."""
+    if not isinstance(document, str):
+        return read(document)
+    return pickle.loads(_kept(read, document))  # noqa: S301 - we wrote it
 
 
 def _service(service: str) -> Any:
@@ -43,19 +44,9 @@ def _service(service: str) -> Any:
     return SimpleNamespace(metadata=metadata) if metadata else None
 
 
-@functools.lru_cache(MOST)
-def _statements(read: Callable[[str], Any], document: str) -> Any:
-    return read(document)
-
-
-def _policy(read: Callable[..., Any], document: str | dict[str, Any]) -> Any:
-    """A policy's statements, which nobody changes."""
-    return _statements(read, document) if isinstance(document, str) else read(document)
-
-
 def add() -> None:
     engine.CfnLoader = Loader
-    around(engine._parse_template, _parsed)
+    around(engine._parse_template, _read)
     iam_actions._load_botocore_model = functools.cache(iam_actions._load_botocore_model)
     responses._service_model = _service
-    around(iam_evaluator.parse_policy_document, _policy)
+    around(iam_evaluator.parse_policy_document, _read)
