@@ -24,7 +24,6 @@ for name in ADDITIONS:
 # closed in the very moment in which it is used again would be an error: it stays open.
 settings = uvicorn.Config(
     ministack.app,
-    http="httptools",
     log_level="error",
     access_log=False,
     proxy_headers=False,

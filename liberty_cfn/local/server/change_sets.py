@@ -3,10 +3,11 @@
 import re
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, handlers, helpers, stacks
+from ministack.services.cloudformation import changesets, helpers, stacks
 
 from . import planning
 from .asking import Action, Answer, Query, Stack, answer_to, around, text, xml
+from .nested import child_of
 
 NOTHING = (
     "The submitted information didn't contain changes. "
@@ -21,8 +22,8 @@ def _create(create: Action, query: Query) -> Answer:
     asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
     made, token = changesets._find_change_set(*asked)[1], helpers._p(query, "ClientToken")
     if not (made and token and made["_token"] == token):  # else the same request again
-        stack = handlers._resolve_stack(asked[1])
-        status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+        stack = child_of(asked[1])
+        status = stack["StackStatus"]
         planned = status == "REVIEW_IN_PROGRESS"
         creates = planned and helpers._p(query, "ChangeSetType") == "CREATE"
         if status in STUCK or (status.endswith("_IN_PROGRESS") and not creates):

@@ -11,8 +11,7 @@ from ministack.services.cloudformation import changesets, engine, helpers, provi
 
 from . import existing
 from .asking import Action, Answer, Query, Stack, answer_to, around
-from .nested import TYPE as NESTED
-from .nested import child_of
+from .nested import NESTED, child_of
 
 
 def _once(action: str, act: Action, query: Query) -> Answer:
@@ -59,17 +58,10 @@ async def _clean_up(stack: Stack, deletions: Iterable[Any]) -> None:
     stacks._add_event(stack["StackId"], name, name, NESTED, "UPDATE_COMPLETE")
 
 
-async def _deploy(
-    deploy: Callable[..., Awaitable[None]],
-    *operation: Any,
-    previous_stack: Stack | None = None,
-    retain_except_on_create: bool = False,
-    imports: dict[str, Any] | None = None,
-    **more: Any,
-) -> None:
+async def _deploy(deploy: Callable[..., Awaitable[None]], *operation: Any, **more: Any) -> None:
     """A resource that may not be deleted fails the update before anything was changed."""
     name, stack_id, template, values = operation[:4]
-    stack, before = cloudformation._stacks[name], previous_stack or {}
+    stack, before = cloudformation._stacks[name], more.get("previous_stack") or {}
     stack["Description"] = template.get("Description", "")  # a change set forgets it
     conditions = engine._evaluate_conditions(template, values)
     resources = template.get("Resources", {})
@@ -86,17 +78,18 @@ async def _deploy(
             return
     # What is asked of a stack is asked of all that are nested in it.
     parent = child_of(stack.get("ParentId", ""))
-    stack["_takes_back"] = retain_except_on_create or parent.get("_takes_back", False)
-    stack["_adopts"] = imports is not None or parent.get("_adopts", False)
-    added = {t: resources[t] for t in staying - held.keys() if stack["_adopts"]}
+    takes_back = more.get("retain_except_on_create") or parent.get("_takes_back", False)
+    adopts = more.get("imports") is not None or parent.get("_adopts", False)
+    stack |= {"_takes_back": takes_back, "_adopts": adopts}
+    added = {t: resources[t] for t in staying - held.keys() if adopts}
     stack["_imported"] = existing.adoptable(added)
     # A bucket's name in use is refused beforehand, even where that is what to take in.
     stack["_disable_validation"] = bool(stack["_imported"])
-    more |= {"imports": stack["_imported"], "retain_except_on_create": stack["_takes_back"]}
-    await deploy(*operation, previous_stack=previous_stack, **more)
+    more |= {"imports": stack["_imported"], "retain_except_on_create": takes_back}
+    await deploy(*operation, **more)
     if stack["StackStatus"] == "UPDATE_COMPLETE" and "RootId" in stack:
         tags = {"stack_tags": stack["Tags"], "previous_tags": before["Tags"]}
-        stack["_done"] = undone | more | tags | {"created": list(stack["_resources"])}
+        stack["_done"] = more | undone | tags | {"created": list(stack["_resources"])}
     deletions = stack.pop("_waiting", ())
     if stack["StackStatus"] == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
         await _clean_up(stack, deletions)

@@ -1,14 +1,17 @@
 """What roles need leave for, where ministack asks otherwise than AWS."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import cloudformation
 
+from .asking import around
 
-def _about(service: str, *request: Any) -> Any:
+
+def _about(find: Callable[..., Any], service: str, *request: Any) -> Any:
     """A change set that is named by its id alone is a matter of its stack's."""
-    found = _resource(service, *request)
+    found = find(service, *request)
     *_, query, region, account = request
     named = (query.get("ChangeSetName") or [""])[0]
     if service == "cloudformation" and found == "*" and named.startswith("arn:"):
@@ -19,15 +22,11 @@ def _about(service: str, *request: Any) -> Any:
     return found
 
 
-def _value(key: str, context: Any) -> Any:
+def _value(resolve: Callable[..., Any], key: str, context: Any) -> Any:
     """Nobody listens in between two programs of one machine; that is as good as TLS."""
-    return "true" if key.lower() == "aws:securetransport" else _resolve(key, context)
-
-
-_resource = iam_actions.extract_resource_arn
-_resolve = iam_evaluator._resolve_condition_key
+    return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
 
 
 def add() -> None:
-    iam_actions.extract_resource_arn = _about
-    iam_evaluator._resolve_condition_key = _value
+    around(iam_actions.extract_resource_arn, _about)
+    around(iam_evaluator._resolve_condition_key, _value)

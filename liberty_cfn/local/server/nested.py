@@ -18,7 +18,7 @@ from ministack.services.cloudformation import handlers, helpers, provisioners, s
 from . import asking
 from .asking import Action, Answer, Made, Properties, Query, Stack, around, checked, text
 
-TYPE = "AWS::CloudFormation::Stack"
+NESTED = "AWS::CloudFormation::Stack"
 
 
 def child_of(stack_id: str) -> Stack:
@@ -75,12 +75,14 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     # left as it failed can still delete it.
     parent["_resources"][title] = {
         "PhysicalResourceId": child["StackId"],
-        "ResourceType": TYPE,
+        "ResourceType": NESTED,
         "ResourceStatus": "CREATE_IN_PROGRESS",
         "Timestamp": child["CreationTime"],
     }
     begun = "Resource creation Initiated"
-    stacks._add_event(parent["StackId"], parent_name, title, TYPE, "CREATE_IN_PROGRESS", begun)
+    stacks._add_event(
+        parent["StackId"], parent_name, title, NESTED, "CREATE_IN_PROGRESS", begun
+    )
     try:
         return await _end(child, "create")
     except ValueError:
@@ -159,7 +161,7 @@ def _by_path(url: str) -> Any:
 
 
 def add() -> None:
-    provisioners._RESOURCE_HANDLERS[TYPE] = {
+    provisioners._RESOURCE_HANDLERS[NESTED] = {
         "create": lambda *made: _finish(_create(*made)),
         "update": lambda stack_id, _old, new, parent: _finish(_update(stack_id, new, parent)),
         "delete": lambda stack_id, _properties: _finish(_delete(stack_id)),

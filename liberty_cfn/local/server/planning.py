@@ -20,8 +20,7 @@ from ministack.services.cloudformation import changesets, engine, helpers, stack
 
 from . import schemas
 from .asking import Properties, Stack, plain, text
-from .nested import TYPE as NESTED
-from .nested import child_of
+from .nested import NESTED, child_of
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 Change = dict[str, Any]

@@ -13,8 +13,7 @@ from ministack.services.cloudformation import provisioners, stacks
 
 from . import existing, guarding, mending, schemas
 from .asking import Made, Properties, around
-from .nested import TYPE as NESTED
-from .nested import child_of
+from .nested import NESTED, child_of
 
 STEP = 0.02  # seconds
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK")
