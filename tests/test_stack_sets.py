@@ -617,6 +617,9 @@ def test_what_a_killed_deploy_left_open_or_never_closed_the_next_one_closes(sets
 
     deploy(sets.changed(fleet, [FIRST], LogRetentionDays="30"), SMALL, Told(then=look))
     assert set(during) == {closed}
+    protect(client, stack_of(fleet, SECOND), ["Kept"])
+    retry(fleet, Told())
+    assert policies(sets, fleet)[SECOND] == closed
 
 
 def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):

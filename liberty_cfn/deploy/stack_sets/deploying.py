@@ -139,6 +139,8 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     # operation itself tells.
     known_here = [place for place in outdated if place in fleet.targets.overrides]
     beforehand.refuse(fleet, beforehand.in_the_way(fleet, known_here, there)[0])
+    # What a deploy had allowed, which was killed, no other operation may do.
+    securing.close(fleet, progress, there.instances)
     run = Run(fleet, None, known, progress)
     with run.protecting():
         run.through(list(outdated))

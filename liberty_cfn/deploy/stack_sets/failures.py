@@ -40,7 +40,7 @@ def explain(fleet: Fleet, failed: list[Result], since: datetime) -> list[str]:
         lines.append(f"{place} failed:")
         sentences = told.get(place) or [result.reason or "no reason given"]
         if place in unknown:
-            sentences = [result.reason, f"(more can't be told: {unknown[place]})"]
+            sentences.append(f"(more can't be told: {unknown[place]})")
         for sentence in sentences:
             lines.append(f"  {sentence}")
             if step := _step(fleet, sentence):
