@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from liberty_cfn.cli.common import print_json
 
 
 @click.group("local")
@@ -46,7 +46,7 @@ def local_status(*, as_json: bool) -> None:
     found = control.status()
     if as_json:
         keys = ("endpoint", "pid", "account", "region")
-        click.echo(json.dumps({key: getattr(found, key, None) for key in keys}, indent=2))
+        print_json({key: getattr(found, key, None) for key in keys})
     elif found:
         click.echo(f"{found.endpoint} (process {found.pid}, account {found.account})")
     else:
