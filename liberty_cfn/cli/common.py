@@ -88,7 +88,7 @@ def interruptible(environment: Environment, stop: Callable[[], None]) -> Iterato
         yield
     except KeyboardInterrupt:
         stop()
-        cancelled = "begins nothing else" if environment.targets else "undoes an update"
+        cancelled = "stops what has not begun" if environment.targets else "undoes an update"
         fail(
             f"No longer looking. AWS goes on with {environment.stack}, if it had begun: "
             f"liberty-cfn deploy {environment.name} attaches and does what is left to do, "

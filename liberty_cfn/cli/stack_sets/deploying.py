@@ -115,5 +115,6 @@ def _have_roles(fleet: Fleet, screen: Console) -> None:
                 ]
             )
         )
-    screen.print(f"Making the roles for stack sets in {len(lacking)} local accounts")
+    count = "1 local account" if len(lacking) == 1 else f"{len(lacking)} local accounts"
+    screen.print(f"Making the roles for stack sets in {count}")
     install(fleet, "", screen.print)
