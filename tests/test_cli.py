@@ -356,7 +356,7 @@ def test_what_goes_on_without_us_is_told_with_the_command_that_shows_it(monkeypa
 
 
 @pytest.mark.parametrize(
-    ("name", "cancelled"), [("dev", "undoes an update"), ("global", "begins nothing else")]
+    ("name", "cancelled"), [("dev", "undoes an update"), ("global", "stops what has not begun")]
 )
 def test_who_interrupts_is_told_what_cancelling_does(capsys, name, cancelled):
     with pytest.raises(SystemExit), interruptible(load(name), list):
