@@ -13,12 +13,13 @@ from ministack.services.cloudformation import helpers
 Answer = tuple[int, dict[str, str], bytes]
 Query = dict[str, list[str]]
 Action = Callable[[Query], Answer]
+Function = Callable[..., Any]
 Properties = dict[str, Any]
 Stack = dict[str, Any]
 Made = tuple[str, dict[str, Any]]
 
 
-def around(original: Any, wrapper: Callable[..., Any]) -> None:
+def around(original: Any, wrapper: Function) -> None:
     """Put a function around one of ministack's, wherever that is known; it is given that."""
     wrapped = functools.partial(wrapper, original)
     modules = [vars(module) for name, module in sys.modules.items() if "ministack" in name]
@@ -62,13 +63,11 @@ def answer_to(action: str, told: dict[str, Any]) -> Answer:
     return helpers._xml(200, f"{action}Response", xml(f"{action}Result", told))
 
 
-def request(
-    stack: str, template: str, values: dict[str, Any], tags: Any, capabilities: list[str]
-) -> Query:
+def request(name: str, url: str, values: Properties, tags: Any, capabilities: Any) -> Query:
     """What CreateStack and UpdateStack are asked."""
-    query = {"StackName": [stack], "TemplateURL": [template], "Capabilities": capabilities}
-    parameters = [{"Key": name, "Value": plain(value)} for name, value in values.items()]
-    for name, entries in (("Parameters", parameters), ("Tags", tags)):
+    query = {"StackName": [name], "TemplateURL": [url], "Capabilities": capabilities}
+    parameters = [{"Key": key, "Value": plain(value)} for key, value in values.items()]
+    for member, entries in (("Parameters", parameters), ("Tags", tags)):
         for n, entry in enumerate(entries, 1):
-            query |= {f"{name}.member.{n}.{key}": [value] for key, value in entry.items()}
+            query |= {f"{member}.member.{n}.{key}": [value] for key, value in entry.items()}
     return query | {"Tags": [""]}

@@ -1,21 +1,36 @@
-"""Change sets over nested stacks: made, described, executed and deleted with their root's."""
+"""Change sets over nested stacks: what would change in all of them, before and after.
 
+A stack and its change set are the two sides: both hold a template (_template), the values of
+its parameters (_resolved_params), and what they refer to (_resources). A change set also says
+whether nested stacks get some, too (IncludeNestedStacks), whether what exists is taken in
+(ImportExistingResources), and which tags of all resources change (_retagged).
+
+Values are followed through parameters and outputs; what only the update will tell, such as the
+id of what is made anew, is UNKNOWN, and so is all that is made of it.
+"""
+
+import copy
+import json
 import re
+from typing import Any
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, helpers, stacks
+from ministack.services.cloudformation import changesets, engine, helpers, stacks
 
-from . import planning
-from .asking import Action, Answer, Query, Stack, answer_to, around, text, xml
-from .nested import child_of
+from . import schemas
+from .asking import Action, Answer, Query, Stack, answer_to, around, plain, text, xml
+from .nested import NESTED, child_of
 
+Change = dict[str, Any]
+Definition = dict[str, Any]
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 NOTHING = (
     "The submitted information didn't contain changes. "
     "Submit different information to create a change set."
 )
 # What a stack isn't changed in, but deleted, or first rolled back on.
 STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
-FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks")
+FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks", "Changes")
 
 
 def _create(create: Action, query: Query) -> Answer:
@@ -36,7 +51,9 @@ def _create(create: Action, query: Query) -> Answer:
             # Ministack has put another in place of the stack that is planned.
             cloudformation._stacks[stack["StackName"]] = stack
             made["StackId"] = stack["StackId"]
-        made["IncludeNestedStacks"] = helpers._p(query, "IncludeNestedStacks") == "true"
+        made["IncludeNestedStacks"] = (
+            helpers._p(query, "IncludeNestedStacks", "Changes") == "true"
+        )
         made["_token"] = token
         _plan(made)
     ids = {"Id": made["ChangeSetId"], "StackId": made["StackId"]}
@@ -50,8 +67,8 @@ def _plan(change_set: Stack) -> None:
     retagged = sorted({key for key, _ in old ^ new}) if change_set["_tags_given"] else []
     change_set["_retagged"] = retagged
     try:
-        changes = planning.changes(stack, change_set)
-        before, after = planning.outputs(stack), planning.outputs(change_set)
+        changes = _changes(stack, change_set)
+        before, after = _outputs(stack), _outputs(change_set)
         why = "" if changes or retagged or before != after else NOTHING
     except ValueError as wrong:
         changes, why = [], str(wrong)
@@ -70,7 +87,7 @@ def _describe(describe: Action, query: Query) -> Answer:
     status, headers, body = describe(query)
     asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
     change_set = changesets._find_change_set(*asked)[1] or {}
-    told = "".join(xml(key, change_set.get(key)) for key in (*FAMILY, "Changes"))
+    told = "".join(xml(key, change_set.get(key)) for key in FAMILY)
     found = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)
     return status, headers, found.encode()
 
@@ -81,6 +98,169 @@ def _with_nested(act: Action, query: Query) -> Answer:
     for name in [n for n, c in kept.items() if c.get("RootChangeSetId", n) not in kept]:
         kept.pop(name)
     return answer
+
+
+class _Unmade(dict[str, Any]):
+    """The attributes of what is not there yet."""
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+    def __missing__(self, _name: str) -> str:
+        return UNKNOWN
+
+
+def _resolved(side: Stack, value: Any) -> Any:
+    context = (side["_resources"], side["_resolved_params"], side["_conditions"])
+    named = (side["_template"].get("Mappings", {}), side["StackName"], side["StackId"])
+    try:
+        return engine._resolve_refs(copy.deepcopy(value), *context, *named)
+    except (IndexError, KeyError, TypeError, ValueError):
+        # A function of a value that isn't known yet: the second of one, say.
+        return UNKNOWN
+
+
+def _definition(side: Stack, title: str) -> Definition:
+    """A resource with the properties that it comes to."""
+    written = side["_template"].get("Resources", {}).get(title)
+    # What an earlier update couldn't delete is in no template.
+    whole = written or {"Type": side["_resources"][title]["ResourceType"]}
+    found = {k: _resolved(side, v) for k, v in whole.get("Properties", {}).items()}
+    given = {k: v for k, v in found.items() if v is not engine._NO_VALUE}
+    return whole | {"Properties": schemas.fitted(whole["Type"], title, given)}
+
+
+def _outputs(side: Stack) -> dict[str, Any]:
+    return {
+        f"Outputs.{key}": _resolved(side, output["Value"])
+        for key, output in side["_template"].get("Outputs", {}).items()
+        if side["_conditions"].get(output.get("Condition"), True)
+    }
+
+
+def _changes(before: Stack, after: Stack) -> list[Change]:
+    """All changes, by title; `after["_resources"]` becomes what would be there."""
+    after["_resources"] = dict(before["_resources"])
+    for side in (before, after):
+        known = (side["_template"], side["_resolved_params"])
+        side["_conditions"] = engine._evaluate_conditions(*known)
+    titles = engine._topological_sort(after["_template"]["Resources"], after["_conditions"])
+    found = {t: _diff(before, after, t, {}) for t in before["_resources"] if t not in titles}
+    for title in titles:
+        definition = _definition(after, title)
+        change = _diff(before, after, title, definition)
+        if definition["Type"] == NESTED:
+            change = _nested(before, after, title, definition["Properties"], change)
+        elif change.get("Action") == "Add" or change.get("Replacement", "False") != "False":
+            unmade = {"PhysicalResourceId": UNKNOWN, "Attributes": _Unmade()}
+            after["_resources"][title] = unmade
+        found[title] = change
+    told = [{"Type": "Resource", "ResourceChange": found[t]} for t in sorted(found) if found[t]]
+    return _imported(after, told)
+
+
+def _imported(change_set: Stack, found: list[Change]) -> list[Change]:
+    """The changes, with what exists taken in where that is asked."""
+    template, asked = change_set["_template"], change_set["ImportExistingResources"]
+    entries = changesets._existing_resources(found, template) if asked else []
+    wrong = changesets._unretained_import_reason(entries, template)
+    if wrong := wrong or changesets._import_owner(entries):
+        raise ValueError(wrong)
+    taken = {entry["LogicalResourceId"]: changesets._import_change(entry) for entry in entries}
+    return [taken.get(c["ResourceChange"]["LogicalResourceId"], c) for c in found]
+
+
+def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
+    """What becomes of one resource; nothing, if it stays as it is."""
+    held = before["_resources"]
+    old = _definition(before, title) if title in held else {}
+    sides = ({"Resources": {title: side} if side else {}} for side in (old, new))
+    retag = [title] if _inherited(after, new) else []
+    found = stacks._diff_resources(*sides, held, retag=retag)
+    change: Change = found[0]["ResourceChange"] if found else {}
+    for detail in change.get("Details", ()):
+        _value(after, title, (old, new), detail)
+    if change.get("Replacement") == "True" and old["Type"] == new["Type"]:
+        change["Replacement"] = stacks._replacement(change["Details"], type_changed=False)
+    return change
+
+
+def _value(after: Stack, title: str, sides: tuple[Definition, ...], detail: Change) -> None:
+    """Put the values before and after into a detail of a change."""
+    target = detail["Target"]
+    attribute, name = target["Attribute"], target.get("Name")
+    for key, whole in zip(("BeforeValue", "AfterValue"), sides, strict=True):
+        value = whole[attribute].get(name) if name else whole.get(attribute)
+        if value is not None:
+            target[key] = value if isinstance(value, str) else json.dumps(value)
+    if name:
+        target["Path"] = f"/{attribute}/{name}"
+        # What another stack will give may turn out to be the same.
+        written = after["_template"]["Resources"][title].get("Properties", {}).get(name)
+        read = [reference for reference, _ in engine._intrinsic_references(written)]
+        values = [v["Value"] for k, v in after["_resolved_params"].items() if k in read]
+        if any(UNKNOWN in str(value) for value in values):
+            detail["Evaluation"] = "Dynamic"
+
+
+def _inherited(change_set: Stack, definition: Definition) -> list[str]:
+    """Which tags that change a resource gets from its stack, having none such itself."""
+    own = definition.get("Properties", {}).get("Tags") or []
+    keys = {tag["Key"] for tag in own if isinstance(tag, dict)}
+    return [key for key in change_set["_retagged"] if key not in keys]
+
+
+def _nested(
+    before: Stack, after: Stack, title: str, properties: dict[str, Any], change: Change
+) -> Change:
+    """The same change, with the change set of the stack nested there."""
+    stack: Stack = {"StackName": f"{after['StackName']}-{title}", "StackId": ""}
+    stack |= {key: {} for key in ("_template", "_resolved_params", "_resources")}
+    if old := before["_resources"].get(title):
+        stack = child_of(old["PhysicalResourceId"])
+    body, wrong = helpers._resolve_template({"TemplateURL": [properties["TemplateURL"]]})
+    if wrong:
+        raise ValueError(text(wrong, "Message"))
+    template = engine._parse_template(body)
+    change_set = after | {
+        "ChangeSetId": f"{after['ChangeSetId']}-{title}",
+        "ChangeSetName": f"{after['ChangeSetName']}-{title}",
+        "StackName": stack["StackName"],
+        "StackId": stack["StackId"],
+        "ParentChangeSetId": after["ChangeSetId"],
+        "RootChangeSetId": after.get("RootChangeSetId", after["ChangeSetId"]),
+        "ExecutionStatus": "UNAVAILABLE",
+        "StatusReason": "Executable from root change set",
+        "Parameters": [],
+        "_template": template,
+        "_resolved_params": _values_for(template, properties.get("Parameters") or {}),
+        "_retagged": _inherited(after, {"Properties": properties}),
+    }
+    change_set["Changes"] = inside = _changes(stack, change_set)
+    was, will = _outputs(stack), _outputs(change_set)
+    after["_resources"][title] = {
+        "PhysicalResourceId": stack["StackId"] or UNKNOWN,
+        "Attributes": {k: v if was.get(k) == v else UNKNOWN for k, v in will.items()},
+    }
+    deep = after["IncludeNestedStacks"]
+    # Without a look inside, any nested stack may change.
+    if not change and (inside or not deep):
+        change = {"Action": "Modify", "LogicalResourceId": title, "ResourceType": NESTED}
+        change |= {"PhysicalResourceId": stack["StackId"], "Replacement": "False"}
+    if inside and deep:
+        del change_set["_resources"]
+        cloudformation._change_sets[change_set["ChangeSetId"]] = change_set
+        change |= {"ChangeSetId": change_set["ChangeSetId"]}
+    return change
+
+
+def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a nested stack; what isn't known yet meets every condition."""
+    declared = template.get("Parameters", {})
+    unknown = {name: {"Type": "String"} for name in declared if UNKNOWN in str(given.get(name))}
+    provided = [{"Key": name, "Value": plain(value)} for name, value in given.items()]
+    found = engine._resolve_parameters({"Parameters": declared | unknown}, provided)
+    return {name: value | {"Type": declared[name]["Type"]} for name, value in found.items()}
 
 
 def add() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ministack.services import alb, cloudwatch, ec2, ecr, ecs, iam, rds, secretsmanager, sns
 from ministack.services import cloudwatch_logs as logs
-from ministack.services.cloudformation import changesets, provisioners, stacks
+from ministack.services.cloudformation import changesets, provisioners
 
 from .asking import Made, Properties
 
@@ -53,16 +53,6 @@ def refusal(kind: str, properties: Properties) -> str:
     # What is known by its ARN may have an id after its name: targetgroup/name/0123abcd.
     taken = {re.sub(r"^arn:.*?[:/]([^:/]+)(/\w+)?$", r"\1", key) for key in there}
     return f"{kind} {properties[name]} already exists" if properties.get(name) in taken else ""
-
-
-def adoptable(resources: dict[str, Any]) -> dict[str, Any]:
-    """Those of some new resources that exist, by the name written out in the template.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
-    """
-    template = {"Resources": resources}
-    found = changesets._existing_resources(stacks._diff_resources({}, template), template)
-    return {one["LogicalResourceId"]: one["ResourceIdentifier"] for one in found}
 
 
 def _import_repository(identifier: dict[str, str]) -> Made:

@@ -1,7 +1,7 @@
 """Around an operation on a stack: its token and policy, what it takes in and takes back."""
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from ministack.core import iam_evaluator
@@ -9,8 +9,7 @@ from ministack.core.concurrency import run_reentrant
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
 
-from . import existing
-from .asking import Action, Answer, Query, Stack, answer_to, around
+from .asking import Action, Answer, Function, Query, Stack, answer_to, around
 from .nested import NESTED, child_of
 
 
@@ -58,7 +57,7 @@ async def _clean_up(stack: Stack, deletions: Iterable[Any]) -> None:
     stacks._add_event(stack["StackId"], name, name, NESTED, "UPDATE_COMPLETE")
 
 
-async def _deploy(deploy: Callable[..., Awaitable[None]], *operation: Any, **more: Any) -> None:
+async def _deploy(deploy: Function, *operation: Any, **more: Any) -> None:
     """A resource that may not be deleted fails the update before anything was changed."""
     name, stack_id, template, values = operation[:4]
     stack, before = cloudformation._stacks[name], more.get("previous_stack") or {}
@@ -81,8 +80,11 @@ async def _deploy(deploy: Callable[..., Awaitable[None]], *operation: Any, **mor
     takes_back = more.get("retain_except_on_create") or parent.get("_takes_back", False)
     adopts = more.get("imports") is not None or parent.get("_adopts", False)
     stack |= {"_takes_back": takes_back, "_adopts": adopts}
-    added = {t: resources[t] for t in staying - held.keys() if adopts}
-    stack["_imported"] = existing.adoptable(added)
+    # Those of what is new that exist, by the name written out in the template.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    new = {"Resources": {t: resources[t] for t in staying - held.keys() if adopts}}
+    found = changesets._existing_resources(stacks._diff_resources({}, new), new)
+    stack["_imported"] = {one["LogicalResourceId"]: one["ResourceIdentifier"] for one in found}
     # A bucket's name in use is refused beforehand, even where that is what to take in.
     stack["_disable_validation"] = bool(stack["_imported"])
     more |= {"imports": stack["_imported"], "retain_except_on_create": takes_back}

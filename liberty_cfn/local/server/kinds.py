@@ -87,9 +87,7 @@ def _scale(title: str, properties: Properties, stack: str) -> Made:
     return name, {"Id": name, "Arn": name}
 
 
-async def _scaling(
-    _method: str, _path: str, headers: dict[str, str], body: bytes, _query: dict[str, Any]
-) -> Answer:
+async def _scaling(_method: str, _path: str, headers: Any, body: bytes, _query: Any) -> Answer:
     """Targets and policies are what stacks have of them."""
     action, asked = headers["x-amz-target"].rpartition(".Describe")[2], json.loads(body)
     wanted = asked.get("ResourceIds", [asked.get("ResourceId")])

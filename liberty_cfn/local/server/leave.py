@@ -1,15 +1,14 @@
 """What roles need leave for, where ministack asks otherwise than AWS."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import cloudformation
 
-from .asking import around
+from .asking import Function, around
 
 
-def _about(find: Callable[..., Any], service: str, *request: Any) -> Any:
+def _about(find: Function, service: str, *request: Any) -> Any:
     """A change set that is named by its id alone is a matter of its stack's."""
     found = find(service, *request)
     *_, query, region, account = request
@@ -22,7 +21,7 @@ def _about(find: Callable[..., Any], service: str, *request: Any) -> Any:
     return found
 
 
-def _value(resolve: Callable[..., Any], key: str, context: Any) -> Any:
+def _value(resolve: Function, key: str, context: Any) -> Any:
     """Nobody listens in between two programs of one machine; that is as good as TLS."""
     return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
 

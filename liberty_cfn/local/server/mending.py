@@ -5,25 +5,21 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from ministack.services import alb, ec2, ecs, elasticache, rds, route53, s3
 from ministack.services.cloudformation import engine, provisioners
 
-from .asking import Answer, Made, Properties, around, xml
+from .asking import Answer, Function, Made, Properties, around, xml
 
-BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
-DATABASE = "AWS::RDS::DBInstance"
 PROTECTED = {"Key": "deletion_protection.enabled", "Value": "true"}
+PROTECTION = "deletion protection is enabled"
 # By type: its records, what is true of one that stays, and why it does.
-KEPT: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
-    BALANCER: (alb._lb_attrs, lambda one: PROTECTED in one, "deletion protection is enabled"),
-    DATABASE: (
-        rds._instances,
-        lambda one: one["DeletionProtection"],
-        "deletion protection is enabled",
+KEPT: dict[str, tuple[Any, Function, str]] = {
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
+        *(alb._lb_attrs, lambda one: PROTECTED in one, PROTECTION),
     ),
+    "AWS::RDS::DBInstance": (rds._instances, lambda one: one["DeletionProtection"], PROTECTION),
     "AWS::S3::Bucket": (s3._buckets, lambda one: one["objects"], "the bucket is not empty"),
 }
 # What templates call it, and S3.
@@ -56,9 +52,8 @@ def mended(kind: str, made: Made, given: Properties) -> Made:
         case "AWS::RDS::DBInstance":
             rds._instances[name]["Iops"] = given.get("Iops")
         case "AWS::Route53::HostedZone":
-            [servers] = [
-                r["ResourceRecords"] for r in route53._records[name] if r["Type"] == "NS"
-            ]
+            records = route53._records[name]
+            [servers] = [r["ResourceRecords"] for r in records if r["Type"] == "NS"]
             attributes["NameServers"] = [server.rstrip(".") for server in servers]
     return name, attributes
 
@@ -85,9 +80,7 @@ def _body(tag: str, value: Properties) -> bytes:
     return f"<{tag}>{inside}</{tag}>".encode()
 
 
-def _conditions(
-    _evaluate: Any, template: dict[str, Any], values: dict[str, Any]
-) -> dict[str, bool]:
+def _conditions(_evaluate: Any, template: Properties, values: Properties) -> dict[str, bool]:
     """Conditions of more than Ref: ministack evaluates the others, but not there."""
     conditions, mappings = template.get("Conditions", {}), template.get("Mappings", {})
     found: dict[str, bool] = {}
@@ -97,9 +90,7 @@ def _conditions(
     return found
 
 
-def _parameters(
-    resolve: Callable[..., Any], template: dict[str, Any], given: list[Properties], *more: Any
-) -> Any:
+def _parameters(resolve: Function, template: Properties, given: list[Any], *more: Any) -> Any:
     """The values of a template's parameters, none of which may be missing or unknown."""
     declared, names = template.get("Parameters", {}), [one["Key"] for one in given]
     if unknown := sorted(set(names) - declared.keys()):
@@ -110,7 +101,7 @@ def _parameters(
     return resolve(template, given, *more)
 
 
-def _run(run: Callable[[Properties], Answer], asked: Properties) -> Answer:
+def _run(run: Function, asked: Properties) -> Answer:
     """Tasks that no service keeps up end as they are told to: there are no containers here.
 
     LIBERTY_LOCAL_TASK is the exit code, and what is logged: "3 no such table".

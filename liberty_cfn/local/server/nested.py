@@ -36,9 +36,8 @@ def _request(name: str, properties: Properties, parent: Stack) -> Query:
         why = "Value of property Parameters must be an object with String properties"
         raise ValueError(why)
     own = [tag for tag in tags if not tag["Key"].startswith("aws:")]
-    return asking.request(
-        name, properties["TemplateURL"], values, own, parent.get("Capabilities", [])
-    )
+    granted = parent.get("Capabilities", [])
+    return asking.request(name, properties["TemplateURL"], values, own, granted)
 
 
 def _outputs(child: Stack) -> Made:
@@ -69,8 +68,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     asked = _request(name, properties, parent) | {"DisableRollback": [asking.plain(stays)]}
     checked(handlers._create_stack(asked))
     child = cloudformation._stacks[name]
-    child["ParentId"] = parent["StackId"]
-    child["RootId"] = parent.get("RootId", parent["StackId"])
+    child |= {"ParentId": parent["StackId"], "RootId": parent.get("RootId", parent["StackId"])}
     # Known to the parent from the start: whoever watches can follow it, and a parent that is
     # left as it failed can still delete it.
     parent["_resources"][title] = {
@@ -79,10 +77,8 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
         "ResourceStatus": "CREATE_IN_PROGRESS",
         "Timestamp": child["CreationTime"],
     }
-    begun = "Resource creation Initiated"
-    stacks._add_event(
-        parent["StackId"], parent_name, title, NESTED, "CREATE_IN_PROGRESS", begun
-    )
+    begun = (parent["StackId"], parent_name, title, NESTED, "CREATE_IN_PROGRESS")
+    stacks._add_event(*begun, "Resource creation Initiated")
     try:
         return await _end(child, "create")
     except ValueError:

@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 import ministack.app as gateway
@@ -12,7 +11,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
 from . import existing, guarding, mending, schemas
-from .asking import Made, Properties, around
+from .asking import Function, Made, Properties, around
 from .nested import NESTED, child_of
 
 STEP = 0.02  # seconds
@@ -39,9 +38,7 @@ def _waited(kind: str) -> None:
         time.sleep(min(left, STEP))
 
 
-def _make(
-    make: Callable[..., Made], kind: str, title: str, properties: Properties, stack: str
-) -> Made:
+def _make(make: Function, kind: str, title: str, properties: Properties, stack: str) -> Made:
     _tried(kind, title)
     if taken := existing.refusal(kind, properties):
         raise ValueError(taken)
@@ -49,7 +46,7 @@ def _make(
     return mending.mended(kind, make(kind, title, fitted, stack), fitted)
 
 
-def _change(change: Callable[..., Made], kind: str, physical: str, *about: Any) -> Made:
+def _change(change: Function, kind: str, physical: str, *about: Any) -> Made:
     *sides, stack, title, attributes = about
     old, new = (schemas.fitted(kind, title, properties) for properties in sides)
     record = cloudformation._stacks[stack]
@@ -70,7 +67,7 @@ def _change(change: Callable[..., Made], kind: str, physical: str, *about: Any) 
     return name, (attributes or {}) | told if name == physical else told
 
 
-def _drop(drop: Callable[..., None], kind: str, physical: str, *about: Any) -> None:
+def _drop(drop: Function, kind: str, physical: str, *about: Any) -> None:
     properties, stack, title = about
     record = cloudformation._stacks[stack]
     if record["StackStatus"] == "UPDATE_IN_PROGRESS" and "RootId" in record:
@@ -88,9 +85,7 @@ def _drop(drop: Callable[..., None], kind: str, physical: str, *about: Any) -> N
     drop(kind, physical, *about)
 
 
-def _event(
-    tell: Callable[..., None], stack_id: str, stack: str, *about: str, **named: str
-) -> None:
+def _event(tell: Function, stack_id: str, stack: str, *about: str, **named: str) -> None:
     """AWS names the resource in every event, once it has one, and says what is made anew."""
     title, kind, status, reason, physical = (*about, "", "")[:5]
     record = cloudformation._stacks.get(stack, {})
@@ -114,7 +109,7 @@ def _event(
     tell(stack_id, stack, title, kind, status, **named)
 
 
-async def _set(configure: Callable[..., Any], path: str, method: str, body: bytes) -> Any:
+async def _set(configure: Function, path: str, method: str, body: bytes) -> Any:
     """Ministack's own way to change a setting while it runs, for these as well."""
     if path == "/_ministack/config" and method == "POST":
         asked = json.loads(body)

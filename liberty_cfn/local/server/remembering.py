@@ -6,7 +6,6 @@ model, and who comes by a role has the role's policies read at each request.
 
 import functools
 import pickle
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,7 @@ import yaml
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services.cloudformation import engine
 
-from .asking import around
+from .asking import Function, around
 
 MOST = 512  # templates and policies
 
@@ -27,11 +26,11 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
 
 
 @functools.lru_cache(MOST)
-def _kept(read: Callable[[str], Any], document: str) -> bytes:
+def _kept(read: Function, document: str) -> bytes:
     return pickle.dumps(read(document))
 
 
-def _read(read: Callable[..., Any], document: Any) -> Any:
+def _read(read: Function, document: Any) -> Any:
     """A template, or a policy's statements, which are the caller's to change."""
     if not isinstance(document, str):
         return read(document)
