@@ -14,7 +14,7 @@ from stack_sets import EU, HOME, OTHER, US
 
 from liberty_cfn.cli import cli
 from liberty_cfn.cli.stack_sets import deploying
-from liberty_cfn.deploy import targets
+from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.stack_sets import reaching
@@ -107,7 +107,7 @@ def test_planned_again_nothing_would_change(deployed, command):
     assert (code, json.loads(said)["definition_changes"]) == (0, False)
 
 
-def test_an_override_for_one_region_is_planned_for_that_one_only(
+def test_an_override_for_one_region_is_planned_for_that_one_only_and_what_it_lacks_said(
     deployed, command, tmp_path, monkeypatch
 ):
     text = (PARAMS / "global.yaml").read_text()
@@ -117,7 +117,10 @@ def test_an_override_for_one_region_is_planned_for_that_one_only(
     monkeypatch.setattr(
         "liberty_cfn.environments.load", lambda name: some(load(name, tmp_path))
     )
-    code, said, _ = command("plan", "global", "--json")
+    unpushed = images.Image(found=False, advice="docker push it")
+    monkeypatch.setattr(images, "resolve", lambda *_: unpushed)
+    code, said, beside = command("plan", "global", "--json")
+    assert f"{PLACES[0]}: docker push it" in beside
     planned = json.loads(said)
     assert code == 2
     changing = [t for t in planned["targets"] if t["action"] == "change"]

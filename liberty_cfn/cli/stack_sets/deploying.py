@@ -28,13 +28,15 @@ def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn
     aside = console(stderr=True)
     fleet = fleet_of(environment, aside)
     with watched(fleet, aside) as asked:
-        _, _, planned = prepare(fleet, generated(aside), asked)
+        want, _, planned = prepare(fleet, generated(aside), asked)
     if as_json:
         print_json(set_as_json(planned, fleet.targets))
     elif markdown:
         click.echo(set_markdown(planned, fleet.targets), nl=False)
     else:
         console().print(plan_table(planned, fleet.targets))
+    for advice in want.advice if planned.differences else ():
+        aside.print(advice, soft_wrap=True)
     raise SystemExit(planned.code)
 
 
