@@ -80,6 +80,7 @@ EXISTS = (
 CREATED = done("CreateChangeSet", Id=CHANGE_SET, StackId=STACK)
 DENIED = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
 NO_CHANGE_SET = (404, "<Code>ChangeSetNotFound</Code><Message>ChangeSet is not there</Message>")
+NO_LONGER = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
 
 
 class Listener(Silent):
@@ -324,8 +325,8 @@ def test_what_a_failed_creation_left_protected_is_destroyed_when_it_is_named(aws
 
 def test_an_empty_stack_goes_with_its_change_set_though_it_was_protected(target, dev):
     cloudformation = target.client("cloudformation")
-    denied = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
-    with answering(cloudformation, "ExecuteChangeSet", denied), pytest.raises(ChangeSetError):
+    refused = answering(cloudformation, "ExecuteChangeSet", NO_LONGER)
+    with refused, pytest.raises(ChangeSetError):
         have(dev, target, TOPIC)
     assert find(cloudformation, dev.stack) is None
 
@@ -435,11 +436,19 @@ def test_case_28_what_a_killed_deploy_was_allowed_the_next_update_is_not(target,
     assert policies == [stack_policy()]
 
 
-def test_case_28_what_was_allowed_is_no_longer_when_the_plan_cannot_be_executed(target, dev):
+@pytest.mark.parametrize(
+    ("operation", "answer", "refusal"),
+    [
+        ("ExecuteChangeSet", NO_LONGER, ChangeSetError),
+        ("DescribeStackEvents", DENIED, exceptions.ClientError),
+    ],
+)
+def test_case_28_what_was_allowed_is_no_longer_when_the_plan_cannot_be_executed(
+    target, dev, operation, answer, refusal
+):
     have(dev, target, UPLOADS)
     cloudformation, second = target.client("cloudformation"), UPLOADS.replace("-1", "-2")
-    gone = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
-    with answering(cloudformation, "ExecuteChangeSet", gone), pytest.raises(ChangeSetError):
+    with answering(cloudformation, operation, answer), pytest.raises(refusal):
         have(dev, target, second, allowed=["Uploads"])
     closed = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
     assert closed == stack_policy()
@@ -455,8 +464,7 @@ def test_case_28_what_was_allowed_stays_so_if_an_interrupted_execution_has_begun
         raise KeyboardInterrupt
 
     monkeypatch.setattr(carrying_out, "execute", stopped)
-    begun = (400, "<Code>InvalidChangeSetStatus</Code><Message>UPDATE_IN_PROGRESS</Message>")
-    refused = answering(cloudformation, "DeleteChangeSet", begun)
+    refused = answering(cloudformation, "DeleteChangeSet", NO_LONGER)
     with refused, pytest.raises(KeyboardInterrupt):
         have(dev, target, second, allowed=["Uploads"])
     found = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
@@ -678,7 +686,7 @@ def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence(gone
         DescribeChangeSet=[gone],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
-    with pytest.raises(ChangeSetError, match="deleted while it was read, by somebody"):
+    with pytest.raises(ChangeSetError, match="deleted meanwhile, by somebody"):
         create(wire)
 
 

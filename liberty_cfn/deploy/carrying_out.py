@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from liberty_cfn.deploy import discarding, faults
+from liberty_cfn.deploy import discarding
 from liberty_cfn.deploy.attending import DeployError, Progress, attend
-from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import Change, ChangeSet
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
@@ -48,19 +47,17 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
         DeployError: it failed.
     """
     cloudformation, stack_id = deploy.cloudformation, change_set.stack_id
-    with discarding.kept_only_if_well(cloudformation, change_set):
+
+    def close() -> None:
+        if deploy.allowed:
+            protect(cloudformation, stack_id)
+
+    # Also without an answer: what arrives later finds nothing to execute. AWS deletes no change
+    # set that it executes already; then what is allowed stays so.
+    with discarding.kept_only_if_well(cloudformation, change_set, close):
         _open(cloudformation, change_set, deploy.allowed)
         follower = Follower(cloudformation, stack_id)
-    try:
         execute(cloudformation, change_set)
-    except (ChangeSetError, KeyboardInterrupt, *faults.OF_AWS) as error:
-        # Also without an answer: what arrives later finds nothing to execute. AWS deletes no
-        # change set that it executes already; then what is allowed has to stay so.
-        given_up = not faults.unheard(error) and discarding.give_up(cloudformation, change_set)
-        if given_up and deploy.allowed:
-            with contextlib.suppress(*faults.OF_AWS):
-                protect(cloudformation, stack_id)
-        raise
     try:
         attend(deploy.environment, deploy.target, stack_id, follower, deploy.progress)
     except DeployError:

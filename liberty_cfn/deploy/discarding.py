@@ -25,8 +25,12 @@ FORGOTTEN = timedelta(days=1)
 
 
 @contextlib.contextmanager
-def kept_only_if_well(cloudformation: Any, change_set: ChangeSet) -> Iterator[None]:
+def kept_only_if_well(
+    cloudformation: Any, change_set: ChangeSet, afterwards: Callable[[], object] = lambda: None
+) -> Iterator[None]:
     """Discard a change set if what is done meanwhile fails, or is interrupted.
+
+    `afterwards` is what is to be done when it is gone.
 
     Raises:
         ChangeSetError: somebody else discarded it.
@@ -34,12 +38,13 @@ def kept_only_if_well(cloudformation: Any, change_set: ChangeSet) -> Iterator[No
     try:
         yield
     except BaseException as error:
-        if not faults.unheard(error):
-            give_up(cloudformation, change_set)
+        if not faults.unheard(error) and give_up(cloudformation, change_set):
+            with contextlib.suppress(*faults.OF_AWS):
+                afterwards()
         if faults.code(error) == "ChangeSetNotFound" or faults.missing(error):
             raise ChangeSetError(
-                "The plan, or its stack, was deleted while it was read, by somebody else; "
-                "nothing was changed. Try again."
+                "The plan, or its stack, was deleted meanwhile, by somebody else; nothing was "
+                "changed. Try again."
             ) from error
         raise
 
