@@ -28,11 +28,7 @@ VENV = REPOSITORY / ".venv-local"
 NOTE, LOCK = "status.json", "lock"
 REQUIREMENTS = REPOSITORY / "requirements-local.txt"
 
-# The account and the key that the local AWS gives to whoever has none.
-ACCOUNT = "000000000000"
 SECRET = "local"  # noqa: S105
-REGION = "us-east-1"
-
 PATIENCE = 30.0  # seconds
 
 
@@ -44,8 +40,8 @@ class LocalAwsError(Exception):
 class LocalAws:
     endpoint: str
     pid: int
-    account: str = ACCOUNT
-    region: str = REGION
+    account: str = "000000000000"  # the one that it gives to whoever has none
+    region: str = "us-east-1"
 
     @property
     def credentials(self) -> dict[str, str]:

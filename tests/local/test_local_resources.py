@@ -397,6 +397,19 @@ def test_a_name_in_use_is_refused(aws, kind, properties):
 
 
 @pytest.mark.parametrize(
+    ("kind", "called", "part"),
+    [
+        ("ElasticLoadBalancingV2::LoadBalancer", "Name", "app"),
+        ("ElasticLoadBalancingV2::TargetGroup", "Name", "targetgroup"),
+        ("SNS::Topic", "TopicName", "sns"),
+    ],
+)
+def test_a_name_that_is_another_part_of_an_arn_is_free(aws, kind, called, part):
+    one, two = (resource(kind, {called: name}) for name in ("one", part))
+    made(aws, {"First": one, "Second": two})
+
+
+@pytest.mark.parametrize(
     ("block", "status"),
     [
         ("10.0.1.0/24", "CREATE_COMPLETE"),

@@ -37,10 +37,9 @@ def _create(create: Action, query: Query) -> Answer:
     asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
     made, token = changesets._find_change_set(*asked)[1], helpers._p(query, "ClientToken")
     if not (made and token and made["_token"] == token):  # else the same request again
-        stack = child_of(asked[1])
+        stack, kind = child_of(asked[1]), helpers._p(query, "ChangeSetType")
         status = stack["StackStatus"]
-        planned = status == "REVIEW_IN_PROGRESS"
-        creates = planned and helpers._p(query, "ChangeSetType") == "CREATE"
+        creates = status == "REVIEW_IN_PROGRESS" and kind == "CREATE"
         if status in STUCK or (status.endswith("_IN_PROGRESS") and not creates):
             why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
             return helpers._error("ValidationError", why)
@@ -56,20 +55,19 @@ def _create(create: Action, query: Query) -> Answer:
         )
         made["_token"] = token
         _plan(made)
-    ids = {"Id": made["ChangeSetId"], "StackId": made["StackId"]}
-    return answer_to("CreateChangeSet", ids)
+    told = {"Id": made["ChangeSetId"], "StackId": made["StackId"]}
+    return answer_to("CreateChangeSet", told)
 
 
 def _plan(change_set: Stack) -> None:
     """Put into a change set what it would change, in place of what ministack says."""
     stack = cloudformation._stacks[change_set["StackName"]]
     old, new = (set(stacks._tag_map(side["Tags"]).items()) for side in (stack, change_set))
-    retagged = sorted({key for key, _ in old ^ new}) if change_set["_tags_given"] else []
-    change_set["_retagged"] = retagged
+    change_set["_retagged"] = [key for key, _ in old ^ new if change_set["_tags_given"]]
     try:
         changes = _changes(stack, change_set)
         before, after = _outputs(stack), _outputs(change_set)
-        why = "" if changes or retagged or before != after else NOTHING
+        why = "" if changes or change_set["_retagged"] or before != after else NOTHING
     except ValueError as wrong:
         changes, why = [], str(wrong)
     del change_set["_resources"]

@@ -146,8 +146,7 @@ def _describe(describe: Action, query: Query) -> Answer:
         )
 
     status, headers, body = describe(query)
-    told = re.sub("<StackId>([^<]*)</StackId>", whole, body.decode())
-    return status, headers, told.encode()
+    return status, headers, re.sub("<StackId>([^<]*)</StackId>", whole, body.decode()).encode()
 
 
 def _by_path(url: str) -> Any:

@@ -14,7 +14,6 @@ from . import existing, guarding, mending, schemas
 from .asking import Function, Made, Properties, around
 from .nested import NESTED, child_of
 
-STEP = 0.02  # seconds
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK")
 
 
@@ -35,7 +34,7 @@ def _waited(kind: str) -> None:
         left = began + float(os.environ.get("LIBERTY_LOCAL_DELAY") or 0) - time.monotonic()
         if left <= 0:
             return
-        time.sleep(min(left, STEP))
+        time.sleep(min(left, 0.02))
 
 
 def _make(make: Function, kind: str, title: str, properties: Properties, stack: str) -> Made:
