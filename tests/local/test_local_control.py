@@ -82,12 +82,15 @@ def test_a_server_that_died_is_replaced_by_one_that_has_what_was_saved(home, loc
     sets.create_stack_set(**one, TemplateBody=body, PermissionModel="SERVICE_MANAGED")
     where = {"DeploymentTargets": {"Accounts": [local.account]}, "Regions": [local.region]}
     begun = sets.create_stack_instances(**one, **where)["OperationId"]
+    sets.create_stack(StackName="begun", TemplateBody=body)
     control.save(local)
     os.kill(local.pid, signal.SIGKILL)
     os.waitpid(local.pid, 0)
     found = control.up(home, say=quiet)
     assert found.pid != local.pid
     assert control.status(home) == found
+    stacks = Aws(found).client("cloudformation").describe_stacks()["Stacks"]
+    assert {stack["StackStatus"] for stack in stacks} == {"CREATE_FAILED"}
     again = Aws(found)
     assert len(again.client("sns").list_topics()["Topics"]) == 1
     again.client("s3").head_bucket(Bucket="kept")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from local_stacks import (
     child,
     delete,
@@ -272,6 +273,16 @@ def test_what_an_update_replaced_or_removed_in_a_child_goes_when_all_of_it_is_go
     deploy(aws, body(Kept="other", New="three"))
     assert groups(aws) == ["other", "three"]
     assert ("root", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS") in events(aws)
+    assert ("Gone", "DELETE_COMPLETE") in events(aws, physical(aws, "Child"))
+
+
+def test_a_nested_stack_that_an_update_removes_is_told_to_go(aws):
+    topic = {"Topic": resource("SNS::Topic")}
+    deploy(aws, template(topic | alone(aws, topic)["Resources"]))
+    deploy(aws, template(topic))
+    ends = ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+    assert [status for title, status in events(aws) if title == "Child"][-2:] == ends
+    assert events(aws)[-1] == ("root", "UPDATE_COMPLETE")
 
 
 def test_what_cannot_be_cleaned_up_is_told_and_the_update_is_good(aws):
@@ -332,6 +343,36 @@ def test_parameters_are_those_that_the_template_has(aws, given, why):
     deploy(aws, template(child))
     told = aws.client("cloudformation").describe_stack_events(StackName="root")["StackEvents"]
     assert any(why in event.get("ResourceStatusReason", "") for event in told)
+
+
+def test_a_creation_that_is_told_to_go_makes_nothing_more_and_leaves_nothing(aws):
+    body = family(aws)
+    aws.delay(60)
+    cloudformation = aws.client("cloudformation")
+    stack = cloudformation.create_stack(StackName="root", TemplateBody=json.dumps(body))
+    while ("Network", "CREATE_IN_PROGRESS") not in events(aws):
+        pass
+    cloudformation.delete_stack(StackName="root")
+    aws.delay(0)
+    assert rest(aws, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+    assert [s["StackStatus"] for s in cloudformation.list_stacks()["StackSummaries"]] == [
+        "DELETE_COMPLETE"
+    ] * 2
+    assert not groups(aws)
+
+
+def test_what_is_being_updated_is_not_deleted(aws):
+    stack = deploy(aws, family(aws))["StackId"]
+    aws.delay(60)
+    cloudformation = aws.client("cloudformation")
+    changed = json.dumps(family(aws, days=30))
+    cloudformation.update_stack(StackName=stack, TemplateBody=changed)
+    with pytest.raises(
+        ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"
+    ):
+        cloudformation.delete_stack(StackName=stack)
+    aws.delay(0)
+    assert rest(aws, stack)["StackStatus"] == "UPDATE_COMPLETE"
 
 
 def test_a_stack_left_as_it_failed_can_still_be_deleted_whole(aws):

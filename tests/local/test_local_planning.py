@@ -216,6 +216,17 @@ def test_nested_change_sets_go_with_their_root(aws):
         inside(aws, child)
 
 
+def test_a_change_set_that_is_being_executed_is_not_deleted(aws):
+    cloudformation = aws.client("cloudformation")
+    root = plan(aws, family(aws), ChangeSetType="CREATE")["ChangeSetId"]
+    aws.delay(60)
+    cloudformation.execute_change_set(ChangeSetName=root)
+    with pytest.raises(ClientError, match="InvalidChangeSetStatus"):
+        cloudformation.delete_change_set(ChangeSetName=root)
+    aws.delay(0)
+    assert rest(aws, "root")["StackStatus"] == "CREATE_COMPLETE"
+
+
 def test_what_is_replaced_in_a_plan_is_replaced_by_executing_it(aws):
     def group(described):
         vpc = resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"})
@@ -273,6 +284,11 @@ def test_a_stack_that_is_only_planned_stays_the_same_and_is_not_updated(aws):
     with pytest.raises(ClientError, match="REVIEW_IN_PROGRESS state and can not be updated"):
         plan(aws, body, ChangeSetName="three")
     cloudformation = aws.client("cloudformation")
+    with pytest.raises(ClientError, match="must have values"):
+        wanting = body | {"Parameters": {"Name": {"Type": "String"}}}
+        plan(aws, wanting, ChangeSetName="four", **asked)
+    listed = cloudformation.list_change_sets(StackName=first["StackId"])["Summaries"]
+    assert [one["ChangeSetName"] for one in listed] == ["one", "two"]
     cloudformation.execute_change_set(ChangeSetName=first["ChangeSetId"])
     assert rest(aws, first["StackId"])["StackStatus"] == "CREATE_COMPLETE"
 

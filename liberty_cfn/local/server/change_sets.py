@@ -44,15 +44,14 @@ def _create(create: Action, query: Query) -> Answer:
             why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
             return helpers._error("ValidationError", why)
         answer = create(query)
-        if not (made := cloudformation._change_sets.get(text(answer, "Id"))):
-            return answer
+        made = cloudformation._change_sets.get(text(answer, "Id"))
         if creates:
-            # Ministack has put another in place of the stack that is planned.
+            # Ministack has put another in place of the stack that is planned, or none.
             cloudformation._stacks[stack["StackName"]] = stack
-            made["StackId"] = stack["StackId"]
-        made["IncludeNestedStacks"] = (
-            helpers._p(query, "IncludeNestedStacks", "Changes") == "true"
-        )
+        if not made:
+            return answer
+        made["StackId"] = cloudformation._stacks[made["StackName"]]["StackId"]
+        made["IncludeNestedStacks"] = helpers._p(query, "IncludeNestedStacks") == "true"
         made["_token"] = token
         _plan(made)
     told = {"Id": made["ChangeSetId"], "StackId": made["StackId"]}
@@ -90,6 +89,22 @@ def _describe(describe: Action, query: Query) -> Answer:
     return status, headers, found.encode()
 
 
+def _list(listed: Action, query: Query) -> Answer:
+    """The change sets of a stack that is known by its id, too."""
+    stack = child_of(helpers._p(query, "StackName"))
+    return listed(
+        query | {"StackName": [stack["StackName"]]} if "StackName" in stack else query
+    )
+
+
+def _delete(delete: Action, query: Query) -> Answer:
+    asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
+    change_set = changesets._find_change_set(*asked)[1] or {}
+    if change_set.get("ExecutionStatus") == "EXECUTE_IN_PROGRESS":
+        return helpers._error("InvalidChangeSetStatus", "It is being executed")
+    return delete(query)
+
+
 def _with_nested(act: Action, query: Query) -> Answer:
     """Nested change sets go with their root."""
     answer, kept = act(query), cloudformation._change_sets
@@ -120,9 +135,7 @@ def _resolved(side: Stack, value: Any) -> Any:
 
 def _definition(side: Stack, title: str) -> Definition:
     """A resource with the properties that it comes to."""
-    written = side["_template"].get("Resources", {}).get(title)
-    # What an earlier update couldn't delete is in no template.
-    whole = written or {"Type": side["_resources"][title]["ResourceType"]}
+    whole = side["_template"]["Resources"][title]
     found = {k: _resolved(side, v) for k, v in whole.get("Properties", {}).items()}
     given = {k: v for k, v in found.items() if v is not engine._NO_VALUE}
     return whole | {"Properties": schemas.fitted(whole["Type"], title, given)}
@@ -264,6 +277,8 @@ def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, An
 def add() -> None:
     around(changesets._create_change_set, _create)
     around(changesets._describe_change_set, _describe)
+    around(changesets._list_change_sets, _list)
+    around(changesets._delete_change_set, _delete)
     around(changesets._create_change_set, _with_nested)
     around(changesets._delete_change_set, _with_nested)
     around(changesets._execute_change_set, _with_nested)

@@ -1,16 +1,29 @@
 """Around an operation on a stack: its token and policy, what it takes in and takes back."""
 
+import asyncio
 import functools
 from collections.abc import Iterable
 from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_evaluator, responses
 from ministack.core.concurrency import run_reentrant
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
+from ministack.services.cloudformation import (
+    changesets,
+    engine,
+    handlers,
+    helpers,
+    provisioners,
+    stacks,
+)
 
 from .asking import Action, Answer, Function, Query, Stack, answer_to, around
 from .nested import NESTED, child_of
+
+# What a creation that was asked to go is in until it ends.
+ENDING = ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+# By what was going on: how it ends where the server ended first. An update can be made again.
+CUT_OFF = {"CREATE": "CREATE_FAILED", "ROLLBACK": "CREATE_FAILED", "DELETE": "DELETE_FAILED"}
 
 
 def _once(action: str, act: Action, query: Query) -> Answer:
@@ -44,14 +57,16 @@ def refusal(stack: Stack, action: str, title: str, kind: str) -> str:
 
 
 async def _clean_up(stack: Stack, deletions: Iterable[Any]) -> None:
-    """Delete what an update of nested stacks replaced or removed, once all of it is good."""
+    """Delete what an update replaced or removed, once all of it is good."""
     for stack_id, kind, physical, properties, name, title in deletions:
-        about = (kind, physical, properties, name, title)
+        tell = functools.partial(stacks._add_event, stack_id, name, title, kind)
+        about, why = (kind, physical, properties, name, title), ""
+        tell("DELETE_IN_PROGRESS", physical_id=physical)
         try:
             await run_reentrant(provisioners._delete_resource, *about)
         except Exception as error:  # noqa: BLE001 - the update is good, whatever it is
-            why = ("DELETE_FAILED", str(error), physical)
-            stacks._add_event(stack_id, name, title, kind, *why)
+            why = str(error)
+        tell("DELETE_FAILED" if why else "DELETE_COMPLETE", why, physical)
     stack["StackStatus"] = "UPDATE_COMPLETE"
     name = stack["StackName"]
     stacks._add_event(stack["StackId"], name, name, NESTED, "UPDATE_COMPLETE")
@@ -89,6 +104,8 @@ async def _deploy(deploy: Function, *operation: Any, **more: Any) -> None:
     stack["_disable_validation"] = bool(stack["_imported"])
     more |= {"imports": stack["_imported"], "retain_except_on_create": takes_back}
     await deploy(*operation, **more)
+    if stack.get("_leaves"):
+        stack["StackStatus"] = "DELETE_IN_PROGRESS"
     if stack["StackStatus"] == "UPDATE_COMPLETE" and "RootId" in stack:
         tags = {"stack_tags": stack["Tags"], "previous_tags": before["Tags"]}
         stack["_done"] = more | undone | tags | {"created": list(stack["_resources"])}
@@ -97,7 +114,40 @@ async def _deploy(deploy: Function, *operation: Any, **more: Any) -> None:
         await _clean_up(stack, deletions)
 
 
+def _delete(delete: Action, query: Query) -> Answer:
+    stack = child_of(helpers._p(query, "StackName"))
+    status = stack["StackStatus"]
+    if status.startswith("UPDATE") and status.endswith("_IN_PROGRESS"):
+        why = f"Stack [{stack['StackId']}] cannot be deleted while in status {status}"
+        return helpers._error("ValidationError", why)
+    return delete(query)
+
+
+async def _go(delete: Function, name: str, *about: Any, **more: Any) -> None:
+    """Delete a stack once its creation, which makes nothing more, has come to an end."""
+    stack = cloudformation._stacks[name]
+    stack["_leaves"] = True
+    while stack["StackStatus"] in ENDING:  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0.005)
+    await delete(name, *about, **more)
+
+
+def _restore(load: Function, data: Any) -> None:
+    """What was going on when the server ended is over."""
+    load(data)
+    for (account, region, name), stack in cloudformation._stacks._data.items():
+        begun, *_, going = stack["StackStatus"].split("_")
+        if going == "PROGRESS" and begun != "REVIEW":
+            stack["StackStatus"] = CUT_OFF.get(begun, "UPDATE_ROLLBACK_COMPLETE")
+            told = (stack["StackId"], name, name, NESTED, stack["StackStatus"])
+            with responses.request_scope(account, region):
+                stacks._add_event(*told, "The local AWS was stopped", stack["StackId"])
+
+
 def add() -> None:
     for action in cloudformation._TOKEN_ACTIONS:
         around(cloudformation._ACTION_HANDLERS[action], functools.partial(_once, action))
     around(stacks._deploy_stack_async, _deploy)
+    around(cloudformation.load_persisted_state, _restore)
+    around(handlers._delete_stack, _delete)
+    around(stacks._delete_stack_async, _go)

@@ -39,9 +39,12 @@ def _waited(kind: str) -> None:
 
 def _make(make: Function, kind: str, title: str, properties: Properties, stack: str) -> Made:
     _tried(kind, title)
-    if taken := existing.refusal(kind, properties):
-        raise ValueError(taken)
+    record = cloudformation._stacks[stack]
+    if child_of(record.get("RootId", record["StackId"])).get("_leaves"):
+        raise ValueError("Resource creation cancelled")
     fitted = schemas.fitted(kind, title, properties)
+    if taken := existing.refusal(kind, fitted):
+        raise ValueError(taken)
     return mending.mended(kind, make(kind, title, fitted, stack), fitted)
 
 
@@ -69,10 +72,10 @@ def _change(change: Function, kind: str, physical: str, *about: Any) -> Made:
 def _drop(drop: Function, kind: str, physical: str, *about: Any) -> None:
     properties, stack, title = about
     record = cloudformation._stacks[stack]
-    if record["StackStatus"] == "UPDATE_IN_PROGRESS" and "RootId" in record:
-        # What the update of a nested stack replaced or removed goes when all of it is good.
-        waiting = child_of(record["RootId"]).setdefault("_waiting", [])
-        waiting.append((record["StackId"], kind, physical, *about))
+    if record["StackStatus"] == "UPDATE_IN_PROGRESS":
+        # What an update replaced or removed goes when all of it is good.
+        root = child_of(record.get("RootId", record["StackId"]))
+        root.setdefault("_waiting", []).append((record["StackId"], kind, physical, *about))
         return
     _waited(kind)
     mending.check_deletion(kind, physical)
