@@ -306,7 +306,7 @@ def test_a_rollback_that_failed_in_a_child_can_be_continued_or_leave_that_out(aw
 
     cloudformation = aws.client("cloudformation")
     stack = deploy(aws, body(7))["StackId"]
-    aws.delay(0.2)
+    aws.delay(0.1)
     cloudformation.update_stack(StackName=stack, TemplateBody=json.dumps(body(30)))
     while ("Child", "UPDATE_COMPLETE") not in events(aws):
         pass
