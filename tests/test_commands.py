@@ -196,7 +196,8 @@ def test_a_destroy_that_something_hinders_leaves_the_stack_protected(
     assert stack["EnableTerminationProtection"]
 
 
-def test_what_is_being_changed_is_not_destroyed(environment, standing_target, local_aws):
+def test_what_is_being_changed_is_not_destroyed(environment, standing_target, local_aws, made):
+    made.clear()  # the next test is not to find what this one leaves
     aws, cloudformation = Aws(local_aws), standing_target.client("cloudformation")
     granted = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
     before = find(cloudformation, environment.stack)
