@@ -19,7 +19,7 @@ from ministack.services.cloudformation import changesets, engine, helpers, stack
 
 from . import schemas
 from .asking import Action, Answer, Query, Stack, answer_to, around, plain, text, xml
-from .nested import NESTED, child_of
+from .nested import NESTED, change_set_of, child_of
 
 Change = dict[str, Any]
 Definition = dict[str, Any]
@@ -34,10 +34,10 @@ FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks", "Change
 
 
 def _create(create: Action, query: Query) -> Answer:
-    asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
-    made, token = changesets._find_change_set(*asked)[1], helpers._p(query, "ClientToken")
+    made, token = change_set_of(query), helpers._p(query, "ClientToken")
     if not (made and token and made["_token"] == token):  # else the same request again
-        stack, kind = child_of(asked[1]), helpers._p(query, "ChangeSetType")
+        stack = child_of(helpers._p(query, "StackName"))
+        kind = helpers._p(query, "ChangeSetType")
         status = stack["StackStatus"]
         creates = status == "REVIEW_IN_PROGRESS" and kind == "CREATE"
         if status in STUCK or (status.endswith("_IN_PROGRESS") and not creates):
@@ -82,8 +82,7 @@ def _plan(change_set: Stack) -> None:
 
 def _describe(describe: Action, query: Query) -> Answer:
     status, headers, body = describe(query)
-    asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
-    change_set = changesets._find_change_set(*asked)[1] or {}
+    change_set = change_set_of(query)
     told = "".join(xml(key, change_set.get(key)) for key in FAMILY)
     found = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)
     return status, headers, found.encode()
@@ -98,9 +97,7 @@ def _list(listed: Action, query: Query) -> Answer:
 
 
 def _delete(delete: Action, query: Query) -> Answer:
-    asked = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
-    change_set = changesets._find_change_set(*asked)[1] or {}
-    if change_set.get("ExecutionStatus") == "EXECUTE_IN_PROGRESS":
+    if change_set_of(query).get("ExecutionStatus") == "EXECUTE_IN_PROGRESS":
         return helpers._error("InvalidChangeSetStatus", "It is being executed")
     return delete(query)
 

@@ -18,7 +18,7 @@ from ministack.services.cloudformation import (
 )
 
 from .asking import Action, Answer, Function, Query, Stack, answer_to, around
-from .nested import NESTED, child_of
+from .nested import NESTED, change_set_of, child_of
 
 # What a creation that was asked to go is in until it ends.
 ENDING = ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
@@ -29,8 +29,7 @@ CUT_OFF = {"CREATE": "CREATE_FAILED", "ROLLBACK": "CREATE_FAILED", "DELETE": "DE
 def _once(action: str, act: Action, query: Query) -> Answer:
     """The same request again, by its token, is the same operation, and gets its answer."""
     token, named = (helpers._p(query, key) for key in ("ClientRequestToken", "StackName"))
-    change_set = changesets._find_change_set(helpers._p(query, "ChangeSetName"), named)[1]
-    stack = child_of(named or (change_set or {}).get("StackId", ""))
+    stack = child_of(named or change_set_of(query).get("StackId", ""))
     if token and stack["StackStatus"] != "DELETE_COMPLETE":
         # An operation's events have its token.
         events = cloudformation._stack_events[stack["StackId"]]

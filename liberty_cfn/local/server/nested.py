@@ -13,7 +13,13 @@ from urllib.parse import urlparse
 
 import ministack.app as gateway
 from ministack.services import cloudformation
-from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
+from ministack.services.cloudformation import (
+    changesets,
+    handlers,
+    helpers,
+    provisioners,
+    stacks,
+)
 
 from . import asking
 from .asking import Action, Answer, Made, Properties, Query, Stack, around, checked, text
@@ -23,6 +29,16 @@ NESTED = "AWS::CloudFormation::Stack"
 
 def child_of(stack_id: str) -> Stack:
     return handlers._resolve_stack(stack_id) or {"StackStatus": "DELETE_COMPLETE"}
+
+
+def root_of(stack: Stack) -> Stack:
+    return child_of(str(stack.get("RootId", stack["StackId"])))
+
+
+def change_set_of(query: Query) -> Stack:
+    """The change set that a request names; an empty one if there is none."""
+    named = helpers._p(query, "ChangeSetName"), helpers._p(query, "StackName")
+    return changesets._find_change_set(*named)[1] or {}
 
 
 def _finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -68,7 +84,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     asked = _request(name, properties, parent) | {"DisableRollback": [asking.plain(stays)]}
     checked(handlers._create_stack(asked))
     child = cloudformation._stacks[name]
-    child |= {"ParentId": parent["StackId"], "RootId": parent.get("RootId", parent["StackId"])}
+    child |= {"ParentId": parent["StackId"], "RootId": root_of(parent)["StackId"]}
     # Known to the parent from the start: whoever watches can follow it, and a parent that is
     # left as it failed can still delete it.
     parent["_resources"][title] = {

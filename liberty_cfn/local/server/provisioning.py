@@ -12,7 +12,7 @@ from ministack.services.cloudformation import provisioners, stacks
 
 from . import existing, guarding, mending, schemas
 from .asking import Function, Made, Properties, around
-from .nested import NESTED, child_of
+from .nested import NESTED, root_of
 
 SETTINGS = ("LIBERTY_LOCAL_FAIL", "LIBERTY_LOCAL_DELAY", "LIBERTY_LOCAL_TASK")
 
@@ -40,7 +40,7 @@ def _waited(kind: str) -> None:
 def _make(make: Function, kind: str, title: str, properties: Properties, stack: str) -> Made:
     _tried(kind, title)
     record = cloudformation._stacks[stack]
-    if child_of(record.get("RootId", record["StackId"])).get("_leaves"):
+    if root_of(record).get("_leaves"):
         raise ValueError("Resource creation cancelled")
     fitted = schemas.fitted(kind, title, properties)
     if taken := existing.refusal(kind, fitted):
@@ -74,8 +74,8 @@ def _drop(drop: Function, kind: str, physical: str, *about: Any) -> None:
     record = cloudformation._stacks[stack]
     if record["StackStatus"] == "UPDATE_IN_PROGRESS":
         # What an update replaced or removed goes when all of it is good.
-        root = child_of(record.get("RootId", record["StackId"]))
-        root.setdefault("_waiting", []).append((record["StackId"], kind, physical, *about))
+        waiting = root_of(record).setdefault("_waiting", [])
+        waiting.append((record["StackId"], kind, physical, *about))
         return
     _waited(kind)
     mending.check_deletion(kind, physical)
