@@ -51,7 +51,7 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
 from liberty_cfn.deploy.preparing import plan
-from liberty_cfn.deploy.protection import protect
+from liberty_cfn.deploy.protection import close_again, protect
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
@@ -469,6 +469,42 @@ def test_case_28_what_was_allowed_stays_so_if_an_interrupted_execution_has_begun
         have(dev, target, second, allowed=["Uploads"])
     found = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
     assert found == stack_policy(["Uploads"])
+
+
+@pytest.mark.parametrize(
+    ("status", "closed"), [("UPDATE_IN_PROGRESS", False), ("UPDATE_COMPLETE", True)]
+)
+def test_case_33_what_another_update_goes_by_is_closed_only_when_that_is_over(status, closed):
+    wire = Wire(
+        GetStackPolicy=[done("GetStackPolicy", StackPolicyBody=stack_policy(["Uploads"]))],
+        DescribeStacks=[stack(status)],
+        ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
+        SetStackPolicy=[done("SetStackPolicy")],
+    )
+    close_again(wire.client, STACK)
+    assert ("SetStackPolicy" in [operation for operation, _ in wire.asked]) is closed
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["agreed to", "executed"])
+def test_case_33_of_two_deploys_at_once_the_loser_does_not_close_what_the_other_allows(
+    aws, target, dev, monkeypatch, late
+):
+    have(dev, target, UPLOADS)
+    aws.delay(60)
+    cloudformation, loser = target.client("cloudformation"), Silent()
+    there, how = (carrying_out, "execute") if late else (loser, "consents")
+    original = getattr(there, how)
+
+    def overtaken(*asked):
+        protect(cloudformation, dev.stack, ["Uploads", "Theirs"])
+        cloudformation.update_stack(StackName=dev.stack, TemplateBody=TOPIC)
+        return original(*asked)
+
+    monkeypatch.setattr(there, how, overtaken)
+    with pytest.raises(ChangeSetError, match="changed by someone else"):
+        have(dev, target, UPLOADS.replace("-1", "-2"), loser, allowed=["Uploads"])
+    found = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
+    assert found == stack_policy(["Uploads", "Theirs"])
 
 
 def test_case_33_what_another_deploy_finished_meanwhile_is_done(target, dev):

@@ -15,7 +15,14 @@ from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.protection import protect, protect_from_termination
 from liberty_cfn.deploy.stack import name_of
-from liberty_cfn.deploy.stack_sets import bootstrap, operations, reaching, running
+from liberty_cfn.deploy.stack_sets import (
+    bootstrap,
+    deploying,
+    operations,
+    reaching,
+    running,
+    securing,
+)
 from liberty_cfn.deploy.stack_sets.attending import attach
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
@@ -557,6 +564,19 @@ def policies(sets, fleet):
         for place, status in statuses(fleet).items()
         if status == "CURRENT"
     }
+
+
+def test_what_another_deploy_of_the_set_allows_nobody_closes(sets, between, monkeypatch):
+    fleet, told = sets.fleet(str(FIRST), str(SECOND)), Told()
+    deploy(fleet, SMALL, Told())
+    protect(sets.client("cloudformation", SECOND), stack_of(fleet, SECOND), ["Kept"])
+    before = policies(sets, fleet)
+    for module in (deploying, securing):
+        monkeypatch.setattr(module, "under_way", lambda *_: "theirs")
+    assert not deploy(fleet, SMALL, told).changed
+    with pytest.raises(DeployError, match="theirs began after this plan was made"):
+        deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, told, ["Notes"])
+    assert policies(sets, fleet) == before
 
 
 def test_what_succeeded_is_protected_though_others_failed_or_nobody_goes_on(sets, between):

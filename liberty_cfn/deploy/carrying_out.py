@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from liberty_cfn.deploy import discarding
 from liberty_cfn.deploy.attending import DeployError, Progress, attend
 from liberty_cfn.deploy.changes import Change, ChangeSet
 from liberty_cfn.deploy.events import Follower
-from liberty_cfn.deploy.executing import execute
+from liberty_cfn.deploy.executing import execute, refuse_unless_available
 from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.targets import Target
@@ -47,11 +48,7 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
         DeployError: it failed.
     """
     cloudformation, stack_id = deploy.cloudformation, change_set.stack_id
-
-    def close() -> None:
-        if deploy.allowed:
-            protect(cloudformation, stack_id)
-
+    close = partial(close_again, cloudformation, stack_id)
     # Also without an answer: what arrives later finds nothing to execute. AWS deletes no change
     # set that it executes already; then what is allowed stays so.
     with discarding.kept_only_if_well(cloudformation, change_set, close):
@@ -70,6 +67,8 @@ def _open(cloudformation: Any, change_set: ChangeSet, allowed: Collection[str]) 
     """Have the stacks' policies let through what is `allowed`, and nothing else."""
     stack_id = change_set.stack_id
     if allowed:
+        # Another's update that began meanwhile goes by what that one allows.
+        refuse_unless_available(cloudformation, change_set)
         protect(cloudformation, stack_id, allowed)
     elif not change_set.new:
         close_again(cloudformation, stack_id)

@@ -9,6 +9,10 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
 
+TOO_LATE = (
+    "The stack was changed by someone else after this plan was made, which can no longer be "
+    "executed; nothing was changed. Deploy again to see a new plan."
+)
 BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 
 
@@ -37,10 +41,18 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
             return
         if not refused:
             raise
-        raise ChangeSetError(
-            "The stack was changed by someone else after this plan was made, which can no "
-            "longer be executed; nothing was changed. Deploy again to see a new plan."
-        ) from error
+        raise ChangeSetError(TOO_LATE) from error
+
+
+def refuse_unless_available(cloudformation: Any, change_set: ChangeSet) -> None:
+    """Refuse a change set that can no longer be executed.
+
+    Raises:
+        ChangeSetError: it is one, as its stack was changed meanwhile.
+    """
+    described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
+    if described["ExecutionStatus"] != "AVAILABLE":
+        raise ChangeSetError(TOO_LATE)
 
 
 def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:

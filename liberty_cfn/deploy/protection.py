@@ -12,7 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.stack import nested_in, resources
+from liberty_cfn.deploy.stack import find, nested_in, resources
+from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import stack_policy
 
@@ -52,9 +53,15 @@ def expect(cloudformation: Any, stack_id: str, titles: Collection[str]) -> None:
 
 
 def close_again(cloudformation: Any, stack_id: str) -> None:
-    """Protect all stacks again if the root's policy says that a deploy left some open."""
+    """Protect all stacks again if the root's policy says that a deploy left some open.
+
+    But not under an operation, as it may be what they are open for: then whoever began that
+    closes them when it is over, or else the next deploy.
+    """
     body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
-    if body != stack_policy():
+    if body != stack_policy() and (
+        state_of(find(cloudformation, stack_id)) is not Meaning.WORKING
+    ):
         protect(cloudformation, stack_id)
 
 

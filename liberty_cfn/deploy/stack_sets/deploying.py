@@ -13,6 +13,7 @@ from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.plans import needless
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, making, securing
 from liberty_cfn.deploy.stack_sets.attending import Progress, attach
+from liberty_cfn.deploy.stack_sets.operations import under_way
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
@@ -91,6 +92,11 @@ def deploy(
         return Outcome(changed=False, advice=want.advice)
     if not progress.consents(plan):
         return None
+    if other := under_way(fleet.cloudformation, fleet.name):
+        raise DeployError(
+            f"Nothing was changed: {other} began after this plan was made, by somebody else. "
+            "Deploy again: that follows it to its end, and makes a new plan."
+        )
     if there is None:
         making.make(fleet, want)
         different = replace(different, definition=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 from liberty_cfn.deploy import protection
 from liberty_cfn.deploy.stack_sets.attending import Progress
+from liberty_cfn.deploy.stack_sets.operations import under_way
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Instance, stack_ids
 from liberty_cfn.deployment_targets import Place
@@ -28,9 +29,13 @@ def protect(
 
 
 def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> None:
-    """Close in every target what a deploy that ended early left open, or never closed."""
+    """Close in every target what a deploy that ended early left open, or never closed.
+
+    But not during an operation, as it may be what they are open for: who began that closes
+    them.
+    """
     # Nobody gets into the accounts of a service-managed set but AWS.
-    if not fleet.targets.service_managed:
+    if not fleet.targets.service_managed and not under_way(fleet.cloudformation, fleet.name):
         _in_stacks(fleet, progress, protection.close_again, fleet.targets.places, known)
 
 
