@@ -258,7 +258,9 @@ def test_a_property_that_is_create_only_is_known_as_one_and_its_value_perhaps_la
         ],
     }
     [changed] = read(resource, ()).properties
-    assert changed == Property("KmsKeyId", None, None, Replacement.POSSIBLE, create_only=True)
+    assert changed == Property(
+        "KmsKeyId", None, UNKNOWN, Replacement.POSSIBLE, create_only=True
+    )
 
 
 # Uploads

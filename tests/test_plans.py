@@ -11,7 +11,7 @@ from test_deploy import Listener, local, templates, with_settings
 
 from liberty_cfn.deploy import plans, preparing
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.changes import Change, Property, Replacement, read
+from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
 from liberty_cfn.deploy.preparing import plan
@@ -35,6 +35,7 @@ DATABASE = Change(
     "ReplaceAndSnapshot",
 )
 SERVICE = Change(("Service",), "Service", "AWS::ECS::Service", "Modify", Replacement.CERTAIN)
+LESS = "less of it remains when it goes"
 TOPIC = Change(("Alerts",), "AlarmTopic", "AWS::SNS::Topic", "Remove", Replacement.NO)
 
 
@@ -52,6 +53,8 @@ def planned(*changes):
         ((dataclasses.replace(DATABASE, replacement=Replacement.NO),), 2),
         ((dataclasses.replace(DATABASE, action="Remove"),), 3),
         ((dataclasses.replace(DATABASE, action="Add", replacement=Replacement.NO),), 2),
+        # CloudFormation can't say what it will do.
+        ((dataclasses.replace(DATABASE, action="Dynamic", replacement=Replacement.NO),), 3),
     ],
 )
 def test_the_exit_code_says_nothing_changes_or_danger(changes, code):
@@ -133,7 +136,18 @@ def test_what_keeps_data_less_long_or_protects_less_is_told():
     for kind, name, before, after, said in (
         ("AWS::Logs::LogGroup", "RetentionInDays", "30", "7", ["older entries are deleted"]),
         ("AWS::Logs::LogGroup", "RetentionInDays", "7", "30", []),
-        ("AWS::Logs::LogGroup", "KmsKeyId", "key", None, []),  # known only after apply, perhaps
+        ("AWS::Logs::LogGroup", "KmsKeyId", "key", UNKNOWN, []),
+        ("AWS::S3::Bucket", "LifecycleConfiguration", TOO_LONG, lifecycle % 30, []),
+        (
+            "AWS::Logs::LogGroup",
+            "KmsKeyId",
+            "key",
+            None,
+            ["new entries are encrypted with AWS's own key only"],
+        ),
+        ("AWS::Logs::LogGroup", "DeletionPolicy", "Retain", "Delete", [LESS]),
+        ("AWS::Logs::LogGroup", "UpdateReplacePolicy", "Snapshot", None, [LESS]),
+        ("AWS::Logs::LogGroup", "DeletionPolicy", "Delete", "Retain", []),
         (
             "AWS::S3::Bucket",
             "LifecycleConfiguration",
@@ -209,6 +223,7 @@ def test_the_json_has_every_change_with_its_properties():
     assert (database["replacement"], database["data_at_risk"]) == ("certain", True)
     assert database["properties"][0] == {
         "name": "DBInstanceIdentifier",
+        "within": None,
         "before": "a",
         "after": "b",
         "replacement": "certain",

@@ -26,7 +26,7 @@ def test_a_secret_is_hidden_and_nothing_else(path, text, told):
 
 
 @pytest.mark.parametrize(
-    ("after", "told"), [("other", "(hidden, another)"), (changes.UNKNOWN, None)]
+    ("after", "told"), [("other", "(hidden, another)"), (changes.UNKNOWN, changes.UNKNOWN)]
 )
 def test_plans_tell_that_a_secret_changes_and_not_what_it_is(after, told):
     target = {"Attribute": "Properties", "Name": "SecretString", "Path": SECRET}

@@ -167,31 +167,37 @@ def _changes(
     say: Callable[[str], object],
 ) -> Iterator[Change]:
     """Yield what changes, by the first page of a change set; in nested stacks, too."""
-    for resource in _resources(cloudformation, page, path, say):
+    for resource in _resources(cloudformation, page):
         change = read(resource, path)
-        yield change
         inside = (*path, change.resource)
         if nested := resource.get("ChangeSetId"):
-            yield from _changes(cloudformation, _page(cloudformation, nested), inside, say)
-        elif change.type == NESTED_STACK and change.action == "Remove":
+            child = _page(cloudformation, nested)
+            why = _untold(child)
+            if why:
+                say(
+                    f"What changes inside {'/'.join(inside)} can't be told: {why} Its stack "
+                    "policy still keeps what holds data."
+                )
+            yield replace(change, opaque=bool(why))
+            yield from _changes(cloudformation, child, inside, say)
+            continue
+        # Without a look inside, any nested stack may change.
+        blind = change.type == NESTED_STACK and not page.get("IncludeNestedStacks")
+        yield replace(change, opaque=blind)
+        if change.type == NESTED_STACK and change.action == "Remove":
             yield from removed(cloudformation, change.physical_id, inside)
 
 
-def _resources(
-    cloudformation: Any,
-    page: dict[str, Any],
-    path: tuple[str, ...],
-    say: Callable[[str], object],
-) -> Iterator[dict[str, Any]]:
+def _untold(page: dict[str, Any]) -> str:
+    """Return why a nested change set says nothing; empty if it does, or if nothing changes."""
+    reason = page.get("StatusReason") or "no reason given."
+    # One in which nothing changes is called failed, too.
+    return reason if page.get("Status") == "FAILED" and not _is_nothing(reason) else ""
+
+
+def _resources(cloudformation: Any, page: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the resource changes of a change set, from its first page and all others."""
     while True:
-        reason = page.get("StatusReason") or "no reason given."
-        # One in which nothing changes is called failed, too.
-        if page.get("Status") == "FAILED" and not _is_nothing(reason):
-            say(
-                f"What changes inside {'/'.join(path)} can't be told: {reason} Its stack "
-                "policy still keeps what holds data."
-            )
         for change in page["Changes"]:
             yield change["ResourceChange"]
         if not (token := page.get("NextToken")):

@@ -12,6 +12,8 @@ from liberty_cfn.deploy.stack import deletion_policies, nested_in, resources
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+# What CloudFormation tells, with a digest, in the place of a value that is too long for it.
+CUT_SHORT, TOO_LONG = "(Truncated-Signature)", "(too long to be told)"
 
 
 class Replacement(Enum):
@@ -24,9 +26,11 @@ class Replacement(Enum):
 
 @dataclass(frozen=True)
 class Property:
-    """A property that changes, with its values as JSON or text; None where none is told.
+    """A property that changes, with its values as JSON or text; None where there is none.
 
-    `create_only` is whether every change of this property replaces the resource.
+    Both are None where none is told. `create_only` is whether every change of this property
+    replaces the resource. `within` is what of the property changes, as Variables/HOME; empty
+    for all of it.
     """
 
     name: str
@@ -34,6 +38,12 @@ class Property:
     after: str | None
     replaces: Replacement
     create_only: bool = False
+    within: str = ""
+
+    @property
+    def place(self) -> str:
+        """What changes: the property, or what of it does."""
+        return f"{self.name}/{self.within}" if self.within else self.name
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,8 @@ class Change:
     """What would happen to one resource. `stack` is the path of nested stacks to it.
 
     `left` is CloudFormation's word for what remains of a resource that goes: Retain,
-    ReplaceAndSnapshot and so on.
+    ReplaceAndSnapshot and so on. `opaque` is whether it is a nested stack of which it can't be
+    told what changes inside.
     """
 
     stack: tuple[str, ...]
@@ -52,6 +63,7 @@ class Change:
     properties: tuple[Property, ...] = ()
     physical_id: str = ""
     left: str = ""
+    opaque: bool = False
 
 
 class ChangeSetError(Exception):
@@ -100,34 +112,52 @@ def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
 
 
 def _properties(resource: dict[str, Any]) -> Iterator[Property]:
-    """Yield the properties that change, each once: of several reasons, with the gravest."""
+    """Yield what changes, each place once: of several reasons for it, with the gravest."""
     found: dict[str, Property] = {}
     for detail in resource.get("Details", []):
-        target = detail.get("Target", {})
-        name = target.get("Name") or target.get("Attribute", "")
-        known = detail.get("Evaluation") == "Static"
-        recreation = target.get("RequiresRecreation", "")
-        replaces = {
-            "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
-            "Conditionally": Replacement.POSSIBLE,
-        }.get(recreation, Replacement.NO)
-        one = Property(
-            name,
-            *_values(target.get("Path") or name, target),
-            replaces,
-            recreation == "Always",
-        )
-        before = found.get(name)
+        one = _property(detail)
+        before = found.get(one.place)
         if before is None or _gravity(one) > _gravity(before):
-            found[name] = one
+            found[one.place] = one
     yield from found.values()
 
 
+def _property(detail: dict[str, Any]) -> Property:
+    """Return what one reason for a change says of it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
+    """
+    target = detail.get("Target", {})
+    name = target.get("Name") or target.get("Attribute", "")
+    path = target.get("Path") or name
+    # What a nested stack is given is called Static, also where nobody knows yet what that is.
+    given = detail.get("ChangeSource") == "ParameterReference"
+    known = detail.get("Evaluation") == "Static" and not (
+        given and UNKNOWN in target.get("AfterValue", "")
+    )
+    recreation = target.get("RequiresRecreation", "")
+    replaces = {
+        "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
+        "Conditionally": Replacement.POSSIBLE,
+    }.get(recreation, Replacement.NO)
+    return Property(
+        name,
+        *_values(path, target),
+        replaces,
+        recreation == "Always",
+        path.partition(f"/{name}/")[2],
+    )
+
+
 def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return a value before and after, where it is known, and no secret."""
+    """Return a value before and after, where it is told, and no secret."""
     told = (target.get("BeforeValue"), target.get("AfterValue"))
     before, after = (
-        None if value is None or value == UNKNOWN else veiled_text(path, value)
+        value
+        if value is None or value == UNKNOWN
+        else TOO_LONG
+        if value.startswith(CUT_SHORT)
+        else veiled_text(path, value)
         for value in told
     )
     return before, ANOTHER if before == after == VEILED else after
@@ -135,7 +165,7 @@ def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:
 
 def _gravity(changed: Property) -> tuple[int, bool, bool]:
     replaces = list(Replacement).index(changed.replaces)
-    return replaces, changed.create_only, changed.after is not None
+    return replaces, changed.create_only, changed.after not in (None, UNKNOWN)
 
 
 def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:

@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
+from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LEFT, LOSSES
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
 # How CloudFormation tells a value that nobody is to see (NoEcho).
 HIDDEN = "****"
+# What a resource may not outlive: of the second, CloudFormation can't say what it will do.
+GOING = ("Remove", "Dynamic")
 # Replacing these, or taking them away, stops what people use for as long as it takes.
 SERVING = {
     "AWS::ECS::Service",
@@ -86,7 +88,11 @@ class Plan:
         if not self.changes:
             reworded = "no resource changes, but outputs or words of the templates do"
             return f"{self.stack}: {reworded if self.reworded else 'no changes'}"
-        words = {"Add": "add", "Modify": "change", "Remove": "remove", "Import": "import"}
+        words = {
+            "Modify": "change",
+            "Dynamic": "change somehow",
+            "SyncWithActual": "take note of",
+        }
         counts = Counter(words.get(c.action, c.action.lower()) for c in self.resources)
         replaced = Counter(c.replacement for c in self.resources)
         parts = [f"{number} to {word}" for word, number in counts.items()]
@@ -117,9 +123,9 @@ def is_lost(change: Change) -> bool:
     """Whether a stateful resource would be replaced or deleted, or may well be.
 
     It may well be if what changes can't change without replacing it, or if CloudFormation
-    doesn't say what changes.
+    doesn't say what changes, or what becomes of the resource.
     """
-    goes = change.action == "Remove" or change.replacement is Replacement.CERTAIN
+    goes = change.action in GOING or change.replacement is Replacement.CERTAIN
     causes = change.properties
     may_go = change.replacement is Replacement.POSSIBLE and (
         not causes or any(p.create_only for p in causes)
@@ -129,7 +135,7 @@ def is_lost(change: Change) -> bool:
 
 def stops_service(change: Change) -> bool:
     """Whether people would notice: what serves them goes, is made again, or is interrupted."""
-    removed = change.action == "Remove"
+    removed = change.action in GOING
     goes = removed or change.replacement is not Replacement.NO
     interrupted = any(interruption(change, changed) for changed in change.properties)
     return (
@@ -150,12 +156,15 @@ def interruption(change: Change, changed: Property) -> str:
 def weaknesses(change: Change, changed: Property) -> list[str]:
     """Return what protects or keeps data, and no longer does when a property changes."""
     before, after = changed.before, changed.after
-    if change.action != "Modify" or before is None or after is None:
+    if change.action != "Modify" or before is None or TOO_LONG in (before, after):
         return []
-    from liberty_cfn.review.comparing import differences  # noqa: PLC0415 - slow to load
-    from liberty_cfn.review.losing import why_weaker  # noqa: PLC0415
+    from liberty_cfn.review.comparing import differences, opened  # noqa: PLC0415 - slow to load
+    from liberty_cfn.review.losing import less_kept, why_weaker  # noqa: PLC0415
 
-    found = differences({changed.name: before}, {changed.name: after})
+    if less_kept(changed.name, before, after):
+        return ["less of it remains when it goes"]
+    steps = tuple(f"[{s}]" if s.isdigit() else s for s in changed.place.split("/"))
+    found = differences(opened(before), opened(after), path=steps)
     told = [why_weaker(change.type, one) for one in found if UNKNOWN not in str(one.after)]
     return list(dict.fromkeys(filter(None, told)))
 
@@ -188,8 +197,10 @@ def needless(plans: Iterable[Plan], allowed: Collection[str]) -> list[str]:
 
 def _refusal(change: Change) -> str:
     certain = change.replacement is not Replacement.POSSIBLE
-    how = "would be deleted" if change.action == "Remove" else "would be replaced"
-    how = how if certain else "may be replaced"
+    how = {
+        "Remove": "would be deleted",
+        "Dynamic": "may be replaced or deleted (CloudFormation can't say what it will do)",
+    }.get(change.action, "would be replaced" if certain else "may be replaced")
     why = f", because {causes} changes" if (causes := _causes(change)) else ""
     known = "" if certain else " (to what, is known only after apply)"
     left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
@@ -205,7 +216,8 @@ def _where(change: Change) -> str:
 
 
 def _causes(change: Change) -> str:
-    return " and ".join(p.name for p in change.properties if p.replaces is not Replacement.NO)
+    causes = (p.name for p in change.properties if p.replaces is not Replacement.NO)
+    return " and ".join(dict.fromkeys(causes))
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -232,6 +244,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
                 "properties": [
                     {
                         "name": changed.name,
+                        "within": changed.within or None,
                         "before": changed.before,
                         "after": changed.after,
                         "replacement": changed.replaces.value or "no",

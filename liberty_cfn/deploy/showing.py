@@ -27,12 +27,18 @@ from liberty_cfn.deploy.plans import (
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LOSSES
 
-COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red", "Import": "cyan"}
+COLOURS = {
+    "Add": "green",
+    "Modify": "yellow",
+    "Remove": "red",
+    "Import": "cyan",
+    "Dynamic": "bold red",
+}
 LEVELS = {Level.OK: "green", Level.WARNING: "yellow", Level.OBSTACLE: "bold red"}
 LONG = 80  # characters of a value shown
 AROUND = 20  # characters before the first that differs
 KNOWN_LATER = "(known after apply)"
-MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i"}
+MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i", "Dynamic": "?"}
 
 
 def plan_tree(plan: Plan) -> RenderableType:
@@ -92,7 +98,7 @@ def _beside(plan: Plan) -> dict[str, list[str]]:
     kinds = {"Settings": settings, "Tags": plan.tags}
     return {
         kind: [
-            f"{name}: {' -> '.join('none' if v is None else _value(v) for v in before_after)}"
+            f"{name}: {' -> '.join(map(_value, before_after))}"
             for name, before_after in values.items()
         ]
         for kind, values in kinds.items()
@@ -118,8 +124,8 @@ def _marks(change: Change) -> dict[str, str]:
 def _told(changed: Property) -> str:
     """Return a property that changes, with its values where they are known."""
     if changed.before is None and changed.after is None:
-        return changed.name
-    return f"{changed.name}: {' -> '.join(_differing(changed.before, changed.after))}"
+        return changed.place
+    return f"{changed.place}: {' -> '.join(_differing(changed.before, changed.after))}"
 
 
 def _planned(change: Change) -> Text:
@@ -162,7 +168,8 @@ def _differing(before: str | None, after: str | None) -> tuple[str, str]:
 
 def _value(value: str | None, longest: int | None = LONG) -> str:
     """Return a value as it is shown: one line, not too long."""
-    value = UNKNOWN if value is None else value
+    if value is None:
+        return "none"
     line = " ".join(value.replace(UNKNOWN, KNOWN_LATER).split()) or "''"
     return line if longest is None else _short(line)
 

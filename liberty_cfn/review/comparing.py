@@ -36,7 +36,7 @@ def differences(
     """Yield where two values differ, as deep as both have the same shape."""
     if equal(before, after):
         return
-    one, other = _opened(before), _opened(after)
+    one, other = opened(before), opened(after)
     if _plain_mapping(one) and _plain_mapping(other):
         statement = "Effect" in one and "Effect" in other
         for key in {**one, **other}:
@@ -100,7 +100,7 @@ def _plain_mapping(value: Any) -> bool:
     return isinstance(value, dict) and not is_call(value)
 
 
-def _opened(value: Any) -> Any:
+def opened(value: Any) -> Any:
     """Return a text that is JSON, such as a dashboard's body, as what it says."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:

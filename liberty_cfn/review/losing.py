@@ -112,6 +112,11 @@ def _policies(change: Change) -> Iterator[Finding]:
             yield Finding(Kind.WEAKENED, change.id, text, POLICY_PAGE)
 
 
+def less_kept(name: str, before: str, after: str | None) -> bool:
+    """Whether an attribute is a policy that keeps less of its resource than before."""
+    return name in POLICIES and _rank(after or "Delete") > _rank(before)
+
+
 def _rank(policy: str) -> int:
     policy = policy.removesuffix("ExceptOnCreate")
     return SAFEST.index(policy) if policy in SAFEST else len(SAFEST)

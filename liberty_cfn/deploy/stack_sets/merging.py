@@ -42,7 +42,7 @@ def merge(plans: Mapping[Place, Plan]) -> list[Part]:
 
 def _identity(change: Change) -> Any:
     """Return what makes a change the same in two targets: all but names and values."""
-    causes = tuple((p.name, p.replaces) for p in change.properties)
+    causes = tuple((p.place, p.replaces) for p in change.properties)
     where = (change.stack, change.resource, change.type)
     return (*where, change.action, change.replacement, change.left, causes)
 

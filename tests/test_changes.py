@@ -1,0 +1,155 @@
+"""What AWS's own change sets say, read: by answers as AWS gives them."""
+
+import pytest
+from rich.console import Console
+
+from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Replacement, read
+from liberty_cfn.deploy.plans import Plan, as_json, is_lost, refusals, stops_service
+from liberty_cfn.deploy.showing import plan_markdown, plan_tree
+
+DIGEST = "e49757d4d2f73acb00a66d77287b7f3aced876a0bc6ee457ccefdf128c209fad"
+
+
+def detail(path, recreation="Never", evaluation="Static", source="DirectModification", **said):
+    """Return a reason for a change; `path` is such as /Properties/Tags/0/Value."""
+    attribute, *names = path.strip("/").split("/")
+    target = {"RequiresRecreation": recreation, "Path": path, **said}
+    if names[:1] == ["Tags"]:
+        target["Attribute"] = "Tags"
+    elif names:
+        target |= {"Attribute": attribute, "Name": names[0]}
+    else:
+        target["Attribute"] = attribute
+    return {"Target": target, "Evaluation": evaluation, "ChangeSource": source}
+
+
+def change(*details, kind="AWS::Lambda::Function", action="Modify", **said):
+    told = {"LogicalResourceId": "One", "ResourceType": kind, "Action": action}
+    return read({**told, "Replacement": "False", "Details": [*details], **said}, ())
+
+
+def shown(one):
+    plan = Plan("liberty-social-test", "d" * 64, (one,), {})
+    console = Console(width=200)
+    with console.capture() as lines:
+        console.print(plan_tree(plan))
+    return lines.get(), plan_markdown(plan), plan
+
+
+def test_of_one_property_all_that_changes_in_it_is_told():
+    variables = "/Properties/Environment/Variables"
+    said = {"BeforeValue": "a", "AfterValue": "b", "AttributeChangeType": "Modify"}
+    one = change(detail(f"{variables}/HOST", **said), detail(f"{variables}/PORT", **said))
+    tree, markdown, plan = shown(one)
+    for text in (tree, markdown):
+        assert "Environment/Variables/HOST: a -> b" in text
+        assert "Environment/Variables/PORT: a -> b" in text
+    [host, port] = as_json(plan)["changes"][0]["properties"]
+    assert (host["name"], host["within"]) == ("Environment", "Variables/HOST")
+    assert (port["name"], port["within"]) == ("Environment", "Variables/PORT")
+
+
+def test_two_reasons_for_one_change_are_told_as_one():
+    name, said = "/Properties/Role", {"BeforeValue": "a", "AfterValue": UNKNOWN}
+    one = change(
+        detail(name, evaluation="Dynamic", **said),
+        detail(name, source="ParameterReference", **said),
+    )
+    assert [(p.place, p.before, p.after) for p in one.properties] == [("Role", "a", UNKNOWN)]
+
+
+def test_what_is_given_and_known_only_after_apply_replaces_perhaps_though_called_static():
+    said = {"BeforeValue": "vpc-1", "AfterValue": UNKNOWN}
+    name, kind = "/Properties/VpcId", "AWS::EC2::Subnet"
+    given = detail(name, "Always", source="ParameterReference", **said)
+    direct = detail(name, "Always", evaluation="Dynamic", **said)
+    for reasons in ((given,), (direct, given)):
+        assert (
+            change(*reasons, kind=kind, Replacement="True").replacement is Replacement.POSSIBLE
+        )
+    known = detail(name, "Always", source="ParameterReference", **said | {"AfterValue": "b"})
+    assert change(known, kind=kind, Replacement="True").replacement is Replacement.CERTAIN
+
+
+def test_what_is_added_had_no_value_and_what_is_taken_away_has_none():
+    one = change(
+        detail("/Properties/Description", AfterValue="new", AttributeChangeType="Add"),
+        detail("/Properties/Layers", BeforeValue="[]", AttributeChangeType="Remove"),
+        detail("/Properties/Role", BeforeValue="a", AfterValue=UNKNOWN),
+    )
+    tree, _, _ = shown(one)
+    assert "Description: none -> new\n" in tree
+    assert "Layers: [] -> none\n" in tree
+    assert "Role: a -> (known after apply)\n" in tree
+
+
+def test_a_value_that_aws_cuts_short_is_called_so():
+    cut = f"(Truncated-Signature):{DIGEST}"
+    policy = "/Properties/PolicyDocument"
+    one = change(
+        detail(policy, BeforeValue=cut, AfterValue='{"Version":"2012-10-17"}'),
+        detail(f"{policy}/Statement", AfterValue="[]", AttributeChangeType="Add"),
+    )
+    tree, _, _ = shown(one)
+    assert f'PolicyDocument: {TOO_LONG} -> {{"Version":"2012-10-17"}}\n' in tree
+    assert "PolicyDocument/Statement: none -> []\n" in tree
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "told"),
+    [
+        ("/Properties/Tags/0/Value", ("a", "b"), "Tags/0/Value: a -> b"),
+        ("/Properties/Tags/1", (None, '{"Key":"a"}'), 'Tags/1: none -> {"Key":"a"}'),
+        ("/Metadata", ("{}", '{"a":1}'), 'Metadata: {} -> {"a":1}'),
+        ("/CreationPolicy", (None, "{}"), "CreationPolicy: none -> {}"),
+        ("/UpdatePolicy", ("{}", None), "UpdatePolicy: {} -> none"),
+        ("/UpdateReplacePolicy", (None, None), "UpdateReplacePolicy\n"),
+        (
+            "/DeletionPolicy",
+            ("Retain", "Delete"),
+            "DeletionPolicy: Retain -> Delete  (less of it remains when it goes)",
+        ),
+    ],
+)
+def test_what_is_no_property_is_told_too(path, said, told):
+    values = dict(zip(("BeforeValue", "AfterValue"), said, strict=True))
+    tree, _, _ = shown(change(detail(path, **{k: v for k, v in values.items() if v})))
+    assert f"── {told}" in tree
+
+
+def test_a_lifecycle_that_ends_sooner_is_marked_also_where_a_part_of_it_is_told():
+    path = "/Properties/LifecycleConfiguration/Rules/0/ExpirationInDays"
+    shorter = detail(path, BeforeValue="90", AfterValue="30")
+    _, _, plan = shown(change(shorter, kind="AWS::S3::Bucket"))
+    [told] = as_json(plan)["changes"][0]["properties"]
+    assert told["weakens"] == ["files are deleted sooner, those already there too"]
+
+
+def test_what_cloudformation_cant_say_it_will_do_to_data_is_refused():
+    one = change(kind="AWS::RDS::DBInstance", action="Dynamic")
+    tree, markdown, plan = shown(one)
+    assert is_lost(one)
+    assert "? One  AWS::RDS::DBInstance  holds data, AT RISK" in tree
+    assert "| ? |" in markdown
+    assert "may be replaced or deleted (CloudFormation can't say" in refusals(plan, ())[0]
+    assert plan.code == 3
+    assert stops_service(change(kind="AWS::ECS::Service", action="Dynamic"))
+
+
+@pytest.mark.parametrize(
+    ("action", "left", "remains"),
+    [
+        ("Remove", "Delete", "nothing remains"),
+        ("Remove", "Retain", "the old one remains, no longer managed"),
+        ("Remove", "Snapshot", "a snapshot remains"),
+        ("Modify", "ReplaceAndDelete", "nothing of the old one remains"),
+        ("Modify", "ReplaceAndRetain", "the old one remains, no longer managed"),
+        ("Modify", "ReplaceAndSnapshot", "a snapshot of the old one remains"),
+    ],
+)
+def test_a_refusal_says_what_aws_leaves(action, left, remains):
+    one = change(
+        kind="AWS::RDS::DBInstance", action=action, Replacement="True", PolicyAction=left
+    )
+    [said] = refusals(shown(one)[2], ())
+    assert f"; {remains}. To let it go" in said
