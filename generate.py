@@ -10,7 +10,12 @@ that makes the same resources as the nested ones: what service-managed stack set
 from __future__ import annotations
 
 import gc
+import signal
 import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C ends it quietly, from the first moment on.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 # A run is over before there is anything to collect; looking takes a tenth of its time.
 gc.disable()

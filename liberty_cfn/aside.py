@@ -23,7 +23,8 @@ def aside(
     ours, theirs = fork.Pipe(duplex=False)
 
     def send() -> None:
-        with contextlib.suppress(Exception):
+        # Ctrl-C is answered by the process that started this one.
+        with contextlib.suppress(Exception, KeyboardInterrupt):
             theirs.send(work(*arguments, **named))
 
     process = fork.Process(target=send)

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -265,6 +266,34 @@ def test_ctrl_c_is_a_sentence_also_where_it_cuts_an_import_short(monkeypatch):
     answer = typed("plan", "dev")
     assert answer.returncode == 130
     assert answer.stderr.endswith("to see how it stands: liberty-cfn status dev.\n")
+
+
+# Presses Ctrl-C when a module is imported; what comes after that import is not reached.
+PRESSED = """
+import runpy, signal, sys
+class Pressing:
+    def find_spec(name, *_):
+        if name == "{awaited}":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Pressing)
+runpy.{started}
+"""
+
+
+@pytest.mark.parametrize(
+    ("awaited", "started"),
+    [
+        ("click", "run_module('liberty_cfn', run_name='__main__')"),
+        ("liberty_cfn.cli", "run_module('liberty_cfn.__main__')"),
+        ("liberty_cfn.deferring", "run_path('generate.py', run_name='__main__')"),
+    ],
+    ids=["python -m", "liberty-cfn", "generate.py"],
+)
+def test_ctrl_c_is_quiet_while_python_still_imports(awaited, started):
+    pressed = PRESSED.format(awaited=awaited, started=started)
+    answer = run(sys.executable, "-c", pressed, cwd=REPOSITORY)
+    assert (answer.returncode, answer.stderr) == (-signal.SIGINT, "")
 
 
 def test_what_is_closed_is_written_to_in_vain(monkeypatch):

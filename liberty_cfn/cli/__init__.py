@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -110,10 +111,19 @@ def run() -> NoReturn:
     Python would look for what could go, and free each thing by itself: a fifth of the time
     of a deploy that changes nothing.
     """
+    quiet = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    if quiet:
+        # From here on, Ctrl-C is answered in words (liberty_cfn/__main__.py).
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except SystemExit as left:
         code = left.code
+    except KeyboardInterrupt:
+        # Another Ctrl-C, while the first was answered.
+        code = 130
+    if quiet:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     # As when Python leaves by itself: processes that are still at work are waited for.
     atexit._run_exitfuncs()  # noqa: SLF001
     try:
