@@ -248,7 +248,7 @@ def test_case_15_when_the_deadline_has_passed_a_sentence_says_how_to_attach():
         watch(wire, clock=lambda: next(hours))
     assert in_words(error.value) == (
         "liberty-social-dev is not done after 3 h, and is no longer waited for. AWS goes on; "
-        "to attach again: liberty-cfn events --follow dev"
+        "to look again: liberty-cfn events --follow dev"
     )
 
 
@@ -370,7 +370,7 @@ def test_case_21_credentials_that_expire_meanwhile_are_a_sentence():
         watch(wire)
     assert in_words(error.value) == (
         "The credentials have expired. AWS goes on with liberty-social-dev; sign in again (aws "
-        "sso login), then attach: liberty-cfn events --follow dev"
+        "sso login), then look again: liberty-cfn events --follow dev"
     )
 
 
@@ -396,7 +396,7 @@ def test_case_21_what_is_refused_for_good_is_not_asked_again():
         watch(wire)
     assert in_words(error.value) == (
         "AWS refused DescribeStacks: not authorized (AccessDenied). AWS goes on with "
-        "liberty-social-dev all the same; to attach again: liberty-cfn events --follow dev"
+        "liberty-social-dev all the same; to look again: liberty-cfn events --follow dev"
     )
 
 

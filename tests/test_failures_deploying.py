@@ -6,8 +6,10 @@ local AWS with a design of one topic; what that can't answer comes over the wire
 
 import dataclasses
 import errno
+import itertools
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import boto3
@@ -50,6 +52,7 @@ from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
+from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.protection import close_again, protect
 from liberty_cfn.deploy.stack import find
@@ -213,7 +216,10 @@ def test_case_03_the_change_set_that_another_deploy_waits_with_is_left_alone(tar
 
 def listed(*statuses):
     """Return ListChangeSets' answer: one of ours for each of these statuses."""
-    ours = f"<ChangeSetId>{CHANGE_SET}</ChangeSetId><ChangeSetName>liberty-1</ChangeSetName>"
+    ours = (
+        f"<StackId>{STACK}</StackId><ChangeSetId>{CHANGE_SET}</ChangeSetId>"
+        "<ChangeSetName>liberty-1</ChangeSetName>"
+    )
     each = (f"<member>{ours}<Status>{status}</Status></member>" for status in statuses)
     return done("ListChangeSets", Summaries="".join(each))
 
@@ -255,7 +261,33 @@ def test_case_19_nothing_stays_behind_though_an_answer_could_not_be_read(unread)
 
 def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
     wire = Wire(ListChangeSets=[listed("DELETE_PENDING", "DELETE_IN_PROGRESS")])
-    discarding.sweep(wire.client, "liberty-social-dev", timedelta(), pytest.fail)
+    assert discarding.left_behind(wire.client, "liberty-social-dev", pytest.fail) == []
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_what_is_left_behind_goes_however_wrong_this_machines_clock_is(
+    target, dev, monkeypatch, days
+):
+    have(dev, target, TOPIC)
+    cloudformation = target.client("cloudformation")
+
+    def another(name):
+        asked = {"StackName": dev.stack, "ChangeSetName": name, "TemplateBody": MORE}
+        return cloudformation.create_change_set(**asked)["Id"]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(days)
+
+    monkeypatch.setattr(discarding, "datetime", Clock)
+    another("liberty-killed")
+    planned = []
+    monkeypatch.setattr(
+        deploying, "close_again", lambda *_: planned.append(another("liberty-other"))
+    )
+    have(dev, target, TOPIC)
+    assert [each["ChangeSetId"] for each in left_behind(target, dev)] == planned
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -673,7 +705,7 @@ def test_what_is_deployed_is_not_called_failed_for_change_sets_that_cannot_be_li
     listener = Listener()
     with answering(target.client("cloudformation"), "ListChangeSets", DENIED):
         assert have(dev, target, TOPIC, listener).changed
-    assert "AWS refused ListChangeSets: Not yours" in listener.said[-1]
+    assert "AWS refused ListChangeSets: Not yours" in listener.said[0]
     made = find(target.client("cloudformation"), dev.stack)
     assert made["EnableTerminationProtection"]
 
@@ -819,6 +851,21 @@ def test_case_16_a_change_set_that_is_looked_at_in_vain_is_looked_at_again():
         ],
     )
     assert create(wire).id == CHANGE_SET
+
+
+def test_case_15_a_change_set_that_is_never_made_is_not_waited_for_for_ever(monkeypatch):
+    hours = itertools.count(0, 3600)
+    impatient = partial(Patience, clock=lambda: next(hours))
+    monkeypatch.setattr(change_sets, "Patience", impatient)
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[described(status="CREATE_IN_PROGRESS")],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+    )
+    with pytest.raises(ChangeSetError, match="not made the plan after 3 h") as error:
+        create(wire)
+    assert in_words(error.value) == str(error.value)
+    assert wire.asked[-1][0] == "DeleteChangeSet"
 
 
 def test_case_22_another_account_is_refused_before_anything_is_made(monkeypatch):

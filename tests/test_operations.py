@@ -516,7 +516,7 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
         stub.add_response("detect_stack_drift", {"StackDriftDetectionId": "d"})
         stub.add_response("describe_stack_drift_detection_status", over)
         stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": [differs]})
-        found = drift.detect(cloudformation, STACK)
+        found = drift.detect(cloudformation, STACK, "dev")
     assert [*drift.as_lines(found.drifts)][
         1
     ] == "  /SecretString: expected (hidden), found (hidden)"
@@ -556,4 +556,6 @@ def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws):
         for _ in range(2):
             stub.add_response("describe_stack_drift_detection_status", running)
         with pytest.raises(FollowError, match="not done after 3 h"):
-            drift.detect(cloudformation, arn, pause=lambda *_: None, clock=lambda: next(hours))
+            drift.detect(
+                cloudformation, arn, "dev", pause=lambda *_: None, clock=lambda: next(hours)
+            )

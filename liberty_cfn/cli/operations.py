@@ -249,7 +249,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
     refuse_unless_standing(chosen, stack)
-    found = detect(cloudformation, stack["StackId"], say=screen.print)
+    found = detect(cloudformation, stack["StackId"], chosen.name, say=screen.print)
     if as_json:
         print_json({"stack": chosen.stack, **drift_as_json(found)})
     else:

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,7 +16,7 @@ from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.early import refused_early
-from liberty_cfn.deploy.patience import pause, silent
+from liberty_cfn.deploy.patience import Patience, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
@@ -134,8 +135,14 @@ def _created_once(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
 
 
 def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
-    unanswered = 0
+    unanswered, patience = 0, Patience(change_set)
     while True:
+        if patience.over:
+            hours = patience.deadline / timedelta(hours=1)
+            raise ChangeSetError(
+                f"CloudFormation has not made the plan after {hours:g} h, and it is no longer "
+                "waited for; nothing was changed. Try again: a deploy deletes what is left."
+            )
         try:
             described: dict[str, Any] = _page(cloudformation, change_set)
         except faults.OF_AWS as error:

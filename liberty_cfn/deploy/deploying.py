@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from liberty_cfn.deploy import beforehand, discarding, migrating, taking_in
@@ -51,8 +50,9 @@ def deploy(
         ChangeSetError: CloudFormation can't plan the change.
         MigrationError: the migration failed; the service is as it was.
     """
-    began = datetime.now(UTC)
     this = Deploy(environment, target, templates, progress, allowed)
+    # What comes later may be what somebody else is about to deploy.
+    left = discarding.left_behind(this.cloudformation, environment.stack, progress.say)
     stack = begin_from(environment, target, progress, failed)
     adopt = adopt and beforehand.deployed(stack) is None
     if adopt:
@@ -73,7 +73,9 @@ def deploy(
         taking_in.put_names_back(this)
     if stack is None or change_set:
         stack = described(this.cloudformation, environment.stack)
-    _secure(this, stack, began, closed=last is not None)
+    _secure(this, stack, closed=last is not None)
+    for killed in left:
+        discarding.drop(this.cloudformation, killed, progress.say)
     taking_in.give_back(this)
     return Outcome(changed=change_set is not None, outputs=outputs(stack))
 
@@ -148,15 +150,10 @@ def _say_needless(this: Deploy, planned: Plan) -> None:
         this.progress.say(words)
 
 
-def _secure(this: Deploy, stack: Mapping[str, Any], began: datetime, *, closed: bool) -> None:
-    """Have the stack protected, and free of what deploys that were killed left behind.
-
-    `began` is when this one did; `closed` is whether it set the stack policies already.
-    """
+def _secure(this: Deploy, stack: Mapping[str, Any], *, closed: bool) -> None:
+    """Have the stack protected; `closed` is whether this deploy set its policies already."""
     stack_id = stack["StackId"]
     if not closed:
         close_again(this.cloudformation, stack_id)
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(this.cloudformation, stack_id)
-    took = datetime.now(UTC) - began
-    discarding.sweep(this.cloudformation, stack["StackName"], took, this.progress.say)

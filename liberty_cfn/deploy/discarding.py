@@ -107,29 +107,42 @@ def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
     cloudformation.delete_stack(StackName=change_set.stack_id)
 
 
-def sweep(
+def left_behind(
     cloudformation: Any,
     stack: str,
-    older: timedelta,
     say: Callable[[str], object] = silent,
-) -> None:
-    """Delete what deploys and plans that were killed left behind, if it is `older`.
+    *,
+    forgotten: bool = False,
+) -> list[ChangeSet]:
+    """Return a stack's change sets of ours that nobody executed so far: all, or `forgotten`.
 
-    What is younger may be what somebody else is about to deploy. Where AWS refuses, that is
-    said, and no error: nothing depends on it.
+    Where AWS refuses, that is said, and no error: nothing depends on it.
     """
+    # By a day, this machine's clock and AWS's don't differ: it would take no request.
+    before = datetime.now(UTC) - FORGOTTEN
     try:
-        for summary in _waiting(cloudformation, stack):
-            ours = summary["ChangeSetName"].startswith(OURS)
-            stays = ours and summary.get("Status") not in GOING
-            if stays and summary["CreationTime"] <= datetime.now(UTC) - older:
-                cloudformation.delete_change_set(ChangeSetName=summary["ChangeSetId"])
+        return [
+            ChangeSet(summary["ChangeSetId"], summary["StackId"], summary["ChangeSetName"])
+            for summary in _waiting(cloudformation, stack)
+            if summary["ChangeSetName"].startswith(OURS)
+            and summary.get("Status") not in GOING
+            and (not forgotten or summary["CreationTime"] <= before)
+        ]
     except faults.OF_AWS as error:
         if not faults.missing(error):
             say(
                 "Change sets that earlier deploys may have left could not be looked for. "
                 f"{faults.in_words(error)}"
             )
+        return []
+
+
+def sweep_forgotten(
+    cloudformation: Any, stack: str, say: Callable[[str], object] = silent
+) -> None:
+    """Discard what plans and deploys that were killed left behind, if nobody waits for it."""
+    for change_set in left_behind(cloudformation, stack, say, forgotten=True):
+        drop(cloudformation, change_set, say)
 
 
 def _others(cloudformation: Any, stack: str, deleted: str) -> bool:

@@ -69,15 +69,22 @@ def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -
 def detect(
     cloudformation: Any,
     stack_id: str,
+    name: str,
     *,
     say: Callable[[str], object] = silent,
     pause: Callable[[Any, int], object] = pause,
     clock: Callable[[], float] = time.monotonic,
 ) -> Compared:
-    """Compare a stack, and all that are nested in it, with what they were deployed as."""
+    """Compare a stack, and all that are nested in it, with what they were deployed as.
+
+    `name` is the environment's.
+
+    Raises:
+        FollowError: the deadline has passed, or the credentials are over.
+    """
 
     def compared(one: Standing) -> tuple[list[Drift], str]:
-        patience = Patience(one.stack_id, say, clock)
+        patience = Patience(one.stack_id, say, clock, again=f"liberty-cfn drift {name}")
         return _compare(cloudformation, one, patience, pause)
 
     stacks = list(standing(cloudformation, stack_id))

@@ -50,13 +50,15 @@ def silent(_: str) -> None:
 class Patience:
     """Asks AWS about a stack or a set, and puts up with it when there is no answer.
 
-    `stack_id` is its id or its name, `deadline` how long it is asked at most.
+    `stack_id` is its id or its name, `deadline` how long it is asked at most. `again` is the
+    command that looks again; empty for the one that follows a stack.
     """
 
     stack_id: str
     say: Callable[[str], object] = silent
     clock: Callable[[], float] = time.monotonic
     deadline: timedelta = DEADLINE
+    again: str = ""
 
     def __post_init__(self) -> None:
         self._end = self.clock() + self.deadline.total_seconds()
@@ -75,12 +77,12 @@ class Patience:
             if faults.expired(error):
                 raise FollowError(
                     f"The credentials have expired. AWS goes on with {self._name}; sign in "
-                    f"again (aws sso login), then attach: {self._attach}"
+                    f"again (aws sso login), then look again: {self._again}"
                 ) from error
             if isinstance(error, ClientError) and not faults.passes(error):
                 raise FollowError(
                     f"{faults.in_words(error)}. AWS goes on with {self._name} all the same; to "
-                    f"attach again: {self._attach}"
+                    f"look again: {self._again}"
                 ) from error
             if not faults.passes(error) and not faults.cut_off(error):
                 raise
@@ -97,17 +99,25 @@ class Patience:
 
     def check(self) -> None:
         """Raise FollowError if the deadline has passed."""
-        if self.clock() >= self._end:
+        if self.over:
             hours = self.deadline / timedelta(hours=1)
             raise FollowError(
                 f"{self._name} is not done after {hours:g} h, and is no longer waited for. "
-                f"AWS goes on; to attach again: {self._attach}"
+                f"AWS goes on; to look again: {self._again}"
             )
+
+    @property
+    def over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.clock() >= self._end
 
     @property
     def _name(self) -> str:
         return name_of(self.stack_id)
 
     @property
-    def _attach(self) -> str:
-        return f"liberty-cfn events --follow {self._name.removeprefix('liberty-social-')}"
+    def _again(self) -> str:
+        return (
+            self.again
+            or f"liberty-cfn events --follow {self._name.removeprefix('liberty-social-')}"
+        )

@@ -115,7 +115,7 @@ def plan(
         ChangeSetError: CloudFormation can't plan the change.
     """
     cloudformation = target.client("cloudformation")
-    discarding.sweep(cloudformation, environment.stack, discarding.FORGOTTEN, say)
+    discarding.sweep_forgotten(cloudformation, environment.stack, say)
     planned, change_set = prepare_now(environment, target, templates, say=say)
     if change_set:
         discarding.drop(cloudformation, change_set, say)

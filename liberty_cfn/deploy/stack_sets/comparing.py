@@ -32,7 +32,10 @@ def drifted(
     return fleet.everywhere(
         ids,
         lambda place: drift.detect(
-            fleet.at(place).client("cloudformation"), ids[place], say=say
+            fleet.at(place).client("cloudformation"),
+            ids[place],
+            fleet.environment.name,
+            say=say,
         ),
     )
 

@@ -134,7 +134,7 @@ def _changed(
     found: Mapping[str, Any],
     say: Callable[[str], object],
 ) -> Plan:
-    discarding.sweep(cloudformation, found["StackName"], discarding.FORGOTTEN, say)
+    discarding.sweep_forgotten(cloudformation, found["StackName"], say)
     try:
         change_set = change_sets.create(
             cloudformation,
