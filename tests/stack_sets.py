@@ -117,7 +117,7 @@ class Told:
     def planned(self, plan):
         self.plans.append(plan)
 
-    def consents(self, plan):
+    def consents(self, different):
         return True
 
     def happened(self, results):

@@ -212,7 +212,10 @@ def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, 
         THIRD: "CURRENT",
     }
     sets.aws.fail()
-    before = len(operations_of(fleet))
+    before, refusing = len(operations_of(fleet)), Told()
+    refusing.consents = lambda _: False
+    assert retry(fleet, refusing) is None
+    assert refusing.lines == [f"{fleet.name}, to be tried again: {SECOND}"]
     retry(fleet, Told())
     assert begun(fleet)[before:] == [("UPDATE", {(OTHER, US): "SUCCEEDED"})]
     assert statuses(fleet)[SECOND] == "CURRENT"
@@ -262,7 +265,7 @@ def test_a_set_that_somebody_else_made_meanwhile_is_not_ours(sets, between):
     other = FLAT["root.yaml"].replace("!Ref LogRetentionDays", "14")
 
     class Meanwhile(Told):
-        def consents(self, plan):
+        def consents(self, different):
             fleet.cloudformation.create_stack_set(StackSetName=fleet.name, TemplateBody=other)
             return True
 

@@ -6,6 +6,7 @@ regions in an account, are what there is to get into each other's way.
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -17,7 +18,7 @@ from liberty_cfn.cli.stack_sets import deploying
 from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.packaging import read
-from liberty_cfn.deploy.stack_sets import reaching
+from liberty_cfn.deploy.stack_sets import reaching, running
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.environments import load
 from liberty_cfn.local import control
@@ -150,6 +151,26 @@ def test_what_else_a_set_is_asked_is_answered(deployed, command, arguments, word
     code, said, _ = command(*arguments)
     assert (code, words in said) == (0, True)
     assert json.loads(command(*arguments, "--json")[1])
+
+
+@pytest.mark.parametrize(
+    ("confirming", "code"), [((), 1), (("--confirm", "other"), 1), (("--confirm", "global"), 0)]
+)
+def test_what_is_tried_again_in_production_wants_its_name_as_a_deploy_does(
+    deployed, command, monkeypatch, confirming, code
+):
+    whole = load("global")
+    unsuffixed = {p: {**own, "NameSuffix": ""} for p, own in whole.targets.overrides.items()}
+    targets = dataclasses.replace(whole.targets, overrides=unsuffixed)
+    production = dataclasses.replace(whole, endpoint="", targets=targets)
+    monkeypatch.setattr("liberty_cfn.environments.load", lambda _: production)
+
+    def tried(_, asked):
+        return running.Outcome(changed=True) if asked.consents(differing) else None
+
+    differing = SimpleNamespace(gone=())
+    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.deploying.retry", tried)
+    assert command("retry", "global", "--yes", *confirming)[0] == code
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,16 @@ from liberty_cfn.cli.common import fail
 if TYPE_CHECKING:
     from liberty_cfn.environments import Environment
 
+yes_option = click.option(
+    "--yes", is_flag=True, envvar="YES", help="Don't ask before changing anything."
+)
+confirm_option = click.option(
+    "--confirm",
+    envvar="CONFIRM",
+    metavar="ENV",
+    help="The environment's name once more; asked for where names have no suffix: production.",
+)
+
 
 def agrees(question: str) -> bool:
     """Whether the person at the terminal says yes; with nobody there, nothing is done."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from liberty_cfn.cli.asking import may_deploy, named_otherwise
+from liberty_cfn.cli.asking import confirm_option, may_deploy, named_otherwise, yes_option
 from liberty_cfn.cli.common import (
     connect,
     console,
@@ -32,13 +32,8 @@ if TYPE_CHECKING:
 
 @click.command("deploy")
 @environment_argument
-@click.option("--yes", is_flag=True, envvar="YES", help="Don't ask before changing anything.")
-@click.option(
-    "--confirm",
-    envvar="CONFIRM",
-    metavar="ENV",
-    help="The environment's name once more; asked for where names have no suffix: production.",
-)
+@yes_option
+@confirm_option
 @click.option(
     "--allow-replace",
     "allowed",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from liberty_cfn.cli.asking import confirm_option, named_otherwise, yes_option
 from liberty_cfn.cli.common import (
     console,
     environment_argument,
@@ -135,22 +136,28 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
 
 @click.command("retry")
 @environment_argument
+@yes_option
+@confirm_option
 @json_option
-def retry_command(environment: str, *, as_json: bool) -> None:
+def retry_command(environment: str, *, yes: bool, confirm: str | None, as_json: bool) -> None:
     """Bring those targets of a stack set up to date that failed, or were not come to.
 
-    Nothing about the set is changed, and targets that are CURRENT are left alone.
+    Nothing about the set is changed, and targets that are CURRENT are left alone. Asks first,
+    as deploy does.
     """
     from liberty_cfn.deploy.stack_sets.deploying import retry
 
     screen = console(stderr=as_json)
     chosen = set_named(environment, "retry")
+    named_otherwise(chosen, confirm, "changed")
     fleet = fleet_of(chosen, screen)
     there_is(fleet)
-    with watched(fleet, screen) as asked:
+    with watched(fleet, screen, yes=yes, confirm=confirm) as asked:
         outcome = retry(fleet, asked)
     keep(chosen)
-    results = list(outcome.results.values()) if outcome else []
+    if outcome is None:
+        fail("Nothing was changed.")
+    results = list(outcome.results.values())
     if as_json:
         print_json({"stack_set": fleet.name, "targets": told(results)})
     else:

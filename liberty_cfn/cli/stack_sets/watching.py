@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from liberty_cfn.deploy.stack_sets.previews import SetPlan
     from liberty_cfn.deploy.stack_sets.reaching import Fleet
     from liberty_cfn.deploy.stack_sets.showing import Board
+    from liberty_cfn.deploy.stack_sets.wanted import Differences
     from liberty_cfn.deployment_targets import Place
 
 
@@ -58,8 +59,8 @@ class Asked:
 
         self._screen.print(plan_table(plan, self._fleet.targets))
 
-    def consents(self, plan: SetPlan) -> bool:
-        where = ", ".join(map(str, plan.differences.gone))
+    def consents(self, different: Differences) -> bool:
+        where = ", ".join(map(str, different.gone))
         question = f"Delete the stacks in {where}, but what is kept as above?" if where else ""
         return may_deploy(
             self._fleet.environment, self._confirm, yes=self._yes, question=question

@@ -90,7 +90,7 @@ def deploy(
         securing.close(fleet, progress, known)
         _check_inoperable(fleet, different)
         return Outcome(changed=False, advice=want.advice)
-    if not progress.consents(plan):
+    if not progress.consents(different):
         return None
     if other := under_way(fleet.cloudformation, fleet.name):
         raise DeployError(
@@ -128,7 +128,7 @@ def deploy(
 def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     """Bring the targets up to date that failed, or were not come to; the rest stays as it is.
 
-    Nothing about the set is changed. None where there is no set.
+    Nothing about the set is changed. None without consent, and where there is no set.
 
     Raises:
         DeployError: something is in the way, or targets failed again.
@@ -145,6 +145,10 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     # operation itself tells.
     known_here = [place for place in outdated if place in fleet.targets.overrides]
     beforehand.refuse(fleet, beforehand.in_the_way(fleet, known_here, there)[0])
+    if outdated:
+        progress.say(f"{fleet.name}, to be tried again: {', '.join(map(str, outdated))}")
+        if not progress.consents(known):
+            return None
     # What a deploy had allowed, which was killed, no other operation may do.
     securing.close(fleet, progress, there.instances)
     run = Run(fleet, None, known, progress)
