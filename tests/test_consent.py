@@ -133,6 +133,31 @@ def settle(cloudformation, stack):
         pass
 
 
+class Overtaken(Listener):
+    """Somebody else deploys while this one is asked for consent."""
+
+    def __init__(self, overtake):
+        super().__init__()
+        self.overtake = overtake
+
+    def consents(self):
+        self.overtake()
+        return True
+
+
+def test_what_somebody_deployed_meanwhile_is_not_taken_away(target, templates, local):
+    """A new environment is planned twice: first without protection, then with it."""
+    protected = with_settings(local, BalancerDeletionProtection="true")
+    theirs, mine = small(templates, "Logs", "Storage"), small(templates, "Logs")
+    overtaken = Overtaken(lambda: deploy(local, target, theirs, Listener()))
+    with pytest.raises(DeployError, match="by what was deployed meanwhile") as refused:
+        deploy(protected, target, mine, overtaken)
+    assert "Storage/Uploads" in str(refused.value)
+    target.client("s3").head_bucket(Bucket="liberty-social-uploads-local")
+    waiting = target.client("cloudformation").list_change_sets(StackName=local.stack)
+    assert [s for s in waiting["Summaries"] if s["ExecutionStatus"] == "AVAILABLE"] == []
+
+
 def test_the_root_is_tagged_with_the_digest_of_the_whole_set(life):
     assert life.first[DIGEST_TAG] == digest(life.templates)
     assert life.reworded[DIGEST_TAG] not in ("", digest(life.templates))

@@ -118,7 +118,18 @@ def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> Cha
 
 
 def _prepared(this: Deploy, *, adopt: bool) -> ChangeSet | None:
-    return prepare_now(this.environment, this.target, this.templates, adopt=adopt)[1]
+    """Return the change set of what was agreed to, made anew.
+
+    Raises:
+        DeployError: data would be lost, by what somebody else deployed meanwhile.
+    """
+    planned, change_set = prepare_now(
+        this.environment, this.target, this.templates, adopt=adopt
+    )
+    if change_set:
+        with discarding.kept_only_if_well(this.cloudformation, change_set):
+            _refuse_losses(this, planned, "by what was deployed meanwhile; it is left at that")
+    return change_set
 
 
 def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
@@ -133,8 +144,7 @@ def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
     try:
         this.progress.planned(planned)
         _say_needless(this, planned)
-        if refused := refusals(planned, this.allowed):
-            raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
+        _refuse_losses(this, planned, "nothing was changed")
         agreed = this.progress.consents()
     finally:
         if not agreed:
@@ -143,6 +153,11 @@ def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
             if change_set.adopts:
                 taking_in.say_what_waits(this)
     return agreed
+
+
+def _refuse_losses(this: Deploy, planned: Plan, so: str) -> None:
+    if refused := refusals(planned, this.allowed):
+        raise DeployError("\n".join([f"Data would be lost; {so}:", *refused]))
 
 
 def _say_needless(this: Deploy, planned: Plan) -> None:
