@@ -14,11 +14,13 @@ from test_deploy import Listener, local, templates, with_settings
 from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.adopting import AdoptError, spelled_out
 from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.changes import removed
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
+from liberty_cfn.stateful import LEFT
 
 __all__ = ["local", "templates"]
 
@@ -315,10 +317,13 @@ Resources:
   Full: {Type: 'AWS::S3::Bucket', Properties: {BucketName: full}}
   Kept: {Type: 'AWS::S3::Bucket', DeletionPolicy: Retain, Properties: {BucketName: kept}}
   Empty: {Type: 'AWS::S3::Bucket', Properties: {BucketName: empty}}
+  Made:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: RetainExceptOnCreate
+    Properties: {BucketName: made}
   Images: {Type: 'AWS::ECR::Repository', Properties: {RepositoryName: images}}
   Database:
     Type: AWS::RDS::DBInstance
-    DeletionPolicy: Snapshot
     Properties:
       DBInstanceIdentifier: data
       Engine: postgres
@@ -331,7 +336,7 @@ Resources:
     cloudformation = target.client("cloudformation")
     cloudformation.create_stack(StackName=environment.stack, TemplateBody=template)
     settle(cloudformation, environment.stack)
-    for bucket in ("full", "kept"):
+    for bucket in ("full", "kept", "made"):
         target.client("s3").put_object(Bucket=bucket, Key="cat", Body=b"m")
     target.client("ecr").put_image(
         repositoryName="images", imageManifest="{}", imageTag="latest"
@@ -340,11 +345,11 @@ Resources:
         StackName=environment.stack, EnableTerminationProtection=True
     )
     stack_id = stack_to_go(environment, target)
-    return environment, stack_id, looked_through(environment, target, stack_id)[1]
+    return environment, stack_id, *looked_through(environment, target, stack_id)
 
 
 def test_what_would_not_be_deleted_is_told_before_anything_is(held, standing_target):
-    environment, stack_id, found = held
+    environment, stack_id, _, found = held
     said = {line.split()[0]: line for line in found}
     assert said.keys() == {
         "liberty-social-local",
@@ -359,6 +364,25 @@ def test_what_would_not_be_deleted_is_told_before_anything_is(held, standing_tar
     with pytest.raises(DeployError, match="Nothing was deleted"):
         destroy(environment, standing_target, stack_id, lambda events: None)
     assert stack_to_go(environment, standing_target)
+
+
+def test_what_remains_is_told_also_where_a_template_does_not_say(held, standing_target):
+    """By default, AWS takes a snapshot of a database that is no member of a cluster."""
+    _, stack_id, kept, _ = held
+    assert {(one.id, one.how) for one in kept} == {
+        ("kept", "stays"),
+        ("made", "stays"),
+        ("data", "leaves a snapshot"),
+    }
+    gone = removed(standing_target.client("cloudformation"), stack_id, ())
+    assert {one.physical_id: LEFT[one.left] for one in gone} == {
+        "full": "nothing remains",
+        "empty": "nothing remains",
+        "images": "nothing remains",
+        "kept": "the old one remains, no longer managed",
+        "made": "the old one remains, no longer managed",
+        "data": "a snapshot remains",
+    }
 
 
 def test_a_protected_balancer_is_told():

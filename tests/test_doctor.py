@@ -167,6 +167,24 @@ def test_other_environments_things_are_not_in_the_way(target, dev):
     assert obstacles(with_settings(dev, NameSuffix="-de"), target) == []
 
 
+def test_names_that_a_stack_is_using_are_not_told_to_be_deleted(target, dev):
+    """An environment's file that was copied, or its suffix mistyped."""
+    left_bucket(target)
+    stack(target, NameSuffix="-dev")
+    made = find(target.client("cloudformation"), "liberty-social-dev")["StackId"]
+    target.client("secretsmanager").create_secret(
+        Name="liberty-social/SECRET_KEY-dev",
+        Tags=[{"Key": "aws:cloudformation:stack-id", "Value": made}],
+    )
+    copied = dataclasses.replace(dev, name="copy")
+    [found] = hindering(copied, target)
+    assert str(found).startswith(
+        "NameSuffix: its names are in use: liberty-social/SECRET_KEY-dev"
+    )
+    assert "belongs to the stack liberty-social-dev, which is there" in str(found)
+    assert (found.adoptable, "elete" in str(found)) == (False, False)
+
+
 def test_all_that_is_in_the_way_is_told_at_once(target, dev):
     for leave in (left_secret, left_bucket, left_events, left_repository, left_role):
         leave(target)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from importlib.resources import files
 
 import pytest
 from rich.console import Console
@@ -17,6 +18,7 @@ from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 from liberty_cfn.nesting import DIGEST_TAG
+from liberty_cfn.review.schemas import schema
 from liberty_cfn.stateful import LOSSES, stack_policy
 
 __all__ = ["local", "templates"]
@@ -71,21 +73,23 @@ def test_whatever_holds_data_is_refused_when_it_would_go(kind):
         assert len(refusals(planned(change, TOPIC), ())) == 1
 
 
+def shown(plan):
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(plan_tree(plan))
+    return captured.get()
+
+
 def test_what_is_known_after_apply_is_called_so_wherever_it_stands():
     groups = '["sg-1", "{{changeSet:KNOWN_AFTER_APPLY}}"]'
     known = Property("Groups", '["sg-1", "sg-2"]', groups, Replacement.NO)
-    console = Console(width=200)
-    with console.capture() as shown:
-        console.print(plan_tree(planned(dataclasses.replace(SERVICE, properties=(known,)))))
-    assert '["sg-1", "(known after apply)"]' in shown.get()
+    changed = dataclasses.replace(SERVICE, properties=(known,))
+    assert '["sg-1", "(known after apply)"]' in shown(planned(changed))
 
 
 def test_a_setting_that_is_no_more_has_no_value_afterwards():
     gone = dataclasses.replace(planned(TOPIC), parameters={"Note": ("3", None)})
-    console = Console(width=200)
-    with console.capture() as shown:
-        console.print(plan_tree(gone))
-    assert "Note: 3 -> none\n" in shown.get()
+    assert "Note: 3 -> none\n" in shown(gone)
 
 
 def test_a_refusal_says_what_goes_why_what_is_lost_and_what_remains():
@@ -95,6 +99,35 @@ def test_a_refusal_says_what_goes_why_what_is_lost_and_what_remains():
     assert "lost would be everything people entered since the last snapshot" in said
     assert "a snapshot of the old one remains" in said
     assert said.endswith("--allow-replace Database")
+
+
+def test_a_plan_says_what_would_be_lost_and_what_remains_of_it():
+    said = shown(planned(DATABASE, SERVICE))
+    assert said.count("lost would be ") == 1
+    assert "since the last snapshot; a snapshot of the old one remains\n" in said
+
+
+@pytest.mark.parametrize("after", ['{"PasswordLength": 41}', None])
+def test_a_secret_that_would_be_generated_anew_is_refused(after):
+    edited = Property("GenerateSecretString", '{"PasswordLength": 40}', after, Replacement.NO)
+    kind = "AWS::SecretsManager::Secret"
+    change = Change(("Secrets",), "Key", kind, "Modify", Replacement.NO, (edited,), "key")
+    assert planned(change).code == 3
+    [said] = refusals(planned(change), ())
+    assert "would get another value, because GenerateSecretString changes" in said
+    assert "; it remains as the version AWSPREVIOUS, until the value changes again." in said
+    described = dataclasses.replace(edited, name="Description")
+    assert not is_lost(dataclasses.replace(change, properties=(described,)))
+
+
+def test_a_value_that_is_none_is_told_from_one_that_is_known_later():
+    for values, said in (
+        ((None, "a"), "Zone: none -> a\n"),
+        (("a", None), "Zone: a -> none\n"),
+        (("a", UNKNOWN), "Zone: a -> (known after apply)\n"),
+    ):
+        changed = Property("Zone", *values, Replacement.NO)
+        assert said in shown(planned(dataclasses.replace(SERVICE, properties=(changed,))))
 
 
 def test_only_what_is_named_is_let_through():
@@ -122,11 +155,9 @@ def test_what_interrupts_a_database_is_marked_and_told():
     change = dataclasses.replace(DATABASE, properties=(grown,), replacement=Replacement.NO)
     assert stops_service(change)
     assert not stops_service(dataclasses.replace(change, properties=DATABASE.properties[1:]))
-    console = Console(width=200)
-    with console.capture() as shown:
-        console.print(plan_tree(planned(change)))
-    assert "AWS::RDS::DBInstance  no replacement  holds data  stops service" in shown.get()
-    assert "db.t3.micro -> db.t3.small  (the database is down" in shown.get()
+    said = shown(planned(change))
+    assert "AWS::RDS::DBInstance  no replacement  holds data  stops service" in said
+    assert "db.t3.micro -> db.t3.small  (the database is down" in said
     [property_] = plans.as_json(planned(change))["changes"][0]["properties"]
     assert property_["interruption"].startswith("the database is down")
 
@@ -148,6 +179,14 @@ def test_what_keeps_data_less_long_or_protects_less_is_told():
         ("AWS::Logs::LogGroup", "DeletionPolicy", "Retain", "Delete", [LESS]),
         ("AWS::Logs::LogGroup", "UpdateReplacePolicy", "Snapshot", None, [LESS]),
         ("AWS::Logs::LogGroup", "DeletionPolicy", "Delete", "Retain", []),
+        (
+            "AWS::S3::Bucket",
+            "VersioningConfiguration",
+            '{"Status": "Enabled"}',
+            None,
+            ["what is overwritten or deleted can't be brought back"],
+        ),
+        ("AWS::Logs::LogGroup", "RetentionInDays", None, "30", ["older entries are deleted"]),
         (
             "AWS::S3::Bucket",
             "LifecycleConfiguration",
@@ -302,6 +341,18 @@ def test_the_policy_is_lifted_for_what_is_named_alone():
     deny = json.loads(stack_policy(["Database"]))["Statement"][1]
     assert deny["NotResource"] == ["LogicalResourceId/Database"]
     assert "Resource" not in deny
+
+
+def test_the_list_has_what_cfn_lint_takes_for_stateful_and_only_types_of_cloudformation():
+    known = files("cfnlint.data.AdditionalSpecs") / "StatefulResources.json"
+    stateful = json.loads(known.read_text())["ResourceTypes"].keys()
+    # What is in a nested stack is looked at by itself; what a cluster holds, it alone does.
+    assert stateful - LOSSES.keys() == {
+        "AWS::CloudFormation::Stack",
+        "AWS::DocDB::DBInstance",
+        "AWS::Neptune::DBInstance",
+    }
+    assert [kind for kind in LOSSES if schema(kind) is None] == []
 
 
 def test_everything_stateful_in_the_templates_is_in_the_list(templates):

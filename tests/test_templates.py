@@ -11,25 +11,9 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.generation import generate
 from liberty_cfn.nesting import DIGEST_TAG, pascal
 from liberty_cfn.repository import REPOSITORY
+from liberty_cfn.stateful import LOSSES
 
 TEMPLATES = REPOSITORY / "templates"
-
-# What holds people's data, or what can't be had back.
-KEEPING = {
-    "AWS::Cognito::UserPool",
-    "AWS::DynamoDB::Table",
-    "AWS::ECR::Repository",
-    "AWS::EFS::FileSystem",
-    "AWS::ElastiCache::CacheCluster",
-    "AWS::ElastiCache::ReplicationGroup",
-    "AWS::ElastiCache::ServerlessCache",
-    "AWS::Logs::LogGroup",
-    "AWS::RDS::DBCluster",
-    "AWS::RDS::DBInstance",
-    "AWS::Route53::HostedZone",
-    "AWS::S3::Bucket",
-    "AWS::SecretsManager::Secret",
-}
 
 # How long AWS lets a name be.
 LONGEST = {
@@ -226,7 +210,7 @@ def test_rules_of_security_groups_are_described_in_characters_that_ec2_takes(tem
 def test_what_keeps_data_survives_its_stack_and_its_replacement(all_templates):
     """DeletionPolicy alone lets a replacement, by a change of name, take the data along."""
     for name, title, resource in _resources(all_templates):
-        if resource["Type"] in KEEPING:
+        if resource["Type"] in LOSSES.keys() - {"AWS::KMS::Key"}:
             policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
             assert policies in {("Retain",) * 2, ("Snapshot",) * 2}, (name, title)
 

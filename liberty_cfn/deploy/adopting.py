@@ -22,8 +22,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import secrets
 from liberty_cfn.deploy.faults import code
-from liberty_cfn.deploy.stack import find, name_of
-from liberty_cfn.deploy.statuses import Meaning, state_of
+from liberty_cfn.deploy.stack import owner
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -63,21 +62,12 @@ def kept_secrets(environment: Environment, target: Target) -> list[str]:
 
 
 def _check_is_nobodys(target: Target, full: str, secret: Mapping[str, Any]) -> None:
-    if owner := _owner(target, secret):
+    tags = secret.get("Tags", [])
+    if whose := owner(target.client("cloudformation"), tags):
         raise AdoptError(
-            f"{full} was not kept by a destroy: it belongs to the stack {owner}, which is "
+            f"{full} was not kept by a destroy: it belongs to the stack {whose}, which is "
             "there, and was left as it is; choose another NameSuffix, or delete that stack."
         )
-
-
-def _owner(target: Target, secret: Mapping[str, Any]) -> str:
-    """Return the name of the stack that a secret is in; empty where it is in none."""
-    tags = {tag["Key"]: tag["Value"] for tag in secret.get("Tags", [])}
-    # CloudFormation's own tag, which stays on what outlives its stack.
-    if not (stack_id := tags.get("aws:cloudformation:stack-id")):
-        return ""
-    stack = find(target.client("cloudformation"), stack_id)
-    return "" if state_of(stack) is Meaning.ABSENT else name_of(stack_id)
 
 
 def put_aside(environment: Environment, target: Target, name: str) -> None:

@@ -16,7 +16,7 @@ from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
-KEPT = {"Retain": "stays", "Snapshot": "leaves a snapshot"}
+KEPT = {"Retain": "stays", "RetainExceptOnCreate": "stays", "Snapshot": "leaves a snapshot"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def looked_through(
         )
     for one in left:
         held = HELD.get(one.type)
-        if held and one.policy != "Retain" and held.by(target, one.id):
+        if held and KEPT.get(one.policy) != "stays" and held.by(target, one.id):
             said = held.says.format(name=environment.name)
             hindrances.append(f"{one.type} {one.id} {said}")
     return [one for one in left if one.policy in KEPT], hindrances

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults, secrets
 from liberty_cfn.deploy.finding import Finding, Level, asked
+from liberty_cfn.deploy.stack import owner
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -18,6 +19,7 @@ OURS = "liberty-social"  # what is in the name of each
 BUCKET = "liberty-social-uploads"
 EXECUTION_ROLE, TASK_ROLE = "ecsTaskExecutionRole", "ecsTaskRole"
 ELSE = "or choose another NameSuffix"
+IN_USE = "NameSuffix"
 
 
 def names(
@@ -39,6 +41,9 @@ def names(
     ):
         if texts is None or any(resource_type in text for text in texts):
             found += asked(about, check, environment, target)
+        if any(each.about == IN_USE for each in found):
+            # All other names are in use, too, and nothing of them is to be deleted.
+            break
     yield from found
     if not found:
         yield Finding(Level.OK, "Names", "none that a new environment needs is taken.")
@@ -51,16 +56,24 @@ def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
         IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [secrets.PREFIX]}]
     ):
         for each in page["SecretList"]:
-            if each["Name"] in ours:
-                deleted = "DeletedDate" in each
-                yield _kept(
-                    environment,
-                    "Secret",
-                    each["Name"],
-                    "aws secretsmanager delete-secret --force-delete-without-recovery "
-                    f"--region {target.region} --secret-id {each['Name']}",
-                    "scheduled for deletion, which keeps its name" if deleted else "there",
+            if each["Name"] not in ours:
+                continue
+            if whose := owner(target.client("cloudformation"), each.get("Tags", [])):
+                says = (
+                    f"its names are in use: {each['Name']} belongs to the stack {whose}, which "
+                    "is there. Deploy that one's environment, or choose another NameSuffix."
                 )
+                yield Finding(Level.OBSTACLE, IN_USE, says)
+                return
+            deleted = "DeletedDate" in each
+            yield _kept(
+                environment,
+                "Secret",
+                each["Name"],
+                "aws secretsmanager delete-secret --force-delete-without-recovery "
+                f"--region {target.region} --secret-id {each['Name']}",
+                "scheduled for deletion, which keeps its name" if deleted else "there",
+            )
 
 
 def bucket(environment: Environment, target: Target) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LEFT, LOSSES
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
+GENERATED = "GenerateSecretString"
 # How CloudFormation tells a value that nobody is to see (NoEcho).
 HIDDEN = "****"
 # What a resource may not outlive: of the second, CloudFormation can't say what it will do.
@@ -120,17 +121,30 @@ def changed_values(
 
 
 def is_lost(change: Change) -> bool:
-    """Whether a stateful resource would be replaced or deleted, or may well be.
+    """Whether a stateful resource would be replaced, deleted or made anew, or may well be.
 
     It may well be if what changes can't change without replacing it, or if CloudFormation
     doesn't say what changes, or what becomes of the resource.
     """
-    goes = change.action in GOING or change.replacement is Replacement.CERTAIN
+    replaced = change.replacement is Replacement.CERTAIN
+    goes = replaced or change.action in GOING or _regenerates(change)
     causes = change.properties
     may_go = change.replacement is Replacement.POSSIBLE and (
         not causes or any(p.create_only for p in causes)
     )
     return change.type in LOSSES and (goes or may_go)
+
+
+def _regenerates(change: Change) -> bool:
+    """Whether a secret stays, but AWS generates another value: any edit of how makes it do so.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-secret.html
+    """
+    return (
+        (change.type, change.action) == ("AWS::SecretsManager::Secret", "Modify")
+        and change.replacement is Replacement.NO
+        and any(p.name == GENERATED for p in change.properties)
+    )
 
 
 def stops_service(change: Change) -> bool:
@@ -156,7 +170,8 @@ def interruption(change: Change, changed: Property) -> str:
 def weaknesses(change: Change, changed: Property) -> list[str]:
     """Return what protects or keeps data, and no longer does when a property changes."""
     before, after = changed.before, changed.after
-    if change.action != "Modify" or before is None or TOO_LONG in (before, after):
+    known = (before, after) != (None, None) and TOO_LONG not in (before, after)
+    if change.action != "Modify" or not known:
         return []
     from liberty_cfn.review.comparing import differences, opened  # noqa: PLC0415 - slow to load
     from liberty_cfn.review.losing import less_kept, why_weaker  # noqa: PLC0415
@@ -201,13 +216,21 @@ def _refusal(change: Change) -> str:
         "Remove": "would be deleted",
         "Dynamic": "may be replaced or deleted (CloudFormation can't say what it will do)",
     }.get(change.action, "would be replaced" if certain else "may be replaced")
+    how = "would get another value" if _regenerates(change) else how
     why = f", because {causes} changes" if (causes := _causes(change)) else ""
     known = "" if certain else " (to what, is known only after apply)"
-    left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
     return (
-        f"{_where(change)} {how}{why}{known}: lost would be {LOSSES[change.type]}; {left}. To "
-        f"let it go all the same: --allow-replace {change.resource}"
+        f"{_where(change)} {how}{why}{known}: {lost_with(change)}. To let it go all the same: "
+        f"--allow-replace {change.resource}"
     )
+
+
+def lost_with(change: Change) -> str:
+    """Return, in words, what would be lost with a resource that goes, and what remains."""
+    left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
+    if _regenerates(change):
+        left = "it remains as the version AWSPREVIOUS, until the value changes again"
+    return f"lost would be {LOSSES[change.type]}; {left}"
 
 
 def _where(change: Change) -> str:
@@ -217,6 +240,8 @@ def _where(change: Change) -> str:
 
 def _causes(change: Change) -> str:
     causes = (p.name for p in change.properties if p.replaces is not Replacement.NO)
+    if _regenerates(change):
+        return GENERATED
     return " and ".join(dict.fromkeys(causes))
 
 

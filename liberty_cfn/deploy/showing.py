@@ -20,6 +20,7 @@ from liberty_cfn.deploy.plans import (
     doubts,
     interruption,
     is_lost,
+    lost_with,
     refusals,
     stops_service,
     weaknesses,
@@ -50,7 +51,10 @@ def plan_tree(plan: Plan) -> RenderableType:
         branch = parent.add(_planned(change))
         if change.type == NESTED_STACK:
             branches[*change.stack, change.resource] = branch
-        elif change.action == "Modify":
+            continue
+        if is_lost(change):
+            branch.add(Text(lost_with(change), style="red"))
+        if change.action == "Modify":
             for changed in change.properties:
                 branch.add(_changed(change, changed))
     beside = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.statuses import Meaning, state_of
+from liberty_cfn.stateful import unsaid_policy
 
 NESTED_STACK = "AWS::CloudFormation::Stack"
 
@@ -43,6 +45,20 @@ def name_of(stack_id: str) -> str:
     return stack_id.split("/")[1] if stack_id.startswith("arn:") else stack_id
 
 
+def owner(cloudformation: Any, tags: Iterable[Mapping[str, str]]) -> str:
+    """Return the root of the stack that what has these tags is in; empty where it is in none.
+
+    CloudFormation's own tag stays on what outlives its stack.
+    """
+    by_key = {tag["Key"]: tag["Value"] for tag in tags}
+    if not (stack_id := by_key.get("aws:cloudformation:stack-id")):
+        return ""
+    stack = find(cloudformation, stack_id)
+    if stack is None or state_of(stack) is Meaning.ABSENT:
+        return ""
+    return name_of(stack.get("RootId", stack_id))
+
+
 def resources(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
     """Yield what CloudFormation lists of each resource of a stack."""
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
@@ -68,14 +84,14 @@ def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
 
 
 def deletion_policies(cloudformation: Any, stack: str) -> dict[str, str]:
-    """Return the DeletionPolicy of each resource that the stack's template says one of."""
+    """Return the DeletionPolicy of each resource, also where the stack's template says none."""
     template = cloudformation.get_template(StackName=stack, TemplateStage="Processed")
     body = template["TemplateBody"]
     said = _plain(body) if isinstance(body, str) else body
     return {
-        title: resource["DeletionPolicy"]
+        title: resource.get("DeletionPolicy")
+        or unsaid_policy(resource["Type"], resource.get("Properties", {}))
         for title, resource in said["Resources"].items()
-        if "DeletionPolicy" in resource
     }
 
 

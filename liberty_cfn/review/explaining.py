@@ -18,9 +18,9 @@ from liberty_cfn.review.findings import Finding
 from liberty_cfn.review.identity import fixed_name
 from liberty_cfn.review.losing import REMAINS, remains
 from liberty_cfn.review.opening import reaches
-from liberty_cfn.review.protections import LOSSES
 from liberty_cfn.review.sources import Version
 from liberty_cfn.review.values import Environment, environments
+from liberty_cfn.stateful import LOSSES
 
 MADE_BY = re.compile(r"# Generated from (\S+) ")
 

@@ -9,9 +9,10 @@ from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import POLICIES, Action, Change, PropertyChange
 from liberty_cfn.review.comparing import Difference, Steps, at, mapping
 from liberty_cfn.review.findings import Finding, Kind
-from liberty_cfn.review.protections import GUARDS, LOSSES, PROTECTIONS, different, fewer, said
+from liberty_cfn.review.protections import GUARDS, PROTECTIONS, different, fewer, said
 from liberty_cfn.review.replacement import names
 from liberty_cfn.review.spelling import listed, spelled
+from liberty_cfn.stateful import LOSSES, unsaid_policy
 
 GENERATED = "GenerateSecretString"
 # What stays of a resource under each policy, from the safest.
@@ -34,8 +35,6 @@ POLICY_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
     "aws-attribute-deletionpolicy.html"
 )
-# Without a policy, these alone are kept as a snapshot.
-SNAPSHOT_BY_DEFAULT = ("AWS::RDS::DBInstance", "AWS::RDS::DBCluster")
 
 
 def losses(changes: Sequence[Change]) -> Iterator[Finding]:
@@ -65,12 +64,12 @@ def _policy(name: str, resource: Resource | None) -> str:
     """Return a policy of a resource, or what counts where it has none."""
     if resource is None:
         return "Delete"
-    by_default = (
-        name == "DeletionPolicy"
-        and resource.type in SNAPSHOT_BY_DEFAULT
-        and "DBClusterIdentifier" not in resource.properties
+    unsaid = (
+        unsaid_policy(resource.type, resource.properties)
+        if name == "DeletionPolicy"
+        else "Delete"
     )
-    found = resource.body.get(name, "Snapshot" if by_default else "Delete")
+    found = resource.body.get(name, unsaid)
     return found if isinstance(found, str) else "Delete"
 
 
@@ -112,9 +111,9 @@ def _policies(change: Change) -> Iterator[Finding]:
             yield Finding(Kind.WEAKENED, change.id, text, POLICY_PAGE)
 
 
-def less_kept(name: str, before: str, after: str | None) -> bool:
+def less_kept(name: str, before: str | None, after: str | None) -> bool:
     """Whether an attribute is a policy that keeps less of its resource than before."""
-    return name in POLICIES and _rank(after or "Delete") > _rank(before)
+    return name in POLICIES and _rank(after or "Delete") > _rank(before or "Delete")
 
 
 def _rank(policy: str) -> int:

@@ -1,4 +1,4 @@
-"""What holds data, what protects it, and when that is weaker than before."""
+"""What protects data, and when that is weaker than before."""
 
 from __future__ import annotations
 
@@ -7,33 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from liberty_cfn.review.comparing import Steps, number
-from liberty_cfn.stateful import LOSSES as OURS
 
 FOR_EVER = 10**6
 BUCKET_ENCRYPTION = "BucketEncryption/ServerSideEncryptionConfiguration"
 IMDS_V1 = "who can have it fetch a page reads its credentials"
 OLDEST_TLS = re.compile(r"ELBSecurityPolicy-(?:TLS|TLS13|FS)-(\d)-(\d)-")
 Weaker = Callable[[Any, Any], bool]
-# What is lost with types that this design has none of.
-LOSSES = {
-    **OURS,
-    "AWS::Backup::BackupVault": "the backups in it",
-    "AWS::Cognito::UserPool": "the accounts of everybody who signed up",
-    "AWS::DocDB::DBCluster": "everything people entered since the last snapshot",
-    "AWS::DynamoDB::GlobalTable": "the items in it",
-    "AWS::DynamoDB::Table": "the items in it",
-    "AWS::EC2::Volume": "what is written on it",
-    "AWS::EFS::FileSystem": "the files in it",
-    "AWS::FSx::FileSystem": "the files in it",
-    "AWS::Kinesis::Stream": "the records nobody has read yet",
-    "AWS::MSK::Cluster": "the records in it",
-    "AWS::Neptune::DBCluster": "everything people entered since the last snapshot",
-    "AWS::OpenSearchService::Domain": "what is indexed",
-    "AWS::RDS::DBCluster": "everything people entered since the last snapshot",
-    "AWS::Redshift::Cluster": "what was loaded since the last snapshot",
-    "AWS::SQS::Queue": "the messages nobody has read yet",
-    "AWS::SSM::Parameter": "a value that was set by hand",
-}
 # What only protects or watches, and is missed when it goes.
 GUARDS = {
     "AWS::Backup::BackupPlan": "nothing is backed up by it any more",

@@ -94,8 +94,9 @@ WITH_SNAPSHOTS = {
     "AWS::RDS::DBInstance",
     "AWS::Redshift::Cluster",
 }
-# A key may go: what it encrypts here is on its way, or encrypted anew.
-MAY_GO = {"AWS::KMS::Key"}
+# What may go: a key, as what it encrypts here is on its way, or encrypted anew; a value that
+# stands in the template; messages, which are on their way.
+MAY_GO = {"AWS::KMS::Key", "AWS::KMS::ReplicaKey", "AWS::SQS::Queue", "AWS::SSM::Parameter"}
 COUNTS = one_of("imageCountMoreThan", "sinceImagePushed", "sinceImagePulled")
 
 
