@@ -1,6 +1,7 @@
 """What deploying asks leave for, and what it puts back: policies, the digest, the upload."""
 
 import dataclasses
+import hashlib
 import json
 
 import boto3
@@ -26,6 +27,9 @@ from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.stateful import stack_policy
 
 __all__ = ["few", "local", "templates"]
+
+# A bucket with a template in which nothing is.
+EMPTY_TEMPLATE = {"Contents": [{"Key": f"templates/{hashlib.sha256().hexdigest()}.yaml"}]}
 
 
 def tags(target, environment):
@@ -317,6 +321,16 @@ def test_nothing_that_was_uploaded_is_overwritten(target, few):
         s3.put_object(Bucket=bucket_of(target), Key=key, Body=b"x", IfNoneMatch="*")
 
 
+def test_a_template_that_somebody_deleted_from_the_bucket_is_sent_again(target, few):
+    packaging.package(target, few)
+    s3, bucket = target.client("s3"), bucket_of(target)
+    before = {each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    for key in before:
+        s3.delete_object(Bucket=bucket, Key=key)
+        packaging.package(target, few)
+    assert {each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]} == before
+
+
 def test_a_bucket_that_was_just_made_is_not_asked_what_is_in_it():
     target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
     with Stubber(target.client("s3")) as s3:
@@ -343,7 +357,7 @@ def test_who_may_read_goes_on_doing_so_and_alone_is_told_without_a_list():
     with Stubber(home.client("s3")) as s3:
         for _ in range(2):
             s3.add_response("get_bucket_policy", told)
-            s3.add_response("head_object", {})
+            s3.add_response("list_objects_v2", EMPTY_TEMPLATE)
         s3.add_response("get_bucket_policy", told)
         s3.add_response("put_bucket_policy", {})
         s3.add_response("get_bucket_policy", shared_with(here, there))
@@ -362,7 +376,7 @@ def test_of_two_sets_that_are_deployed_at_once_the_accounts_of_both_may_read():
     ours, theirs = "2" * 12, "3" * 12
     with Stubber(home.client("s3")) as s3:
         s3.add_response("get_bucket_policy", told := {"Policy": '{"Statement": []}'})
-        s3.add_response("head_object", {})
+        s3.add_response("list_objects_v2", EMPTY_TEMPLATE)
         for found in (told, shared_with(theirs), shared_with(ours, theirs)):
             s3.add_response("get_bucket_policy", found)
             if found != shared_with(ours, theirs):
@@ -414,7 +428,7 @@ def test_a_template_that_somebody_else_sent_meanwhile_is_as_good():
     target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
     with Stubber(target.client("s3")) as s3:
         s3.add_response("get_bucket_policy", {"Policy": "{}"})
-        s3.add_client_error("head_object", "404", http_status_code=404)
+        s3.add_response("list_objects_v2", {})
         s3.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
         assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
 

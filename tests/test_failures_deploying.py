@@ -932,7 +932,9 @@ def test_case_27_an_upload_that_is_refused_is_a_sentence(operation, code):
     refused = {operation: [(403, f"<Code>{code}</Code><Message>not for you</Message>")]}
     no_bucket = (404, "<Code>NoSuchBucket</Code><Message>none</Message>")
     policy = (200, "{}") if operation == "PutObject" else no_bucket
-    wire = Wire("s3", GetBucketPolicy=[policy], HeadObject=[(404, "")], **refused)
+    wire = Wire(
+        "s3", GetBucketPolicy=[policy], ListObjectsV2=[(200, "<ListBucketResult/>")], **refused
+    )
     ours = boto3.Session("key", "secret", region_name="us-east-1")
     with pytest.raises(Exception) as error:
         packaging.package(Target(ours, "1", _clients={"s3": wire.client}), {"root.yaml": TOPIC})

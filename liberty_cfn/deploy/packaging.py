@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -22,6 +23,7 @@ from liberty_cfn.deploy.template_bucket import Bucket
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
 SENDERS = 4
+FOLDER = "templates/"
 
 
 class PackagingError(Exception):
@@ -89,16 +91,13 @@ def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
     root = TEMPLATE_URL.sub(
         lambda found: found[1] + _url(bucket, children[found[2]]), templates["root.yaml"]
     )
-    fresh = not bucket.policy
-    # The root is the last to be sent: where it is, what it points to is, too.
-    if fresh or not _is_there(bucket, root):
-
-        def send(text: str) -> None:
-            if fresh or not _is_there(bucket, text):
-                _put(bucket, text)
-
+    there = set(_keys(bucket)) if bucket.policy else set()
+    lacking = [text for text in children.values() if _key(text) not in there]
+    if lacking:
         with ThreadPoolExecutor(SENDERS) as senders:
-            list(senders.map(send, children.values()))
+            list(senders.map(partial(_put, bucket), lacking))
+    # The root is the last to be sent: then what it points to is there.
+    if _key(root) not in there:
         _put(bucket, root)
     return root
 
@@ -110,17 +109,14 @@ def _url(bucket: Bucket, text: str) -> str:
 
 
 def _key(text: str) -> str:
-    return f"templates/{hashlib.sha256(text.encode()).hexdigest()}.yaml"
+    return f"{FOLDER}{hashlib.sha256(text.encode()).hexdigest()}.yaml"
 
 
-def _is_there(bucket: Bucket, text: str) -> bool:
-    try:
-        bucket.s3.head_object(**bucket.where, Key=_key(text))
-    except ClientError as error:
-        if code(error) in ("404", "NotFound", "NoSuchKey"):
-            return False
-        raise
-    return True
+def _keys(bucket: Bucket) -> Iterator[str]:
+    """Yield the keys of all templates that are there, in one request for each thousand."""
+    pages = bucket.s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(**bucket.where, Prefix=FOLDER):
+        yield from (found["Key"] for found in page.get("Contents", []))
 
 
 def _put(bucket: Bucket, text: str) -> None:
