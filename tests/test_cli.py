@@ -194,6 +194,8 @@ def test_an_environment_goes_up_is_verified_and_comes_down(liberty, nearby, know
     assert "CREATE_COMPLETE" in up.stdout
     assert "https://backend.dev.example.com" in up.stdout
     assert "docker push" in up.stdout  # no image yet: no tasks, and how to get there
+    as_deployed = liberty("verify", "dev")
+    assert (as_deployed.returncode, "docker push" in as_deployed.stderr) == (0, True)
     aws.client("ecr").put_image(
         repositoryName="liberty-social-backend-dev",
         imageManifest=json.dumps({"schemaVersion": 2}),

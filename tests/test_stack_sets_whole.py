@@ -129,6 +129,19 @@ def test_an_override_for_one_region_is_planned_for_that_one_only_and_what_it_lac
     assert [part["targets"] for part in planned["shared"]] == [PLACES[1:]]
 
 
+def test_where_there_is_no_image_yet_no_tasks_are_expected_and_it_is_said_why(
+    deployed, command, monkeypatch
+):
+    unpushed = images.Image(
+        found=False, parameters={"DesiredCount": "0"}, advice="docker push it"
+    )
+    monkeypatch.setattr(images, "resolve", lambda *_: unpushed)
+    _, said, beside = command("verify", "global", "--json")
+    assert [f"{place}: docker push it" in beside for place in PLACES] == [True] * 3
+    facts = json.dumps(json.loads(said)["targets"][PLACES[0]])
+    assert '"what": "desired count", "expected": 0' in facts
+
+
 def test_status_says_of_every_target_how_it_stands(deployed, command):
     code, said, _ = command("status", "global")
     assert code == 0

@@ -20,6 +20,7 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     templates nor stacks are asked. Exit 1 if any of the 25 rows fails.
     """
     from liberty_cfn.cli.stack_sets.comparing import verify as verify_set
+    from liberty_cfn.deploy.images import as_deployed
     from liberty_cfn.environments import load
     from liberty_cfn.verify import verify
     from liberty_cfn.verify.document import as_json as report_as_json
@@ -31,7 +32,9 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     if chosen.targets:
         verify_set(chosen, every=every, as_json=as_json, markdown=markdown)
         return
-    target = connect(chosen, console(stderr=True))
+    aside = console(stderr=True)
+    target = connect(chosen, aside)
+    chosen, advice = as_deployed(chosen, target)
     report = verify(chosen, target.client)
     if as_json:
         print_json(report_as_json(report))
@@ -39,4 +42,6 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
         click.echo(as_markdown(report), nl=False)
     else:
         screen.print(as_table(report, everything=every))
+    if advice:
+        aside.print(advice, soft_wrap=True)
     exit_by(report)

@@ -74,6 +74,20 @@ def resolve(environment: Environment, target: Target) -> Image:
     )
 
 
+def as_deployed(environment: Environment, target: Target) -> tuple[Environment, str]:
+    """Return the environment as deploying leaves it, and what to do if it has no image yet.
+
+    That is without tasks then. Where AWS doesn't say, it is as it was given.
+    """
+    try:
+        image = resolve(environment, target)
+    except faults.OF_AWS:
+        return environment, ""
+    if image.found or image.refusal:
+        return environment, ""
+    return image.over(environment), image.advice
+
+
 def how_to_push(environment: Environment, target: Target) -> str:
     """Return the commands that push an image and have it run, one a line."""
     uri = repository_uri(environment, target)

@@ -52,8 +52,9 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
     from liberty_cfn.verify.markdown import as_markdown
     from liberty_cfn.verify.table import as_table
 
-    fleet = fleet_of(environment, console(stderr=True))
-    reports, unknown = verified(fleet)
+    aside = console(stderr=True)
+    fleet = fleet_of(environment, aside)
+    reports, unknown, advice = verified(fleet)
     if as_json:
         print_json(
             {
@@ -73,6 +74,8 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
             say_unknown(unknown)
         else:
             console().print(verified_table(reports, unknown))
+    for said in advice:
+        aside.print(said, soft_wrap=True)
     exit_unless(all(report.ok for report in reports.values()) and not unknown)
 
 

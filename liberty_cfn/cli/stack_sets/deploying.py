@@ -81,7 +81,7 @@ def deploy(
         fail("Nothing was changed.")
     if not outcome.changed:
         screen.print(f"{fleet.name}: no changes")
-    reports, unknown = verified(fleet)
+    reports, unknown, _ = verified(fleet)
     screen.print(verified_table(reports, unknown))
     for advice in outcome.advice:
         screen.print(advice, soft_wrap=True)

@@ -70,15 +70,14 @@ class Asked:
         self._board.happened(results)
 
     def goes_on(self, canary: Place) -> bool:
-        from liberty_cfn.verify import verify
+        from liberty_cfn.deploy.stack_sets.comparing import verified_at
         from liberty_cfn.verify.table import as_table
 
         self._board.stop()
         if self._fleet.targets.service_managed:
             self._screen.print(f"{canary} is done; it can't be verified from here")
             return self._agrees("Go on with the other targets?")
-        environment = self._fleet.environment.at(canary)
-        report = verify(environment, self._fleet.at(canary).client)
+        report, _ = verified_at(self._fleet, canary)
         if not report.ok:
             self._screen.print(as_table(report))
             self._screen.print(f"{canary} is not as the spec says: see above.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from liberty_cfn.deploy import doctor, drift
 from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.images import as_deployed
 from liberty_cfn.deploy.stack_sets import beforehand, bootstrap, operations
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids, standing
@@ -40,15 +42,21 @@ def drifted(
     )
 
 
-def verified(
-    fleet: Fleet, tell: Callable[[int, int], object] = lambda _done, _all: None
-) -> tuple[dict[Place, Report], Unknown]:
-    """Compare what exists in every target with the spec's checklist."""
-    return fleet.everywhere(
-        fleet.targets.places,
-        lambda place: verify(fleet.environment.at(place), fleet.at(place).client),
-        tell,
-    )
+def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
+    """Compare what exists in every target with the spec's checklist.
+
+    Returns also what to do where there is no image yet.
+    """
+    found, unknown = fleet.everywhere(fleet.targets.places, partial(verified_at, fleet))
+    advice = [f"{place}: {said}" for place, (_, said) in found.items() if said]
+    return {place: report for place, (report, _) in found.items()}, unknown, advice
+
+
+def verified_at(fleet: Fleet, place: Place) -> tuple[Report, str]:
+    """Compare what exists in one target with the checklist; say if it has no image yet."""
+    target = fleet.at(place)
+    environment, advice = as_deployed(fleet.environment.at(place), target)
+    return verify(environment, target.client), advice
 
 
 def examined(fleet: Fleet) -> dict[str, list[Finding]]:
