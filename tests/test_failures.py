@@ -35,7 +35,7 @@ from wire import (
     told,
 )
 
-from liberty_cfn.deploy import attending, causes, diagnosis, faults, packaging
+from liberty_cfn.deploy import attending, causes, diagnosis, faults, packaging, patience
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
@@ -46,7 +46,7 @@ from liberty_cfn.deploy.operations import OperationError, roll_back, root
 from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, what_next
-from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.targets import PATIENT, Target
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
 from liberty_cfn.repository import TEMPLATES
@@ -149,6 +149,7 @@ def test_what_an_operation_made_goes_with_it_unless_it_took_in_what_was_there(ad
     execute(wire.client, change_set(adopts=adopts))
     [(_, body)] = map(decoded, wire.asked)
     assert (body["RetainExceptOnCreate"], body["DisableRollback"]) == (asked, "false")
+    assert body["ClientRequestToken"] == "our-token"  # by which it is found again
 
 
 @pytest.mark.parametrize("execution", ["OBSOLETE", "UNAVAILABLE"])
@@ -178,13 +179,24 @@ def test_case_20_an_execution_whose_answer_was_lost_is_found_by_its_token(lost):
     execute(wire.client, change_set())
 
 
-def test_case_20_an_execution_that_is_known_only_to_its_change_set_has_happened_too():
+@pytest.mark.parametrize("how", ["IN_PROGRESS", "COMPLETE", "FAILED"])
+def test_case_20_an_execution_that_is_known_only_to_its_change_set_has_happened_too(how):
     wire = Wire(
         ExecuteChangeSet=[TIMEOUT],
         DescribeStackEvents=[events()],
-        DescribeChangeSet=[described("EXECUTE_IN_PROGRESS")],
+        DescribeChangeSet=[described(f"EXECUTE_{how}")],
     )
     execute(wire.client, change_set())
+
+
+def test_case_20_whether_an_execution_has_happened_is_not_guessed():
+    wire = Wire(
+        ExecuteChangeSet=[INVALID],
+        DescribeStackEvents=[events()],
+        DescribeChangeSet=[THROTTLED],
+    )
+    with pytest.raises(exceptions.ClientError, match="Rate exceeded"):
+        execute(wire.client, change_set())
 
 
 def test_case_20_an_execution_that_never_arrived_is_not_taken_for_done():
@@ -276,14 +288,15 @@ def test_case_16_throttled_then_fine():
     survives(THROTTLED, THROTTLED, THROTTLED)
 
 
-def test_case_16_the_client_itself_tries_again_first():
+def test_case_16_the_client_itself_tries_again_first_and_slows_down():
     wire = Wire(
-        attempts=2,
-        DescribeStacks=[THROTTLED, stack("UPDATE_COMPLETE")],
+        config=PATIENT,
+        DescribeStacks=[*[UNAVAILABLE] * 9, stack("UPDATE_COMPLETE")],
         DescribeStackEvents=[ended("UPDATE_COMPLETE")],
     )
     assert watch(wire)[0] == "UPDATE_COMPLETE"
-    assert [operation for operation, _ in wire.asked].count("DescribeStacks") == 2
+    assert [operation for operation, _ in wire.asked].count("DescribeStacks") == 10
+    assert wire.client.meta.config.retries["mode"] == "adaptive"
 
 
 def test_case_16_who_waits_is_told_when_aws_does_not_answer_for_long():
@@ -294,6 +307,25 @@ def test_case_16_who_waits_is_told_when_aws_does_not_answer_for_long():
     _, _, said = watch(wire)
     assert "AWS has not answered 5 times (ServiceUnavailable)" in said[0]
     assert len(said) == 2
+
+
+def test_case_16_an_answer_now_and_then_is_no_reason_to_say_so():
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[*[*[UNAVAILABLE] * 4, events()] * 2, ended("UPDATE_COMPLETE")],
+    )
+    assert watch(wire)[2] == []
+
+
+def test_aws_is_asked_more_seldom_while_nothing_is_new_and_never_in_step(monkeypatch):
+    slept = []
+    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=slept.append))
+    client = Wire().client
+    for quiet in (0, 0, 0, *range(100)):
+        patience.pause(client, quiet)
+    assert all(1.5 <= each <= 4.5 for each in slept[:3])
+    assert len(set(slept)) == len(slept)
+    assert all(5 <= each <= 15 for each in slept[10:])
 
 
 def test_case_17_a_last_poll_that_is_throttled_does_not_fail_what_succeeded():
@@ -361,9 +393,19 @@ def test_case_19_broken_xml_is_a_sentence_where_nobody_waits():
     )
 
 
-def test_case_21_credentials_that_expire_meanwhile_are_a_sentence():
+@pytest.mark.parametrize(
+    "expired",
+    [
+        EXPIRED,
+        exceptions.UnauthorizedSSOTokenError(),
+        exceptions.TokenRetrievalError(provider="sso", error_msg="expired"),
+        exceptions.CredentialRetrievalError(provider="sso", error_msg="expired"),
+        exceptions.NoCredentialsError(),
+    ],
+)
+def test_case_21_credentials_that_expire_meanwhile_are_a_sentence(expired):
     wire = Wire(
-        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), EXPIRED],
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), expired],
         DescribeStackEvents=[ended("UPDATE_IN_PROGRESS")],
     )
     with pytest.raises(FollowError) as error:

@@ -840,6 +840,12 @@ def test_case_29_a_change_set_that_nobody_waits_for_any_more_is_deleted():
     assert (operation, body["ChangeSetName"]) == ("DeleteChangeSet", CHANGE_SET)
 
 
+def test_case_29_ctrl_c_stays_ctrl_c_though_no_change_set_is_found():
+    wire = Wire(CreateChangeSet=[KeyboardInterrupt()], DescribeChangeSet=[NO_CHANGE_SET])
+    with pytest.raises(KeyboardInterrupt):
+        create(wire)
+
+
 def test_case_16_a_change_set_that_is_looked_at_in_vain_is_looked_at_again():
     wire = Wire(
         CreateChangeSet=[CREATED],
@@ -847,10 +853,25 @@ def test_case_16_a_change_set_that_is_looked_at_in_vain_is_looked_at_again():
             THROTTLED,
             UNAVAILABLE,
             described(status="CREATE_PENDING"),
+            described(status="CREATE_IN_PROGRESS"),
             described(),
         ],
     )
     assert create(wire).id == CHANGE_SET
+
+
+@pytest.mark.parametrize("looks", [[DENIED], [THROTTLED] * 3])
+def test_case_16_a_change_set_that_aws_does_not_tell_of_is_looked_at_no_longer(
+    monkeypatch, looks
+):
+    monkeypatch.setattr(change_sets, "LOOKS", 2)
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[*looks, described()],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+    )
+    with pytest.raises(exceptions.ClientError):
+        create(wire)
 
 
 def test_case_15_a_change_set_that_is_never_made_is_not_waited_for_for_ever(monkeypatch):
@@ -909,9 +930,8 @@ def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_dele
         "CloudFormation can't plan this change: Validation failed.\n"
         "Uploads (AWS::S3::Bucket /Resources/Uploads): The bucket name is taken"
     )
-    assert ("DeleteChangeSet", CHANGE_SET) in [
-        (name, body.get("ChangeSetName")) for name, body in map(decoded, wire.asked)
-    ]
+    asked = [(name, body.get("ChangeSetName")) for name, body in map(decoded, wire.asked)]
+    assert asked[-2:] == [("DescribeEvents", CHANGE_SET), ("DeleteChangeSet", CHANGE_SET)]
 
 
 def test_case_26_cloudformation_is_told_that_roles_with_names_are_made(target, dev):
@@ -971,6 +991,8 @@ def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_ro
     said = []
     assert create(wire, say=said.append).id == CHANGE_SET
     assert "What changes inside nested stacks can't be told: Nested change set arn:x" in said[0]
+    asked = [name for name, _ in wire.asked]
+    assert asked.index("DeleteChangeSet") < len(asked) - 2  # the first is not left behind
     sent = [body for name, body in map(decoded, wire.asked) if name == "CreateChangeSet"]
     assert [body["IncludeNestedStacks"] for body in sent] == ["true", "false"]
 

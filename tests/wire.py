@@ -74,11 +74,11 @@ class Wire:
     The last answer is given ever after. An answer is a status and XML, or an exception.
     """
 
-    def __init__(self, service="cloudformation", attempts=1, **answers):
+    def __init__(self, service="cloudformation", attempts=1, config=None, **answers):
         self.asked = []
         self._answers = {name: list(given) for name, given in answers.items()}
-        once = Config(retries={"mode": "standard", "total_max_attempts": attempts})
-        self.client = _session().client(service, config=once)
+        few = Config(retries={"mode": "standard", "total_max_attempts": attempts})
+        self.client = _session().client(service, config=config or few)
         self.client.meta.events.register("before-send", self._answer)
 
     def _answer(self, request, event_name, **_):

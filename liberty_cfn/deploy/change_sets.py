@@ -121,10 +121,8 @@ def _created_once(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
     except faults.OF_AWS as error:
         # boto sends a request again that got no answer; the second finds what the first made.
         # It is ours, as nobody else has our token, which is its name.
-        exists = faults.code(error) == "AlreadyExistsException"
-        if exists or faults.passes(error):
-            with contextlib.suppress(ClientError):
-                return found()
+        with contextlib.suppress(ClientError):
+            return found()
         if MEANWHILE.search(str(error)):
             raise ChangeSetError(
                 "Somebody else made, changed or deleted the stack just before this plan, which "

@@ -17,9 +17,9 @@ def refused_early(cloudformation: Any, **asked: str) -> list[str]:
     """
     try:
         found = _failed_events(cloudformation, asked)
-    except (AttributeError, *faults.OF_AWS):
-        # An older botocore doesn't know the call, or the role lacks the right to it: then what
-        # the stack itself says has to do, and is not to be hidden by this error.
+    except faults.OF_AWS:
+        # The role lacks the right to it, say: then what the stack itself says has to do, and
+        # is not to be hidden by this error.
         return []
     sentences = [
         f"{e.get('LogicalResourceId', '')} ({e.get('ResourceType', '')}"

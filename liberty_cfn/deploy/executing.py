@@ -34,12 +34,9 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
     except faults.OF_AWS as error:
         # boto sends a request again that got no answer; after the first was heard, the second
         # is refused.
-        refused = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
-        if not refused and not faults.passes(error):
-            raise
         if _has_begun(cloudformation, change_set):
             return
-        if not refused:
+        if faults.code(error) not in ("InvalidChangeSetStatus", "ChangeSetNotFound"):
             raise
         raise ChangeSetError(TOO_LATE) from error
 
