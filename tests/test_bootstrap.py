@@ -15,8 +15,11 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 from liberty_cfn.repository import REPOSITORY
 
-# What AWS asks for beside an operation: to read a template, to tag a stack, to hand on a role.
+# What AWS asks for beside an operation: to read a template, to tag a stack, to hand on a role,
+# to compare a stack with what it was deployed as.
 UNASKED = {
+    "cloudformation:BatchDescribeTypeConfigurations",
+    "cloudformation:DetectStackResourceDrift",
     "cloudformation:TagResource",
     "iam:CreateServiceLinkedRole",
     "iam:PassRole",
@@ -144,6 +147,12 @@ def test_the_role_allows_itself_nothing_that_the_helper_never_asks():
         for action in asked
         if xform_name(operations.get(action, action).partition(":")[2]) not in code
     ]
+
+
+def test_the_role_may_do_what_aws_asks_for_to_find_what_was_changed_by_hand():
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
+    asked = ("BatchDescribeTypeConfigurations", "DetectStackDrift", "DetectStackResourceDrift")
+    assert {f"cloudformation:{name}" for name in asked} <= allowed()
 
 
 def test_what_the_helper_calls_is_compared_with_what_the_role_allows(aws, helper_calls):

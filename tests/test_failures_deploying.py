@@ -779,20 +779,26 @@ def test_a_change_set_that_failed_for_no_reason_says_so():
         create(wire)
 
 
+def nested_in(title, more=""):
+    """Return the changes of a change set that says a nested stack changes, as XML."""
+    return (
+        f"<Changes><member><ResourceChange><Action>Modify</Action><LogicalResourceId>{title}"
+        "</LogicalResourceId><ResourceType>AWS::CloudFormation::Stack</ResourceType>"
+        f"{more}</ResourceChange></member></Changes>"
+    )
+
+
 def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named():
     inside = described(status="FAILED", reason="Something odd")
-    nested = (
-        "<Changes><member><ResourceChange><Action>Modify</Action><LogicalResourceId>Logs"
-        "</LogicalResourceId><ResourceType>AWS::CloudFormation::Stack</ResourceType>"
-        "<ChangeSetId>inside</ChangeSetId></ResourceChange></member></Changes>"
-    )
+    nested = nested_in("Logs", "<ChangeSetId>inside</ChangeSetId>")
     root = (200, described()[1].replace("<Changes/>", nested))
     wire = Wire(
         CreateChangeSet=[CREATED],
         DescribeChangeSet=[root, inside],
     )
     said = []
-    assert [change.resource for change in create(wire, say=said.append).changes] == ["Logs"]
+    [change] = create(wire, say=said.append).changes
+    assert (change.resource, change.opaque) == ("Logs", True)
     assert "inside Logs can't be told: Something odd" in said[0]
 
 
@@ -982,14 +988,16 @@ def test_case_30_a_creation_whose_answer_was_lost_is_found_by_its_token():
 
 def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_root_planned():
     reason = "Nested change set arn:x was not successfully created: Currently in FAILED."
+    alone = (200, described()[1].replace("<Changes/>", nested_in("Logs")))
     wire = Wire(
         CreateChangeSet=[CREATED],
-        DescribeChangeSet=[described(status="FAILED", reason=reason), described()],
+        DescribeChangeSet=[described(status="FAILED", reason=reason), alone],
         DescribeEvents=[done("DescribeEvents", OperationEvents="")],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
     said = []
-    assert create(wire, say=said.append).id == CHANGE_SET
+    made = create(wire, say=said.append)
+    assert (made.id, [change.opaque for change in made.changes]) == (CHANGE_SET, [True])
     assert "What changes inside nested stacks can't be told: Nested change set arn:x" in said[0]
     asked = [name for name, _ in wire.asked]
     assert asked.index("DeleteChangeSet") < len(asked) - 2  # the first is not left behind

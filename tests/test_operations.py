@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from wire import STACK as STACK_ID
 from wire import Wire, answer, answering, decoded, done, events, form, stack, told
 
-from liberty_cfn.deploy import drift
+from liberty_cfn.deploy import drift, drifted
 from liberty_cfn.deploy.destroying import what_is_kept
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import follow
@@ -517,25 +517,80 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
         stub.add_response("describe_stack_drift_detection_status", over)
         stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": [differs]})
         found = drift.detect(cloudformation, STACK, "dev")
-    assert [*drift.as_lines(found.drifts)][
+    assert [*drifted.as_lines(found.drifts)][
         1
     ] == "  /SecretString: expected (hidden), found (hidden)"
 
 
-def test_what_could_not_be_compared_is_not_taken_for_as_deployed(liberty, target, made):
+NOW = "2026-01-01T00:00:00Z"
+RESULT = (
+    "<member><StackId>x</StackId><ResourceType>AWS::S3::Bucket</ResourceType><Timestamp>"
+    f"{NOW}</Timestamp><LogicalResourceId>Uploads</LogicalResourceId>"
+    "<StackResourceDriftStatus>UNKNOWN</StackResourceDriftStatus>"
+    "<DriftStatusReason>no right to read it</DriftStatusReason></member>"
+)
+
+
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [("", ["root: no rights", "Inner: no rights"]), (RESULT, ["Uploads: no right to read it"])],
+)
+def test_what_could_not_be_compared_is_not_taken_for_as_deployed(
+    liberty, target, made, results, told
+):
     failed = done(
         "DescribeStackDriftDetectionStatus",
         StackId=made,
         StackDriftDetectionId="d",
         DetectionStatus="DETECTION_FAILED",
         DetectionStatusReason="no rights",
-        Timestamp="2026-01-01T00:00:00Z",
+        Timestamp=NOW,
     )
+    listed = done("DescribeStackResourceDrifts", StackResourceDrifts=results)
     client = target.client("cloudformation")
-    with answering(client, "DescribeStackDriftDetectionStatus", failed):
+    with (
+        answering(client, "DescribeStackDriftDetectionStatus", failed),
+        answering(client, "DescribeStackResourceDrifts", listed),
+    ):
         code, shown, _ = liberty("drift", "dev")
     assert code == 1
-    assert "could not be compared: root: no rights" in shown
+    for why in told:
+        assert f"could not be compared: {why}\n" in shown
+
+
+def test_what_one_stack_is_refused_keeps_no_other_from_being_compared(
+    liberty, aws, target, made
+):
+    aws.client("logs").put_retention_policy(logGroupName="/first", retentionInDays=30)
+    client = target.client("cloudformation")
+    denied = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
+
+    def refuse_the_root(request, **_):
+        return answer(request, denied) if form(request)["StackName"] == made else None
+
+    event = "before-send.cloudformation.DetectStackDrift"
+    client.meta.events.register(event, refuse_the_root)
+    try:
+        code, shown, said = liberty("drift", "dev")
+    finally:
+        client.meta.events.unregister(event, refuse_the_root)
+    assert code == 1
+    assert "could not be compared: root: AWS refused DetectStackDrift: Not yours" in shown
+    assert "RetentionInDays: expected 7, found 30" in shown
+    assert "Comparing 2 stacks with what they were deployed as\n" in said
+
+
+def test_how_far_a_comparison_is_is_said(target, made, monkeypatch):
+    monkeypatch.setattr(drift, "AT_ONCE", 1)
+    said = []
+    drift.detect(target.client("cloudformation"), made, "dev", say=said.append)
+    assert said[1:] == ["1 of 2 stacks are compared"]
+
+
+def test_what_was_taken_away_by_hand_is_found_as_nothing(liberty, aws, made):
+    aws.client("logs").delete_retention_policy(logGroupName="/first")
+    _, shown, _ = liberty("drift", "dev")
+    assert "/RetentionInDays: expected 7, found nothing" in shown
 
 
 def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws):

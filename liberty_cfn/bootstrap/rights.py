@@ -490,6 +490,9 @@ BY_TYPE: Mapping[str, Actions] = {
 
 # What the deploy helper asks by itself. The templates' bucket and the environment's stacks
 # are its own; of the rest it only reads, but for secrets' values and the restart of tasks.
+# To detect a stack's drift takes the right to detect a resource's, and to ask how types are
+# configured, too.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
 STACKS: Actions = (
     cloudformation.CancelUpdateStack,
     cloudformation.ContinueUpdateRollback,
@@ -502,6 +505,7 @@ STACKS: Actions = (
     cloudformation.DescribeStackResourceDrifts,
     cloudformation.DescribeStacks,
     cloudformation.DetectStackDrift,
+    cloudformation.DetectStackResourceDrift,
     cloudformation.ExecuteChangeSet,
     cloudformation.GetStackPolicy,
     cloudformation.GetTemplate,
@@ -546,6 +550,7 @@ READS: Actions = (
     acm.ListCertificates,
     application_autoscaling.DescribeScalableTargets,
     application_autoscaling.DescribeScalingPolicies,
+    cloudformation.BatchDescribeTypeConfigurations,
     cloudformation.DescribeStackDriftDetectionStatus,
     cloudwatch.DescribeAlarms,
     ec2.DescribeAddresses,

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from liberty_cfn.verify import Report
 
 environment_argument = click.argument("environment", metavar="ENV", default="")
+drift_option = click.option(
+    "--drift",
+    is_flag=True,
+    envvar="DRIFT",
+    help="Say what would become of what was changed by hand; to find that takes minutes.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 

@@ -13,6 +13,7 @@ from liberty_cfn.cli.asking import confirm_option, may_deploy, named_otherwise, 
 from liberty_cfn.cli.common import (
     connect,
     console,
+    drift_option,
     environment_argument,
     exit_by,
     fail,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     metavar="STACK",
     help="Delete what is left of this stack, whose creation failed, and make it again.",
 )
+@drift_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def deploy_command(
     environment: str,
@@ -88,6 +90,7 @@ def deploy_command(
     role: str,
     restart: bool,
     failed: str,
+    drift: bool,
     as_json: bool,
 ) -> None:
     """Make ENV what its templates and settings say, and verify it.
@@ -115,7 +118,7 @@ def deploy_command(
         deploy_set(
             chosen,
             allowed,
-            {"--restart": restart, "--delete-failed": bool(failed)},
+            {"--restart": restart, "--delete-failed": bool(failed), "--drift": drift},
             yes=yes,
             confirm=confirm,
             approved=approved,
@@ -129,7 +132,16 @@ def deploy_command(
     chosen, advice = with_image(chosen, target)
     follow = Follow(screen, lambda: may_deploy(chosen, confirm, yes=yes))
     with interruptible(chosen, follow.stop):
-        outcome = deploy(chosen, target, templates, follow, allowed, adopt=adopt, failed=failed)
+        outcome = deploy(
+            chosen,
+            target,
+            templates,
+            follow,
+            allowed,
+            adopt=adopt,
+            drift=drift,
+            failed=failed,
+        )
     if outcome is None:
         fail("Nothing was deployed.")
     if not outcome.changed:

@@ -236,8 +236,9 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     with the properties expected and found. Exits with 1 if anything differs, or could not be
     compared.
     """
-    from liberty_cfn.deploy.drift import as_json as drift_as_json
-    from liberty_cfn.deploy.drift import as_lines, detect, refuse_unless_standing, summary
+    from liberty_cfn.deploy.drift import detect, refuse_unless_standing
+    from liberty_cfn.deploy.drifted import as_json as drift_as_json
+    from liberty_cfn.deploy.drifted import as_lines, summary
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
 

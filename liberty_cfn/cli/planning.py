@@ -8,6 +8,7 @@ import click
 from liberty_cfn.cli.common import (
     connect,
     console,
+    drift_option,
     environment_argument,
     print_json,
     with_image,
@@ -17,9 +18,10 @@ from liberty_cfn.cli.reviewed import generated
 
 @click.command("plan")
 @environment_argument
+@drift_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the plan for a pull request.")
-def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
+def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool) -> None:
     """Show what deploying ENV would change, and change nothing.
 
     A change set over all nested stacks, shown and discarded: each resource, the properties
@@ -29,6 +31,7 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
     Exits with 0 for nothing, 2 for changes, 3 for changes that put data at risk, 1 when it
     failed.
     """
+    from liberty_cfn.cli.stack_sets.common import refuse_alone
     from liberty_cfn.cli.stack_sets.deploying import plan as plan_set
     from liberty_cfn.deploy.plans import as_json as plan_as_json
     from liberty_cfn.deploy.preparing import plan
@@ -37,11 +40,12 @@ def plan_command(environment: str, *, as_json: bool, markdown: bool) -> None:
 
     chosen = load(environment)
     if chosen.targets:
+        refuse_alone(chosen, {"--drift": drift})
         plan_set(chosen, as_json=as_json, markdown=markdown)
     aside = console(stderr=True)
     target = connect(chosen, aside)
     chosen, advice = with_image(chosen, target)
-    planned = plan(chosen, target, generated(aside), aside.print)
+    planned = plan(chosen, target, generated(aside), aside.print, drift=drift)
     if as_json:
         print_json(plan_as_json(planned))
     elif markdown:

@@ -21,6 +21,9 @@ One idea a module, each importing only from those above it:
     packaging    templates uploaded under the digest of their content
     early        what was refused before anything was made
     changes      what a change set says would change
+    weakening    what keeps data less long, or protects it less, after a change
+    drifted      what was found to be changed by hand
+    by_hand      what a deploy would do to that
     discarding   change sets discarded, so that none stays behind
     change_sets  what would change, stack by stack
     plans        what would change, weighed: what is dangerous about it
@@ -35,6 +38,8 @@ One idea a module, each importing only from those above it:
     adopting     taking in what an earlier destroy kept
     certificates what a certificate waits for
     attending    an operation seen to its end
+    operations   a stack's life after deploying: status, cancel, rollback
+    drift        every stack compared with what it was deployed as
     preparing    what deploying would do
     beginning    where a deploy begins: what is under way, what failed
     doctor       all that beforehand looks at, and how it stands
@@ -43,8 +48,6 @@ One idea a module, each importing only from those above it:
     taking_in    what a deploy does beside, to take in what an earlier destroy kept
     deploying    the way through all of these
     destroying   taking everything down, but what is kept
-    operations   a stack's life after deploying: status, cancel, rollback
-    drift        what differs from what was deployed
     live         what is happening, as a tree that moves
     showing      tables and trees of the above
     stack_sets/  all this in many accounts and regions

@@ -35,12 +35,14 @@ def deploy(
     allowed: Collection[str] = (),
     *,
     adopt: bool = False,
+    drift: bool = False,
     failed: str = "",
 ) -> Outcome | None:
     """Make the environment what its templates and settings say; None without consent.
 
     `allowed` are the logical ids of stateful resources that may be replaced or deleted. With
-    `adopt`, a new environment takes in what an earlier destroy kept. `failed` is the name of
+    `adopt`, a new environment takes in what an earlier destroy kept. With `drift`, the plan
+    says what would become of what was changed by hand. `failed` is the name of
     the stack, if what is left of its failed creation may be deleted. What is under way
     already is seen to its end first.
 
@@ -60,10 +62,12 @@ def deploy(
             return None
         stack = find(this.cloudformation, environment.stack)
     planned, change_set = prepare(
-        environment, target, templates, stack, adopt=adopt, say=progress.say
+        environment, target, templates, stack, adopt=adopt, drift=drift, say=progress.say
     )
     last = None
     if change_set is None:
+        if planned.drift:
+            progress.planned(planned)
         _say_needless(this, planned)
     elif not _agreed(this, planned, change_set):
         return None

@@ -1,15 +1,19 @@
-"""What was changed by hand: every nested stack compared with what it was deployed as."""
+"""Every nested stack compared with what it was deployed as, by CloudFormation."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.drifted import DELETED, Compared, Difference, Drift
 from liberty_cfn.deploy.operations import GONE, OperationError, Standing, standing
-from liberty_cfn.deploy.patience import Patience, pause, silent
+from liberty_cfn.deploy.patience import FollowError, Patience, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.environments import Environment
@@ -21,35 +25,16 @@ AT_ONCE = 5
 STANDS = (Meaning.GOOD, Meaning.UNDONE, Meaning.STUCK)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A property of a resource that is not as deployed."""
-
-    property: str
-    how: str
-    expected: str
-    actual: str
+Ask = Callable[[Callable[[], Any]], Any]
 
 
 @dataclass(frozen=True)
-class Drift:
-    """A resource that is not as deployed: MODIFIED or DELETED."""
+class Found:
+    """What was found in one stack; as Compared."""
 
-    stack: tuple[str, ...]
-    resource: str
-    type: str
-    physical_id: str
-    status: str
-    differences: tuple[Difference, ...]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The outcome: how many stacks, what differs in them, and what could not be compared."""
-
-    stacks: int
-    drifts: tuple[Drift, ...]
-    unknown: tuple[str, ...]
+    drifts: tuple[Drift, ...] = ()
+    unknown: tuple[str, ...] = ()
+    checked: tuple[tuple[str, ...], ...] = ()
 
 
 def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -> None:
@@ -77,117 +62,127 @@ def detect(
 ) -> Compared:
     """Compare a stack, and all that are nested in it, with what they were deployed as.
 
-    `name` is the environment's.
+    `name` is the environment's. Some are compared at once, all by this one thread: so it can be
+    interrupted.
 
     Raises:
         FollowError: the deadline has passed, or the credentials are over.
     """
+    patience = Patience(stack_id, say, clock, again=f"liberty-cfn drift {name}")
 
-    def compared(one: Standing) -> tuple[list[Drift], str]:
-        patience = Patience(one.stack_id, say, clock, again=f"liberty-cfn drift {name}")
-        return _compare(cloudformation, one, patience, pause)
-
-    stacks = list(standing(cloudformation, stack_id))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(compared, stacks))
-    return Compared(
-        len(stacks),
-        tuple(drift for drifts, _ in found for drift in drifts),
-        tuple(unknown for _, unknown in found if unknown),
-    )
-
-
-def _compare(
-    cloudformation: Any,
-    stack: Standing,
-    patience: Patience,
-    pause: Callable[[Any, int], object],
-) -> tuple[list[Drift], str]:
-    def until_answered(question: Callable[[], Any]) -> Any:
+    def ask(question: Callable[[], Any]) -> Any:
         looks = 0
         while (answer := patience.ask(question)) is None:
             pause(cloudformation, looks)
             looks += 1
         return answer
 
+    stacks = list(standing(cloudformation, stack_id))
+    say(f"Comparing {len(stacks)} stacks with what they were deployed as")
+    waiting = iter(stacks)
+    under_way: dict[tuple[str, ...], Generator[None, None, Found]] = {}
+    found: dict[tuple[str, ...], Found] = {}
+    looks = 0
+    while len(found) < len(stacks):
+        for stack in islice(waiting, AT_ONCE - len(under_way)):
+            under_way[stack.path] = _comparison(cloudformation, stack, ask)
+        before = len(found)
+        for path, comparison in list(under_way.items()):
+            try:
+                next(comparison)
+            except StopIteration as over:
+                found[path] = over.value
+                del under_way[path]
+        if len(found) > before:
+            looks = 0
+            if len(found) < len(stacks):
+                say(f"{len(found)} of {len(stacks)} stacks are compared")
+        else:
+            patience.check()
+            pause(cloudformation, looks)
+            looks += 1
+    inside = [found[stack.path] for stack in stacks]
+    return Compared(
+        len(stacks),
+        tuple(drift for one in inside for drift in one.drifts),
+        tuple(why for one in inside for why in one.unknown),
+        frozenset(place for one in inside for place in one.checked),
+    )
+
+
+def _comparison(cloudformation: Any, stack: Standing, ask: Ask) -> Generator[None, None, Found]:
+    """Compare one stack: yield as long as it takes, and return what was found."""
     if stack.status == GONE:
         [*above, title] = stack.path
-        gone = Drift(tuple(above), title, NESTED_STACK, stack.stack_id, "DELETED", ())
-        return [gone], ""
+        gone = Drift(tuple(above), title, NESTED_STACK, stack.stack_id, DELETED, ())
+        return Found((gone,))
+    named = "/".join(stack.path) or "root"
     asked = {"StackName": stack.stack_id}
-    begun = until_answered(lambda: cloudformation.detect_stack_drift(**asked))
-    detection = {"StackDriftDetectionId": begun["StackDriftDetectionId"]}
-    looks = 0
-    while True:
-        state = until_answered(
-            lambda: cloudformation.describe_stack_drift_detection_status(**detection)
-        )
-        if state["DetectionStatus"] != "DETECTION_IN_PROGRESS":
-            break
-        patience.check()
-        pause(cloudformation, looks)
-        looks += 1
-    drifts = until_answered(lambda: list(_drifts(cloudformation, stack)))
-    unknown = ""
-    if state["DetectionStatus"] == "DETECTION_FAILED":
-        why = state.get("DetectionStatusReason", "no reason given")
-        unknown = f"{'/'.join(stack.path) or 'root'}: {why}"
-    return drifts, unknown
+    try:
+        begun = ask(lambda: cloudformation.detect_stack_drift(**asked))
+        detection = {"StackDriftDetectionId": begun["StackDriftDetectionId"]}
+        while True:
+            state = ask(
+                lambda: cloudformation.describe_stack_drift_detection_status(**detection)
+            )
+            if state["DetectionStatus"] != "DETECTION_IN_PROGRESS":
+                break
+            yield
+        results = ask(lambda: list(_results(cloudformation, stack)))
+    except FollowError as error:
+        # What one stack is refused, others needn't be.
+        refused = error.__cause__
+        if not isinstance(refused, ClientError) or faults.expired(refused):
+            raise
+        return Found(unknown=(f"{named}: {faults.in_words(refused)}",))
+    unknown = [
+        f"{'/'.join((*stack.path, raw['LogicalResourceId']))}: "
+        f"{raw.get('DriftStatusReason', 'no reason given')}"
+        for raw in results
+        if raw["StackResourceDriftStatus"] == "UNKNOWN"
+    ]
+    if state["DetectionStatus"] == "DETECTION_FAILED" and not unknown:
+        unknown = [f"{named}: {state.get('DetectionStatusReason', 'no reason given')}"]
+    return Found(
+        tuple(_drift(stack.path, raw) for raw in results if _differs(raw)),
+        tuple(unknown),
+        tuple((*stack.path, raw["LogicalResourceId"]) for raw in results),
+    )
 
 
-def _drifts(cloudformation: Any, stack: Standing) -> Iterator[Drift]:
+def _results(cloudformation: Any, stack: Standing) -> Iterator[dict[str, Any]]:
+    """Yield what became of each resource that CloudFormation could compare, or tried to."""
     more: dict[str, str] = {}
     while True:
-        page = cloudformation.describe_stack_resource_drifts(
-            StackName=stack.stack_id,
-            StackResourceDriftStatusFilters=["MODIFIED", "DELETED"],
-            **more,
-        )
-        for raw in page["StackResourceDrifts"]:
-            # A nested stack is compared by itself, and not as its parent's resource.
-            if raw["ResourceType"] != NESTED_STACK:
-                yield _drift(stack.path, raw)
+        page = cloudformation.describe_stack_resource_drifts(StackName=stack.stack_id, **more)
+        yield from page["StackResourceDrifts"]
         if not (token := page.get("NextToken")):
             return
         more = {"NextToken": token}
 
 
-def _drift(path: tuple[str, ...], raw: dict[str, Any]) -> Drift:
+def _differs(raw: Mapping[str, Any]) -> bool:
+    # A nested stack is compared by itself, and not as its parent's resource.
+    differs = raw["StackResourceDriftStatus"] in ("MODIFIED", DELETED)
+    return differs and raw["ResourceType"] != NESTED_STACK
+
+
+def _drift(path: tuple[str, ...], raw: Mapping[str, Any]) -> Drift:
     return Drift(
         path,
         raw["LogicalResourceId"],
         raw["ResourceType"],
         raw.get("PhysicalResourceId", ""),
         raw["StackResourceDriftStatus"],
-        tuple(
-            Difference(
-                one["PropertyPath"],
-                one["DifferenceType"],
-                veiled_text(one["PropertyPath"], one.get("ExpectedValue", "")),
-                veiled_text(one["PropertyPath"], one.get("ActualValue", "")),
-            )
-            for one in raw.get("PropertyDifferences", [])
-        ),
+        tuple(_difference(one) for one in raw.get("PropertyDifferences", [])),
     )
 
 
-def as_lines(drifts: Iterable[Drift]) -> Iterator[str]:
-    """Return what differs: a line for each resource, and one for each property of it."""
-    for drift in drifts:
-        where = "/".join((*drift.stack, drift.resource))
-        yield f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}"
-        for one in drift.differences:
-            expected, actual = one.expected or "nothing", one.actual or "nothing"
-            yield f"  {one.property}: expected {expected}, found {actual}"
-
-
-def summary(compared: Compared) -> str:
-    """Return how much differs, in words."""
-    number = len(compared.drifts)
-    return f"{number} {'differs' if number == 1 else 'differ'}, in {compared.stacks} stacks"
-
-
-def as_json(compared: Compared) -> dict[str, Any]:
-    """Return what became of comparing, for programs; stacks as plans and events name them."""
-    drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]
-    return {"stacks": compared.stacks, "drifts": drifts, "unknown": compared.unknown}
+def _difference(raw: Mapping[str, Any]) -> Difference:
+    path, how = raw["PropertyPath"], raw["DifferenceType"]
+    # Where there is none, a value is told as null.
+    expected, actual = (
+        "" if how == absent else veiled_text(path, raw.get(key, ""))
+        for key, absent in (("ExpectedValue", "ADD"), ("ActualValue", "REMOVE"))
+    )
+    return Difference(path, how, expected, actual)

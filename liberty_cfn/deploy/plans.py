@@ -7,8 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement
+from liberty_cfn.deploy import by_hand
+from liberty_cfn.deploy.by_hand import Meeting
+from liberty_cfn.deploy.changes import Change, Property, Replacement
 from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.stateful import LEFT, LOSSES
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
@@ -44,7 +47,8 @@ class Plan:
 
     `parameters` has the values of the root's parameters that change: before and after,
     None where there is none; `tags` likewise those of the stack's tags that do. `reworded` is
-    whether templates change that change no resource, but outputs, say.
+    whether templates change that change no resource, but outputs, say. `drift` is what was
+    changed by hand; None if nobody asked.
     """
 
     stack: str
@@ -53,6 +57,7 @@ class Plan:
     parameters: Mapping[str, tuple[str | None, str | None]]
     reworded: bool = False
     tags: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    drift: Meeting | None = None
 
     @property
     def resources(self) -> tuple[Change, ...]:
@@ -86,9 +91,14 @@ class Plan:
     @property
     def summary(self) -> str:
         """The plan in one line."""
+        drift = f"; {self.drift.summary}" if self.drift else ""
+        return f"{self.stack}: {self._changes}{drift}"
+
+    @property
+    def _changes(self) -> str:
         if not self.changes:
             reworded = "no resource changes, but outputs or words of the templates do"
-            return f"{self.stack}: {reworded if self.reworded else 'no changes'}"
+            return reworded if self.reworded else "no changes"
         words = {
             "Modify": "change",
             "Dynamic": "change somehow",
@@ -106,7 +116,7 @@ class Plan:
             )
             if number
         ]
-        return f"{self.stack}: {', '.join(parts)}"
+        return ", ".join(parts)
 
 
 def changed_values(
@@ -165,23 +175,6 @@ def interruption(change: Change, changed: Property) -> str:
 
     known = INTERRUPTIONS.get((change.type, changed.name))
     return known.what if known and change.action == "Modify" else ""
-
-
-def weaknesses(change: Change, changed: Property) -> list[str]:
-    """Return what protects or keeps data, and no longer does when a property changes."""
-    before, after = changed.before, changed.after
-    known = (before, after) != (None, None) and TOO_LONG not in (before, after)
-    if change.action != "Modify" or not known:
-        return []
-    from liberty_cfn.review.comparing import differences, opened  # noqa: PLC0415 - slow to load
-    from liberty_cfn.review.losing import less_kept, why_weaker  # noqa: PLC0415
-
-    if less_kept(changed.name, before, after):
-        return ["less of it remains when it goes"]
-    steps = tuple(f"[{s}]" if s.isdigit() else s for s in changed.place.split("/"))
-    found = differences(opened(before), opened(after), path=steps)
-    told = [why_weaker(change.type, one) for one in found if UNKNOWN not in str(one.after)]
-    return list(dict.fromkeys(filter(None, told)))
 
 
 def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
@@ -254,6 +247,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "exit_code": plan.code,
         "parameters": _pairs(plan.parameters),
         "tags": _pairs(plan.tags),
+        "drift": by_hand.as_json(plan.drift) if plan.drift else None,
         "changes": [
             {
                 "stack": "/".join(change.stack),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from liberty_cfn.deploy import beforehand, change_sets, discarding
+from liberty_cfn.deploy import beforehand, by_hand, change_sets, discarding
 from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import ChangeSet
+from liberty_cfn.deploy.drift import detect
+from liberty_cfn.deploy.drifted import Compared
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan, changed_values
@@ -50,23 +52,28 @@ def prepare(
     stack: Mapping[str, Any] | None,
     *,
     adopt: bool = False,
+    drift: bool = False,
     say: Callable[[str], object] = silent,
 ) -> tuple[Plan, ChangeSet | None]:
     """Return what deploying would do, and the change set that would do it: None for nothing.
 
     `stack` is the environment's, as it was found. With `adopt`, what is there under the
-    environment's names is taken in.
+    environment's names is taken in. With `drift`, the plan says what would become of what was
+    changed by hand, which takes minutes.
 
     Raises:
         DeployError: something is in the way.
         ChangeSetError: CloudFormation can't plan the change.
+        FollowError: comparing takes too long, or the credentials are over.
     """
     look_ahead(environment, target, templates, stack, adopt=adopt)
     whole = digest(templates)
+    new = _is_new(environment, stack)
+    compared = _compared(environment, target, None if new else stack, say) if drift else None
     change_set = change_sets.create(
         target.client("cloudformation"),
         stack=environment.stack,
-        new=_is_new(environment, stack),
+        new=new,
         template_url=package(
             target, spelled_out(templates, environment) if adopt else templates
         ),
@@ -78,13 +85,15 @@ def prepare(
         say=say,
     )
     before = parameters(stack or {})
+    changes = change_set.changes if change_set else ()
     plan = Plan(
         environment.stack,
         whole,
-        change_set.changes if change_set else (),
+        changes,
         changed_values(before, environment.settings if before else environment.given),
-        reworded=change_set is not None and not change_set.changes,
+        reworded=change_set is not None and not changes,
         tags=_retagged(environment, stack),
+        drift=by_hand.meet(compared, changes) if compared else None,
     )
     return plan, change_set
 
@@ -95,11 +104,12 @@ def prepare_now(
     templates: Mapping[str, str],
     *,
     adopt: bool = False,
+    drift: bool = False,
     say: Callable[[str], object] = silent,
 ) -> tuple[Plan, ChangeSet | None]:
     """As `prepare`, of the environment's stack as it is now."""
     stack = find(target.client("cloudformation"), environment.stack)
-    return prepare(environment, target, templates, stack, adopt=adopt, say=say)
+    return prepare(environment, target, templates, stack, adopt=adopt, drift=drift, say=say)
 
 
 def plan(
@@ -107,8 +117,10 @@ def plan(
     target: Target,
     templates: Mapping[str, str],
     say: Callable[[str], object] = silent,
+    *,
+    drift: bool = False,
 ) -> Plan:
-    """Return what deploying would do, and leave no trace of having asked.
+    """Return what deploying would do, and leave no trace of having asked; as `prepare`.
 
     Raises:
         DeployError: something is in the way.
@@ -116,10 +128,23 @@ def plan(
     """
     cloudformation = target.client("cloudformation")
     discarding.sweep_forgotten(cloudformation, environment.stack, say)
-    planned, change_set = prepare_now(environment, target, templates, say=say)
+    planned, change_set = prepare_now(environment, target, templates, drift=drift, say=say)
     if change_set:
         discarding.drop(cloudformation, change_set, say)
     return planned
+
+
+def _compared(
+    environment: Environment,
+    target: Target,
+    stack: Mapping[str, Any] | None,
+    say: Callable[[str], object],
+) -> Compared | None:
+    if stack is None:
+        say("Nothing is deployed yet, so nothing was changed by hand")
+        return None
+    cloudformation = target.client("cloudformation")
+    return detect(cloudformation, stack["StackId"], environment.name, say=say)
 
 
 def _is_new(environment: Environment, stack: Mapping[str, Any] | None) -> bool:

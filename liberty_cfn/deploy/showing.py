@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from liberty_cfn.deploy.by_hand import ByHand, Fate, told
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
@@ -23,9 +24,9 @@ from liberty_cfn.deploy.plans import (
     lost_with,
     refusals,
     stops_service,
-    weaknesses,
 )
 from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.stateful import LOSSES
 
 COLOURS = {
@@ -39,6 +40,13 @@ LEVELS = {Level.OK: "green", Level.WARNING: "yellow", Level.OBSTACLE: "bold red"
 LONG = 80  # characters of a value shown
 AROUND = 20  # characters before the first that differs
 KNOWN_LATER = "(known after apply)"
+BY_HAND = {
+    Fate.PERHAPS: "yellow",
+    Fate.UNTOLD: "yellow",
+    Fate.STAYS: "yellow",
+    Fate.AGREED: "green",
+}
+UNTOUCHED = "="
 MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i", "Dynamic": "?"}
 
 
@@ -48,21 +56,24 @@ def plan_tree(plan: Plan) -> RenderableType:
     branches: dict[tuple[str, ...], Tree] = {(): tree}
     for change in plan.changes:
         parent = branches.get(change.stack, tree)
-        branch = parent.add(_planned(change))
+        branch = branches[*change.stack, change.resource] = parent.add(_planned(change))
         if change.type == NESTED_STACK:
-            branches[*change.stack, change.resource] = branch
             continue
         if is_lost(change):
             branch.add(Text(lost_with(change), style="red"))
         if change.action == "Modify":
             for changed in change.properties:
                 branch.add(_changed(change, changed))
+    for one in plan.drift.by_hand if plan.drift else ():
+        for fate, line in told(one, _differing):
+            _branch_of(one, branches).add(Text(line, style=BY_HAND.get(fate, "bold red")))
     beside = [
         line
         for what, values in _beside(plan).items()
         for line in (Text(f"{what} that change", style="bold"), *map(Text, values))
     ]
-    notes = [Text(doubt, style="yellow") for doubt in doubts(plan)]
+    said = [*doubts(plan), *_not_compared(plan)]
+    notes = [Text(note, style="yellow") for note in said]
     summary = Text(plan.summary, style="bold")
     return Group(tree, *beside, *notes, summary, f"Templates {plan.digest}")
 
@@ -75,6 +86,15 @@ def plan_markdown(plan: Plan) -> str:
         lines += [f"- {refusal}" for refusal in refusals(plan, ())]
     if plan.doubtful:
         lines += ["", "**Perhaps replaced:**", "", *(f"- {doubt}" for doubt in doubts(plan))]
+    if plan.drift and plan.drift.by_hand:
+        lines += ["", "**Changed by hand since it was deployed:**", ""]
+        lines += [
+            f"- `{'/'.join(one.drift.place)}`: {_code(line)}"
+            for one in plan.drift.by_hand
+            for _, line in told(one, _differing)
+        ]
+    for note in _not_compared(plan):
+        lines += ["", note]
     for what, values in _beside(plan).items():
         lines += ["", f"**{what} that change:**", "", *(f"- {_code(one)}" for one in values)]
     if plan.resources:
@@ -93,6 +113,24 @@ def plan_markdown(plan: Plan) -> str:
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _branch_of(one: ByHand, branches: dict[tuple[str, ...], Tree]) -> Tree:
+    """Return the branch of a resource; one that is not to change gets one, and its stack."""
+    place = one.drift.place
+    for depth in range(1, len(place) + 1):
+        here = place[:depth]
+        if here not in branches:
+            kind = one.drift.type if here == place else NESTED_STACK
+            text = Text(f"{UNTOUCHED} {here[-1]}  ").append(kind, style="dim")
+            branches[here] = branches[here[:-1]].add(text)
+    return branches[place]
+
+
+def _not_compared(plan: Plan) -> list[str]:
+    """Return, in words, of what it isn't known whether somebody changed it; if anything."""
+    unknown = plan.drift.unknown if plan.drift else ()
+    return [f"Not compared with what was deployed: {', '.join(unknown)}"] if unknown else []
 
 
 def _beside(plan: Plan) -> dict[str, list[str]]:
@@ -235,7 +273,8 @@ class Follow:
 
     def planned(self, plan: Plan) -> None:
         self._console.print(plan_tree(plan))
-        self._expect(plan.changes)
+        if plan.changes:
+            self._expect(plan.changes)
 
     def consents(self) -> bool:
         return self._agree()

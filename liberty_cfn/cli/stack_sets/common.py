@@ -33,6 +33,14 @@ def refuse(environment: Environment, command: str) -> None:
         )
 
 
+def refuse_alone(environment: Environment, alone: Mapping[str, bool]) -> None:
+    """Refuse the first option for one stack that was given, where there is a set of them."""
+    for option, given in alone.items():
+        if given:
+            instead = f": see make drift ENV={environment.name}" if option == "--drift" else ""
+            fail(f"{environment.name} is a stack set, and {option} is for one stack{instead}.")
+
+
 def set_named(name: str, command: str) -> Environment:
     """Return the environment of that name; refuse one that is no set, as `command` needs."""
     from liberty_cfn.environments import load

@@ -10,7 +10,7 @@ import click
 
 from liberty_cfn.cli.common import console, fail, keep, print_json
 from liberty_cfn.cli.reviewed import check_digest, checked_templates, generated
-from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, told
+from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, refuse_alone, told
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def deploy(
     from liberty_cfn.digests import digest
     from liberty_cfn.verify.document import as_json as report_as_json
 
-    if given := [option for option, asked in alone.items() if asked]:
-        fail(f"{environment.name} is a stack set, and {given[0]} is for one stack.")
+    refuse_alone(environment, alone)
     if adopting_as and environment.targets and environment.targets.service_managed:
         fail(
             f"Nothing was changed: {environment.name} is service-managed, so only AWS gets "
