@@ -23,6 +23,7 @@ UNASKED = {
     "cloudformation:TagResource",
     "iam:CreateServiceLinkedRole",
     "iam:PassRole",
+    "s3:GetObject",
 }
 LONGEST_POLICY = 6144  # characters, white space aside, of a managed policy
 
