@@ -90,7 +90,7 @@ def test_a_terminal_without_colours_gets_none(environment, monkeypatch):
 
 
 def test_commands_to_be_copied_are_not_broken_on_a_narrow_terminal(environment, monkeypatch):
-    monkeypatch.setattr("liberty_cfn.cli.doctor.console", lambda **_: Console(width=40))
+    monkeypatch.setattr(Console, "width", 40)
     told = run("doctor", "dev").stdout
     assert "| docker login --username AWS --password-stdin 000000000000.dkr.ecr." in told
 

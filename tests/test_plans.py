@@ -10,6 +10,7 @@ from rich.console import Console
 from small_sets import small
 from test_deploy import Listener, local, templates, with_settings
 
+from liberty_cfn.cli.common import console
 from liberty_cfn.deploy import plans, preparing
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement, read
@@ -74,10 +75,23 @@ def test_whatever_holds_data_is_refused_when_it_would_go(kind):
 
 
 def shown(plan):
-    console = Console(width=200)
-    with console.capture() as captured:
-        console.print(plan_tree(plan))
+    wide = Console(width=200)
+    with wide.capture() as captured:
+        wide.print(plan_tree(plan))
     return captured.get()
+
+
+def test_advice_is_not_broken_on_a_narrow_terminal_and_a_tree_keeps_its_shape():
+    doubtful = dataclasses.replace(DATABASE, replacement=Replacement.POSSIBLE)
+    screen = console()
+    screen.width = 40
+    with screen.capture() as captured:
+        screen.print(plan_tree(planned(doubtful)))
+    *tree, advice, _, digest = captured.get().splitlines()
+    assert advice.endswith("To let it go all the same: --allow-replace Database")
+    assert digest == f"Templates {'d' * 64}"
+    assert max(map(len, tree)) <= 40
+    assert tree[-1].endswith("(older backups are deleted)")
 
 
 def test_what_is_known_after_apply_is_called_so_wherever_it_stands():

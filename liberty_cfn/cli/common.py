@@ -54,6 +54,8 @@ def console(*, stderr: bool = False) -> Console:
         file=shown if shown.isatty() else cast("IO[str]", _Trimmed(shown)),
         # Read by a program or kept in a file: lines are not to be broken.
         width=None if shown.isatty() else 1000,
+        # Nor on a narrow terminal, as commands are there to be copied; trees still are.
+        soft_wrap=True,
         # What is shown comes from AWS and from people: `:secret:` in an ARN is no emoji.
         highlight=False,
         emoji=False,

@@ -151,7 +151,7 @@ def deploy_command(
         keep(chosen)
     report = verify(chosen, target.client)
     screen.print(as_table(report))
-    screen.print(outputs_text(outcome.outputs), soft_wrap=True)
+    screen.print(outputs_text(outcome.outputs))
     if advice:
         follow.say(advice)
     for name in secrets.missing(chosen, target):

@@ -32,6 +32,6 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     if as_json:
         print_json(findings_as_json(found))
     else:
-        console().print(findings_text(found), soft_wrap=True)
+        console().print(findings_text(found))
     if any(each.level is Level.OBSTACLE for each in found):
         raise SystemExit(1)

@@ -156,7 +156,7 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif screen.is_terminal:
-        screen.print(outputs_text(found), soft_wrap=True)
+        screen.print(outputs_text(found))
     else:
         for name, value in found.items():
             click.echo(f"{name}\t{value}")

@@ -53,5 +53,5 @@ def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool
     else:
         console().print(plan_tree(planned))
     if advice and planned.changes:
-        aside.print(advice, soft_wrap=True)
+        aside.print(advice)
     raise SystemExit(planned.code)

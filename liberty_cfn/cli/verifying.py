@@ -43,5 +43,5 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     else:
         screen.print(as_table(report, everything=every))
     if advice:
-        aside.print(advice, soft_wrap=True)
+        aside.print(advice)
     exit_by(report)

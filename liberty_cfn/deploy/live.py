@@ -145,13 +145,18 @@ def _typical_of(event: Event) -> timedelta:
 def styled(event: Event) -> Text:
     """Return an event in colour: the resource, its status, and why, if it failed."""
     colour = "red" if event.failed else "green" if event.over else "yellow"
-    text = Text(f"{event.resource}  ")
+    text = wrapping(f"{event.resource}  ")
     text.append(event.status.replace("_", " ").lower(), style=colour)
     if event.took is not None:
         text.append(f"  {seconds(event.took)}", style="dim")
     if event.failed and event.reason:
         text.append(f"  {event.reason}", style="red")
     return text
+
+
+def wrapping(text: str, style: str = "") -> Text:
+    """Return text that keeps to its place in a tree, also where lines are printed unbroken."""
+    return Text(text, style, no_wrap=False, overflow="fold")
 
 
 def seconds(took: timedelta) -> str:

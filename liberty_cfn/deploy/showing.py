@@ -15,7 +15,7 @@ from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding, Level
-from liberty_cfn.deploy.live import LiveTree, seconds
+from liberty_cfn.deploy.live import LiveTree, seconds, wrapping
 from liberty_cfn.deploy.plans import (
     Plan,
     doubts,
@@ -172,7 +172,7 @@ def _told(changed: Property) -> str:
 
 def _planned(change: Change) -> Text:
     mark = MARKS.get(change.action, change.action)
-    text = Text(f"{mark} {change.resource}  ", style=COLOURS.get(change.action, ""))
+    text = wrapping(f"{mark} {change.resource}  ", COLOURS.get(change.action, ""))
     text.append(change.type, style="dim")
     if change.replacement is not Replacement.NO:
         text.append(f"  replacement {change.replacement.value}", style="bold red")
@@ -184,7 +184,7 @@ def _planned(change: Change) -> Text:
 
 
 def _changed(change: Change, changed: Property) -> Text:
-    text = Text(_told(changed))
+    text = wrapping(_told(changed))
     for note in _notes(change, changed):
         text.append(f"  {note}", style="red")
     return text

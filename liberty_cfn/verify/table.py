@@ -33,7 +33,7 @@ class Table:
         for indent, ok, text in self._lines():
             line = text if ok is None else Text.assemble(marks[ok], " ", text)
             wide = max(options.max_width - indent, MIN_WIDTH)
-            for piece in [line] if options.no_wrap else line.wrap(console, wide):
+            for piece in line.wrap(console, wide):
                 yield Text.assemble(" " * indent, piece)
 
     def _lines(self) -> Iterator[tuple[int, bool | None, Text]]:

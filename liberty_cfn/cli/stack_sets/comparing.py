@@ -75,7 +75,7 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
         else:
             console().print(verified_table(reports, unknown))
     for said in advice:
-        aside.print(said, soft_wrap=True)
+        aside.print(said)
     exit_unless(all(report.ok for report in reports.values()) and not unknown)
 
 
@@ -92,7 +92,7 @@ def doctor(environment: Environment, *, as_json: bool) -> None:
     else:
         for where, findings in found.items():
             console().print(where, style="bold")
-            console().print(findings_text(findings), soft_wrap=True)
+            console().print(findings_text(findings))
     exit_unless(
         not any(e.level is Level.OBSTACLE for findings in found.values() for e in findings)
     )

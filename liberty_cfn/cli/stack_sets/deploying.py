@@ -36,7 +36,7 @@ def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn
     else:
         console().print(plan_table(planned, fleet.targets))
     for advice in want.advice if planned.differences else ():
-        aside.print(advice, soft_wrap=True)
+        aside.print(advice)
     raise SystemExit(planned.code)
 
 
@@ -83,7 +83,7 @@ def deploy(
     reports, unknown, _ = verified(fleet)
     screen.print(verified_table(reports, unknown))
     for advice in outcome.advice:
-        screen.print(advice, soft_wrap=True)
+        screen.print(advice)
     if as_json:
         said = {
             "stack_set": fleet.name,
