@@ -15,7 +15,7 @@ from rich.console import Console
 from liberty_cfn.deploy import operations, secrets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import read
-from liberty_cfn.deploy.showing import Follow, outputs_text
+from liberty_cfn.deploy.showing import ShownProgress, outputs_text
 from liberty_cfn.environments import load
 from liberty_cfn.repository import REPOSITORY, TEMPLATES
 from liberty_cfn.verify import verify
@@ -36,14 +36,14 @@ def lived(local_folder, deployed):
     handler = logging.StreamHandler(logged)
     logging.getLogger().addHandler(handler)
 
-    follow = Follow(screen, lambda: True)
+    progress = ShownProgress(screen, lambda: True)
     # The key that AWS makes takes the place of the canary, and is a secret as well.
     later = deployed.with_settings(environment, ApplicationAccessKey="true")
     try:
-        deploy(environment, target, read(TEMPLATES), follow)
+        deploy(environment, target, read(TEMPLATES), progress)
         values = {CANARY, *(_value(environment, target, name) for name in GENERATED)}
         screen.print(secrets.store(environment, target, ACCESS_KEY, CANARY))
-        outcome = deploy(later, target, read(TEMPLATES), follow)
+        outcome = deploy(later, target, read(TEMPLATES), progress)
         values.add(_value(later, target, ACCESS_KEY))
         report = verify(later, target.client)
         screen.print(as_table(report, everything=True), outputs_text(outcome.outputs))

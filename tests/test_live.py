@@ -11,7 +11,7 @@ from liberty_cfn.deploy.changes import Change, Replacement
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.live import LiveTree
 from liberty_cfn.deploy.plans import Plan
-from liberty_cfn.deploy.showing import Follow
+from liberty_cfn.deploy.showing import ShownProgress
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.showing import Board
@@ -109,10 +109,10 @@ def test_where_nothing_can_move_there_are_plain_lines_that_can_be_searched(
     monkeypatch.setenv("CI", ci)
     monkeypatch.setenv("TERM", term)
     paper = Console(file=io.StringIO(), width=200, force_terminal=terminal, highlight=False)
-    follow = Follow(paper, lambda: True)
-    follow.planned(Plan("stack", "0" * 64, (), {}))
-    follow.happened(BEGUN)
-    follow.stop()
+    progress = ShownProgress(paper, lambda: True)
+    progress.planned(Plan("stack", "0" * 64, (), {}))
+    progress.happened(BEGUN)
+    progress.stop()
     shown = paper.file.getvalue().splitlines()[-1]
     assert shown == "00:00:02  CREATE_COMPLETE           Data/Topic  AWS::SNS::Topic  1.0 s"
     board = Board(paper)
@@ -125,9 +125,9 @@ def test_on_a_terminal_what_somebody_else_began_has_its_tree_too(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     paper = Console(file=io.StringIO(), width=200, force_terminal=True)
-    follow = Follow(paper, lambda: True)
-    follow.happened(BEGUN)
-    follow.stop()
+    progress = ShownProgress(paper, lambda: True)
+    progress.happened(BEGUN)
+    progress.stop()
     assert "1 of 2 resources" in paper.file.getvalue()
 
 
@@ -135,13 +135,13 @@ def test_a_tree_that_ends_is_followed_by_how_it_ended_and_the_next_has_its_own(m
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     paper = Console(file=io.StringIO(), width=200, force_terminal=True, color_system=None)
-    follow = Follow(paper, lambda: True)
+    progress = ShownProgress(paper, lambda: True)
     end = event(9, "liberty-social-dev", NESTED_STACK, "CREATE_COMPLETE", (), took=9)
-    follow.happened([*BEGUN, dataclasses.replace(end, is_stack=True)])
+    progress.happened([*BEGUN, dataclasses.replace(end, is_stack=True)])
     shown = paper.file.getvalue().splitlines()[-1]
     assert shown.endswith(
         f"CREATE_COMPLETE           liberty-social-dev  {NESTED_STACK}  9.0 s"
     )
-    follow.happened(BEGUN[:2])
-    follow.stop()
+    progress.happened(BEGUN[:2])
+    progress.stop()
     assert "0 of 1 resources" in paper.file.getvalue()

@@ -104,7 +104,7 @@ def deploy_command(
     """
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
-    from liberty_cfn.deploy.showing import Follow, outputs_text
+    from liberty_cfn.deploy.showing import ShownProgress, outputs_text
     from liberty_cfn.digests import digest
     from liberty_cfn.environments import load
     from liberty_cfn.verify import verify
@@ -130,13 +130,13 @@ def deploy_command(
     check_digest(templates, approved)
     target = connect(chosen, screen)
     chosen, advice = with_image(chosen, target)
-    follow = Follow(screen, lambda: may_deploy(chosen, confirm, yes=yes))
-    with interruptible(chosen, follow.stop):
+    progress = ShownProgress(screen, lambda: may_deploy(chosen, confirm, yes=yes))
+    with interruptible(chosen, progress.stop):
         outcome = deploy(
             chosen,
             target,
             templates,
-            follow,
+            progress,
             allowed,
             adopt=adopt,
             drift=drift,
@@ -145,17 +145,17 @@ def deploy_command(
     if outcome is None:
         fail("Nothing was deployed.")
     if not outcome.changed:
-        follow.say(f"{chosen.stack}: no changes")
-    outdated = _restarted(chosen, target, follow.say, restart=restart)
+        progress.say(f"{chosen.stack}: no changes")
+    outdated = _restarted(chosen, target, progress.say, restart=restart)
     if outcome.changed or restart:
         keep(chosen)
     report = verify(chosen, target.client)
     screen.print(as_table(report))
     screen.print(outputs_text(outcome.outputs))
     if advice:
-        follow.say(advice)
+        progress.say(advice)
     for name in secrets.missing(chosen, target):
-        follow.say(
+        progress.say(
             f"{name} has no value: liberty-cfn secret set {chosen.name} {name} --restart"
         )
     if as_json:

@@ -42,7 +42,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.cli.stack_sets.destroying import destroy as destroy_set
     from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
     from liberty_cfn.deploy.protection import protect_from_termination
-    from liberty_cfn.deploy.showing import Follow, kept_table
+    from liberty_cfn.deploy.showing import ShownProgress, kept_table
     from liberty_cfn.environments import LOCAL, load
 
     screen = console(stderr=as_json)
@@ -66,9 +66,9 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
         protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     else:
         confirmed(chosen, confirm)
-    follow = Follow(screen, lambda: True)
-    with interruptible(chosen, follow.stop):
-        destroy(chosen, target, stack_id, follow.happened, follow.say)
+    progress = ShownProgress(screen, lambda: True)
+    with interruptible(chosen, progress.stop):
+        destroy(chosen, target, stack_id, progress.happened, progress.say)
     keep(chosen)
     _say(chosen, kept, deleted=True, as_json=as_json)
 

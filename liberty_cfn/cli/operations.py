@@ -99,7 +99,7 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     from liberty_cfn.deploy.attending import Operation
     from liberty_cfn.deploy.events import last_operation
     from liberty_cfn.deploy.operations import root, succeeded
-    from liberty_cfn.deploy.showing import Follow, line
+    from liberty_cfn.deploy.showing import ShownProgress, line
     from liberty_cfn.deploy.statuses import Meaning
     from liberty_cfn.environments import load
 
@@ -113,9 +113,9 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     operation = Operation(chosen, target, stack["StackId"], stack["StackStatus"])
     follower = last_operation(cloudformation, stack["StackId"])
     if attach and operation.meaning is Meaning.WORKING:
-        shown = Follow(screen if as_json else console(), lambda: True)
-        with interruptible(chosen, shown.stop):
-            operation.see_to_its_end(follower, shown.happened, shown.say)
+        progress = ShownProgress(screen if as_json else console(), lambda: True)
+        with interruptible(chosen, progress.stop):
+            operation.see_to_its_end(follower, progress.happened, progress.say)
     else:
         operation.events = follower.new_events()
         if not as_json:
@@ -207,15 +207,15 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     it may not be.
     """
     from liberty_cfn.deploy.operations import roll_back
-    from liberty_cfn.deploy.showing import Follow
+    from liberty_cfn.deploy.showing import ShownProgress
     from liberty_cfn.deploy.statuses import Meaning
     from liberty_cfn.environments import load
 
     chosen = load(environment)
     target, screen = _at(chosen)
-    shown = Follow(screen if as_json else console(), lambda: True)
-    with interruptible(chosen, shown.stop):
-        done = roll_back(chosen, target, skip, shown.happened, shown.say)
+    progress = ShownProgress(screen if as_json else console(), lambda: True)
+    with interruptible(chosen, progress.stop):
+        done = roll_back(chosen, target, skip, progress.happened, progress.say)
     keep(chosen)
     why = "" if done.meaning is Meaning.UNDONE else done.explained()
     if as_json:

@@ -259,8 +259,8 @@ def moves(console: Console) -> bool:
     return console.is_terminal and not stays
 
 
-class Follow:
-    """Shows a deploy as it goes along: a tree on a terminal, lines elsewhere and in CI."""
+class ShownProgress:
+    """A deploy as it goes along: a tree on a terminal, lines elsewhere and in CI."""
 
     def __init__(self, console: Console, agree: Callable[[], bool]) -> None:
         self._console = console
