@@ -552,6 +552,7 @@ READS: Actions = (
     application_autoscaling.DescribeScalingPolicies,
     cloudformation.BatchDescribeTypeConfigurations,
     cloudformation.DescribeStackDriftDetectionStatus,
+    cloudformation.ListHookResults,
     cloudwatch.DescribeAlarms,
     ec2.DescribeAddresses,
     ec2.DescribeAvailabilityZones,

@@ -6,6 +6,10 @@ import re
 
 # The first that matches is told: the particular before the general.
 CAUSES = {
+    r"hook\(s\) failed": (
+        "A hook of the account (Control Tower's, say) refused it: meet its rule, or have "
+        "whoever keeps it make an exception."
+    ),
     r"BucketAlreadyExists|requested bucket name is not available": (
         "Bucket names are one in the world, and this one is taken: choose another NameSuffix."
     ),

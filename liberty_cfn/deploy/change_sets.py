@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
-from liberty_cfn.deploy.early import refused_early
+from liberty_cfn.deploy.early import HOOKS_FAILED, refused_by_hooks, refused_early
 from liberty_cfn.deploy.patience import Patience, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK
 
@@ -93,7 +93,10 @@ def _completed(
         reason = page.get("StatusReason") or "no reason given"
         if _is_nothing(reason):
             return made, [reason]
-        return made, [reason, *refused_early(cloudformation, ChangeSetName=made.id)]
+        why = [reason, *refused_early(cloudformation, ChangeSetName=made.id)]
+        if HOOKS_FAILED in reason:
+            why += refused_by_hooks(cloudformation, made.id)
+        return made, why
 
 
 def _is_nothing(reason: str) -> bool:

@@ -5,9 +5,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-de
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from liberty_cfn.deploy import faults
+
+# How CloudFormation says that hooks of the account refused something; it only names them.
+HOOKS_FAILED = "hook(s) failed"
 
 
 def refused_early(cloudformation: Any, **asked: str) -> list[str]:
@@ -21,15 +25,42 @@ def refused_early(cloudformation: Any, **asked: str) -> list[str]:
         # The role lacks the right to it, say: then what the stack itself says has to do, and
         # is not to be hidden by this error.
         return []
-    sentences = [
-        f"{e.get('LogicalResourceId', '')} ({e.get('ResourceType', '')}"
-        f"{' ' + e['ValidationPath'] if e.get('ValidationPath') else ''}): "
-        f"{e.get('ValidationStatusReason') or e.get('ResourceStatusReason', 'refused')}"
-        for e in sorted(found, key=lambda e: str(e.get("Timestamp", "")))
-        if e.get("EventType") == "VALIDATION_ERROR"
-        and e.get("ValidationFailureMode", "FAIL") == "FAIL"
-    ]
-    return list(dict.fromkeys(sentences))
+    ordered = sorted(found, key=lambda e: str(e.get("Timestamp", "")))
+    return list(dict.fromkeys(filter(None, map(_sentence, ordered))))
+
+
+def refused_by_hooks(cloudformation: Any, change_set: str) -> list[str]:
+    """Return why hooks refused a change set (its id), of which its own reason names them alone.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListHookResults.html
+    """
+    asked = {"TargetType": "CHANGE_SET", "TargetId": change_set}
+    try:
+        found = cloudformation.list_hook_results(**asked).get("HookResults", [])
+    except faults.OF_AWS:
+        return []
+    return [f"{one['TypeName']}: {why}" for one in found if (why := why_hook_failed(one))]
+
+
+def why_hook_failed(raw: Mapping[str, Any]) -> str:
+    """Return why a hook refused something; empty where it didn't, or only warns."""
+    status = raw.get("HookStatus") or raw.get("Status", "")
+    warns = "WARN" in (raw.get("HookFailureMode"), raw.get("FailureMode"))
+    failed = status in ("HOOK_COMPLETE_FAILED", "HOOK_FAILED") and not warns
+    return str(raw.get("HookStatusReason") or "no reason given") if failed else ""
+
+
+def _sentence(event: Mapping[str, Any]) -> str:
+    """Return an event that refuses something in words; empty for any other."""
+    where = f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')}"
+    if event.get("EventType") == "HOOK_INVOCATION_ERROR" and (why := why_hook_failed(event)):
+        return f"{where}): {event.get('HookType', 'a hook')}: {why}"
+    refuses = event.get("ValidationFailureMode", "FAIL") == "FAIL"
+    if event.get("EventType") != "VALIDATION_ERROR" or not refuses:
+        return ""
+    path = f" {event['ValidationPath']}" if event.get("ValidationPath") else ""
+    why = event.get("ValidationStatusReason") or event.get("ResourceStatusReason", "refused")
+    return f"{where}{path}): {why}"
 
 
 def _failed_events(cloudformation: Any, asked: dict[str, str]) -> list[dict[str, Any]]:

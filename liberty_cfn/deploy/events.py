@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.early import HOOKS_FAILED, why_hook_failed
 from liberty_cfn.deploy.stack import nested_in
 
 # What a stack says of itself when an operation on it begins.
@@ -80,6 +81,8 @@ class Follower:
         self._resting: set[str] = set()
         self._seen: set[str] = set()
         self._started: dict[tuple[tuple[str, ...], str], datetime] = {}
+        # What hooks that refused a resource say of it, until it fails by that.
+        self._refused: dict[tuple[tuple[str, ...], str], list[str]] = {}
         # Read, but not told: a later call failed.
         self._untold: list[Event] = []
         self._since = since
@@ -141,6 +144,11 @@ class Follower:
     def _event(self, stack_id: str, raw: dict[str, Any]) -> Event:
         path, resource = self._paths[stack_id], raw["LogicalResourceId"]
         status, now = raw["ResourceStatus"], raw["Timestamp"]
+        reason = raw.get("ResourceStatusReason", "")
+        if why := why_hook_failed(raw):
+            self._refused.setdefault((path, resource), []).append(why)
+        if HOOKS_FAILED in reason:
+            reason = ": ".join([reason, *self._refused.pop((path, resource), [])])
         since = None
         if _over(raw):
             since = self._started.pop((path, resource), None)
@@ -153,7 +161,7 @@ class Follower:
             resource,
             raw["ResourceType"],
             status,
-            raw.get("ResourceStatusReason", ""),
+            reason,
             raw.get("PhysicalResourceId", ""),
             raw.get("PhysicalResourceId") == stack_id,
             now - since if since else None,
