@@ -4,9 +4,10 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
-from wire import Body
+from wire import BROKEN, Body, Wire, stack
 
 from liberty_cfn.deploy import sessions
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.mishaps import in_words
 
 CREDENTIALS = {
@@ -43,6 +44,15 @@ def test_an_answers_times_are_read_by_it(aws, monkeypatch):
     client = session.client("s3", endpoint_url=aws.endpoint)
     [bucket] = client.list_buckets()["Buckets"]
     assert bucket["CreationDate"][0] == "read"
+
+
+def test_case_19_what_is_only_read_is_asked_for_again_where_the_answer_cannot_be_read():
+    wire = Wire(DescribeStacks=[BROKEN, BROKEN, stack("UPDATE_COMPLETE")], DeleteStack=[BROKEN])
+    assert find(wire.client, "x")["StackStatus"] == "UPDATE_COMPLETE"
+    with pytest.raises(ResponseParserError):
+        wire.client.delete_stack(StackName="x")
+    asked = [operation for operation, _ in wire.asked]
+    assert asked == ["DescribeStacks"] * 3 + ["DeleteStack"]
 
 
 PAGE = "<html><body>Sign in</body></html>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,6 +18,10 @@ from liberty_cfn.deploy.models import models
 
 SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
 
+# What the names of operations begin with that change nothing.
+READS = ("Describe", "Get", "List", "Head")
+# So often an answer is asked for before it counts that it can't be read.
+ATTEMPTS = 3
 WEB_PAGE = "a web page came instead of AWS's answer"
 
 
@@ -30,6 +35,7 @@ def session(*, credentials: Any = None, **arguments: str) -> boto3.Session:
     parsers = own.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=moment)
     own.register("before-parse", of_aws)
+    own.register("creating-client-class", _reading_again)
     if credentials:
         # boto has no public way for credentials that are shared.
         own._credentials = credentials  # noqa: SLF001
@@ -61,6 +67,24 @@ def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
             json.loads(said)
         except ValueError as error:
             raise ResponseParserError("it is no JSON") from error
+
+
+class _ReadingAgain:
+    """A client that asks again what it only reads, where the answer can't be read.
+
+    To botocore, that is an answer; whatever else gets none, it asks again by itself.
+    """
+
+    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+        call: Any = super()._make_api_call  # type: ignore[misc]
+        for _ in range(ATTEMPTS - 1 if operation_name.startswith(READS) else 0):
+            with contextlib.suppress(ResponseParserError):
+                return call(operation_name, api_params)
+        return call(operation_name, api_params)
+
+
+def _reading_again(base_classes: list[type], **_: object) -> None:
+    base_classes.insert(0, _ReadingAgain)
 
 
 def moment(said: Any) -> datetime:

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from botocore import exceptions
+from botocore.parsers import ResponseParserError
 
 from liberty_cfn.environments import Environment
 
@@ -176,7 +177,7 @@ class Aws:
             raise _in_words(asked, error) from error
         except UNREACHABLE as error:
             raise VerifyError(f"AWS can't be asked ({asked}): {error}") from error
-        except exceptions.BotoCoreError as error:
+        except (exceptions.BotoCoreError, ResponseParserError) as error:
             raise RefusedError(f"{asked}: {error}") from error
 
     def _client_of(self, service: str) -> Any:
