@@ -55,7 +55,7 @@ class Adopted:
 
     before: dict[str, str]
     refused: str
-    declined: object
+    declined: tuple[object, dict[str, str], object]
     listener: Taking
     again: object
     secrets: dict[str, str]
@@ -78,7 +78,8 @@ def adopted(local_aws, standing_target, templates):
     with pytest.raises(DeployError) as refused:
         deploy(environment, target, templates, Listener())
     no = Taking(consent=False)
-    declined = deploy(environment, target, templates, no, adopt=True)
+    outcome = deploy(environment, target, templates, no, adopt=True)
+    declined = (outcome, values(target), no.changes)
     listener = Taking()
     deploy(environment, target, templates, listener, adopt=True)
     again = deploy(environment, target, templates, Listener(), adopt=True)
@@ -123,8 +124,19 @@ def test_the_stacks_end_with_the_templates_that_were_reviewed(adopted):
 
 
 def test_without_consent_no_secret_is_touched(adopted):
-    assert adopted.declined is None
+    assert adopted.declined == (None, adopted.before, ())
     assert "liberty-social/SECRET_KEY-local" in "\n".join(adopted.listener.said)
+
+
+def test_what_cannot_be_adopted_stays_in_the_way_and_no_secret_is_touched(
+    target, local, manager
+):
+    manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
+    missing = with_settings(local, ExistingExecutionRole="nobody")
+    listener = Taking()
+    with pytest.raises(DeployError, match=r"in the way.*\n.*nobody"):
+        deploy(missing, target, {"root.yaml": "Resources: {}"}, listener, adopt=True)
+    assert (listener.said, values(target)) == ([], {"liberty-social/SECRET_KEY-local": "old"})
 
 
 def test_a_zone_that_is_kept_is_told_with_the_setting_that_uses_it(target, local):

@@ -6,6 +6,7 @@ local AWS with a design of one topic; what that can't answer comes over the wire
 
 import dataclasses
 import errno
+import functools
 import itertools
 import threading
 from datetime import datetime, timedelta
@@ -63,7 +64,8 @@ from liberty_cfn.repository import TEMPLATES
 from liberty_cfn.stateful import stack_policy
 
 TOPIC = "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"
-MORE = TOPIC + "  Another: {Type: AWS::SNS::Topic, DependsOn: Topic}\n"
+ANOTHER = "  Another: {Type: AWS::SNS::Topic, DependsOn: Topic}\n"
+MORE = TOPIC + ANOTHER
 ROLE = """Resources:
   Role:
     Type: AWS::IAM::Role
@@ -142,6 +144,10 @@ def create(wire, **more):
         tags={},
         **more,
     )
+
+
+def refusal(code, why):
+    return exceptions.ClientError({"Error": {"Code": code, "Message": why}}, "Ask")
 
 
 # What a deploy finds when it begins
@@ -328,7 +334,9 @@ def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named
         with pytest.raises(DeployError, match="--delete-failed liberty-social-dev"):
             have(dev, target, TOPIC, failed=consent)
     assert find(target.client("cloudformation"), dev.stack)["StackId"] == failed["StackId"]
-    assert have(dev, target, TOPIC, failed=dev.stack).changed
+    listener = Listener()
+    assert have(dev, target, TOPIC, listener, failed=dev.stack).changed
+    assert listener.said == [f"Deleting what is left of {dev.stack}, {failed['StackId']}"]
     made = find(target.client("cloudformation"), dev.stack)
     assert made["StackId"] != failed["StackId"]
     assert made["StackStatus"] == "CREATE_COMPLETE"
@@ -361,6 +369,37 @@ def test_an_empty_stack_goes_with_its_change_set_though_it_was_protected(target,
     with refused, pytest.raises(ChangeSetError):
         have(dev, target, TOPIC)
     assert find(cloudformation, dev.stack) is None
+
+
+def test_the_outputs_are_those_after_the_deploy(target, dev):
+    said = TOPIC + "Outputs: {Url: {Value: before}}\n"
+    assert have(dev, target, said).outputs == {"Url": "before"}
+    assert have(dev, target, said.replace("before", "after")).outputs == {"Url": "after"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.EndpointConnectionError(endpoint_url="https://cloudformation"),
+        refusal("ExpiredToken", "The token is expired"),
+    ],
+)
+def test_nobody_is_asked_to_discard_a_change_set_who_could_not_be_heard(error):
+    wire = Wire()
+    ours = ChangeSet(CHANGE_SET, STACK, "liberty-1")
+    with pytest.raises(type(error)), discarding.kept_only_if_well(wire.client, ours):
+        raise error
+    assert wire.asked == []
+
+
+def test_what_went_wrong_is_told_though_what_comes_after_it_goes_wrong_too():
+    wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")], ListStackResources=[DENIED])
+    ours = ChangeSet(CHANGE_SET, STACK, "liberty-1")
+    afterwards = functools.partial(protect, wire.client, STACK)
+    kept = discarding.kept_only_if_well(wire.client, ours, afterwards)
+    with pytest.raises(KeyboardInterrupt), kept:
+        raise KeyboardInterrupt
+    assert wire.asked[-1][0] == "ListStackResources"
 
 
 # Stateful resources with names, all kept by policy; the service comes after them.
@@ -420,6 +459,9 @@ def test_case_04_a_protected_database_is_protected_once_all_is_there(aws, target
     assert database["DeletionProtection"]
     assert "First without protection from deletion, so that it can be undone" in listener.said
     assert not have(production, target, PROTECTED).changed
+    updating = Listener()
+    assert have(production, target, PROTECTED + ANOTHER, updating).changed
+    assert updating.said == []
 
 
 def test_case_03_a_plan_made_twice_deletes_no_stack_that_the_next_is_for(target, dev):
@@ -565,6 +607,15 @@ def test_an_update_that_failed_takes_away_what_it_added_and_nothing_else(aws, ta
         have(dev, target, UPLOADS + added)
     assert names(target) == {TEMPLATE_BUCKET, "liberty-social-failures-1"}
     assert left_behind(target, dev) == []
+
+
+def test_case_06_an_update_that_was_undone_is_tried_again(aws, target, dev):
+    have(dev, target, TOPIC)
+    aws.fail("AWS::SNS::Topic/Another")
+    with pytest.raises(DeployError, match="ended as UPDATE_ROLLBACK_COMPLETE"):
+        have(dev, target, MORE)
+    aws.fail()
+    assert have(dev, target, MORE).changed
 
 
 def test_what_a_deploy_adopts_outlives_its_failure(aws, target):
@@ -910,7 +961,8 @@ def test_case_22_another_account_is_refused_before_anything_is_made(monkeypatch)
 def test_case_22_the_region_is_the_environment_s_whatever_the_shell_says(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setattr(targets, "target", lambda session, *_: Target(session, "1"))
-    assert targets.connect(load("prod"), print).region == load("prod").region == "us-east-1"
+    prod = dataclasses.replace(load("prod"), account="1")
+    assert targets.connect(prod, print).region == prod.region == "us-east-1"
 
 
 def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_deleted():
@@ -1043,10 +1095,6 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
         targets.target(sessions.session(region_name="us-east-1"))
     assert in_words(error.value).startswith("AWS could not be asked: ")
     assert "nowhere" in in_words(error.value)
-
-
-def refusal(code, why):
-    return exceptions.ClientError({"Error": {"Code": code, "Message": why}}, "Ask")
 
 
 @pytest.mark.parametrize(
