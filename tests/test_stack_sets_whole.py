@@ -18,7 +18,7 @@ from liberty_cfn.cli.stack_sets import deploying
 from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.packaging import read
-from liberty_cfn.deploy.stack_sets import reaching, running
+from liberty_cfn.deploy.stack_sets import operations, reaching, running
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.environments import load
 from liberty_cfn.local import control
@@ -220,7 +220,15 @@ def test_in_accounts_that_only_aws_gets_into_nothing_is_adopted(command, monkeyp
 
 def test_without_an_operation_there_is_nothing_to_cancel(deployed, command):
     code, _, said = command("cancel", "global")
-    assert (code, "no operation is under way" in said) == (1, True)
+    assert (code, "only an operation that is under way can be cancelled" in said) == (1, True)
+
+
+def test_what_is_cancelled_is_told_as_of_one_stack(deployed, command, monkeypatch):
+    monkeypatch.setattr(operations, "stop", lambda *_: "theirs")
+    assert "the operation theirs is cancelled: " in command("cancel", "global")[1]
+    said = json.loads(command("cancel", "global", "--json")[1])
+    expected = {"stack_set": "liberty-social-global", "operation": "theirs", "cancelled": True}
+    assert said == expected
 
 
 def test_it_is_taken_down_and_what_is_kept_is_listed(destroyed, command):

@@ -169,7 +169,8 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     """Cancel an update of ENV that is under way; CloudFormation then undoes it.
 
     Only an update can be cancelled, and only while it is UPDATE_IN_PROGRESS; anything else
-    is refused, with what can be done instead.
+    is refused, with what can be done instead. Of a stack set, any operation can: stacks that
+    have begun go on to their end, no other begins.
     """
     from liberty_cfn.deploy.operations import cancel
     from liberty_cfn.environments import load
@@ -184,7 +185,7 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
         print_json({"stack": chosen.stack, "cancelled": True})
     else:
         click.echo(
-            f"{chosen.stack}: the update is cancelled, and being undone; to see it: "
+            f"{chosen.stack}: the update is cancelled: it is being undone; to see it: "
             f"liberty-cfn events --follow {chosen.name}"
         )
 

@@ -118,19 +118,23 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
 
 
 def cancel(environment: Environment, *, as_json: bool) -> None:
-    """Stop a set's operation: what has begun ends, nothing else begins."""
+    """Cancel a set's operation: stacks that have begun go on to their end, no other begins."""
     from liberty_cfn.deploy.stack_sets.operations import stop
 
     fleet = fleet_of(environment, console(stderr=True))
     there_is(fleet)
     if not (running := stop(fleet.cloudformation, fleet.name)):
-        fail(f"{fleet.name}: no operation is under way.")
+        fail(
+            f"{fleet.name}: only an operation that is under way can be cancelled, and there is "
+            "none."
+        )
     if as_json:
-        print_json({"stack_set": fleet.name, "cancelled": running})
+        print_json({"stack_set": fleet.name, "operation": running, "cancelled": True})
     else:
         click.echo(
-            f"{fleet.name}: {running} is being stopped. Stacks that have begun go on to their "
-            f"end; to see it: liberty-cfn events --follow {environment.name}"
+            f"{fleet.name}: the operation {running} is cancelled: stacks that have begun go on "
+            "to their end, no other begins; to see it: liberty-cfn events --follow "
+            f"{environment.name}"
         )
 
 
