@@ -59,6 +59,7 @@ from liberty_cfn.deploy.protection import close_again, protect
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
+from liberty_cfn.local import control
 from liberty_cfn.mishaps import in_words
 from liberty_cfn.repository import TEMPLATES
 from liberty_cfn.stateful import stack_policy
@@ -946,15 +947,17 @@ def test_case_15_a_change_set_that_is_never_made_is_not_waited_for_for_ever(monk
     assert wire.asked[-1][0] == "DeleteChangeSet"
 
 
-def test_case_22_another_account_is_refused_before_anything_is_made(monkeypatch):
-    prod = dataclasses.replace(load("prod"), account="111111111111")
+@pytest.mark.parametrize("name", ["prod", "local"])
+def test_case_22_another_account_is_refused_before_anything_is_made(monkeypatch, name):
+    pinned = dataclasses.replace(load(name), account="111111111111")
     monkeypatch.setattr(targets, "target", lambda *_: Target(None, "222222222222"))
+    monkeypatch.setattr(targets.control, "up", lambda **_: control.LocalAws("http://a", 1))
     with pytest.raises(WrongAccountError) as error:
-        targets.connect(prod, print)
+        targets.connect(pinned, print)
     assert in_words(error.value) == (
-        "These credentials are account 222222222222's, and prod is in 111111111111 (Account in "
-        "params/prod.yaml). Nothing was changed; sign in to the other account, or choose its "
-        "profile (AWS_PROFILE)."
+        f"These credentials are account 222222222222's, and {name} is in 111111111111 (Account "
+        f"in params/{name}.yaml). Nothing was changed; sign in to the other account, or choose "
+        "its profile (AWS_PROFILE)."
     )
 
 

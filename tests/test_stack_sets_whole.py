@@ -187,6 +187,23 @@ def test_what_is_tried_again_in_production_wants_its_name_as_a_deploy_does(
 
 
 @pytest.mark.parametrize(
+    ("confirming", "code"), [((), 1), (("--confirm", "other"), 1), (("--confirm", "global"), 0)]
+)
+def test_that_a_target_goes_wants_the_name_as_destroying_does(
+    deployed, command, monkeypatch, confirming, code
+):
+    real = dataclasses.replace(load("global"), endpoint="")
+    monkeypatch.setattr("liberty_cfn.environments.load", lambda _: real)
+
+    def tried(fleet, asked):
+        gone = SimpleNamespace(gone=fleet.targets.places[1:2])
+        return running.Outcome(changed=True) if asked.consents(gone) else None
+
+    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.deploying.retry", tried)
+    assert command("retry", "global", "--yes", *confirming)[0] == code
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("outputs",),

@@ -36,9 +36,7 @@ def agrees(question: str) -> bool:
         return False
 
 
-def may_deploy(
-    environment: Environment, given: str | None, *, yes: bool, question: str = ""
-) -> bool:
+def may_deploy(environment: Environment, given: str | None, *, yes: bool) -> bool:
     """Whether a deploy has consent: a yes, and for production its name, typed or `given`.
 
     Production is whose names have no suffix; of a stack set, one such target is enough.
@@ -48,7 +46,7 @@ def may_deploy(
     if environment.endpoint == LOCAL:
         return True
     if all(part.settings["NameSuffix"] for part in environment.parts):
-        return yes or agrees(question or f"Deploy {environment.name}?")
+        return yes or agrees(f"Deploy {environment.name}?")
     _named(
         environment,
         given,
@@ -65,12 +63,15 @@ def named_otherwise(environment: Environment, given: str | None, undone: str) ->
         fail(f"Nothing was {undone}: {said} is confirmed, and this is {environment.name}.")
 
 
-def confirmed(environment: Environment, given: str | None) -> None:
-    """Have the environment's name typed, unless it was given; refuse otherwise."""
+def confirmed(environment: Environment, given: str | None, going: str = "") -> None:
+    """Have the environment's name typed, unless it was given; refuse otherwise.
+
+    `going` is what is going to be deleted, if it isn't all of the environment.
+    """
     _named(
         environment,
         given,
-        f"To delete {environment.stack}, type {environment.name}",
+        f"To delete {going or environment.stack}, type {environment.name}",
         f"Nothing was deleted: {_saying(environment)}; YES=1 isn't enough.",
     )
 

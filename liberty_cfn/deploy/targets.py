@@ -83,8 +83,9 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
     if environment.endpoint == LOCAL:
         local = control.up(say=say)
         credentials = local.credentials | {"region_name": environment.region}
-        return target(sessions.session(**credentials), local.endpoint)
-    found = target(sessions.session(region_name=environment.region))
+        found = target(sessions.session(**credentials), local.endpoint)
+    else:
+        found = target(sessions.session(region_name=environment.region))
     if environment.account and found.account != environment.account:
         raise WrongAccountError(
             f"These credentials are account {found.account}'s, and {environment.name} is in "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from liberty_cfn.cli.asking import agrees, may_deploy
+from liberty_cfn.cli.asking import agrees, confirmed, may_deploy
 from liberty_cfn.cli.common import interruptible
 
 if TYPE_CHECKING:
@@ -60,11 +60,13 @@ class Asked:
         self._screen.print(plan_table(plan, self._fleet.targets))
 
     def consents(self, different: Differences) -> bool:
-        where = ", ".join(map(str, different.gone))
-        question = f"Delete the stacks in {where}, but what is kept as above?" if where else ""
-        return may_deploy(
-            self._fleet.environment, self._confirm, yes=self._yes, question=question
-        )
+        environment, confirm = self._fleet.environment, self._confirm
+        if different.gone and not self._local:
+            # As much goes as with `destroy`, which a yes isn't enough for either.
+            where = ", ".join(map(str, different.gone))
+            confirmed(environment, confirm, f"the stacks in {where}, but what is kept as above")
+            return True
+        return may_deploy(environment, confirm, yes=self._yes)
 
     def happened(self, results: list[Result]) -> None:
         self._board.happened(results)
