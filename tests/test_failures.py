@@ -44,6 +44,7 @@ from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import OperationError, roll_back, root
 from liberty_cfn.deploy.patience import FollowError
+from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, what_next
 from liberty_cfn.deploy.targets import PATIENT, Target
@@ -381,6 +382,15 @@ def test_case_18_what_nobody_waits_for_says_what_to_do_next(fault):
     said = in_words(error.value)
     assert "Try again. What AWS had begun goes on" in said
     assert ".." not in said
+
+
+def test_case_19_what_stays_done_is_done_again_where_the_answer_was_cut_off():
+    wire = Wire(
+        ListStackResources=[BROKEN, done("ListStackResources", StackResourceSummaries="")],
+        SetStackPolicy=[(200, "<SetStackPol"), (200, "<SetStackPolicyResponse/>")],
+    )
+    protect(wire.client, STACK)
+    assert [operation for operation, _ in wire.asked].count("SetStackPolicy") == 2
 
 
 def test_case_19_broken_xml_is_a_sentence_where_nobody_waits():

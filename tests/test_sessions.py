@@ -47,12 +47,12 @@ def test_an_answers_times_are_read_by_it(aws, monkeypatch):
 
 
 def test_case_19_what_is_only_read_is_asked_for_again_where_the_answer_cannot_be_read():
-    wire = Wire(DescribeStacks=[BROKEN, BROKEN, stack("UPDATE_COMPLETE")], DeleteStack=[BROKEN])
+    wire = Wire(DescribeStacks=[BROKEN, BROKEN, stack("UPDATE_COMPLETE")], CreateStack=[BROKEN])
     assert find(wire.client, "x")["StackStatus"] == "UPDATE_COMPLETE"
     with pytest.raises(ResponseParserError):
-        wire.client.delete_stack(StackName="x")
+        wire.client.create_stack(StackName="x")
     asked = [operation for operation, _ in wire.asked]
-    assert asked == ["DescribeStacks"] * 3 + ["DeleteStack"]
+    assert asked == ["DescribeStacks"] * 3 + ["CreateStack"]
 
 
 PAGE = "<html><body>Sign in</body></html>"

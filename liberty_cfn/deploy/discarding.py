@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
-from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
@@ -74,21 +73,14 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object
 
 def discard(cloudformation: Any, change_set: ChangeSet) -> None:
     """Delete a change set, and with that of a new stack the empty stack that it came with."""
-    for step in (_delete, _drop_if_empty) if change_set.new else (_delete,):
-        try:
-            step(cloudformation, change_set)
-        except ResponseParserError:
-            # An answer that can't be read is one to botocore, which doesn't ask again.
-            step(cloudformation, change_set)
-
-
-def _delete(cloudformation: Any, change_set: ChangeSet) -> None:
     try:
         cloudformation.delete_change_set(ChangeSetName=change_set.id)
     except ClientError as error:
         # Somebody deleted it, or its stack with it.
         if faults.code(error) != "ChangeSetNotFound" and not faults.missing(error):
             raise
+    if change_set.new:
+        _drop_if_empty(cloudformation, change_set)
 
 
 def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:

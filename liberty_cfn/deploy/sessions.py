@@ -18,8 +18,11 @@ from liberty_cfn.deploy.models import models
 
 SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
 
-# What the names of operations begin with that change nothing.
-READS = ("Describe", "Get", "List", "Head")
+# What the names of operations begin with that change nothing, or leave the same as once.
+REPEATABLE = (
+    *("Describe", "Get", "List", "Head"),
+    *("DeleteChangeSet", "DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"),
+)
 # So often an answer is asked for before it counts that it can't be read.
 ATTEMPTS = 3
 WEB_PAGE = "a web page came instead of AWS's answer"
@@ -35,7 +38,7 @@ def session(*, credentials: Any = None, **arguments: str) -> boto3.Session:
     parsers = own.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=moment)
     own.register("before-parse", of_aws)
-    own.register("creating-client-class", _reading_again)
+    own.register("creating-client-class", _asking_again)
     if credentials:
         # boto has no public way for credentials that are shared.
         own._credentials = credentials  # noqa: SLF001
@@ -69,22 +72,22 @@ def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
             raise ResponseParserError("it is no JSON") from error
 
 
-class _ReadingAgain:
-    """A client that asks again what it only reads, where the answer can't be read.
+class _AskingAgain:
+    """A client that asks again what may be asked twice, where the answer can't be read.
 
     To botocore, that is an answer; whatever else gets none, it asks again by itself.
     """
 
     def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
         call: Any = super()._make_api_call  # type: ignore[misc]
-        for _ in range(ATTEMPTS - 1 if operation_name.startswith(READS) else 0):
+        for _ in range(ATTEMPTS - 1 if operation_name.startswith(REPEATABLE) else 0):
             with contextlib.suppress(ResponseParserError):
                 return call(operation_name, api_params)
         return call(operation_name, api_params)
 
 
-def _reading_again(base_classes: list[type], **_: object) -> None:
-    base_classes.insert(0, _ReadingAgain)
+def _asking_again(base_classes: list[type], **_: object) -> None:
+    base_classes.insert(0, _AskingAgain)
 
 
 def moment(said: Any) -> datetime:
