@@ -1,6 +1,7 @@
 """Migrating the database in a task of the new version, before the service moves to it."""
 
 import dataclasses
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -33,19 +34,33 @@ class Tasks:
     """Takes note of the tasks that are asked for, and of what the service is at meanwhile."""
 
     def __init__(self, target):
-        self.target, self.asked, self.during = target, [], []
+        self.target, self.asked, self.during, self.listed = target, [], [], []
+        self.running, self.made = [], []
         self.events = target.client("ecs").meta.events
+        self.hears = {
+            "provide-client-params.ecs.RunTask": self.started,
+            "after-call.ecs.RunTask": lambda parsed, **_: self.made.append(
+                parsed["tasks"][0]["taskArn"]
+            ),
+            "before-call.ecs.ListTasks": self.list,
+        }
 
     def started(self, params, **_):
         self.asked.append(params)
         self.during.append(service(self.target)["taskDefinition"])
 
+    def list(self, params, **_):
+        self.listed.append(json.loads(params["body"]))
+        return SimpleNamespace(status_code=200), {"taskArns": self.running}
+
     def __enter__(self):
-        self.events.register("provide-client-params.ecs.RunTask", self.started)
+        for event, hear in self.hears.items():
+            self.events.register(event, hear)
         return self
 
     def __exit__(self, *_):
-        self.events.unregister("provide-client-params.ecs.RunTask", self.started)
+        for event, hear in self.hears.items():
+            self.events.unregister(event, hear)
 
 
 def service(target):
@@ -80,7 +95,10 @@ def life(local_aws, standing_target, templates):
         held = parameter(target, newer, "HeldTaskDefinition")
         told = is_held(newer, find(target.client("cloudformation"), newer.stack))
         aws.end_tasks(0)
+        # As if the last one ran until it is asked about.
+        tasks.running = tasks.made[-1:]
         deploy(newer, target, templates, mended)
+        tasks.running = []
         moved = service(target)["taskDefinition"]
         deploy(with_settings(newer, LogRetentionDays="60"), target, templates, idle)
     return SimpleNamespace(**locals())
@@ -131,6 +149,16 @@ def test_the_next_deploy_migrates_again_and_moves_the_service(life):
     assert len(life.tasks.asked) == 3
     assert life.moved != life.made["taskDefinition"]
     assert parameter(life.target, life.newer, "HeldTaskDefinition") == ""
+
+
+def test_a_migration_that_still_runs_is_seen_to_its_end_before_another_begins(life):
+    said = life.mended.said
+    awaited = said.index(
+        f"A migration is under way already; first its end is awaited: {life.tasks.made[1]}"
+    )
+    assert said[awaited + 1 : awaited + 3] == ["  no such table", f"Migrating: {DJANGO}"]
+    # AWS takes no other filter beside this.
+    assert {tuple(sorted(asked)) for asked in life.tasks.listed} == {("cluster", "startedBy")}
 
 
 def test_what_leaves_the_tasks_alone_migrates_nothing(life):

@@ -27,6 +27,7 @@ from liberty_cfn.names import CONTAINER
 
 HELD, COUNT = "HeldTaskDefinition", "DesiredCount"
 SERVICE, DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
+STARTED_BY = "liberty-cfn migrate"
 MOVES = {"TaskDefinition", "DesiredCount"}
 
 
@@ -76,6 +77,9 @@ def migrate(
 ) -> None:
     """Run the migration in a task of the stack's task definition; say what it logs.
 
+    One that an interrupted deploy began, and that still runs, is seen to its end first: two at
+    once could harm the database.
+
     Raises:
         MigrationError: it didn't start, or ended with anything but 0.
         FollowError: it takes too long, or the credentials are over.
@@ -83,14 +87,27 @@ def migrate(
     if not (running := service(environment, target)):
         raise MigrationError("The migration didn't run: the stack has no service to run it in.")
     definition = _definition(target.client("cloudformation"), stack_id)
+    for task in _under_way(environment, target):
+        say(f"A migration is under way already; first its end is awaited: {task['taskArn']}")
+        _ended(environment, target, task, say)
     say(f"Migrating: {environment.migrate}")
     task = _start(environment, target, definition, running["networkConfiguration"])
-    log = _Log(target.client("logs"), logs_of(target.client, task)[CONTAINER])
-    ended = _ended(target, task, log, stack_id, say)
+    ended = _ended(environment, target, task, say)
     container = next(each for each in ended["containers"] if each["name"] == CONTAINER)
     if container.get("exitCode") != 0:
         raise MigrationError(_failure(environment, ended, container))
     say("Migrated")
+
+
+def _under_way(environment: Environment, target: Target) -> list[dict[str, Any]]:
+    """Return the tasks of migrations that run."""
+    ecs, where = target.client("ecs"), {"cluster": environment.named(CLUSTER)}
+    # With startedBy, AWS takes no other filter; it lists those that are to run.
+    arns = ecs.list_tasks(**where, startedBy=STARTED_BY)["taskArns"]
+    found: list[dict[str, Any]] = (
+        ecs.describe_tasks(**where, tasks=arns)["tasks"] if arns else []
+    )
+    return found
 
 
 def _definition(cloudformation: Any, stack_id: str) -> str:
@@ -117,7 +134,7 @@ def _start(
         launchType="FARGATE",
         networkConfiguration=network,
         overrides={"containerOverrides": [{"name": CONTAINER, "command": command}]},
-        startedBy="liberty-cfn migrate",
+        startedBy=STARTED_BY,
         clientToken=uuid.uuid4().hex,
     )
     if failures := started.get("failures"):
@@ -148,14 +165,15 @@ class _Log:
 
 
 def _ended(
+    environment: Environment,
     target: Target,
     task: Mapping[str, Any],
-    log: _Log,
-    stack_id: str,
     say: Callable[[str], object],
 ) -> dict[str, Any]:
     """Return how a task ended, once it has; tell what it logs meanwhile."""
-    ecs, patience = target.client("ecs"), Patience(stack_id, say)
+    log = _Log(target.client("logs"), logs_of(target.client, task)[CONTAINER])
+    again = f"make deploy ENV={environment.name}"
+    ecs, patience = target.client("ecs"), Patience("the migration", say, again=again)
     where = {"cluster": task["clusterArn"], "tasks": [task["taskArn"]]}
     looks = 0
     while True:
