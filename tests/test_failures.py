@@ -137,6 +137,12 @@ def test_case_09_a_status_nobody_knows_ends_the_following_and_is_named():
     assert "UPDATE_SIDEWAYS_COMPLETE" in in_words(error.value)
 
 
+def test_case_09_a_status_nobody_knows_can_be_looked_at_and_what_to_do_is_said():
+    said = what_next("UPDATE_SIDEWAYS_COMPLETE", "dev")
+    assert "UPDATE_SIDEWAYS_COMPLETE" in said
+    assert "in the console" in said
+
+
 # Executing
 
 

@@ -101,4 +101,7 @@ def state_of(stack: Mapping[str, Any] | None) -> Meaning:
 
 def what_next(status: str, name: str) -> str:
     """Return what can be done with the environment called `name` in such a state."""
-    return NEXT[meaning(status)].format(name=name)
+    try:
+        return NEXT[meaning(status)].format(name=name)
+    except UnknownStatusError as error:
+        return str(error)
