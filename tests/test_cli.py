@@ -24,6 +24,7 @@ import liberty_cfn
 from liberty_cfn import checked, generation, mishaps
 from liberty_cfn.cli import asking, cli, secret
 from liberty_cfn.cli.common import console, interruptible
+from liberty_cfn.deploy import deploying, secrets
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.repository import PARAMS
@@ -177,6 +178,70 @@ def test_with_nobody_to_ask_nothing_is_deployed(liberty):
     answer = liberty("deploy", "dev")
     assert answer.returncode == 1
     assert "say so with --yes, or YES=1 for make" in answer.stderr
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Take note of what a deploy is asked for, and whether it has consent; nothing is done."""
+    noted = {}
+
+    def take_note(_environment, _target, _templates, progress, allowed, **more):
+        noted.update(more, allowed=allowed, consents=progress.consents())
+
+    monkeypatch.setattr(deploying, "deploy", take_note)
+    return noted
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"),
+    [
+        ("dev --yes", {}),
+        ("YES=1 dev", {}),
+        ("prod --confirm prod", {}),
+        ("CONFIRM=prod prod", {}),
+        ("dev --yes --allow-replace A --allow-replace B", {"allowed": ("A", "B")}),
+        ("dev --yes --delete-failed liberty-social-dev", {"failed": "liberty-social-dev"}),
+        ("dev --yes --adopt", {"adopt": True}),
+        ("ADOPT=1 dev --yes", {"adopt": True}),
+        ("dev --yes --drift", {"drift": True}),
+    ],
+)
+def test_a_deploy_does_what_was_typed_and_nothing_else(liberty, nearby, asked, typed, means):
+    variables = dict(word.split("=") for word in typed.split() if "=" in word)
+    words = [word for word in typed.split() if "=" not in word]
+    answer = liberty("deploy", *words, env={**nearby, **variables})
+    assert (answer.returncode, answer.stderr) == (1, "Nothing was deployed.\n")
+    plain = {"allowed": (), "adopt": False, "drift": False, "failed": "", "consents": True}
+    assert asked == {**plain, **means}
+
+
+def test_ctrl_c_while_a_deploy_goes_on_says_how_to_come_back_to_it(liberty, monkeypatch):
+    monkeypatch.setattr(deploying, "deploy", Mock(side_effect=KeyboardInterrupt))
+    answer = liberty("deploy", "dev", "--yes")
+    assert answer.returncode == 130
+    assert "No longer looking. AWS goes on with liberty-social-dev" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), ", which have the old value: make deploy ENV=dev RESTART=1 replaces them"),
+        (("--restart",), ": the service replaces them (web:1)"),
+    ],
+)
+def test_tasks_that_have_an_old_secret_are_replaced_if_that_is_typed(
+    liberty, monkeypatch, options, says
+):
+    restart = Mock(return_value="web:1")
+    outcome = deploying.Outcome(changed=False, outputs={})
+    monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
+    monkeypatch.setattr(secrets, "outdated", lambda *_: ["SECRET_KEY"])
+    monkeypatch.setattr(secrets, "restart", restart)
+    monkeypatch.setattr(secrets, "missing", lambda *_: ["DEFAULT_FROM_EMAIL"])
+    said = liberty("deploy", "dev", "--yes", *options).stdout
+    assert f"SECRET_KEY changed since the tasks started{says}" in said
+    assert "liberty-cfn secret set dev DEFAULT_FROM_EMAIL --restart" in said
+    assert restart.called is bool(options)
 
 
 @pytest.fixture

@@ -315,6 +315,20 @@ def test_what_a_killed_plan_left_goes_with_the_next_plan_when_nobody_waits_for_i
     assert bool(find(cloudformation, dev.stack)) is there
 
 
+def test_the_change_set_of_another_program_is_left_alone(target, dev):
+    have(dev, target, TOPIC)
+    others = target.client("cloudformation").create_change_set(
+        StackName=dev.stack, ChangeSetName="other", TemplateBody=MORE
+    )
+    assert not have(dev, target, TOPIC).changed
+    assert [s["ChangeSetId"] for s in left_behind(target, dev)] == [others["Id"]]
+
+
+def test_a_stack_that_is_not_there_yet_has_nothing_left_behind_nor_is_a_word_said():
+    wire = Wire(ListChangeSets=[GONE])
+    assert discarding.left_behind(wire.client, "liberty-social-dev", pytest.fail) == []
+
+
 def test_a_name_that_nothing_bears_is_told_though_nothing_changes(target, dev):
     have(dev, target, TOPIC)
     listener = Listener()
