@@ -894,6 +894,20 @@ def test_case_12_a_change_set_whose_name_exists_is_ours_and_is_found_by_it(lost)
     assert asked[0]["ChangeSetName"] == asked[0]["ClientToken"] == asked[1]["ChangeSetName"]
 
 
+def test_case_12_a_name_that_somebody_else_has_is_left_for_another():
+    wire = Wire(
+        CreateChangeSet=[EXISTS, CREATED],
+        DescribeChangeSet=[NO_CHANGE_SET, described()],
+    )
+    assert create(wire).id == CHANGE_SET
+    first, second = (
+        body["ChangeSetName"]
+        for operation, body in map(decoded, wire.asked)
+        if operation == "CreateChangeSet"
+    )
+    assert first != second
+
+
 def test_case_12_a_change_set_that_never_arrived_is_not_taken_for_made():
     wire = Wire(CreateChangeSet=[TIMEOUT], DescribeChangeSet=[NO_CHANGE_SET])
     with pytest.raises(ReadTimeoutError):

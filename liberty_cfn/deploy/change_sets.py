@@ -103,8 +103,13 @@ def _is_nothing(reason: str) -> bool:
     return any(words in reason for words in NOTHING)
 
 
-def _created_once(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
-    """Make a change set, once, whatever becomes of AWS's answer."""
+def _created_once(
+    cloudformation: Any, asked: Mapping[str, Any], *, renamed: bool = False
+) -> ChangeSet:
+    """Make a change set, once, whatever becomes of AWS's answer.
+
+    `renamed` if the name that was tried before was taken.
+    """
     token = f"{OURS}{uuid.uuid4().hex}"
     named = {"StackName": asked["StackName"], "ChangeSetName": token}
     new, adopts = asked["ChangeSetType"] == "CREATE", "ImportExistingResources" in asked
@@ -132,6 +137,8 @@ def _created_once(cloudformation: Any, asked: Mapping[str, Any]) -> ChangeSet:
                 "changed nothing. Deploy again: that sees what is under way to its end first. "
                 f"{faults.in_words(error)}"
             ) from error
+        if faults.code(error) == "AlreadyExistsException" and not renamed:
+            return _created_once(cloudformation, asked, renamed=True)
         raise
 
 
