@@ -84,12 +84,20 @@ def dev():
 
 @pytest.mark.parametrize("status", MEANINGS)
 def test_each_state_says_what_can_be_done_with_it(status):
-    assert what_next(status, "dev")
-    assert "{" not in what_next(status, "dev")
+    assert what_next(status, load("dev"))
+    assert "{" not in what_next(status, load("dev"))
+
+
+@pytest.mark.parametrize("status", MEANINGS)
+def test_what_is_said_of_a_sets_own_stack_can_be_done_with_a_set(status):
+    said = what_next(status, dataclasses.replace(load("global"), stack_name="StackSet-x"))
+    assert "{" not in said
+    for refused in ("rollback global", "--delete-failed", "make destroy"):
+        assert refused not in said
 
 
 def test_case_05_a_rollback_that_failed_is_told_with_the_command_that_continues_it():
-    assert "liberty-cfn rollback dev" in what_next("UPDATE_ROLLBACK_FAILED", "dev")
+    assert "liberty-cfn rollback dev" in what_next("UPDATE_ROLLBACK_FAILED", load("dev"))
     wire = Wire(
         DescribeStacks=[stack("UPDATE_ROLLBACK_FAILED")],
         DescribeStackEvents=[ended("UPDATE_ROLLBACK_FAILED")],
@@ -99,12 +107,12 @@ def test_case_05_a_rollback_that_failed_is_told_with_the_command_that_continues_
 
 def test_case_06_an_update_that_was_undone_can_be_tried_again():
     assert MEANINGS["UPDATE_ROLLBACK_COMPLETE"] is Meaning.UNDONE
-    assert "deploy again" in what_next("UPDATE_ROLLBACK_COMPLETE", "dev")
+    assert "deploy again" in what_next("UPDATE_ROLLBACK_COMPLETE", load("dev"))
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED"])
 def test_case_07_a_stack_that_can_only_be_deleted_says_so(status):
-    assert "make destroy ENV=dev" in what_next(status, "dev")
+    assert "make destroy ENV=dev" in what_next(status, load("dev"))
     wire = Wire(DescribeStacks=[stack(status)], DescribeStackEvents=[ended(status)])
     assert watch(wire)[0] == status
 
@@ -138,7 +146,7 @@ def test_case_09_a_status_nobody_knows_ends_the_following_and_is_named():
 
 
 def test_case_09_a_status_nobody_knows_can_be_looked_at_and_what_to_do_is_said():
-    said = what_next("UPDATE_SIDEWAYS_COMPLETE", "dev")
+    said = what_next("UPDATE_SIDEWAYS_COMPLETE", load("dev"))
     assert "UPDATE_SIDEWAYS_COMPLETE" in said
     assert "in the console" in said
 
@@ -432,6 +440,19 @@ def test_case_21_credentials_that_expire_meanwhile_are_a_sentence(expired):
     )
 
 
+@pytest.mark.parametrize(
+    ("stack_name", "again"),
+    [("", "liberty-cfn events --follow dev"), ("StackSet-x", "make deploy ENV=dev ADOPT=1")],
+)
+def test_case_21_what_is_looked_at_again_is_what_was_looked_at(dev, stack_name, again):
+    wire = Wire(DescribeStacks=[EXPIRED], DescribeStackEvents=[events()])
+    target = Target(None, "1", _clients={"cloudformation": wire.client})
+    environment = dataclasses.replace(dev, stack_name=stack_name)
+    operation = attending.Operation(environment, target, STACK)
+    with pytest.raises(FollowError, match=f"then look again: {again}$"):
+        operation.see_to_its_end(Follower(wire.client, STACK, START), list, list)
+
+
 def test_case_21_with_new_credentials_it_is_attached_to_from_its_beginning():
     before = (told(-5, "CREATE_COMPLETE"), told(-9, "CREATE_IN_PROGRESS"))
     wire = Wire(
@@ -598,7 +619,7 @@ def test_case_24_the_first_failure_in_time_of_all_stacks_comes_first(dev):
         "liberty-social-dev ended as ROLLBACK_COMPLETE.",
         "First, Database in Database (AWS::X::Y): too big",
         "  Late in Service (AWS::X::Y): also wrong",
-        what_next("ROLLBACK_COMPLETE", "dev"),
+        what_next("ROLLBACK_COMPLETE", load("dev")),
     ]
 
 

@@ -435,7 +435,7 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
         ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
         SetStackPolicy=[done("SetStackPolicy")],
     )
-    assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", "dev")
+    assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", load("dev"))
     assert (
         roll_back(dev, over(wire.client), (), print, print).status == "UPDATE_ROLLBACK_COMPLETE"
     )
@@ -446,7 +446,7 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
 
 
 def test_an_import_that_went_wrong_is_not_sent_to_a_command_that_refuses_it(dev):
-    assert "liberty-cfn" not in what_next("IMPORT_ROLLBACK_FAILED", "dev")
+    assert "liberty-cfn" not in what_next("IMPORT_ROLLBACK_FAILED", load("dev"))
     wire = Wire(DescribeStacks=[stack("IMPORT_ROLLBACK_FAILED")])
     with pytest.raises(OperationError, match="only a rollback that failed"):
         roll_back(dev, over(wire.client), (), print, print)

@@ -53,7 +53,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
     stack = root(chosen, cloudformation)
     digest = digest_of(stack)
     found = list(standing(cloudformation, stack["StackId"]))
-    advice = migrating.is_held(chosen, stack) or what_next(found[0].status, chosen.name)
+    advice = migrating.is_held(chosen, stack) or what_next(found[0].status, chosen)
     if as_json:
         stacks = [
             {

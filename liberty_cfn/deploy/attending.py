@@ -80,6 +80,10 @@ class Operation:
             noticed,
             say=say,
             pause=watch.pause,
+            # A set's own stack is followed only while it adopts.
+            again=f"make deploy ENV={self.environment.name} ADOPT=1"
+            if self.environment.stack_name
+            else "",
         )
 
     def explained(self) -> str:

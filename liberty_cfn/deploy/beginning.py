@@ -46,7 +46,7 @@ def _await_others(
     stack_id, status = stack["StackId"], stack["StackStatus"]
     if status == "DELETE_IN_PROGRESS":
         raise DeployError(
-            f"{environment.stack} is being deleted. {what_next(status, environment.name)} "
+            f"{environment.stack} is being deleted. {what_next(status, environment)} "
             "Deploy when it is gone."
         )
     progress.say(f"{environment.stack} is in {status}: attached to {stack_id}")
@@ -68,7 +68,7 @@ def _clear(
     stack_id, status = stack["StackId"], stack["StackStatus"]
     if failed != environment.stack:
         raise DeployError(
-            f"{environment.stack} is in {status}. {what_next(status, environment.name)}"
+            f"{environment.stack} is in {status}. {what_next(status, environment)}"
         )
     progress.say(f"Deleting what is left of {environment.stack}, {stack_id}")
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)

@@ -57,7 +57,7 @@ def looked_through(
     hindrances, status, name = [], stack["StackStatus"], stack["StackName"]
     # AWS deletes what is being made, but nothing that is being changed.
     if state_of(stack) is Meaning.WORKING and status.startswith(("UPDATE", "IMPORT")):
-        said = what_next(status, environment.name)
+        said = what_next(status, environment)
         hindrances.append(f"{name} is in {status}. {said}")
     unprotected = unprotected or _has_failed(stack)
     if stack.get("EnableTerminationProtection") and not unprotected:

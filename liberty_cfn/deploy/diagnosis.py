@@ -108,5 +108,5 @@ def explain(
         if event.type == SERVICE and event.physical_id:
             words = stopped.get(event.physical_id) or why_stopped(client, event)
             lines += [f"    {said}" for said in words]
-    lines.append(what_next(status, environment.name))
+    lines.append(what_next(status, environment))
     return "\n".join(lines)

@@ -64,7 +64,7 @@ def _stack(environment: Environment, stack: Mapping[str, Any] | None) -> Iterato
     if stack is None or (state := state_of(stack)) is Meaning.ABSENT:
         return
     status = stack["StackStatus"]
-    says = f"{environment.stack} is in {status}. {what_next(status, environment.name)}"
+    says = f"{environment.stack} is in {status}. {what_next(status, environment)}"
     # A deploy waits for it, unless all is being deleted.
     awaited = state is Meaning.WORKING and status != "DELETE_IN_PROGRESS"
     worked = Level.WARNING if awaited else Level.OBSTACLE

@@ -47,7 +47,7 @@ def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -
         status = stack["StackStatus"]
         raise OperationError(
             f"{environment.stack} is in {status}: only what stands can be compared. "
-            f"{what_next(status, environment.name)}"
+            f"{what_next(status, environment)}"
         )
 
 

@@ -33,17 +33,19 @@ def follow(
     pause: Callable[[Any, int], object] = pause,
     clock: Callable[[], float] = time.monotonic,
     deadline: timedelta = DEADLINE,
+    again: str = "",
 ) -> tuple[str, list[Event]]:
     """Tell what happens until the stack's operation is over.
 
-    `stack_id` is its id, not its name, which another stack may get meanwhile. Returns the
+    `stack_id` is its id, not its name, which another stack may get meanwhile. `again` is the
+    command that looks again, where it isn't that for our environments' stacks. Returns the
     stack's last status, and every event.
 
     Raises:
         FollowError: the deadline has passed, or the credentials are over.
         UnknownStatusError: CloudFormation reports a state that this program doesn't know.
     """
-    patience = Patience(stack_id, say, clock, deadline)
+    patience = Patience(stack_id, say, clock, deadline, again)
     events: list[Event] = []
     unproven = quiet = 0
     own = ""

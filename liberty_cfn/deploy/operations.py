@@ -109,7 +109,7 @@ def cancel(environment: Environment, cloudformation: Any) -> None:
     if status != "UPDATE_IN_PROGRESS":
         raise OperationError(
             f"{environment.stack} is in {status}: only an update that is under way can be "
-            f"cancelled. {what_next(status, environment.name)}"
+            f"cancelled. {what_next(status, environment)}"
         )
     cloudformation.cancel_update_stack(
         StackName=stack["StackId"], ClientRequestToken=f"c-{uuid.uuid4().hex}"
@@ -146,7 +146,7 @@ def roll_back(
     else:
         raise OperationError(
             f"{environment.stack} is in {status}: only a rollback that failed can be "
-            f"continued. {what_next(status, environment.name)}"
+            f"continued. {what_next(status, environment)}"
         )
     follower = Follower(cloudformation, stack_id)
     begin(**asked)

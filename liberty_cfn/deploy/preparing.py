@@ -151,7 +151,7 @@ def _is_new(environment: Environment, stack: Mapping[str, Any] | None) -> bool:
     state = state_of(stack)
     if stack and state not in UPDATABLE:
         status = stack["StackStatus"]
-        advice = what_next(status, environment.name)
+        advice = what_next(status, environment)
         raise DeployError(f"{environment.stack} is in {status}. {advice}")
     # A stack whose first change set was never executed is there, but empty.
     return state is Meaning.ABSENT

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from liberty_cfn.environments import Environment
+
 
 class Meaning(Enum):
     """What can be done with a stack that is in such a state."""
@@ -70,6 +72,22 @@ NEXT = {
     "destroy ENV={name}` again.",
 }
 
+# Of a set's own stack in a target, where another step is right. What the set can't do is done
+# in the target's account, by its administrator.
+NEXT_IN_A_SET = {
+    Meaning.BROKEN: "Its creation failed: mend the cause, then have it made again: `make "
+    "deploy ENV={name}`, with ADOPT=1 if it was to take in what is there.",
+    Meaning.HALTED: "Somebody's update failed, and was not to be undone by itself: `aws "
+    "cloudformation rollback-stack --region {region} --stack-name {stack}` undoes it, in its "
+    "account; then `make retry ENV={name}`.",
+    Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Mend "
+    "what is in the way, then, in its account: `aws cloudformation continue-update-rollback "
+    "--region {region} --stack-name {stack}`; then `make retry ENV={name}`.",
+    Meaning.UNDELETED: "What could not be deleted is still there. Mend the cause, then, in its "
+    "account: `aws cloudformation delete-stack --region {region} --stack-name {stack}`; then "
+    "`make deploy ENV={name}`.",
+}
+
 
 class UnknownStatusError(Exception):
     """CloudFormation reports a state that this program doesn't know."""
@@ -99,9 +117,13 @@ def state_of(stack: Mapping[str, Any] | None) -> Meaning:
     return meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
 
 
-def what_next(status: str, name: str) -> str:
-    """Return what can be done with the environment called `name` in such a state."""
+def what_next(status: str, environment: Environment) -> str:
+    """Return what can be done with an environment whose stack is in such a state."""
     try:
-        return NEXT[meaning(status)].format(name=name)
+        state = meaning(status)
     except UnknownStatusError as error:
         return str(error)
+    of_a_set = NEXT_IN_A_SET if environment.stack_name else {}
+    return of_a_set.get(state, NEXT[state]).format(
+        name=environment.name, stack=environment.stack, region=environment.region
+    )

@@ -68,12 +68,14 @@ def install(
     failed: dict[str, str] = {}
     # What other sets need stays.
     services = {SERVICES: ",".join(sorted(_services(fleet) | _trusted(fleet)))}
-    done[f"{fleet.home.account} (administrator)"] = _put(fleet.home, ADMINISTRATION, services)
+    done[f"{fleet.home.account} (administrator)"] = _put(
+        fleet, fleet.home, ADMINISTRATION, services
+    )
     given = {"AdministratorAccountId": fleet.home.account}
     for account in dict.fromkeys(place.account for place in fleet.targets.places):
         try:
             there = administrator(fleet, account, role, fleet.home.region)
-            done[account] = _put(there, EXECUTION, given)
+            done[account] = _put(fleet, there, EXECUTION, given)
         except UnreachableError as error:
             failed[account] = f"{error}; by hand: {by_hand(fleet, account)}"
         else:
@@ -136,7 +138,9 @@ def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
     return Target(session, account, home.endpoint)
 
 
-def _put(target: Target, build: Callable[[Any], object], given: Mapping[str, str]) -> str:
+def _put(
+    fleet: Fleet, target: Target, build: Callable[[Any], object], given: Mapping[str, str]
+) -> str:
     """Make or change the stack of one role; say which, or that nothing was needed.
 
     Raises:
@@ -146,12 +150,12 @@ def _put(target: Target, build: Callable[[Any], object], given: Mapping[str, str
     name, template = bootstrap(build)
     stack = f"liberty-cfn-{name}"
     there = find(cloudformation, stack)
+    again = f"make bootstrap ENV={fleet.environment.name}"
     state = state_of(there)
     if there and state is Meaning.BROKEN:
+        gone = Follower(cloudformation, there["StackId"])
         cloudformation.delete_stack(StackName=there["StackId"])
-        follow(
-            cloudformation, there["StackId"], Follower(cloudformation, there["StackId"]), list
-        )
+        follow(cloudformation, there["StackId"], gone, list, again=again)
     asked = {
         "StackName": stack,
         "TemplateBody": render(template, f"liberty_cfn/bootstrap/{build.__name__}.py"),
@@ -170,7 +174,7 @@ def _put(target: Target, build: Callable[[Any], object], given: Mapping[str, str
     found = described(cloudformation, stack_id)
     since = found.get("LastUpdatedTime") or found["CreationTime"]
     follower = Follower(cloudformation, stack_id, since)
-    status, events = follow(cloudformation, stack_id, follower, list)
+    status, events = follow(cloudformation, stack_id, follower, list, again=again)
     if meaning(status) is not Meaning.GOOD:
         why = "; ".join(in_words(event) for event in reasons(events)) or "no reason given"
         raise DeployError(f"{stack} in account {target.account} ended as {status}: {why}")
