@@ -159,6 +159,8 @@ def test_leftovers_are_named_with_what_removes_them(target, dev, leave, said, so
     assert said in found
     assert solved in found
     assert "or choose another NameSuffix" in found
+    # A destroy keeps only what the next deploy can take in.
+    assert ("kept by an earlier destroy?" in found) == ("ADOPT=1" in found)
 
 
 def test_other_environments_things_are_not_in_the_way(target, dev):

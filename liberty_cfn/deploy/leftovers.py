@@ -213,12 +213,18 @@ def _kept(
 ) -> Finding:
     """Return that a name is taken by what an earlier destroy may have kept."""
     adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in."
-    return _taken(kind, name, command, how, adopt)
+    says = _says(command, how, "kept by an earlier destroy")
+    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adopt)
 
 
-def _taken(kind: str, name: str, command: str, how: str = "there", adopt: str = "") -> Finding:
-    says = (
-        f"is {how}, and one of that name is to be made: kept by an earlier destroy? "
+def _taken(kind: str, name: str, command: str) -> Finding:
+    """Return that a name is taken by what no destroy keeps."""
+    says = _says(command, "there", "another stack's, or made by hand")
+    return Finding(Level.OBSTACLE, f"{kind} {name}", says)
+
+
+def _says(command: str, how: str, whose: str) -> str:
+    return (
+        f"is {how}, and one of that name is to be made: {whose}? "
         f"Delete it, if nobody needs it ({command}), {ELSE}."
     )
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adopt)
