@@ -224,7 +224,10 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     elif why:
         fail(why)
     else:
-        click.echo(f"{chosen.stack} is as it was before the update; it can be updated again.")
+        but = f", but for {' and '.join(skip)}, which may not be" if skip else ""
+        click.echo(
+            f"{chosen.stack} is as it was before the update{but}; it can be updated again."
+        )
 
 
 @click.command("drift")
