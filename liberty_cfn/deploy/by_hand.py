@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -33,6 +33,11 @@ class Fate(Enum):
     UNTOLD = "not to be told"
     STAYS = "left so"
     AGREED = "as it is to be"
+
+    @property
+    def grave(self) -> bool:
+        """Whether the deploy fails by it, or undoes what somebody did."""
+        return self in (Fate.FAILS, Fate.OVERWRITTEN, Fate.LOST)
 
 
 SEVERITY = list(Fate)
@@ -78,6 +83,18 @@ class ByHand:
     fate: Fate
     properties: tuple[Met, ...] = ()
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it for a program to read."""
+        return {
+            "stack": "/".join(self.drift.stack),
+            "resource": self.drift.resource,
+            "type": self.drift.type,
+            "physical_id": self.drift.physical_id or None,
+            "status": self.drift.status,
+            "fate": self.fate.value,
+            "properties": [asdict(met) | {"fate": met.fate.value} for met in self.properties],
+        }
+
 
 @dataclass(frozen=True)
 class Meeting:
@@ -93,6 +110,14 @@ class Meeting:
         told = ", ".join(f"{fates[fate]} {fate.value}" for fate in SEVERITY if fates[fate])
         found = f"{len(self.by_hand)} changed by hand ({told})" if told else "0 changed by hand"
         return f"{found}, as far as could be compared" if self.unknown else found
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for a program to read."""
+        return {
+            "summary": self.summary,
+            "resources": [one.as_json() for one in self.by_hand],
+            "unknown": list(self.unknown),
+        }
 
 
 def meet(compared: Compared, changes: Iterable[Change]) -> Meeting:
@@ -211,33 +236,3 @@ def told(
         new = f" with {[*shown(met.found, met.new)][1]}" if known else ""
         notes = "".join(f"  ({why})" for why in met.weakens)
         yield met.fate, f"by hand: {met.property}: {values}  ({WORDS[met.fate]}{new}){notes}"
-
-
-def as_json(meeting: Meeting) -> dict[str, Any]:
-    """Return what was changed by hand, and what becomes of it, for a program to read."""
-    return {
-        "summary": meeting.summary,
-        "resources": [
-            {
-                "stack": "/".join(one.drift.stack),
-                "resource": one.drift.resource,
-                "type": one.drift.type,
-                "physical_id": one.drift.physical_id or None,
-                "status": one.drift.status,
-                "fate": one.fate.value,
-                "properties": [
-                    {
-                        "property": met.property,
-                        "deployed": met.deployed,
-                        "found": met.found,
-                        "new": met.new,
-                        "fate": met.fate.value,
-                        "weakens": list(met.weakens),
-                    }
-                    for met in one.properties
-                ],
-            }
-            for one in meeting.by_hand
-        ],
-        "unknown": list(meeting.unknown),
-    }

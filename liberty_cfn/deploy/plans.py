@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from liberty_cfn.deploy import by_hand
-from liberty_cfn.deploy.by_hand import Meeting
 from liberty_cfn.deploy.changes import Change, Property, Replacement
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.stateful import LEFT, LOSSES
+
+if TYPE_CHECKING:
+    # What is asked for seldom isn't loaded for every plan.
+    from liberty_cfn.deploy.by_hand import Meeting
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
 GENERATED = "GenerateSecretString"
@@ -247,7 +249,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "exit_code": plan.code,
         "parameters": _pairs(plan.parameters),
         "tags": _pairs(plan.tags),
-        "drift": by_hand.as_json(plan.drift) if plan.drift else None,
+        "drift": plan.drift.as_json() if plan.drift else None,
         "changes": [
             {
                 "stack": "/".join(change.stack),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from liberty_cfn.deploy import beforehand, by_hand, change_sets, discarding
+from liberty_cfn.deploy import beforehand, change_sets, discarding
 from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.changes import ChangeSet
-from liberty_cfn.deploy.drift import detect
-from liberty_cfn.deploy.drifted import Compared
+from liberty_cfn.deploy.changes import Change, ChangeSet
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan, changed_values
@@ -20,6 +18,10 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
+
+if TYPE_CHECKING:
+    from liberty_cfn.deploy.by_hand import Meeting
+    from liberty_cfn.deploy.drifted import Compared
 
 # What a deploy can start from; from any other state the person has to go on first.
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
@@ -93,7 +95,7 @@ def prepare(
         changed_values(before, environment.settings if before else environment.given),
         reworded=change_set is not None and not changes,
         tags=_retagged(environment, stack),
-        drift=by_hand.meet(compared, changes) if compared else None,
+        drift=_met(compared, changes),
     )
     return plan, change_set
 
@@ -143,8 +145,18 @@ def _compared(
     if stack is None:
         say("Nothing is deployed yet, so nothing was changed by hand")
         return None
+    from liberty_cfn.deploy.drift import detect  # noqa: PLC0415 - asked for seldom
+
     cloudformation = target.client("cloudformation")
     return detect(cloudformation, stack["StackId"], environment.name, say=say)
+
+
+def _met(compared: Compared | None, changes: Iterable[Change]) -> Meeting | None:
+    if compared is None:
+        return None
+    from liberty_cfn.deploy.by_hand import meet  # noqa: PLC0415 - asked for seldom
+
+    return meet(compared, changes)
 
 
 def _is_new(environment: Environment, stack: Mapping[str, Any] | None) -> bool:

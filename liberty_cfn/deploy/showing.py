@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from liberty_cfn.deploy.by_hand import ByHand, Fate, told
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
@@ -29,6 +29,9 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.stateful import LOSSES
 
+if TYPE_CHECKING:
+    from liberty_cfn.deploy.by_hand import ByHand, Fate
+
 COLOURS = {
     "Add": "green",
     "Modify": "yellow",
@@ -40,12 +43,6 @@ LEVELS = {Level.OK: "green", Level.WARNING: "yellow", Level.OBSTACLE: "bold red"
 LONG = 80  # characters of a value shown
 AROUND = 20  # characters before the first that differs
 KNOWN_LATER = "(known after apply)"
-BY_HAND = {
-    Fate.PERHAPS: "yellow",
-    Fate.UNTOLD: "yellow",
-    Fate.STAYS: "yellow",
-    Fate.AGREED: "green",
-}
 UNTOUCHED = "="
 MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i", "Dynamic": "?"}
 
@@ -64,9 +61,9 @@ def plan_tree(plan: Plan) -> RenderableType:
         if change.action == "Modify":
             for changed in change.properties:
                 branch.add(_changed(change, changed))
-    for one in plan.drift.by_hand if plan.drift else ():
-        for fate, line in told(one, _differing):
-            _branch_of(one, branches).add(Text(line, style=BY_HAND.get(fate, "bold red")))
+    for one, fate, line in _by_hand(plan):
+        style = "bold red" if fate.grave else "yellow"
+        _branch_of(one, branches).add(Text(line, style=style))
     beside = [
         line
         for what, values in _beside(plan).items()
@@ -86,13 +83,9 @@ def plan_markdown(plan: Plan) -> str:
         lines += [f"- {refusal}" for refusal in refusals(plan, ())]
     if plan.doubtful:
         lines += ["", "**Perhaps replaced:**", "", *(f"- {doubt}" for doubt in doubts(plan))]
-    if plan.drift and plan.drift.by_hand:
+    if by_hand := _by_hand(plan):
         lines += ["", "**Changed by hand since it was deployed:**", ""]
-        lines += [
-            f"- `{'/'.join(one.drift.place)}`: {_code(line)}"
-            for one in plan.drift.by_hand
-            for _, line in told(one, _differing)
-        ]
+        lines += [f"- `{'/'.join(o.drift.place)}`: {_code(line)}" for o, _, line in by_hand]
     for note in _not_compared(plan):
         lines += ["", note]
     for what, values in _beside(plan).items():
@@ -113,6 +106,15 @@ def plan_markdown(plan: Plan) -> str:
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _by_hand(plan: Plan) -> list[tuple[ByHand, Fate, str]]:
+    """Return what was changed by hand, what becomes of it, and that in words."""
+    if plan.drift is None:
+        return []
+    from liberty_cfn.deploy.by_hand import told  # noqa: PLC0415 - asked for seldom
+
+    return [(o, *said) for o in plan.drift.by_hand for said in told(o, _differing)]
 
 
 def _branch_of(one: ByHand, branches: dict[tuple[str, ...], Tree]) -> Tree:
