@@ -215,6 +215,14 @@ def test_a_deploy_does_what_was_typed_and_nothing_else(liberty, nearby, asked, t
     assert asked == {**plain, **means}
 
 
+@pytest.mark.parametrize("name", ["*", "Data?ase", "Database/Database", ""])
+def test_what_may_be_replaced_is_named_whole(liberty, asked, name):
+    answer = liberty("deploy", "dev", "--yes", "--allow-replace", "A", "--allow-replace", name)
+    assert answer.returncode == 2
+    assert f"--allow-replace {name!r} is no LOGICAL_ID" in answer.stderr
+    assert asked == {}
+
+
 def test_ctrl_c_while_a_deploy_goes_on_says_how_to_come_back_to_it(liberty, monkeypatch):
     monkeypatch.setattr(deploying, "deploy", Mock(side_effect=KeyboardInterrupt))
     answer = liberty("deploy", "dev", "--yes")

@@ -114,6 +114,14 @@ def deploy_command(
     screen = console(stderr=as_json)
     chosen = load(environment)
     named_otherwise(chosen, confirm, "deployed")
+    for name in allowed:
+        # A stack policy would take a * for any.
+        if not (name.isascii() and name.isalnum()):
+            fail(
+                f"Nothing was deployed: --allow-replace {name!r} is no LOGICAL_ID; expected "
+                "letters and digits, without its stack. Each resource is named by itself.",
+                2,
+            )
     if chosen.targets:
         deploy_set(
             chosen,
