@@ -460,12 +460,26 @@ def test_what_goes_on_without_us_is_told_with_the_command_that_shows_it(monkeypa
 
 
 @pytest.mark.parametrize(
-    ("name", "cancelled"), [("dev", "undoes an update"), ("global", "stops what has not begun")]
+    ("name", "command", "goes_on", "cancelled"),
+    [
+        ("dev", "deploy", True, "undoes an update"),
+        ("dev", "destroy", True, None),
+        ("dev", "rollback", False, None),
+        ("dev", "events", False, "undoes an update"),
+        ("global", "retry", True, "stops what has not begun"),
+        ("global", "destroy", True, "stops what has not begun"),
+    ],
 )
-def test_who_interrupts_is_told_what_cancelling_does(capsys, name, cancelled):
-    with pytest.raises(SystemExit), interruptible(load(name), list):
+def test_who_interrupts_is_told_what_can_be_done_then(
+    capsys, name, command, goes_on, cancelled
+):
+    with pytest.raises(SystemExit), interruptible(load(name), command, list):
         raise KeyboardInterrupt
-    assert capsys.readouterr().err.endswith(f"liberty-cfn cancel {name} {cancelled}.\n")
+    said = capsys.readouterr().err
+    assert f"liberty-cfn events --follow {name} only looks on" in said
+    assert (f"liberty-cfn {command} {name} attaches" in said) is goes_on
+    assert (f"liberty-cfn cancel {name} {cancelled}.\n" in said) is bool(cancelled)
+    assert ("liberty-cfn cancel" in said) is bool(cancelled)
 
 
 def test_production_wants_its_name_not_a_mere_yes(changed, liberty, aws):

@@ -142,13 +142,16 @@ def left_role(target):
     [
         (left_secret, "Secret liberty-social/SECRET_KEY-dev: is there", "delete-secret"),
         (left_deleted_secret, "SECRET_KEY-dev: is scheduled for deletion", "without-recovery"),
-        (left_bucket, "Bucket liberty-social-uploads-dev: is there", "aws s3 rb"),
+        (left_bucket, "Bucket liberty-social-uploads-dev: is there", "Empty"),
         (left_log_group, "Log group /ecs/liberty-social-backend-dev: ", "delete-log-group"),
         (left_events, "Log group /aws/events/liberty-social-task", "delete-log-group"),
         (left_repository, "Repository liberty-social-backend-dev: ", "delete-repository"),
         (left_database, "Database liberty-social-db-dev: is there", "delete-db-instance"),
         (left_cache, "Cache liberty-social-redis-dev: is there", "delete-cache-cluster"),
-        (left_balancer, "Load balancer liberty-social-alb-dev: ", "delete-load-balancer"),
+        (
+            *(left_balancer, "Load balancer liberty-social-alb-dev: "),
+            "describe-load-balancers --region us-east-1 --names liberty-social-alb-dev",
+        ),
         (left_role, "Role ecsTaskRole-dev: is there", "aws iam delete-role"),
     ],
 )

@@ -430,7 +430,7 @@ class Anything:
 def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
     ours = (told(2, "UPDATE_ROLLBACK_COMPLETE"), told(1, "UPDATE_ROLLBACK_IN_PROGRESS"))
     wire = Wire(
-        DescribeStacks=[stack("UPDATE_FAILED"), stack("UPDATE_ROLLBACK_COMPLETE")],
+        DescribeStacks=[*[stack("UPDATE_FAILED")] * 2, stack("UPDATE_ROLLBACK_COMPLETE")],
         DescribeStackEvents=[events(), events(*ours)],
         RollbackStack=[done("RollbackStack")],
         GetStackPolicy=[done("GetStackPolicy", StackPolicyBody=escape(stack_policy(["Data"])))],
@@ -438,6 +438,8 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
         SetStackPolicy=[done("SetStackPolicy")],
     )
     assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", load("dev"))
+    with pytest.raises(OperationError, match="no rollback has failed yet"):
+        roll_back(dev, over(wire.client), ("Data",), print, print)
     assert (
         roll_back(dev, over(wire.client), (), print, print).status == "UPDATE_ROLLBACK_COMPLETE"
     )

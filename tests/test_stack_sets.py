@@ -719,8 +719,9 @@ def test_a_stack_that_could_not_be_deleted_is_inoperable_and_left_out_with_a_way
     wanted = sets.changed(fleet, LogRetentionDays="30")
     with pytest.raises(DeployError) as error:
         deploy(wanted, SMALL, Told())
-    assert f"{SECOND}: aws cloudformation delete-stack-instances --retain-stacks" in str(
-        error.value
+    assert str(error.value).endswith(
+        f"{SECOND}: aws cloudformation delete-stack-instances --retain-stacks --region {US} "
+        f"--stack-set-name {fleet.name} --accounts {OTHER} --regions {US}"
     )
     assert begun(fleet)[before:] == [("UPDATE", {(HOME, US): "SUCCEEDED"})]
     # The way out that was told, walked.

@@ -90,20 +90,24 @@ def keep(environment: Environment) -> None:
 
 
 @contextmanager
-def interruptible(environment: Environment, stop: Callable[[], None]) -> Iterator[None]:
-    """On Ctrl-C, say that AWS goes on."""
+def interruptible(
+    environment: Environment, command: str, stop: Callable[[], None]
+) -> Iterator[None]:
+    """On Ctrl-C in a command, say that AWS goes on, and what can be done."""
     try:
         yield
     except KeyboardInterrupt:
         stop()
-        cancelled = "stops what has not begun" if environment.targets else "undoes an update"
-        fail(
-            f"No longer looking. AWS goes on with {environment.stack}, if it had begun: "
-            f"liberty-cfn deploy {environment.name} attaches and does what is left to do, "
-            f"liberty-cfn events --follow {environment.name} only looks on, liberty-cfn cancel "
-            f"{environment.name} {cancelled}.",
-            130,
-        )
+        name = environment.name
+        can = [f"liberty-cfn events --follow {name} only looks on"]
+        if command in ("deploy", "retry", "destroy"):
+            can.insert(0, f"liberty-cfn {command} {name} attaches and does what is left to do")
+        if environment.targets:
+            can.append(f"liberty-cfn cancel {name} stops what has not begun")
+        elif command not in ("destroy", "rollback"):
+            can.append(f"liberty-cfn cancel {name} undoes an update")
+        goes_on = f"AWS goes on with {environment.stack}, if it had begun"
+        fail(f"No longer looking. {goes_on}: {', '.join(can)}.", 130)
     finally:
         stop()
 

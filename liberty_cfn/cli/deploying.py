@@ -139,7 +139,7 @@ def deploy_command(
     target = connect(chosen, screen)
     chosen, advice = with_image(chosen, target)
     progress = ShownProgress(screen, lambda: may_deploy(chosen, confirm, yes=yes))
-    with interruptible(chosen, progress.stop):
+    with interruptible(chosen, "deploy", progress.stop):
         outcome = deploy(
             chosen,
             target,

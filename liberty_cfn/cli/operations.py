@@ -114,7 +114,7 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     follower = last_operation(cloudformation, stack["StackId"])
     if attach and operation.meaning is Meaning.WORKING:
         progress = ShownProgress(screen if as_json else console(), lambda: True)
-        with interruptible(chosen, progress.stop):
+        with interruptible(chosen, "events", progress.stop):
             operation.see_to_its_end(follower, progress.happened, progress.say)
     else:
         operation.events = follower.new_events()
@@ -215,7 +215,7 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     chosen = load(environment)
     target, screen = _at(chosen)
     progress = ShownProgress(screen if as_json else console(), lambda: True)
-    with interruptible(chosen, progress.stop):
+    with interruptible(chosen, "rollback", progress.stop):
         done = roll_back(chosen, target, skip, progress.happened, progress.say)
     keep(chosen)
     why = "" if done.meaning is Meaning.UNDONE else done.explained()

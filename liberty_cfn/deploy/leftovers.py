@@ -98,7 +98,11 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
         yield Finding(Level.OBSTACLE, f"Bucket {name}", says)
         return
     yield _kept(
-        environment, "Bucket", name, f"aws s3 rb s3://{name} --force, and its old versions"
+        environment,
+        "Bucket",
+        name,
+        # The CLI empties no bucket that keeps old versions.
+        f"Empty in the console of S3, which takes old versions, too; then aws s3 rb s3://{name}",
     )
 
 
@@ -138,7 +142,8 @@ class _Named:
             if faults.code(error) != self.missing:
                 raise
             return
-        command = f"aws {self.delete.format(name=name)} --region {target.region}"
+        command = f"aws {self.delete.format(name=name, region=target.region)}"
+        command += f" --region {target.region}"
         if self.kept:
             yield _kept(environment, self.kind, name, command)
         else:
@@ -175,8 +180,9 @@ NAMED = (
         *("liberty-social-alb", "elbv2", "describe_load_balancers"),
         lambda name: {"Names": [name]},
         "LoadBalancerNotFound",
-        "elbv2 delete-load-balancer --load-balancer-arn $(aws elbv2 describe-load-balancers "
-        "--names {name} --query LoadBalancers[0].LoadBalancerArn --output text)",
+        'elbv2 delete-load-balancer --load-balancer-arn "$(aws elbv2 describe-load-balancers '
+        "--region {region} --names {name} --query 'LoadBalancers[0].LoadBalancerArn' "
+        '--output text)"',
     ),
 )
 

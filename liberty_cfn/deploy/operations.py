@@ -139,6 +139,11 @@ def roll_back(
     asked = {"StackName": stack_id, "ClientRequestToken": f"r-{uuid.uuid4().hex}"}
     state = rollback.meaning
     if state is Meaning.HALTED:
+        if skip:
+            raise OperationError(
+                f"{environment.stack} is in {status}: no rollback has failed yet, so nothing "
+                f"can be skipped; nothing was done. {what_next(status, environment)}"
+            )
         begin = cloudformation.rollback_stack
     elif state is Meaning.STUCK:
         begin = cloudformation.continue_update_rollback

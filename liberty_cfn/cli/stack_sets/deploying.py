@@ -27,7 +27,7 @@ def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn
 
     aside = console(stderr=True)
     fleet = fleet_of(environment, aside)
-    with watched(fleet, aside) as asked:
+    with watched(fleet, aside, "plan") as asked:
         want, _, planned = prepare(fleet, generated(aside), asked)
     if as_json:
         print_json(set_as_json(planned, fleet.targets))
@@ -73,7 +73,7 @@ def deploy(
     check_digest(templates, approved)
     fleet = fleet_of(environment, screen)
     _have_roles(fleet, screen)
-    with watched(fleet, screen, yes=yes, confirm=confirm) as asked:
+    with watched(fleet, screen, "deploy", yes=yes, confirm=confirm) as asked:
         outcome = deploy_set(fleet, templates, asked, allowed, adopting_as=adopting_as)
     keep(environment)
     if outcome is None:

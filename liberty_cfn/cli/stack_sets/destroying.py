@@ -47,7 +47,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         screen.print(f"{place}: what is kept isn't known: {why}")
     if environment.endpoint != LOCAL:
         confirmed(environment, confirm)
-    with watched(fleet, screen) as asked:
+    with watched(fleet, screen, "destroy") as asked:
         results = destroy_set(fleet, there, asked)
     keep(environment)
     if as_json:

@@ -99,7 +99,7 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
         return
     if running and not attach:
         fail(f"{name}: {running} is under way; to follow it: --follow")
-    with watched(fleet, screen) as asked:
+    with watched(fleet, screen, "events") as asked:
         done = follow(cloudformation, name, str(running or last["OperationId"]), asked.happened)
     if as_json:
         print_json(
@@ -156,7 +156,7 @@ def retry_command(environment: str, *, yes: bool, confirm: str | None, as_json: 
     named_otherwise(chosen, confirm, "changed")
     fleet = fleet_of(chosen, screen)
     there_is(fleet)
-    with watched(fleet, screen, yes=yes, confirm=confirm) as asked:
+    with watched(fleet, screen, "retry", yes=yes, confirm=confirm) as asked:
         outcome = retry(fleet, asked)
     keep(chosen)
     if outcome is None:

@@ -23,16 +23,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def watched(
-    fleet: Fleet, screen: Console, *, yes: bool = False, confirm: str | None = None
+    fleet: Fleet,
+    screen: Console,
+    command: str,
+    *,
+    yes: bool = False,
+    confirm: str | None = None,
 ) -> Iterator[Asked]:
-    """Show what happens, and ask; on Ctrl-C, say that AWS goes on.
+    """Show what happens in a command, and ask; on Ctrl-C, say that AWS goes on.
 
     `yes` and `confirm` are what was said beforehand: a yes, and the environment's name.
     """
     from liberty_cfn.deploy.stack_sets.showing import Board
 
     board = Board(screen)
-    with interruptible(fleet.environment, board.stop):
+    with interruptible(fleet.environment, command, board.stop):
         yield Asked(fleet, screen, board, yes=yes, confirm=confirm)
 
 

@@ -19,6 +19,7 @@ from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
 from liberty_cfn.deploy.stack_sets.standing import Standing, standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
+from liberty_cfn.deployment_targets import Place
 
 
 def prepare(
@@ -174,6 +175,17 @@ def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
         raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
 
 
+def _account(fleet: Fleet, place: Place) -> str:
+    """Return how a place's account is told to the AWS CLI (reaching.where)."""
+    if not fleet.targets.service_managed:
+        return f"--accounts {place.account}"
+    units = ",".join(fleet.targets.units)
+    return (
+        f"--deployment-targets OrganizationalUnitIds={units},Accounts={place.account},"
+        "AccountFilterType=INTERSECTION"
+    )
+
+
 def _check_inoperable(fleet: Fleet, different: Differences) -> None:
     """Say what to do about instances that take part in nothing any more.
 
@@ -184,7 +196,8 @@ def _check_inoperable(fleet: Fleet, different: Differences) -> None:
         return
     lines = [
         f"  {place}: aws cloudformation delete-stack-instances --retain-stacks "
-        f"--stack-set-name {fleet.name} --accounts {place.account} --regions {place.region}"
+        f"--region {fleet.home.region} --stack-set-name {fleet.name} "
+        f"{_account(fleet, place)} --regions {place.region}"
         for place in different.inoperable
     ]
     why = (
