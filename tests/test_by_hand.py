@@ -164,6 +164,13 @@ def test_what_kept_data_as_somebody_left_it_and_no_longer_would_is_told():
     assert f"- `Logs/Group`: `by hand: {line}`" in plan_markdown(one)
 
 
+def test_what_aws_changes_by_itself_is_not_said_to_be_somebodys():
+    scaled = drifted(("/DesiredCount", "2", "5"), resource="Service", kind="AWS::ECS::Service")
+    assert "── by scaling, or by hand: DesiredCount: 2 -> 5  (stays so)" in shown(
+        planned(scaled)
+    )
+
+
 def test_what_the_update_leaves_alone_has_its_place_in_the_tree():
     other = change(("RetentionInDays", "30", "60"), resource="Other")
     one = planned(drifted(RETENTION, stack=("Network",)), IN_STACK, other)

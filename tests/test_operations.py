@@ -527,45 +527,50 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
 
 
 NOW = "2026-01-01T00:00:00Z"
-RESULT = (
-    "<member><StackId>x</StackId><ResourceType>AWS::S3::Bucket</ResourceType><Timestamp>"
-    f"{NOW}</Timestamp><LogicalResourceId>Uploads</LogicalResourceId>"
+FAILED = done(
+    "DescribeStackDriftDetectionStatus",
+    StackId=STACK_ID,
+    StackDriftDetectionId="d",
+    DetectionStatus="DETECTION_FAILED",
+    DetectionStatusReason="no rights",
+    Timestamp=NOW,
+)
+UNREAD = (
+    f"<member><StackId>{STACK_ID}</StackId><ResourceType>AWS::S3::Bucket</ResourceType>"
+    f"<Timestamp>{NOW}</Timestamp><LogicalResourceId>Uploads</LogicalResourceId>"
     "<StackResourceDriftStatus>UNKNOWN</StackResourceDriftStatus>"
     "<DriftStatusReason>no right to read it</DriftStatusReason></member>"
 )
 
 
-@pytest.mark.parametrize(
-    ("results", "told"),
-    [("", ["root: no rights", "Inner: no rights"]), (RESULT, ["Uploads: no right to read it"])],
-)
-def test_what_could_not_be_compared_is_not_taken_for_as_deployed(
-    liberty, target, made, results, told
-):
-    failed = done(
-        "DescribeStackDriftDetectionStatus",
-        StackId=made,
-        StackDriftDetectionId="d",
-        DetectionStatus="DETECTION_FAILED",
-        DetectionStatusReason="no rights",
-        Timestamp=NOW,
-    )
-    listed = done("DescribeStackResourceDrifts", StackResourceDrifts=results)
+def test_what_could_not_be_compared_is_not_taken_for_as_deployed(liberty, target, made):
     client = target.client("cloudformation")
-    with (
-        answering(client, "DescribeStackDriftDetectionStatus", failed),
-        answering(client, "DescribeStackResourceDrifts", listed),
-    ):
+    with answering(client, "DescribeStackDriftDetectionStatus", FAILED):
         code, shown, _ = liberty("drift", "dev")
     assert code == 1
-    for why in told:
-        assert f"could not be compared: {why}\n" in shown
+    assert "could not be compared: root: no rights" in shown
+
+
+def test_a_resource_that_could_not_be_compared_is_named_with_the_reason():
+    wire = Wire(
+        DescribeStacks=[stack("CREATE_COMPLETE")],
+        ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
+        DetectStackDrift=[done("DetectStackDrift", StackDriftDetectionId="d")],
+        DescribeStackDriftDetectionStatus=[FAILED],
+        DescribeStackResourceDrifts=[
+            done("DescribeStackResourceDrifts", StackResourceDrifts=UNREAD)
+        ],
+    )
+    found = drift.detect(wire.client, STACK_ID, "dev")
+    assert (found.unknown, found.drifts) == (("Uploads: no right to read it",), ())
 
 
 def test_what_one_stack_is_refused_keeps_no_other_from_being_compared(
-    liberty, aws, target, made
+    liberty, aws, target, made, monkeypatch
 ):
     aws.client("logs").put_retention_policy(logGroupName="/first", retentionInDays=30)
+    aws.client("logs").delete_retention_policy(logGroupName="/second")
+    monkeypatch.setattr(drift, "AT_ONCE", 1)
     client = target.client("cloudformation")
     denied = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
 
@@ -581,20 +586,11 @@ def test_what_one_stack_is_refused_keeps_no_other_from_being_compared(
     assert code == 1
     assert "could not be compared: root: AWS refused DetectStackDrift: Not yours" in shown
     assert "RetentionInDays: expected 7, found 30" in shown
-    assert "Comparing 2 stacks with what they were deployed as\n" in said
-
-
-def test_how_far_a_comparison_is_is_said(target, made, monkeypatch):
-    monkeypatch.setattr(drift, "AT_ONCE", 1)
-    said = []
-    drift.detect(target.client("cloudformation"), made, "dev", say=said.append)
-    assert said[1:] == ["1 of 2 stacks are compared"]
-
-
-def test_what_was_taken_away_by_hand_is_found_as_nothing(liberty, aws, made):
-    aws.client("logs").delete_retention_policy(logGroupName="/first")
-    _, shown, _ = liberty("drift", "dev")
-    assert "/RetentionInDays: expected 7, found nothing" in shown
+    assert "RetentionInDays: expected 7, found nothing" in shown
+    assert said.splitlines() == [
+        "Comparing 2 stacks with what they were deployed as",
+        "1 of 2 stacks are compared",
+    ]
 
 
 def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws):

@@ -19,6 +19,14 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.veiling import VEILED
 
+# What AWS changes by itself; drift detection can't tell that from what somebody did.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+BY_AWS = {
+    ("AWS::ECS::Service", "DesiredCount"): "by scaling, or by hand",
+    ("AWS::ElastiCache::CacheCluster", "EngineVersion"): "by an upgrade, or by hand",
+    ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): "by an upgrade, or by hand",
+    ("AWS::RDS::DBInstance", "EngineVersion"): "by an upgrade, or by hand",
+}
 # What makes, or takes in, what is no part of the stack yet.
 NEW = ("Add", "Import")
 
@@ -235,4 +243,5 @@ def told(
         known = met.fate is Fate.OVERWRITTEN and met.new != UNKNOWN
         new = f" with {[*shown(met.found, met.new)][1]}" if known else ""
         notes = "".join(f"  ({why})" for why in met.weakens)
-        yield met.fate, f"by hand: {met.property}: {values}  ({WORDS[met.fate]}{new}){notes}"
+        by = BY_AWS.get((one.drift.type, met.property), "by hand")
+        yield met.fate, f"{by}: {met.property}: {values}  ({WORDS[met.fate]}{new}){notes}"
