@@ -868,6 +868,25 @@ def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named():
     assert "inside Logs can't be told: Something odd" in said[0]
 
 
+def test_what_is_in_a_nested_stack_that_goes_is_told_though_its_change_set_says_nothing():
+    nested = nested_in("Logs", "<ChangeSetId>inside</ChangeSetId>").replace("Modify", "Remove")
+    root = (200, described()[1].replace("<Changes/>", nested))
+    group = (
+        "<member><LogicalResourceId>Group</LogicalResourceId><ResourceStatus>CREATE_COMPLETE"
+        "</ResourceStatus><ResourceType>AWS::Logs::LogGroup</ResourceType></member>"
+    )
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[root],
+        ListStackResources=[done("ListStackResources", StackResourceSummaries=group)],
+        GetTemplate=[
+            done("GetTemplate", TemplateBody="Resources: {Group: {Type: AWS::Logs::LogGroup}}")
+        ],
+    )
+    told = [(change.resource, change.action, change.left) for change in create(wire).changes]
+    assert told == [("Logs", "Remove", ""), ("Group", "Remove", "Delete")]
+
+
 def test_what_was_deployed_and_could_not_be_protected_is_told(target, dev):
     with (
         answering(target.client("cloudformation"), "SetStackPolicy", DENIED),

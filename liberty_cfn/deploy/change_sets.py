@@ -185,6 +185,11 @@ def _changes(
     for resource in _resources(cloudformation, page):
         change = read(resource, path)
         inside = (*path, change.resource)
+        if change.type == NESTED_STACK and change.action == "Remove":
+            # All in it goes, whatever a change set of it says, or that it has none.
+            yield change
+            yield from removed(cloudformation, change.physical_id, inside)
+            continue
         if nested := resource.get("ChangeSetId"):
             child = _page(cloudformation, nested)
             why = _untold(child)
@@ -199,8 +204,6 @@ def _changes(
         # Without a look inside, any nested stack may change.
         blind = change.type == NESTED_STACK and not page.get("IncludeNestedStacks")
         yield replace(change, opaque=blind)
-        if change.type == NESTED_STACK and change.action == "Remove":
-            yield from removed(cloudformation, change.physical_id, inside)
 
 
 def _untold(page: dict[str, Any]) -> str:
