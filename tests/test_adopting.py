@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import timedelta
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -10,6 +11,7 @@ from local_aws import SOON, Aws
 from small_sets import small
 from test_consent import settle
 from test_deploy import Listener, local, templates, with_settings
+from wire import STACK, Wire, done, stack
 
 from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.adopting import AdoptError, spelled_out
@@ -360,7 +362,7 @@ Resources:
     return environment, stack_id, *looked_through(environment, target, stack_id)
 
 
-def test_what_would_not_be_deleted_is_told_before_anything_is(held, standing_target):
+def test_case_32_what_would_not_be_deleted_is_told_before_anything_is(held, standing_target):
     environment, stack_id, _, found = held
     said = {line.split()[0]: line for line in found}
     assert said.keys() == {
@@ -376,6 +378,39 @@ def test_what_would_not_be_deleted_is_told_before_anything_is(held, standing_tar
     with pytest.raises(DeployError, match="Nothing was deleted"):
         destroy(environment, standing_target, stack_id, lambda events: None)
     assert stack_to_go(environment, standing_target)
+
+
+@pytest.mark.parametrize(
+    ("status", "lifting", "told"),
+    [
+        ("UPDATE_IN_PROGRESS", False, "AWS is still at it"),
+        ("CREATE_IN_PROGRESS", False, None),
+        ("UPDATE_COMPLETE", False, None),
+        ("UPDATE_COMPLETE, protected", False, "is protected from termination"),
+        ("UPDATE_COMPLETE, protected", True, None),
+        ("ROLLBACK_COMPLETE, protected", False, None),
+    ],
+)
+def test_what_is_made_can_be_deleted_but_not_what_is_changed_or_protected(
+    local, status, lifting, told
+):
+    status, _, protected = status.partition(", ")
+    flag = "<EnableTerminationProtection>true</EnableTerminationProtection>"
+    wire = Wire(
+        DescribeStacks=[stack(status, flag if protected else "")],
+        GetTemplate=[done("GetTemplate", TemplateBody="Resources: {}")],
+        ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
+    )
+    session = boto3.Session(region_name="us-east-1")
+    ours = Target(session, "1", _clients={"cloudformation": wire.client})
+    _, hindrances = looked_through(local, ours, STACK, unprotected=lifting)
+    assert [told in said for said in hindrances] == ([True] if told else [])
+
+
+@pytest.mark.parametrize("left", [{"Versions": [{}]}, {"DeleteMarkers": [{}]}])
+def test_a_bucket_is_not_empty_while_it_holds_versions_or_marks_of_deletion(left):
+    s3 = SimpleNamespace(list_object_versions=lambda **_: left)
+    assert HELD["AWS::S3::Bucket"].by(SimpleNamespace(client=lambda _: s3), "full")
 
 
 def test_what_remains_is_told_also_where_a_template_does_not_say(held, standing_target):

@@ -24,7 +24,7 @@ import liberty_cfn
 from liberty_cfn import checked, generation, mishaps
 from liberty_cfn.cli import asking, cli, secret
 from liberty_cfn.cli.common import console, interruptible
-from liberty_cfn.deploy import deploying, secrets
+from liberty_cfn.deploy import deploying, destroying, secrets
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.repository import PARAMS
@@ -223,9 +223,13 @@ def test_what_may_be_replaced_is_named_whole(liberty, asked, name):
     assert asked == {}
 
 
-def test_ctrl_c_while_a_deploy_goes_on_says_how_to_come_back_to_it(liberty, monkeypatch):
+@pytest.mark.parametrize("command", ["deploy dev --yes", "destroy dev --confirm dev"])
+def test_ctrl_c_while_it_goes_on_says_how_to_come_back_to_it(liberty, monkeypatch, command):
     monkeypatch.setattr(deploying, "deploy", Mock(side_effect=KeyboardInterrupt))
-    answer = liberty("deploy", "dev", "--yes")
+    monkeypatch.setattr(destroying, "stack_to_go", lambda *_: "arn:one")
+    monkeypatch.setattr(destroying, "looked_through", lambda *_, **__: ([], []))
+    monkeypatch.setattr(destroying, "destroy", Mock(side_effect=KeyboardInterrupt))
+    answer = liberty(*command.split())
     assert answer.returncode == 130
     assert "No longer looking. AWS goes on with liberty-social-dev" in answer.stderr
 

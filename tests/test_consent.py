@@ -385,16 +385,26 @@ def test_of_two_sets_that_are_deployed_at_once_the_accounts_of_both_may_read():
         s3.assert_no_pending_responses()
 
 
-def test_a_bucket_that_was_made_meanwhile_or_by_an_answer_that_was_lost_is_as_good():
-    target = Target(boto3.Session("k", "s", region_name="eu-west-1"), "1")
+@pytest.mark.parametrize(
+    ("region", "host"), [("eu-west-1", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn")]
+)
+def test_a_bucket_that_was_made_meanwhile_or_by_an_answer_that_was_lost_is_as_good(
+    region, host
+):
+    target = Target(boto3.Session("k", "s", region_name=region), "1")
+    asked = {
+        "Bucket": bucket_of(target),
+        "CreateBucketConfiguration": {"LocationConstraint": region},
+    }
     with Stubber(target.client("s3")) as s3:
         s3.add_client_error("get_bucket_policy", "NoSuchBucket", http_status_code=404)
-        s3.add_client_error("create_bucket", "BucketAlreadyOwnedByYou", http_status_code=409)
+        s3.add_client_error("create_bucket", "BucketAlreadyOwnedByYou", expected_params=asked)
         for call in ("put_public_access_block", "put_bucket_encryption"):
             s3.add_response(call, {})
         for call in ("put_bucket_versioning", "put_bucket_policy", "put_object"):
             s3.add_response(call, {})
-        assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
+        url = packaging.package(target, {"root.yaml": ""})
+    assert url.startswith(f"https://{bucket_of(target)}.s3.{region}.{host}/templates/")
 
 
 def test_every_call_to_the_bucket_names_its_owner(target, few):

@@ -123,14 +123,14 @@ def answering(client, operation, said):
         client.meta.events.unregister(event, give)
 
 
-def stack(status):
-    """Return DescribeStacks' answer."""
+def stack(status, more=""):
+    """Return DescribeStacks' answer; `more` is XML."""
     return (
         200,
         (
             f"<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackId>{STACK}"
             f"</StackId><StackName>liberty-social-dev</StackName><CreationTime>{START.isoformat()}"
-            f"</CreationTime><StackStatus>{status}</StackStatus></member></Stacks>"
+            f"</CreationTime><StackStatus>{status}</StackStatus>{more}</member></Stacks>"
             "</DescribeStacksResult></DescribeStacksResponse>"
         ),
     )

@@ -68,7 +68,7 @@ def packaged(
         root = _sent(bucket, templates)
         template_bucket.share(bucket, readers)
     except ClientError as error:
-        if code(error) not in ("AccessDenied", "403", "BucketAlreadyExists"):
+        if code(error) not in ("AccessDenied", "BucketAlreadyExists"):
             raise
         raise PackagingError(
             f"The templates can't be uploaded: the bucket {template_bucket.name(target)} is "
