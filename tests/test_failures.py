@@ -252,7 +252,8 @@ def test_case_14_a_stale_review_read_after_execution_is_not_the_end():
 
 
 def test_case_14_a_stale_success_read_after_execution_is_not_this_ones():
-    during = events(told(1, "UPDATE_IN_PROGRESS"))
+    thing = told(2, "UPDATE_COMPLETE", "Thing", "T", "p")
+    during = events(thing, told(1, "UPDATE_IN_PROGRESS"))
     wire = Wire(
         DescribeStacks=[
             stack("UPDATE_COMPLETE"),
@@ -453,19 +454,15 @@ def test_case_21_what_is_looked_at_again_is_what_was_looked_at(dev, stack_name, 
         operation.see_to_its_end(Follower(wire.client, STACK, START), list, list)
 
 
-def test_case_21_with_new_credentials_it_is_attached_to_from_its_beginning():
+@pytest.mark.parametrize("operation", ["CREATE", "UPDATE", "DELETE", "IMPORT"])
+def test_case_21_with_new_credentials_it_is_attached_to_from_its_beginning(operation):
+    begun, over = f"{operation}_IN_PROGRESS", f"{operation}_COMPLETE"
     before = (told(-5, "CREATE_COMPLETE"), told(-9, "CREATE_IN_PROGRESS"))
     wire = Wire(
-        DescribeStacks=[stack("UPDATE_COMPLETE")],
-        DescribeStackEvents=[
-            events(told(2, "UPDATE_COMPLETE"), told(1, "UPDATE_IN_PROGRESS"), *before)
-        ],
+        DescribeStackEvents=[events(told(2, over), told(1, begun), *before)],
     )
     attached = last_operation(wire.client, STACK)
-    assert [e.status for e in attached.new_events()] == [
-        "UPDATE_IN_PROGRESS",
-        "UPDATE_COMPLETE",
-    ]
+    assert [e.status for e in attached.new_events()] == [begun, over]
 
 
 def test_case_21_what_is_refused_for_good_is_not_asked_again():
@@ -513,6 +510,21 @@ def test_case_23_a_nested_stack_that_cannot_be_read_loses_no_event_of_its_parent
     assert sorted(e.time.second for e in happened) == [1, 2, 3, 4]
 
 
+def test_case_23_a_nested_stack_that_somebody_deleted_hides_no_event_of_its_parent():
+    nests = told(2, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
+    wire = Wire(DescribeStackEvents=[events(nests, told(1, "UPDATE_IN_PROGRESS")), GONE])
+    happened = Follower(wire.client, STACK, START).new_events()
+    assert [event.time.second for event in happened] == [1, 2]
+
+
+def test_case_23_what_comes_after_a_stack_said_that_it_was_done_is_told_too():
+    done = told(1, "UPDATE_COMPLETE")
+    wire = Wire(DescribeStackEvents=[events(done), events(told(2, "UPDATE_IN_PROGRESS"), done)])
+    follower = Follower(wire.client, STACK, START)
+    looks = [[event.time.second for event in follower.new_events()] for _ in range(2)]
+    assert looks == [[1], [2]]
+
+
 def test_case_23_events_of_older_operations_are_left_out():
     wire = Wire(
         DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS"), told(-1, "CREATE_FAILED"))]
@@ -555,6 +567,7 @@ def test_a_nested_stack_at_rest_is_not_read_until_its_parent_says_that_it_is_at_
     rests = told(3, "UPDATE_COMPLETE", "nested", TYPE, NESTED, within=NESTED)
     again = told(5, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
     undone = told(6, "UPDATE_COMPLETE", "nested", TYPE, NESTED, within=NESTED)
+    over = told(7, "UPDATE_COMPLETE", "Database", TYPE, NESTED)
     wire = Wire(
         DescribeStackEvents=[
             events(works, begun),
@@ -562,13 +575,14 @@ def test_a_nested_stack_at_rest_is_not_read_until_its_parent_says_that_it_is_at_
             events(works, begun),
             events(again, works, begun),
             events(undone, rests),
+            events(over, again, works, begun),
         ]
     )
     follower = Follower(wire.client, STACK, START)
-    looks = [[event.time.second for event in follower.new_events()] for _ in range(3)]
-    assert looks == [[1, 2, 3], [], [5, 6]]
+    looks = [[event.time.second for event in follower.new_events()] for _ in range(4)]
+    assert looks == [[1, 2, 3], [], [5, 6], [7]]
     read = [body["StackName"] for _, body in map(decoded, wire.asked)]
-    assert read == [STACK, NESTED, STACK, STACK, NESTED]
+    assert read == [STACK, NESTED, STACK, STACK, NESTED, STACK]
 
 
 def test_a_stack_whose_events_say_that_it_is_at_work_is_not_asked_for_its_status():
@@ -603,6 +617,12 @@ def failure(
     return Event(str(number), at, stack, resource, type_, status, reason, physical, own, None)
 
 
+def began():
+    """Return the root's word that an operation began, for which AWS has this reason always."""
+    status = "UPDATE_IN_PROGRESS"
+    return failure(0, "liberty-social-dev", "User Initiated", TYPE, status=status)
+
+
 def nobody(service):
     return Wire(service, DescribeEvents=[EXPIRED]).client
 
@@ -624,14 +644,13 @@ def test_case_24_the_first_failure_in_time_of_all_stacks_comes_first(dev):
 
 
 def test_case_24_what_could_not_be_cleaned_up_is_not_why_an_update_failed(dev):
-    began = failure(0, "liberty-social-dev", "", TYPE, status="UPDATE_IN_PROGRESS")
     happened = [
-        began,
+        began(),
         failure(1, "Vpc", "in use", stack=("Network",), status="DELETE_FAILED"),
         failure(2, "Target", "has a name of its own", stack=("Entrance",)),
     ]
     assert [each.resource for each in diagnosis.reasons(happened)] == ["Target", "Vpc"]
-    deletion = dataclasses.replace(began, status="DELETE_IN_PROGRESS")
+    deletion = dataclasses.replace(began(), status="DELETE_IN_PROGRESS")
     told = [each.resource for each in diagnosis.reasons([deletion, *happened[1:]])]
     assert told == ["Vpc", "Target"]
 
@@ -641,19 +660,39 @@ def test_case_24_what_could_not_be_cleaned_up_is_not_why_an_update_failed(dev):
     [
         ("User Initiated", "The update was cancelled by hand."),
         ("Parameter X has no value", "Parameter X has no value"),
+        ("", "CloudFormation gave no reason; see the stack's events in the console."),
     ],
 )
-def test_case_24_where_no_resource_says_why_the_roots_own_word_is_told(dev, reason, said):
-    undone = failure(
-        1, "liberty-social-dev", reason, TYPE, status="UPDATE_ROLLBACK_IN_PROGRESS"
-    )
-    cancelled = failure(2, "Database", "Resource update cancelled", TYPE)
+@pytest.mark.parametrize("undoing", ["UPDATE_ROLLBACK_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"])
+def test_case_24_where_no_resource_says_why_the_roots_own_word_is_told(
+    dev, undoing, reason, said
+):
+    inside = failure(1, "Inside", "an echo", TYPE, stack=("Database",), status=undoing)
+    undone = failure(2, "liberty-social-dev", reason, TYPE, status=undoing)
+    happened = [began(), inside, undone]
+    if reason:
+        happened.append(failure(3, "Database", "Resource update cancelled", TYPE))
     wire = Wire(DescribeEvents=[operation_events()])
     told = diagnosis.explain(
-        lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", [undone, cancelled]
+        lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", happened
     )
-    assert said in told
-    assert "Resource update cancelled" not in told
+    assert told.splitlines()[1].strip() == said
+
+
+def test_case_24_why_a_stack_failed_is_not_hidden_by_the_roots_word_that_it_did(dev):
+    why, undoing = "Parameter Size has no value", "UPDATE_ROLLBACK_IN_PROGRESS"
+    echo = "The following resource(s) failed to update: [Database]."
+    happened = [
+        began(),
+        failure(1, "Database", why, TYPE, physical=NESTED),
+        failure(2, "liberty-social-dev", echo, TYPE, status=undoing),
+    ]
+    wire = Wire(DescribeEvents=[operation_events()])
+    told = diagnosis.explain(
+        lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", happened
+    )
+    assert told.splitlines()[1:-1] == [f"  Database ({TYPE}): {why}"]
+    assert [body["StackName"] for _, body in map(decoded, wire.asked)] == [NESTED, STACK]
 
 
 def test_case_24_what_was_cancelled_is_not_told_beside_a_reason(dev):
@@ -669,13 +708,13 @@ def test_case_13_that_somebody_deleted_the_stack_meanwhile_is_told(dev):
     assert "Somebody deleted the stack meanwhile." in told
 
 
-def operation_event(operation, reason, number, mode="FAIL"):
+def operation_event(operation, reason, number, mode="FAIL", where="/Resources/Uploads"):
     return (
         f"<member><EventId>{number}</EventId><OperationId>{operation}</OperationId>"
         "<EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Uploads</LogicalResourceId>"
         f"<ResourceType>AWS::S3::Bucket</ResourceType><Timestamp>{START.isoformat()}"
         f"</Timestamp><ValidationFailureMode>{mode}</ValidationFailureMode>"
-        "<ValidationPath>/Resources/Uploads</ValidationPath>"
+        f"{where and f'<ValidationPath>{where}</ValidationPath>'}"
         f"<ValidationStatusReason>{reason}</ValidationStatusReason></member>"
     )
 
@@ -695,6 +734,7 @@ def test_case_25_what_early_validation_refused_is_told(dev):
         DescribeEvents=[
             operation_events(
                 operation_event("new", "The bucket name already exists", 3),
+                operation_event("new", "There are too many", 3, where=""),
                 operation_event("new", "only a warning", 2, "WARN"),
                 operation_event("old", "mended long ago", 1),
             )
@@ -703,6 +743,7 @@ def test_case_25_what_early_validation_refused_is_told(dev):
     vague = failure(1, "liberty-social-dev", "Validation failed with 1 error(s).", TYPE)
     said = diagnosis.explain(lambda _: wire.client, dev, STACK, "ROLLBACK_COMPLETE", [vague])
     assert "Uploads (AWS::S3::Bucket /Resources/Uploads): The bucket name already" in said
+    assert "Uploads (AWS::S3::Bucket): There are too many" in said
     assert "choose another NameSuffix" in said
     assert "warning" not in said
     assert "long ago" not in said

@@ -68,7 +68,7 @@ class Operation:
             watch.noticed(events)
             tell(events)
             for event in events:
-                if event.type == SERVICE and event.failed and event.physical_id:
+                if event.type == SERVICE and event.failed:
                     # Undoing what failed takes the service away, and its log.
                     words = why_stopped(self.target.client, event)
                     self.stopped[event.physical_id] = list(words)

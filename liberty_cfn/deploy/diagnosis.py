@@ -105,7 +105,7 @@ def explain(
         if step := next_step(sentence):
             lines.append(f"    {step}")
     for event in failures:
-        if event.type == SERVICE and event.physical_id:
+        if event.type == SERVICE:
             words = stopped.get(event.physical_id) or why_stopped(client, event)
             lines += [f"    {said}" for said in words]
     lines.append(what_next(status, environment))
