@@ -73,6 +73,7 @@ def _of_aws(error: Exception, name: str) -> str | None:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     from liberty_cfn.deploy import faults  # noqa: PLC0415
+    from liberty_cfn.deploy.causes import next_step  # noqa: PLC0415
     from liberty_cfn.deploy.sessions import WEB_PAGE  # noqa: PLC0415
 
     if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError):
@@ -90,4 +91,6 @@ def _of_aws(error: Exception, name: str) -> str | None:
     if not isinstance(error, faults.OF_AWS):
         return None
     said = faults.in_words(error)
-    return f"{said}. Try again. {GOES_ON.format(name=name)}" if faults.passes(error) else said
+    again = f"Try again. {GOES_ON.format(name=name)}"
+    step = again if faults.passes(error) else next_step(said)
+    return f"{said}. {step}" if step else said

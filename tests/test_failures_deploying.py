@@ -1021,7 +1021,7 @@ def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_dele
         "<EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Uploads</LogicalResourceId>"
         "<ResourceType>AWS::S3::Bucket</ResourceType><ValidationFailureMode>FAIL"
         "</ValidationFailureMode><ValidationPath>/Resources/Uploads</ValidationPath>"
-        "<ValidationStatusReason>The bucket name is taken</ValidationStatusReason></member>"
+        "<ValidationStatusReason>The bucket already exists</ValidationStatusReason></member>"
         "</OperationEvents>"
     )
     wire = Wire(
@@ -1036,10 +1036,26 @@ def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_dele
         create(wire)
     assert in_words(error.value) == (
         "CloudFormation can't plan this change: Validation failed.\n"
-        "Uploads (AWS::S3::Bucket /Resources/Uploads): The bucket name is taken"
+        "Uploads (AWS::S3::Bucket /Resources/Uploads): The bucket already exists\n"
+        "The name is taken: by what an earlier destroy kept, or by another environment. Delete "
+        "that if nobody needs it, or choose another NameSuffix."
     )
     asked = [(name, body.get("ChangeSetName")) for name, body in map(decoded, wire.asked)]
     assert asked[-2:] == [("DescribeEvents", CHANGE_SET), ("DeleteChangeSet", CHANGE_SET)]
+
+
+def test_case_26_a_capability_that_is_missing_is_named_with_what_to_do():
+    why = "Requires capabilities : [CAPABILITY_AUTO_EXPAND]"
+    code = "InsufficientCapabilitiesException"
+    wire = Wire(
+        CreateChangeSet=[(400, f"<Code>{code}</Code><Message>{why}</Message>")],
+        DescribeChangeSet=[NO_CHANGE_SET],
+    )
+    with pytest.raises(exceptions.ClientError) as error:
+        create(wire)
+    said = in_words(error.value)
+    assert said.startswith(f"AWS refused CreateChangeSet: {why} ({code}). CloudFormation wants")
+    assert "Macros (CAPABILITY_AUTO_EXPAND) are not for these templates" in said
 
 
 def test_case_26_cloudformation_is_told_that_roles_with_names_are_made(target, dev):

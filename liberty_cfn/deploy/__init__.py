@@ -19,6 +19,7 @@ One idea a module, each importing only from those above it:
     beforehand   what would make a deploy fail, asked before anything is made
     template_bucket  the bucket that templates are uploaded to
     packaging    templates uploaded under the digest of their content
+    causes       known causes, and the step that solves each
     early        what was refused before anything was made
     changes      what a change set says would change
     weakening    what keeps data less long, or protects it less, after a change
@@ -32,7 +33,6 @@ One idea a module, each importing only from those above it:
     following    what is happening, until it is over
     executing    a change set executed once, whatever becomes of the answer
     tasks        why ECS tasks stopped
-    causes       known causes, and the step that solves each
     diagnosis    why it failed, first-hand
     images       which image runs, by digest
     adopting     taking in what an earlier destroy kept

@@ -19,7 +19,8 @@ CAUSES = {
     ),
     r"InsufficientCapabilities|requires capabilities": (
         "CloudFormation wants to be told that roles are made: deploy with this program, "
-        "which says so (CAPABILITY_IAM, CAPABILITY_NAMED_IAM)."
+        "which says so (CAPABILITY_IAM, CAPABILITY_NAMED_IAM). Macros (CAPABILITY_AUTO_EXPAND) "
+        "are not for these templates: take them out."
     ),
     r"not authorized|AccessDenied|access denied|UnauthorizedOperation|AuthFailure": (
         "Whoever deploys lacks that right: add it to the role, or sign in with another one."

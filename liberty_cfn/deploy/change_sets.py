@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.early import HOOKS_FAILED, refused_by_hooks, refused_early
@@ -78,7 +79,8 @@ def create(
         return None
     discard(cloudformation, made)
     told = "\n".join(why)
-    raise ChangeSetError(f"CloudFormation can't plan this change: {told}")
+    step = next_step(told)
+    raise ChangeSetError(f"CloudFormation can't plan this change: {told}\n{step}".rstrip())
 
 
 def _completed(
