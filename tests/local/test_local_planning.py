@@ -309,3 +309,16 @@ def test_a_property_that_no_type_has_is_refused_before_anything_is_made(aws):
     refused = plan(aws, body, ChangeSetType="CREATE")
     assert (refused["Status"], refused["Changes"]) == ("FAILED", [])
     assert "resource Topic with message: #: extraneous key [Colour]" in refused["StatusReason"]
+
+
+def test_a_resource_keeps_its_type(aws):
+    deploy(aws, template({"Kept": resource("SNS::Topic")}))
+    refused = plan(aws, template({"Kept": resource("SQS::Queue")}))
+    assert refused["StatusReason"].endswith("of the following resources: [Kept]")
+
+
+def test_a_nested_stack_that_was_deleted_by_hand_is_planned_anew(aws):
+    deploy(aws, family(aws))
+    aws.client("cloudformation").delete_stack(StackName=physical(aws, "Reader"))
+    change = changes(plan(aws, family(aws)))["Reader"]
+    assert inside(aws, change)["Status"] == "CREATE_COMPLETE"

@@ -182,13 +182,18 @@ def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
     """What becomes of one resource; nothing, if it stays as it is."""
     held = before["_resources"]
     old = _definition(before, title) if title in held else {}
+    if old and new and old["Type"] != new["Type"]:
+        raise ValueError(
+            "Update of resource type is not permitted. The new template modifies resource type "
+            f"of the following resources: [{title}]"
+        )
     sides = ({"Resources": {title: side} if side else {}} for side in (old, new))
     retag = [title] if _inherited(after, new) else []
     found = stacks._diff_resources(*sides, held, retag=retag)
     change: Change = found[0]["ResourceChange"] if found else {}
     for detail in change.get("Details", ()):
         _value(after, title, (old, new), detail)
-    if change.get("Replacement") == "True" and old["Type"] == new["Type"]:
+    if change.get("Replacement") == "True":
         change["Replacement"] = stacks._replacement(change["Details"], type_changed=False)
     return change
 
@@ -237,6 +242,7 @@ def _nested(
         "StackId": stack["StackId"],
         "ParentChangeSetId": after["ChangeSetId"],
         "RootChangeSetId": after.get("RootChangeSetId", after["ChangeSetId"]),
+        "Status": "CREATE_COMPLETE",
         "ExecutionStatus": "UNAVAILABLE",
         "StatusReason": "Executable from root change set",
         "Parameters": [],
