@@ -345,6 +345,8 @@ def test_ctrl_c_is_a_sentence_also_where_it_cuts_an_import_short(monkeypatch):
     answer = typed("plan", "dev")
     assert answer.returncode == 130
     assert answer.stderr.endswith("to see how it stands: liberty-cfn status dev.\n")
+    # Nothing at AWS is of this command's making.
+    assert typed("lint").stderr == "Interrupted.\n"
 
 
 # Presses Ctrl-C when a module is imported; what comes after that import is not reached.

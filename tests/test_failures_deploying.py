@@ -488,6 +488,18 @@ def test_case_03_a_plan_made_twice_deletes_no_stack_that_the_next_is_for(target,
     assert deleted == []
 
 
+def test_case_03_an_empty_stack_goes_too_when_the_next_plan_for_it_cannot_be_made(
+    target, dev, monkeypatch
+):
+    def in_the_way(*_, **__):
+        raise DeployError("in the way")
+
+    monkeypatch.setattr(deploying, "prepare_now", in_the_way)
+    with pytest.raises(DeployError, match="in the way"):
+        have(with_settings(dev, DatabaseDeletionProtection="true"), target, PROTECTED)
+    assert find(target.client("cloudformation"), dev.stack) is None
+
+
 class Leaving(Listener):
     """Is interrupted when all is there, and not protected yet."""
 

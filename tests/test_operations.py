@@ -127,6 +127,16 @@ def test_names_of_environments_are_checked(liberty, command):
 # Status
 
 
+def test_a_stack_that_waits_for_its_first_change_set_has_no_operation_that_failed(
+    liberty, cloudformation, dev
+):
+    named = {"StackName": dev.stack, "ChangeSetName": "other", "ChangeSetType": "CREATE"}
+    topic = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
+    cloudformation.create_change_set(**named, TemplateBody=topic)
+    code, shown, _ = liberty("events", "dev", "--follow")
+    assert (code, shown) == (0, f"{dev.stack} is in REVIEW_IN_PROGRESS\n")
+
+
 def test_status_shows_the_root_and_the_nested_stacks(liberty, made):
     code, shown, _ = liberty("status", "dev")
     assert code == 0

@@ -91,7 +91,9 @@ def main() -> NoReturn:
     except click.Abort:
         from liberty_cfn.mishaps import GOES_ON
 
-        fail(f"Interrupted. {GOES_ON.format(name=_environment())}", 130)
+        name = _environment()
+        # What is of no environment, such as lint, asks AWS for nothing.
+        fail(f"Interrupted. {GOES_ON.format(name=name) if name else ''}".rstrip(), 130)
     except BrokenPipeError:
         # Whoever read along has read enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -99,7 +101,7 @@ def main() -> NoReturn:
     except Exception as error:
         from liberty_cfn.mishaps import exit_code, in_words
 
-        if (said := in_words(error, _environment())) is None:
+        if (said := in_words(error, _environment() or "ENV")) is None:
             raise
         fail(said, _failing(exit_code(error)))
     sys.exit(0)
@@ -141,6 +143,6 @@ def _failing(code: int) -> int:
 
 
 def _environment() -> str:
-    """Return the environment that was typed, which no command is there to tell any more."""
+    """Return the environment that was typed, if any, which no command is there to tell."""
     there = {file.stem for file in PARAMS.glob("*.yaml")}
-    return next((one for one in sys.argv[1:] if one in there), "ENV")
+    return next((one for one in sys.argv[1:] if one in there), "")

@@ -111,6 +111,8 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
     operation = Operation(chosen, target, stack["StackId"], stack["StackStatus"])
+    # In a stack that waits for its first change set, nothing has happened yet.
+    begun = operation.meaning is not Meaning.ABSENT
     follower = last_operation(cloudformation, stack["StackId"])
     if attach and operation.meaning is Meaning.WORKING:
         progress = ShownProgress(screen if as_json else console(), lambda: True)
@@ -124,7 +126,7 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
             click.echo(f"{chosen.stack} is in {operation.status}")
     why = (
         operation.explained()
-        if attach and not succeeded(operation.status, operation.events)
+        if attach and begun and not succeeded(operation.status, operation.events)
         else ""
     )
     if as_json:

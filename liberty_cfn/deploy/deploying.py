@@ -105,7 +105,9 @@ def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> Cha
     this.cloudformation.delete_change_set(ChangeSetName=change_set.id)
     held = migrating.held(environment, target) if migrates else {}
     before = replace(this, environment=environment.with_parameters({**unprotected, **held}))
-    if first := _prepared(before, adopt=change_set.adopts):
+    with discarding.kept_only_if_well(this.cloudformation, change_set):
+        first = _prepared(before, adopt=change_set.adopts)
+    if first:
         if unprotected:
             progress.say("First without protection from deletion, so that it can be undone")
         if migrates:

@@ -98,7 +98,10 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
             click.echo(f"{name}: nothing has been done to it yet")
         return
     if running and not attach:
-        fail(f"{name}: {running} is under way; to follow it: --follow")
+        fail(
+            f"{name}: {running} is under way; to follow it: liberty-cfn events --follow "
+            f"{environment.name}"
+        )
     with watched(fleet, screen, "events") as asked:
         done = follow(cloudformation, name, str(running or last["OperationId"]), asked.happened)
     if as_json:
