@@ -108,6 +108,11 @@ def test_what_is_named_in_the_templates_is_imported(adopted):
     assert adopted.cat == b"m"
 
 
+def test_that_the_database_will_be_empty_is_said(adopted):
+    [told] = [said for said in adopted.listener.said if "snapshot" in said]
+    assert told.startswith("The database will be a new one, and empty")
+
+
 def test_secrets_have_the_values_they_had_but_for_the_new_databases_password(adopted):
     before, after = adopted.before, adopted.secrets
     password = "liberty-social/DB_PASSWORD-local"

@@ -34,6 +34,10 @@ LOOKS, PAUSE = 60, 2.0
 AT_ONCE = timedelta(minutes=1)
 BEFORE = "BEFORE-DESTROY"  # the label of a value from before, where a newer one is current
 MISSING = "ResourceNotFoundException"
+EMPTY = (
+    "The database will be a new one, and empty: what the one before held is in the snapshot "
+    "that it left, which no deploy restores; its password is kept for one that is restored."
+)
 
 
 class AdoptError(Exception):

@@ -38,6 +38,8 @@ def free_names(deploy: Deploy, stack: Mapping[str, Any] | None) -> bool:
     for name in kept:
         full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
         progress.say(f"  {full}, by way of {aside}")
+    if secrets.DATABASE_PASSWORD in kept:
+        progress.say(adopting.EMPTY)
     if not progress.consents():
         return False
     for name in kept:

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from liberty_cfn.deploy.adopting import EMPTY
 from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
@@ -67,7 +68,7 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
         shown.append(Text(f"{place} takes in:", style="bold"))
         shown += [Text(f"  {line}") for line in as_lines(findings)]
     if plan.adopted:
-        shown.append(Text(SECRETS))
+        shown += [Text(SECRETS), Text(EMPTY)]
     for place in different.gone:
         shown.append(Text(f"{place} goes; of its stacks remain:", style="bold red"))
         shown.append(kept_table(plan.kept.get(place, ())))
