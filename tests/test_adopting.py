@@ -13,10 +13,11 @@ from test_consent import settle
 from test_deploy import Listener, local, templates, with_settings
 from wire import STACK, Wire, done, stack
 
-from liberty_cfn.deploy import adopting, secrets
+from liberty_cfn.deploy import adopting, secrets, taking_in
 from liberty_cfn.deploy.adopting import AdoptError, spelled_out
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.changes import removed
+from liberty_cfn.deploy.carrying_out import Deploy
+from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.protection import protect_from_termination
@@ -154,7 +155,8 @@ def test_a_zone_that_is_kept_is_told_with_the_setting_that_uses_it(target, local
     template = {"root.yaml": "Resources: {Logs: {Type: 'AWS::Logs::LogGroup'}}\n"}
     deploy(dataclasses.replace(local, given={}), target, template, listener, adopt=True)
     zone = made["HostedZone"]["Id"].rpartition("/")[2]
-    assert f"say HostedZoneId: {zone}, and CreateHostedZone: false" in listener.said[0]
+    [said] = listener.said
+    assert f"say HostedZoneId: {zone}, and CreateHostedZone: false" in said
 
 
 def test_names_are_spelled_out_and_nothing_else_is_changed(templates, local):
@@ -246,6 +248,74 @@ def test_a_value_that_was_given_back_before_the_deploy_was_killed_is_given_back(
     manager.put_secret_value(SecretId=full, SecretString="old")
     assert adopting.give_back(local, target) == {}
     assert adopting.waiting(local, target) == []
+
+
+def test_a_value_that_was_copied_before_the_deploy_was_killed_is_copied_again(
+    target, local, manager, monkeypatch
+):
+    full, described = "liberty-social/SECRET_KEY-local", secrets.described
+    manager.create_secret(Name=full, SecretString="old")
+    manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="half")
+
+    def an_hour_older(target, name):
+        found = described(target, name)
+        age = timedelta(hours=name == full)
+        return found and {**found, "CreatedDate": found["CreatedDate"] - age}
+
+    monkeypatch.setattr(secrets, "described", an_hour_older)
+    adopting.put_aside(local, target, "SECRET_KEY")
+    assert values(target) == {"liberty-social/kept/SECRET_KEY-local": "old"}
+
+
+@pytest.mark.parametrize(
+    ("name", "second"), [("SECRET_KEY", {}), ("DB_PASSWORD", {".2": "made"})]
+)
+def test_a_value_that_waits_is_kept_and_a_second_one_only_if_data_may_need_it(
+    target, local, manager, name, second
+):
+    kept = f"liberty-social/kept/{name}-local"
+    manager.create_secret(Name=kept, SecretString="old")
+    manager.create_secret(Name=f"liberty-social/{name}-local", SecretString="made")
+    adopting.put_aside(local, target, name)
+    assert values(target) == {kept: "old", **{kept + end: v for end, v in second.items()}}
+
+
+def test_a_secret_without_a_value_is_freed_and_nothing_waits(target, local, manager):
+    missing = {"Error": {"Code": "ResourceNotFoundException"}}
+    event = "before-call.secrets-manager.GetSecretValue"
+    manager.create_secret(Name="liberty-social/DEFAULT_FROM_EMAIL-local")
+    # As AWS says it; the local AWS has an empty value instead.
+    manager.meta.events.register(
+        event, none := lambda **_: (SimpleNamespace(status_code=400), missing)
+    )
+    adopting.put_aside(local, target, "DEFAULT_FROM_EMAIL")
+    manager.meta.events.unregister(event, none)
+    assert manager.list_secrets()["SecretList"] == []
+
+
+def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
+    local, monkeypatch
+):
+    uploads = Change((), "Uploads", "AWS::S3::Bucket", "Modify", Replacement.NO)
+    planned = SimpleNamespace(changes=(uploads,)), ChangeSet("ours", STACK, "liberty-1")
+    monkeypatch.setattr(taking_in, "prepare_now", lambda *_: planned)
+    wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")])
+    progress, clients = Taking(), {"cloudformation": wire.client}
+    ours = Target(None, "1", _clients=clients)
+    taking_in.put_names_back(Deploy(local, ours, {}, progress))
+    assert [operation for operation, _ in wire.asked] == ["DeleteChangeSet"]
+    assert progress.said == ["What was adopted differs from the templates: see make plan"]
+
+
+def test_which_value_a_secret_has_is_told(local, monkeypatch):
+    monkeypatch.setattr(adopting, "give_back", lambda *_: {"one": True, "two": False})
+    monkeypatch.setattr(secrets, "restart", lambda *_: "web:1")
+    progress = Taking()
+    taking_in.give_back(Deploy(local, None, {}, progress))
+    one, two, tasks = progress.said
+    assert one == "one has the value again that it had before"
+    assert two.startswith("two was set meanwhile, and keeps that value; the one from before is")
+    assert tasks.startswith("The service replaces its tasks")
 
 
 def test_a_plan_refused_after_secrets_were_put_aside_says_where_they_wait(
