@@ -268,16 +268,17 @@ def test_a_value_that_was_copied_before_the_deploy_was_killed_is_copied_again(
 
 
 @pytest.mark.parametrize(
-    ("name", "second"), [("SECRET_KEY", {}), ("DB_PASSWORD", {".2": "made"})]
+    ("name", "more"), [("SECRET_KEY", {}), ("DB_PASSWORD", {".2": "made", ".3": "again"})]
 )
-def test_a_value_that_waits_is_kept_and_a_second_one_only_if_data_may_need_it(
-    target, local, manager, name, second
+def test_a_value_that_waits_is_kept_and_others_only_if_data_may_need_them(
+    target, local, manager, name, more
 ):
     kept = f"liberty-social/kept/{name}-local"
     manager.create_secret(Name=kept, SecretString="old")
-    manager.create_secret(Name=f"liberty-social/{name}-local", SecretString="made")
-    adopting.put_aside(local, target, name)
-    assert values(target) == {kept: "old", **{kept + end: v for end, v in second.items()}}
+    for value in ("made", "again"):
+        manager.create_secret(Name=f"liberty-social/{name}-local", SecretString=value)
+        adopting.put_aside(local, target, name)
+    assert values(target) == {kept: "old", **{kept + end: v for end, v in more.items()}}
 
 
 def test_a_secret_without_a_value_is_freed_and_nothing_waits(target, local, manager):

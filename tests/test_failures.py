@@ -808,7 +808,10 @@ class Ecs:
         return {"taskArns": [f"arn:task/backend/{name}" for name in ("abc", "def", "deg")]}
 
     def describe_tasks(self, *, cluster, tasks):
-        containers = [{"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"}]
+        containers = [
+            {"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"},
+            {"name": "proxy", "reason": "CannotPullContainerError"},
+        ]
         return {
             "tasks": [
                 {
@@ -838,8 +841,9 @@ class Ecs:
         messages = ["(task abc) failed container health checks", "has started 1 tasks"]
         return {"services": [{"events": [{"message": message} for message in messages]}]}
 
-    def get_log_events(self, *, logGroupName, logStreamName, **_):
+    def get_log_events(self, *, logGroupName, logStreamName, startFromHead, **_):
         assert (logGroupName, logStreamName) == ("/ecs/backend", "ecs/web/abc")
+        assert not startFromHead  # the last lines
         return {"events": [{"message": "django.db.utils.OperationalError: no such host\n"}]}
 
 
@@ -855,10 +859,30 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     said = diagnosis.explain(lambda _: Ecs(), dev, STACK, "ROLLBACK_COMPLETE", [failed])
     assert "task abc stopped: Essential container in task exited" in said
     assert "container web: exit code 137, OutOfMemoryError" in said
+    assert "container proxy: CannotPullContainerError" in said
     assert "web said: django.db.utils.OperationalError: no such host" in said
     assert "failed container health checks" in said
     assert "has started" not in said
     assert "task de" not in said  # which was stopped for another to take its place
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "left"),
+    [
+        ("list_tasks", "failed container health checks"),
+        ("get_log_events", "task abc stopped: Essential container in task exited"),
+        ("describe_services", "web said: django.db.utils.OperationalError"),
+    ],
+)
+def test_what_cannot_be_learnt_of_tasks_hides_nothing_else(dev, monkeypatch, unanswered, left):
+    def refuse(**_):
+        raise exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, unanswered)
+
+    monkeypatch.setattr(ecs := Ecs(), unanswered, refuse)
+    failed = failure(1, "Service", "did not stabilize", "AWS::ECS::Service", physical=SERVICE)
+    said = diagnosis.explain(lambda _: ecs, dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    assert "Service (AWS::ECS::Service): did not stabilize" in said
+    assert left in said
 
 
 def test_tasks_that_stopped_before_the_service_was_touched_are_not_told_of(dev):

@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 from local_aws import Aws
 from small_sets import small
 from test_deploy import Listener, local, templates, with_settings
+from wire import Wire
 
 from liberty_cfn.deploy import migrating
 from liberty_cfn.deploy.changes import Change, Property, Replacement
@@ -164,6 +167,22 @@ def test_a_migration_that_still_runs_is_seen_to_its_end_before_another_begins(li
 def test_what_leaves_the_tasks_alone_migrates_nothing(life):
     assert not [line for line in life.idle.said if line.startswith("Migrating")]
     assert len(life.tasks.asked) == 3
+
+
+def test_a_migration_that_ecs_does_not_start_is_a_sentence(local):
+    refused = {"failures": [{"reason": "RESOURCE:ENI"}], "tasks": []}
+    ecs = SimpleNamespace(run_task=lambda **_: refused)
+    target, plain = SimpleNamespace(client=lambda _: ecs), replace(local, migrate="./migrate")
+    with pytest.raises(MigrationError, match=r"didn't start: RESOURCE:ENI\. The service is as"):
+        migrating._start(plain, target, "definition", {})  # noqa: SLF001 - ECS's word alone
+
+
+def test_a_log_that_is_not_there_yet_is_waited_for():
+    none = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetLogEvents")
+    lines = (200, '{"events": [{"message": "Applying\\n"}], "nextForwardToken": "next"}')
+    wire = Wire("logs", GetLogEvents=[none, lines])
+    log = migrating._Log(wire.client, {"logGroupName": "g", "logStreamName": "s"})  # noqa: SLF001
+    assert [list(log.fresh()) for _ in range(2)] == [[], ["Applying"]]
 
 
 # When it is due
