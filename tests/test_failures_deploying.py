@@ -368,6 +368,15 @@ def test_a_new_stack_is_protected_from_termination_before_anything_is_in_it(targ
     assert seen[0]["EnableTerminationProtection"]
 
 
+def test_of_a_new_stack_in_which_nothing_is_no_policy_is_opened(target, dev):
+    bodies, hooks = [], target.client("cloudformation").meta.events
+    told = "provide-client-params.cloudformation.SetStackPolicy"
+    hooks.register(told, note := lambda params, **_: bodies.append(params["StackPolicyBody"]))
+    have(dev, target, UPLOADS, allowed=["Uploads"])
+    hooks.unregister(told, note)
+    assert bodies == [stack_policy()]
+
+
 def test_what_a_failed_creation_left_protected_is_destroyed_when_it_is_named(aws, target, dev):
     aws.fail("AWS::SNS::Topic")
     with pytest.raises(DeployError):

@@ -12,11 +12,14 @@ from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 from wire import answering
 
 from liberty_cfn.cli.stack_sets import operations as cli
+from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.protection import protect, protect_from_termination
 from liberty_cfn.deploy.stack import name_of
 from liberty_cfn.deploy.stack_sets import (
     bootstrap,
+    comparing,
     deploying,
     operations,
     reaching,
@@ -24,7 +27,7 @@ from liberty_cfn.deploy.stack_sets import (
     securing,
 )
 from liberty_cfn.deploy.stack_sets.attending import attach
-from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
+from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.merging import merge
@@ -35,6 +38,7 @@ from liberty_cfn.deploy.stack_sets.wanted import as_parameters, differences, wan
 from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.stateful import stack_policy
+from liberty_cfn.verify import VerifyError
 
 FIRST, SECOND = Place(HOME, US), Place(OTHER, US)
 THIRD, FOURTH = Place(HOME, EU), Place(OTHER, EU)
@@ -768,6 +772,29 @@ def test_drift_is_found_in_the_stacks_nested_in_each_target(sets):
         FOURTH: ["Notes"],
     }
     assert standing(fleet.cloudformation, fleet.name).drift != "NOT_CHECKED"
+
+
+def test_what_one_target_does_not_answer_is_told_of_that_one(there, monkeypatch):
+    compared, fourth = drift.detect, stack_of(there, FOURTH)
+
+    def detect(cloudformation, stack_id, *more, **named):
+        if stack_id == fourth:
+            raise FollowError("not for you")
+        return compared(cloudformation, stack_id, *more, **named)
+
+    def verify(environment, _):
+        if environment.region == EU:
+            raise VerifyError("nobody there")
+        return environment.region
+
+    monkeypatch.setattr(drift, "detect", detect)
+    monkeypatch.setattr(comparing, "verify", verify)
+    known = standing(there.cloudformation, there.name)
+    found, unknown = drifted(there, known, list)
+    assert (unknown, set(found)) == ({FOURTH: "not for you"}, {FIRST, SECOND, THIRD})
+    reports, unknown, _ = verified(there)
+    assert unknown == dict.fromkeys([THIRD, FOURTH], "nobody there")
+    assert reports == dict.fromkeys([FIRST, SECOND], US)
 
 
 def test_a_state_that_nobody_knows_is_an_error_that_names_it(there, monkeypatch):

@@ -66,17 +66,17 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
 def _open(cloudformation: Any, change_set: ChangeSet, allowed: Collection[str]) -> None:
     """Have the stacks' policies let through what is `allowed`, and nothing else."""
     stack_id = change_set.stack_id
-    if allowed:
-        # Another's update that began meanwhile goes by what that one allows.
-        refuse_unless_available(cloudformation, change_set)
-        protect(cloudformation, stack_id, allowed)
-    elif not change_set.new:
-        close_again(cloudformation, stack_id)
-        if coming := [change.resource for change in change_set.changes if _comes(change)]:
-            expect(cloudformation, stack_id, coming)
     if change_set.new:
         # Before anything is in it: so it is protected also if we are killed meanwhile.
         protect_from_termination(cloudformation, stack_id)
+    elif allowed:
+        # Another's update that began meanwhile goes by what that one allows.
+        refuse_unless_available(cloudformation, change_set)
+        protect(cloudformation, stack_id, allowed)
+    else:
+        close_again(cloudformation, stack_id)
+        if coming := [change.resource for change in change_set.changes if _comes(change)]:
+            expect(cloudformation, stack_id, coming)
 
 
 def _comes(change: Change) -> bool:

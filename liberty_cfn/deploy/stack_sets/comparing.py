@@ -10,10 +10,10 @@ from liberty_cfn.deploy.drifted import Compared
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.images import as_deployed
 from liberty_cfn.deploy.stack_sets import beforehand, bootstrap, operations
-from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
 from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids, standing
 from liberty_cfn.deployment_targets import Place
-from liberty_cfn.verify import Report, verify
+from liberty_cfn.verify import Report, VerifyError, verify
 
 Unknown = dict[Place, str]
 
@@ -53,10 +53,17 @@ def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
 
 
 def verified_at(fleet: Fleet, place: Place) -> tuple[Report, str]:
-    """Compare what exists in one target with the checklist; say if it has no image yet."""
+    """Compare what exists in one target with the checklist; say if it has no image yet.
+
+    Raises:
+        UnreachableError: AWS can't be asked there.
+    """
     target = fleet.at(place)
     environment, advice = as_deployed(fleet.environment.at(place), target)
-    return verify(environment, target.client), advice
+    try:
+        return verify(environment, target.client), advice
+    except VerifyError as error:
+        raise UnreachableError(str(error)) from error
 
 
 def examined(fleet: Fleet) -> dict[str, list[Finding]]:

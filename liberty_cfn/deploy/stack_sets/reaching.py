@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults, sessions
 from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.template_bucket import EXECUTION_ROLE
 from liberty_cfn.deployment_targets import Place, Targets, crowding
@@ -140,6 +141,10 @@ class Fleet:
             try:
                 return place, work(place), ""
             except (UnreachableError, DeployError) as error:
+                return place, None, str(error)
+            except FollowError as error:
+                if error.__cause__ and faults.expired(error.__cause__):
+                    raise
                 return place, None, str(error)
             except faults.OF_AWS as error:
                 # Without credentials, there is nothing to be had from any other place.
