@@ -333,6 +333,17 @@ def test_case_16_an_answer_now_and_then_is_no_reason_to_say_so():
     assert watch(wire)[2] == []
 
 
+def test_who_follows_waits_the_longer_the_less_is_new_and_not_at_all_when_it_is_over():
+    during, pauses = events(told(1, "UPDATE_IN_PROGRESS")), []
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[during, during, during, ended("UPDATE_COMPLETE")],
+    )
+    follower = Follower(wire.client, STACK, START)
+    follow(wire.client, STACK, follower, list, pause=lambda _, quiet: pauses.append(quiet))
+    assert pauses == [patience.AT_FIRST, 0, 1, 2]
+
+
 def test_aws_is_asked_more_seldom_while_nothing_is_new_and_never_in_step(monkeypatch):
     slept = []
     monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=slept.append))
@@ -350,6 +361,14 @@ def test_case_17_a_last_poll_that_is_throttled_does_not_fail_what_succeeded():
         DescribeStackEvents=[ended("UPDATE_IN_PROGRESS"), THROTTLED, ended("UPDATE_COMPLETE")],
     )
     assert watch(wire)[0] == "UPDATE_COMPLETE"
+
+
+def test_case_17_what_happened_last_is_told_however_often_it_could_not_be_read():
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[*[THROTTLED] * 15, ended("UPDATE_COMPLETE")],
+    )
+    assert [event.time.second for event in watch(wire)[1]] == [1, 2]
 
 
 @pytest.mark.parametrize("fault", [RESET, UNAVAILABLE, TIMEOUT])

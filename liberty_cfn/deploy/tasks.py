@@ -54,9 +54,8 @@ def _stopped(
             ]
             if said := ", ".join(filter(None, ended)):
                 yield f"  container {container['name']}: {said}"
-    with contextlib.suppress(*faults.OF_AWS):
-        for task in tasks[:1]:
-            yield from _last_words(client, task)
+    for task in tasks[:1]:
+        yield from _last_words(client, task)
 
 
 def _is_of_now(when: datetime | None, since: datetime | None) -> bool:
