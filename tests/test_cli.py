@@ -22,7 +22,7 @@ from small_sets import small
 import generate
 import liberty_cfn
 from liberty_cfn import checked, generation, mishaps
-from liberty_cfn.cli import asking, cli, secret
+from liberty_cfn.cli import asking, cli, main, secret
 from liberty_cfn.cli.common import console, interruptible
 from liberty_cfn.deploy import deploying, destroying, secrets
 from liberty_cfn.digests import digest
@@ -375,6 +375,17 @@ def test_ctrl_c_is_quiet_while_python_still_imports(awaited, started):
     pressed = PRESSED.format(awaited=awaited, started=started)
     answer = run(sys.executable, "-c", pressed, cwd=REPOSITORY)
     assert (answer.returncode, answer.stderr) == (-signal.SIGINT, "")
+
+
+def test_what_is_closed_is_nobody_to_ask_and_nothing_to_read(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["liberty-cfn", "environments"])
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SystemExit):
+        main()
+    with pytest.raises(SystemExit):
+        asking.agrees("Deploy?")
+    assert "There is nobody to ask" in capsys.readouterr().err
+    assert sys.stdin.buffer.read() == b""
 
 
 def test_what_is_closed_is_written_to_in_vain(monkeypatch):

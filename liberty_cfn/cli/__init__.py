@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
 import os
 import signal
 import sys
@@ -80,6 +81,9 @@ def main() -> NoReturn:
     """Run the command line; say what went wrong in words."""
     # Most of what a run makes stays until it is over; to keep looking takes a tenth of it.
     gc.set_threshold(300_000)
+    if sys.stdin is None:
+        # It was closed (<&-): there is nobody to ask, and nothing to read.
+        sys.stdin = io.TextIOWrapper(io.BytesIO())
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as leave:
