@@ -686,6 +686,11 @@ def test_deleting_that_somebody_stops_is_not_said_to_be_done(sets, monkeypatch):
         deploy(sets.changed(fleet, without=[SECOND]), FLAT, Told())
     with pytest.raises(DeployError, match="is not deleted: the operation was stopped"):
         destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
+    failed = operations.Result(FIRST, "FAILED", "in use")
+    done = dataclasses.replace(stopped, status="FAILED", results={FIRST: failed})
+    monkeypatch.setattr(operations, "follow", lambda *_, **__: done)
+    with pytest.raises(DeployError, match="not deleted: 1 of its stacks are still there"):
+        destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
 
 
 def test_a_change_set_that_a_plan_cannot_delete_is_said_and_the_plan_is_made(sets):

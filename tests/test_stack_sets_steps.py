@@ -1,10 +1,12 @@
 """Which operations bring a stack set's targets to what they should be, and how many."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import pytest
 
 from liberty_cfn.deploy.packaging import Packaged
+from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.steps import preferences, steps_to
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
@@ -121,3 +123,20 @@ def test_a_region_that_is_no_longer_a_target_comes_last():
     wanted = keeping(lambda _: "7", places(AP, US, accounts=[FIRST]))
     found = steps(wanted, order=(US,), outdated=tuple(wanted))
     assert [step[2] for step in found] == [[US, AP]]
+
+
+@pytest.mark.parametrize(
+    ("status", "of_target", "well"),
+    [
+        ("SUCCEEDED", "SUCCEEDED", True),
+        ("SUCCEEDED", "FAILED", False),  # as many as are tolerated
+        ("FAILED", "CANCELLED", False),
+        ("STOPPED", "SUCCEEDED", False),
+    ],
+)
+def test_an_operation_has_succeeded_when_it_says_so_and_no_target_failed(
+    status, of_target, well
+):
+    place = Place(FIRST, US)
+    results = {place: Result(place, of_target, "")}
+    assert Operation("1", "UPDATE", status, datetime.now(UTC), results).succeeded is well
