@@ -128,7 +128,7 @@ def test_a_secret_that_would_be_generated_anew_is_refused(after):
     assert planned(change).code == 3
     [said] = refusals(planned(change), ())
     assert "would get another value, because GenerateSecretString changes" in said
-    assert "; it remains as the version AWSPREVIOUS, until the value changes again." in said
+    assert "; it remains as the version AWSPREVIOUS, until the value changes again, and" in said
     described = dataclasses.replace(edited, name="Description")
     assert not is_lost(dataclasses.replace(change, properties=(described,)))
 

@@ -224,7 +224,10 @@ def lost_with(change: Change) -> str:
     """Return, in words, what would be lost with a resource that goes, and what remains."""
     left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
     if _regenerates(change):
-        left = "it remains as the version AWSPREVIOUS, until the value changes again"
+        left = (
+            "it remains as the version AWSPREVIOUS, until the value changes again, and a "
+            "database keeps it as its password"
+        )
     return f"lost would be {LOSSES[change.type]}; {left}"
 
 
