@@ -39,6 +39,8 @@ READING = [
     ("secret", "list", "dev"),
     ("verify", "dev"),
 ]
+# Of the design's stacks, two are there: the others would be made, and the spec wants them.
+EXITS = {"plan": 2, "verify": 1}
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +74,13 @@ def run(*arguments, given="", **variables):
 def test_a_program_gets_one_json_document_and_nothing_else(environment, command):
     answer = run(*command, "--json")
     assert isinstance(json.loads(answer.stdout), dict | list), answer.output
+    assert answer.exit_code == EXITS.get(command[0], 0)
 
 
 @pytest.mark.parametrize("command", READING, ids=" ".join)
 def test_what_is_no_terminal_gets_plain_lines(environment, command):
     answer = run(*command, COLUMNS="40")
+    assert answer.exit_code == EXITS.get(command[0], 0)
     assert command == ("outputs", "dev") or len(answer.stdout) > 40  # there are none
     assert "\x1b" not in answer.output
     assert not re.search(" $", answer.output, re.MULTILINE)
@@ -147,6 +151,12 @@ def test_what_was_just_deployed_has_not_drifted(environment):
     answer = run("drift", "dev")
     assert answer.exit_code == 0
     assert "liberty-social-dev: 0 differ, in 3 stacks" in answer.stdout
+
+
+def test_a_program_hears_that_an_update_is_cancelled(environment, monkeypatch):
+    monkeypatch.setattr("liberty_cfn.deploy.operations.cancel", lambda *_: None)
+    said = json.loads(run("cancel", "dev", "--json").stdout)
+    assert said == {"stack": "liberty-social-dev", "cancelled": True}
 
 
 def test_no_plan_leaves_a_change_set(environment, standing_target):
