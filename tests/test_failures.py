@@ -325,6 +325,18 @@ def test_case_16_who_waits_is_told_when_aws_does_not_answer_for_long():
     assert len(said) == 2
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("PriorRequestNotComplete", "RequestLimitExceeded", "RequestTimeout", "SlowDown"),
+        *("RequestTimeoutException", "Throttling", "ThrottledException"),
+        *("ThrottlingException", "TooManyRequestsException"),
+    ],
+)
+def test_case_16_however_aws_says_that_it_is_asked_too_often_that_passes(code):
+    survives(exceptions.ClientError({"Error": {"Code": code}}, "DescribeStacks"))
+
+
 def test_case_16_an_answer_now_and_then_is_no_reason_to_say_so():
     wire = Wire(
         DescribeStacks=[stack("UPDATE_IN_PROGRESS"), stack("UPDATE_COMPLETE")],

@@ -1205,7 +1205,22 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
             refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2"),
             "This machine's clock is wrong: set it",
         ),
-        (refusal("RequestTimeTooSkewed", "too large"), "This machine's clock is wrong: set it"),
+        *(
+            (refusal(code, why), "This machine's clock is wrong: set it")
+            for code, why in (
+                ("RequestTimeTooSkewed", "too large"),
+                ("RequestExpired", "long ago"),
+                ("RequestInTheFuture", "not yet"),
+                ("SignatureDoesNotMatch", "Signature not yet current: 2 is after 1"),
+            )
+        ),
+        *(
+            (refusal(code, "no"), "AWS doesn't take these credentials: they have expired")
+            for code in (
+                *("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId"),
+                *("InvalidClientTokenId", "UnrecognizedClientException"),
+            )
+        ),
         (
             refusal("SignatureDoesNotMatch", "another key"),
             "AWS refused Ask: another key (SignatureDoesNotMatch)",

@@ -1,5 +1,8 @@
 """docs/failures.md says what the code says."""
 
+import re
+from pathlib import Path
+
 from liberty_cfn.deploy.causes import CAUSES
 from liberty_cfn.deploy.statuses import MEANINGS, NEXT, Meaning
 from liberty_cfn.repository import REPOSITORY
@@ -24,3 +27,9 @@ def test_every_known_cause_is_told_with_its_next_step():
     text = DOCUMENT.read_text()
     for step in CAUSES.values():
         assert f"| {step} |" in text
+
+
+def test_each_of_the_cases_has_tests_by_its_number():
+    tests = "".join(file.read_text("utf-8") for file in Path(__file__).parent.glob("test_*.py"))
+    found = {int(number) for number in re.findall(r"def test_case_(\d\d)_", tests)}
+    assert found == set(range(1, 35))

@@ -4,16 +4,18 @@ import dataclasses
 import json
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
 from local_aws import Aws
 from small_sets import small
 from test_deploy import Listener, local, templates, with_settings
-from wire import Wire
+from wire import STACK, Wire, done
 
-from liberty_cfn.deploy import migrating
-from liberty_cfn.deploy.changes import Change, Property, Replacement
+from liberty_cfn.deploy import deploying, migrating
+from liberty_cfn.deploy.carrying_out import Deploy
+from liberty_cfn.deploy.changes import Change, ChangeSet, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.migrating import MigrationError, is_due, is_held
 from liberty_cfn.deploy.plans import Plan
@@ -183,6 +185,20 @@ def test_a_log_that_is_not_there_yet_is_waited_for():
     wire = Wire("logs", GetLogEvents=[none, lines])
     log = migrating._Log(wire.client, {"logGroupName": "g", "logStreamName": "s"})  # noqa: SLF001
     assert [list(log.fresh()) for _ in range(2)] == [[], ["Applying"]]
+
+
+def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatch):
+    wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")])
+    target = SimpleNamespace(client=lambda _: wire.client)
+    # All but the service's move was deployed before.
+    monkeypatch.setattr(deploying, "_prepared", lambda *_, **__: None)
+    monkeypatch.setattr(migrating, "is_due", lambda *_: True)
+    monkeypatch.setattr(migrating, "held", lambda *_: {})
+    monkeypatch.setattr(migrating, "migrate", Mock(side_effect=MigrationError))
+    this = Deploy(local, target, {}, Telling())
+    with pytest.raises(MigrationError):
+        deploying._all_but_the_last(this, plan(), ChangeSet("ours", STACK, "liberty-1"))  # noqa: SLF001
+    assert [operation for operation, _ in wire.asked] == ["DeleteChangeSet"]
 
 
 # When it is due
