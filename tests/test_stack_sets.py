@@ -504,6 +504,18 @@ def test_a_region_to_be_switched_on_has_a_service_of_its_own_that_takes_the_role
     assert [bootstrap.missing(fleet) for fleet in fleets] == [{}, {}]
 
 
+def test_where_a_role_cannot_be_made_the_other_accounts_get_theirs(there, monkeypatch):
+    def made(_, target, *more):
+        if target.account == HOME and more[0] is bootstrap.EXECUTION:
+            raise DeployError("a hook refused it")
+        return "made"
+
+    monkeypatch.setattr(bootstrap, "_put", made)
+    done, failed = bootstrap.install(there, "", list)
+    assert done == {f"{HOME} (administrator)": "made", OTHER: "made"}
+    assert failed == {HOME: "a hook refused it"}
+
+
 def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets, there):
     wanted = sets.changed(there, LogRetentionDays="30")
     with sets.without_role(OTHER):

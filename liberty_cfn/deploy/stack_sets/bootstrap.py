@@ -17,12 +17,13 @@ from liberty_cfn.bootstrap.stack_set_administration_role import (
     stack_set_administration_role,
 )
 from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
-from liberty_cfn.deploy import leftovers, sessions
+from liberty_cfn.deploy import faults, leftovers, sessions
 from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.following import follow
+from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.stack import described, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning, state_of
@@ -62,7 +63,7 @@ def install(
     """Put the roles into the home account and every target's; return what was done, and not.
 
     Other accounts are reached through their `role`; on the local AWS, an account's number is
-    its access key.
+    its access key. Where one fails, the others get theirs.
     """
     done: dict[str, str] = {}
     failed: dict[str, str] = {}
@@ -78,6 +79,12 @@ def install(
             done[account] = _put(fleet, there, EXECUTION, given)
         except UnreachableError as error:
             failed[account] = f"{error}; by hand: {by_hand(fleet, account)}"
+        except (DeployError, FollowError) as error:
+            failed[account] = str(error)
+        except ClientError as error:
+            if faults.expired(error):
+                raise
+            failed[account] = faults.in_words(error)
         else:
             say(f"{account}: {EXECUTION.__name__.replace('_', ' ')} {done[account]}")
     return done, failed
