@@ -55,7 +55,7 @@ from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.preparing import plan
-from liberty_cfn.deploy.protection import close_again, protect
+from liberty_cfn.deploy.protection import close_again, protect, protect_from_termination
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
@@ -375,6 +375,13 @@ def test_of_a_new_stack_in_which_nothing_is_no_policy_is_opened(target, dev):
     have(dev, target, UPLOADS, allowed=["Uploads"])
     hooks.unregister(told, note)
     assert bodies == [stack_policy()]
+
+
+def test_a_stack_that_lost_its_protection_from_termination_has_it_again(target, dev):
+    have(dev, target, TOPIC)
+    protect_from_termination(target.client("cloudformation"), dev.stack, on=False)
+    assert not have(dev, target, TOPIC).changed
+    assert find(target.client("cloudformation"), dev.stack)["EnableTerminationProtection"]
 
 
 def test_what_a_failed_creation_left_protected_is_destroyed_when_it_is_named(aws, target, dev):
