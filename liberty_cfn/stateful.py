@@ -1,7 +1,9 @@
 """Which resources hold what can't be made again, and what would be lost with each.
 
 The one list of them: plans mark them, consent asks for them by name, and the stack policy
-in templates/ denies replacing or deleting them.
+in templates/ denies replacing or deleting them. Not in it is what the template says whole (the
+value of an SSM parameter), what can be made again from another (a replica of a key), and what
+AWS deletes only when those in it are gone, which are listed themselves (a global cluster).
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ from collections.abc import Collection
 
 _SINCE = "everything people entered since the last snapshot"
 _SESSIONS = "people's sessions and what is cached"
+_UNREAD = "the messages nobody has read yet"
 _FILES, _ITEMS, _RECORDS = "the files in it", "the items in it", "the records in it"
 _IMAGES, _BACKUPS = "the images that tasks start from", "the backups in it"
 _USERS, _INDEXED = "the accounts of everybody who signed up", "what is indexed"
-_ENCRYPTED = "what it encrypted"
 LOSSES = {
     # Of this design:
     "AWS::RDS::DBInstance": _SINCE,
@@ -24,12 +26,12 @@ LOSSES = {
     "AWS::SecretsManager::Secret": "its value, which nobody has elsewhere",
     "AWS::ECR::Repository": _IMAGES,
     "AWS::Logs::LogGroup": "the logs",
-    "AWS::KMS::Key": _ENCRYPTED,
+    "AWS::KMS::Key": "what it encrypted",
     "AWS::Route53::HostedZone": "its name servers, which the registrar knows",
     # And what one may add to it:
     "AWS::ACMPCA::CertificateAuthority": "its key, which signed what is trusted",
     "AWS::APS::Workspace": "the metrics in it",
-    "AWS::AmazonMQ::Broker": "the messages nobody has read yet",
+    "AWS::AmazonMQ::Broker": _UNREAD,
     "AWS::Backup::BackupVault": _BACKUPS,
     "AWS::Backup::LogicallyAirGappedBackupVault": _BACKUPS,
     "AWS::Cassandra::Keyspace": _ITEMS,
@@ -37,7 +39,6 @@ LOSSES = {
     "AWS::CloudFront::KeyValueStore": _ITEMS,
     "AWS::CloudHSM::Cluster": "the keys in it",
     "AWS::CloudTrail::EventDataStore": "the record of who did what",
-    "AWS::CodeArtifact::Domain": "the packages in it",
     "AWS::CodeArtifact::Repository": "the packages in it",
     "AWS::CodeCommit::Repository": "the commits in it",
     "AWS::Cognito::IdentityPool": "which identity is whose",
@@ -59,7 +60,6 @@ LOSSES = {
     "AWS::FSx::FileSystem": _FILES,
     "AWS::FSx::Volume": _FILES,
     "AWS::Grafana::Workspace": "the dashboards people made in it",
-    "AWS::KMS::ReplicaKey": _ENCRYPTED,
     "AWS::Kendra::Index": _INDEXED,
     "AWS::Kinesis::Stream": "the records nobody has read yet",
     "AWS::KinesisVideo::Stream": "the video in it",
@@ -80,21 +80,17 @@ LOSSES = {
     "AWS::RDS::DBCluster": _SINCE,
     "AWS::RDS::ClusterSnapshot": "the snapshot",
     "AWS::RDS::DBSnapshot": "the snapshot",
-    "AWS::RDS::GlobalCluster": _SINCE,
     "AWS::Redshift::Cluster": "what was loaded since the last snapshot",
     "AWS::RedshiftServerless::Namespace": "what was loaded since the last snapshot",
     "AWS::Rekognition::Collection": "the faces in it",
     "AWS::S3Express::DirectoryBucket": _FILES,
-    "AWS::S3Tables::Namespace": "the tables in it",
     "AWS::S3Tables::Table": _RECORDS,
     "AWS::S3Tables::TableBucket": "the tables in it",
     "AWS::S3Vectors::Index": "the vectors in it",
     "AWS::S3Vectors::VectorBucket": "the vectors in it",
     "AWS::SDB::Domain": _ITEMS,
     "AWS::SES::ContactList": "whom it reaches, and who opted out",
-    "AWS::SQS::Queue": "the messages nobody has read yet",
-    "AWS::SSM::Parameter": "a value that was set by hand",
-    "AWS::Timestream::Database": _RECORDS,
+    "AWS::SQS::Queue": _UNREAD,
     "AWS::Timestream::InfluxDBInstance": _RECORDS,
     "AWS::Timestream::Table": _RECORDS,
     "AWS::VerifiedPermissions::PolicyStore": "the policies in it",

@@ -94,9 +94,15 @@ WITH_SNAPSHOTS = {
     "AWS::RDS::DBInstance",
     "AWS::Redshift::Cluster",
 }
-# What may go: a key, as what it encrypts here is on its way, or encrypted anew; a value that
-# stands in the template; messages, which are on their way.
-MAY_GO = {"AWS::KMS::Key", "AWS::KMS::ReplicaKey", "AWS::SQS::Queue", "AWS::SSM::Parameter"}
+# What may go: a key, as what it encrypts here is on its way, or encrypted anew; messages, which
+# are on their way; a cluster that only computes, and costs as long as it is kept.
+MAY_GO = {
+    "AWS::AmazonMQ::Broker",
+    "AWS::EMR::Cluster",
+    "AWS::KMS::Key",
+    "AWS::Kinesis::Stream",
+    "AWS::SQS::Queue",
+}
 COUNTS = one_of("imageCountMoreThan", "sinceImagePushed", "sinceImagePulled")
 
 
@@ -426,7 +432,7 @@ def _kept(design: Design) -> Iterator[Problem]:
             loss = LOSSES.get(resource.type)
             if _holds_nothing(resource):
                 if policy == "Snapshot":
-                    why = f"memcached makes no snapshots; drop {name}, or Delete"
+                    why = f"it makes no snapshot of its own; drop {name}, or Delete"
                     yield Problem(resource.id, (name,), why)
             elif loss and resource.type not in MAY_GO and policy not in KEEPING:
                 wanted = "Snapshot" if resource.type in WITH_SNAPSHOTS else "Retain"
@@ -438,7 +444,11 @@ def _kept(design: Design) -> Iterator[Problem]:
 def _holds_nothing(resource: Resource) -> bool:
     """Whether nothing is lost with it: a cache that forgets, a member of a cluster."""
     engine = text(resource.properties.get("Engine"))
-    return engine == "memcached" or "DBClusterIdentifier" in resource.properties
+    # A cluster's own name is in a property of the same name.
+    member = (
+        resource.type == "AWS::RDS::DBInstance" and "DBClusterIdentifier" in resource.properties
+    )
+    return member or engine == "memcached"
 
 
 STORED = """
@@ -715,6 +725,10 @@ RULES: tuple[Rule, ...] = (
             ("DeletionPolicy: Snapshot", "DeletionPolicy: Delete"),
             ("UpdateReplacePolicy: Retain", "UpdateReplacePolicy: Snapshot"),
             ("DeletionPolicy: Retain", "DeletionPolicy: retain"),
+            (
+                "DBInstance\n  DeletionPolicy: Snapshot\n  UpdateReplacePolicy: Snapshot",
+                "DBCluster\n  Properties: {DBClusterIdentifier: cluster}",
+            ),
         ),
     ),
 )
