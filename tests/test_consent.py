@@ -230,7 +230,7 @@ def perhaps(*properties, kind=DATABASE):
 
 
 def named(name, *, create_only):
-    return Property(name, "a", None, Replacement.POSSIBLE, create_only)
+    return Property(name, "a", UNKNOWN, Replacement.POSSIBLE, create_only)
 
 
 def planned(*changes):
@@ -258,6 +258,17 @@ def test_what_is_replaced_only_under_conditions_is_told_with_what_stands_against
     assert "EngineVersion" in said
     assert "stack policy then denies it" in said
     assert plan.code == 2
+
+
+def test_what_rds_replaces_a_database_for_is_refused_and_what_it_modifies_is_not():
+    for name, refused in (("Engine", True), ("AvailabilityZone", True), ("MultiAZ", False)):
+        change = perhaps(Property(name, None, "a", Replacement.POSSIBLE))
+        assert is_lost(change) is refused
+        assert len(doubts(planned(change))) == (not refused)
+    [said] = refusals(planned(perhaps(Property("Engine", "a", "b", Replacement.POSSIBLE))), ())
+    assert "may be replaced, because Engine changes: lost would be" in said
+    engine = Property("Engine", "redis", "valkey", Replacement.POSSIBLE)
+    assert not is_lost(perhaps(engine, kind="AWS::ElastiCache::ReplicationGroup"))
 
 
 def test_outputs_or_words_of_templates_that_change_no_resource_are_changes_all_the_same():

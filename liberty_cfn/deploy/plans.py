@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from liberty_cfn.deploy.changes import Change, Property, Replacement
+from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.stateful import LEFT, LOSSES
@@ -135,16 +135,35 @@ def changed_values(
 def is_lost(change: Change) -> bool:
     """Whether a stateful resource would be replaced, deleted or made anew, or may well be.
 
-    It may well be if what changes can't change without replacing it, or if CloudFormation
-    doesn't say what changes, or what becomes of the resource.
+    It may well be if what changes can't change without replacing it, or not for all that is
+    known; or if CloudFormation doesn't say what changes, or what becomes of the resource.
     """
     replaced = change.replacement is Replacement.CERTAIN
     goes = replaced or change.action in GOING or _regenerates(change)
     causes = change.properties
     may_go = change.replacement is Replacement.POSSIBLE and (
-        not causes or any(p.create_only for p in causes)
+        not causes or any(_decides(change, p) for p in causes)
     )
     return change.type in LOSSES and (goes or may_go)
+
+
+def _decides(change: Change, changed: Property) -> bool:
+    """Whether a property that changes replaces its resource, as far as is known."""
+    if changed.create_only:
+        return True
+    values = (changed.before, changed.after)
+    untold = values == (None, None) or UNKNOWN in str(changed.after)
+    if changed.replaces is not Replacement.POSSIBLE or untold:
+        return False
+    from liberty_cfn.review.documented import (  # noqa: PLC0415 - slow to load
+        BY_VALUE,
+        ONLY_INTERRUPTED,
+    )
+
+    key = (change.type, changed.name)
+    return key not in ONLY_INTERRUPTED and not (
+        key in BY_VALUE and BY_VALUE[key].in_place == values
+    )
 
 
 def _regenerates(change: Change) -> bool:
@@ -213,7 +232,8 @@ def _refusal(change: Change) -> str:
     }.get(change.action, "would be replaced" if certain else "may be replaced")
     how = "would get another value" if _regenerates(change) else how
     why = f", because {causes} changes" if (causes := _causes(change)) else ""
-    known = "" if certain else " (to what, is known only after apply)"
+    told = certain or all(p.after and UNKNOWN not in p.after for p in change.properties)
+    known = "" if told else " (to what, is known only after apply)"
     return (
         f"{_where(change)} {how}{why}{known}: {lost_with(change)}. To let it go all the same: "
         f"--allow-replace {change.resource}"
