@@ -499,6 +499,14 @@ def test_the_doctor_names_secrets_that_need_a_person(target, dev):
     stack(target, NameSuffix="-dev", ExistingExecutionRole="")
     found = of(Level.WARNING, doctor.examine(dev, target))
     assert any("secret set dev DEFAULT_FROM_EMAIL" in said for said in found)
+    # A set, which has no such command, is told the target's own.
+    of_a_set = dataclasses.replace(dev, stack_name=dev.stack)
+    found = of(Level.WARNING, doctor.examine(of_a_set, target))
+    assert any(
+        "put-secret-value --region us-east-1 --secret-id liberty-social/DEFAULT_FROM_EMAIL-dev"
+        in said
+        for said in found
+    )
 
 
 def test_the_doctor_names_secrets_that_are_about_to_go(target, dev):

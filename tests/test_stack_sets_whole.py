@@ -138,6 +138,11 @@ def test_where_there_is_no_image_yet_no_tasks_are_expected_and_it_is_said_why(
     monkeypatch.setattr(images, "resolve", lambda *_: unpushed)
     _, said, beside = command("verify", "global", "--json")
     assert [f"{place}: docker push it" in beside for place in PLACES] == [True] * 3
+    changed = running.Outcome(changed=True)
+    monkeypatch.setattr(
+        "liberty_cfn.deploy.stack_sets.deploying.deploy", lambda *_, **__: changed
+    )
+    assert f"{PLACES[0]}: docker push it" in command("deploy", "global")[1]
     facts = json.dumps(json.loads(said)["targets"][PLACES[0]])
     assert '"what": "desired count", "expected": 0' in facts
 

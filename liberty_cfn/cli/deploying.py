@@ -163,9 +163,7 @@ def deploy_command(
     if advice:
         progress.say(advice)
     for name in secrets.missing(chosen, target):
-        progress.say(
-            f"{name} has no value: liberty-cfn secret set {chosen.name} {name} --restart"
-        )
+        progress.say(f"{name} has no value: {secrets.setting(chosen, name)}")
     if as_json:
         said = {
             "stack": chosen.stack,

@@ -97,5 +97,5 @@ def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
             says = f"it is scheduled for deletion, and a task that needs it can't start: {back}"
             yield Finding(Level.WARNING, each.name, says)
     for name in secrets.missing(environment, target):
-        says = f"it has no value: liberty-cfn secret set {environment.name} {name} --restart"
+        says = f"it has no value: {secrets.setting(environment, name)}"
         yield Finding(Level.WARNING, name, says)

@@ -221,6 +221,16 @@ def described(target: Target, full: str) -> Mapping[str, Any] | None:
     return found
 
 
+def setting(environment: Environment, name: str) -> str:
+    """Return the command that sets a secret: in a target of a set, that account's own."""
+    if not environment.stack_name:
+        return f"liberty-cfn secret set {environment.name} {name} --restart"
+    return (
+        f"aws secretsmanager put-secret-value --region {environment.region} --secret-id "
+        f"{full_name(environment, name)} --secret-string file://FILE"
+    )
+
+
 def restoring(target: Target, full: str) -> str:
     """Return the command that brings back a secret that is scheduled for deletion."""
     return f"aws secretsmanager restore-secret --region {target.region} --secret-id {full}"

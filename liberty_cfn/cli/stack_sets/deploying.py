@@ -80,10 +80,10 @@ def deploy(
         fail("Nothing was changed.")
     if not outcome.changed:
         screen.print(f"{fleet.name}: no changes")
-    reports, unknown, _ = verified(fleet)
+    reports, unknown, advice = verified(fleet)
     screen.print(verified_table(reports, unknown))
-    for advice in outcome.advice:
-        screen.print(advice)
+    for line in advice:
+        screen.print(line)
     if as_json:
         said = {
             "stack_set": fleet.name,

@@ -90,7 +90,7 @@ def deploy(
     if not different:
         securing.close(fleet, progress, known)
         _check_inoperable(fleet, different)
-        return Outcome(changed=False, advice=want.advice)
+        return Outcome(changed=False)
     if not progress.consents(different):
         return None
     if other := under_way(fleet.cloudformation, fleet.name):

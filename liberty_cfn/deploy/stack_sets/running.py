@@ -30,7 +30,6 @@ class Outcome:
     changed: bool
     results: dict[Place, Result] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
-    advice: tuple[str, ...] = ()
 
 
 @dataclass
