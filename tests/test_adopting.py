@@ -508,11 +508,19 @@ def test_what_remains_is_told_also_where_a_template_does_not_say(held, standing_
     }
 
 
+BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/no-such/b"
+
+
 def test_a_protected_balancer_is_told():
     target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
     held = HELD["AWS::ElasticLoadBalancingV2::LoadBalancer"]
     with Stubber(target.client("elbv2")) as balancers:
         attribute = {"Key": "deletion_protection.enabled", "Value": "true"}
         balancers.add_response("describe_load_balancer_attributes", {"Attributes": [attribute]})
-        assert held.by(target, "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/a/b")
+        assert held.keeps(target, BALANCER)
     assert "BalancerDeletionProtection: false" in held.says.format(name="prod")
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_what_somebody_deleted_keeps_nothing_from_being_deleted(kind, standing_target):
+    assert not HELD[kind].keeps(standing_target, BALANCER if "Balancer" in kind else "no-such")

@@ -26,6 +26,7 @@ from wire import (
     BROKEN,
     CHANGE_SET,
     GONE,
+    NESTED,
     STACK,
     THROTTLED,
     TIMEOUT,
@@ -878,7 +879,8 @@ def nested_in(title, more=""):
     return (
         f"<Changes><member><ResourceChange><Action>Modify</Action><LogicalResourceId>{title}"
         "</LogicalResourceId><ResourceType>AWS::CloudFormation::Stack</ResourceType>"
-        f"{more}</ResourceChange></member></Changes>"
+        f"<PhysicalResourceId>{NESTED}</PhysicalResourceId>{more}</ResourceChange></member>"
+        "</Changes>"
     )
 
 
@@ -896,7 +898,8 @@ def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named():
     assert "inside Logs can't be told: Something odd" in said[0]
 
 
-def test_what_is_in_a_nested_stack_that_goes_is_told_though_its_change_set_says_nothing():
+@pytest.mark.parametrize("there", [True, False])
+def test_what_is_in_a_nested_stack_that_goes_is_told_though_its_change_set_says_nothing(there):
     nested = nested_in("Logs", "<ChangeSetId>inside</ChangeSetId>").replace("Modify", "Remove")
     root = (200, described()[1].replace("<Changes/>", nested))
     group = (
@@ -909,10 +912,12 @@ def test_what_is_in_a_nested_stack_that_goes_is_told_though_its_change_set_says_
         ListStackResources=[done("ListStackResources", StackResourceSummaries=group)],
         GetTemplate=[
             done("GetTemplate", TemplateBody="Resources: {Group: {Type: AWS::Logs::LogGroup}}")
+            if there
+            else GONE
         ],
     )
     told = [(change.resource, change.action, change.left) for change in create(wire).changes]
-    assert told == [("Logs", "Remove", ""), ("Group", "Remove", "Delete")]
+    assert told == [("Logs", "Remove", ""), ("Group", "Remove", "Delete")][: 1 + there]
 
 
 def test_what_was_deployed_and_could_not_be_protected_is_told(target, dev):

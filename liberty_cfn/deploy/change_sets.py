@@ -18,7 +18,7 @@ from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError, read, 
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.early import HOOKS_FAILED, refused_by_hooks, refused_early
 from liberty_cfn.deploy.patience import Patience, pause, silent
-from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.stack import NESTED_STACK, nested_in
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation calls it a failure when there is nothing to do. There is no code for it.
@@ -190,7 +190,7 @@ def _changes(
         if change.type == NESTED_STACK and change.action == "Remove":
             # All in it goes, whatever a change set of it says, or that it has none.
             yield change
-            yield from removed(cloudformation, change.physical_id, inside)
+            yield from removed(cloudformation, nested_in(resource), inside)
             continue
         if nested := resource.get("ChangeSetId"):
             child = _page(cloudformation, nested)

@@ -171,22 +171,24 @@ def _gravity(changed: Property) -> tuple[int, bool, bool]:
 def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
     """Yield what goes with a stack, and with those nested in it, which no change set lists.
 
-    `stack` is its id, `path` that of nested stacks to it.
+    `stack` is its id, `path` that of nested stacks to it. Nothing goes with one that is not
+    there: whose id is empty, as it never was made, or that somebody deleted.
     """
-    policies = deletion_policies(cloudformation, stack)
-    for resource in resources(cloudformation, stack):
-        if resource["ResourceStatus"] == "DELETE_COMPLETE":
-            continue
-        title = resource["LogicalResourceId"]
-        yield Change(
-            path,
-            title,
-            resource["ResourceType"],
-            "Remove",
-            Replacement.NO,
-            physical_id=resource.get("PhysicalResourceId", ""),
-            left=policies.get(title, ""),
-        )
-        if inside := nested_in(resource):
-            with faults.unless_missing():
-                yield from removed(cloudformation, inside, (*path, title))
+    if not stack:
+        return
+    with faults.unless_missing():
+        policies = deletion_policies(cloudformation, stack)
+        for resource in resources(cloudformation, stack):
+            if resource["ResourceStatus"] == "DELETE_COMPLETE":
+                continue
+            title = resource["LogicalResourceId"]
+            yield Change(
+                path,
+                title,
+                resource["ResourceType"],
+                "Remove",
+                Replacement.NO,
+                physical_id=resource.get("PhysicalResourceId", ""),
+                left=policies.get(title, ""),
+            )
+            yield from removed(cloudformation, nested_in(resource), (*path, title))

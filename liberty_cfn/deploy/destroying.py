@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.attending import DeployError, delete
 from liberty_cfn.deploy.changes import removed
 from liberty_cfn.deploy.events import Event
@@ -68,7 +71,7 @@ def looked_through(
         )
     for one in left:
         held = HELD.get(one.type)
-        if held and KEPT.get(one.policy) != "stays" and held.by(target, one.id):
+        if held and KEPT.get(one.policy) != "stays" and held.keeps(target, one.id):
             said = held.says.format(name=environment.name)
             hindrances.append(f"{one.type} {one.id} {said}")
     return [one for one in left if one.policy in KEPT], hindrances
@@ -117,10 +120,23 @@ def _has_failed(stack: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class _Held:
-    """What keeps a resource from being deleted: how it is asked, and what is to be done."""
+    """What keeps a resource from being deleted: how it is asked, and what is to be done.
+
+    `gone` is AWS's code for there being none: what was deleted by hand hinders nothing.
+    """
 
     by: Callable[[Target, str], bool]
+    gone: str
     says: str
+
+    def keeps(self, target: Target, physical_id: str) -> bool:
+        """Whether it keeps that one."""
+        try:
+            return self.by(target, physical_id)
+        except ClientError as error:
+            if faults.code(error) != self.gone:
+                raise
+            return False
 
 
 def _holds_files(target: Target, bucket: str) -> bool:
@@ -151,16 +167,23 @@ _PROTECTED = (
 HELD = {
     "AWS::S3::Bucket": _Held(
         _holds_files,
+        "NoSuchBucket",
         "holds files, so AWS doesn't delete it: empty it first, old versions included.",
     ),
     "AWS::ECR::Repository": _Held(
-        _holds_images, "holds images, so AWS doesn't delete it: delete them first."
+        _holds_images,
+        "RepositoryNotFoundException",
+        "holds images, so AWS doesn't delete it: delete them first.",
     ),
     "AWS::RDS::DBInstance": _Held(
-        _protected_database, _PROTECTED.format(setting="DatabaseDeletionProtection")
+        _protected_database,
+        "DBInstanceNotFound",
+        _PROTECTED.format(setting="DatabaseDeletionProtection"),
     ),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _Held(
-        _protected_balancer, _PROTECTED.format(setting="BalancerDeletionProtection")
+        _protected_balancer,
+        "LoadBalancerNotFound",
+        _PROTECTED.format(setting="BalancerDeletionProtection"),
     ),
 }
 
