@@ -673,6 +673,16 @@ def test_what_a_deploy_adopts_outlives_its_failure(aws, target):
     assert target.client("s3").get_object(Bucket=uploads, Key="cat")["Body"].read() == b"m"
 
 
+def test_production_takes_in_what_was_kept_though_protection_comes_last(target):
+    production = with_settings(load("local"), DatabaseDeletionProtection="true")
+    target.client("s3").create_bucket(Bucket="liberty-social-uploads-local")
+    templates, listener = small(packaging.read(TEMPLATES), "Storage"), Listener()
+    assert deploy(production, target, templates, listener, adopt=True).changed
+    assert "First without protection from deletion, so that it can be undone" in listener.said
+    imported = [e.resource for e in listener.events if e.status == "IMPORT_COMPLETE"]
+    assert "Uploads" in imported
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_case_10_what_somebody_else_began_is_attached_to_by_its_id(aws, target, dev, fails):
     cloudformation = target.client("cloudformation")

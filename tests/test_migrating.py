@@ -132,7 +132,13 @@ def test_its_log_lines_are_shown(life):
         "  Applying 0002_cats... OK",
         "Migrated",
     ]
-    assert life.failed.said[-1] == "  no such table"
+    assert life.failed.said == [
+        "First all but the service, which stays as it is until it is migrated",
+        f"Migrating: {DJANGO}",
+        "  no such table",
+    ]
+    assert life.idle.said == []
+    assert not any("protected" in line for line in life.first.said + life.mended.said)
 
 
 def test_the_service_is_held_at_its_version_meanwhile(life):
