@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.stub import Stubber
+from wire import answering
 
 from liberty_cfn.deploy import beforehand, certificates, doctor, leftovers, named, targets
 from liberty_cfn.deploy.finding import Finding, Level
@@ -188,6 +189,10 @@ def test_names_that_a_stack_is_using_are_not_told_to_be_deleted(target, dev):
     )
     assert "belongs to the stack liberty-social-dev, which is there" in str(found)
     assert (found.adoptable, "elete" in str(found)) == (False, False)
+    # Nor of one that the role of a stack set's target may not look at.
+    denied = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
+    with answering(target.client("cloudformation"), "DescribeStacks", denied):
+        assert list(leftovers.names(copied, target)) == [found]
 
 
 def test_all_that_is_in_the_way_is_told_at_once(target, dev):

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import beforehand, certificates, delegation, faults, images, secrets
-from liberty_cfn.deploy.finding import REFUSED, Check, Finding, Level
+from liberty_cfn.deploy.finding import Check, Finding, Level
 from liberty_cfn.deploy.preparing import UPDATABLE
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
@@ -41,7 +41,7 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
         except ClientError as error:
             code = faults.code(error)
             # What the settings name and isn't there was told already.
-            if code not in (*REFUSED, "NoSuchHostedZone", "ResourceNotFoundException"):
+            if code not in (*faults.REFUSED, "NoSuchHostedZone", "ResourceNotFoundException"):
                 raise
             why = f"not checked: AWS refused {error.operation_name} ({code})."
             found.append(Finding(Level.WARNING, about, why))

@@ -34,6 +34,7 @@ EXPIRED = {
     "InvalidClientTokenId",
     "UnrecognizedClientException",
 }
+REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 # When the time that a request was signed with is too far from AWS's own.
 SKEWED = {"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"}
 SKEWED_WORDS = ("Signature expired", "Signature not yet current")

@@ -12,8 +12,6 @@ from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
-REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
-
 
 class Level(Enum):
     """How bad it is."""
@@ -59,7 +57,7 @@ def asked(
     try:
         yield from check(environment, target)
     except ClientError as error:
-        if faults.code(error) not in REFUSED:
+        if faults.code(error) not in faults.REFUSED:
             raise
         why = f"not checked: these credentials may not call {error.operation_name}."
         yield Finding(Level.WARNING, about, why)

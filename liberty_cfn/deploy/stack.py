@@ -48,12 +48,18 @@ def name_of(stack_id: str) -> str:
 def owner(cloudformation: Any, tags: Iterable[Mapping[str, str]]) -> str:
     """Return the root of the stack that what has these tags is in; empty where it is in none.
 
-    CloudFormation's own tag stays on what outlives its stack.
+    CloudFormation's own tag stays on what outlives its stack. A stack that these credentials
+    may not look at is taken to be there.
     """
     by_key = {tag["Key"]: tag["Value"] for tag in tags}
     if not (stack_id := by_key.get("aws:cloudformation:stack-id")):
         return ""
-    stack = find(cloudformation, stack_id)
+    try:
+        stack = find(cloudformation, stack_id)
+    except ClientError as error:
+        if faults.code(error) not in faults.REFUSED:
+            raise
+        return name_of(stack_id)
     if stack is None or state_of(stack) is Meaning.ABSENT:
         return ""
     return name_of(stack.get("RootId", stack_id))
