@@ -337,6 +337,25 @@ def test_a_plan_refused_after_secrets_were_put_aside_says_where_they_wait(
     assert secret(target, "kept/SECRET_KEY") == "old"
 
 
+def test_a_deploy_that_fails_after_secrets_were_put_aside_says_where_they_wait(
+    aws, target, local, manager, templates
+):
+    manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
+    aws.fail("AWS::SecretsManager::Secret/SecretKey")
+    listener = Taking()
+    with pytest.raises(DeployError, match="ROLLBACK_COMPLETE"):
+        deploy(local, target, small(templates, "Secrets"), listener, adopt=True)
+    assert listener.said[-1].startswith("The value of liberty-social/SECRET_KEY-local waits in")
+    aws.fail()
+    listener.said.clear()
+    deploy(
+        *(local, target, small(templates, "Secrets"), listener),
+        adopt=True,
+        failed=local.stack,
+    )
+    assert not [line for line in listener.said if "waits in" in line]
+
+
 def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, manager):
     ours = with_settings(local, ApplicationAccessKey="true")
     manager.create_secret(Name="liberty-social/AWS_ACCESS_KEY_ID-local", SecretString="new")

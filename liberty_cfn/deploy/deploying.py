@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,13 +56,35 @@ def deploy(
     # What comes later may be what somebody else is about to deploy.
     left = discarding.left_behind(this.cloudformation, environment.stack, progress.say)
     stack = begin_from(environment, target, progress, failed)
-    adopt = adopt and beforehand.deployed(stack) is None
-    if adopt:
+    if not adopt or beforehand.deployed(stack) is not None:
+        return _made(this, stack, left, adopt=False, drift=drift)
+    try:
         if not taking_in.free_names(this, stack):
             return None
         stack = find(this.cloudformation, environment.stack)
+        return _made(this, stack, left, adopt=True, drift=drift)
+    finally:
+        taking_in.say_what_waits(this)
+
+
+def _made(
+    this: Deploy,
+    stack: Mapping[str, Any] | None,
+    left: Iterable[ChangeSet],
+    *,
+    adopt: bool,
+    drift: bool,
+) -> Outcome | None:
+    """As `deploy`, from the `stack` as it is; `left` are change sets to be discarded then."""
+    environment, progress = this.environment, this.progress
     planned, change_set = prepare(
-        environment, target, templates, stack, adopt=adopt, drift=drift, say=progress.say
+        environment,
+        this.target,
+        this.templates,
+        stack,
+        adopt=adopt,
+        drift=drift,
+        say=progress.say,
     )
     last = None
     if change_set is None:
@@ -141,8 +163,6 @@ def _prepared(this: Deploy, *, adopt: bool) -> ChangeSet | None:
 def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
     """Whether a plan may go ahead. If not, its change set is discarded, also on Ctrl-C.
 
-    Of secrets that were put aside to be adopted, it is said where they wait.
-
     Raises:
         DeployError: data would be lost.
     """
@@ -156,8 +176,6 @@ def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
         if not agreed:
             # drop() raises nothing of its own, which would hide why the plan is not agreed to.
             discarding.drop(this.cloudformation, change_set, this.progress.say)
-            if change_set.adopts:
-                taking_in.say_what_waits(this)
     return agreed
 
 

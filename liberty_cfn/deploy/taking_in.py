@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from liberty_cfn.deploy import adopting, delegation, discarding, secrets
+from liberty_cfn.deploy import adopting, delegation, discarding, faults, secrets
 from liberty_cfn.deploy.carrying_out import Deploy, carry_out
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
 from liberty_cfn.deploy.stack import NESTED_STACK
@@ -48,9 +48,14 @@ def free_names(deploy: Deploy, stack: Mapping[str, Any] | None) -> bool:
 
 
 def say_what_waits(deploy: Deploy) -> None:
-    """Say where the values of secrets wait whose names were freed for nothing."""
-    environment = deploy.environment
-    for name in adopting.waiting(environment, deploy.target):
+    """Say where the values of secrets wait whose names were freed for nothing so far.
+
+    Where AWS refuses, nothing is said: why they still wait matters.
+    """
+    environment, waiting = deploy.environment, []
+    with contextlib.suppress(*faults.OF_AWS):
+        waiting = adopting.waiting(environment, deploy.target)
+    for name in waiting:
         full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
         deploy.progress.say(
             f"The value of {full} waits in {aside}; the next deploy gives it back"
