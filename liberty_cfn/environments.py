@@ -346,6 +346,10 @@ def _tags(given: _Given) -> tuple[dict[str, str], list[Misfit]]:
         name, where = str(key.value), key.start_mark.line + 1
         if name in tags:
             misfits.append(Misfit(where, f"{TAGS}.{name}", "said twice"))
+        if name in declarations():
+            # Else it has its default: without NameSuffix, the names of production.
+            outside = "a setting, and no tag; expected without indentation"
+            misfits.append(Misfit(where, f"{TAGS}.{name}", outside))
         if not TAG_NAME.fullmatch(name):
             expected = "1 to 128 letters, digits, spaces or _ . : / = + - @, not aws: first"
             misfits.append(

@@ -118,6 +118,10 @@ def test_values_are_given_to_cloudformation_as_it_spells_them(written):
         ({"Tags": "{Project: p, Environment: e}"}, "Tags: ManagedBy is missing"),
         ({"Tags": "{Project: p, Environment: e, ManagedBy: m, 'aws:x': y}"}, "not aws: first"),
         (
+            {"Tags": "{Project: p, Environment: e, ManagedBy: m, NameSuffix: -x}"},
+            "Tags.NameSuffix: a setting, and no tag; expected without indentation",
+        ),
+        (
             {"Tags": "{Project: p, Environment: e, ManagedBy: [m]}"},
             "expected a text of 1 to 256",
         ),
