@@ -57,7 +57,7 @@ from liberty_cfn.deploy.operations import OperationError, root
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.protection import close_again, protect, protect_from_termination
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import NESTED_STACK, find
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
 from liberty_cfn.local import control
@@ -87,6 +87,7 @@ EXISTS = (
 CREATED = done("CreateChangeSet", Id=CHANGE_SET, StackId=STACK)
 DENIED = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
 NO_CHANGE_SET = (404, "<Code>ChangeSetNotFound</Code><Message>ChangeSet is not there</Message>")
+WELL = done("SetStackPolicy")
 NO_LONGER = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
 
 
@@ -930,6 +931,33 @@ def test_what_is_in_a_nested_stack_that_goes_is_told_though_its_change_set_says_
     assert told == [("Logs", "Remove", ""), ("Group", "Remove", "Delete")][: 1 + there]
 
 
+def holding(*nested):
+    """Return ListStackResources' answer: nested stacks, by their logical ids."""
+    each = (
+        f"<member><LogicalResourceId>{name}</LogicalResourceId><ResourceType>{NESTED_STACK}"
+        f"</ResourceType><PhysicalResourceId>arn:{name}</PhysicalResourceId></member>"
+        for name in nested
+    )
+    return done("ListStackResources", StackResourceSummaries="".join(each))
+
+
+def test_every_stack_is_protected_at_any_depth_and_what_somebody_deleted_is_left_out():
+    wire = Wire(
+        ListStackResources=[holding("Inner"), holding("Deeper", "Gone"), holding(), GONE],
+        SetStackPolicy=[GONE, WELL],
+    )
+    protect(wire.client, STACK)
+    asked = [body["StackName"] for name, body in map(decoded, wire.asked) if "Set" in name]
+    assert asked == ["arn:Gone", "arn:Deeper", "arn:Inner", STACK]
+
+
+@pytest.mark.parametrize("answers", [[DENIED, WELL], [WELL, GONE]])
+def test_a_stack_that_cannot_be_protected_is_not_passed_over(answers):
+    wire = Wire(ListStackResources=[holding("Inner"), holding()], SetStackPolicy=answers)
+    with pytest.raises(exceptions.ClientError):
+        protect(wire.client, STACK)
+
+
 def test_what_was_deployed_and_could_not_be_protected_is_told(target, dev):
     with (
         answering(target.client("cloudformation"), "SetStackPolicy", DENIED),
@@ -1251,12 +1279,28 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
             OSError(errno.ENOSPC, "No space left", "log"),
             "This machine says: No space left: log",
         ),
-        (OSError(errno.EISDIR, "Is a folder", "p"), "This machine says: Is a folder: p"),
+        *(
+            (OSError(number, "No", "file"), "This machine says: No: file. What AWS had begun")
+            for number in (
+                *(errno.EISDIR, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
+                *(errno.EACCES, errno.EPERM, errno.ENFILE),
+            )
+        ),
+        (OSError(errno.EMFILE, "Too many"), "This machine says: Too many. What AWS had begun"),
+        (
+            ResponseParserError(f"{sessions.WEB_PAGE} (200 OK)"),
+            f"AWS's answer could not be read: {sessions.WEB_PAGE} (200 OK): is there a proxy?",
+        ),
         (refusal("407", ""), "AWS refused Ask: Proxy Authentication Required (407)"),
     ],
 )
 def test_case_34_what_keeps_aws_from_being_asked_is_a_sentence(error, said):
     assert in_words(error).startswith(said)
+
+
+def test_a_fault_of_this_program_is_not_said_to_be_anybody_elses():
+    assert in_words(ValueError("x")) is None
+    assert in_words(OSError(errno.ENOENT, "No such file", "ours")) is None
 
 
 class Killed(BaseException):

@@ -80,5 +80,5 @@ def _open(cloudformation: Any, change_set: ChangeSet, allowed: Collection[str]) 
 
 
 def _comes(change: Change) -> bool:
-    """Whether a nested stack is added to the root."""
-    return change.type == NESTED_STACK and change.action == "Add" and not change.stack
+    """Whether a nested stack is added."""
+    return change.type == NESTED_STACK and change.action == "Add"
