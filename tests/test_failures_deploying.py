@@ -246,6 +246,20 @@ def test_case_03_an_empty_stack_goes_when_what_it_was_made_for_is_gone():
     ]
 
 
+def test_case_33_a_stack_that_another_deploy_began_to_fill_is_not_taken_for_empty():
+    other = (
+        "<member><ChangeSetId>theirs</ChangeSetId><ChangeSetName>liberty-2</ChangeSetName>"
+        "<ExecutionStatus>EXECUTE_IN_PROGRESS</ExecutionStatus></member>"
+    )
+    wire = Wire(
+        DeleteChangeSet=[NO_CHANGE_SET],
+        DescribeStacks=[stack("REVIEW_IN_PROGRESS")],
+        ListChangeSets=[done("ListChangeSets", Summaries=other)],
+    )
+    discarding.discard(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1", new=True))
+    assert "DeleteStack" not in [operation for operation, _ in wire.asked]
+
+
 @pytest.mark.parametrize("new", [False, True])
 @pytest.mark.parametrize("gone", [GONE, NO_CHANGE_SET])
 def test_a_change_set_that_somebody_else_deleted_needs_not_be_discarded(new, gone):

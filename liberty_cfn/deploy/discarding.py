@@ -140,23 +140,26 @@ def sweep_forgotten(
 def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
     """Whether a stack has change sets beside one that is being `deleted`.
 
-    Waits until that is gone, as AWS deletes no stack before: with it go the change sets of
+    One that is being executed, too: the stack is then filled, however empty it still reads.
+    Waits until the one is gone, as AWS deletes no stack before: with it go the change sets of
     nested stacks, which takes a moment.
     """
     for _ in range(LOOKS):
-        waiting = {summary["ChangeSetId"] for summary in _waiting(cloudformation, stack)}
-        if waiting != {deleted}:
-            return bool(waiting - {deleted})
+        there = {summary["ChangeSetId"] for summary in _summaries(cloudformation, stack)}
+        if there != {deleted}:
+            return bool(there - {deleted})
         pause(cloudformation, 0)
     return False
 
 
-def _waiting(cloudformation: Any, stack: str) -> list[dict[str, Any]]:
-    """Return the summaries of a stack's change sets that were not executed."""
-    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
-    return [
-        summary
-        for page in pages
-        for summary in page["Summaries"]
-        if summary.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
-    ]
+def _waiting(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
+    """Yield the summaries of a stack's change sets that were not executed."""
+    for summary in _summaries(cloudformation, stack):
+        if summary.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"):
+            yield summary
+
+
+def _summaries(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
+    """Yield the summaries of a stack's change sets."""
+    for page in cloudformation.get_paginator("list_change_sets").paginate(StackName=stack):
+        yield from page["Summaries"]
