@@ -1018,6 +1018,25 @@ def test_case_12_a_change_set_that_never_arrived_is_not_taken_for_made():
         create(wire)
 
 
+def test_a_plan_of_many_pages_is_read_whole_and_with_values():
+    def page(name, more=""):
+        change = (
+            f"<Changes><member><ResourceChange><LogicalResourceId>{name}</LogicalResourceId>"
+            "<ResourceType>AWS::S3::Bucket</ResourceType><Action>Remove</Action>"
+            f"</ResourceChange></member></Changes>{more}"
+        )
+        return 200, described()[1].replace("<Changes/>", change)
+
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[page("One", "<NextToken>more</NextToken>"), page("Two")],
+    )
+    assert [change.resource for change in create(wire).changes] == ["One", "Two"]
+    asked = [body for name, body in map(decoded, wire.asked) if name == "DescribeChangeSet"]
+    assert [body.get("NextToken") for body in asked] == [None, "more"]
+    assert {body["IncludePropertyValues"] for body in asked} == {"true"}
+
+
 def test_case_29_a_change_set_that_nobody_waits_for_any_more_is_deleted():
     wire = Wire(
         CreateChangeSet=[KeyboardInterrupt()],
