@@ -24,7 +24,7 @@ import liberty_cfn
 from liberty_cfn import checked, generation, mishaps
 from liberty_cfn.cli import asking, cli, main, secret
 from liberty_cfn.cli.common import console, interruptible
-from liberty_cfn.deploy import deploying, destroying, secrets
+from liberty_cfn.deploy import deploying, destroying, images, secrets
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.repository import PARAMS
@@ -223,6 +223,17 @@ def test_what_may_be_replaced_is_named_whole(liberty, asked, name):
     assert asked == {}
 
 
+@pytest.mark.parametrize("command", [("plan", "dev"), ("deploy", "dev", "--yes")])
+def test_what_would_stop_all_tasks_for_want_of_an_image_is_refused(
+    liberty, asked, monkeypatch, command
+):
+    refused = images.Image(found=False, refusal="There is no image with the tag lates")
+    monkeypatch.setattr(images, "resolve", lambda *_: refused)
+    answer = liberty(*command)
+    assert (answer.returncode, answer.stderr) == (1, f"{refused.refusal}\n")
+    assert asked == {}
+
+
 @pytest.mark.parametrize("command", ["deploy dev --yes", "destroy dev --confirm dev"])
 def test_ctrl_c_while_it_goes_on_says_how_to_come_back_to_it(liberty, monkeypatch, command):
     monkeypatch.setattr(deploying, "deploy", Mock(side_effect=KeyboardInterrupt))
@@ -250,7 +261,8 @@ def test_tasks_that_have_an_old_secret_are_replaced_if_that_is_typed(
     monkeypatch.setattr(secrets, "outdated", lambda *_: ["SECRET_KEY"])
     monkeypatch.setattr(secrets, "restart", restart)
     monkeypatch.setattr(secrets, "missing", lambda *_: ["DEFAULT_FROM_EMAIL"])
-    said = liberty("deploy", "dev", "--yes", *options).stdout
+    code, said, _ = liberty("deploy", "dev", "--yes", *options)
+    assert code == 1  # as what exists is not what the spec says
     assert f"SECRET_KEY changed since the tasks started{says}" in said
     assert "liberty-cfn secret set dev DEFAULT_FROM_EMAIL --restart" in said
     assert restart.called is bool(options)
