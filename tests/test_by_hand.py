@@ -37,13 +37,13 @@ def change(*properties, action="Modify", replacement=NO, resource="Group", **mor
     return Change(("Logs",), resource, LOG_GROUP, action, replacement, changed, **more)
 
 
-def met(drift, *changes):
-    checked = frozenset({drift.place})
-    return meet(Compared(2, (drift,), (), checked), changes)
-
-
 def planned(drift, *changes):
-    return Plan("liberty-social-test", "d" * 64, changes, {}, drift=met(drift, *changes))
+    compared = Compared(2, (drift,), (), frozenset({drift.place}))
+    return Plan("liberty-social-test", "d" * 64, changes, {}, compared=compared)
+
+
+def met(drift, *changes):
+    return planned(drift, *changes).drift
 
 
 def shown(plan):
@@ -191,8 +191,8 @@ def test_the_summary_says_how_many_were_changed_by_hand_and_what_becomes_of_them
         drifted(resource="Three", status="DELETED"),
     )
     changes = (change(("RetentionInDays", "30", "60")),)
-    found = meet(Compared(2, drifts, ("Network: no rights",)), changes)
-    one = Plan("liberty-social-test", "d" * 64, changes, {}, drift=found)
+    found = Compared(2, drifts, ("Network: no rights",))
+    one = Plan("liberty-social-test", "d" * 64, changes, {}, compared=found)
     assert one.summary == (
         "liberty-social-test: 1 to change; 3 changed by hand (1 overwritten, 2 left so), as "
         "far as could be compared"

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
-from liberty_cfn.deploy.drifted import DELETED, Compared, Difference, Drift, Place
+from liberty_cfn.deploy.drifted import DELETED, Compared, Difference, Drift
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.veiling import VEILED
@@ -146,7 +146,7 @@ def _unchecked(compared: Compared, changes: Iterable[Change]) -> Iterator[str]:
             yield f"{'/'.join(place)} ({change.type})"
 
 
-def _met(drift: Drift, planned: Mapping[Place, Change]) -> ByHand:
+def _met(drift: Drift, planned: Mapping[tuple[str, ...], Change]) -> ByHand:
     change = planned.get(drift.place)
     above = [planned.get(drift.stack[:depth]) for depth in range(1, len(drift.place))]
     hidden = any(one and one.opaque for one in above)

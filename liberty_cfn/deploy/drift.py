@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -24,17 +23,7 @@ AT_ONCE = 5
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DetectStackDrift.html
 STANDS = (Meaning.GOOD, Meaning.UNDONE, Meaning.STUCK)
 
-
 Ask = Callable[[Callable[[], Any]], Any]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found in one stack; as Compared."""
-
-    drifts: tuple[Drift, ...] = ()
-    unknown: tuple[str, ...] = ()
-    checked: tuple[tuple[str, ...], ...] = ()
 
 
 def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -> None:
@@ -80,8 +69,8 @@ def detect(
     stacks = list(standing(cloudformation, stack_id))
     say(f"Comparing {len(stacks)} stacks with what they were deployed as")
     waiting = iter(stacks)
-    under_way: dict[tuple[str, ...], Generator[None, None, Found]] = {}
-    found: dict[tuple[str, ...], Found] = {}
+    under_way: dict[tuple[str, ...], Generator[None, None, Compared]] = {}
+    found: dict[tuple[str, ...], Compared] = {}
     looks = 0
     while len(found) < len(stacks):
         for stack in islice(waiting, AT_ONCE - len(under_way)):
@@ -110,12 +99,14 @@ def detect(
     )
 
 
-def _comparison(cloudformation: Any, stack: Standing, ask: Ask) -> Generator[None, None, Found]:
+def _comparison(
+    cloudformation: Any, stack: Standing, ask: Ask
+) -> Generator[None, None, Compared]:
     """Compare one stack: yield as long as it takes, and return what was found."""
     if stack.status == GONE:
         [*above, title] = stack.path
         gone = Drift(tuple(above), title, NESTED_STACK, stack.stack_id, DELETED, ())
-        return Found((gone,))
+        return Compared(1, (gone,))
     named = "/".join(stack.path) or "root"
     asked = {"StackName": stack.stack_id}
     try:
@@ -134,7 +125,7 @@ def _comparison(cloudformation: Any, stack: Standing, ask: Ask) -> Generator[Non
         refused = error.__cause__
         if not isinstance(refused, ClientError) or faults.expired(refused):
             raise
-        return Found(unknown=(f"{named}: {faults.in_words(refused)}",))
+        return Compared(1, unknown=(f"{named}: {faults.in_words(refused)}",))
     unknown = [
         f"{'/'.join((*stack.path, raw['LogicalResourceId']))}: "
         f"{raw.get('DriftStatusReason', 'no reason given')}"
@@ -143,10 +134,11 @@ def _comparison(cloudformation: Any, stack: Standing, ask: Ask) -> Generator[Non
     ]
     if state["DetectionStatus"] == "DETECTION_FAILED" and not unknown:
         unknown = [f"{named}: {state.get('DetectionStatusReason', 'no reason given')}"]
-    return Found(
+    return Compared(
+        1,
         tuple(_drift(stack.path, raw) for raw in results if _differs(raw)),
         tuple(unknown),
-        tuple((*stack.path, raw["LogicalResourceId"]) for raw in results),
+        frozenset((*stack.path, raw["LogicalResourceId"]) for raw in results),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-Place = tuple[str, ...]
 DELETED = "DELETED"
 
 
@@ -24,7 +23,7 @@ class Difference:
 class Drift:
     """A resource that is not as deployed: MODIFIED or DELETED."""
 
-    stack: Place
+    stack: tuple[str, ...]
     resource: str
     type: str
     physical_id: str
@@ -32,7 +31,7 @@ class Drift:
     differences: tuple[Difference, ...]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> tuple[str, ...]:
         return (*self.stack, self.resource)
 
 
@@ -44,9 +43,9 @@ class Compared:
     """
 
     stacks: int
-    drifts: tuple[Drift, ...]
-    unknown: tuple[str, ...]
-    checked: frozenset[Place] = frozenset()
+    drifts: tuple[Drift, ...] = ()
+    unknown: tuple[str, ...] = ()
+    checked: frozenset[tuple[str, ...]] = frozenset()
 
 
 def as_lines(drifts: Iterable[Drift]) -> Iterator[str]:

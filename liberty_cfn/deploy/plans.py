@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
@@ -15,6 +16,7 @@ from liberty_cfn.stateful import LEFT, LOSSES
 if TYPE_CHECKING:
     # What is asked for seldom isn't loaded for every plan.
     from liberty_cfn.deploy.by_hand import Meeting
+    from liberty_cfn.deploy.drifted import Compared
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
 GENERATED = "GenerateSecretString"
@@ -49,7 +51,7 @@ class Plan:
 
     `parameters` has the values of the root's parameters that change: before and after,
     None where there is none; `tags` likewise those of the stack's tags that do. `reworded` is
-    whether templates change that change no resource, but outputs, say. `drift` is what was
+    whether templates change that change no resource, but outputs, say. `compared` is what was
     changed by hand; None if nobody asked.
     """
 
@@ -59,7 +61,16 @@ class Plan:
     parameters: Mapping[str, tuple[str | None, str | None]]
     reworded: bool = False
     tags: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
-    drift: Meeting | None = None
+    compared: Compared | None = None
+
+    @cached_property
+    def drift(self) -> Meeting | None:
+        """What becomes of what was changed by hand; None if nobody asked."""
+        if self.compared is None:
+            return None
+        from liberty_cfn.deploy.by_hand import meet  # noqa: PLC0415 - asked for seldom
+
+        return meet(self.compared, self.changes)
 
     @property
     def resources(self) -> tuple[Change, ...]:

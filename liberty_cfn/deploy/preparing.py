@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy import beforehand, change_sets, discarding
 from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.changes import Change, ChangeSet
+from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan, changed_values
@@ -20,7 +20,6 @@ from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
 
 if TYPE_CHECKING:
-    from liberty_cfn.deploy.by_hand import Meeting
     from liberty_cfn.deploy.drifted import Compared
 
 # What a deploy can start from; from any other state the person has to go on first.
@@ -95,7 +94,7 @@ def prepare(
         changed_values(before, environment.settings if before else environment.given),
         reworded=change_set is not None and not changes,
         tags=_retagged(environment, stack),
-        drift=_met(compared, changes),
+        compared=compared,
     )
     return plan, change_set
 
@@ -149,14 +148,6 @@ def _compared(
 
     cloudformation = target.client("cloudformation")
     return detect(cloudformation, stack["StackId"], environment.name, say=say)
-
-
-def _met(compared: Compared | None, changes: Iterable[Change]) -> Meeting | None:
-    if compared is None:
-        return None
-    from liberty_cfn.deploy.by_hand import meet  # noqa: PLC0415 - asked for seldom
-
-    return meet(compared, changes)
 
 
 def _is_new(environment: Environment, stack: Mapping[str, Any] | None) -> bool:
