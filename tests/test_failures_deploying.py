@@ -88,6 +88,7 @@ CREATED = done("CreateChangeSet", Id=CHANGE_SET, StackId=STACK)
 DENIED = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
 NO_CHANGE_SET = (404, "<Code>ChangeSetNotFound</Code><Message>ChangeSet is not there</Message>")
 WELL = done("SetStackPolicy")
+NO_CHANGES = "The submitted information didn't contain changes. Submit different information"
 NO_LONGER = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
 
 
@@ -166,7 +167,7 @@ def test_case_01_a_stack_that_is_missing_is_made_and_elsewhere_a_sentence(target
 @pytest.mark.parametrize(
     "words",
     [
-        "The submitted information didn't contain changes. Submit different information",
+        NO_CHANGES,
         "No updates are to be performed.",
     ],
 )
@@ -909,8 +910,12 @@ def nested_in(title, more=""):
     )
 
 
-def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named():
-    inside = described(status="FAILED", reason="Something odd")
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("Something odd", "Something odd"), ("", "no reason given."), (NO_CHANGES, None)],
+)
+def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named(reason, told):
+    inside = described(status="FAILED", reason=reason)
     nested = nested_in("Logs", "<ChangeSetId>inside</ChangeSetId>")
     root = (200, described()[1].replace("<Changes/>", nested))
     wire = Wire(
@@ -919,8 +924,18 @@ def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named():
     )
     said = []
     [change] = create(wire, say=said.append).changes
-    assert (change.resource, change.opaque) == ("Logs", True)
-    assert "inside Logs can't be told: Something odd" in said[0]
+    assert (change.resource, change.opaque) == ("Logs", bool(told))
+    assert [f"inside Logs can't be told: {told}" in line for line in said] == [True] * len(said)
+    assert bool(said) is bool(told)
+
+
+def test_what_changes_is_told_with_the_path_to_it_at_any_depth():
+    names = ("One", "Two", "Three")
+    nested = [nested_in(name, f"<ChangeSetId>{name}</ChangeSetId>") for name in names]
+    pages = [(200, described()[1].replace("<Changes/>", inside)) for inside in nested]
+    wire = Wire(CreateChangeSet=[CREATED], DescribeChangeSet=[*pages, described()])
+    places = [(*change.stack, change.resource) for change in create(wire).changes]
+    assert places == [names[:1], names[:2], names]
 
 
 @pytest.mark.parametrize("there", [True, False])
