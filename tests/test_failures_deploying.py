@@ -717,6 +717,34 @@ def test_case_10_what_somebody_else_began_is_attached_to_by_its_id(aws, target, 
     assert listener.events[0].is_root
 
 
+def test_case_33_who_attaches_sees_the_next_update_too_and_leaves_what_it_is_allowed(
+    aws, target, dev
+):
+    """As where another deploy migrates in between: it makes two updates."""
+    cloudformation, listener, allowed = target.client("cloudformation"), Waking(aws), []
+    aws.delay(60)
+    cloudformation.create_stack(StackName=dev.stack, TemplateBody=TOPIC)
+
+    def happened(events):
+        if listener.events:
+            found = cloudformation.get_stack_policy(StackName=dev.stack)
+            allowed.append(found["StackPolicyBody"])
+        elif any(e.is_root and e.over for e in events):
+            listener.events += events
+            aws.delay(60)
+            protect(cloudformation, dev.stack, ["Theirs"])
+            cloudformation.update_stack(StackName=dev.stack, TemplateBody=MORE)
+            return
+        aws.delay(0)
+
+    listener.happened = happened
+    have(dev, target, MORE, listener)
+    assert len([line for line in listener.said if "attached to" in line]) == 2
+    assert allowed[0] == stack_policy(["Theirs"])
+    found = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
+    assert found == stack_policy()
+
+
 def test_case_10_a_stack_that_is_being_deleted_is_not_deployed_to(aws, target, dev):
     have(dev, target, TOPIC)
     cloudformation = target.client("cloudformation")

@@ -12,7 +12,7 @@ from liberty_cfn.deploy.certificates import Watch
 from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.plans import Plan
-from liberty_cfn.deploy.protection import protect
+from liberty_cfn.deploy.protection import at_work, protect
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import SERVICE, why_stopped
@@ -127,8 +127,12 @@ def attend(
     stack_id: str,
     follower: Follower,
     progress: Progress,
+    *,
+    ours: bool = True,
 ) -> None:
     """Follow what is under way to its end, and protect what is there then.
+
+    Unless it is not `ours`, and the next operation is under way: whoever began that does.
 
     Raises:
         DeployError: it failed.
@@ -136,10 +140,11 @@ def attend(
     """
     operation = Operation(environment, target, stack_id)
     operation.see_to_its_end(follower, progress.happened, progress.say)
-    unprotected = ""
+    cloudformation, unprotected = target.client("cloudformation"), ""
     if operation.meaning in (Meaning.GOOD, Meaning.UNDONE):
         try:
-            protect(target.client("cloudformation"), stack_id)
+            if ours or not at_work(cloudformation, stack_id):
+                protect(cloudformation, stack_id)
         except faults.OF_AWS as error:
             unprotected = (
                 f"{environment.stack} is in {operation.status}, but its stack policies could "

@@ -22,8 +22,7 @@ def begin_from(
     Raises:
         DeployError: what was under way failed, or what failed may not be deleted.
     """
-    cloudformation = target.client("cloudformation")
-    stack = find(cloudformation, environment.stack)
+    stack = find(target.client("cloudformation"), environment.stack)
     state = state_of(stack)
     if stack and state is Meaning.WORKING:
         _await_others(environment, target, progress, stack)
@@ -31,7 +30,8 @@ def begin_from(
         _clear(environment, target, progress, stack, failed)
     else:
         return stack
-    return find(cloudformation, environment.stack)
+    # What another deploy does next, as it may make two updates, is seen to its end, too.
+    return begin_from(environment, target, progress, failed)
 
 
 def _await_others(
@@ -50,7 +50,8 @@ def _await_others(
             "Deploy when it is gone."
         )
     progress.say(f"{environment.stack} is in {status}: attached to {stack_id}")
-    attend(environment, target, stack_id, last_operation(cloudformation, stack_id), progress)
+    follower = last_operation(cloudformation, stack_id)
+    attend(environment, target, stack_id, follower, progress, ours=False)
 
 
 def _clear(

@@ -59,10 +59,13 @@ def close_again(cloudformation: Any, stack_id: str) -> None:
     closes them when it is over, or else the next deploy.
     """
     body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
-    if body != stack_policy() and (
-        state_of(find(cloudformation, stack_id)) is not Meaning.WORKING
-    ):
+    if body != stack_policy() and not at_work(cloudformation, stack_id):
         protect(cloudformation, stack_id)
+
+
+def at_work(cloudformation: Any, stack_id: str) -> bool:
+    """Whether an operation on a stack is under way."""
+    return state_of(find(cloudformation, stack_id)) is Meaning.WORKING
 
 
 def protect_from_termination(cloudformation: Any, stack_id: str, *, on: bool = True) -> None:
