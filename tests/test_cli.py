@@ -439,6 +439,18 @@ def test_templates_that_are_changed_while_they_are_linted_are_not_deployed(
     assert aws.client("s3").list_buckets()["Buckets"] == []
 
 
+def test_templates_that_the_linters_object_to_are_not_deployed(nearby, aws, monkeypatch):
+    told = SimpleNamespace(file="templates/cache.yaml", line=7, rule="E1", message="is wrong")
+    monkeypatch.setattr(generation, "generate", committed)
+    monkeypatch.setattr(checked, "is_known", lambda _: False)
+    monkeypatch.setattr("liberty_cfn.linting.lint_ours", lambda: [told])
+    answer = typed("deploy", "dev", "--yes", env=nearby)
+    assert answer.returncode == 1
+    assert "templates/cache.yaml:7: E1: is wrong" in answer.stdout
+    assert "The templates are not deployed: the linters object" in answer.stderr
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
 def test_a_plan_is_of_what_is_generated_and_says_which_templates_are_others(
     nearby, aws, monkeypatch
 ):

@@ -283,6 +283,16 @@ def test_case_19_nothing_stays_behind_though_an_answer_could_not_be_read(unread)
     assert asked.count(unread) > 1
 
 
+@pytest.mark.parametrize("status", ["EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"])
+def test_a_change_set_that_is_executed_is_not_left_behind(status):
+    _, text = listed("CREATE_COMPLETE")
+    executed = text.replace(
+        "</Status>", f"</Status><ExecutionStatus>{status}</ExecutionStatus>"
+    )
+    wire = Wire(ListChangeSets=[(200, executed)])
+    assert discarding.left_behind(wire.client, "liberty-social-dev", pytest.fail) == []
+
+
 def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
     wire = Wire(ListChangeSets=[listed("DELETE_PENDING", "DELETE_IN_PROGRESS")])
     assert discarding.left_behind(wire.client, "liberty-social-dev", pytest.fail) == []
