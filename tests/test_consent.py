@@ -20,7 +20,9 @@ from liberty_cfn.deploy.packaging import PackagingError
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack_sets.merging import merge
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deployment_targets import Place
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.nesting import DIGEST_TAG
@@ -269,6 +271,18 @@ def test_what_rds_replaces_a_database_for_is_refused_and_what_it_modifies_is_not
     assert "may be replaced, because Engine changes: lost would be" in said
     engine = Property("Engine", "redis", "valkey", Replacement.POSSIBLE)
     assert not is_lost(perhaps(engine, kind="AWS::ElastiCache::ReplicationGroup"))
+
+
+def test_of_a_set_it_is_marked_too_where_targets_differ_in_what_it_is_replaced_for():
+    def zone(after):
+        changed = Property("AvailabilityZone", "a", after, Replacement.POSSIBLE)
+        return planned(perhaps(changed))
+
+    there = [Place("000000000000", region) for region in ("us-east-1", "eu-west-1")]
+    [part] = merge(dict(zip(there, (zone("b"), zone("c")), strict=True)))
+    assert len(part.places) == 2
+    assert part.changes[0].properties[0].after is None
+    assert is_lost(part.changes[0])
 
 
 def test_outputs_or_words_of_templates_that_change_no_resource_are_changes_all_the_same():

@@ -153,12 +153,12 @@ def is_lost(change: Change) -> bool:
     goes = replaced or change.action in GOING or _regenerates(change)
     causes = change.properties
     may_go = change.replacement is Replacement.POSSIBLE and (
-        not causes or any(_decides(change, p) for p in causes)
+        not causes or any(decides(change, p) for p in causes)
     )
     return change.type in LOSSES and (goes or may_go)
 
 
-def _decides(change: Change, changed: Property) -> bool:
+def decides(change: Change, changed: Property) -> bool:
     """Whether a property that changes replaces its resource, as far as is known."""
     if changed.create_only:
         return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from liberty_cfn.deploy.changes import Change
-from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.plans import Plan, decides
 from liberty_cfn.deployment_targets import Place
 
 Parameter = tuple[str, str | None, str | None]
@@ -42,7 +42,7 @@ def merge(plans: Mapping[Place, Plan]) -> list[Part]:
 
 def _identity(change: Change) -> Any:
     """Return what makes a change the same in two targets: all but names and values."""
-    causes = tuple((p.place, p.replaces) for p in change.properties)
+    causes = tuple((p.place, p.replaces, decides(change, p)) for p in change.properties)
     where = (change.stack, change.resource, change.type)
     return (*where, change.action, change.replacement, change.left, causes)
 
@@ -56,7 +56,8 @@ def _common(changes: list[Change]) -> Change:
             (o.properties[n].before, o.properties[n].after) == (known.before, known.after)
             for o in others
         )
-        else replace(known, before=None, after=None)
+        # Whether it replaces is known by its values.
+        else replace(known, before=None, after=None, create_only=decides(first, known))
         for n, known in enumerate(first.properties)
     )
     physical = first.physical_id if not others else ""
