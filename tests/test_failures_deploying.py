@@ -543,6 +543,15 @@ def test_case_03_an_empty_stack_goes_too_when_the_next_plan_for_it_cannot_be_mad
     assert find(target.client("cloudformation"), dev.stack) is None
 
 
+def test_case_02_a_first_plan_that_cannot_be_deleted_is_no_reason_to_stop(target, dev):
+    production, listener = with_settings(dev, DatabaseDeletionProtection="true"), Listener()
+    with answering(target.client("cloudformation"), "DeleteChangeSet", DENIED):
+        assert have(production, target, PROTECTED, listener).changed
+    assert "could not be deleted; the next deploy does it" in listener.said[0]
+    have(production, target, PROTECTED)
+    assert left_behind(target, dev) == []
+
+
 class Leaving(Listener):
     """Is interrupted when all is there, and not protected yet."""
 

@@ -70,7 +70,7 @@ def create(
             "the root alone; stack policies still keep what holds data."
         )
         # But not the empty stack that it may have come with: the next one is for that, too.
-        cloudformation.delete_change_set(ChangeSetName=made.id)
+        drop(cloudformation, replace(made, new=False), say)
         made, why = _completed(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
     if not why:
         return made

@@ -124,7 +124,7 @@ def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> Cha
         return change_set
     # But not the empty stack that it came with: the next change set is for that, too, and
     # there is none for a stack that is being deleted.
-    this.cloudformation.delete_change_set(ChangeSetName=change_set.id)
+    discarding.drop(this.cloudformation, replace(change_set, new=False), progress.say)
     held = migrating.held(environment, target) if migrates else {}
     before = replace(this, environment=environment.with_parameters({**unprotected, **held}))
     with discarding.kept_only_if_well(this.cloudformation, change_set):
