@@ -939,6 +939,41 @@ def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkey
     assert "web said: django.db.utils.OperationalError" in operation.explained()
 
 
+def test_case_07_a_deletion_that_failed_is_not_said_to_be_done(dev):
+    begun = told(1, "DELETE_IN_PROGRESS")
+    held = told(2, "DELETE_FAILED", "Vpc", "AWS::EC2::VPC", "vpc-1", reason="has dependencies")
+    wire = Wire(
+        DeleteStack=[done("DeleteStack")],
+        DescribeStacks=[stack("DELETE_FAILED")],
+        DescribeStackEvents=[events(), events(told(3, "DELETE_FAILED"), held, begun)],
+    )
+    target = Target(None, "1", _clients={"cloudformation": wire.client})
+    with pytest.raises(DeployError) as error:
+        attending.delete(dev, target, STACK, list, print)
+    assert str(error.value).splitlines() == [
+        "liberty-social-dev ended as DELETE_FAILED.",
+        "  Vpc (AWS::EC2::VPC): has dependencies",
+        what_next("DELETE_FAILED", dev),
+    ]
+    deleted = dict(map(decoded, wire.asked))["DeleteStack"]
+    assert deleted["StackName"] == STACK  # by its id: a new one may have its name
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"])
+def test_case_07_what_cannot_be_updated_is_not_protected_in_vain(dev, status):
+    wire = Wire(
+        DescribeStacks=[stack(status)],
+        DescribeStackEvents=[ended(status)],
+        DescribeEvents=[operation_events()],
+    )
+    target = Target(None, "1", _clients={"cloudformation": wire.client})
+    with pytest.raises(DeployError, match=status):
+        attending.attend(dev, target, STACK, Follower(wire.client, STACK, START), Crowd())
+    assert {name for name, _ in wire.asked} <= {
+        *("DescribeStacks", "DescribeStackEvents", "DescribeEvents"),
+    }
+
+
 # On the local AWS, whole
 
 
