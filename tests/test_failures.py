@@ -179,6 +179,17 @@ def test_case_11_a_change_set_that_became_obsolete_is_a_sentence(execution):
         execute(wire.client, change_set())
 
 
+def test_case_10_what_somebody_began_just_before_the_execution_is_a_sentence():
+    why = "Stack:x is in UPDATE_IN_PROGRESS state and can not be updated."
+    wire = Wire(
+        ExecuteChangeSet=[(400, f"<Code>ValidationError</Code><Message>{why}</Message>")],
+        DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS", token="other-token"))],
+        DescribeChangeSet=[described()],
+    )
+    with pytest.raises(ChangeSetError, match=r"changed by someone else .* Deploy again"):
+        execute(wire.client, change_set())
+
+
 def test_case_11_a_change_set_that_went_with_its_stack_is_a_sentence():
     gone = (404, "<Code>ChangeSetNotFound</Code><Message>It is not there</Message>")
     wire = Wire(ExecuteChangeSet=[gone], DescribeStackEvents=[GONE], DescribeChangeSet=[gone])
