@@ -197,7 +197,7 @@ def test_a_destroy_that_something_hinders_leaves_the_stack_protected(
     environment, standing_target, monkeypatch
 ):
     monkeypatch.setattr("liberty_cfn.environments.LOCAL", environment.endpoint)
-    full = SimpleNamespace(by=lambda *_: True, says="is held.")
+    full = SimpleNamespace(keeps=lambda *_: True, says="is held.")
     monkeypatch.setattr("liberty_cfn.deploy.destroying.HELD", {"AWS::S3::Bucket": full})
     bucket = Kept("AWS::S3::Bucket", "full", "Delete")
     monkeypatch.setattr("liberty_cfn.deploy.destroying._left", lambda *_: [bucket])
