@@ -143,7 +143,11 @@ def left_role(target):
     [
         (left_secret, "Secret liberty-social/SECRET_KEY-dev: is there", "delete-secret"),
         (left_deleted_secret, "SECRET_KEY-dev: is scheduled for deletion", "without-recovery"),
-        (left_bucket, "Bucket liberty-social-uploads-dev: is there", "Empty"),
+        (
+            left_bucket,
+            "Bucket liberty-social-uploads-dev: is there",
+            "empty it in the console of S3",
+        ),
         (left_log_group, "Log group /ecs/liberty-social-backend-dev: ", "delete-log-group"),
         (left_events, "Log group /aws/events/liberty-social-task", "delete-log-group"),
         (left_repository, "Repository liberty-social-backend-dev: ", "delete-repository"),

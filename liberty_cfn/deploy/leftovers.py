@@ -102,7 +102,7 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
         "Bucket",
         name,
         # The CLI empties no bucket that keeps old versions.
-        f"Empty in the console of S3, which takes old versions, too; then aws s3 rb s3://{name}",
+        f"empty it in the console of S3, old versions, too; then aws s3 rb s3://{name}",
     )
 
 
