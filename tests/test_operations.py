@@ -3,12 +3,13 @@
 import json
 import threading
 import time
+from datetime import timedelta
 from html import escape
 
 import pytest
 from botocore.stub import Stubber
 from wire import STACK as STACK_ID
-from wire import Wire, answer, answering, decoded, done, events, form, stack, told
+from wire import START, Wire, answer, answering, decoded, done, events, form, stack, told
 
 from liberty_cfn.deploy import drift, drifted
 from liberty_cfn.deploy.destroying import what_is_kept
@@ -17,6 +18,7 @@ from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import OperationError, roll_back, standing
 from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.protection import protect
+from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -144,6 +146,29 @@ def test_status_shows_the_root_and_the_nested_stacks(liberty, made):
     assert first.split()[2:] == ["CREATE_COMPLETE", "liberty-social-dev"]
     assert second.split()[2:] == ["CREATE_COMPLETE", "Inner"]
     assert last == "Nothing needs to be done."
+
+
+def test_a_nested_stack_that_went_with_its_resource_is_not_told_one_that_went_alone_is():
+    def inside(title, status):
+        return (
+            f"<member><LogicalResourceId>{title}</LogicalResourceId><ResourceType>{NESTED_STACK}"
+            f"</ResourceType><PhysicalResourceId>arn:{title}</PhysicalResourceId><ResourceStatus>"
+            f"{status}</ResourceStatus><LastUpdatedTimestamp>{START.isoformat()}"
+            "</LastUpdatedTimestamp></member>"
+        )
+
+    listed = inside("One", "DELETE_COMPLETE") + inside("Two", "CREATE_COMPLETE")
+    since = START + timedelta(hours=1)
+    going = stack("DELETE_IN_PROGRESS", f"<DeletionTime>{since.isoformat()}</DeletionTime>")
+    wire = Wire(
+        DescribeStacks=[going, stack("DELETE_COMPLETE")],
+        ListStackResources=[done("ListStackResources", StackResourceSummaries=listed)],
+    )
+    found = [(one.path, one.status, one.since) for one in standing(wire.client, STACK_ID)]
+    assert found == [
+        ((), "DELETE_IN_PROGRESS", since),
+        (("Two",), "DELETE_COMPLETE", START),
+    ]
 
 
 def test_status_says_what_is_running(liberty, aws, cloudformation, made):

@@ -46,7 +46,7 @@ def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
         OperationError: there is none.
     """
     stack = find(cloudformation, environment.stack)
-    if stack is None or stack["StackStatus"] == GONE:
+    if stack is None:
         raise OperationError(
             f"{environment.stack}: there is none in this account and region. To make it: `make "
             f"deploy ENV={environment.name}`."
