@@ -216,6 +216,9 @@ def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, 
         THIRD: "CURRENT",
     }
     sets.aws.fail()
+    found, unknown = drifted(fleet, standing(fleet.cloudformation, fleet.name), list)
+    assert set(found) == {FIRST, THIRD}
+    assert "is in ROLLBACK_COMPLETE: only what stands can be compared" in unknown[SECOND]
     before, refusing = len(operations_of(fleet)), Told()
     refusing.consents = lambda _: False
     assert retry(fleet, refusing) is None

@@ -9,6 +9,8 @@ from liberty_cfn.deploy import doctor, drift
 from liberty_cfn.deploy.drifted import Compared
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.images import as_deployed
+from liberty_cfn.deploy.operations import OperationError
+from liberty_cfn.deploy.stack import described
 from liberty_cfn.deploy.stack_sets import beforehand, bootstrap, operations
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
 from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids, standing
@@ -31,15 +33,18 @@ def drifted(
     number = operations.begin(cloudformation, name, detect, tell=list, say=say)
     operations.follow(cloudformation, name, number, list, say=say)
     ids = stack_ids(there.instances)
-    return fleet.everywhere(
-        ids,
-        lambda place: drift.detect(
-            fleet.at(place).client("cloudformation"),
-            ids[place],
-            fleet.environment.name,
-            say=say,
-        ),
-    )
+
+    def compared(place: Place) -> Compared:
+        client = fleet.at(place).client("cloudformation")
+        environment = beforehand.with_stack(fleet, place, there)
+        stack = described(client, ids[place])
+        try:
+            drift.refuse_unless_standing(environment, stack)
+        except OperationError as error:
+            raise UnreachableError(str(error)) from error
+        return drift.detect(client, ids[place], environment.name, say=say)
+
+    return fleet.everywhere(ids, compared)
 
 
 def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
