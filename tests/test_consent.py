@@ -19,6 +19,7 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import PackagingError
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
+from liberty_cfn.deploy.showing import plan_markdown
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.stack_sets.merging import merge
 from liberty_cfn.deploy.targets import Target
@@ -273,16 +274,22 @@ def test_what_rds_replaces_a_database_for_is_refused_and_what_it_modifies_is_not
     assert not is_lost(perhaps(engine, kind="AWS::ElastiCache::ReplicationGroup"))
 
 
-def test_of_a_set_it_is_marked_too_where_targets_differ_in_what_it_is_replaced_for():
-    def zone(after):
-        changed = Property("AvailabilityZone", "a", after, Replacement.POSSIBLE)
-        return planned(perhaps(changed))
-
+@pytest.mark.parametrize(
+    ("name", "values", "marked"),
+    [
+        ("AvailabilityZone", ("a", "b", "c"), "AT RISK"),
+        ("BackupRetentionPeriod", ("7", "3", "1"), "(older backups are deleted)"),
+    ],
+)
+def test_of_a_set_what_is_dangerous_is_marked_also_where_targets_differ(name, values, marked):
+    before, *after = values
+    plans = [
+        planned(perhaps(Property(name, before, one, Replacement.POSSIBLE))) for one in after
+    ]
     there = [Place("000000000000", region) for region in ("us-east-1", "eu-west-1")]
-    [part] = merge(dict(zip(there, (zone("b"), zone("c")), strict=True)))
-    assert len(part.places) == 2
-    assert part.changes[0].properties[0].after is None
-    assert is_lost(part.changes[0])
+    parts = merge(dict(zip(there, plans, strict=True)))
+    told = [plan_markdown(planned(*part.changes)) for part in parts]
+    assert [marked in one for one in told] == [True, True]
 
 
 def test_outputs_or_words_of_templates_that_change_no_resource_are_changes_all_the_same():

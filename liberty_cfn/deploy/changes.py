@@ -29,8 +29,8 @@ class Property:
     """A property that changes, with its values as JSON or text; None where there is none.
 
     Both are None where none is told. `create_only` is whether every change of this property
-    replaces the resource; of several targets with other values, theirs. `within` is what of
-    the property changes, as Variables/HOME; empty for all of it.
+    replaces the resource. `within` is what of the property changes, as Variables/HOME; empty
+    for all of it.
     """
 
     name: str

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from liberty_cfn.deploy.changes import Change
-from liberty_cfn.deploy.plans import Plan, decides
+from liberty_cfn.deploy.changes import Change, Property
+from liberty_cfn.deploy.plans import Plan, decides, interruption
+from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.deployment_targets import Place
 
 Parameter = tuple[str, str | None, str | None]
@@ -41,10 +42,23 @@ def merge(plans: Mapping[Place, Plan]) -> list[Part]:
 
 
 def _identity(change: Change) -> Any:
-    """Return what makes a change the same in two targets: all but names and values."""
-    causes = tuple((p.place, p.replaces, decides(change, p)) for p in change.properties)
+    """Return what makes a change the same in two targets: all but names and plain values."""
+    causes = tuple((p.place, p.replaces, _telling(change, p)) for p in change.properties)
     where = (change.stack, change.resource, change.type)
     return (*where, change.action, change.replacement, change.left, causes)
+
+
+def _telling(change: Change, changed: Property) -> Any:
+    """Return the values of a property, if without them less would be known of its danger."""
+    seen, unseen = (
+        (decides(change, one), interruption(change, one), weaknesses(change, one))
+        for one in (changed, _without_values(changed))
+    )
+    return None if seen == unseen else (changed.before, changed.after)
+
+
+def _without_values(changed: Property) -> Property:
+    return replace(changed, before=None, after=None)
 
 
 def _common(changes: list[Change]) -> Change:
@@ -56,8 +70,7 @@ def _common(changes: list[Change]) -> Change:
             (o.properties[n].before, o.properties[n].after) == (known.before, known.after)
             for o in others
         )
-        # Whether it replaces is known by its values.
-        else replace(known, before=None, after=None, create_only=decides(first, known))
+        else _without_values(known)
         for n, known in enumerate(first.properties)
     )
     physical = first.physical_id if not others else ""
