@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -170,6 +171,9 @@ def test_a_migration_that_still_runs_is_seen_to_its_end_before_another_begins(li
     assert said[awaited + 1 : awaited + 3] == ["  no such table", f"Migrating: {DJANGO}"]
     # AWS takes no other filter beside this.
     assert {tuple(sorted(asked)) for asked in life.tasks.listed} == {("cluster", "startedBy")}
+    [name] = {asked["startedBy"] for asked in (*life.tasks.asked, *life.tasks.listed)}
+    # Nor any other characters in it.
+    assert re.fullmatch(r"[A-Za-z0-9/_-]{1,128}", name)
 
 
 def test_what_leaves_the_tasks_alone_migrates_nothing(life):

@@ -27,7 +27,9 @@ from liberty_cfn.names import CONTAINER
 
 HELD, COUNT = "HeldTaskDefinition", "DesiredCount"
 SERVICE, DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
-STARTED_BY = "liberty-cfn migrate"
+# Letters, numbers, - / and _ at most.
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+STARTED_BY = "liberty-cfn-migrate"
 MOVES = {"TaskDefinition", "DesiredCount"}
 
 
