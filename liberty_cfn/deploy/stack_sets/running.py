@@ -181,9 +181,12 @@ class Run:
         how = "" if all_done else ", more than may; the others were left as they are"
         lines = [f"{self.fleet.name}: {count} failed{how}."]
         lines += failures.explain(self.fleet, failed, began)
+        # What its templates keep is still there, and in the way of the next creation.
+        made = any(result.place in self.different.new for result in failed)
+        adopts = made and not self.fleet.targets.service_managed
         lines.append(
             f"Mend the cause, then: make retry ENV={name} (only what failed), or make deploy "
-            f"ENV={name}"
+            f"ENV={name}" + (", with ADOPT=1 if what was kept is in the way" if adopts else "")
         )
         raise DeployError("\n".join(lines))
 
