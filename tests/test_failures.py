@@ -325,12 +325,14 @@ def test_case_16_the_client_itself_tries_again_first_and_slows_down():
     assert used.meta.config.retries["mode"] == "adaptive"
 
 
-def test_case_16_who_waits_is_told_when_aws_does_not_answer_for_long():
+def test_case_16_who_waits_is_told_when_aws_does_not_answer_for_long(dev):
     wire = Wire(
         DescribeStacks=[*[UNAVAILABLE] * 5, stack("UPDATE_COMPLETE")],
         DescribeStackEvents=[*[UNAVAILABLE] * 5, ended("UPDATE_COMPLETE")],
     )
-    _, _, said = watch(wire)
+    target, said = Target(None, "1", _clients={"cloudformation": wire.client}), []
+    operation = attending.Operation(dev, target, STACK)
+    operation.see_to_its_end(Follower(wire.client, STACK, START), list, said.append)
     assert "AWS has not answered 5 times (ServiceUnavailable)" in said[0]
     assert len(said) == 2
 
