@@ -301,9 +301,10 @@ def test_outputs_or_words_of_templates_that_change_no_resource_are_changes_all_t
 
 
 def test_names_of_nothing_at_risk_are_told():
-    plan = planned(perhaps(named("EngineVersion", create_only=False)))
-    [said] = needless([plan], ["Database", "Databse"])
-    assert said.startswith("--allow-replace Databse: ")
+    for create_only in (False, True):
+        plan = planned(perhaps(named("EngineVersion", create_only=create_only)))
+        [said] = needless([plan], ["Database", "Databse"])
+        assert said.startswith("--allow-replace Databse: ")
 
 
 def test_a_property_that_is_create_only_is_known_as_one_and_its_value_perhaps_later():

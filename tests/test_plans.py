@@ -17,6 +17,7 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
+from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review import schemas
 from liberty_cfn.stateful import LOSSES, stack_policy
@@ -222,6 +223,24 @@ def test_the_summary_counts_what_would_happen():
         "liberty-social-test: 2 to change, 1 to remove, 2 replaced, 1 with data at risk"
     )
     assert planned().summary == "liberty-social-test: no changes"
+    # Of a nested stack counts what is in it; the stack itself where nothing is known of that.
+    stack = Change((), "Alerts", NESTED_STACK, "Modify", Replacement.NO)
+    assert planned(stack, TOPIC).summary == "liberty-social-test: 1 to remove"
+    assert planned(stack).summary == "liberty-social-test: 1 to change"
+
+
+def test_only_what_may_be_replaced_holds_data_and_is_not_refused_is_doubtful():
+    possible, no = Replacement.POSSIBLE, Replacement.NO
+    maybe = dataclasses.replace(DATABASE, replacement=possible)
+    always = Property("DBSubnetGroupName", "a", UNKNOWN, possible, create_only=True)
+    others = (
+        DATABASE,
+        dataclasses.replace(DATABASE, replacement=no),
+        dataclasses.replace(maybe, properties=(always,)),
+        dataclasses.replace(maybe, type=SERVICE.type),
+    )
+    assert plans.doubts(planned(*others)) == []
+    assert len(plans.doubts(planned(maybe))) == 1
 
 
 def test_the_markdown_has_the_dangerous_first():
@@ -283,6 +302,12 @@ def test_the_json_has_every_change_with_its_properties():
         "weakens": [],
     }
     assert (topic["action"], topic["replacement"], topic["stateful"]) == ("Remove", "no", False)
+    what_is_there = ("physical_id", "remains")
+    assert [database[name] for name in what_is_there] == [
+        *("liberty-social-db", "ReplaceAndSnapshot"),
+    ]
+    assert [topic[name] for name in what_is_there] == [None, None]
+    assert database["properties"][1]["replacement"] == "no"
 
 
 def described(replacement, *details):
