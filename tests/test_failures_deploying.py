@@ -56,7 +56,12 @@ from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.operations import OperationError, root
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.preparing import plan
-from liberty_cfn.deploy.protection import close_again, protect, protect_from_termination
+from liberty_cfn.deploy.protection import (
+    close_again,
+    nested,
+    protect,
+    protect_from_termination,
+)
 from liberty_cfn.deploy.stack import NESTED_STACK, find
 from liberty_cfn.deploy.targets import Target, WrongAccountError
 from liberty_cfn.environments import load
@@ -427,6 +432,15 @@ def test_an_empty_stack_goes_with_its_change_set_though_it_was_protected(target,
     with refused, pytest.raises(ChangeSetError):
         have(dev, target, TOPIC)
     assert find(cloudformation, dev.stack) is None
+
+
+def test_what_is_deployed_are_the_templates_that_were_reviewed(target):
+    cloudformation, local = target.client("cloudformation"), load("local")
+    templates = small(packaging.read(TEMPLATES), "Storage")
+    deploy(local, target, templates, Listener())
+    [storage] = nested(cloudformation, local.stack)
+    deployed = cloudformation.get_template(StackName=storage)["TemplateBody"]
+    assert deployed == templates["storage.yaml"]
 
 
 def test_the_outputs_are_those_after_the_deploy(target, dev):

@@ -358,6 +358,7 @@ def test_a_plan_changes_nothing_and_leaves_no_change_set(local, target, template
     cloudformation, templates = target.client("cloudformation"), small(templates, "Logs")
     first = plan(local, target, templates)
     assert first.code == 2
+    assert first.parameters.keys() == local.given.keys()
     assert cloudformation.describe_stacks()["Stacks"] == []
     deploy(local, target, templates, Listener())
     before = cloudformation.list_change_sets(StackName=local.stack)["Summaries"]
