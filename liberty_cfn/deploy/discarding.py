@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore import exceptions as aws
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
@@ -37,7 +37,9 @@ def kept_only_if_well(
     try:
         yield
     except BaseException as error:
-        if not faults.unheard(error) and give_up(cloudformation, change_set):
+        # Where AWS can't be reached, asking for that would take minutes, too.
+        reached = not isinstance(error, aws.ConnectionError)
+        if reached and give_up(cloudformation, change_set):
             with contextlib.suppress(*faults.OF_AWS):
                 afterwards()
         if faults.code(error) == "ChangeSetNotFound" or faults.missing(error):
@@ -75,7 +77,7 @@ def discard(cloudformation: Any, change_set: ChangeSet) -> None:
     """Delete a change set, and with that of a new stack the empty stack that it came with."""
     try:
         cloudformation.delete_change_set(ChangeSetName=change_set.id)
-    except ClientError as error:
+    except aws.ClientError as error:
         # Somebody deleted it, or its stack with it.
         if faults.code(error) != "ChangeSetNotFound" and not faults.missing(error):
             raise

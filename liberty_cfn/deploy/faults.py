@@ -99,11 +99,6 @@ def skewed(error: BaseException) -> bool:
     return code(error) in SKEWED or (code(error) == "SignatureDoesNotMatch" and worded)
 
 
-def unheard(error: BaseException) -> bool:
-    """Whether AWS would not listen to another request, either."""
-    return isinstance(error, aws.ConnectionError) or expired(error)
-
-
 def in_words(error: BaseException) -> str:
     """Return what AWS refused, why, and the code it has for it."""
     if isinstance(error, ResponseParserError):
