@@ -153,6 +153,11 @@ def test_what_was_just_deployed_has_not_drifted(environment):
     assert "liberty-social-dev: 0 differ, in 3 stacks" in answer.stdout
 
 
+def test_a_pull_request_gets_the_plan_as_markdown(environment):
+    answer = run("plan", "dev", "--markdown")
+    assert (answer.stdout.split(":")[0], answer.exit_code) == ("### liberty-social-dev", 2)
+
+
 def test_a_program_hears_that_an_update_is_cancelled(environment, monkeypatch):
     monkeypatch.setattr("liberty_cfn.deploy.operations.cancel", lambda *_: None)
     said = json.loads(run("cancel", "dev", "--json").stdout)
