@@ -59,11 +59,6 @@ class Difference:
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__dataclass_fields__)
 
-    @property
-    def broadened(self) -> bool:
-        """Whether anybody may do more than before."""
-        return bool(self.gained or self.loosened or self.refusals_dropped)
-
 
 def grants(statements: Iterable[Statement]) -> Iterator[Grant]:
     """Yield what statements allow, action by action and thing by thing."""
