@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
-from botocore import exceptions
+from botocore import exceptions, xform_name
 from botocore.exceptions import ReadTimeoutError
 from small_sets import small
 from wire import (
@@ -449,6 +449,16 @@ def test_case_19_what_stays_done_is_done_again_where_the_answer_was_cut_off():
     )
     protect(wire.client, STACK)
     assert [operation for operation, _ in wire.asked].count("SetStackPolicy") == 2
+
+
+@pytest.mark.parametrize(
+    "operation", ["CancelUpdateStack", "ContinueUpdateRollback", "RollbackStack"]
+)
+def test_case_19_what_has_a_token_is_asked_for_again_with_it(operation):
+    wire = Wire(**{operation: [(200, f"<{operation}Resp"), done(operation)]})
+    ask = getattr(wire.client, xform_name(operation))
+    ask(StackName=STACK, ClientRequestToken="once")
+    assert [body["ClientRequestToken"] for _, body in map(decoded, wire.asked)] == ["once"] * 2
 
 
 def test_case_19_broken_xml_is_a_sentence_where_nobody_waits():

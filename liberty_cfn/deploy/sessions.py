@@ -18,10 +18,12 @@ from liberty_cfn.deploy.models import models
 
 SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
 
-# What the names of operations begin with that change nothing, or leave the same as once.
+# What the names of operations begin with that change nothing, or leave the same as once:
+# by themselves, or by the token that each request of theirs has.
 REPEATABLE = (
     *("Describe", "Get", "List", "Head"),
     *("DeleteChangeSet", "DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"),
+    *("CancelUpdateStack", "ContinueUpdateRollback", "RollbackStack"),
 )
 # So often an answer is asked for before it counts that it can't be read.
 ATTEMPTS = 3
