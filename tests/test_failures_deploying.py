@@ -1090,6 +1090,12 @@ def test_case_12_a_name_that_somebody_else_has_is_left_for_another():
     assert first != second
 
 
+def test_case_12_another_name_is_tried_once_and_no_more():
+    wire = Wire(CreateChangeSet=[EXISTS, EXISTS, CREATED], DescribeChangeSet=[NO_CHANGE_SET])
+    with pytest.raises(exceptions.ClientError, match="liberty-1 already exists"):
+        create(wire)
+
+
 def test_case_12_a_change_set_that_never_arrived_is_not_taken_for_made():
     wire = Wire(CreateChangeSet=[TIMEOUT], DescribeChangeSet=[NO_CHANGE_SET])
     with pytest.raises(ReadTimeoutError):
