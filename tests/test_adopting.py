@@ -537,7 +537,9 @@ def test_a_protected_balancer_is_told():
         attribute = {"Key": "deletion_protection.enabled", "Value": "true"}
         balancers.add_response("describe_load_balancer_attributes", {"Attributes": [attribute]})
         assert held.keeps(target, BALANCER)
-    assert "BalancerDeletionProtection: false" in held.says.format(name="prod")
+    said = held.says.format(name="prod", id="arn", region="eu-west-1")
+    assert "BalancerDeletionProtection: false" in said
+    assert said.endswith(",Value=false --load-balancer-arn arn --region eu-west-1")
 
 
 @pytest.mark.parametrize("kind", HELD)

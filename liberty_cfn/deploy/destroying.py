@@ -72,7 +72,7 @@ def looked_through(
     for one in left:
         held = HELD.get(one.type)
         if held and KEPT.get(one.policy) != "stays" and held.keeps(target, one.id):
-            said = held.says.format(name=environment.name)
+            said = held.says.format(name=environment.name, id=one.id, region=target.region)
             hindrances.append(f"{one.type} {one.id} {said}")
     return [one for one in left if one.policy in KEPT], hindrances
 
@@ -162,7 +162,8 @@ def _protected_balancer(target: Target, balancer: str) -> bool:
 
 _PROTECTED = (
     "is protected from deletion: say {setting}: false in params/{{name}}.yaml, and "
-    "make deploy ENV={{name}}, first."
+    "make deploy ENV={{name}}, first; where it says so, somebody protected it by hand: aws "
+    "{command} {{id}} --region {{region}}"
 )
 HELD = {
     "AWS::S3::Bucket": _Held(
@@ -178,12 +179,19 @@ HELD = {
     "AWS::RDS::DBInstance": _Held(
         _protected_database,
         "DBInstanceNotFound",
-        _PROTECTED.format(setting="DatabaseDeletionProtection"),
+        _PROTECTED.format(
+            setting="DatabaseDeletionProtection",
+            command="rds modify-db-instance --no-deletion-protection --db-instance-identifier",
+        ),
     ),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _Held(
         _protected_balancer,
         "LoadBalancerNotFound",
-        _PROTECTED.format(setting="BalancerDeletionProtection"),
+        _PROTECTED.format(
+            setting="BalancerDeletionProtection",
+            command="elbv2 modify-load-balancer-attributes --attributes "
+            "Key=deletion_protection.enabled,Value=false --load-balancer-arn",
+        ),
     ),
 }
 
