@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.early import HOOKS_FAILED, why_hook_failed
 from liberty_cfn.deploy.stack import nested_in
@@ -119,13 +117,10 @@ class Follower:
         return found
 
     def _unseen_if_there(self, stack_id: str) -> list[dict[str, Any]]:
-        try:
+        # One that somebody deleted does not hide what the others say.
+        with faults.unless_missing():
             return self._unseen(stack_id)
-        except ClientError as error:
-            # A nested stack that somebody deleted does not hide what its parent says.
-            if not self._paths[stack_id] or not faults.missing(error):
-                raise
-            return []
+        return []
 
     def _unseen(self, stack_id: str) -> list[dict[str, Any]]:
         """Return a stack's events not seen before, oldest first."""

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
 from liberty_cfn.deploy.stack import find
@@ -55,7 +52,7 @@ def follow(
         # it, too. While they say that the stack is at work, the status need not be read.
         at_work = own.endswith("_IN_PROGRESS") and quiet < QUIET
         status = None if at_work else patience.ask(lambda: _status(cloudformation, stack_id))
-        fresh = patience.ask(lambda: _events(follower))
+        fresh = patience.ask(follower.new_events)
         if fresh:
             events += fresh
             tell(fresh)
@@ -76,15 +73,6 @@ def follow(
 def _status(cloudformation: Any, stack_id: str) -> str:
     found = find(cloudformation, stack_id)
     return str(found["StackStatus"]) if found else "DELETE_COMPLETE"
-
-
-def _events(follower: Follower) -> list[Event]:
-    try:
-        return follower.new_events()
-    except ClientError as error:
-        if faults.missing(error):
-            return []
-        raise
 
 
 def _is_over(status: str) -> bool:
