@@ -108,6 +108,19 @@ def test_ctrl_c_at_a_question_says_that_nothing_was_done(monkeypatch, capsys):
         assert capsys.readouterr().err.startswith(said)
 
 
+@pytest.mark.parametrize("ask", [partial(asking.may_deploy, yes=True), asking.confirmed])
+def test_at_a_terminal_the_name_is_typed_and_another_is_no_consent(monkeypatch, ask):
+    questions = Mock(side_effect=["prod", "prd"])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(click, "prompt", questions)
+    ask(load("prod"), None)
+    with pytest.raises(SystemExit):
+        ask(load("prod"), None)
+    assert all("type prod" in asked.args[0] for asked in questions.call_args_list)
+    ask(load("prod"), "prod")
+    assert questions.call_count == 2
+
+
 def test_a_stack_set_with_a_target_of_production_wants_its_name_too():
     lab = replace(load("global"), endpoint="")
     canary = lab.targets.canary
@@ -266,6 +279,8 @@ def test_tasks_that_have_an_old_secret_are_replaced_if_that_is_typed(
     assert f"SECRET_KEY changed since the tasks started{says}" in said
     assert "liberty-cfn secret set dev DEFAULT_FROM_EMAIL --restart" in said
     assert restart.called is bool(options)
+    monkeypatch.setattr(secrets, "outdated", lambda *_: [])
+    assert "since the tasks started" not in liberty("deploy", "dev", "--yes").stdout
 
 
 @pytest.fixture
