@@ -268,7 +268,9 @@ def test_what_rds_replaces_a_database_for_is_refused_and_what_it_modifies_is_not
         change = perhaps(Property(name, None, "a", Replacement.POSSIBLE))
         assert is_lost(change) is refused
         assert len(doubts(planned(change))) == (not refused)
-    [said] = refusals(planned(perhaps(Property("Engine", "a", "b", Replacement.POSSIBLE))), ())
+    engine = Property("Engine", "a", "b", Replacement.POSSIBLE)
+    beside = Property("Description", "c", None, Replacement.NO)
+    [said] = refusals(planned(perhaps(engine, beside)), ())
     assert "may be replaced, because Engine changes: lost would be" in said
     engine = Property("Engine", "redis", "valkey", Replacement.POSSIBLE)
     assert not is_lost(perhaps(engine, kind="AWS::ElastiCache::ReplicationGroup"))

@@ -162,19 +162,23 @@ def decides(change: Change, changed: Property) -> bool:
     """Whether a property that changes replaces its resource, as far as is known."""
     if changed.create_only:
         return True
-    values = (changed.before, changed.after)
-    untold = values == (None, None) or UNKNOWN in str(changed.after)
-    if changed.replaces is not Replacement.POSSIBLE or untold:
+    if changed.replaces is not Replacement.POSSIBLE or _known_later(changed):
         return False
     from liberty_cfn.review.documented import (  # noqa: PLC0415 - slow to load
         BY_VALUE,
         ONLY_INTERRUPTED,
     )
 
-    key = (change.type, changed.name)
+    key, values = (change.type, changed.name), (changed.before, changed.after)
     return key not in ONLY_INTERRUPTED and not (
         key in BY_VALUE and BY_VALUE[key].in_place == values
     )
+
+
+def _known_later(changed: Property) -> bool:
+    """Whether it isn't known yet to what a property changes."""
+    untold = (changed.before, changed.after) == (None, None)
+    return untold or UNKNOWN in str(changed.after)
 
 
 def _regenerates(change: Change) -> bool:
@@ -243,8 +247,10 @@ def _refusal(change: Change) -> str:
     }.get(change.action, "would be replaced" if certain else "may be replaced")
     how = "would get another value" if _regenerates(change) else how
     why = f", because {causes} changes" if (causes := _causes(change)) else ""
-    told = certain or all(p.after and UNKNOWN not in p.after for p in change.properties)
-    known = "" if told else " (to what, is known only after apply)"
+    later = not certain and any(
+        _known_later(p) for p in change.properties if p.replaces is not Replacement.NO
+    )
+    known = " (to what, is known only after apply)" if later else ""
     return (
         f"{_where(change)} {how}{why}{known}: {lost_with(change)}. To let it go all the same: "
         f"--allow-replace {change.resource}"
