@@ -152,6 +152,9 @@ def test_a_child_that_fails_takes_back_what_it_made(aws):
     assert not groups(aws)
     assert all(vpc["IsDefault"] for vpc in aws.client("ec2").describe_vpcs()["Vpcs"])
     assert describe(aws, physical(aws, "Logs"))["StackStatus"] == "DELETE_COMPLETE"
+    listed = aws.client("cloudformation").list_stack_resources(StackName="root")
+    states = {one["ResourceStatus"] for one in listed["StackResourceSummaries"]}
+    assert states == {"DELETE_COMPLETE"}
 
 
 def test_a_failure_is_told_first_hand_in_the_child_and_named_in_the_root(aws):

@@ -202,8 +202,12 @@ def test_without_a_look_inside_every_nested_stack_may_change(aws):
 def test_executing_the_root_does_what_all_of_them_say(aws):
     deploy(aws, family(aws))
     root = plan(aws, family(aws, days=30))
-    aws.client("cloudformation").execute_change_set(ChangeSetName=root["ChangeSetId"])
+    reader = changes(root)["Reader"]["PhysicalResourceId"]
+    cloudformation = aws.client("cloudformation")
+    assert cloudformation.list_change_sets(StackName=reader)["Summaries"]
+    cloudformation.execute_change_set(ChangeSetName=root["ChangeSetId"])
     assert rest(aws, root["StackId"])["StackStatus"] == "UPDATE_COMPLETE"
+    assert cloudformation.list_change_sets(StackName=reader)["Summaries"] == []
     assert aws.client("logs").describe_log_groups()["logGroups"][0]["retentionInDays"] == 30
 
 
@@ -214,6 +218,8 @@ def test_nested_change_sets_go_with_their_root(aws):
     aws.client("cloudformation").delete_change_set(ChangeSetName=root["ChangeSetId"])
     with pytest.raises(ClientError, match="ChangeSetNotFound"):
         inside(aws, child)
+    with pytest.raises(ClientError, match="does not exist"):
+        aws.client("cloudformation").list_change_sets(StackName="other")
 
 
 def test_a_change_set_that_is_being_executed_is_not_deleted(aws):

@@ -15,7 +15,7 @@ import re
 from typing import Any
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, engine, helpers, stacks
+from ministack.services.cloudformation import changesets, engine, handlers, helpers, stacks
 
 from . import schemas
 from .asking import Action, Answer, Query, Stack, answer_to, around, plain, text, xml
@@ -89,11 +89,11 @@ def _describe(describe: Action, query: Query) -> Answer:
 
 
 def _list(listed: Action, query: Query) -> Answer:
-    """The change sets of a stack that is known by its id, too."""
-    stack = child_of(helpers._p(query, "StackName"))
-    return listed(
-        query | {"StackName": [stack["StackName"]]} if "StackName" in stack else query
-    )
+    """The change sets of a stack that is there, and is known by its id, too."""
+    named = helpers._p(query, "StackName")
+    if not (stack := handlers._resolve_stack(named)):
+        return helpers._error("ValidationError", f"Stack [{named}] does not exist")
+    return listed(query | {"StackName": [stack["StackName"]]})
 
 
 def _delete(delete: Action, query: Query) -> Answer:
@@ -103,9 +103,12 @@ def _delete(delete: Action, query: Query) -> Answer:
 
 
 def _with_nested(act: Action, query: Query) -> Answer:
-    """Nested change sets go with their root."""
+    """Nested change sets go with their root, and once that is executed, or no longer can be."""
     answer, kept = act(query), cloudformation._change_sets
-    for name in [n for n, c in kept.items() if c.get("RootChangeSetId", n) not in kept]:
+    roots = {
+        n: kept.get(c["RootChangeSetId"], c) for n, c in kept.items() if "RootChangeSetId" in c
+    }
+    for name in [n for n, root in roots.items() if root["ExecutionStatus"] != "AVAILABLE"]:
         kept.pop(name)
     return answer
 

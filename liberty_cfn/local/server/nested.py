@@ -101,6 +101,7 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
         parent["_resources"][title]["ResourceStatus"] = "CREATE_FAILED"
         if not stays:
             await _delete(child["StackId"])
+            parent["_resources"][title]["ResourceStatus"] = "DELETE_COMPLETE"
         raise
 
 
