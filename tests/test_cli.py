@@ -283,6 +283,14 @@ def test_tasks_that_have_an_old_secret_are_replaced_if_that_is_typed(
     assert "since the tasks started" not in liberty("deploy", "dev", "--yes").stdout
 
 
+def test_what_was_taken_in_and_is_otherwise_is_told_to_be_set_by_hand(liberty, monkeypatch):
+    outcome = deploying.Outcome(changed=False, outputs={})
+    monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
+    advice = "set what differs by hand; make drift ENV=dev says what does"
+    assert advice in liberty("deploy", "dev", "--yes", "--adopt").stdout
+    assert advice not in liberty("deploy", "dev", "--yes").stdout
+
+
 @pytest.fixture
 def known_good():
     """Have deploys in processes of their own, too, take it that the templates are good."""

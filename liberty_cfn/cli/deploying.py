@@ -160,6 +160,11 @@ def deploy_command(
     report = verify(chosen, target.client)
     screen.print(as_table(report))
     screen.print(outputs_text(outcome.outputs))
+    if adopt and not report.ok:
+        progress.say(
+            "What was taken in is as it was left, and no update touches what is the same in the "
+            f"templates: set what differs by hand; make drift ENV={chosen.name} says what does"
+        )
     if advice:
         progress.say(advice)
     for name in secrets.missing(chosen, target):
