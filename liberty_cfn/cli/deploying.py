@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -102,7 +102,6 @@ def deploy_command(
     A change that would replace or delete what holds data is refused, unless each such
     resource is named with --allow-replace.
     """
-    from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.deploying import deploy
     from liberty_cfn.deploy.showing import ShownProgress, outputs_text
     from liberty_cfn.digests import digest
@@ -160,15 +159,8 @@ def deploy_command(
     report = verify(chosen, target.client)
     screen.print(as_table(report))
     screen.print(outputs_text(outcome.outputs))
-    if adopt and not report.ok:
-        progress.say(
-            "What was taken in is as it was left, and no update touches what is the same in the "
-            f"templates: set what differs by hand; make drift ENV={chosen.name} says what does"
-        )
-    if advice:
-        progress.say(advice)
-    for name in secrets.missing(chosen, target):
-        progress.say(f"{name} has no value: {secrets.setting(chosen, name)}")
+    for step in _next_steps(chosen, target, advice, differs=adopt and not report.ok):
+        progress.say(step)
     if as_json:
         said = {
             "stack": chosen.stack,
@@ -180,6 +172,23 @@ def deploy_command(
         }
         print_json(said)
     exit_by(report)
+
+
+def _next_steps(
+    environment: Environment, target: Target, advice: str, *, differs: bool
+) -> Iterator[str]:
+    """Yield what is left to be done by hand; `differs` is whether what was taken in does."""
+    from liberty_cfn.deploy import secrets
+
+    if differs:
+        yield (
+            "What was taken in is as it was left, which deploying won't change: make drift "
+            f"ENV={environment.name} says what is different, and to be mended by hand"
+        )
+    if advice:
+        yield advice
+    for name in secrets.missing(environment, target):
+        yield f"{name} has no value: {secrets.setting(environment, name)}"
 
 
 def _restarted(
