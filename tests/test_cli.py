@@ -24,7 +24,9 @@ import liberty_cfn
 from liberty_cfn import checked, generation, mishaps
 from liberty_cfn.cli import asking, cli, main, secret
 from liberty_cfn.cli.common import console, interruptible
+from liberty_cfn.cli.stack_sets.watching import Asked
 from liberty_cfn.deploy import deploying, destroying, images, secrets
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.repository import PARAMS
@@ -566,3 +568,14 @@ def test_a_deploy_is_held_to_the_digest_that_was_approved(liberty, capsys):
     refused = liberty("deploy", "dev", "--yes", "--template-digest", "0" * 64)
     assert refused.returncode == 1
     assert f"they have the digest {digest}" in refused.stderr
+
+
+def test_a_canary_that_cant_be_verified_is_as_far_as_a_deploy_goes(monkeypatch):
+    error = UnreachableError("AWS can't be asked")
+    monkeypatch.setattr(
+        "liberty_cfn.deploy.stack_sets.comparing.verified_at", Mock(side_effect=error)
+    )
+    environment, screen = load("global"), Mock()
+    asked = Asked(Fleet(environment, home=None), screen, Mock(), yes=True, confirm=None)
+    assert not asked.goes_on(environment.targets.places[0])
+    assert "can't be verified: AWS can't be asked" in str(screen.print.call_args)

@@ -78,13 +78,18 @@ class Asked:
 
     def goes_on(self, canary: Place) -> bool:
         from liberty_cfn.deploy.stack_sets.comparing import verified_at
+        from liberty_cfn.deploy.stack_sets.reaching import UnreachableError
         from liberty_cfn.verify.table import as_table
 
         self._board.stop()
         if self._fleet.targets.service_managed:
             self._screen.print(f"{canary} is done; it can't be verified from here")
             return self._agrees("Go on with the other targets?")
-        report, _ = verified_at(self._fleet, canary)
+        try:
+            report, _ = verified_at(self._fleet, canary)
+        except UnreachableError as error:
+            self._screen.print(f"{canary} can't be verified: {error}")
+            return False
         if not report.ok:
             self._screen.print(as_table(report))
             self._screen.print(f"{canary} is not as the spec says: see above.")
