@@ -416,7 +416,7 @@ def test_a_secret_is_deleted_only_when_its_copy_is_proved(local, copied, complai
 # Destroying
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def held(local_aws, standing_target):
     """Return the hindrances of a stack of things that AWS would not delete."""
     Aws(local_aws).reset()
