@@ -96,6 +96,9 @@ LOSSES = {
     "AWS::VerifiedPermissions::PolicyStore": "the policies in it",
 }
 
+# How a secret is generated: any edit of it makes AWS generate another value.
+GENERATED = "GenerateSecretString"
+
 # What CloudFormation's PolicyAction leaves behind.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
 LEFT = {

@@ -130,7 +130,7 @@ class Meeting:
 
 def meet(compared: Compared, changes: Iterable[Change]) -> Meeting:
     """Return what changes would do to what was found to be changed by hand."""
-    planned = {(*change.stack, change.resource): change for change in changes}
+    planned = {change.place: change for change in changes}
     return Meeting(
         tuple(_met(drift, planned) for drift in compared.drifts),
         (*compared.unknown, *_unchecked(compared, planned.values())),
@@ -140,10 +140,9 @@ def meet(compared: Compared, changes: Iterable[Change]) -> Meeting:
 def _unchecked(compared: Compared, changes: Iterable[Change]) -> Iterator[str]:
     """Yield what changes, and was not compared: CloudFormation doesn't know all types."""
     for change in changes:
-        place = (*change.stack, change.resource)
         known = change.type == NESTED_STACK or change.action in NEW
-        if not known and place not in compared.checked:
-            yield f"{'/'.join(place)} ({change.type})"
+        if not known and change.place not in compared.checked:
+            yield f"{'/'.join(change.place)} ({change.type})"
 
 
 def _met(drift: Drift, planned: Mapping[tuple[str, ...], Change]) -> ByHand:
@@ -197,7 +196,7 @@ def _is_in(place: str, other: str) -> bool:
 
 def _new(met: Met, changed: Property) -> str | None:
     """Return what is to be where somebody changed something, as far as a change says it."""
-    if met.property == changed.place and (changed.before, changed.after) != (None, None):
+    if met.property == changed.place and changed.told:
         return changed.after
     if changed.after is None or not _is_in(met.property, changed.place):
         return UNKNOWN

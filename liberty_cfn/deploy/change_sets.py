@@ -186,22 +186,20 @@ def _changes(
     """Yield what changes, by the first page of a change set; in nested stacks, too."""
     for resource in _resources(cloudformation, page):
         change = read(resource, path)
-        inside = (*path, change.resource)
         if change.type == NESTED_STACK and change.action == "Remove":
             # All in it goes, whatever a change set of it says, or that it has none.
             yield change
-            yield from removed(cloudformation, nested_in(resource), inside)
+            yield from removed(cloudformation, nested_in(resource), change.place)
             continue
         if nested := resource.get("ChangeSetId"):
             child = _page(cloudformation, nested)
-            why = _untold(child)
-            if why:
+            if why := _untold(child):
                 say(
-                    f"What changes inside {'/'.join(inside)} can't be told: {why} Its stack "
-                    "policy still keeps what holds data."
+                    f"What changes inside {'/'.join(change.place)} can't be told: {why} Its "
+                    "stack policy still keeps what holds data."
                 )
             yield replace(change, opaque=bool(why))
-            yield from _changes(cloudformation, child, inside, say)
+            yield from _changes(cloudformation, child, change.place, say)
             continue
         # Without a look inside, any nested stack may change.
         blind = change.type == NESTED_STACK and not page.get("IncludeNestedStacks")

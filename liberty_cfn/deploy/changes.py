@@ -45,6 +45,11 @@ class Property:
         """What changes: the property, or what of it does."""
         return f"{self.name}/{self.within}" if self.within else self.name
 
+    @property
+    def told(self) -> bool:
+        """Whether its values are told, be it that there was none, or that one comes later."""
+        return (self.before, self.after) != (None, None)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -64,6 +69,11 @@ class Change:
     physical_id: str = ""
     left: str = ""
     opaque: bool = False
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The path to it, itself included."""
+        return (*self.stack, self.resource)
 
 
 class ChangeSetError(Exception):

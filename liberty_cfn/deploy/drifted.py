@@ -51,7 +51,7 @@ class Compared:
 def as_lines(drifts: Iterable[Drift]) -> Iterator[str]:
     """Return what differs: a line for each resource, and one for each property of it."""
     for drift in drifts:
-        where = "/".join((*drift.stack, drift.resource))
+        where = "/".join(drift.place)
         yield f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}"
         for one in drift.differences:
             expected, actual = one.expected or "nothing", one.actual or "nothing"

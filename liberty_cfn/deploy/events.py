@@ -43,6 +43,11 @@ class Event:
     took: timedelta | None
 
     @property
+    def place(self) -> tuple[str, ...]:
+        """The path to the resource, itself included."""
+        return (*self.stack, self.resource)
+
+    @property
     def over(self) -> bool:
         return not self.status.endswith("_IN_PROGRESS")
 

@@ -107,8 +107,7 @@ class LiveTree:
         return grid
 
     def _stack(self, event: Event, now: datetime, latest: list[tuple[Key, Event]]) -> Text:
-        path = (*event.stack, event.resource)
-        inside = [e for (stack, _), e in latest if stack == path]
+        inside = [e for (stack, _), e in latest if stack == event.place]
         text = styled(event)
         text.append(f"  {sum(e.over for e in inside)} of {len(inside)}", style="dim")
         if not event.over:

@@ -178,7 +178,7 @@ def _skipping(cloudformation: Any, stack_id: str, skip: Collection[str]) -> dict
 def _stuck(cloudformation: Any, stack_id: str) -> Iterator[tuple[str, str]]:
     """Yield what failed to roll back: as people name it, and as CloudFormation wants it."""
     latest = {
-        (*event.stack, event.resource): event
+        event.place: event
         for event in last_operation(cloudformation, stack_id).new_events()
         if not event.is_stack
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weakening import weaknesses
-from liberty_cfn.stateful import LEFT, LOSSES
+from liberty_cfn.stateful import GENERATED, LEFT, LOSSES
 
 if TYPE_CHECKING:
     # What is asked for seldom isn't loaded for every plan.
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from liberty_cfn.deploy.drifted import Compared
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
-GENERATED = "GenerateSecretString"
 # How CloudFormation tells a value that nobody is to see (NoEcho).
 HIDDEN = "****"
 # What a resource may not outlive: of the second, CloudFormation can't say what it will do.
@@ -177,8 +176,7 @@ def decides(change: Change, changed: Property) -> bool:
 
 def _known_later(changed: Property) -> bool:
     """Whether it isn't known yet to what a property changes."""
-    untold = (changed.before, changed.after) == (None, None)
-    return untold or UNKNOWN in str(changed.after)
+    return not changed.told or UNKNOWN in str(changed.after)
 
 
 def _regenerates(change: Change) -> bool:
@@ -270,7 +268,7 @@ def lost_with(change: Change) -> str:
 
 def _where(change: Change) -> str:
     named = f" {change.physical_id}" if change.physical_id else ""
-    return f"{'/'.join((*change.stack, change.resource))} ({change.type}{named})"
+    return f"{'/'.join(change.place)} ({change.type}{named})"
 
 
 def _causes(change: Change) -> str:

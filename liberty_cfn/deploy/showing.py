@@ -53,7 +53,7 @@ def plan_tree(plan: Plan) -> RenderableType:
     branches: dict[tuple[str, ...], Tree] = {(): tree}
     for change in plan.changes:
         parent = branches.get(change.stack, tree)
-        branch = branches[*change.stack, change.resource] = parent.add(_planned(change))
+        branch = branches[change.place] = parent.add(_planned(change))
         if change.type == NESTED_STACK:
             continue
         if is_lost(change):
@@ -167,7 +167,7 @@ def _marks(change: Change) -> dict[str, str]:
 
 def _told(changed: Property) -> str:
     """Return a property that changes, with its values where they are known."""
-    if changed.before is None and changed.after is None:
+    if not changed.told:
         return changed.place
     return f"{changed.place}: {' -> '.join(_differing(changed.before, changed.after))}"
 
@@ -312,7 +312,7 @@ class ShownProgress:
 
 def line(event: Event) -> str:
     """Return an event as one line that can be searched for."""
-    where = "/".join((*event.stack, event.resource))
+    where = "/".join(event.place)
     parts = [f"{event.time:%H:%M:%S}", f"{event.status:<24}", where, event.type]
     if event.took is not None:
         parts.append(seconds(event.took))

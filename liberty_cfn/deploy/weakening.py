@@ -8,7 +8,7 @@ from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property
 def weaknesses(change: Change, changed: Property) -> list[str]:
     """Return what protects or keeps data, and no longer does when a property changes."""
     before, after = changed.before, changed.after
-    known = (before, after) != (None, None) and TOO_LONG not in (before, after)
+    known = changed.told and TOO_LONG not in (before, after)
     if change.action != "Modify" or not known:
         return []
     from liberty_cfn.review.comparing import differences, opened  # noqa: PLC0415 - slow to load

@@ -12,9 +12,8 @@ from liberty_cfn.review.findings import Finding, Kind
 from liberty_cfn.review.protections import GUARDS, PROTECTIONS, different, fewer, said
 from liberty_cfn.review.replacement import names
 from liberty_cfn.review.spelling import listed, spelled
-from liberty_cfn.stateful import LOSSES, unsaid_policy
+from liberty_cfn.stateful import GENERATED, LOSSES, unsaid_policy
 
-GENERATED = "GenerateSecretString"
 # What stays of a resource under each policy, from the safest.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
 REMAINS = {
