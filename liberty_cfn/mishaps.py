@@ -28,24 +28,13 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
     """
     if _is_of_a_file(error):
         return str(error)
-    from liberty_cfn.deploy.adopting import AdoptError  # noqa: PLC0415 - slow to load
-    from liberty_cfn.deploy.attending import DeployError  # noqa: PLC0415
-    from liberty_cfn.deploy.changes import ChangeSetError  # noqa: PLC0415
-    from liberty_cfn.deploy.migrating import MigrationError  # noqa: PLC0415
-    from liberty_cfn.deploy.operations import OperationError  # noqa: PLC0415
-    from liberty_cfn.deploy.packaging import PackagingError  # noqa: PLC0415
-    from liberty_cfn.deploy.patience import FollowError  # noqa: PLC0415
-    from liberty_cfn.deploy.secrets import SecretError  # noqa: PLC0415
-    from liberty_cfn.deploy.stack_sets.reaching import UnreachableError  # noqa: PLC0415
-    from liberty_cfn.deploy.statuses import UnknownStatusError  # noqa: PLC0415
-    from liberty_cfn.deploy.targets import WrongAccountError  # noqa: PLC0415
+    from liberty_cfn.deploy import errors  # noqa: PLC0415
     from liberty_cfn.local.control import LocalAwsError  # noqa: PLC0415
     from liberty_cfn.verify import VerifyError  # noqa: PLC0415
 
     ours = (
-        *(AdoptError, ChangeSetError, DeployError, UnknownStatusError, WrongAccountError),
-        *(FollowError, LocalAwsError, MigrationError, OperationError, PackagingError),
-        *(SecretError, UnreachableError, VerifyError),
+        *(errors.DeployError, errors.FollowError, errors.UnknownStatusError),
+        *(LocalAwsError, VerifyError),
     )
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
         where = f": {error.filename}" if error.filename else ""

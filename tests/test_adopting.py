@@ -14,12 +14,12 @@ from test_deploy import Listener, local, templates, with_settings
 from wire import STACK, Wire, done, stack
 
 from liberty_cfn.deploy import adopting, secrets, taking_in
-from liberty_cfn.deploy.adopting import AdoptError, spelled_out
-from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.carrying_out import Deploy
 from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -194,10 +194,10 @@ def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, ma
     tag = {"Key": "aws:cloudformation:stack-id", "Value": made}
     manager.create_secret(Name=full, SecretString="old", Tags=[tag])
     mine = f"{full} .* belongs to the stack another"
-    with pytest.raises(AdoptError, match=mine):
+    with pytest.raises(DeployError, match=mine):
         adopting.kept_secrets(local, target)
     # Nor if the stack got it while consent was waited for.
-    with pytest.raises(AdoptError, match=mine):
+    with pytest.raises(DeployError, match=mine):
         adopting.put_aside(local, target, "SECRET_KEY")
     assert secret(target, "SECRET_KEY") == "old"
     cloudformation.delete_stack(StackName="another")
@@ -408,7 +408,7 @@ def test_a_secret_is_deleted_only_when_its_copy_is_proved(local, copied, complai
         manager.add_client_error("describe_secret", adopting.MISSING)
         manager.add_response("create_secret", {})
         manager.add_response("get_secret_value", copied)
-        with pytest.raises(AdoptError, match=complaint):
+        with pytest.raises(DeployError, match=complaint):
             adopting.put_aside(local, target, "SECRET_KEY")
         manager.assert_no_pending_responses()
 

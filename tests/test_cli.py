@@ -26,7 +26,8 @@ from liberty_cfn.cli import asking, cli, main, secret
 from liberty_cfn.cli.common import console, interruptible
 from liberty_cfn.cli.stack_sets.watching import Asked
 from liberty_cfn.deploy import deploying, destroying, images, secrets
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
+from liberty_cfn.deploy.errors import UnreachableError
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.repository import PARAMS

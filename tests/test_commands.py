@@ -126,7 +126,7 @@ def test_whatever_deploying_raises_becomes_a_sentence():
         and issubclass(found, Exception)
         and found.__module__.startswith("liberty_cfn.deploy.")
     }
-    assert {error.__name__ for error in raised} >= {"AdoptError", "DeployError", "SecretError"}
+    assert {error.__name__ for error in raised} >= {"DeployError", "FollowError"}
     for error in raised:
         assert in_words(error("it went wrong")) == "it went wrong", error
 

@@ -13,10 +13,9 @@ from small_sets import small
 from test_deploy import Listener, few, local, templates, with_settings
 
 from liberty_cfn.deploy import packaging, template_bucket
-from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.packaging import PackagingError
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.showing import plan_markdown
@@ -458,14 +457,14 @@ def test_a_bucket_of_somebody_else_is_a_sentence():
     target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
     with Stubber(target.client("s3")) as s3:
         s3.add_client_error("get_bucket_policy", "AccessDenied", http_status_code=403)
-        with pytest.raises(PackagingError, match="is another account's"):
+        with pytest.raises(DeployError, match="is another account's"):
             packaging.package(target, {"root.yaml": ""})
 
 
 def test_templates_that_are_missing_are_named_before_anything_is_sent():
     root = {"root.yaml": "      TemplateURL: logs.yaml\n"}
     for given, missing in ((root, "logs.yaml"), ({}, "root.yaml")):
-        with pytest.raises(PackagingError, match=f"templates/: {missing}; run make templates"):
+        with pytest.raises(DeployError, match=f"templates/: {missing}; run make templates"):
             packaging.package(Target(boto3.Session(), "1"), given)
 
 

@@ -37,17 +37,16 @@ from wire import (
 )
 
 from liberty_cfn.deploy import attending, causes, diagnosis, faults, packaging, patience
-from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
 from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.executing import execute
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.operations import OperationError, roll_back, root
-from liberty_cfn.deploy.patience import FollowError
+from liberty_cfn.deploy.operations import roll_back, root
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import find
-from liberty_cfn.deploy.statuses import MEANINGS, Meaning, UnknownStatusError, what_next
+from liberty_cfn.deploy.statuses import MEANINGS, Meaning, what_next
 from liberty_cfn.deploy.targets import PATIENT, Target
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
@@ -175,7 +174,7 @@ def test_case_11_a_change_set_that_became_obsolete_is_a_sentence(execution):
         DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS", token="other-token"))],
         DescribeChangeSet=[described(execution)],
     )
-    with pytest.raises(ChangeSetError, match=r"changed by someone else .* Deploy again"):
+    with pytest.raises(DeployError, match=r"changed by someone else .* Deploy again"):
         execute(wire.client, change_set())
 
 
@@ -186,14 +185,14 @@ def test_case_10_what_somebody_began_just_before_the_execution_is_a_sentence():
         DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS", token="other-token"))],
         DescribeChangeSet=[described()],
     )
-    with pytest.raises(ChangeSetError, match=r"changed by someone else .* Deploy again"):
+    with pytest.raises(DeployError, match=r"changed by someone else .* Deploy again"):
         execute(wire.client, change_set())
 
 
 def test_case_11_a_change_set_that_went_with_its_stack_is_a_sentence():
     gone = (404, "<Code>ChangeSetNotFound</Code><Message>It is not there</Message>")
     wire = Wire(ExecuteChangeSet=[gone], DescribeStackEvents=[GONE], DescribeChangeSet=[gone])
-    with pytest.raises(ChangeSetError, match=r"changed by someone else .* Deploy again"):
+    with pytest.raises(DeployError, match=r"changed by someone else .* Deploy again"):
         execute(wire.client, change_set())
 
 
@@ -1083,5 +1082,5 @@ def test_case_34_without_credentials_in_the_middle_there_is_a_sentence_too():
 def test_case_05_only_a_failed_rollback_is_continued(aws, target, dev):
     body = "Resources: {Logs: {Type: AWS::Logs::LogGroup}}"
     aws.client("cloudformation").create_stack(StackName=dev.stack, TemplateBody=body)
-    with pytest.raises(OperationError, match="only a rollback that failed can be continued"):
+    with pytest.raises(DeployError, match="only a rollback that failed can be continued"):
         roll_back(dev, target, (), print, print)

@@ -50,11 +50,11 @@ from liberty_cfn.deploy import (
     sessions,
     targets,
 )
-from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy
-from liberty_cfn.deploy.operations import OperationError, root
+from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.operations import root
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.protection import (
@@ -64,7 +64,7 @@ from liberty_cfn.deploy.protection import (
     protect_from_termination,
 )
 from liberty_cfn.deploy.stack import NESTED_STACK, find
-from liberty_cfn.deploy.targets import Target, WrongAccountError
+from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 from liberty_cfn.local import control
 from liberty_cfn.mishaps import in_words
@@ -165,7 +165,7 @@ def refusal(code, why):
 
 def test_case_01_a_stack_that_is_missing_is_made_and_elsewhere_a_sentence(target, dev):
     assert find(Wire(DescribeStacks=[GONE]).client, "x") is None
-    with pytest.raises(OperationError, match="there is none in this account and region"):
+    with pytest.raises(DeployError, match="there is none in this account and region"):
         root(dev, target.client("cloudformation"))
     assert have(dev, target, TOPIC).changed
 
@@ -430,7 +430,7 @@ def test_what_a_failed_creation_left_protected_is_destroyed_when_it_is_named(aws
 def test_an_empty_stack_goes_with_its_change_set_though_it_was_protected(target, dev):
     cloudformation = target.client("cloudformation")
     refused = answering(cloudformation, "ExecuteChangeSet", NO_LONGER)
-    with refused, pytest.raises(ChangeSetError):
+    with refused, pytest.raises(DeployError):
         have(dev, target, TOPIC)
     assert find(cloudformation, dev.stack) is None
 
@@ -608,7 +608,7 @@ def test_case_28_what_a_killed_deploy_was_allowed_the_next_update_is_not(target,
 @pytest.mark.parametrize(
     ("operation", "answer", "refusal"),
     [
-        ("ExecuteChangeSet", NO_LONGER, ChangeSetError),
+        ("ExecuteChangeSet", NO_LONGER, DeployError),
         ("DescribeStackEvents", DENIED, exceptions.ClientError),
     ],
 )
@@ -670,7 +670,7 @@ def test_case_33_of_two_deploys_at_once_the_loser_does_not_close_what_the_other_
         return original(*asked)
 
     monkeypatch.setattr(there, how, overtaken)
-    with pytest.raises(ChangeSetError, match="changed by someone else"):
+    with pytest.raises(DeployError, match="changed by someone else"):
         have(dev, target, UPLOADS.replace("-1", "-2"), loser, allowed=["Uploads"])
     found = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
     assert found == stack_policy(["Uploads", "Theirs"])
@@ -878,7 +878,7 @@ def test_case_10_what_somebody_did_just_before_the_plan_is_a_sentence(code, foun
         CreateChangeSet=[(400, f"<Code>{code}</Code><Message>{found}</Message>")],
         DescribeChangeSet=[NO_CHANGE_SET],
     )
-    with pytest.raises(ChangeSetError, match=r"just before this plan.*Deploy again") as error:
+    with pytest.raises(DeployError, match=r"just before this plan.*Deploy again") as error:
         create(wire)
     assert found in str(error.value)
 
@@ -938,7 +938,7 @@ def test_case_33_a_plan_that_another_deploy_deletes_meanwhile_is_a_sentence(gone
         DescribeChangeSet=[gone],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
-    with pytest.raises(ChangeSetError, match="deleted meanwhile, by somebody"):
+    with pytest.raises(DeployError, match="deleted meanwhile, by somebody"):
         create(wire)
 
 
@@ -948,7 +948,7 @@ def test_a_change_set_in_a_state_nobody_knows_is_not_taken_for_ready():
         DescribeChangeSet=[described(status="DELETE_PENDING")],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
-    with pytest.raises(ChangeSetError, match="DELETE_PENDING"):
+    with pytest.raises(DeployError, match="DELETE_PENDING"):
         create(wire)
 
 
@@ -959,7 +959,7 @@ def test_a_change_set_that_failed_for_no_reason_says_so():
         DescribeEvents=[done("DescribeEvents")],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
-    with pytest.raises(ChangeSetError, match="no reason given"):
+    with pytest.raises(DeployError, match="no reason given"):
         create(wire)
 
 
@@ -1176,7 +1176,7 @@ def test_case_15_a_change_set_that_is_never_made_is_not_waited_for_for_ever(monk
         DescribeChangeSet=[described(status="CREATE_IN_PROGRESS")],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
-    with pytest.raises(ChangeSetError, match="not made the plan after 3 h") as error:
+    with pytest.raises(DeployError, match="not made the plan after 3 h") as error:
         create(wire)
     assert in_words(error.value) == str(error.value)
     assert wire.asked[-1][0] == "DeleteChangeSet"
@@ -1187,7 +1187,7 @@ def test_case_22_another_account_is_refused_before_anything_is_made(monkeypatch,
     pinned = dataclasses.replace(load(name), account="111111111111")
     monkeypatch.setattr(targets, "target", lambda *_: Target(None, "222222222222"))
     monkeypatch.setattr(targets.control, "up", lambda **_: control.LocalAws("http://a", 1))
-    with pytest.raises(WrongAccountError) as error:
+    with pytest.raises(DeployError) as error:
         targets.connect(pinned, print)
     assert in_words(error.value) == (
         f"These credentials are account 222222222222's, and {name} is in 111111111111 (Account "
@@ -1220,7 +1220,7 @@ def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_dele
         ],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
-    with pytest.raises(ChangeSetError) as error:
+    with pytest.raises(DeployError) as error:
         create(wire)
     assert in_words(error.value) == (
         "CloudFormation can't plan this change: Validation failed.\n"

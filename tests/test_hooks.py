@@ -5,8 +5,8 @@ from test_failures_deploying import CREATED, create
 from wire import CHANGE_SET, STACK, Wire, described, done, events, told
 
 from liberty_cfn.deploy import diagnosis
-from liberty_cfn.deploy.change_sets import ChangeSetError
 from liberty_cfn.deploy.early import refused_early
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.environments import load
 
@@ -70,7 +70,7 @@ def test_of_a_change_set_that_a_hook_refused_its_reason_is_told(answer, told):
         ListHookResults=[answer],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
-    with pytest.raises(ChangeSetError) as error:
+    with pytest.raises(DeployError) as error:
         create(wire)
     lines = [f"CloudFormation can't plan this change: {reason}", *told]
     *said, step = str(error.value).splitlines()

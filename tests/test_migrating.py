@@ -18,7 +18,8 @@ from liberty_cfn.deploy import deploying, migrating
 from liberty_cfn.deploy.carrying_out import Deploy
 from liberty_cfn.deploy.changes import Change, ChangeSet, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.migrating import MigrationError, is_due, is_held
+from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.migrating import is_due, is_held
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.environments import DJANGO, MisfitsError, load
@@ -95,7 +96,7 @@ def life(local_aws, standing_target, templates):
         made = service(target)
         newer = with_settings(environment, Image="two")
         aws.end_tasks(3, "no such table")
-        with pytest.raises(MigrationError) as error:
+        with pytest.raises(DeployError) as error:
             deploy(newer, target, templates, failed)
         after_failure = service(target)["taskDefinition"]
         held = parameter(target, newer, "HeldTaskDefinition")
@@ -185,7 +186,7 @@ def test_a_migration_that_ecs_does_not_start_is_a_sentence(local):
     refused = {"failures": [{"reason": "RESOURCE:ENI"}], "tasks": []}
     ecs = SimpleNamespace(run_task=lambda **_: refused)
     target, plain = SimpleNamespace(client=lambda _: ecs), replace(local, migrate="./migrate")
-    with pytest.raises(MigrationError, match=r"didn't start: RESOURCE:ENI\. The service is as"):
+    with pytest.raises(DeployError, match=r"didn't start: RESOURCE:ENI\. The service is as"):
         migrating._start(plain, target, "definition", {})  # noqa: SLF001 - ECS's word alone
 
 
@@ -204,9 +205,9 @@ def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatc
     monkeypatch.setattr(deploying, "_prepared", lambda *_, **__: None)
     monkeypatch.setattr(migrating, "is_due", lambda *_: True)
     monkeypatch.setattr(migrating, "held", lambda *_: {})
-    monkeypatch.setattr(migrating, "migrate", Mock(side_effect=MigrationError))
+    monkeypatch.setattr(migrating, "migrate", Mock(side_effect=DeployError))
     this = Deploy(local, target, {}, Telling())
-    with pytest.raises(MigrationError):
+    with pytest.raises(DeployError):
         deploying._all_but_the_last(this, plan(), ChangeSet("ours", STACK, "liberty-1"))  # noqa: SLF001
     assert [operation for operation, _ in wire.asked] == ["DeleteChangeSet"]
 

@@ -13,10 +13,10 @@ from wire import START, Wire, answer, answering, decoded, done, events, form, st
 
 from liberty_cfn.deploy import drift, drifted
 from liberty_cfn.deploy.destroying import what_is_kept
+from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.operations import OperationError, roll_back, standing
-from liberty_cfn.deploy.patience import FollowError
+from liberty_cfn.deploy.operations import roll_back, standing
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import what_next
@@ -473,7 +473,7 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
         SetStackPolicy=[done("SetStackPolicy")],
     )
     assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", load("dev"))
-    with pytest.raises(OperationError, match="no rollback has failed yet"):
+    with pytest.raises(DeployError, match="no rollback has failed yet"):
         roll_back(dev, over(wire.client), ("Data",), print, print)
     assert (
         roll_back(dev, over(wire.client), (), print, print).status == "UPDATE_ROLLBACK_COMPLETE"
@@ -487,12 +487,12 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
 def test_an_import_that_went_wrong_is_not_sent_to_a_command_that_refuses_it(dev):
     assert "liberty-cfn" not in what_next("IMPORT_ROLLBACK_FAILED", load("dev"))
     wire = Wire(DescribeStacks=[stack("IMPORT_ROLLBACK_FAILED")])
-    with pytest.raises(OperationError, match="only a rollback that failed"):
+    with pytest.raises(DeployError, match="only a rollback that failed"):
         roll_back(dev, over(wire.client), (), print, print)
 
 
 def test_what_is_not_stuck_cannot_be_rolled_back(cloudformation, dev, made):
-    with pytest.raises(OperationError, match=r"CREATE_COMPLETE: only a rollback that failed"):
+    with pytest.raises(DeployError, match=r"CREATE_COMPLETE: only a rollback that failed"):
         roll_back(dev, over(cloudformation), (), print, print)
 
 

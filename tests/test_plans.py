@@ -11,9 +11,9 @@ from test_deploy import Listener, local, templates, with_settings
 
 from liberty_cfn.cli.common import console
 from liberty_cfn.deploy import plans, preparing
-from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 from local_aws import variables
 
 from liberty_cfn.deploy import secrets, targets
-from liberty_cfn.deploy.secrets import SecretError
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.environments import load
 
 REPOSITORY = Path(__file__).parent.parent
@@ -134,7 +134,7 @@ def test_a_terminal_is_asked_and_shows_nothing(aws, target, made):
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DB_PASSWORD"])
 def test_generated_secrets_are_left_alone(target, dev, made, name):
     before = versions(target, f"liberty-social/{name}-dev")
-    with pytest.raises(SecretError, match=r"not set by hand: AWS generated it"):
+    with pytest.raises(DeployError, match=r"not set by hand: AWS generated it"):
         secrets.store(dev, target, name, "x")
     assert versions(target, f"liberty-social/{name}-dev") == before
 
@@ -153,13 +153,13 @@ def test_an_unknown_name_is_answered_with_those_there_are(dev):
 
 
 def test_before_the_first_deploy_there_is_nothing_to_set(target, dev):
-    with pytest.raises(SecretError, match="deploying makes it: make deploy ENV=dev"):
+    with pytest.raises(DeployError, match="deploying makes it: make deploy ENV=dev"):
         secrets.store(dev, target, "DEFAULT_FROM_EMAIL", VALUE)
 
 
 def test_a_secret_scheduled_for_deletion_can_be_had_back(target, dev, made):
     target.client("secretsmanager").delete_secret(SecretId=SENDER, RecoveryWindowInDays=7)
-    with pytest.raises(SecretError, match=f"restore-secret .*{SENDER}") as error:
+    with pytest.raises(DeployError, match=f"restore-secret .*{SENDER}") as error:
         secrets.store(dev, target, "DEFAULT_FROM_EMAIL", VALUE)
     assert VALUE not in str(error.value)
     [sender] = [e for e in secrets.listed(dev, target) if e.name == "DEFAULT_FROM_EMAIL"]
@@ -168,7 +168,7 @@ def test_a_secret_scheduled_for_deletion_can_be_had_back(target, dev, made):
 
 @pytest.mark.parametrize("given", ["", "x" * 65537, " \n", "a\0b"])
 def test_nothing_and_too_much_are_no_values(target, dev, made, given):
-    with pytest.raises(SecretError, match="was not changed"):
+    with pytest.raises(DeployError, match="was not changed"):
         secrets.store(dev, target, "DEFAULT_FROM_EMAIL", given)
 
 

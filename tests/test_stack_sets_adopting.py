@@ -7,7 +7,7 @@ import pytest
 from local_aws import SOON
 from stack_sets import HOME, KEEPING, OTHER, US, Told
 
-from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import adopting
 from liberty_cfn.deploy.stack_sets.attending import attach
 from liberty_cfn.deploy.stack_sets.deploying import deploy

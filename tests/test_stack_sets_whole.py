@@ -16,7 +16,7 @@ from stack_sets import EU, HOME, OTHER, US
 from liberty_cfn.cli import cli
 from liberty_cfn.cli.stack_sets import deploying
 from liberty_cfn.deploy import images, targets
-from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.stack_sets import operations, reaching, running
 from liberty_cfn.deploy.stack_sets.reaching import Fleet

@@ -58,8 +58,6 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
         if restart:
             tasks = secrets.restart(chosen, target)
             screen.print(f"The service replaces its tasks ({tasks}), which takes some minutes")
-    except secrets.SecretError as error:
-        fail(str(error))
     finally:
         keep(chosen)
     if as_json:

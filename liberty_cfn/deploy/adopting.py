@@ -21,6 +21,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import secrets
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.stack import owner
 from liberty_cfn.deploy.targets import Target
@@ -40,10 +41,6 @@ EMPTY = (
 )
 
 
-class AdoptError(Exception):
-    """Something can't be adopted. The message says what, why, and that nothing is lost."""
-
-
 def spelled_out(templates: Mapping[str, str], environment: Environment) -> dict[str, str]:
     """Return the templates with the names that the suffix ends written as plain text."""
     suffix = environment.named("")
@@ -54,7 +51,7 @@ def kept_secrets(environment: Environment, target: Target) -> list[str]:
     """Return which secrets of a new environment are there already.
 
     Raises:
-        AdoptError: one belongs to a stack that is there: somebody may be using it.
+        DeployError: one belongs to a stack that is there: somebody may be using it.
     """
     kept = []
     for name in secrets.NAMES:
@@ -68,7 +65,7 @@ def kept_secrets(environment: Environment, target: Target) -> list[str]:
 def _check_is_nobodys(target: Target, full: str, secret: Mapping[str, Any]) -> None:
     tags = secret.get("Tags", [])
     if whose := owner(target.client("cloudformation"), tags):
-        raise AdoptError(
+        raise DeployError(
             f"{full} was not kept by a destroy: it belongs to the stack {whose}, which is "
             "there, and was left as it is; choose another NameSuffix, or delete that stack."
         )
@@ -78,7 +75,7 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
     """Copy a secret's value to a second secret, and free the first one's name.
 
     Raises:
-        AdoptError: the copy isn't what was copied, or the name isn't freed; or a stack has it:
+        DeployError: the copy isn't what was copied, or the name isn't freed; or a stack has it:
             somebody deployed while consent was waited for.
     """
     client, full = target.client("secretsmanager"), secrets.full_name(environment, name)
@@ -92,13 +89,13 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
     if value is not None and copy:
         _store(client, copy, value)
         if _value(client, copy) != value:
-            raise AdoptError(f"{full} could not be copied to {copy}; it was left as it is.")
+            raise DeployError(f"{full} could not be copied to {copy}; it was left as it is.")
     client.delete_secret(SecretId=full, ForceDeleteWithoutRecovery=True)
     for _ in range(LOOKS):
         if secrets.described(target, full) is None:
             return
         time.sleep(PAUSE)
-    raise AdoptError(
+    raise DeployError(
         f"AWS is still deleting {full}, whose value is in {aside(environment, name)}; deploy "
         "again in some minutes."
     )
@@ -199,5 +196,5 @@ def _value(client: Any, name: str) -> str | None:
             raise
         return None
     if "SecretString" not in found:
-        raise AdoptError(f"{name} is binary, which is none of ours; it was left as it is.")
+        raise DeployError(f"{name} is binary, which is none of ours; it was left as it is.")
     return str(found["SecretString"]) or None

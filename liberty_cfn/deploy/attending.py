@@ -9,6 +9,7 @@ from typing import Protocol
 
 from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.certificates import Watch
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.plans import Plan
@@ -17,10 +18,6 @@ from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import SERVICE, why_stopped
 from liberty_cfn.environments import Environment
-
-
-class DeployError(Exception):
-    """The deploy was refused, or failed. The message says why, and what to do."""
 
 
 class Progress(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from liberty_cfn.deploy.attending import DeployError, Progress, attend, delete
+from liberty_cfn.deploy.attending import Progress, attend, delete
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import find

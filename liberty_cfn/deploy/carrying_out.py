@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from liberty_cfn.deploy import discarding
-from liberty_cfn.deploy.attending import DeployError, Progress, attend
+from liberty_cfn.deploy.attending import Progress, attend
 from liberty_cfn.deploy.changes import Change, ChangeSet
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.executing import execute, refuse_unless_available
 from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
@@ -44,8 +45,7 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
     killed, may not.
 
     Raises:
-        ChangeSetError: it can no longer be executed, as its stack was changed meanwhile.
-        DeployError: it failed.
+        DeployError: it failed, or can't be executed, as its stack was changed meanwhile.
     """
     cloudformation, stack_id = deploy.cloudformation, change_set.stack_id
     close = partial(close_again, cloudformation, stack_id)

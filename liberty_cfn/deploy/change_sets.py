@@ -14,9 +14,10 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.causes import next_step
-from liberty_cfn.deploy.changes import Change, ChangeSet, ChangeSetError, read, removed
+from liberty_cfn.deploy.changes import Change, ChangeSet, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.early import HOOKS_FAILED, refused_by_hooks, refused_early
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import Patience, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK, nested_in
 
@@ -51,7 +52,7 @@ def create(
     that of the root alone.
 
     Raises:
-        ChangeSetError: CloudFormation can't make one.
+        DeployError: CloudFormation can't make one.
     """
     asked = {
         "StackName": stack,
@@ -80,7 +81,7 @@ def create(
     discard(cloudformation, made)
     told = "\n".join(why)
     step = next_step(told)
-    raise ChangeSetError(f"CloudFormation can't plan this change: {told}\n{step}".rstrip())
+    raise DeployError(f"CloudFormation can't plan this change: {told}\n{step}".rstrip())
 
 
 def _completed(
@@ -134,7 +135,7 @@ def _created_once(
         with contextlib.suppress(ClientError):
             return found()
         if MEANWHILE.search(str(error)):
-            raise ChangeSetError(
+            raise DeployError(
                 "Somebody else made, changed or deleted the stack just before this plan, which "
                 "changed nothing. Deploy again: that sees what is under way to its end first. "
                 f"{faults.in_words(error)}"
@@ -149,7 +150,7 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
     while True:
         if patience.over:
             hours = patience.deadline / timedelta(hours=1)
-            raise ChangeSetError(
+            raise DeployError(
                 f"CloudFormation has not made the plan after {hours:g} h, and it is no longer "
                 "waited for; nothing was changed. Try again: a deploy deletes what is left."
             )
@@ -163,7 +164,7 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
             if described["Status"] in MADE:
                 return described
             if described["Status"] not in PENDING:
-                raise ChangeSetError(
+                raise DeployError(
                     f"CloudFormation says {described['Status']} of the plan, so it can't be "
                     "read; nothing was changed. Try again."
                 )

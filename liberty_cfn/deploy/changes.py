@@ -76,10 +76,6 @@ class Change:
         return (*self.stack, self.resource)
 
 
-class ChangeSetError(Exception):
-    """CloudFormation refused the change. The message says why."""
-
-
 @dataclass(frozen=True)
 class ChangeSet:
     """A change set, and what would change; that is empty until it was read.

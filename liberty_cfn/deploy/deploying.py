@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from liberty_cfn.deploy import beforehand, discarding, migrating, taking_in
-from liberty_cfn.deploy.attending import DeployError, Progress
+from liberty_cfn.deploy.attending import Progress
 from liberty_cfn.deploy.beginning import begin_from
 from liberty_cfn.deploy.carrying_out import Deploy, carry_out
 from liberty_cfn.deploy.changes import ChangeSet
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
@@ -47,10 +48,8 @@ def deploy(
     already is seen to its end first.
 
     Raises:
-        AdoptError: a secret can't be taken in.
-        DeployError: something is in the way, or CloudFormation refused or undid the change.
-        ChangeSetError: CloudFormation can't plan the change.
-        MigrationError: the migration failed; the service is as it was.
+        DeployError: something is in the way, or CloudFormation refused or undid the change, or
+            the migration failed: then the service is as it was.
     """
     this = Deploy(environment, target, templates, progress, allowed)
     # What comes later may be what somebody else is about to deploy.
@@ -114,8 +113,7 @@ def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> Cha
     migrated. With neither, all is the last.
 
     Raises:
-        DeployError: the deploy failed.
-        MigrationError: the migration failed; the service is as it was.
+        DeployError: the deploy failed, or the migration: then the service is as it was.
     """
     environment, target, progress = this.environment, this.target, this.progress
     unprotected = lifted(environment) if change_set.new else {}

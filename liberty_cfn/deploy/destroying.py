@@ -9,8 +9,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.attending import DeployError, delete
+from liberty_cfn.deploy.attending import delete
 from liberty_cfn.deploy.changes import removed
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.protection import protect_from_termination

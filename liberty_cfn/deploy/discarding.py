@@ -10,7 +10,8 @@ from typing import Any
 from botocore import exceptions as aws
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import ChangeSet
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import pause, silent
 from liberty_cfn.deploy.stack import find
 
@@ -32,7 +33,7 @@ def kept_only_if_well(
     `afterwards` is what is to be done when it is gone.
 
     Raises:
-        ChangeSetError: somebody else discarded it.
+        DeployError: somebody else discarded it.
     """
     try:
         yield
@@ -43,7 +44,7 @@ def kept_only_if_well(
             with contextlib.suppress(*faults.OF_AWS):
                 afterwards()
         if faults.code(error) == "ChangeSetNotFound" or faults.missing(error):
-            raise ChangeSetError(
+            raise DeployError(
                 "The plan, or its stack, was deleted meanwhile, by somebody else; nothing was "
                 "changed. Try again."
             ) from error

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.drifted import DELETED, Compared, Difference, Drift
-from liberty_cfn.deploy.operations import GONE, OperationError, Standing, standing
-from liberty_cfn.deploy.patience import FollowError, Patience, pause, silent
+from liberty_cfn.deploy.errors import DeployError, FollowError
+from liberty_cfn.deploy.operations import GONE, Standing, standing
+from liberty_cfn.deploy.patience import Patience, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.environments import Environment
@@ -30,11 +31,11 @@ def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -
     """Refuse to compare what CloudFormation doesn't compare: what is changing, or never was.
 
     Raises:
-        OperationError: it is in such a state.
+        DeployError: it is in such a state.
     """
     if state_of(stack) not in STANDS:
         status = stack["StackStatus"]
-        raise OperationError(
+        raise DeployError(
             f"{environment.stack} is in {status}: only what stands can be compared. "
             f"{what_next(status, environment)}"
         )

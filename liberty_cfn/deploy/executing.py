@@ -7,7 +7,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.changes import ChangeSet, ChangeSetError
+from liberty_cfn.deploy.changes import ChangeSet
+from liberty_cfn.deploy.errors import DeployError
 
 TOO_LATE = (
     "The stack was changed by someone else after this plan was made, which can no longer be "
@@ -22,7 +23,7 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
     """Execute a change set; an answer that is lost is looked up.
 
     Raises:
-        ChangeSetError: it can no longer be executed, as its stack was changed meanwhile.
+        DeployError: it can no longer be executed, as its stack was changed meanwhile.
     """
     try:
         cloudformation.execute_change_set(
@@ -41,18 +42,18 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
         late = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
         if not late and BUSY not in str(error):
             raise
-        raise ChangeSetError(TOO_LATE) from error
+        raise DeployError(TOO_LATE) from error
 
 
 def refuse_unless_available(cloudformation: Any, change_set: ChangeSet) -> None:
     """Refuse a change set that can no longer be executed.
 
     Raises:
-        ChangeSetError: it is one, as its stack was changed meanwhile.
+        DeployError: it is one, as its stack was changed meanwhile.
     """
     described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
     if described["ExecutionStatus"] != "AVAILABLE":
-        raise ChangeSetError(TOO_LATE)
+        raise DeployError(TOO_LATE)
 
 
 def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.patience import Patience, pause
 from liberty_cfn.deploy.plans import Plan
@@ -31,10 +32,6 @@ SERVICE, DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
 STARTED_BY = "liberty-cfn-migrate"
 MOVES = {"TaskDefinition", "DesiredCount"}
-
-
-class MigrationError(Exception):
-    """The migration failed. The message says how, and that the service is as it was."""
 
 
 def is_due(environment: Environment, plan: Plan) -> bool:
@@ -83,11 +80,11 @@ def migrate(
     once could harm the database.
 
     Raises:
-        MigrationError: it didn't start, or ended with anything but 0.
+        DeployError: it didn't start, or ended with anything but 0.
         FollowError: it takes too long, or the credentials are over.
     """
     if not (running := service(environment, target)):
-        raise MigrationError("The migration didn't run: the stack has no service to run it in.")
+        raise DeployError("The migration didn't run: the stack has no service to run it in.")
     definition = _definition(target.client("cloudformation"), stack_id)
     for task in _under_way(environment, target):
         say(f"A migration is under way already; first its end is awaited: {task['taskArn']}")
@@ -97,7 +94,7 @@ def migrate(
     ended = _ended(environment, target, task, say)
     container = next(each for each in ended["containers"] if each["name"] == CONTAINER)
     if container.get("exitCode") != 0:
-        raise MigrationError(_failure(environment, ended, container))
+        raise DeployError(_failure(environment, ended, container))
     say("Migrated")
 
 
@@ -141,7 +138,7 @@ def _start(
     )
     if failures := started.get("failures"):
         why = "; ".join(str(each.get("reason", "no reason given")) for each in failures)
-        raise MigrationError(f"The migration didn't start: {why}. The service is as it was.")
+        raise DeployError(f"The migration didn't start: {why}. The service is as it was.")
     task: dict[str, Any] = started["tasks"][0]
     return task
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from liberty_cfn.deploy.attending import Operation
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.protection import close_again
 from liberty_cfn.deploy.stack import described, find, name_of, nested_in, resources
@@ -18,10 +19,6 @@ from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
 
 GONE = "DELETE_COMPLETE"
-
-
-class OperationError(Exception):
-    """What was asked for can't be done as the stack is now. The message says what can be."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,11 @@ def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
     """Return the description of the environment's root stack.
 
     Raises:
-        OperationError: there is none.
+        DeployError: there is none.
     """
     stack = find(cloudformation, environment.stack)
     if stack is None:
-        raise OperationError(
+        raise DeployError(
             f"{environment.stack}: there is none in this account and region. To make it: `make "
             f"deploy ENV={environment.name}`."
         )
@@ -102,12 +99,12 @@ def cancel(environment: Environment, cloudformation: Any) -> None:
     """Have an update that is under way undone.
 
     Raises:
-        OperationError: no update is under way.
+        DeployError: no update is under way.
     """
     stack = root(environment, cloudformation)
     status = stack["StackStatus"]
     if status != "UPDATE_IN_PROGRESS":
-        raise OperationError(
+        raise DeployError(
             f"{environment.stack} is in {status}: only an update that is under way can be "
             f"cancelled. {what_next(status, environment)}"
         )
@@ -129,7 +126,7 @@ def roll_back(
     NestedStack.LogicalId.
 
     Raises:
-        OperationError: no rollback failed, or a resource to skip is not one that did.
+        DeployError: no rollback failed, or a resource to skip is not one that did.
         FollowError: the deadline has passed, or the credentials are over.
     """
     cloudformation = target.client("cloudformation")
@@ -140,7 +137,7 @@ def roll_back(
     state = rollback.meaning
     if state is Meaning.HALTED:
         if skip:
-            raise OperationError(
+            raise DeployError(
                 f"{environment.stack} is in {status}: no rollback has failed yet, so nothing "
                 f"can be skipped; nothing was done. {what_next(status, environment)}"
             )
@@ -149,7 +146,7 @@ def roll_back(
         begin = cloudformation.continue_update_rollback
         asked |= _skipping(cloudformation, stack_id, skip)
     else:
-        raise OperationError(
+        raise DeployError(
             f"{environment.stack} is in {status}: only a rollback that failed can be "
             f"continued. {what_next(status, environment)}"
         )
@@ -168,7 +165,7 @@ def _skipping(cloudformation: Any, stack_id: str, skip: Collection[str]) -> dict
         return {}
     stuck = dict(_stuck(cloudformation, stack_id))
     if unknown := [name for name in skip if name not in stuck]:
-        raise OperationError(
+        raise DeployError(
             f"{', '.join(unknown)}: no such resource failed to roll back, so it can't be "
             f"skipped; nothing was done. Those that did: {', '.join(stuck) or 'none'}."
         )

@@ -17,6 +17,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import template_bucket
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.faults import code, in_words
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.template_bucket import Bucket
@@ -24,10 +25,6 @@ from liberty_cfn.deploy.template_bucket import Bucket
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
 SENDERS = 4
 FOLDER = "templates/"
-
-
-class PackagingError(Exception):
-    """The templates can't be uploaded. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ def package(target: Target, templates: Mapping[str, str]) -> str:
     """Upload `templates`, by file name, and return the URL of root.yaml.
 
     Raises:
-        PackagingError: as `packaged`.
+        DeployError: as `packaged`.
     """
     return packaged(target.shelf or target, templates, [target.account]).url
 
@@ -55,14 +52,12 @@ def packaged(
     In the uploaded root, each TemplateURL that names a file is the URL of that file.
 
     Raises:
-        PackagingError: a template is missing, or the bucket for them is another account's, or
+        DeployError: a template is missing, or the bucket for them is another account's, or
             closed to us.
     """
     nested = {found[2] for found in TEMPLATE_URL.finditer(templates.get("root.yaml", ""))}
     if missing := sorted({"root.yaml", *nested} - templates.keys()):
-        raise PackagingError(
-            f"Missing in templates/: {', '.join(missing)}; run make templates."
-        )
+        raise DeployError(f"Missing in templates/: {', '.join(missing)}; run make templates.")
     try:
         bucket = template_bucket.bucket(target)
         root = _sent(bucket, templates)
@@ -70,7 +65,7 @@ def packaged(
     except ClientError as error:
         if code(error) not in ("AccessDenied", "BucketAlreadyExists"):
             raise
-        raise PackagingError(
+        raise DeployError(
             f"The templates can't be uploaded: the bucket {template_bucket.name(target)} is "
             f"another account's, or these credentials may not use it. {in_words(error)}. "
             "Nothing was changed."

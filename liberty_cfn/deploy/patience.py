@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.errors import FollowError
 from liberty_cfn.deploy.stack import name_of
 
 T = TypeVar("T")
@@ -24,10 +25,6 @@ WORRYING = 5
 # How long nothing was new, for the pause before the first look: what has just begun has
 # nothing to tell yet, so that look comes soon, but not at once.
 AT_FIRST = -2
-
-
-class FollowError(Exception):
-    """Looking had to end before the operation did. The message says how to look again."""
 
 
 def pause(client: Any, quiet: int) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy import beforehand, change_sets, discarding
 from liberty_cfn.deploy.adopting import spelled_out
-from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.changes import ChangeSet
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan, changed_values
@@ -63,8 +63,7 @@ def prepare(
     changed by hand, which takes minutes.
 
     Raises:
-        DeployError: something is in the way.
-        ChangeSetError: CloudFormation can't plan the change.
+        DeployError: something is in the way, or CloudFormation can't plan the change.
         FollowError: comparing takes too long, or the credentials are over.
     """
     look_ahead(environment, target, templates, stack, adopt=adopt)
@@ -124,8 +123,7 @@ def plan(
     """Return what deploying would do, and leave no trace of having asked; as `prepare`.
 
     Raises:
-        DeployError: something is in the way.
-        ChangeSetError: CloudFormation can't plan the change.
+        DeployError: something is in the way, or CloudFormation can't plan the change.
     """
     cloudformation = target.client("cloudformation")
     discarding.sweep_forgotten(cloudformation, environment.stack, say)

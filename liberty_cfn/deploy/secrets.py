@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.serving import ABSENT, CLUSTER, SERVICE, service
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -29,10 +30,6 @@ GENERATED = {
 NAMES = (DJANGO_KEY, DATABASE_PASSWORD, *ACCESS_KEY, SENDER)
 LONGEST = 65536  # bytes, what Secrets Manager takes
 CURRENT = "AWSCURRENT"
-
-
-class SecretError(Exception):
-    """A secret can't be set. The message says why, and never its value."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +84,16 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
     """Make `value` the secret's, and return the id of this version.
 
     Raises:
-        SecretError: it isn't a person's to set, isn't there, or AWS can't take the value.
+        DeployError: it isn't a person's to set, isn't there, or AWS can't take the value.
     """
     if why := refusal(environment, name):
-        raise SecretError(why)
+        raise DeployError(why)
     if not value.strip():
-        raise SecretError(f"{name} was not changed: nothing was given.")
+        raise DeployError(f"{name} was not changed: nothing was given.")
     if "\0" in value:
-        raise SecretError(f"{name} was not changed: no environment variable has a NUL in it.")
+        raise DeployError(f"{name} was not changed: no environment variable has a NUL in it.")
     if len(value.encode()) > LONGEST:
-        raise SecretError(f"{name} was not changed: AWS takes {LONGEST} bytes at most.")
+        raise DeployError(f"{name} was not changed: AWS takes {LONGEST} bytes at most.")
     try:
         stored = target.client("secretsmanager").put_secret_value(
             SecretId=full_name(environment, name), SecretString=value
@@ -104,12 +101,12 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
     except ClientError as error:
         code = faults.code(error)
         if code == "ResourceNotFoundException":
-            raise SecretError(
+            raise DeployError(
                 f"There is no secret {full_name(environment, name)} yet; deploying makes it: "
                 f"make deploy ENV={environment.name}."
             ) from None
         if code == "InvalidRequestException":
-            raise SecretError(_scheduled(environment, target, name)) from None
+            raise DeployError(_scheduled(environment, target, name)) from None
         raise
     return str(stored["VersionId"])
 
@@ -120,7 +117,7 @@ def restart(environment: Environment, target: Target) -> int:
     Returns how many tasks it runs.
 
     Raises:
-        SecretError: there is no service.
+        DeployError: there is no service.
     """
     name = environment.named(SERVICE)
     try:
@@ -129,7 +126,7 @@ def restart(environment: Environment, target: Target) -> int:
         )["service"]
     except ClientError as error:
         if faults.code(error) in (*ABSENT, "ServiceNotActiveException"):
-            raise SecretError(
+            raise DeployError(
                 f"Nothing was restarted: there is no service {name}; tasks that a deploy "
                 "starts have the new value."
             ) from None

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from liberty_cfn.deploy.errors import UnknownStatusError
 from liberty_cfn.environments import Environment
 
 
@@ -87,10 +88,6 @@ NEXT_IN_A_SET = {
     "account: `aws cloudformation delete-stack --region {region} --stack-name {stack}`; then "
     "`make deploy ENV={name}`.",
 }
-
-
-class UnknownStatusError(Exception):
-    """CloudFormation reports a state that this program doesn't know."""
 
 
 def meaning(status: str) -> Meaning:

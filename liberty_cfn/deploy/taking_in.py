@@ -13,6 +13,7 @@ from typing import Any
 
 from liberty_cfn.deploy import adopting, delegation, discarding, faults, secrets
 from liberty_cfn.deploy.carrying_out import Deploy, carry_out
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
 from liberty_cfn.deploy.stack import NESTED_STACK
 
@@ -21,8 +22,7 @@ def free_names(deploy: Deploy, stack: Mapping[str, Any] | None) -> bool:
     """Free the names of secrets, which can't be imported; False without consent.
 
     Raises:
-        AdoptError: a secret can't be taken in.
-        DeployError: something else is in the way.
+        DeployError: a secret can't be taken in, or something else is in the way.
     """
     environment, target, progress = deploy.environment, deploy.target, deploy.progress
     look_ahead(environment, target, deploy.templates, stack, adopt=True)
@@ -92,6 +92,6 @@ def give_back(deploy: Deploy) -> None:
         )
     if any(given.values()):
         # Without a service, no task has another value.
-        with contextlib.suppress(secrets.SecretError):
+        with contextlib.suppress(DeployError):
             secrets.restart(environment, target)
             progress.say("The service replaces its tasks, which had other values")

@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import InvalidEndpointConfigurationError
 
 from liberty_cfn.deploy import sessions
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.environments import LOCAL, Environment
 from liberty_cfn.local import control
 
@@ -20,10 +21,6 @@ PATIENT = Config(
 )
 # To find out whether anybody is there at all.
 BRIEF = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
-
-
-class WrongAccountError(Exception):
-    """The credentials are another account's. The message says whose, and which was meant."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
 
     Raises:
         LocalAwsError: the local AWS doesn't start.
-        WrongAccountError: the environment is pinned to another account.
+        DeployError: the environment is pinned to another account than the credentials'.
         BotoCoreError: there are no credentials, or AWS can't be reached.
         ClientError: AWS refuses the credentials.
     """
@@ -87,7 +84,7 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
     else:
         found = target(sessions.session(region_name=environment.region))
     if environment.account and found.account != environment.account:
-        raise WrongAccountError(
+        raise DeployError(
             f"These credentials are account {found.account}'s, and {environment.name} is in "
             f"{environment.account} (Account in params/{environment.name}.yaml). Nothing was "
             "changed; sign in to the other account, or choose its profile (AWS_PROFILE)."

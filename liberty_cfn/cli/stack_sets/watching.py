@@ -77,8 +77,8 @@ class Asked:
         self._board.happened(results)
 
     def goes_on(self, canary: Place) -> bool:
+        from liberty_cfn.deploy.errors import UnreachableError
         from liberty_cfn.deploy.stack_sets.comparing import verified_at
-        from liberty_cfn.deploy.stack_sets.reaching import UnreachableError
         from liberty_cfn.verify.table import as_table
 
         self._board.stop()

@@ -10,17 +10,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from liberty_cfn.deploy.adopting import AdoptError
-from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.changes import ChangeSetError
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import described
 from liberty_cfn.deploy.stack_sets.beforehand import adopted_stack, with_stack
 from liberty_cfn.deploy.stack_sets.bootstrap import administrator
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.wanted import Wanted
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
@@ -74,7 +72,7 @@ def make(
             adopt=True,
             failed=environment.stack,
         )
-    except (AdoptError, ChangeSetError, DeployError, UnreachableError) as error:
+    except DeployError as error:
         raise DeployError(f"{place}: {error}") from error
     stack = str(described(execution, adopted_stack(fleet))["StackId"])
     # From now on the set deletes it, and can't lift the protection.

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from liberty_cfn.deploy import beforehand
-from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting

@@ -18,14 +18,13 @@ from liberty_cfn.bootstrap.stack_set_administration_role import (
 )
 from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
 from liberty_cfn.deploy import faults, leftovers, sessions
-from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.diagnosis import in_words, reasons
+from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.patience import FollowError
 from liberty_cfn.deploy.stack import described, find
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError, opting
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place

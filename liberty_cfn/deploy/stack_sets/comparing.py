@@ -7,12 +7,12 @@ from functools import partial
 
 from liberty_cfn.deploy import doctor, drift
 from liberty_cfn.deploy.drifted import Compared
+from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.images import as_deployed
-from liberty_cfn.deploy.operations import OperationError
 from liberty_cfn.deploy.stack import described
 from liberty_cfn.deploy.stack_sets import beforehand, bootstrap, operations
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, UnreachableError
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids, standing
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.verify import Report, VerifyError, verify
@@ -37,11 +37,7 @@ def drifted(
     def compared(place: Place) -> Compared:
         client = fleet.at(place).client("cloudformation")
         environment = beforehand.with_stack(fleet, place, there)
-        stack = described(client, ids[place])
-        try:
-            drift.refuse_unless_standing(environment, stack)
-        except OperationError as error:
-            raise UnreachableError(str(error)) from error
+        drift.refuse_unless_standing(environment, described(client, ids[place]))
         return drift.detect(client, ids[place], environment.name, say=say)
 
     return fleet.everywhere(ids, compared)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
-from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.plans import needless
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, making, securing
 from liberty_cfn.deploy.stack_sets.attending import Progress, attach

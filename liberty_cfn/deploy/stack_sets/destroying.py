@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.destroying import Kept, looked_through
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import failures, making
 from liberty_cfn.deploy.stack_sets.attending import Progress, attach, operate
 from liberty_cfn.deploy.stack_sets.operations import Operation

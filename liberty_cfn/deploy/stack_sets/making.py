@@ -7,7 +7,7 @@ import uuid
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import answered, standing
 from liberty_cfn.deploy.stack_sets.wanted import Wanted, differences

@@ -15,9 +15,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.errors import UnknownStatusError
 from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
 from liberty_cfn.deploy.stack_sets.standing import ATTEMPTS, answered, operations
-from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
 
 GOING = ("RUNNING", "STOPPING", "QUEUED")

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liberty_cfn.deploy import change_sets, discarding
-from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.changes import Change, ChangeSetError, Replacement, removed
+from liberty_cfn.deploy.changes import Change, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.patience import silent
@@ -135,18 +134,15 @@ def _changed(
     say: Callable[[str], object],
 ) -> Plan:
     discarding.sweep_forgotten(cloudformation, found["StackName"], say)
-    try:
-        change_set = change_sets.create(
-            cloudformation,
-            stack=found["StackId"],
-            new=False,
-            template_url=want.root.url,
-            parameters={**want.parameters, **want.overrides[place]},
-            tags=want.tags,
-            say=say,
-        )
-    except ChangeSetError as error:
-        raise DeployError(str(error)) from error
+    change_set = change_sets.create(
+        cloudformation,
+        stack=found["StackId"],
+        new=False,
+        template_url=want.root.url,
+        parameters={**want.parameters, **want.overrides[place]},
+        tags=want.tags,
+        say=say,
+    )
     if change_set:
         discarding.drop(cloudformation, change_set, say)
     given = changed_values(parameters(found), want.settings[place])

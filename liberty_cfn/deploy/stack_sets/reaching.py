@@ -16,8 +16,7 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults, sessions
-from liberty_cfn.deploy.attending import DeployError
-from liberty_cfn.deploy.patience import FollowError
+from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.template_bucket import EXECUTION_ROLE
 from liberty_cfn.deployment_targets import Place, Targets, crowding
@@ -30,10 +29,6 @@ AT_ONCE = 8
 KEPT = 2 * AT_ONCE
 NEEDLESS = "opt-in-not-required"
 SESSION_NAME = "liberty-cfn"
-
-
-class UnreachableError(Exception):
-    """A target can't be looked into. The message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +135,7 @@ class Fleet:
         def one(place: Place) -> tuple[Place, T | None, str]:
             try:
                 return place, work(place), ""
-            except (UnreachableError, DeployError) as error:
+            except DeployError as error:
                 return place, None, str(error)
             except FollowError as error:
                 if error.__cause__ and faults.expired(error.__cause__):

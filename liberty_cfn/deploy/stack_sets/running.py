@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.attending import DeployError
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import failures, securing
 from liberty_cfn.deploy.stack_sets.attending import Progress, operate
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result

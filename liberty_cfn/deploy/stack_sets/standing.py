@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.errors import UnknownStatusError
 from liberty_cfn.deploy.patience import pause
-from liberty_cfn.deploy.statuses import UnknownStatusError
 from liberty_cfn.deployment_targets import Place
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liberty_cfn.deploy import images
-from liberty_cfn.deploy.attending import DeployError
 from liberty_cfn.deploy.change_sets import CAPABILITIES
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import Packaged, packaged
 from liberty_cfn.deploy.stack_sets import standing
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
@@ -92,8 +92,8 @@ def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
     """Return what the set should be; its templates are uploaded for every target to read.
 
     Raises:
-        DeployError: tasks that run would be stopped, as their image is gone.
-        PackagingError: the templates can't be uploaded.
+        DeployError: tasks that run would be stopped, as their image is gone; or the templates
+            can't be uploaded.
     """
     targets, environment = fleet.targets, fleet.environment
     found, _ = fleet.everywhere(
