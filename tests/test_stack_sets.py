@@ -20,16 +20,17 @@ from liberty_cfn.deploy.stack_sets import (
     bootstrap,
     comparing,
     deploying,
+    destroying,
     operations,
     reaching,
     running,
     securing,
 )
-from liberty_cfn.deploy.stack_sets.attending import attach
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.merging import merge
+from liberty_cfn.deploy.stack_sets.operations import attach
 from liberty_cfn.deploy.stack_sets.previews import preview
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
@@ -65,12 +66,12 @@ def operations_of(fleet):
 
 
 def statuses(fleet):
-    there = standing(fleet.cloudformation, fleet.name)
+    there = standing(fleet)
     return {place: instance.status for place, instance in there.instances.items()}
 
 
 def stack_of(fleet, place):
-    return standing(fleet.cloudformation, fleet.name).instances[place].stack_id
+    return standing(fleet).instances[place].stack_id
 
 
 def retention(sets, fleet, place):
@@ -95,7 +96,7 @@ def test_every_target_gets_its_stack_the_canary_first_then_region_by_region(ther
 
 
 def test_a_set_is_not_said_to_be_whole_where_targets_are_not_there_yet(there):
-    found = standing(there.cloudformation, there.name)
+    found = standing(there)
     whole, lacking = (cli._advice(there, found, "", each) for each in ([], [str(FOURTH)]))  # noqa: SLF001
     assert whole == "Every target is as the set says."
     assert lacking.startswith(f"Not there yet: {FOURTH}. To go on: make deploy ENV=")
@@ -122,7 +123,7 @@ def test_an_override_changed_in_one_place_touches_only_that_and_the_plan_says_so
     assert begun(other)[before:] == [("UPDATE", {(HOME, EU): "SUCCEEDED"})]
     assert retention(sets, other, THIRD) == 30
     # The whole list was sent: what was overridden before still is.
-    assert overrides(fleet.cloudformation, fleet.name, THIRD) == other.targets.overrides[THIRD]
+    assert overrides(fleet, THIRD) == other.targets.overrides[THIRD]
 
 
 def test_a_plan_that_changes_no_resource_but_the_set_is_not_said_to_change_nothing(there):
@@ -145,7 +146,7 @@ def test_targets_that_change_alike_change_in_one_operation(sets):
     ]
     # What they have of their own, they keep.
     for place in fleet.targets.places:
-        told = overrides(fleet.cloudformation, fleet.name, place)
+        told = overrides(fleet, place)
         assert told == other.targets.overrides[place]
         assert retention(sets, other, place) == 30
 
@@ -216,7 +217,7 @@ def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, 
         THIRD: "CURRENT",
     }
     sets.aws.fail()
-    found, unknown = drifted(fleet, standing(fleet.cloudformation, fleet.name), list)
+    found, unknown = drifted(fleet, standing(fleet), list)
     assert set(found) == {FIRST, THIRD}
     assert "is in ROLLBACK_COMPLETE: only what stands can be compared" in unknown[SECOND]
     before, refusing = len(operations_of(fleet)), Told()
@@ -304,8 +305,8 @@ def test_nor_does_one_about_a_change_or_the_end_of_it_all(sets, between):
     assert [action for action, _ in begun(fleet)] == ["CREATE", "UPDATE", "UPDATE"]
     between.lose("DeleteStackInstances", ANSWERS[1])
     between.lose("DeleteStackSet")
-    destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
-    assert standing(fleet.cloudformation, fleet.name) is None
+    destroy(fleet, standing(fleet), Told())
+    assert standing(fleet) is None
     for operation in ("UpdateStackSet", "UpdateStackInstances", "DeleteStackInstances"):
         assert between.asked.count(operation) == 1
 
@@ -349,17 +350,15 @@ def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, between):
     client, told = fleet.cloudformation, Told(heard=lambda _: sets.aws.delay(0))
     longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
     client.update_stack_instances(StackSetName=fleet.name, ParameterOverrides=longer, **asked)
-    number = operations.begin(
-        client, fleet.name, "update_stack_instances", tell=told.happened, say=told.say, **asked
-    )
-    assert operations.follow(client, fleet.name, number, list).succeeded
+    done = operations.operate(fleet, "update_stack_instances", told.happened, told.say, **asked)
+    assert done.succeeded
     assert any("under way already" in line for line in told.lines)
 
 
 def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between):
     fleet = sets.fleet(str(FIRST), managed_execution=True)
     deploy(fleet, FLAT, Told())
-    assert standing(fleet.cloudformation, fleet.name).managed_execution
+    assert standing(fleet).managed_execution
     sets.aws.delay(60)
     client, asked = fleet.cloudformation, {"Accounts": [HOME], "Regions": [US]}
     longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
@@ -367,8 +366,8 @@ def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between)
     client.update_stack_instances(StackSetName=fleet.name, **asked)
     assert operations_of(fleet)[0]["Status"] == "QUEUED"
     sets.aws.delay(0)
-    while number := operations.under_way(client, fleet.name):
-        operations.follow(client, fleet.name, number, list)
+    while number := operations.under_way(fleet):
+        operations.follow(fleet, number, list)
     assert {one["Status"] for one in operations_of(fleet)} == {"SUCCEEDED"}
 
 
@@ -391,10 +390,9 @@ def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
 def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, between):
     fleet = sets.fleet(str(FIRST), str(SECOND))
     sets.aws.delay(60)
-    client = fleet.cloudformation
 
     def stop(results):
-        operations.stop(client, fleet.name)
+        operations.stop(fleet)
         sets.aws.delay(0)
 
     with pytest.raises(DeployError, match="The operation was stopped"):
@@ -695,17 +693,17 @@ def test_deleting_that_somebody_stops_is_not_said_to_be_done(sets, monkeypatch):
     fleet = sets.fleet(str(FIRST), str(SECOND))
     deploy(fleet, FLAT, Told())
     stopped = operations.Operation("1", "DELETE", "STOPPED", datetime.now(UTC), {})
-    monkeypatch.setattr(operations, "begin", lambda *_, **__: "1")
-    monkeypatch.setattr(operations, "follow", lambda *_, **__: stopped)
+    for module in (running, destroying):
+        monkeypatch.setattr(module, "operate", lambda *_, **__: stopped)
     with pytest.raises(DeployError, match="The operation was stopped"):
         deploy(sets.changed(fleet, without=[SECOND]), FLAT, Told())
     with pytest.raises(DeployError, match="is not deleted: the operation was stopped"):
-        destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
+        destroy(fleet, standing(fleet), Told())
     failed = operations.Result(FIRST, "FAILED", "in use")
     done = dataclasses.replace(stopped, status="FAILED", results={FIRST: failed})
-    monkeypatch.setattr(operations, "follow", lambda *_, **__: done)
+    monkeypatch.setattr(destroying, "operate", lambda *_, **__: done)
     with pytest.raises(DeployError, match="not deleted: 1 of its stacks are still there"):
-        destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
+        destroy(fleet, standing(fleet), Told())
 
 
 def test_a_change_set_that_a_plan_cannot_delete_is_said_and_the_plan_is_made(sets):
@@ -757,7 +755,7 @@ def test_a_stack_that_could_not_be_deleted_is_inoperable_and_left_out_with_a_way
 def test_destroying_takes_every_stack_and_the_set_and_tells_what_is_kept(sets):
     fleet = sets.fleet(str(FIRST), str(FOURTH))
     deploy(fleet, SMALL, Told())
-    found = standing(fleet.cloudformation, fleet.name)
+    found = standing(fleet)
     client, stack = sets.client("cloudformation", FIRST), name_of(stack_of(fleet, FIRST))
     protect_from_termination(client, stack)
     assert remaining(fleet, found)[1][FIRST][0].endswith(f"--stack-name {stack}")
@@ -766,7 +764,7 @@ def test_destroying_takes_every_stack_and_the_set_and_tells_what_is_kept(sets):
     assert {place: len(left) for place, left in kept.items()} == {FIRST: 1, FOURTH: 1}
     assert (held, unknown) == ({}, {})
     assert set(destroy(fleet, found, Told())) == {FIRST, FOURTH}
-    assert standing(fleet.cloudformation, fleet.name) is None
+    assert standing(fleet) is None
 
 
 def test_what_would_not_be_deleted_is_told_before_anything_is(sets):
@@ -774,7 +772,7 @@ def test_what_would_not_be_deleted_is_told_before_anything_is(sets):
     deploy(fleet, SMALL, Told())
     suffix = fleet.targets.overrides[FOURTH]["NameSuffix"]
     sets.client("s3", FOURTH).put_object(Bucket=f"files{suffix}", Key="a", Body=b"a")
-    _, held, _ = remaining(fleet, standing(fleet.cloudformation, fleet.name))
+    _, held, _ = remaining(fleet, standing(fleet))
     assert "holds files" in held[FOURTH][0]
 
 
@@ -785,13 +783,13 @@ def test_drift_is_found_in_the_stacks_nested_in_each_target(sets):
     sets.client("logs", FOURTH).put_retention_policy(
         logGroupName=f"notes{suffix}", retentionInDays=1
     )
-    found, unknown = drifted(fleet, standing(fleet.cloudformation, fleet.name), list)
+    found, unknown = drifted(fleet, standing(fleet), list)
     assert unknown == {}
     assert {p: [d.resource for d in c.drifts] for p, c in found.items()} == {
         FIRST: [],
         FOURTH: ["Notes"],
     }
-    assert standing(fleet.cloudformation, fleet.name).drift != "NOT_CHECKED"
+    assert standing(fleet).drift != "NOT_CHECKED"
 
 
 def test_what_one_target_does_not_answer_is_told_of_that_one(there, monkeypatch):
@@ -809,7 +807,7 @@ def test_what_one_target_does_not_answer_is_told_of_that_one(there, monkeypatch)
 
     monkeypatch.setattr(drift, "detect", detect)
     monkeypatch.setattr(comparing, "verify", verify)
-    known = standing(there.cloudformation, there.name)
+    known = standing(there)
     found, unknown = drifted(there, known, list)
     assert (unknown, set(found)) == ({FOURTH: "not for you"}, {FIRST, SECOND, THIRD})
     reports, unknown, _ = verified(there)
@@ -822,7 +820,7 @@ def test_a_state_that_nobody_knows_is_an_error_that_names_it(there, monkeypatch)
     with pytest.raises(UnknownStatusError, match="says SUCCEEDED of an operation"):
         last = operations_of(there)[0]["OperationId"]
         soon = timedelta(0)
-        operations.follow(there.cloudformation, there.name, last, list, deadline=soon)
+        operations.follow(there, last, list, deadline=soon)
 
 
 def test_strictly_capped_concurrency_is_said_before_starting(sets):
@@ -894,7 +892,7 @@ def test_a_service_managed_set_gets_one_template_in_the_accounts_of_its_units(se
         "InsideKept",
     }
     assert deploy(fleet, SMALL, Told()).changed is False
-    assert set(destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())) == {FIRST}
+    assert set(destroy(fleet, standing(fleet), Told())) == {FIRST}
     organizations.move_account(AccountId=HOME, SourceParentId=inner, DestinationParentId=root)
 
 
@@ -909,7 +907,7 @@ def test_an_account_outside_the_units_gets_its_stack_too(sets):
     fleet = reaching.fleet(dataclasses.replace(small, targets=targets), sets.home)
     assert fleet.targets.places == (FIRST,)
     deploy(fleet, SMALL, Told())
-    assert set(destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())) == {FIRST}
+    assert set(destroy(fleet, standing(fleet), Told())) == {FIRST}
 
 
 def test_accounts_of_a_unit_that_would_want_the_same_names_are_refused(sets, monkeypatch):

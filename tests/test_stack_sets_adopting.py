@@ -8,11 +8,10 @@ from local_aws import SOON
 from stack_sets import HOME, KEEPING, OTHER, US, Told
 
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.stack_sets import adopting
-from liberty_cfn.deploy.stack_sets.attending import attach
+from liberty_cfn.deploy.stack_sets import adopting, running
 from liberty_cfn.deploy.stack_sets.deploying import deploy
 from liberty_cfn.deploy.stack_sets.destroying import destroy
-from liberty_cfn.deploy.stack_sets.operations import Operation
+from liberty_cfn.deploy.stack_sets.operations import Operation, attach
 from liberty_cfn.deploy.stack_sets.standing import standing
 from liberty_cfn.deployment_targets import Place
 
@@ -45,7 +44,7 @@ def destroyed(sets, *places):
         bucket = names(fleet, place)[0]
         sets.client("s3", place).put_object(Bucket=bucket, Key="cat", Body=b"meow")
     had = {place: secret(sets, fleet, place) for place in places}
-    destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())
+    destroy(fleet, standing(fleet), Told())
     for place in places:
         without_notes(sets, fleet, place)
     return fleet, had
@@ -65,7 +64,7 @@ def test_what_was_kept_is_taken_in_in_every_target_and_is_the_sets_again(sets, b
         deploy(fleet, KEEPING, told, adopting_as=ROLE)
     assert list(told.plans[0].adopted) == [FIRST, SECOND]
     assert deploy(fleet, KEEPING, Told(), adopting_as=ROLE).changed
-    there = standing(fleet.cloudformation, fleet.name).instances
+    there = standing(fleet).instances
     assert {p: i.status for p, i in there.items()} == dict.fromkeys(had, "CURRENT")
     for place, value in had.items():
         assert secret(sets, fleet, place) == value
@@ -76,7 +75,7 @@ def test_what_was_kept_is_taken_in_in_every_target_and_is_the_sets_again(sets, b
     assert operations(fleet) == ["CREATE"] * 2
     assert deploy(fleet, KEEPING, Told(), adopting_as=ROLE).changed is False
     assert deploy(sets.changed(fleet, LogRetentionDays="30"), KEEPING, Told()).changed
-    assert set(destroy(fleet, standing(fleet.cloudformation, fleet.name), Told())) == set(had)
+    assert set(destroy(fleet, standing(fleet), Told())) == set(had)
 
 
 def test_an_adoption_that_was_interrupted_is_taken_up_where_it_was(sets, between):
@@ -90,7 +89,7 @@ def test_an_adoption_that_was_interrupted_is_taken_up_where_it_was(sets, between
         deploy(fleet, KEEPING, Told())
     assert secret(sets, fleet, FIRST) == had[FIRST]
     deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
-    assert standing(fleet.cloudformation, fleet.name).instances[FIRST].current
+    assert standing(fleet).instances[FIRST].current
     assert secret(sets, fleet, FIRST) == had[FIRST]
 
 
@@ -108,7 +107,7 @@ def test_what_a_failed_creation_kept_is_taken_in_by_the_next(sets, between):
         deploy(fleet, keeping, Told())
     deploy(fleet, keeping, Told(), adopting_as=ROLE)
     assert operations(fleet) == ["CREATE", "DELETE", "CREATE"]
-    assert standing(fleet.cloudformation, fleet.name).instances[FIRST].current
+    assert standing(fleet).instances[FIRST].current
     assert secret(sets, fleet, FIRST) == had
 
 
@@ -139,10 +138,7 @@ def test_one_that_is_stopped_is_said_to_be(sets, between, monkeypatch):
     sets.client("s3", FIRST).create_bucket(Bucket=names(fleet, FIRST)[0])
     stopped = Operation("1", "CREATE", "STOPPED", datetime.now(UTC), {})
     monkeypatch.setattr(adopting, "make", lambda *_, **__: "arn")
-    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.operations.begin", lambda *_, **__: "1")
-    monkeypatch.setattr(
-        "liberty_cfn.deploy.stack_sets.operations.follow", lambda *_, **__: stopped
-    )
+    monkeypatch.setattr(running, "operate", lambda *_, **__: stopped)
     with pytest.raises(DeployError, match="The operation was stopped"):
         deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
 

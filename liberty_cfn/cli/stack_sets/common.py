@@ -62,7 +62,7 @@ def there_is(fleet: Fleet) -> Standing:
     """Return how the set stands; refuse to go on where there is none."""
     from liberty_cfn.deploy.stack_sets.standing import standing
 
-    if (found := standing(fleet.cloudformation, fleet.name)) is None:
+    if (found := standing(fleet)) is None:
         fail(
             f"{fleet.name}: there is none in account {fleet.home.account}, "
             f"{fleet.home.region}. To make it: make deploy ENV={fleet.environment.name}"

@@ -28,7 +28,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
 
     screen = console(stderr=as_json)
     fleet = fleet_of(environment, screen)
-    there = standing(fleet.cloudformation, fleet.name)
+    there = standing(fleet)
     if there is None:
         if as_json:
             print_json({"stack_set": fleet.name, "deleted": False, "kept": {}})

@@ -34,10 +34,10 @@ def status(environment: Environment, *, as_json: bool) -> None:
 
     fleet = fleet_of(environment, console(stderr=True))
     there = there_is(fleet)
-    running = under_way(fleet.cloudformation, fleet.name)
+    running = under_way(fleet)
     missing = [str(p) for p in fleet.targets.places if p not in there.instances]
     failed = [p for p, i in there.instances.items() if i.detailed in ("FAILED", "INOPERABLE")]
-    last = next(operations(fleet.cloudformation, fleet.name), None) if failed else None
+    last = next(operations(fleet), None) if failed else None
     reasons, _ = first_hand(fleet, failed, last["CreationTimestamp"]) if last else ({}, {})
     if as_json:
         instances = [
@@ -88,9 +88,8 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     screen = console(stderr=as_json)
     fleet = fleet_of(environment, screen)
     there_is(fleet)
-    cloudformation, name = fleet.cloudformation, fleet.name
-    running = under_way(cloudformation, name)
-    last = next(operations(cloudformation, name), None)
+    name, running = fleet.name, under_way(fleet)
+    last = next(operations(fleet), None)
     if last is None:
         if as_json:
             print_json({"stack_set": name, "operation": None})
@@ -103,7 +102,7 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
             f"{environment.name}"
         )
     with watched(fleet, screen, "events") as asked:
-        done = follow(cloudformation, name, str(running or last["OperationId"]), asked.happened)
+        done = follow(fleet, str(running or last["OperationId"]), asked.happened)
     if as_json:
         print_json(
             {
@@ -126,7 +125,7 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
 
     fleet = fleet_of(environment, console(stderr=True))
     there_is(fleet)
-    if not (running := stop(fleet.cloudformation, fleet.name)):
+    if not (running := stop(fleet)):
         fail(
             f"{fleet.name}: only an operation that is under way can be cancelled, and there is "
             "none."

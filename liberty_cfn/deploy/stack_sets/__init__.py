@@ -8,14 +8,12 @@ from those above it:
     standing     what there is of a set: its definition, its instances
     beforehand   what would make an operation fail in a target, asked before it begins
     wanted       what it should be, and what differs
-    operations   an operation begun once, and followed by its id
-    making       the set itself, made and deleted once
     previews     what would change in every target, before anything does
     merging      what all targets share said once, and what is particular
     steps        the operations that it takes, as few as there can be
+    operations   an operation begun once, and followed by its id
     failures     why a target failed, first-hand
     adopting     taking in what an earlier destroy kept
-    attending    an operation seen to its end, and whoever is told of it
     securing     the policies that keep what holds data, in every target
     running      operations one after another, until more failed than may
     deploying    the way through these: canary first, then region by region

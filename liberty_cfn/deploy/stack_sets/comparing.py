@@ -11,7 +11,8 @@ from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.images import as_deployed
 from liberty_cfn.deploy.stack import described
-from liberty_cfn.deploy.stack_sets import beforehand, bootstrap, operations
+from liberty_cfn.deploy.stack_sets import beforehand, bootstrap
+from liberty_cfn.deploy.stack_sets.operations import operate
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids, standing
 from liberty_cfn.deployment_targets import Place
@@ -28,10 +29,7 @@ def drifted(
     CloudFormation's own detection, which `status` then tells of, looks at the root stacks
     alone; those nested in them are compared here, one by one.
     """
-    cloudformation, name = fleet.cloudformation, fleet.name
-    detect = "detect_stack_set_drift"
-    number = operations.begin(cloudformation, name, detect, tell=list, say=say)
-    operations.follow(cloudformation, name, number, list, say=say)
+    operate(fleet, "detect_stack_set_drift", list, say)
     ids = stack_ids(there.instances)
 
     def compared(place: Place) -> Compared:
@@ -77,7 +75,7 @@ def examined(fleet: Fleet) -> dict[str, list[Finding]]:
         else Finding(Level.OK, f"Account {account}", "its roles for stack sets can be taken.")
         for account in {**accounts, **dict.fromkeys(lacking)}
     ]
-    there = standing(fleet.cloudformation, fleet.name)
+    there = standing(fleet)
     off = beforehand.switched_off(fleet)
 
     def looked(place: Place) -> list[Finding]:

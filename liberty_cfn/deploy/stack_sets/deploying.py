@@ -5,19 +5,22 @@ It takes several operations (steps.py), done one after another (running.py).
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.plans import needless
-from liberty_cfn.deploy.stack_sets import adopting, beforehand, making, securing
-from liberty_cfn.deploy.stack_sets.attending import Progress, attach
-from liberty_cfn.deploy.stack_sets.operations import under_way
+from liberty_cfn.deploy.stack_sets import adopting, beforehand, securing
+from liberty_cfn.deploy.stack_sets.operations import Progress, attach, under_way
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
-from liberty_cfn.deploy.stack_sets.standing import Standing, standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, answered, standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
 from liberty_cfn.deployment_targets import Place
 
@@ -35,7 +38,7 @@ def prepare(
     attach(fleet, progress)
     beforehand.refuse(fleet, beforehand.switched_off(fleet))
     want = wanted(fleet, templates)
-    there = standing(fleet.cloudformation, fleet.name)
+    there = standing(fleet)
     different = differences(fleet, want, there)
     touched = different.touched(fleet.targets)
     found, unknown = beforehand.in_the_way(fleet, touched, there, templates)
@@ -93,13 +96,13 @@ def deploy(
         return Outcome(changed=False)
     if not progress.consents(different):
         return None
-    if other := under_way(fleet.cloudformation, fleet.name):
+    if other := under_way(fleet):
         raise DeployError(
             f"Nothing was changed: {other} began after this plan was made, by somebody else. "
             "Deploy again: that follows it to its end, and makes a new plan."
         )
     if there is None:
-        making.make(fleet, want)
+        _make(fleet, want)
         different = replace(different, definition=False)
     adopt = partial(
         adopting.make, fleet, want, templates=templates, role=adopting_as, say=progress.say
@@ -135,7 +138,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         DeployError: something is in the way, or targets failed again.
     """
     attach(fleet, progress)
-    if (there := standing(fleet.cloudformation, fleet.name)) is None:
+    if (there := standing(fleet)) is None:
         return None
     outdated = tuple(p for p, i in there.instances.items() if i.status == "OUTDATED")
     stuck = tuple(p for p, i in there.instances.items() if i.status == "INOPERABLE")
@@ -173,6 +176,33 @@ def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
         )
     if refused := plan.refusals(allowed):
         raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
+
+
+def _make(fleet: Fleet, want: Wanted) -> None:
+    """Make the set. One that is there already, and as wanted, is ours: its answer was lost.
+
+    Raises:
+        DeployError: somebody else made another one meanwhile.
+    """
+    asked = {
+        "StackSetName": fleet.name,
+        "Description": f"Liberty Social backend, {fleet.environment.name}",
+        # Sent again, with the same token it is the same set.
+        "ClientRequestToken": f"liberty-{uuid.uuid4().hex}",
+        **want.definition(fleet.targets),
+    }
+    try:
+        answered(fleet, lambda: fleet.cloudformation.create_stack_set(**asked))
+    except ClientError as error:
+        if faults.code(error) != "NameAlreadyExistsException":
+            raise
+        there = standing(fleet)
+        if there and not differences(fleet, want, there).definition:
+            return
+        raise DeployError(
+            f"{fleet.name} was made by somebody else meanwhile, and is not as planned; nothing "
+            "was changed. Deploy again to see a new plan."
+        ) from error
 
 
 def _account(fleet: Fleet, place: Place) -> str:

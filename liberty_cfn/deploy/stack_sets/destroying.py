@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 from liberty_cfn.deploy.destroying import Kept, looked_through
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.stack_sets import failures, making
-from liberty_cfn.deploy.stack_sets.attending import Progress, attach, operate
-from liberty_cfn.deploy.stack_sets.operations import Operation
+from liberty_cfn.deploy.stack_sets import failures
+from liberty_cfn.deploy.stack_sets.operations import Operation, Progress, attach, operate
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
-from liberty_cfn.deploy.stack_sets.standing import Standing, standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, answered, standing
 from liberty_cfn.deployment_targets import Place
 
 
@@ -45,8 +44,9 @@ def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place,
     for accounts, regions in products(there.instances):
         one = operate(
             fleet,
-            progress,
             "delete_stack_instances",
+            progress.happened,
+            progress.say,
             RetainStacks=False,
             OperationPreferences={
                 "RegionConcurrencyType": "PARALLEL",
@@ -67,6 +67,7 @@ def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place,
             f"{fleet.name} is not deleted: the operation was stopped. To go on: make destroy "
             f"ENV={fleet.environment.name}"
         )
-    if standing(fleet.cloudformation, fleet.name):
-        making.unmake(fleet)
+    if standing(fleet):
+        delete = fleet.cloudformation.delete_stack_set
+        answered(fleet, lambda: delete(StackSetName=fleet.name))
     return results

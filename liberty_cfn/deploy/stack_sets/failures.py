@@ -23,7 +23,7 @@ def first_hand(
     fleet: Fleet, places: Iterable[Place], since: datetime
 ) -> tuple[dict[Place, list[str]], dict[Place, str]]:
     """Return what failed in places since then, in words; and where that can't be told."""
-    there = standing(fleet.cloudformation, fleet.name)
+    there = standing(fleet)
     ids = stack_ids(there.instances) if there else {}
     return fleet.everywhere(
         [place for place in places if place in ids],

@@ -10,14 +10,17 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import UnknownStatusError
 from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
+from liberty_cfn.deploy.stack_sets.previews import SetPlan
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import ATTEMPTS, answered, operations
+from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
 
 GOING = ("RUNNING", "STOPPING", "QUEUED")
@@ -56,59 +59,70 @@ class Operation:
 Tell = Callable[[list[Result]], object]
 
 
-def under_way(cloudformation: Any, name: str) -> str:
+class Progress(Protocol):
+    """Who is told how a deploy of a set goes along, and asked whether it should."""
+
+    def say(self, line: str) -> None: ...
+    def looked(self, done: int, of: int) -> None: ...
+    def planned(self, plan: SetPlan) -> None: ...
+    def consents(self, different: Differences) -> bool: ...
+    def happened(self, results: list[Result]) -> None: ...
+    def goes_on(self, canary: Place) -> bool: ...
+
+
+def under_way(fleet: Fleet) -> str:
     """Return the id of the operation that is under way; empty where there is none."""
 
     def going() -> str:
-        return next(
-            (
-                str(found["OperationId"])
-                for found in operations(cloudformation, name)
-                if found["Status"] in GOING
-            ),
-            "",
-        )
+        ids = (str(one["OperationId"]) for one in operations(fleet) if one["Status"] in GOING)
+        return next(ids, "")
 
     try:
-        return answered(cloudformation, going)
+        return answered(fleet, going)
     except ClientError as error:
         if faults.code(error) == "StackSetNotFoundException":
             return ""
         raise
 
 
-def stop(cloudformation: Any, name: str) -> str:
+def stop(fleet: Fleet) -> str:
     """Stop the operation that is under way, and return its id; empty where there is none.
 
     Stacks that it has begun go on to their end.
     """
-    if number := under_way(cloudformation, name):
-        cloudformation.stop_stack_set_operation(StackSetName=name, OperationId=number)
+    if number := under_way(fleet):
+        fleet.cloudformation.stop_stack_set_operation(
+            StackSetName=fleet.name, OperationId=number
+        )
     return number
 
 
-def begin(
-    cloudformation: Any,
-    name: str,
-    operation: str,
-    *,
-    tell: Tell,
-    say: Callable[[str], object],
-    **asked: Any,
-) -> str:
-    """Begin an operation, such as create_stack_instances, once; return its id.
+def attach(fleet: Fleet, progress: Progress) -> None:
+    """Follow the operation that is under way, if there is one, to its end."""
+    if number := under_way(fleet):
+        progress.say(f"{fleet.name}: an operation is under way; following {number}")
+        follow(fleet, number, progress.happened, say=progress.say)
+
+
+def operate(
+    fleet: Fleet, operation: str, tell: Tell, say: Callable[[str], object], **asked: Any
+) -> Operation:
+    """Do an operation, such as create_stack_instances, once, and follow it to its end.
 
     What is under way already is followed first.
 
     Raises:
         ClientError: AWS refuses it.
         BotoCoreError: AWS doesn't answer, again and again.
+        FollowError: the deadline has passed, or the credentials are over.
     """
     number = f"liberty-{uuid.uuid4().hex}"
     attempt = 0
     while True:
         try:
-            getattr(cloudformation, operation)(StackSetName=name, OperationId=number, **asked)
+            getattr(fleet.cloudformation, operation)(
+                StackSetName=fleet.name, OperationId=number, **asked
+            )
         except faults.OF_AWS as error:
             busy = faults.code(error) == "OperationInProgressException"
             ours = faults.code(error) == "OperationIdAlreadyExistsException"
@@ -116,23 +130,24 @@ def begin(
                 raise
             # The answer was lost, and the operation is under way: sending once more is a
             # second of the same, which AWS refuses in one of these ways.
-            if ours or _is_there(cloudformation, name, number):
-                return number
+            if ours or _is_there(fleet, number):
+                break
             attempt += not busy
             if attempt >= ATTEMPTS:
                 raise
-            if busy and (other := under_way(cloudformation, name)):
-                say(f"{name}: an operation is under way already; following {other} first")
-                follow(cloudformation, name, other, tell, say=say)
+            if busy and (other := under_way(fleet)):
+                say(f"{fleet.name}: an operation is under way already; following {other} first")
+                follow(fleet, other, tell, say=say)
             else:
-                pause(cloudformation, 0)
+                pause(fleet.cloudformation, 0)
         else:
-            return number
+            break
+    return follow(fleet, number, tell, say=say)
 
 
-def _is_there(cloudformation: Any, name: str, number: str) -> bool:
+def _is_there(fleet: Fleet, number: str) -> bool:
     try:
-        cloudformation.describe_stack_set_operation(StackSetName=name, OperationId=number)
+        _described(fleet, number)
     except faults.OF_AWS as error:
         if faults.code(error) == "OperationNotFoundException" or faults.passes(error):
             return False
@@ -141,14 +156,11 @@ def _is_there(cloudformation: Any, name: str, number: str) -> bool:
 
 
 def follow(
-    cloudformation: Any,
-    name: str,
+    fleet: Fleet,
     number: str,
     tell: Tell,
     *,
     say: Callable[[str], object] = silent,
-    pause: Callable[[Any, int], object] = pause,
-    clock: Callable[[], float] = time.monotonic,
     deadline: timedelta = DEADLINE,
 ) -> Operation:
     """Tell what becomes of each target until an operation is over.
@@ -157,29 +169,24 @@ def follow(
         FollowError: the deadline has passed, or the credentials are over.
         UnknownStatusError: AWS reports a state that this program doesn't know.
     """
-    patience = Patience(name, say, clock, deadline)
+    patience = Patience(fleet.name, say, deadline=deadline)
     known: dict[Place, Result] = {}
     since: dict[Place, float] = {}
     quiet = 0
-
-    def described() -> dict[str, Any]:
-        asked = {"StackSetName": name, "OperationId": number}
-        found: dict[str, Any] = cloudformation.describe_stack_set_operation(**asked)
-        return dict(found["StackSetOperation"])
-
-    pause(cloudformation, AT_FIRST)
+    pause(fleet.cloudformation, AT_FIRST)
     while True:
         # The status first: what happened before it was read is told, too.
-        state = patience.ask(described)
-        found = patience.ask(lambda: _results(cloudformation, name, number))
+        state = patience.ask(lambda: _described(fleet, number))
+        found = patience.ask(lambda: _results(fleet, number))
         fresh = []
         for place, status, reason in found or ():
             if place in known and known[place].status == status:
                 continue
+            now = time.monotonic()
             if status not in ("PENDING", "CANCELLED"):
-                since.setdefault(place, clock())
+                since.setdefault(place, now)
             ended = status in ("SUCCEEDED", "FAILED")
-            took = timedelta(seconds=clock() - since[place]) if ended else None
+            took = timedelta(seconds=now - since[place]) if ended else None
             known[place] = Result(place, status, reason, took)
             fresh.append(known[place])
         if fresh:
@@ -189,7 +196,7 @@ def follow(
             began = state["CreationTimestamp"]
             return Operation(number, state["Action"], state["Status"], began, known)
         patience.check()
-        pause(cloudformation, quiet)
+        pause(fleet.cloudformation, quiet)
 
 
 def _is_over(status: str) -> bool:
@@ -201,12 +208,17 @@ def _is_over(status: str) -> bool:
     return status in OVER
 
 
-def _results(cloudformation: Any, name: str, number: str) -> list[tuple[Place, str, str]]:
-    pages = cloudformation.get_paginator("list_stack_set_operation_results").paginate(
-        StackSetName=name, OperationId=number
+def _described(fleet: Fleet, number: str) -> dict[str, Any]:
+    asked = {"StackSetName": fleet.name, "OperationId": number}
+    found = fleet.cloudformation.describe_stack_set_operation(**asked)
+    return dict(found["StackSetOperation"])
+
+
+def _results(fleet: Fleet, number: str) -> list[tuple[Place, str, str]]:
+    pages = fleet.cloudformation.get_paginator("list_stack_set_operation_results").paginate(
+        StackSetName=fleet.name, OperationId=number
     )
     return [
         (Place(raw["Account"], raw["Region"]), raw["Status"], raw.get("StatusReason", ""))
-        for page in pages
-        for raw in page["Summaries"]
+        for raw in pages.search("Summaries")
     ]

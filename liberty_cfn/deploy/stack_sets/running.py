@@ -14,8 +14,7 @@ from itertools import groupby
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import failures, securing
-from liberty_cfn.deploy.stack_sets.attending import Progress, operate
-from liberty_cfn.deploy.stack_sets.operations import Operation, Result
+from liberty_cfn.deploy.stack_sets.operations import Operation, Progress, Result, operate
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, side_by_side
 from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides
 from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
@@ -72,7 +71,7 @@ class Run:
 
     def _protect(self) -> Mapping[Place, Instance]:
         """Protect the stacks that were changed; return all there are."""
-        known = instances(self.fleet.cloudformation, self.fleet.name)
+        known = instances(self.fleet)
         results = self.outcome.results.values()
         done = [result.place for result in results if result.status == "SUCCEEDED"]
         stay = [place for place in done if place not in self.different.gone]
@@ -125,11 +124,10 @@ class Run:
         self._do(Step("import_stacks_to_stack_set", [place.account], [place.region], asked))
         self._end_if_stopped()
         self._tell_failures()
-        cloudformation, name = self.fleet.cloudformation, self.fleet.name
         # Where AWS doesn't list it yet, it counts as outdated, which at worst does it again.
-        one = instances(cloudformation, name).get(place)
+        one = instances(self.fleet).get(place)
         current = one is not None and one.current
-        as_wanted = overrides(cloudformation, name, place) == want.overrides[place]
+        as_wanted = overrides(self.fleet, place) == want.overrides[place]
         was = self.different
 
         def others(places: tuple[Place, ...]) -> tuple[Place, ...]:
@@ -149,8 +147,9 @@ class Run:
             return
         done = operate(
             fleet,
-            self.progress,
             step.operation,
+            self.progress.happened,
+            self.progress.say,
             OperationPreferences=preferences(fleet, step.regions, self.failed),
             **step.where(fleet),
             **step.asked,

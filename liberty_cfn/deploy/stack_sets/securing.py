@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from liberty_cfn.deploy import protection
-from liberty_cfn.deploy.stack_sets.attending import Progress
-from liberty_cfn.deploy.stack_sets.operations import under_way
+from liberty_cfn.deploy.stack_sets.operations import Progress, under_way
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Instance, stack_ids
 from liberty_cfn.deployment_targets import Place
@@ -35,7 +34,7 @@ def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> 
     them.
     """
     # Nobody gets into the accounts of a service-managed set but AWS.
-    if not fleet.targets.service_managed and not under_way(fleet.cloudformation, fleet.name):
+    if not fleet.targets.service_managed and not under_way(fleet):
         _in_stacks(fleet, progress, protection.close_again, fleet.targets.places, known)
 
 

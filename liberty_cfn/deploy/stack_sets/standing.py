@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import UnknownStatusError
 from liberty_cfn.deploy.patience import pause
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deployment_targets import Place
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class Standing:
     instances: Mapping[Place, Instance]
 
 
-def answered(cloudformation: Any, ask: Callable[[], T]) -> T:
+def answered(fleet: Fleet, ask: Callable[[], T]) -> T:
     """Return AWS's answer, asked for until there is one that can be read.
 
     Raises:
@@ -72,19 +73,19 @@ def answered(cloudformation: Any, ask: Callable[[], T]) -> T:
         except faults.OF_AWS as error:
             if not faults.passes(error):
                 raise
-            pause(cloudformation, 0)
+            pause(fleet.cloudformation, 0)
     return ask()
 
 
-def standing(cloudformation: Any, name: str) -> Standing | None:
-    """Return how a stack set stands; None if there is none.
+def standing(fleet: Fleet) -> Standing | None:
+    """Return how a fleet's stack set stands; None if there is none.
 
     Raises:
         UnknownStatusError: an instance is in a state that this program doesn't know.
     """
     try:
         found = answered(
-            cloudformation, lambda: cloudformation.describe_stack_set(StackSetName=name)
+            fleet, lambda: fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)
         )["StackSet"]
     except ClientError as error:
         if faults.code(error) == "StackSetNotFoundException":
@@ -99,41 +100,39 @@ def standing(cloudformation: Any, name: str) -> Standing | None:
         found.get("StackSetDriftDetectionDetails", {}).get("DriftStatus", "NOT_CHECKED"),
         bool(found.get("ManagedExecution", {}).get("Active")),
         found.get("AutoDeployment", {}),
-        instances(cloudformation, name),
+        instances(fleet),
     )
 
 
-def instances(cloudformation: Any, name: str) -> dict[Place, Instance]:
+def instances(fleet: Fleet) -> dict[Place, Instance]:
     """Return the instances of a stack set that is there.
 
     Raises:
         UnknownStatusError: an instance is in a state that this program doesn't know.
     """
-    return answered(
-        cloudformation, lambda: {one.place: one for one in _instances(cloudformation, name)}
-    )
+    return answered(fleet, lambda: {one.place: one for one in _instances(fleet)})
 
 
-def overrides(cloudformation: Any, name: str, place: Place) -> dict[str, str]:
+def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
     """Return the parameters that are overridden for one instance."""
-    asked = {"StackInstanceAccount": place.account, "StackInstanceRegion": place.region}
-    found = answered(
-        cloudformation,
-        lambda: cloudformation.describe_stack_instance(StackSetName=name, **asked),
-    )
+    asked = {
+        "StackSetName": fleet.name,
+        "StackInstanceAccount": place.account,
+        "StackInstanceRegion": place.region,
+    }
+    found = answered(fleet, lambda: fleet.cloudformation.describe_stack_instance(**asked))
     return _values(found["StackInstance"].get("ParameterOverrides", []))
 
 
-def operations(cloudformation: Any, name: str) -> Iterator[dict[str, Any]]:
+def operations(fleet: Fleet) -> Iterator[dict[str, Any]]:
     """Yield a set's operations, the newest first."""
-    pages = cloudformation.get_paginator("list_stack_set_operations")
-    for page in pages.paginate(StackSetName=name):
-        yield from page["Summaries"]
+    pages = fleet.cloudformation.get_paginator("list_stack_set_operations")
+    yield from pages.paginate(StackSetName=fleet.name).search("Summaries")
 
 
-def _instances(cloudformation: Any, name: str) -> Iterator[Instance]:
-    pages = cloudformation.get_paginator("list_stack_instances").paginate(StackSetName=name)
-    for raw in (summary for page in pages for summary in page["Summaries"]):
+def _instances(fleet: Fleet) -> Iterator[Instance]:
+    pages = fleet.cloudformation.get_paginator("list_stack_instances")
+    for raw in pages.paginate(StackSetName=fleet.name).search("Summaries"):
         if raw["Status"] not in MEANINGS:
             raise UnknownStatusError(
                 f"CloudFormation says {raw['Status']} of a stack instance, which this program "

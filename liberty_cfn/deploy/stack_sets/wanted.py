@@ -10,9 +10,8 @@ from liberty_cfn.deploy import images
 from liberty_cfn.deploy.change_sets import CAPABILITIES
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import Packaged, packaged
-from liberty_cfn.deploy.stack_sets import standing
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, overrides
 from liberty_cfn.deployment_targets import Place, Targets
 from liberty_cfn.digests import digest
 from liberty_cfn.model.one_template import one_template
@@ -138,9 +137,7 @@ def differences(fleet: Fleet, want: Wanted, there: Standing | None) -> Differenc
     known = [place for place in targets.places if place in there.instances]
     stuck = [p for p in known if there.instances[p].status == "INOPERABLE"]
     usable = [place for place in known if place not in stuck]
-    read, failed = fleet.everywhere(
-        usable, lambda place: standing.overrides(fleet.cloudformation, fleet.name, place)
-    )
+    read, failed = fleet.everywhere(usable, lambda place: overrides(fleet, place))
     if failed:
         raise DeployError("\n".join(f"{place}: {why}" for place, why in failed.items()))
     return Differences(
