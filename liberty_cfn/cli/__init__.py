@@ -4,8 +4,6 @@ A module for each command. What a command needs is imported when it runs: boto3,
 the linters take longer to load than `--help` should.
 """
 
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import atexit

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """Consent: a yes, or an environment's name, from whoever sits at the terminal."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """`liberty-cfn deploy`."""
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from liberty_cfn.cli.common import (
     console,
     drift_option,
     environment_argument,
-    exit_by,
+    exit_unless,
     fail,
     interruptible,
     keep,
@@ -171,7 +170,7 @@ def deploy_command(
             "verify": report_as_json(report),
         }
         print_json(said)
-    exit_by(report)
+    exit_unless(report.ok)
 
 
 def _next_steps(

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """`liberty-cfn diff` and `liberty-cfn explain`."""
 
 from __future__ import annotations

@@ -1,11 +1,16 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """`liberty-cfn doctor`."""
 
 from __future__ import annotations
 
 import click
 
-from liberty_cfn.cli.common import connect, console, environment_argument, print_json
+from liberty_cfn.cli.common import (
+    connect,
+    console,
+    environment_argument,
+    exit_unless,
+    print_json,
+)
 
 
 @click.command("doctor")
@@ -33,5 +38,4 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
         print_json(findings_as_json(found))
     else:
         console().print(findings_text(found))
-    if any(each.level is Level.OBSTACLE for each in found):
-        raise SystemExit(1)
+    exit_unless(not any(each.level is Level.OBSTACLE for each in found))

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """A stack's life after deploying: status, events, outputs, cancel, rollback, drift."""
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from liberty_cfn.cli.common import (
     connect,
     console,
     environment_argument,
+    exit_unless,
     fail,
     interruptible,
     json_option,
@@ -265,8 +265,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
         for unknown in found.unknown:
             click.echo(f"could not be compared: {unknown}")
         click.echo(f"{chosen.stack}: {summary(found)}")
-    if found.drifts or found.unknown:
-        raise SystemExit(1)
+    exit_unless(not found.drifts and not found.unknown)
 
 
 def _at(environment: Environment) -> tuple[Target, Console]:
@@ -296,7 +295,7 @@ def _print_operation(operation: Operation, why: str) -> None:
     print_json(told | ({"error": why} if why else {}))
     if why:
         click.echo(why, err=True)
-        raise SystemExit(1)
+    exit_unless(not why)
 
 
 commands = (

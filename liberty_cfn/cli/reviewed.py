@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """Only templates that were reviewed are deployed: as generated, linted, and of their digest.
 
 A plan is of what a deploy would be of, also before it is written.

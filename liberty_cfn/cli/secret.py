@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """`liberty-cfn secret`."""
 
 from __future__ import annotations

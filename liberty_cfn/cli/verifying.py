@@ -1,11 +1,16 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """`liberty-cfn verify`."""
 
 from __future__ import annotations
 
 import click
 
-from liberty_cfn.cli.common import connect, console, environment_argument, exit_by, print_json
+from liberty_cfn.cli.common import (
+    connect,
+    console,
+    environment_argument,
+    exit_unless,
+    print_json,
+)
 
 
 @click.command("verify")
@@ -44,4 +49,4 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
         screen.print(as_table(report, everything=every))
     if advice:
         aside.print(advice)
-    exit_by(report)
+    exit_unless(report.ok)

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """`bootstrap`: the roles that a self-managed set needs."""
 
 from __future__ import annotations
@@ -8,12 +7,13 @@ import click
 from liberty_cfn.cli.common import (
     console,
     environment_argument,
+    exit_unless,
     fail,
     json_option,
     keep,
     print_json,
 )
-from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR, exit_unless, fleet_of, set_named
+from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR, fleet_of, set_named
 
 
 @click.command("bootstrap")

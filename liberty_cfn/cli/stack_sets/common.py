@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """What several commands on a set need."""
 
 from __future__ import annotations
@@ -88,9 +87,3 @@ def say_unknown(unknown: Mapping[Place, str]) -> None:
     """Say of which targets nothing is known, and why."""
     for place, why in unknown.items():
         click.echo(f"{place} can't be looked into: {why}")
-
-
-def exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is about
-    """Exit with 1 if something is not as it should be."""
-    if not ok:
-        raise SystemExit(1)

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """Every target against what it should be: `drift`, `verify` and `doctor`."""
 
 from __future__ import annotations
@@ -7,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from liberty_cfn.cli.common import console, print_json
-from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, say_unknown, there_is
+from liberty_cfn.cli.common import console, exit_unless, print_json
+from liberty_cfn.cli.stack_sets.common import fleet_of, say_unknown, there_is
 
 if TYPE_CHECKING:
     from liberty_cfn.environments import Environment

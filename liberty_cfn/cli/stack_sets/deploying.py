@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """`plan` and `deploy`, of a set."""
 
 from __future__ import annotations
@@ -8,9 +7,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from liberty_cfn.cli.common import console, fail, keep, print_json
+from liberty_cfn.cli.common import console, exit_unless, fail, keep, print_json
 from liberty_cfn.cli.reviewed import check_digest, checked_templates, generated
-from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, refuse_alone, told
+from liberty_cfn.cli.stack_sets.common import fleet_of, refuse_alone, told
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:

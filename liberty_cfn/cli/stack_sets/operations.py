@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """A set's life after deploying: `status`, `events`, `cancel`, and `retry`."""
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from liberty_cfn.cli.asking import confirm_option, named_otherwise, yes_option
 from liberty_cfn.cli.common import (
     console,
     environment_argument,
+    exit_unless,
     fail,
     json_option,
     keep,
     print_json,
 )
-from liberty_cfn.cli.stack_sets.common import exit_unless, fleet_of, set_named, there_is, told
+from liberty_cfn.cli.stack_sets.common import fleet_of, set_named, there_is, told
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs
 """Who is told of an operation on a set at the terminal, and asked."""
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from liberty_cfn.cli.common import interruptible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from liberty_cfn.deploy.stack_sets.operations import Result
     from liberty_cfn.deploy.stack_sets.previews import SetPlan
     from liberty_cfn.deploy.stack_sets.reaching import Fleet
     from liberty_cfn.deploy.stack_sets.showing import Board
@@ -50,14 +48,9 @@ class Asked:
         from liberty_cfn.environments import LOCAL
 
         self._fleet, self._screen, self._board = fleet, screen, board
+        self.say, self.looked, self.happened = board.say, board.looked, board.happened
         self._yes, self._confirm = yes, confirm
         self._local = fleet.environment.endpoint == LOCAL
-
-    def say(self, line: str) -> None:
-        self._board.say(line)
-
-    def looked(self, done: int, of: int) -> None:
-        self._board.looked(done, of)
 
     def planned(self, plan: SetPlan) -> None:
         from liberty_cfn.deploy.stack_sets.showing import plan_table
@@ -72,9 +65,6 @@ class Asked:
             confirmed(environment, confirm, f"the stacks in {where}, but what is kept as above")
             return True
         return may_deploy(environment, confirm, yes=self._yes)
-
-    def happened(self, results: list[Result]) -> None:
-        self._board.happened(results)
 
     def goes_on(self, canary: Place) -> bool:
         from liberty_cfn.deploy.errors import UnreachableError
