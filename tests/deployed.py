@@ -10,8 +10,7 @@ from local_aws import SOON, Aws
 
 from liberty_cfn.deploy.change_sets import CAPABILITIES
 from liberty_cfn.deploy.packaging import package, read
-from liberty_cfn.deploy.stack import find
-from liberty_cfn.deploy.stack_sets.wanted import as_parameters
+from liberty_cfn.deploy.stack import as_parameters, find
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment, load

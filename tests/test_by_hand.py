@@ -13,7 +13,7 @@ from liberty_cfn.deploy import plans
 from liberty_cfn.deploy.by_hand import Fate, meet
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.drifted import Compared, Difference, Drift
+from liberty_cfn.deploy.drift import Compared, Difference, Drift
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree

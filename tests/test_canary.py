@@ -16,6 +16,7 @@ from liberty_cfn.deploy import operations, secrets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.showing import ShownProgress, outputs_text
+from liberty_cfn.deploy.stack import standing
 from liberty_cfn.environments import load
 from liberty_cfn.repository import REPOSITORY, TEMPLATES
 from liberty_cfn.verify import verify
@@ -73,9 +74,9 @@ def _value(environment, target, name):
 
 def _of_stacks(environment, cloudformation):
     root = operations.root(environment, cloudformation)["StackId"]
-    for standing in operations.standing(cloudformation, root):
-        stack = {"StackName": standing.stack_id}
-        name = "/".join(standing.path) or "root"
+    for one in standing(cloudformation, root):
+        stack = {"StackName": one.stack_id}
+        name = "/".join(one.path) or "root"
         for what in ("describe_stacks", "describe_stack_events", "describe_stack_resources"):
             yield f"{name} {what}", str(getattr(cloudformation, what)(**stack))
         yield f"{name} template", str(cloudformation.get_template(**stack))

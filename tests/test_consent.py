@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -490,7 +491,7 @@ def test_closing_ends_with_the_root():
                 "PhysicalResourceId": "arn:c",
             }
             found = {"LogicalResourceId": "Child", **inside} if StackName == "arn:r" else None
-            return [{"StackResourceSummaries": [found] if found else []}]
+            return Mock(search=lambda _: [found] if found else [])
 
         def set_stack_policy(self, StackName, StackPolicyBody):
             order.append(StackName)

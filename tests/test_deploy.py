@@ -4,6 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -431,12 +432,16 @@ class Pages:
         )
 
     def describe_stack_events(self, StackName):
-        return next(self.paginate(StackName), {"StackEvents": []})
+        return next(self.pages(StackName), {"StackEvents": []})
 
     def get_paginator(self, _):
         return self
 
     def paginate(self, StackName):
+        found = (event for page in self.pages(StackName) for event in page["StackEvents"])
+        return Mock(search=lambda _: found)
+
+    def pages(self, StackName):
         events = self.events.get(StackName, [])[::-1]
         for start in range(0, len(events), 2):
             self.read.append(StackName)

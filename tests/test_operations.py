@@ -11,14 +11,14 @@ from botocore.stub import Stubber
 from wire import STACK as STACK_ID
 from wire import START, Wire, answer, answering, decoded, done, events, form, stack, told
 
-from liberty_cfn.deploy import drift, drifted
+from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.destroying import what_is_kept
 from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.operations import roll_back, standing
+from liberty_cfn.deploy.operations import roll_back
 from liberty_cfn.deploy.protection import protect
-from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.stack import NESTED_STACK, standing
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -556,7 +556,7 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
         stub.add_response("describe_stack_drift_detection_status", over)
         stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": [differs]})
         found = drift.detect(cloudformation, STACK, "dev")
-    assert [*drifted.as_lines(found.drifts)][
+    assert [*drift.as_lines(found.drifts)][
         1
     ] == "  /SecretString: expected (hidden), found (hidden)"
 

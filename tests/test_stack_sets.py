@@ -15,7 +15,7 @@ from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
 from liberty_cfn.deploy.protection import protect, protect_from_termination
-from liberty_cfn.deploy.stack import name_of
+from liberty_cfn.deploy.stack import as_parameters, name_of
 from liberty_cfn.deploy.stack_sets import (
     bootstrap,
     comparing,
@@ -34,7 +34,7 @@ from liberty_cfn.deploy.stack_sets.operations import attach
 from liberty_cfn.deploy.stack_sets.previews import preview
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
-from liberty_cfn.deploy.stack_sets.wanted import as_parameters, differences, wanted
+from liberty_cfn.deploy.stack_sets.wanted import differences, wanted
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.stateful import stack_policy
 from liberty_cfn.verify import VerifyError

@@ -40,9 +40,11 @@ def status_command(environment: str, *, as_json: bool) -> None:
     Exits with 1 where there is no such stack.
     """
     from liberty_cfn.deploy import migrating
-    from liberty_cfn.deploy.operations import digest_of, root, standing
+    from liberty_cfn.deploy.operations import root
+    from liberty_cfn.deploy.stack import standing, tags
     from liberty_cfn.deploy.statuses import what_next
     from liberty_cfn.environments import load
+    from liberty_cfn.nesting import DIGEST_TAG
 
     chosen = load(environment)
     if chosen.targets:
@@ -51,7 +53,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
     target, _ = _at(chosen)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
-    digest = digest_of(stack)
+    digest = tags(stack).get(DIGEST_TAG)
     found = list(standing(cloudformation, stack["StackId"]))
     advice = migrating.is_held(chosen, stack) or what_next(found[0].status, chosen)
     if as_json:
@@ -69,7 +71,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
         print_json(
             {
                 "stack": chosen.stack,
-                "digest": digest or None,
+                "digest": digest,
                 "stacks": stacks,
                 "advice": advice,
             }
@@ -242,9 +244,8 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     with the properties expected and found. Exits with 1 if anything differs, or could not be
     compared.
     """
-    from liberty_cfn.deploy.drift import detect, refuse_unless_standing
-    from liberty_cfn.deploy.drifted import as_json as drift_as_json
-    from liberty_cfn.deploy.drifted import as_lines, summary
+    from liberty_cfn.deploy.drift import as_json as drift_as_json
+    from liberty_cfn.deploy.drift import as_lines, detect, refuse_unless_standing, summary
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
 

@@ -23,8 +23,7 @@ One idea a module, each importing only from those above it:
     causes       known causes, and the step that solves each
     early        what was refused before anything was made
     changes      what a change set says would change
-    weakening    what keeps data less long, or protects it less, after a change
-    drifted      what was found to be changed by hand
+    drift        every stack compared with what it was deployed as
     by_hand      what a deploy would do to that
     discarding   change sets discarded, so that none stays behind
     change_sets  what would change, stack by stack
@@ -39,8 +38,7 @@ One idea a module, each importing only from those above it:
     adopting     taking in what an earlier destroy kept
     certificates what a certificate waits for
     attending    an operation seen to its end
-    operations   a stack's life after deploying: status, cancel, rollback
-    drift        every stack compared with what it was deployed as
+    operations   a stack's life after deploying: cancel, rollback
     preparing    what deploying would do
     beginning    where a deploy begins: what is under way, what failed
     doctor       all that beforehand looks at, and how it stands

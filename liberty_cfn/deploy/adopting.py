@@ -18,11 +18,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from liberty_cfn.deploy import secrets
+from liberty_cfn.deploy import faults, secrets
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.stack import owner
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -34,7 +31,6 @@ LOOKS, PAUSE = 60, 2.0
 # A stack makes a secret and its value at once: a value that is this much younger is another.
 AT_ONCE = timedelta(minutes=1)
 BEFORE = "BEFORE-DESTROY"  # the label of a value from before, where a newer one is current
-MISSING = "ResourceNotFoundException"
 EMPTY = (
     "The database will be a new one, and empty: what the one before held is in the snapshot "
     "that it left, which no deploy restores; its password is kept for one that is restored."
@@ -63,8 +59,7 @@ def kept_secrets(environment: Environment, target: Target) -> list[str]:
 
 
 def _check_is_nobodys(target: Target, full: str, secret: Mapping[str, Any]) -> None:
-    tags = secret.get("Tags", [])
-    if whose := owner(target.client("cloudformation"), tags):
+    if whose := owner(target.client("cloudformation"), secret):
         raise DeployError(
             f"{full} was not kept by a destroy: it belongs to the stack {whose}, which is "
             "there, and was left as it is; choose another NameSuffix, or delete that stack."
@@ -126,12 +121,9 @@ def waiting(environment: Environment, target: Target) -> list[str]:
     The database's password stays aside: the new database has a new one, and only a database
     restored from a snapshot has the old.
     """
-    pages = (
-        target.client("secretsmanager")
-        .get_paginator("list_secrets")
-        .paginate(Filters=[{"Key": "name", "Values": [KEPT]}])
-    )
-    there = {each["Name"] for page in pages for each in page["SecretList"]}
+    pages = target.client("secretsmanager").get_paginator("list_secrets")
+    kept = pages.paginate(Filters=[{"Key": "name", "Values": [KEPT]}])
+    there = set(kept.search("SecretList[].Name"))
     return [
         name
         for name in secrets.NAMES
@@ -175,26 +167,21 @@ def aside(environment: Environment, name: str) -> str:
 
 
 def _store(client: Any, name: str, value: str) -> None:
-    try:
+    with faults.unless("ResourceExistsException"):
         client.create_secret(
             Name=name,
             SecretString=value,
             Description="Kept by an earlier destroy; a deploy puts it back.",
         )
-    except ClientError as error:
-        if code(error) != "ResourceExistsException":
-            raise
-        client.put_secret_value(SecretId=name, SecretString=value)
+        return
+    client.put_secret_value(SecretId=name, SecretString=value)
 
 
 def _value(client: Any, name: str) -> str | None:
     """Return a secret's value as text; None where it has none, or isn't there."""
-    try:
+    with faults.unless(secrets.MISSING):
         found = client.get_secret_value(SecretId=name)
-    except ClientError as error:
-        if code(error) != MISSING:
-            raise
-        return None
-    if "SecretString" not in found:
-        raise DeployError(f"{name} is binary, which is none of ours; it was left as it is.")
-    return str(found["SecretString"]) or None
+        if "SecretString" not in found:
+            raise DeployError(f"{name} is binary, which is none of ours; it was left as it is.")
+        return str(found["SecretString"]) or None
+    return None

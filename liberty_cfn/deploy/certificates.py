@@ -64,10 +64,9 @@ def _pending(environment: Environment, target: Target) -> Iterator[str]:
         yield given
         return
     pages = target.client("acm").get_paginator("list_certificates")
-    for page in pages.paginate(CertificateStatuses=[PENDING]):
-        for each in page["CertificateSummaryList"]:
-            if each["DomainName"] == environment.settings["DomainName"]:
-                yield each["CertificateArn"]
+    for each in pages.paginate(CertificateStatuses=[PENDING]).search("CertificateSummaryList"):
+        if each["DomainName"] == environment.settings["DomainName"]:
+            yield each["CertificateArn"]
 
 
 def _records(target: Target, arn: str) -> Iterator[Awaited]:

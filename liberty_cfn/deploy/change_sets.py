@@ -19,7 +19,7 @@ from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.early import HOOKS_FAILED, refused_by_hooks, refused_early
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import Patience, pause, silent
-from liberty_cfn.deploy.stack import NESTED_STACK, nested_in
+from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, as_tags, nested_in
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation calls it a failure when there is nothing to do. There is no code for it.
@@ -58,8 +58,8 @@ def create(
         "StackName": stack,
         "ChangeSetType": "CREATE" if new else "UPDATE",
         "TemplateURL": template_url,
-        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Parameters": as_parameters(parameters),
+        "Tags": as_tags(tags),
         "Capabilities": CAPABILITIES,
         "IncludeNestedStacks": True,
         **({"ImportExistingResources": True} if adopt else {}),

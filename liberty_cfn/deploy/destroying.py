@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.attending import delete
 from liberty_cfn.deploy.changes import removed
@@ -132,12 +130,9 @@ class _Held:
 
     def keeps(self, target: Target, physical_id: str) -> bool:
         """Whether it keeps that one."""
-        try:
+        with faults.unless(self.gone):
             return self.by(target, physical_id)
-        except ClientError as error:
-            if faults.code(error) != self.gone:
-                raise
-            return False
+        return False
 
 
 def _holds_files(target: Target, bucket: str) -> bool:

@@ -18,6 +18,7 @@ from liberty_cfn.deploy.stack import find
 # What the names of our change sets begin with.
 OURS = "liberty-"
 GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
+EXECUTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
 # So often it is looked whether a change set is gone.
 LOOKS = 20
 # A plan as old as this was forgotten: nobody still waits for consent to it.
@@ -76,12 +77,9 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object
 
 def discard(cloudformation: Any, change_set: ChangeSet) -> None:
     """Delete a change set, and with that of a new stack the empty stack that it came with."""
-    try:
+    # Somebody may have deleted it, or its stack with it.
+    with faults.unless("ChangeSetNotFound"), faults.unless_missing():
         cloudformation.delete_change_set(ChangeSetName=change_set.id)
-    except aws.ClientError as error:
-        # Somebody deleted it, or its stack with it.
-        if faults.code(error) != "ChangeSetNotFound" and not faults.missing(error):
-            raise
     if change_set.new:
         _drop_if_empty(cloudformation, change_set)
 
@@ -118,9 +116,10 @@ def left_behind(
     try:
         return [
             ChangeSet(summary["ChangeSetId"], summary["StackId"], summary["ChangeSetName"])
-            for summary in _waiting(cloudformation, stack)
+            for summary in _summaries(cloudformation, stack)
             if summary["ChangeSetName"].startswith(OURS)
             and summary.get("Status") not in GOING
+            and summary.get("ExecutionStatus") not in EXECUTED
             and (not forgotten or summary["CreationTime"] <= before)
         ]
     except faults.OF_AWS as error:
@@ -155,14 +154,7 @@ def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
     return False
 
 
-def _waiting(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
-    """Yield the summaries of a stack's change sets that were not executed."""
-    for summary in _summaries(cloudformation, stack):
-        if summary.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"):
-            yield summary
-
-
 def _summaries(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
     """Yield the summaries of a stack's change sets."""
-    for page in cloudformation.get_paginator("list_change_sets").paginate(StackName=stack):
-        yield from page["Summaries"]
+    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
+    yield from pages.search("Summaries")

@@ -3,28 +3,67 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.drifted import DELETED, Compared, Difference, Drift
 from liberty_cfn.deploy.errors import DeployError, FollowError
-from liberty_cfn.deploy.operations import GONE, Standing, standing
 from liberty_cfn.deploy.patience import Patience, pause, silent
-from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.stack import GONE, NESTED_STACK, Standing, standing
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.environments import Environment
 from liberty_cfn.veiling import veiled_text
 
+DELETED = "DELETED"
 # CloudFormation throttles those who ask for more at once.
 AT_ONCE = 5
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DetectStackDrift.html
 STANDS = (Meaning.GOOD, Meaning.UNDONE, Meaning.STUCK)
 
 Ask = Callable[[Callable[[], Any]], Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A property that is not as deployed. Values are empty where there is none."""
+
+    property: str
+    how: str
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A resource that is not as deployed: MODIFIED or DELETED."""
+
+    stack: tuple[str, ...]
+    resource: str
+    type: str
+    physical_id: str
+    status: str
+    differences: tuple[Difference, ...]
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        return (*self.stack, self.resource)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The outcome: how many stacks, what differs in them, and what could not be compared.
+
+    `checked` are the resources that CloudFormation compared; it doesn't know all types.
+    """
+
+    stacks: int
+    drifts: tuple[Drift, ...] = ()
+    unknown: tuple[str, ...] = ()
+    checked: frozenset[tuple[str, ...]] = frozenset()
 
 
 def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -> None:
@@ -179,3 +218,25 @@ def _difference(raw: Mapping[str, Any]) -> Difference:
         for key, absent in (("ExpectedValue", "ADD"), ("ActualValue", "REMOVE"))
     )
     return Difference(path, how, expected, actual)
+
+
+def as_lines(drifts: Iterable[Drift]) -> Iterator[str]:
+    """Return what differs: a line for each resource, and one for each property of it."""
+    for drift in drifts:
+        where = "/".join(drift.place)
+        yield f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}"
+        for one in drift.differences:
+            expected, actual = one.expected or "nothing", one.actual or "nothing"
+            yield f"  {one.property}: expected {expected}, found {actual}"
+
+
+def summary(compared: Compared) -> str:
+    """Return how much differs, in words."""
+    number = len(compared.drifts)
+    return f"{number} {'differs' if number == 1 else 'differ'}, in {compared.stacks} stacks"
+
+
+def as_json(compared: Compared) -> dict[str, Any]:
+    """Return what became of comparing, for programs; stacks as plans and events name them."""
+    drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]
+    return {"stacks": compared.stacks, "drifts": drifts, "unknown": compared.unknown}

@@ -19,13 +19,17 @@ def refused_early(cloudformation: Any, **asked: str) -> list[str]:
 
     `asked` is StackName, or ChangeSetName (by its id).
     """
+    pages = cloudformation.get_paginator("describe_events")
     try:
-        found = _failed_events(cloudformation, asked)
+        failed = pages.paginate(**asked, Filters={"FailedEvents": True})
+        found = [*filter(None, failed.search("OperationEvents"))]
     except faults.OF_AWS:
         # The role lacks the right to it, say: then what the stack itself says has to do, and
         # is not to be hidden by this error.
         return []
-    ordered = sorted(found, key=lambda e: str(e.get("Timestamp", "")))
+    # Those of the last operation; the first event is the newest.
+    last = [event for event in found if event.get("OperationId") == found[0].get("OperationId")]
+    ordered = sorted(last, key=lambda e: str(e.get("Timestamp", "")))
     return list(dict.fromkeys(filter(None, map(_sentence, ordered))))
 
 
@@ -61,16 +65,3 @@ def _sentence(event: Mapping[str, Any]) -> str:
     path = f" {event['ValidationPath']}" if event.get("ValidationPath") else ""
     why = event.get("ValidationStatusReason") or event.get("ResourceStatusReason", "refused")
     return f"{where}{path}): {why}"
-
-
-def _failed_events(cloudformation: Any, asked: dict[str, str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    more: dict[str, str] = {}
-    while True:
-        page = cloudformation.describe_events(**asked, Filters={"FailedEvents": True}, **more)
-        found += page.get("OperationEvents", [])
-        if not (token := page.get("NextToken")):
-            # Those of the last operation; the first event is the newest.
-            last = found[0].get("OperationId") if found else None
-            return [event for event in found if event.get("OperationId") == last]
-        more = {"NextToken": token}

@@ -131,7 +131,7 @@ class Follower:
         """Return a stack's events not seen before, oldest first."""
         # By id: what happens while pages are turned moves events on to the next page.
         fresh: dict[str, dict[str, Any]] = {}
-        for raw in _newest_first(self._cloudformation, stack_id):
+        for raw in newest_first(self._cloudformation, stack_id):
             if raw["EventId"] in self._seen:
                 break
             if self._since and raw["Timestamp"] < self._since:
@@ -181,10 +181,10 @@ def _over(raw: dict[str, Any]) -> bool:
     return not str(raw["ResourceStatus"]).endswith("_IN_PROGRESS")
 
 
-def _newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
+def newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
+    """Yield what a stack's events say, page by page."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
-    for page in pages:
-        yield from page["StackEvents"]
+    yield from pages.search("StackEvents")
 
 
 def last_operation(cloudformation: Any, stack_id: str) -> Follower:
@@ -194,7 +194,7 @@ def last_operation(cloudformation: Any, stack_id: str) -> Follower:
 
 def _began(cloudformation: Any, stack_id: str) -> datetime | None:
     """Return when a stack's last operation began; None where there was none."""
-    for raw in _newest_first(cloudformation, stack_id):
+    for raw in newest_first(cloudformation, stack_id):
         own = raw.get("PhysicalResourceId") == stack_id
         if own and raw["ResourceStatus"] in BEGINNINGS:
             found: datetime = raw["Timestamp"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.events import newest_first
 
 TOO_LATE = (
     "The stack was changed by someone else after this plan was made, which can no longer be "
@@ -57,17 +56,11 @@ def refuse_unless_available(cloudformation: Any, change_set: ChangeSet) -> None:
 
 
 def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:
-    pages = cloudformation.get_paginator("describe_stack_events")
     with faults.unless_missing():
-        for page in pages.paginate(StackName=change_set.stack_id):
-            if any(
-                e.get("ClientRequestToken") == change_set.token for e in page["StackEvents"]
-            ):
-                return True
-    try:
+        events = newest_first(cloudformation, change_set.stack_id)
+        if any(event.get("ClientRequestToken") == change_set.token for event in events):
+            return True
+    with faults.unless("ChangeSetNotFound"):
         described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
-    except ClientError as error:
-        if faults.code(error) == "ChangeSetNotFound":
-            return False
-        raise
-    return described.get("ExecutionStatus") in BEGUN
+        return described.get("ExecutionStatus") in BEGUN
+    return False

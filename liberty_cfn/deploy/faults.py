@@ -84,6 +84,16 @@ def expired(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
+def unless(*codes: str) -> Iterator[None]:
+    """Go on if AWS refuses with one of these codes: there is no such thing, say."""
+    try:
+        yield
+    except aws.ClientError as error:
+        if code(error) not in codes:
+            raise
+
+
+@contextlib.contextmanager
 def unless_missing() -> Iterator[None]:
     """Go on if the stack that is asked about is gone, which somebody deleted by itself."""
     try:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
@@ -120,15 +118,12 @@ def _digest(environment: Environment, target: Target) -> str:
     """Return the digest of the image, empty if it, or its repository, isn't there."""
     image = environment.settings["Image"]
     by = "imageDigest" if image.startswith(DIGEST) else "imageTag"
-    try:
+    with faults.unless(*MISSING):
         found = target.client("ecr").describe_images(
             repositoryName=environment.named(REPOSITORY), imageIds=[{by: image}]
         )["imageDetails"]
-    except ClientError as error:
-        if faults.code(error) in MISSING:
-            return ""
-        raise
-    return str(found[0]["imageDigest"]) if found else ""
+        return str(found[0]["imageDigest"]) if found else ""
+    return ""
 
 
 def _absent(environment: Environment) -> str:

@@ -52,28 +52,27 @@ def names(
 def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
     ours = {secrets.full_name(environment, name) for name in secrets.NAMES}
     pages = target.client("secretsmanager").get_paginator("list_secrets")
-    for page in pages.paginate(
-        IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [secrets.PREFIX]}]
-    ):
-        for each in page["SecretList"]:
-            if each["Name"] not in ours:
-                continue
-            if whose := owner(target.client("cloudformation"), each.get("Tags", [])):
-                says = (
-                    f"its names are in use: {each['Name']} belongs to the stack {whose}, which "
-                    "is there. Deploy that one's environment, or choose another NameSuffix."
-                )
-                yield Finding(Level.OBSTACLE, IN_USE, says)
-                return
-            deleted = "DeletedDate" in each
-            yield _kept(
-                environment,
-                "Secret",
-                each["Name"],
-                "aws secretsmanager delete-secret --force-delete-without-recovery "
-                f"--region {target.region} --secret-id {each['Name']}",
-                "scheduled for deletion, which keeps its name" if deleted else "there",
+    asked = {"IncludePlannedDeletion": True}
+    named = [{"Key": "name", "Values": [secrets.PREFIX]}]
+    for each in pages.paginate(**asked, Filters=named).search("SecretList"):
+        if (name := each["Name"]) not in ours:
+            continue
+        if whose := owner(target.client("cloudformation"), each):
+            says = (
+                f"its names are in use: {name} belongs to the stack {whose}, which is there. "
+                "Deploy that one's environment, or choose another NameSuffix."
             )
+            yield Finding(Level.OBSTACLE, IN_USE, says)
+            return
+        deleted = "DeletedDate" in each
+        yield _kept(
+            environment,
+            "Secret",
+            name,
+            "aws secretsmanager delete-secret --force-delete-without-recovery "
+            f"--region {target.region} --secret-id {name}",
+            "scheduled for deletion, which keeps its name" if deleted else "there",
+        )
 
 
 def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -108,11 +107,7 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
 
 def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
     pages = target.client("logs").get_paginator("describe_log_groups")
-    found = {
-        each["logGroupName"]
-        for page in pages.paginate(logGroupNamePattern=OURS)
-        for each in page["logGroups"]
-    }
+    found = set(pages.paginate(logGroupNamePattern=OURS).search("logGroups[].logGroupName"))
     for group in LOG_GROUPS:
         if (name := environment.named(group)) in found:
             command = f"aws logs delete-log-group --region {target.region}"
@@ -136,18 +131,14 @@ class _Named:
 
     def taken(self, environment: Environment, target: Target) -> Iterator[Finding]:
         name = environment.named(self.name)
-        try:
-            getattr(target.client(self.service), self.operation)(**self.asked(name))
-        except ClientError as error:
-            if faults.code(error) != self.missing:
-                raise
-            return
         command = f"aws {self.delete.format(name=name, region=target.region)}"
         command += f" --region {target.region}"
-        if self.kept:
-            yield _kept(environment, self.kind, name, command)
-        else:
-            yield _taken(self.kind, name, command)
+        with faults.unless(self.missing):
+            getattr(target.client(self.service), self.operation)(**self.asked(name))
+            if self.kept:
+                yield _kept(environment, self.kind, name, command)
+            else:
+                yield _taken(self.kind, name, command)
 
 
 NAMED = (
@@ -206,12 +197,9 @@ def execution_role(environment: Environment, target: Target) -> Iterator[Finding
 
 def role(target: Target, name: str) -> Any:
     """Return a role, or None."""
-    try:
+    with faults.unless("NoSuchEntity"):
         return target.client("iam").get_role(RoleName=name)["Role"]
-    except ClientError as error:
-        if faults.code(error) == "NoSuchEntity":
-            return None
-        raise
+    return None
 
 
 def _kept(

@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.faults import code
 from liberty_cfn.deploy.patience import Patience, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.serving import CLUSTER, service
@@ -152,15 +150,11 @@ class _Log:
 
     def fresh(self) -> Iterator[str]:
         """Yield the lines since the last call."""
-        try:
+        # There is no log until the container starts.
+        with faults.unless("ResourceNotFoundException"):
             page = self.logs.get_log_events(**self.where, startFromHead=True)
-        except ClientError as error:
-            # There is no log until the container starts.
-            if code(error) != "ResourceNotFoundException":
-                raise
-            return
-        self.where["nextToken"] = page["nextForwardToken"]
-        yield from (event["message"].rstrip() for event in page["events"])
+            self.where["nextToken"] = page["nextForwardToken"]
+            yield from (event["message"].rstrip() for event in page["events"])
 
 
 def _ended(

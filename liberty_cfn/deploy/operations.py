@@ -1,39 +1,19 @@
-"""A stack's life after deploying: how it stands, cancelling, and continuing a rollback."""
+"""A stack's life after deploying: cancelling, and continuing a rollback."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from liberty_cfn.deploy.attending import Operation
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.protection import close_again
-from liberty_cfn.deploy.stack import described, find, name_of, nested_in, resources
+from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
-from liberty_cfn.nesting import DIGEST_TAG
-
-GONE = "DELETE_COMPLETE"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a stack stands. `path` is that of nested stacks to it, `since` its last change.
-
-    `running` are the resources that something is being done to.
-    """
-
-    path: tuple[str, ...]
-    stack_id: str
-    status: str
-    since: datetime
-    reason: str
-    running: tuple[str, ...]
 
 
 def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
@@ -49,42 +29,6 @@ def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
             f"deploy ENV={environment.name}`."
         )
     return stack
-
-
-def digest_of(stack: dict[str, Any]) -> str:
-    """Return the digest of the templates a root stack was deployed from; empty if unknown."""
-    tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
-    return str(tags.get(DIGEST_TAG, ""))
-
-
-def standing(cloudformation: Any, stack_id: str) -> Iterator[Standing]:
-    """Yield how a stack stands, and each one nested in it."""
-    return _standing(cloudformation, stack_id, described(cloudformation, stack_id), ())
-
-
-def _standing(
-    cloudformation: Any, stack_id: str, stack: dict[str, Any], path: tuple[str, ...]
-) -> Iterator[Standing]:
-    listed = list(resources(cloudformation, stack_id))
-    at_work = [
-        f"{r['LogicalResourceId']} {r['ResourceStatus']}"
-        for r in listed
-        if r["ResourceStatus"].endswith("_IN_PROGRESS")
-    ]
-    since = stack.get("DeletionTime") or stack.get("LastUpdatedTime") or stack["CreationTime"]
-    reason = stack.get("StackStatusReason", "")
-    yield Standing(path, stack_id, stack["StackStatus"], since, reason, tuple(at_work))
-    for resource in listed:
-        inside = nested_in(resource)
-        if not inside or resource["ResourceStatus"] == GONE:
-            continue
-        below = (*path, resource["LogicalResourceId"])
-        there = find(cloudformation, inside)
-        if there and there["StackStatus"] != GONE:
-            yield from _standing(cloudformation, inside, there, below)
-        else:
-            since = resource["LastUpdatedTimestamp"]
-            yield Standing(below, inside, GONE, since, "deleted, but not by its parent", ())
 
 
 def succeeded(status: str, events: list[Event]) -> bool:

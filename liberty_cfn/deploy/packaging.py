@@ -16,9 +16,8 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import template_bucket
+from liberty_cfn.deploy import faults, template_bucket
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.faults import code, in_words
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.template_bucket import Bucket
 
@@ -63,12 +62,12 @@ def packaged(
         root = _sent(bucket, templates)
         template_bucket.share(bucket, readers)
     except ClientError as error:
-        if code(error) not in ("AccessDenied", "BucketAlreadyExists"):
+        if faults.code(error) not in ("AccessDenied", "BucketAlreadyExists"):
             raise
         raise DeployError(
             f"The templates can't be uploaded: the bucket {template_bucket.name(target)} is "
-            f"another account's, or these credentials may not use it. {in_words(error)}. "
-            "Nothing was changed."
+            "another account's, or these credentials may not use it. "
+            f"{faults.in_words(error)}. Nothing was changed."
         ) from error
     return Packaged(_url(bucket, root), root)
 
@@ -115,11 +114,8 @@ def _keys(bucket: Bucket) -> Iterator[str]:
 
 
 def _put(bucket: Bucket, text: str) -> None:
-    try:
+    # Someone else may have sent it meanwhile; under that key, it can only be the same.
+    with faults.unless("PreconditionFailed", "ConditionalRequestConflict"):
         bucket.s3.put_object(
             **bucket.where, Key=_key(text), Body=text.encode(), IfNoneMatch="*"
         )
-    except ClientError as error:
-        # Someone else sent it meanwhile; under that key, it can only be the same.
-        if code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
-            raise

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
+from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, weaknesses
 from liberty_cfn.deploy.stack import NESTED_STACK
-from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.stateful import GENERATED, LEFT, LOSSES
 
 if TYPE_CHECKING:
     # What is asked for seldom isn't loaded for every plan.
     from liberty_cfn.deploy.by_hand import Meeting
-    from liberty_cfn.deploy.drifted import Compared
+    from liberty_cfn.deploy.drift import Compared
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
 # How CloudFormation tells a value that nobody is to see (NoEcho).

@@ -12,7 +12,7 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan, changed_values
-from liberty_cfn.deploy.stack import find, parameters
+from liberty_cfn.deploy.stack import find, parameters, tags
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
@@ -20,7 +20,7 @@ from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
 
 if TYPE_CHECKING:
-    from liberty_cfn.deploy.drifted import Compared
+    from liberty_cfn.deploy.drift import Compared
 
 # What a deploy can start from; from any other state the person has to go on first.
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
@@ -162,6 +162,6 @@ def _retagged(
     environment: Environment, stack: Mapping[str, Any] | None
 ) -> dict[str, tuple[str | None, str | None]]:
     """Return the tags of a stack that would change, with their values before and after."""
-    before = {tag["Key"]: tag["Value"] for tag in (stack or {}).get("Tags", [])}
+    before = tags(stack or {})
     before.pop(DIGEST_TAG, None)
     return changed_values(before, environment.tags if before else {})

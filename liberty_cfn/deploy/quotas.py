@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.targets import Target
@@ -32,8 +30,7 @@ def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
     addresses = 2 if environment.settings["NatGatewayPerZone"] == "true" else 1
 
     def vpcs() -> int:
-        pages = ec2.get_paginator("describe_vpcs").paginate()
-        return sum(len(page["Vpcs"]) for page in pages)
+        return len(list(ec2.get_paginator("describe_vpcs").paginate().search("Vpcs")))
 
     yield _quota(target, VPCS, 1, vpcs)
     yield _quota(
@@ -65,10 +62,7 @@ def _quota(target: Target, quota: _Quota, needed: int, used: Callable[[], int]) 
 def _most(target: Target, quota: _Quota) -> float:
     asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
     client = target.client("service-quotas")
-    try:
+    # Told only where it was ever changed.
+    with faults.unless("NoSuchResourceException"):
         return float(client.get_service_quota(**asked)["Quota"]["Value"])
-    except ClientError as error:
-        # Told only where it was ever changed.
-        if faults.code(error) != "NoSuchResourceException":
-            raise
     return float(client.get_aws_default_service_quota(**asked)["Quota"]["Value"])

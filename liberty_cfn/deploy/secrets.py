@@ -30,6 +30,7 @@ GENERATED = {
 NAMES = (DJANGO_KEY, DATABASE_PASSWORD, *ACCESS_KEY, SENDER)
 LONGEST = 65536  # bytes, what Secrets Manager takes
 CURRENT = "AWSCURRENT"
+MISSING = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
         )
     except ClientError as error:
         code = faults.code(error)
-        if code == "ResourceNotFoundException":
+        if code == MISSING:
             raise DeployError(
                 f"There is no secret {full_name(environment, name)} yet; deploying makes it: "
                 f"make deploy ENV={environment.name}."
@@ -159,17 +160,13 @@ def _deployed_at(environment: Environment, target: Target) -> datetime | None:
 
 def since(environment: Environment, target: Target, name: str) -> datetime | None:
     """Return when a secret's current version was made; None without one."""
-    try:
+    with faults.unless(MISSING):
         versions = target.client("secretsmanager").list_secret_version_ids(
             SecretId=full_name(environment, name)
         )["Versions"]
-    except ClientError as error:
-        if faults.code(error) == "ResourceNotFoundException":
-            return None
-        raise
-    return next(
-        (v["CreatedDate"] for v in versions if CURRENT in v.get("VersionStages", [])), None
-    )
+        made = (v["CreatedDate"] for v in versions if CURRENT in v.get("VersionStages", []))
+        return next(made, None)
+    return None
 
 
 def as_json(secret: Secret) -> dict[str, Any]:
@@ -207,15 +204,9 @@ def _known(environment: Environment, target: Target, name: str) -> Secret:
 
 def described(target: Target, full: str) -> Mapping[str, Any] | None:
     """Return what AWS says of a secret, also one scheduled for deletion; None without it."""
-    try:
-        found: Mapping[str, Any] = target.client("secretsmanager").describe_secret(
-            SecretId=full
-        )
-    except ClientError as error:
-        if faults.code(error) == "ResourceNotFoundException":
-            return None
-        raise
-    return found
+    with faults.unless(MISSING):
+        return dict(target.client("secretsmanager").describe_secret(SecretId=full))
+    return None
 
 
 def setting(environment: Environment, name: str) -> str:

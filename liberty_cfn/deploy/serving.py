@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from liberty_cfn.deploy.faults import code
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -19,12 +17,9 @@ def service(environment: Environment, target: Target) -> dict[str, Any] | None:
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
     """
-    try:
+    with faults.unless(*ABSENT):
         found = target.client("ecs").describe_services(
             cluster=environment.named(CLUSTER), services=[environment.named(SERVICE)]
         )["services"]
-    except ClientError as error:
-        if code(error) in ABSENT:
-            return None
-        raise
-    return next((each for each in found if each["status"] == "ACTIVE"), None)
+        return next((each for each in found if each["status"] == "ACTIVE"), None)
+    return None

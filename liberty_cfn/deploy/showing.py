@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
+from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, weaknesses
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding, Level
@@ -26,7 +26,6 @@ from liberty_cfn.deploy.plans import (
     stops_service,
 )
 from liberty_cfn.deploy.stack import NESTED_STACK
-from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.stateful import LOSSES
 
 if TYPE_CHECKING:

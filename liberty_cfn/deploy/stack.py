@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -15,16 +17,29 @@ from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.stateful import unsaid_policy
 
 NESTED_STACK = "AWS::CloudFormation::Stack"
+GONE = "DELETE_COMPLETE"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a stack stands. `path` is that of nested stacks to it, `since` its last change.
+
+    `running` are the resources that something is being done to.
+    """
+
+    path: tuple[str, ...]
+    stack_id: str
+    status: str
+    since: datetime
+    reason: str
+    running: tuple[str, ...]
 
 
 def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
     """Return a stack's description, or None where there is none."""
-    try:
+    with faults.unless_missing():
         return described(cloudformation, stack)
-    except ClientError as error:
-        if faults.missing(error):
-            return None
-        raise
+    return None
 
 
 def described(cloudformation: Any, stack: str) -> dict[str, Any]:
@@ -45,14 +60,13 @@ def name_of(stack_id: str) -> str:
     return stack_id.split("/")[1] if stack_id.startswith("arn:") else stack_id
 
 
-def owner(cloudformation: Any, tags: Iterable[Mapping[str, str]]) -> str:
-    """Return the root of the stack that what has these tags is in; empty where it is in none.
+def owner(cloudformation: Any, found: Mapping[str, Any]) -> str:
+    """Return the root of the stack that what was found, with tags, is in; empty if in none.
 
     CloudFormation's own tag stays on what outlives its stack. A stack that these credentials
     may not look at is taken to be there.
     """
-    by_key = {tag["Key"]: tag["Value"] for tag in tags}
-    if not (stack_id := by_key.get("aws:cloudformation:stack-id")):
+    if not (stack_id := tags(found).get("aws:cloudformation:stack-id")):
         return ""
     try:
         stack = find(cloudformation, stack_id)
@@ -68,8 +82,7 @@ def owner(cloudformation: Any, tags: Iterable[Mapping[str, str]]) -> str:
 def resources(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
     """Yield what CloudFormation lists of each resource of a stack."""
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    for page in pages:
-        yield from page["StackResourceSummaries"]
+    yield from pages.search("StackResourceSummaries")
 
 
 def nested_in(resource: Mapping[str, Any]) -> str:
@@ -79,9 +92,54 @@ def nested_in(resource: Mapping[str, Any]) -> str:
     return inside if is_stack else ""
 
 
-def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
-    """Return the values of a stack's parameters."""
-    return {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
+def standing(cloudformation: Any, stack_id: str) -> Iterator[Standing]:
+    """Yield how a stack stands, and each one nested in it."""
+    return _standing(cloudformation, stack_id, described(cloudformation, stack_id), ())
+
+
+def _standing(
+    cloudformation: Any, stack_id: str, stack: dict[str, Any], path: tuple[str, ...]
+) -> Iterator[Standing]:
+    listed = list(resources(cloudformation, stack_id))
+    at_work = [
+        f"{r['LogicalResourceId']} {r['ResourceStatus']}"
+        for r in listed
+        if r["ResourceStatus"].endswith("_IN_PROGRESS")
+    ]
+    since = stack.get("DeletionTime") or stack.get("LastUpdatedTime") or stack["CreationTime"]
+    reason = stack.get("StackStatusReason", "")
+    yield Standing(path, stack_id, stack["StackStatus"], since, reason, tuple(at_work))
+    for resource in listed:
+        inside = nested_in(resource)
+        if not inside or resource["ResourceStatus"] == GONE:
+            continue
+        below = (*path, resource["LogicalResourceId"])
+        there = find(cloudformation, inside)
+        if there and there["StackStatus"] != GONE:
+            yield from _standing(cloudformation, inside, there, below)
+        else:
+            since = resource["LastUpdatedTimestamp"]
+            yield Standing(below, inside, GONE, since, "deleted, but not by its parent", ())
+
+
+def parameters(found: Mapping[str, Any], key: str = "Parameters") -> dict[str, str]:
+    """Return the values of the parameters of a stack, or a set, as it was found."""
+    return {each["ParameterKey"]: each["ParameterValue"] for each in found.get(key, [])}
+
+
+def as_parameters(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the values of parameters as CloudFormation takes them."""
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
+
+
+def tags(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of a stack, or of anything else, as it was found."""
+    return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+
+
+def as_tags(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as CloudFormation takes them."""
+    return [{"Key": key, "Value": value} for key, value in values.items()]
 
 
 def outputs(stack: Mapping[str, Any]) -> dict[str, str]:

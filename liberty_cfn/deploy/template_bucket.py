@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy.faults import code
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.patience import AT_FIRST, pause
 from liberty_cfn.deploy.targets import Target
 
@@ -64,9 +64,9 @@ def bucket(target: Target) -> Bucket:
     try:
         return Bucket(target, bare.name, bare.s3.get_bucket_policy(**bare.where)["Policy"])
     except ClientError as error:
-        if code(error) not in ("NoSuchBucket", "NoSuchBucketPolicy"):
+        if faults.code(error) not in ("NoSuchBucket", "NoSuchBucketPolicy"):
             raise
-        if code(error) == "NoSuchBucket":
+        if faults.code(error) == "NoSuchBucket":
             _create(bare)
     _close(bare)
     return bare
@@ -93,14 +93,11 @@ def _create(bucket: Bucket) -> None:
     region = bucket.target.region
     # us-east-1 is the one region that may not be named.
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    try:
+    # Another deploy may have made it meanwhile, or this one did, and AWS's answer was lost.
+    with faults.unless("BucketAlreadyOwnedByYou"):
         bucket.s3.create_bucket(
             Bucket=bucket.name, **({} if region == "us-east-1" else elsewhere)
         )
-    except ClientError as error:
-        # Another deploy made it meanwhile, or this one did, and AWS's answer was lost.
-        if code(error) != "BucketAlreadyOwnedByYou":
-            raise
 
 
 def _close(bucket: Bucket) -> None:

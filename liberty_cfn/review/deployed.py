@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from liberty_cfn import environments
-from liberty_cfn.deploy.operations import digest_of
-from liberty_cfn.deploy.stack import find, parameters, resources
+from liberty_cfn.deploy.stack import find, parameters, resources, tags
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.model.loading import NESTED
 from liberty_cfn.model.parsing import Template, parse
+from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review.reviewing import BOOTSTRAP, Review, review
 from liberty_cfn.review.sources import SourceError, Version
 
@@ -40,7 +40,7 @@ def fetch(environment: environments.Environment, target: Target, now: Version) -
     here = Version(now.name, theirs, {file: now.params[file]})
     found = review(_version(environment, client, stack, file), here)
     # AWS has the templates under other names, which have another digest.
-    return replace(found, digests=(digest_of(stack) or "unknown", found.digests[1]))
+    return replace(found, digests=(tags(stack).get(DIGEST_TAG, "unknown"), found.digests[1]))
 
 
 def _version(

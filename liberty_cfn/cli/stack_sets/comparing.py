@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def drift(environment: Environment, *, as_json: bool) -> None:
     """Show what in every target was changed by hand since it was deployed."""
-    from liberty_cfn.deploy.drifted import as_json as drift_as_json
-    from liberty_cfn.deploy.drifted import as_lines, summary
+    from liberty_cfn.deploy.drift import as_json as drift_as_json
+    from liberty_cfn.deploy.drift import as_lines, summary
     from liberty_cfn.deploy.stack_sets.comparing import drifted
 
     aside = console(stderr=True)

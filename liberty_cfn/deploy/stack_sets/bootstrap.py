@@ -23,7 +23,7 @@ from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.stack import described, find
+from liberty_cfn.deploy.stack import as_parameters, described, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning, state_of
 from liberty_cfn.deploy.targets import Target
@@ -165,7 +165,7 @@ def _put(
     asked = {
         "StackName": stack,
         "TemplateBody": render(template, f"liberty_cfn/bootstrap/{build.__name__}.py"),
-        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+        "Parameters": as_parameters(given),
         "Capabilities": CAPABILITIES,
     }
     try:

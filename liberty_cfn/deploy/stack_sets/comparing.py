@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from liberty_cfn.deploy import doctor, drift
-from liberty_cfn.deploy.drifted import Compared
+from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.images import as_deployed

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from liberty_cfn.deploy.changes import Change, Property
+from liberty_cfn.deploy.changes import Change, Property, weaknesses
 from liberty_cfn.deploy.plans import Plan, decides, interruption
-from liberty_cfn.deploy.weakening import weaknesses
 from liberty_cfn.deployment_targets import Place
 
 Parameter = tuple[str, str | None, str | None]

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import UnknownStatusError
 from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
 from liberty_cfn.deploy.stack_sets.previews import SetPlan
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import ATTEMPTS, answered, operations
+from liberty_cfn.deploy.stack_sets.standing import ATTEMPTS, MISSING, answered, operations
 from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
 
@@ -77,12 +75,9 @@ def under_way(fleet: Fleet) -> str:
         ids = (str(one["OperationId"]) for one in operations(fleet) if one["Status"] in GOING)
         return next(ids, "")
 
-    try:
+    with faults.unless(MISSING):
         return answered(fleet, going)
-    except ClientError as error:
-        if faults.code(error) == "StackSetNotFoundException":
-            return ""
-        raise
+    return ""
 
 
 def stop(fleet: Fleet) -> str:

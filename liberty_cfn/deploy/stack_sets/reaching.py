@@ -199,12 +199,12 @@ def fleet(environment: Environment, home: Target) -> Fleet:
 
 def _members(organizations: Any, unit: str) -> Iterator[str]:
     """Yield the active accounts of an organizational unit, and of those below it."""
-    pages = organizations.get_paginator("list_accounts_for_parent").paginate(ParentId=unit)
-    for account in (a for page in pages for a in page["Accounts"]):
+    accounts = organizations.get_paginator("list_accounts_for_parent")
+    for account in accounts.paginate(ParentId=unit).search("Accounts"):
         if account["Status"] == "ACTIVE":
             yield account["Id"]
     below = organizations.get_paginator("list_organizational_units_for_parent")
-    for inner in (u for p in below.paginate(ParentId=unit) for u in p["OrganizationalUnits"]):
+    for inner in below.paginate(ParentId=unit).search("OrganizationalUnits"):
         yield from _members(organizations, inner["Id"])
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
-
-from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import UnknownStatusError
 from liberty_cfn.deploy.patience import pause
+from liberty_cfn.deploy.stack import parameters, tags
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deployment_targets import Place
 
 T = TypeVar("T")
 # So often AWS is asked before it counts that there is no answer.
 ATTEMPTS = 5
+MISSING = "StackSetNotFoundException"
 # What each status of an instance means.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackInstance.html
 MEANINGS = {
@@ -83,25 +84,21 @@ def standing(fleet: Fleet) -> Standing | None:
     Raises:
         UnknownStatusError: an instance is in a state that this program doesn't know.
     """
-    try:
-        found = answered(
-            fleet, lambda: fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)
-        )["StackSet"]
-    except ClientError as error:
-        if faults.code(error) == "StackSetNotFoundException":
-            return None
-        raise
-    if found["Status"] == "DELETED":
-        return None
-    return Standing(
-        found.get("TemplateBody", ""),
-        _values(found.get("Parameters", [])),
-        {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
-        found.get("StackSetDriftDetectionDetails", {}).get("DriftStatus", "NOT_CHECKED"),
-        bool(found.get("ManagedExecution", {}).get("Active")),
-        found.get("AutoDeployment", {}),
-        instances(fleet),
-    )
+    ask = partial(fleet.cloudformation.describe_stack_set, StackSetName=fleet.name)
+    with faults.unless(MISSING):
+        found = answered(fleet, ask)["StackSet"]
+        drift = found.get("StackSetDriftDetectionDetails", {})
+        if found["Status"] != "DELETED":
+            return Standing(
+                found.get("TemplateBody", ""),
+                parameters(found),
+                tags(found),
+                drift.get("DriftStatus", "NOT_CHECKED"),
+                bool(found.get("ManagedExecution", {}).get("Active")),
+                found.get("AutoDeployment", {}),
+                instances(fleet),
+            )
+    return None
 
 
 def instances(fleet: Fleet) -> dict[Place, Instance]:
@@ -121,7 +118,7 @@ def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
         "StackInstanceRegion": place.region,
     }
     found = answered(fleet, lambda: fleet.cloudformation.describe_stack_instance(**asked))
-    return _values(found["StackInstance"].get("ParameterOverrides", []))
+    return parameters(found["StackInstance"], "ParameterOverrides")
 
 
 def operations(fleet: Fleet) -> Iterator[dict[str, Any]]:
@@ -146,7 +143,3 @@ def _instances(fleet: Fleet) -> Iterator[Instance]:
             raw.get("DriftStatus", "NOT_CHECKED"),
             raw.get("StatusReason", ""),
         )
-
-
-def _values(parameters: list[dict[str, str]]) -> dict[str, str]:
-    return {p["ParameterKey"]: p["ParameterValue"] for p in parameters}

@@ -10,6 +10,7 @@ from liberty_cfn.deploy import images
 from liberty_cfn.deploy.change_sets import CAPABILITIES
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import Packaged, packaged
+from liberty_cfn.deploy.stack import as_parameters, as_tags
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import Standing, overrides
 from liberty_cfn.deployment_targets import Place, Targets
@@ -38,7 +39,7 @@ class Wanted:
         said: dict[str, Any] = {
             "TemplateURL": self.root.url,
             "Parameters": as_parameters(self.parameters),
-            "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
+            "Tags": as_tags(self.tags),
             "Capabilities": CAPABILITIES,
             "ManagedExecution": {"Active": targets.managed_execution},
         }
@@ -149,8 +150,3 @@ def differences(fleet: Fleet, want: Wanted, there: Standing | None) -> Differenc
         gone=tuple(place for place in there.instances if place not in targets.overrides),
         before=read,
     )
-
-
-def as_parameters(values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return values as CloudFormation takes them."""
-    return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
