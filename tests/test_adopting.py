@@ -405,7 +405,7 @@ def test_a_secret_is_deleted_only_when_its_copy_is_proved(local, copied, complai
     with manager:
         manager.add_response("describe_secret", {})
         manager.add_response("get_secret_value", {"SecretString": "value"})
-        manager.add_client_error("describe_secret", adopting.MISSING)
+        manager.add_client_error("describe_secret", secrets.MISSING)
         manager.add_response("create_secret", {})
         manager.add_response("get_secret_value", copied)
         with pytest.raises(DeployError, match=complaint):
