@@ -19,20 +19,25 @@ from liberty_cfn.nesting import DIGEST_TAG
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
-class Silent:
-    """Progress that nobody follows."""
+class Listener:
+    """Takes note of what a deploy tells, and consents unless told otherwise."""
+
+    def __init__(self, *, consent=True):
+        self.consent, self.asked, self.changes = consent, False, ()
+        self.said, self.events = [], []
 
     def say(self, line):
-        pass
+        self.said.append(line)
 
-    def planned(self, changes):
-        pass
+    def planned(self, plan):
+        self.plan, self.changes = plan, plan.changes
 
     def consents(self):
-        return True
+        self.asked = True
+        return self.consent
 
     def happened(self, events):
-        pass
+        self.events += events
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from deployed import Silent
+from deployed import Listener
 from kills import slow_down
 
 from liberty_cfn.deploy.deploying import deploy
@@ -33,9 +33,9 @@ def counted() -> Iterator[str]:
         try:
             slow_down(local)
             target, calls = _heard(local, f":stack/{environment.stack}/")
-            deploy(environment, target, templates, Silent())
+            deploy(environment, target, templates, Listener())
             whole = calls.copy()
-            deploy(environment, target, templates, Silent())
+            deploy(environment, target, templates, Listener())
             nothing = calls - whole
         finally:
             control.down(Path(folder))

@@ -7,19 +7,20 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from botocore.stub import Stubber
+from deployed import Listener
 from local_aws import SOON, Aws
 from small_sets import small
 from test_consent import settle
-from test_deploy import Listener, local, templates, with_settings
+from test_deploy import local, templates, with_settings
 from wire import STACK, Wire, done, stack
 
 from liberty_cfn.deploy import adopting, secrets, taking_in
 from liberty_cfn.deploy.adopting import spelled_out
-from liberty_cfn.deploy.carrying_out import Deploy
 from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -41,17 +42,6 @@ def values(target):
     return {each["Name"]: each["SecretString"] for each in found}
 
 
-class Taking(Listener):
-    """Takes note of what is said, too."""
-
-    def __init__(self, *, consent=True):
-        super().__init__(consent=consent)
-        self.said = []
-
-    def say(self, line):
-        self.said.append(line)
-
-
 @dataclasses.dataclass
 class Adopted:
     """An environment destroyed, refused, and deployed again with what was kept."""
@@ -59,7 +49,7 @@ class Adopted:
     before: dict[str, str]
     refused: str
     declined: tuple[object, dict[str, str], object]
-    listener: Taking
+    listener: Listener
     again: object
     secrets: dict[str, str]
     cat: bytes
@@ -77,13 +67,13 @@ def adopted(local_aws, standing_target, templates):
     target.client("s3").put_object(**cat, Body=b"m")
     stack_id = stack_to_go(environment, target)
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
-    destroy(environment, target, stack_id, lambda events: None)
+    destroy(Work(environment, target, Listener()), stack_id)
     with pytest.raises(DeployError) as refused:
         deploy(environment, target, templates, Listener())
-    no = Taking(consent=False)
+    no = Listener(consent=False)
     outcome = deploy(environment, target, templates, no, adopt=True)
     declined = (outcome, values(target), no.changes)
-    listener = Taking()
+    listener = Listener()
     deploy(environment, target, templates, listener, adopt=True)
     again = deploy(environment, target, templates, Listener(), adopt=True)
     found = target.client("s3").get_object(**cat)["Body"].read()
@@ -141,7 +131,7 @@ def test_what_cannot_be_adopted_stays_in_the_way_and_no_secret_is_touched(
 ):
     manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
     missing = with_settings(local, ExistingExecutionRole="nobody")
-    listener = Taking()
+    listener = Listener()
     with pytest.raises(DeployError, match=r"in the way.*\n.*nobody"):
         deploy(missing, target, {"root.yaml": "Resources: {}"}, listener, adopt=True)
     assert (listener.said, values(target)) == ([], {"liberty-social/SECRET_KEY-local": "old"})
@@ -151,7 +141,7 @@ def test_a_zone_that_is_kept_is_told_with_the_setting_that_uses_it(target, local
     made = target.client("route53").create_hosted_zone(
         Name=local.settings["DomainName"], CallerReference="kept"
     )
-    listener = Taking(consent=False)
+    listener = Listener(consent=False)
     template = {"root.yaml": "Resources: {Logs: {Type: 'AWS::Logs::LogGroup'}}\n"}
     deploy(dataclasses.replace(local, given={}), target, template, listener, adopt=True)
     zone = made["HostedZone"]["Id"].rpartition("/")[2]
@@ -301,9 +291,9 @@ def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
     planned = SimpleNamespace(changes=(uploads,)), ChangeSet("ours", STACK, "liberty-1")
     monkeypatch.setattr(taking_in, "prepare_now", lambda *_: planned)
     wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")])
-    progress, clients = Taking(), {"cloudformation": wire.client}
+    progress, clients = Listener(), {"cloudformation": wire.client}
     ours = Target(None, "1", _clients=clients)
-    taking_in.put_names_back(Deploy(local, ours, {}, progress))
+    taking_in.put_names_back(Work(local, ours, progress))
     assert [operation for operation, _ in wire.asked] == ["DeleteChangeSet"]
     assert progress.said == ["What was adopted differs from the templates: see make plan"]
 
@@ -311,8 +301,8 @@ def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
 def test_which_value_a_secret_has_is_told(local, monkeypatch):
     monkeypatch.setattr(adopting, "give_back", lambda *_: {"one": True, "two": False})
     monkeypatch.setattr(secrets, "restart", lambda *_: "web:1")
-    progress = Taking()
-    taking_in.give_back(Deploy(local, None, {}, progress))
+    progress = Listener()
+    taking_in.give_back(Work(local, None, progress))
     one, two, tasks = progress.said
     assert one == "one has the value again that it had before"
     assert two.startswith("two was set meanwhile, and keeps that value; the one from before is")
@@ -322,7 +312,7 @@ def test_which_value_a_secret_has_is_told(local, monkeypatch):
 def test_a_plan_refused_after_secrets_were_put_aside_says_where_they_wait(
     target, local, manager, templates
 ):
-    class Wavering(Taking):
+    class Wavering(Listener):
         def consents(self):
             self.consent, was = False, self.consent
             return was
@@ -342,7 +332,7 @@ def test_a_deploy_that_fails_after_secrets_were_put_aside_says_where_they_wait(
 ):
     manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
     aws.fail("AWS::SecretsManager::Secret/SecretKey")
-    listener = Taking()
+    listener = Listener()
     with pytest.raises(DeployError, match="ROLLBACK_COMPLETE"):
         deploy(local, target, small(templates, "Secrets"), listener, adopt=True)
     assert listener.said[-1].startswith("The value of liberty-social/SECRET_KEY-local waits in")
@@ -380,7 +370,7 @@ def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, targ
     people_had, database = secret(target, "SECRET_KEY"), secret(target, "DB_PASSWORD")
     stack_id = stack_to_go(local, target)
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
-    destroy(local, target, stack_id, lambda events: None)
+    destroy(Work(local, target, Listener()), stack_id)
     aws.fail("AWS::ECS::Service")
     with pytest.raises(DeployError):
         deploy(local, target, some, Listener(), adopt=True)
@@ -471,7 +461,7 @@ def test_case_32_what_would_not_be_deleted_is_told_before_anything_is(held, stan
     database = said["AWS::RDS::DBInstance"]
     assert "say DatabaseDeletionProtection: false in params/local.yaml" in database
     with pytest.raises(DeployError, match="Nothing was deleted"):
-        destroy(environment, standing_target, stack_id, lambda events: None)
+        destroy(Work(environment, standing_target, Listener()), stack_id)
     assert stack_to_go(environment, standing_target)
 
 

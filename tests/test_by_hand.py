@@ -4,9 +4,10 @@ import dataclasses
 import json
 
 import pytest
+from deployed import Listener
 from rich.console import Console
 from small_sets import small
-from test_deploy import Listener, change_set_names, local, templates, with_settings
+from test_deploy import change_set_names, local, templates, with_settings
 from wire import answering
 
 from liberty_cfn.deploy import plans

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from deployed import Listener
 from local_aws import Aws
 from rich.console import Console
 from small_sets import small
-from test_deploy import Listener, templates
+from test_deploy import templates
 
 import liberty_cfn.deploy as deploy_package
 from liberty_cfn import checked

@@ -9,9 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from deployed import Listener
 from local_aws import Aws
 from small_sets import small
-from test_deploy import Listener, few, local, templates, with_settings
+from test_deploy import few, local, templates, with_settings
 
 from liberty_cfn.deploy import packaging, template_bucket
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, read

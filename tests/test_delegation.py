@@ -10,7 +10,8 @@ import dns.resolver
 import pytest
 from botocore.stub import Stubber
 from click.testing import CliRunner
-from test_deploy import Listener, local, with_settings
+from deployed import Listener
+from test_deploy import local, with_settings
 
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import certificates, delegation, doctor, patience, targets

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import boto3
 import pytest
 from botocore.stub import Stubber
+from deployed import Listener
 from local_aws import Aws
 from small_sets import small
 
@@ -17,6 +18,7 @@ from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError, UnknownStatusError
 from liberty_cfn.deploy.events import Event, Follower
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.protection import nested, protect_from_termination
 from liberty_cfn.deploy.showing import line
@@ -28,26 +30,6 @@ from liberty_cfn.generation import generate
 from liberty_cfn.repository import TEMPLATES
 
 OUR_VPC = [{"Name": "tag:Name", "Values": ["liberty-social-vpc-local"]}]
-
-
-class Listener:
-    """Takes note of what a deploy tells."""
-
-    def __init__(self, *, consent=True):
-        self.consent, self.changes, self.events, self.asked = consent, (), [], False
-
-    def say(self, line):
-        pass
-
-    def planned(self, plan):
-        self.plan, self.changes = plan, plan.changes
-
-    def consents(self):
-        self.asked = True
-        return self.consent
-
-    def happened(self, events):
-        self.events += events
 
 
 @pytest.fixture
@@ -343,7 +325,7 @@ def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, t
         ("AWS::ElastiCache::CacheCluster", "leaves a snapshot"),
     }
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
-    destroy(local, target, stack_id, lambda events: None)
+    destroy(Work(local, target, Listener()), stack_id)
     assert not stack_to_go(local, target)
     assert len(target.client("secretsmanager").list_secrets()["SecretList"]) == 5
     target.client("s3").head_bucket(Bucket="liberty-social-uploads-local")
@@ -358,7 +340,7 @@ def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, t
 def test_what_is_deployed_is_protected_from_being_destroyed(deployed, local, target):
     stack_id = stack_to_go(local, target)
     with pytest.raises(DeployError, match="protected from termination"):
-        destroy(local, target, stack_id, lambda events: None)
+        destroy(Work(local, target, Listener()), stack_id)
     assert stack_to_go(local, target)
 
 

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore import exceptions, xform_name
 from botocore.exceptions import ReadTimeoutError
+from deployed import Listener
 from small_sets import small
 from wire import (
     BROKEN,
@@ -36,13 +37,13 @@ from wire import (
     told,
 )
 
-from liberty_cfn.deploy import attending, causes, diagnosis, faults, packaging, patience
+from liberty_cfn.deploy import causes, diagnosis, faults, following, packaging, patience
+from liberty_cfn.deploy.carrying_out import execute
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
 from liberty_cfn.deploy.events import Event, Follower, last_operation
-from liberty_cfn.deploy.executing import execute
-from liberty_cfn.deploy.following import follow
+from liberty_cfn.deploy.following import Work, follow
 from liberty_cfn.deploy.operations import roll_back, root
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import find
@@ -329,11 +330,11 @@ def test_case_16_who_waits_is_told_when_aws_does_not_answer_for_long(dev):
         DescribeStacks=[*[UNAVAILABLE] * 5, stack("UPDATE_COMPLETE")],
         DescribeStackEvents=[*[UNAVAILABLE] * 5, ended("UPDATE_COMPLETE")],
     )
-    target, said = Target(None, "1", _clients={"cloudformation": wire.client}), []
-    operation = attending.Operation(dev, target, STACK)
-    operation.see_to_its_end(Follower(wire.client, STACK, START), list, said.append)
-    assert "AWS has not answered 5 times (ServiceUnavailable)" in said[0]
-    assert len(said) == 2
+    target, told = Target(None, "1", _clients={"cloudformation": wire.client}), Listener()
+    operation = following.Operation(Work(dev, target, told), STACK)
+    operation.see_to_its_end(Follower(wire.client, STACK, START))
+    assert "AWS has not answered 5 times (ServiceUnavailable)" in told.said[0]
+    assert len(told.said) == 2
 
 
 @pytest.mark.parametrize(
@@ -501,9 +502,9 @@ def test_case_21_what_is_looked_at_again_is_what_was_looked_at(dev, stack_name, 
     wire = Wire(DescribeStacks=[EXPIRED], DescribeStackEvents=[events()])
     target = Target(None, "1", _clients={"cloudformation": wire.client})
     environment = dataclasses.replace(dev, stack_name=stack_name)
-    operation = attending.Operation(environment, target, STACK)
+    operation = following.Operation(Work(environment, target, Listener()), STACK)
     with pytest.raises(FollowError, match=f"then look again: {again}$"):
-        operation.see_to_its_end(Follower(wire.client, STACK, START), list, list)
+        operation.see_to_its_end(Follower(wire.client, STACK, START))
 
 
 @pytest.mark.parametrize("operation", ["CREATE", "UPDATE", "DELETE", "IMPORT"])
@@ -954,10 +955,10 @@ def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkey
         monkeypatch.setattr(ecs, "list_tasks", lambda **_: {"taskArns": []})
         return "ROLLBACK_COMPLETE", [failed]
 
-    monkeypatch.setattr(attending, "follow", undo)
+    monkeypatch.setattr(following, "follow", undo)
     target = SimpleNamespace(client=lambda _: ecs)
-    operation = attending.Operation(dev, target, STACK)
-    operation.see_to_its_end(None, lambda _: None, print)
+    operation = following.Operation(Work(dev, target, Listener()), STACK)
+    operation.see_to_its_end(None)
     assert "web said: django.db.utils.OperationalError" in operation.explained()
 
 
@@ -971,7 +972,7 @@ def test_case_07_a_deletion_that_failed_is_not_said_to_be_done(dev):
     )
     target = Target(None, "1", _clients={"cloudformation": wire.client})
     with pytest.raises(DeployError) as error:
-        attending.delete(dev, target, STACK, list, print)
+        following.delete(Work(dev, target, Listener()), STACK)
     assert str(error.value).splitlines() == [
         "liberty-social-dev ended as DELETE_FAILED.",
         "  Vpc (AWS::EC2::VPC): has dependencies",
@@ -990,7 +991,8 @@ def test_case_07_what_cannot_be_updated_is_not_protected_in_vain(dev, status):
     )
     target = Target(None, "1", _clients={"cloudformation": wire.client})
     with pytest.raises(DeployError, match=status):
-        attending.attend(dev, target, STACK, Follower(wire.client, STACK, START), Crowd())
+        work = Work(dev, target, Listener())
+        following.attend(work, STACK, Follower(wire.client, STACK, START))
     assert {name for name, _ in wire.asked} <= {
         *("DescribeStacks", "DescribeStackEvents", "DescribeEvents"),
     }
@@ -1004,26 +1006,6 @@ def target(aws):
     return Target(aws.session, "000000000000", aws.endpoint)
 
 
-class Crowd:
-    """Progress that nobody follows."""
-
-    def __init__(self, happened=None):
-        self._happened = happened
-
-    def planned(self, plan):
-        pass
-
-    def consents(self):
-        return True
-
-    def say(self, line):
-        pass
-
-    def happened(self, events):
-        if self._happened:
-            self._happened(events)
-
-
 @pytest.fixture(scope="module")
 def templates():
     return packaging.read(TEMPLATES)
@@ -1035,12 +1017,13 @@ def test_case_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_en
     local, templates = load("local"), small(templates, "Logs", "Network", "Storage")
     aws.delay(60)
 
-    def interrupt(events):
-        if any(event.stack for event in events):
-            raise KeyboardInterrupt
+    class Interrupting(Listener):
+        def happened(self, events):
+            if any(event.stack for event in events):
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deploy(local, target, templates, Crowd(interrupt))
+        deploy(local, target, templates, Interrupting())
     cloudformation = target.client("cloudformation")
     found = root(local, cloudformation)
     assert found["StackStatus"] == "CREATE_IN_PROGRESS"
@@ -1049,7 +1032,7 @@ def test_case_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_en
     status, happened = follow(cloudformation, found["StackId"], follower, lambda _: None)
     assert status == "CREATE_COMPLETE"
     assert any(event.resource == "Vpc" for event in happened)
-    assert not deploy(local, target, templates, Crowd()).changed
+    assert not deploy(local, target, templates, Listener()).changed
 
 
 def test_case_24_the_root_cause_of_a_nested_failure_on_the_local_aws(
@@ -1058,7 +1041,7 @@ def test_case_24_the_root_cause_of_a_nested_failure_on_the_local_aws(
     aws.fail("AWS::RDS::DBInstance/Database")
     some = small(templates, "Network", "Security", "Secrets", "Database", "Cache", "Storage")
     with pytest.raises(DeployError) as error:
-        deploy(dev, target, some, Crowd())
+        deploy(dev, target, some, Listener())
     cloudformation = target.client("cloudformation")
     found = root(dev, cloudformation)
     happened = last_operation(cloudformation, found["StackId"]).new_events()
@@ -1083,4 +1066,4 @@ def test_case_05_only_a_failed_rollback_is_continued(aws, target, dev):
     body = "Resources: {Logs: {Type: AWS::Logs::LogGroup}}"
     aws.client("cloudformation").create_stack(StackName=dev.stack, TemplateBody=body)
     with pytest.raises(DeployError, match="only a rollback that failed can be continued"):
-        roll_back(dev, target, (), print, print)
+        roll_back(Work(dev, target, Listener()), ())

@@ -18,7 +18,7 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ReadTimeoutError
 from botocore.parsers import ResponseParserError
-from deployed import Silent
+from deployed import Listener
 from kills import state
 from small_sets import small
 from test_deploy import with_settings
@@ -41,11 +41,11 @@ from wire import (
 )
 
 from liberty_cfn.deploy import (
-    attending,
     carrying_out,
     change_sets,
     deploying,
     discarding,
+    following,
     packaging,
     sessions,
     targets,
@@ -54,6 +54,7 @@ from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.operations import root
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.preparing import plan
@@ -98,19 +99,6 @@ NO_CHANGES = "The submitted information didn't contain changes. Submit different
 NO_LONGER = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
 
 
-class Listener(Silent):
-    """Takes note of what a deploy says, and of what happens."""
-
-    def __init__(self):
-        self.said, self.events = [], []
-
-    def say(self, line):
-        self.said.append(line)
-
-    def happened(self, events):
-        self.events += events
-
-
 class Waking(Listener):
     """Has resources take no time any more as soon as anything is said, or happens."""
 
@@ -135,7 +123,7 @@ def dev():
 
 def have(environment, target, template, listener=None, **more):
     """Deploy a design of one template."""
-    return deploy(environment, target, {"root.yaml": template}, listener or Silent(), **more)
+    return deploy(environment, target, {"root.yaml": template}, listener or Listener(), **more)
 
 
 def left_behind(target, environment):
@@ -393,7 +381,7 @@ def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named
 def test_a_new_stack_is_protected_from_termination_before_anything_is_in_it(target, dev):
     seen = []
 
-    class Looking(Silent):
+    class Looking(Listener):
         def happened(self, events):
             seen.append(find(target.client("cloudformation"), dev.stack))
 
@@ -423,7 +411,7 @@ def test_what_a_failed_creation_left_protected_is_destroyed_when_it_is_named(aws
         have(dev, target, TOPIC)
     failed = find(target.client("cloudformation"), dev.stack)
     assert failed["EnableTerminationProtection"]
-    destroy(dev, target, failed["StackId"], lambda _: None)
+    destroy(Work(dev, target, Listener()), failed["StackId"])
     assert find(target.client("cloudformation"), dev.stack) is None
 
 
@@ -660,7 +648,7 @@ def test_case_33_of_two_deploys_at_once_the_loser_does_not_close_what_the_other_
 ):
     have(dev, target, UPLOADS)
     aws.delay(60)
-    cloudformation, loser = target.client("cloudformation"), Silent()
+    cloudformation, loser = target.client("cloudformation"), Listener()
     there, how = (carrying_out, "execute") if late else (loser, "consents")
     original = getattr(there, how)
 
@@ -1317,7 +1305,7 @@ def test_case_32_what_aws_would_not_delete_stops_a_destroy_before_it_begins(targ
     found = find(cloudformation, dev.stack)["StackId"]
     target.client("s3").put_object(Bucket="liberty-social-failures-1", Key="a", Body=b"")
     with pytest.raises(DeployError) as error:
-        destroy(dev, target, found, print)
+        destroy(Work(dev, target, Listener()), found)
     assert "protected from termination" in str(error.value)
     assert "AWS::S3::Bucket liberty-social-failures-1" in str(error.value)
     assert find(cloudformation, dev.stack)["StackStatus"] == "CREATE_COMPLETE"
@@ -1430,7 +1418,7 @@ class Killed(BaseException):
         (change_sets, "create", True),  # a change set is there, and nobody was asked
         (carrying_out, "execute", False),  # agreed to, and not executed
         (carrying_out, "execute", True),  # executed, and nobody follows
-        (attending, "protect", False),  # over, and not protected yet
+        (following, "protect", False),  # over, and not protected yet
     ],
     ids=["planned", "agreed", "executed", "over"],
 )

@@ -9,16 +9,17 @@ from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
+from deployed import Listener
 from local_aws import Aws
 from small_sets import small
-from test_deploy import Listener, local, templates, with_settings
+from test_deploy import local, templates, with_settings
 from wire import STACK, Wire, done
 
 from liberty_cfn.deploy import deploying, migrating
-from liberty_cfn.deploy.carrying_out import Deploy
 from liberty_cfn.deploy.changes import Change, ChangeSet, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.migrating import is_due, is_held
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find
@@ -26,15 +27,6 @@ from liberty_cfn.environments import DJANGO, MisfitsError, load
 from liberty_cfn.repository import PARAMS
 
 __all__ = ["local", "templates"]
-
-
-class Telling(Listener):
-    def __init__(self):
-        super().__init__()
-        self.said = []
-
-    def say(self, line):
-        self.said.append(line)
 
 
 class Tasks:
@@ -89,7 +81,7 @@ def life(local_aws, standing_target, templates):
     aws.reset()
     environment = dataclasses.replace(load("local"), migrate=DJANGO)
     with Tasks(target) as tasks:
-        first, failed, mended, idle = Telling(), Telling(), Telling(), Telling()
+        first, failed, mended, idle = Listener(), Listener(), Listener(), Listener()
         templates = small(templates, "Logs", "Service")
         aws.end_tasks(0, "Applying 0001_users... OK", "Applying 0002_cats... OK")
         deploy(environment, target, templates, first)
@@ -206,7 +198,7 @@ def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatc
     monkeypatch.setattr(migrating, "is_due", lambda *_: True)
     monkeypatch.setattr(migrating, "held", lambda *_: {})
     monkeypatch.setattr(migrating, "migrate", Mock(side_effect=DeployError))
-    this = Deploy(local, target, {}, Telling())
+    this = Work(local, target, Listener())
     with pytest.raises(DeployError):
         deploying._all_but_the_last(this, plan(), ChangeSet("ours", STACK, "liberty-1"))  # noqa: SLF001
     assert [operation for operation, _ in wire.asked] == ["DeleteChangeSet"]

@@ -8,6 +8,7 @@ from html import escape
 
 import pytest
 from botocore.stub import Stubber
+from deployed import Listener
 from wire import STACK as STACK_ID
 from wire import START, Wire, answer, answering, decoded, done, events, form, stack, told
 
@@ -15,7 +16,7 @@ from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.destroying import what_is_kept
 from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.events import last_operation
-from liberty_cfn.deploy.following import follow
+from liberty_cfn.deploy.following import Work, follow
 from liberty_cfn.deploy.operations import roll_back
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import NESTED_STACK, standing
@@ -445,12 +446,13 @@ def test_a_nested_resource_to_skip_is_named_by_its_stacks_own_name(
             },
         )
         with pytest.raises(Exception, match=said):
-            roll_back(dev, over(cloudformation), (skip,), print, print)
+            roll_back(work(dev, cloudformation), (skip,))
 
 
-def over(cloudformation):
-    """Return a target that is reached by this client."""
-    return Target(None, "000000000000", _clients={"cloudformation": cloudformation})
+def work(environment, cloudformation):
+    """Return what is done to an environment by this client."""
+    target = Target(None, "000000000000", _clients={"cloudformation": cloudformation})
+    return Work(environment, target, Listener())
 
 
 class Anything:
@@ -474,10 +476,8 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
     )
     assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", load("dev"))
     with pytest.raises(DeployError, match="no rollback has failed yet"):
-        roll_back(dev, over(wire.client), ("Data",), print, print)
-    assert (
-        roll_back(dev, over(wire.client), (), print, print).status == "UPDATE_ROLLBACK_COMPLETE"
-    )
+        roll_back(work(dev, wire.client), ("Data",))
+    assert roll_back(work(dev, wire.client), ()).status == "UPDATE_ROLLBACK_COMPLETE"
     asked = dict(map(decoded, wire.asked))
     assert asked["RollbackStack"]["StackName"] == STACK_ID
     # What that update was allowed to lose, nothing may any more.
@@ -488,12 +488,12 @@ def test_an_import_that_went_wrong_is_not_sent_to_a_command_that_refuses_it(dev)
     assert "liberty-cfn" not in what_next("IMPORT_ROLLBACK_FAILED", load("dev"))
     wire = Wire(DescribeStacks=[stack("IMPORT_ROLLBACK_FAILED")])
     with pytest.raises(DeployError, match="only a rollback that failed"):
-        roll_back(dev, over(wire.client), (), print, print)
+        roll_back(work(dev, wire.client), ())
 
 
 def test_what_is_not_stuck_cannot_be_rolled_back(cloudformation, dev, made):
     with pytest.raises(DeployError, match=r"CREATE_COMPLETE: only a rollback that failed"):
-        roll_back(dev, over(cloudformation), (), print, print)
+        roll_back(work(dev, cloudformation), ())
 
 
 # Drift

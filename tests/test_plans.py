@@ -5,9 +5,10 @@ import json
 import re
 
 import pytest
+from deployed import Listener
 from rich.console import Console
 from small_sets import small
-from test_deploy import Listener, local, templates, with_settings
+from test_deploy import local, templates, with_settings
 
 from liberty_cfn.cli.common import console
 from liberty_cfn.deploy import plans, preparing

@@ -41,6 +41,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.cli.stack_sets.destroying import destroy as destroy_set
     from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
     from liberty_cfn.deploy.faults import unless_missing
+    from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.protection import protect_from_termination
     from liberty_cfn.deploy.showing import ShownProgress, kept_table
     from liberty_cfn.environments import LOCAL, load
@@ -68,9 +69,9 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
             protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     else:
         confirmed(chosen, confirm)
-    progress = ShownProgress(screen, lambda: True)
+    progress = ShownProgress(screen)
     with interruptible(chosen, "destroy", progress.stop):
-        destroy(chosen, target, stack_id, progress.happened, progress.say)
+        destroy(Work(chosen, target, progress), stack_id)
     keep(chosen)
     _say(chosen, kept, deleted=True, as_json=as_json)
 

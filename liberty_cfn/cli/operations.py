@@ -24,7 +24,7 @@ from liberty_cfn.cli.stack_sets.common import refuse
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from liberty_cfn.deploy.attending import Operation
+    from liberty_cfn.deploy.following import Operation
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
 
@@ -98,8 +98,8 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     With --follow, attaches to what is running and stays until it is over; then exits with 0
     if it succeeded, and with 1 and the reason if it didn't.
     """
-    from liberty_cfn.deploy.attending import Operation
     from liberty_cfn.deploy.events import last_operation
+    from liberty_cfn.deploy.following import Operation, Work
     from liberty_cfn.deploy.operations import root, succeeded
     from liberty_cfn.deploy.showing import ShownProgress, line
     from liberty_cfn.deploy.statuses import Meaning
@@ -112,14 +112,15 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     target, screen = _at(chosen)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
-    operation = Operation(chosen, target, stack["StackId"], stack["StackStatus"])
+    progress = ShownProgress(screen if as_json else console())
+    work = Work(chosen, target, progress)
+    operation = Operation(work, stack["StackId"], stack["StackStatus"])
     # In a stack that waits for its first change set, nothing has happened yet.
     begun = operation.meaning is not Meaning.ABSENT
     follower = last_operation(cloudformation, stack["StackId"])
     if attach and operation.meaning is Meaning.WORKING:
-        progress = ShownProgress(screen if as_json else console(), lambda: True)
         with interruptible(chosen, "events", progress.stop):
-            operation.see_to_its_end(follower, progress.happened, progress.say)
+            operation.see_to_its_end(follower)
     else:
         operation.events = follower.new_events()
         if not as_json:
@@ -211,6 +212,7 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     skipped unless it is named: CloudFormation takes a skipped resource to be as it was, which
     it may not be.
     """
+    from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.operations import roll_back
     from liberty_cfn.deploy.showing import ShownProgress
     from liberty_cfn.deploy.statuses import Meaning
@@ -218,9 +220,9 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
 
     chosen = load(environment)
     target, screen = _at(chosen)
-    progress = ShownProgress(screen if as_json else console(), lambda: True)
+    progress = ShownProgress(screen if as_json else console())
     with interruptible(chosen, "rollback", progress.stop):
-        done = roll_back(chosen, target, skip, progress.happened, progress.say)
+        done = roll_back(Work(chosen, target, progress), skip)
     keep(chosen)
     why = "" if done.meaning is Meaning.UNDONE else done.explained()
     if as_json:
@@ -291,7 +293,7 @@ def _print_operation(operation: Operation, why: str) -> None:
         }
         for event in operation.events
     ]
-    stack = operation.environment.stack
+    stack = operation.work.environment.stack
     told = {"stack": stack, "status": operation.status, "events": events}
     print_json(told | ({"error": why} if why else {}))
     if why:

@@ -30,20 +30,17 @@ One idea a module, each importing only from those above it:
     plans        what would change, weighed: what is dangerous about it
     protection   what keeps what is deployed from going by accident
     events       what happens in a stack, and in those nested in it
-    following    what is happening, until it is over
-    executing    a change set executed once, whatever becomes of the answer
     tasks        why ECS tasks stopped
     diagnosis    why it failed, first-hand
     images       which image runs, by digest
     adopting     taking in what an earlier destroy kept
     certificates what a certificate waits for
-    attending    an operation seen to its end
+    following    an operation told as it happens, and seen to its end
     operations   a stack's life after deploying: cancel, rollback
     preparing    what deploying would do
-    beginning    where a deploy begins: what is under way, what failed
     doctor       all that beforehand looks at, and how it stands
     migrating    the database, before the service moves to the version that needs it
-    carrying_out a change set executed, seen to its end, and protected
+    carrying_out a change set executed once, seen to its end, and protected
     taking_in    what a deploy does beside, to take in what an earlier destroy kept
     deploying    the way through all of these
     destroying   taking everything down, but what is kept

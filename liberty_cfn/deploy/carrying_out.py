@@ -1,44 +1,28 @@
-"""A change set carried out: executed, seen to its end, and what is there then protected."""
+"""A change set executed once, seen to its end, and what is there then protected."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from liberty_cfn.deploy import discarding
-from liberty_cfn.deploy.attending import Progress, attend
-from liberty_cfn.deploy.changes import Change, ChangeSet
+from liberty_cfn.deploy import discarding, faults
+from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.events import Follower
-from liberty_cfn.deploy.executing import execute, refuse_unless_available
+from liberty_cfn.deploy.events import Follower, newest_first
+from liberty_cfn.deploy.following import Work, attend
 from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK
-from liberty_cfn.deploy.targets import Target
-from liberty_cfn.environments import Environment
+
+TOO_LATE = (
+    "The stack was changed by someone else after this plan was made, which can no longer be "
+    "executed; nothing was changed. Deploy again to see a new plan."
+)
+# How it says that somebody else is at it; there is no code for it.
+BUSY = "_IN_PROGRESS state"
+BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 
 
-@dataclass(frozen=True)
-class Deploy:
-    """What is deployed, and where to; who is told and asked.
-
-    `templates` are by file name. `allowed` are the logical ids of stateful resources that may
-    be replaced or deleted.
-    """
-
-    environment: Environment
-    target: Target
-    templates: Mapping[str, str]
-    progress: Progress
-    allowed: Collection[str] = ()
-
-    @property
-    def cloudformation(self) -> Any:
-        return self.target.client("cloudformation")
-
-
-def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
+def carry_out(work: Work, change_set: ChangeSet) -> None:
     """Execute a change set, follow it to its end, and protect what is there then.
 
     Meanwhile what this deploy allows may go; what an earlier one had allowed, which was
@@ -47,38 +31,73 @@ def carry_out(deploy: Deploy, change_set: ChangeSet) -> None:
     Raises:
         DeployError: it failed, or can't be executed, as its stack was changed meanwhile.
     """
-    cloudformation, stack_id = deploy.cloudformation, change_set.stack_id
+    cloudformation, stack_id = work.cloudformation, change_set.stack_id
     close = partial(close_again, cloudformation, stack_id)
     # Also without an answer: what arrives later finds nothing to execute. AWS deletes no change
     # set that it executes already; then what is allowed stays so.
     with discarding.kept_only_if_well(cloudformation, change_set, close):
-        _open(cloudformation, change_set, deploy.allowed)
+        _open(work, change_set)
         follower = Follower(cloudformation, stack_id)
         execute(cloudformation, change_set)
     try:
-        attend(deploy.environment, deploy.target, stack_id, follower, deploy.progress)
+        attend(work, stack_id, follower)
     except DeployError:
         # One that failed while it was executed stays in the stack's list until it is deleted.
         discarding.give_up(cloudformation, change_set)
         raise
 
 
-def _open(cloudformation: Any, change_set: ChangeSet, allowed: Collection[str]) -> None:
-    """Have the stacks' policies let through what is `allowed`, and nothing else."""
-    stack_id = change_set.stack_id
+def _open(work: Work, change_set: ChangeSet) -> None:
+    """Have the stacks' policies let through what is allowed, and nothing else."""
+    cloudformation, stack_id = work.cloudformation, change_set.stack_id
     if change_set.new:
         # Before anything is in it: so it is protected also if we are killed meanwhile.
         protect_from_termination(cloudformation, stack_id)
-    elif allowed:
+    elif work.allowed:
         # Another's update that began meanwhile goes by what that one allows.
-        refuse_unless_available(cloudformation, change_set)
-        protect(cloudformation, stack_id, allowed)
+        described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
+        if described["ExecutionStatus"] != "AVAILABLE":
+            raise DeployError(TOO_LATE)
+        protect(cloudformation, stack_id, work.allowed)
     else:
         close_again(cloudformation, stack_id)
-        if coming := [change.resource for change in change_set.changes if _comes(change)]:
+        nested = (c for c in change_set.changes if c.type == NESTED_STACK)
+        if coming := [change.resource for change in nested if change.action == "Add"]:
             expect(cloudformation, stack_id, coming)
 
 
-def _comes(change: Change) -> bool:
-    """Whether a nested stack is added."""
-    return change.type == NESTED_STACK and change.action == "Add"
+def execute(cloudformation: Any, change_set: ChangeSet) -> None:
+    """Execute a change set; an answer that is lost is looked up.
+
+    Raises:
+        DeployError: it can no longer be executed, as its stack was changed meanwhile.
+    """
+    try:
+        cloudformation.execute_change_set(
+            ChangeSetName=change_set.id,
+            ClientRequestToken=change_set.token,
+            DisableRollback=False,
+            # When the operation is undone, what it made is deleted, also what policies would
+            # keep; but not what it took in, which was there before (docs/decisions/0019).
+            RetainExceptOnCreate=not change_set.adopts,
+        )
+    except faults.OF_AWS as error:
+        # boto sends a request again that got no answer; after the first was heard, the second
+        # is refused.
+        if _has_begun(cloudformation, change_set):
+            return
+        late = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
+        if not late and BUSY not in str(error):
+            raise
+        raise DeployError(TOO_LATE) from error
+
+
+def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:
+    with faults.unless_missing():
+        events = newest_first(cloudformation, change_set.stack_id)
+        if any(event.get("ClientRequestToken") == change_set.token for event in events):
+            return True
+    with faults.unless("ChangeSetNotFound"):
+        described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
+        return described.get("ExecutionStatus") in BEGUN
+    return False

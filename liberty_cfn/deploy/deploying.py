@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from liberty_cfn.deploy import beforehand, discarding, migrating, taking_in
-from liberty_cfn.deploy.attending import Progress
-from liberty_cfn.deploy.beginning import begin_from
-from liberty_cfn.deploy.carrying_out import Deploy, carry_out
+from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.events import last_operation
+from liberty_cfn.deploy.following import Progress, Work, attend, delete
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
 from liberty_cfn.deploy.stack import described, find, outputs
+from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -51,23 +52,54 @@ def deploy(
         DeployError: something is in the way, or CloudFormation refused or undid the change, or
             the migration failed: then the service is as it was.
     """
-    this = Deploy(environment, target, templates, progress, allowed)
+    work = Work(environment, target, progress, templates, allowed)
     # What comes later may be what somebody else is about to deploy.
-    left = discarding.left_behind(this.cloudformation, environment.stack, progress.say)
-    stack = begin_from(environment, target, progress, failed)
+    left = discarding.left_behind(work.cloudformation, environment.stack, progress.say)
+    stack = _begin_from(work, failed)
     if not adopt or beforehand.deployed(stack) is not None:
-        return _made(this, stack, left, adopt=False, drift=drift)
+        return _made(work, stack, left, adopt=False, drift=drift)
     try:
-        if not taking_in.free_names(this, stack):
+        if not taking_in.free_names(work, stack):
             return None
-        stack = find(this.cloudformation, environment.stack)
-        return _made(this, stack, left, adopt=True, drift=drift)
+        stack = find(work.cloudformation, environment.stack)
+        return _made(work, stack, left, adopt=True, drift=drift)
     finally:
-        taking_in.say_what_waits(this)
+        taking_in.say_what_waits(work)
+
+
+def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
+    """Bring the stack to where a deploy can begin, and return it; None where there is none.
+
+    What is under way is seen to its end: somebody else began it, or we did, and were killed.
+    What a failed creation left is deleted, if it was named.
+
+    Raises:
+        DeployError: what was under way failed, or deletes the stack; or what failed may not be
+            deleted, or can't.
+    """
+    stack = find(work.cloudformation, work.environment.stack)
+    state = state_of(stack)
+    if not stack or state not in (Meaning.WORKING, Meaning.BROKEN):
+        return stack
+    stack_id, status, name = stack["StackId"], stack["StackStatus"], work.environment.stack
+    advice = what_next(status, work.environment)
+    if status == "DELETE_IN_PROGRESS":
+        raise DeployError(f"{name} is being deleted. {advice} Deploy when it is gone.")
+    if state is Meaning.WORKING:
+        work.progress.say(f"{name} is in {status}: attached to {stack_id}")
+        attend(work, stack_id, last_operation(work.cloudformation, stack_id), ours=False)
+    elif failed != name:
+        raise DeployError(f"{name} is in {status}. {advice}")
+    else:
+        work.progress.say(f"Deleting what is left of {name}, {stack_id}")
+        protect_from_termination(work.cloudformation, stack_id, on=False)
+        delete(work, stack_id)
+    # What another deploy does next, as it may make two updates, is seen to its end, too.
+    return _begin_from(work, failed)
 
 
 def _made(
-    this: Deploy,
+    work: Work,
     stack: Mapping[str, Any] | None,
     left: Iterable[ChangeSet],
     *,
@@ -75,11 +107,11 @@ def _made(
     drift: bool,
 ) -> Outcome | None:
     """As `deploy`, from the `stack` as it is; `left` are change sets to be discarded then."""
-    environment, progress = this.environment, this.progress
+    environment, progress = work.environment, work.progress
     planned, change_set = prepare(
         environment,
-        this.target,
-        this.templates,
+        work.target,
+        work.templates,
         stack,
         adopt=adopt,
         drift=drift,
@@ -89,23 +121,23 @@ def _made(
     if change_set is None:
         if planned.drift:
             progress.planned(planned)
-        _say_needless(this, planned)
-    elif not _agreed(this, planned, change_set):
+        _say_needless(work, planned)
+    elif not _agreed(work, planned, change_set):
         return None
-    elif last := _all_but_the_last(this, planned, change_set):
-        carry_out(this, last)
+    elif last := _all_but_the_last(work, planned, change_set):
+        carry_out(work, last)
     if adopt:
-        taking_in.put_names_back(this)
+        taking_in.put_names_back(work)
     if stack is None or change_set:
-        stack = described(this.cloudformation, environment.stack)
-    _secure(this, stack, closed=last is not None)
+        stack = described(work.cloudformation, environment.stack)
+    _secure(work, stack, closed=last is not None)
     for killed in left:
-        discarding.drop(this.cloudformation, killed, progress.say)
-    taking_in.give_back(this)
+        discarding.drop(work.cloudformation, killed, progress.say)
+    taking_in.give_back(work)
     return Outcome(changed=change_set is not None, outputs=outputs(stack))
 
 
-def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> ChangeSet | None:
+def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> ChangeSet | None:
     """Deploy what comes before the last; return the last's change set, None if it is done.
 
     Last comes what would stand in the way if the rest failed: protection from deletion, as a
@@ -115,17 +147,17 @@ def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> Cha
     Raises:
         DeployError: the deploy failed, or the migration: then the service is as it was.
     """
-    environment, target, progress = this.environment, this.target, this.progress
+    environment, target, progress = work.environment, work.target, work.progress
     unprotected = lifted(environment) if change_set.new else {}
     migrates = migrating.is_due(environment, planned)
     if not unprotected and not migrates:
         return change_set
     # But not the empty stack that it came with: the next change set is for that, too, and
     # there is none for a stack that is being deleted.
-    discarding.drop(this.cloudformation, replace(change_set, new=False), progress.say)
+    discarding.drop(work.cloudformation, replace(change_set, new=False), progress.say)
     held = migrating.held(environment, target) if migrates else {}
-    before = replace(this, environment=environment.with_parameters({**unprotected, **held}))
-    with discarding.kept_only_if_well(this.cloudformation, change_set):
+    before = replace(work, environment=environment.with_parameters({**unprotected, **held}))
+    with discarding.kept_only_if_well(work.cloudformation, change_set):
         first = _prepared(before, adopt=change_set.adopts)
     if first:
         if unprotected:
@@ -135,7 +167,7 @@ def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> Cha
         carry_out(before, first)
     if migrates:
         migrating.migrate(environment, target, (first or change_set).stack_id, progress.say)
-    last = _prepared(this, adopt=change_set.adopts)
+    last = _prepared(work, adopt=change_set.adopts)
     if last is None:
         progress.say("Nothing is left to do: somebody else deployed meanwhile")
     elif unprotected:
@@ -143,22 +175,22 @@ def _all_but_the_last(this: Deploy, planned: Plan, change_set: ChangeSet) -> Cha
     return last
 
 
-def _prepared(this: Deploy, *, adopt: bool) -> ChangeSet | None:
+def _prepared(work: Work, *, adopt: bool) -> ChangeSet | None:
     """Return the change set of what was agreed to, made anew.
 
     Raises:
         DeployError: data would be lost, by what somebody else deployed meanwhile.
     """
     planned, change_set = prepare_now(
-        this.environment, this.target, this.templates, adopt=adopt
+        work.environment, work.target, work.templates, adopt=adopt
     )
     if change_set:
-        with discarding.kept_only_if_well(this.cloudformation, change_set):
-            _refuse_losses(this, planned, "by what was deployed meanwhile; it is left at that")
+        with discarding.kept_only_if_well(work.cloudformation, change_set):
+            _refuse_losses(work, planned, "by what was deployed meanwhile; it is left at that")
     return change_set
 
 
-def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
+def _agreed(work: Work, planned: Plan, change_set: ChangeSet) -> bool:
     """Whether a plan may go ahead. If not, its change set is discarded, also on Ctrl-C.
 
     Raises:
@@ -166,31 +198,31 @@ def _agreed(this: Deploy, planned: Plan, change_set: ChangeSet) -> bool:
     """
     agreed = False
     try:
-        this.progress.planned(planned)
-        _say_needless(this, planned)
-        _refuse_losses(this, planned, "nothing was changed")
-        agreed = this.progress.consents()
+        work.progress.planned(planned)
+        _say_needless(work, planned)
+        _refuse_losses(work, planned, "nothing was changed")
+        agreed = work.progress.consents()
     finally:
         if not agreed:
             # drop() raises nothing of its own, which would hide why the plan is not agreed to.
-            discarding.drop(this.cloudformation, change_set, this.progress.say)
+            discarding.drop(work.cloudformation, change_set, work.progress.say)
     return agreed
 
 
-def _refuse_losses(this: Deploy, planned: Plan, so: str) -> None:
-    if refused := refusals(planned, this.allowed):
+def _refuse_losses(work: Work, planned: Plan, so: str) -> None:
+    if refused := refusals(planned, work.allowed):
         raise DeployError("\n".join([f"Data would be lost; {so}:", *refused]))
 
 
-def _say_needless(this: Deploy, planned: Plan) -> None:
-    for words in needless([planned], this.allowed):
-        this.progress.say(words)
+def _say_needless(work: Work, planned: Plan) -> None:
+    for words in needless([planned], work.allowed):
+        work.progress.say(words)
 
 
-def _secure(this: Deploy, stack: Mapping[str, Any], *, closed: bool) -> None:
+def _secure(work: Work, stack: Mapping[str, Any], *, closed: bool) -> None:
     """Have the stack protected; `closed` is whether this deploy set its policies already."""
     stack_id = stack["StackId"]
     if not closed:
-        close_again(this.cloudformation, stack_id)
+        close_again(work.cloudformation, stack_id)
     if not stack.get("EnableTerminationProtection"):
-        protect_from_termination(this.cloudformation, stack_id)
+        protect_from_termination(work.cloudformation, stack_id)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.attending import delete
 from liberty_cfn.deploy.changes import removed
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.events import Event
-from liberty_cfn.deploy.patience import silent
+from liberty_cfn.deploy.following import Work, delete
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK, described, find
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
@@ -90,26 +88,19 @@ def what_is_kept(number: int, adopting: str) -> str:
     return f"{count} kept, as listed above.{again}"
 
 
-def destroy(
-    environment: Environment,
-    target: Target,
-    stack_id: str,
-    tell: Callable[[list[Event]], object],
-    say: Callable[[str], object] = silent,
-) -> None:
+def destroy(work: Work, stack_id: str) -> None:
     """Delete the environment's stack, and all that its templates don't keep.
 
     Raises:
         DeployError: something can't be deleted, or could not. The message says what and why.
         FollowError: the deadline has passed, or the credentials are over.
     """
-    _, hindrances = looked_through(environment, target, stack_id)
+    _, hindrances = looked_through(work.environment, work.target, stack_id)
     if hindrances:
         raise DeployError("\n".join(["Nothing was deleted:", *hindrances]))
-    cloudformation = target.client("cloudformation")
-    if _has_failed(described(cloudformation, stack_id)):
-        protect_from_termination(cloudformation, stack_id, on=False)
-    delete(environment, target, stack_id, tell, say)
+    if _has_failed(described(work.cloudformation, stack_id)):
+        protect_from_termination(work.cloudformation, stack_id, on=False)
+    delete(work, stack_id)
 
 
 def _has_failed(stack: dict[str, Any]) -> bool:

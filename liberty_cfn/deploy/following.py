@@ -1,16 +1,26 @@
-"""What is happening in a stack and those nested in it, told until it is over."""
+"""An operation on a stack, told as it happens, and seen to its end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
+from liberty_cfn.deploy import diagnosis, faults
+from liberty_cfn.deploy.certificates import Watch
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.plans import Plan
+from liberty_cfn.deploy.protection import at_work, protect
+from liberty_cfn.deploy.stack import GONE, find
 from liberty_cfn.deploy.statuses import Meaning, meaning
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.tasks import SERVICE, why_stopped
+from liberty_cfn.environments import Environment
 
 # A status read just after an operation began may still be that from before it. If no event
 # says the same, it is believed after this many looks.
@@ -18,6 +28,137 @@ LOOKS = 10
 # While a stack's own events say that it is at work, its status is asked for only after so many
 # looks in a row that brought nothing new.
 QUIET = 3
+
+
+class Progress(Protocol):
+    """Who is told how a deploy goes along, and asked whether it should."""
+
+    def say(self, line: str) -> None: ...
+    def planned(self, plan: Plan) -> None: ...
+    def consents(self) -> bool: ...
+    def happened(self, events: list[Event]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done to an environment: where, and with what; who is told and asked.
+
+    `templates` are by file name. `allowed` are the logical ids of stateful resources that may
+    be replaced or deleted.
+    """
+
+    environment: Environment
+    target: Target
+    progress: Progress
+    templates: Mapping[str, str] = field(default_factory=dict)
+    allowed: Collection[str] = ()
+
+    @property
+    def cloudformation(self) -> Any:
+        return self.target.client("cloudformation")
+
+
+@dataclass
+class Operation:
+    """An operation on a stack: its last status and its events, once it was seen to its end.
+
+    `stopped` is why the tasks of each ECS service that failed had stopped, by its ARN.
+    """
+
+    work: Work
+    stack_id: str
+    status: str = ""
+    events: list[Event] = field(default_factory=list)
+    stopped: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> Meaning:
+        return meaning(self.status)
+
+    def see_to_its_end(self, follower: Follower) -> None:
+        """Tell what happens until it is over, and say which certificate it waits for.
+
+        Raises:
+            FollowError: the deadline has passed, or the credentials are over.
+            UnknownStatusError: CloudFormation reports a state that this program doesn't know.
+        """
+        work, progress = self.work, self.work.progress
+        watch = Watch(work.environment, work.target, progress.say)
+
+        def noticed(events: list[Event]) -> None:
+            watch.noticed(events)
+            progress.happened(events)
+            for event in events:
+                if event.type == SERVICE and event.failed:
+                    # Undoing what failed takes the service away, and its log.
+                    words = why_stopped(work.target.client, event)
+                    self.stopped[event.physical_id] = list(words)
+
+        # A set's own stack is followed only while it adopts.
+        adopting = f"make deploy ENV={work.environment.name} ADOPT=1"
+        self.status, self.events = follow(
+            work.cloudformation,
+            self.stack_id,
+            follower,
+            noticed,
+            say=progress.say,
+            pause=watch.pause,
+            again=adopting if work.environment.stack_name else "",
+        )
+
+    def explained(self) -> str:
+        """Return why it failed, how the stack stands now, and what can be done."""
+        return diagnosis.explain(
+            self.work.target.client,
+            self.work.environment,
+            self.stack_id,
+            self.status,
+            self.events,
+            stopped=self.stopped,
+        )
+
+
+def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) -> None:
+    """Follow what is under way to its end, and protect what is there then.
+
+    Unless it is not `ours`, and the next operation is under way: whoever began that does.
+
+    Raises:
+        DeployError: it failed.
+        FollowError: the deadline has passed, or the credentials are over.
+    """
+    operation, unprotected = Operation(work, stack_id), ""
+    operation.see_to_its_end(follower)
+    if operation.meaning in (Meaning.GOOD, Meaning.UNDONE):
+        try:
+            if ours or not at_work(work.cloudformation, stack_id):
+                protect(work.cloudformation, stack_id)
+        except faults.OF_AWS as error:
+            unprotected = (
+                f"{work.environment.stack} is in {operation.status}, but its stack policies "
+                "could not be set, which keep what holds data from being replaced or deleted. "
+                f"{faults.in_words(error)}. Deploy again: that sets them."
+            )
+    failed = "" if operation.meaning is Meaning.GOOD else operation.explained()
+    if why := "\n".join(filter(None, [failed, unprotected])):
+        raise DeployError(why)
+
+
+def delete(work: Work, stack_id: str) -> None:
+    """Delete a stack, and see that to its end.
+
+    Raises:
+        DeployError: it could not be deleted whole.
+        FollowError: the deadline has passed, or the credentials are over.
+    """
+    deletion, follower = Operation(work, stack_id), Follower(work.cloudformation, stack_id)
+    # Only the id means this stack: a new one may have its name before it is gone.
+    work.cloudformation.delete_stack(
+        StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}"
+    )
+    deletion.see_to_its_end(follower)
+    if deletion.meaning is not Meaning.ABSENT:
+        raise DeployError(deletion.explained())
 
 
 def follow(
@@ -72,7 +213,7 @@ def follow(
 
 def _status(cloudformation: Any, stack_id: str) -> str:
     found = find(cloudformation, stack_id)
-    return str(found["StackStatus"]) if found else "DELETE_COMPLETE"
+    return str(found["StackStatus"]) if found else GONE
 
 
 def _is_over(status: str) -> bool:

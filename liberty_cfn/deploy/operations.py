@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from liberty_cfn.deploy.attending import Operation
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower, last_operation
+from liberty_cfn.deploy.following import Operation, Work
 from liberty_cfn.deploy.protection import close_again
 from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
-from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
 
@@ -57,13 +56,7 @@ def cancel(environment: Environment, cloudformation: Any) -> None:
     )
 
 
-def roll_back(
-    environment: Environment,
-    target: Target,
-    skip: Collection[str],
-    tell: Callable[[list[Event]], object],
-    say: Callable[[str], object],
-) -> Operation:
+def roll_back(work: Work, skip: Collection[str]) -> Operation:
     """Continue a rollback that failed, or begin one that was left out, and follow it.
 
     `skip` are the resources to leave as they are: logical ids, those of a nested stack as
@@ -73,10 +66,10 @@ def roll_back(
         DeployError: no rollback failed, or a resource to skip is not one that did.
         FollowError: the deadline has passed, or the credentials are over.
     """
-    cloudformation = target.client("cloudformation")
+    environment, cloudformation = work.environment, work.cloudformation
     stack = root(environment, cloudformation)
     stack_id, status = stack["StackId"], stack["StackStatus"]
-    rollback = Operation(environment, target, stack_id, status)
+    rollback = Operation(work, stack_id, status)
     asked = {"StackName": stack_id, "ClientRequestToken": f"r-{uuid.uuid4().hex}"}
     state = rollback.meaning
     if state is Meaning.HALTED:
@@ -96,7 +89,7 @@ def roll_back(
         )
     follower = Follower(cloudformation, stack_id)
     begin(**asked)
-    rollback.see_to_its_end(follower, tell, say)
+    rollback.see_to_its_end(follower)
     if rollback.meaning is Meaning.UNDONE:
         # What the update that failed was allowed, nothing is any more.
         close_again(cloudformation, stack_id)

@@ -263,7 +263,7 @@ def moves(console: Console) -> bool:
 class ShownProgress:
     """A deploy as it goes along: a tree on a terminal, lines elsewhere and in CI."""
 
-    def __init__(self, console: Console, agree: Callable[[], bool]) -> None:
+    def __init__(self, console: Console, agree: Callable[[], bool] = lambda: True) -> None:
         self._console = console
         self._agree = agree
         self._moves = moves(console)

@@ -12,20 +12,21 @@ from dataclasses import replace
 from typing import Any
 
 from liberty_cfn.deploy import adopting, delegation, discarding, faults, secrets
-from liberty_cfn.deploy.carrying_out import Deploy, carry_out
+from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
 from liberty_cfn.deploy.stack import NESTED_STACK
 
 
-def free_names(deploy: Deploy, stack: Mapping[str, Any] | None) -> bool:
+def free_names(work: Work, stack: Mapping[str, Any] | None) -> bool:
     """Free the names of secrets, which can't be imported; False without consent.
 
     Raises:
         DeployError: a secret can't be taken in, or something else is in the way.
     """
-    environment, target, progress = deploy.environment, deploy.target, deploy.progress
-    look_ahead(environment, target, deploy.templates, stack, adopt=True)
+    environment, target, progress = work.environment, work.target, work.progress
+    look_ahead(environment, target, work.templates, stack, adopt=True)
     for finding in delegation.own_zone(environment, target):
         progress.say(str(finding))
     kept = adopting.kept_secrets(environment, target)
@@ -47,41 +48,41 @@ def free_names(deploy: Deploy, stack: Mapping[str, Any] | None) -> bool:
     return True
 
 
-def say_what_waits(deploy: Deploy) -> None:
+def say_what_waits(work: Work) -> None:
     """Say where the values of secrets wait whose names were freed for nothing so far.
 
     Where AWS refuses, nothing is said: why they still wait matters.
     """
-    environment, waiting = deploy.environment, []
+    environment, waiting = work.environment, []
     with contextlib.suppress(*faults.OF_AWS):
-        waiting = adopting.waiting(environment, deploy.target)
+        waiting = adopting.waiting(environment, work.target)
     for name in waiting:
         full, aside = secrets.full_name(environment, name), adopting.aside(environment, name)
-        deploy.progress.say(
+        work.progress.say(
             f"The value of {full} waits in {aside}; the next deploy gives it back"
         )
 
 
-def put_names_back(deploy: Deploy) -> None:
+def put_names_back(work: Work) -> None:
     """Deploy the reviewed templates, in place of those with names spelled out.
 
     Raises:
         DeployError: that failed.
     """
-    planned, change_set = prepare_now(deploy.environment, deploy.target, deploy.templates)
+    planned, change_set = prepare_now(work.environment, work.target, work.templates)
     if change_set is None:
         return
     if any(change.type != NESTED_STACK for change in planned.changes):
-        discarding.drop(deploy.cloudformation, change_set, deploy.progress.say)
-        deploy.progress.say("What was adopted differs from the templates: see make plan")
+        discarding.drop(work.cloudformation, change_set, work.progress.say)
+        work.progress.say("What was adopted differs from the templates: see make plan")
         return
-    deploy.progress.say("All is adopted; the stacks get the reviewed templates")
-    carry_out(replace(deploy, allowed=()), change_set)
+    work.progress.say("All is adopted; the stacks get the reviewed templates")
+    carry_out(replace(work, allowed=()), change_set)
 
 
-def give_back(deploy: Deploy) -> None:
+def give_back(work: Work) -> None:
     """Give secrets that were adopted their values, and have running tasks read them."""
-    environment, target, progress = deploy.environment, deploy.target, deploy.progress
+    environment, target, progress = work.environment, work.target, work.progress
     given = adopting.give_back(environment, target)
     for full, as_before in given.items():
         progress.say(
