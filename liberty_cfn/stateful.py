@@ -96,6 +96,10 @@ LOSSES = {
     "AWS::VerifiedPermissions::PolicyStore": "the policies in it",
 }
 
+# What the policy keeps: a nested stack that is removed is deleted, and its own policy, which is
+# about updates, doesn't keep what is in it.
+KEPT = (*LOSSES, "AWS::CloudFormation::Stack")
+
 # How a secret is generated: any edit of it makes AWS generate another value.
 GENERATED = "GenerateSecretString"
 
@@ -122,7 +126,7 @@ def unsaid_policy(kind: str, properties: Collection[str]) -> str:
 
 
 def stack_policy(allowed: Collection[str] = ()) -> str:
-    """Return the stack policy, as JSON, that keeps stateful resources from going.
+    """Return the stack policy, as JSON, that keeps stateful resources and nested stacks.
 
     `allowed` are logical ids that may be replaced or deleted all the same.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
@@ -143,7 +147,7 @@ def stack_policy(allowed: Collection[str] = ()) -> str:
                         "Principal": "*",
                         "Action": ["Update:Replace", "Update:Delete"],
                         **(all_but if allowed else {"Resource": "*"}),
-                        "Condition": {"StringEquals": {"ResourceType": list(LOSSES)}},
+                        "Condition": {"StringEquals": {"ResourceType": list(KEPT)}},
                     },
                 ]
             },

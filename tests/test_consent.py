@@ -14,14 +14,15 @@ from local_aws import Aws
 from small_sets import small
 from test_deploy import few, local, templates, with_settings
 
-from liberty_cfn.deploy import packaging, template_bucket
-from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, read
+from liberty_cfn.deploy import carrying_out, packaging, template_bucket
+from liberty_cfn.deploy.changes import UNKNOWN, Change, ChangeSet, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.showing import plan_markdown
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, find
 from liberty_cfn.deploy.stack_sets.merging import merge
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
@@ -203,11 +204,51 @@ def test_a_stack_that_a_killed_deploy_added_is_protected_by_the_next(target, tem
     assert set(found.values()) == {stack_policy()}
 
 
-def test_what_remains_of_a_nested_stack_that_goes_is_told(target, templates):
-    environment = load("local")
+def test_a_nested_stack_that_holds_data_goes_only_when_that_is_named(target, templates):
+    environment, cloudformation = load("local"), target.client("cloudformation")
     deploy(environment, target, small(templates, "Logs", "Storage"), Listener())
+    less, kept = small(templates, "Storage"), {"StackName": environment.stack}
     with pytest.raises(DeployError, match="the logs; the old one remains, no longer managed"):
-        deploy(environment, target, small(templates, "Storage"), Listener())
+        deploy(environment, target, less, Listener())
+    # Nor by whoever doesn't ask, as by the console.
+    cloudformation.update_stack(
+        **kept,
+        TemplateURL=packaging.package(target, less),
+        Parameters=as_parameters(environment.given),
+    )
+    settle(cloudformation, environment.stack)
+    events = cloudformation.describe_stack_events(**kept)["StackEvents"]
+    said = " ".join(event.get("ResourceStatusReason", "") for event in events)
+    assert "does not allow [Update:Delete] for resource [Logs]" in said
+    deploy(environment, target, less, Listener(), ["ApplicationLogs"])
+    assert policies(target, environment).keys() == {
+        each["StackId"] for each in cloudformation.describe_stacks()["Stacks"]
+    }
+    assert set(policies(target, environment).values()) == {stack_policy()}
+
+
+def test_what_rests_on_the_policies_puts_those_back_that_somebody_took_off_a_nested_stack(
+    target, templates
+):
+    environment, cloudformation = load("local"), target.client("cloudformation")
+    deploy(environment, target, small(templates, "Logs"), Listener())
+    made = cloudformation.create_change_set(
+        StackName=environment.stack,
+        ChangeSetName="liberty-1",
+        UsePreviousTemplate=True,
+        Parameters=as_parameters(environment.given),
+        Tags=[{"Key": "a", "Value": "b"}],
+    )
+    [inside] = nested(cloudformation, environment.stack)
+    open_, closed = stack_policy().replace('"Deny"', '"Allow"'), stack_policy()
+    known = Change((), "Logs", NESTED_STACK, "Modify", Replacement.NO)
+    doubtful = perhaps(named("EngineVersion", create_only=False))
+    untold = dataclasses.replace(known, opaque=True)
+    for change, then in ((known, open_), (doubtful, closed), (untold, closed)):
+        cloudformation.set_stack_policy(StackName=inside, StackPolicyBody=open_)
+        found = ChangeSet(made["Id"], made["StackId"], "liberty-1", (change,))
+        carrying_out._open(Work(environment, target, Listener()), found)  # noqa: SLF001
+        assert policies(target, environment)[inside] == then
 
 
 def test_a_bucket_is_replaced_only_when_it_is_named(life):

@@ -370,11 +370,14 @@ def test_a_plan_changes_nothing_and_leaves_no_change_set(local, target, template
     assert cloudformation.list_change_sets(StackName=local.stack)["Summaries"] == before
 
 
-def test_the_policy_denies_replacing_and_deleting_whatever_holds_data():
+def test_the_policy_denies_replacing_and_deleting_whatever_holds_data_and_nested_stacks():
     deny = json.loads(stack_policy())["Statement"][1]
     assert (deny["Effect"], deny["Resource"]) == ("Deny", "*")
     assert deny["Action"] == ["Update:Replace", "Update:Delete"]
-    assert deny["Condition"]["StringEquals"]["ResourceType"] == list(LOSSES)
+    assert deny["Condition"]["StringEquals"]["ResourceType"] == [
+        *LOSSES,
+        "AWS::CloudFormation::Stack",
+    ]
 
 
 def test_the_policy_is_lifted_for_what_is_named_alone():

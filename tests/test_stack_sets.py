@@ -14,7 +14,7 @@ from wire import answering
 from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
-from liberty_cfn.deploy.protection import protect, protect_from_termination
+from liberty_cfn.deploy.protection import nested, protect, protect_from_termination
 from liberty_cfn.deploy.stack import as_parameters, name_of
 from liberty_cfn.deploy.stack_sets import (
     bootstrap,
@@ -567,6 +567,20 @@ def test_what_holds_data_is_not_replaced_unasked_in_any_target(there):
     assert f"{FOURTH}: Inside/Kept (AWS::Logs::LogGroup" in str(error.value)
     assert "--allow-replace Kept" in str(error.value)
     assert len(operations_of(there)) == before
+
+
+def test_what_was_allowed_in_a_deploy_no_retry_does_whatever_policies_were_taken_off(sets):
+    fleet = sets.fleet(str(FIRST), str(FOURTH))
+    deploy(fleet, SMALL, Told())
+    renamed = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("'kept", "'held")}
+    with pytest.raises(DeployError, match=f"Only {FIRST} was changed"):
+        deploy(fleet, renamed, Told(agrees=False), ["Kept"])
+    client = sets.client("cloudformation", FOURTH)
+    [inside] = nested(client, stack_of(fleet, FOURTH))
+    open_ = stack_policy().replace('"Deny"', '"Allow"')
+    client.set_stack_policy(StackName=inside, StackPolicyBody=open_)
+    with pytest.raises(DeployError, match=r"denied by stack policy: .*\[Kept\]"):
+        retry(fleet, Told())
 
 
 def test_every_targets_stacks_are_protected_from_loss(there, sets):

@@ -10,6 +10,7 @@ from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower, newest_first
 from liberty_cfn.deploy.following import Work, attend
+from liberty_cfn.deploy.plans import let_through, rests_on_policies
 from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK
 
@@ -53,17 +54,20 @@ def _open(work: Work, change_set: ChangeSet) -> None:
     if change_set.new:
         # Before anything is in it: so it is protected also if we are killed meanwhile.
         protect_from_termination(cloudformation, stack_id)
-    elif work.allowed:
+        return
+    open_ = let_through(change_set.changes, work.allowed)
+    if open_ or rests_on_policies(change_set.changes):
         # Another's update that began meanwhile goes by what that one allows.
         described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
         if described["ExecutionStatus"] != "AVAILABLE":
             raise DeployError(TOO_LATE)
-        protect(cloudformation, stack_id, work.allowed)
+        protect(cloudformation, stack_id, open_)
     else:
         close_again(cloudformation, stack_id)
-        nested = (c for c in change_set.changes if c.type == NESTED_STACK)
-        if coming := [change.resource for change in nested if change.action == "Add"]:
-            expect(cloudformation, stack_id, coming)
+    nested = (change for change in change_set.changes if change.type == NESTED_STACK)
+    coming = [change.resource for change in nested if change.action == "Add"]
+    if coming and not open_:
+        expect(cloudformation, stack_id, coming)
 
 
 def execute(cloudformation: Any, change_set: ChangeSet) -> None:

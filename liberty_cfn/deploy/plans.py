@@ -84,13 +84,7 @@ class Plan:
     @property
     def doubtful(self) -> tuple[Change, ...]:
         """The stateful resources of which CloudFormation can't say that they stay."""
-        return tuple(
-            change
-            for change in self.changes
-            if change.type in LOSSES
-            and change.replacement is Replacement.POSSIBLE
-            and not is_lost(change)
-        )
+        return tuple(change for change in self.changes if _is_doubtful(change))
 
     @property
     def code(self) -> int:
@@ -154,6 +148,25 @@ def is_lost(change: Change) -> bool:
         not causes or any(decides(change, p) for p in causes)
     )
     return change.type in LOSSES and (goes or may_go)
+
+
+def _is_doubtful(change: Change) -> bool:
+    perhaps = change.replacement is Replacement.POSSIBLE
+    return change.type in LOSSES and perhaps and not is_lost(change)
+
+
+def rests_on_policies(changes: Iterable[Change]) -> bool:
+    """Whether only stack policies keep what holds data, as not all that changes is known."""
+    return any(change.opaque or _is_doubtful(change) for change in changes)
+
+
+def let_through(changes: Iterable[Change], allowed: Collection[str]) -> set[str]:
+    """Return the logical ids that stack policies have to let go: `allowed`, and nested stacks.
+
+    What is in a nested stack that goes was weighed by itself; to a policy, it goes as a whole.
+    """
+    stacks = (c.resource for c in changes if c.type == NESTED_STACK and c.action in GOING)
+    return {*allowed, *stacks}
 
 
 def decides(change: Change, changed: Property) -> bool:

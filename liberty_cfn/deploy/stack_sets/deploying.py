@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.plans import needless
+from liberty_cfn.deploy.plans import let_through, needless, rests_on_policies
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, securing
 from liberty_cfn.deploy.stack_sets.operations import Progress, attach, under_way
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
@@ -111,8 +111,9 @@ def deploy(
     if there:
         # What an earlier deploy had allowed, which was killed, may not go in this one.
         securing.close(fleet, progress, known)
-    if allowed:
-        securing.protect(fleet, list(plan.changing), progress, known, allowed)
+    changes = [change for one in plan.changing.values() for change in one.changes]
+    if (open_ := let_through(changes, allowed)) or rests_on_policies(changes):
+        securing.protect(fleet, list(plan.changing), progress, known, open_)
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     with run.protecting():
@@ -155,6 +156,9 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
             return None
     # What a deploy had allowed, which was killed, no other operation may do.
     securing.close(fleet, progress, there.instances)
+    if not fleet.targets.service_managed:
+        # Nobody has looked at what changes there: only policies keep what holds data.
+        securing.protect(fleet, outdated, progress, there.instances)
     run = Run(fleet, None, known, progress)
     with run.protecting():
         run.through(list(outdated))
