@@ -14,13 +14,13 @@ from test_consent import settle
 from test_deploy import local, templates, with_settings
 from wire import STACK, Wire, done, stack
 
-from liberty_cfn.deploy import adopting, secrets, taking_in
-from liberty_cfn.deploy.adopting import spelled_out
+from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
+from liberty_cfn.deploy.preparing import spelled_out
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -198,7 +198,7 @@ def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, ma
 def test_a_deploy_that_was_interrupted_gives_back_what_waits(target, local, manager):
     manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
     manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="new")
-    assert adopting.give_back(local, target) == {"liberty-social/SECRET_KEY-local": True}
+    assert adopting.given_back(local, target) == {"liberty-social/SECRET_KEY-local": True}
     assert secret(target, "SECRET_KEY") == "old"
     assert adopting.waiting(local, target) == []
 
@@ -212,7 +212,7 @@ def test_what_a_person_set_meanwhile_stays_and_the_value_from_before_is_kept(
     )
     manager.create_secret(Name=full, SecretString="made")
     manager.put_secret_value(SecretId=full, SecretString="set")
-    assert adopting.give_back(local, target) == {full: False}
+    assert adopting.given_back(local, target) == {full: False}
     assert secret(target, "DEFAULT_FROM_EMAIL") == "set"
     before = manager.get_secret_value(SecretId=full, VersionStage=adopting.BEFORE)
     assert before["SecretString"] == "old"
@@ -226,7 +226,7 @@ def test_a_secret_made_empty_and_set_later_is_a_persons(target, local, manager, 
         Name="liberty-social/kept/DEFAULT_FROM_EMAIL-local", SecretString="old"
     )
     monkeypatch.setattr(adopting, "AT_ONCE", timedelta(minutes=-1))
-    assert adopting.give_back(local, target) == {full: False}
+    assert adopting.given_back(local, target) == {full: False}
 
 
 def test_a_value_that_was_given_back_before_the_deploy_was_killed_is_given_back(
@@ -236,7 +236,7 @@ def test_a_value_that_was_given_back_before_the_deploy_was_killed_is_given_back(
     manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
     manager.create_secret(Name=full, SecretString="made")
     manager.put_secret_value(SecretId=full, SecretString="old")
-    assert adopting.give_back(local, target) == {}
+    assert adopting.given_back(local, target) == {}
     assert adopting.waiting(local, target) == []
 
 
@@ -289,20 +289,20 @@ def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
 ):
     uploads = Change((), "Uploads", "AWS::S3::Bucket", "Modify", Replacement.NO)
     planned = SimpleNamespace(changes=(uploads,)), ChangeSet("ours", STACK, "liberty-1")
-    monkeypatch.setattr(taking_in, "prepare_now", lambda *_: planned)
+    monkeypatch.setattr(adopting, "prepare_now", lambda *_: planned)
     wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")])
     progress, clients = Listener(), {"cloudformation": wire.client}
     ours = Target(None, "1", _clients=clients)
-    taking_in.put_names_back(Work(local, ours, progress))
+    adopting.put_names_back(Work(local, ours, progress))
     assert [operation for operation, _ in wire.asked] == ["DeleteChangeSet"]
     assert progress.said == ["What was adopted differs from the templates: see make plan"]
 
 
 def test_which_value_a_secret_has_is_told(local, monkeypatch):
-    monkeypatch.setattr(adopting, "give_back", lambda *_: {"one": True, "two": False})
+    monkeypatch.setattr(adopting, "given_back", lambda *_: {"one": True, "two": False})
     monkeypatch.setattr(secrets, "restart", lambda *_: "web:1")
     progress = Listener()
-    taking_in.give_back(Work(local, None, progress))
+    adopting.give_back(Work(local, None, progress))
     one, two, tasks = progress.said
     assert one == "one has the value again that it had before"
     assert two.startswith("two was set meanwhile, and keeps that value; the one from before is")
@@ -352,7 +352,7 @@ def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, ma
     manager.create_secret(
         Name="liberty-social/kept/AWS_ACCESS_KEY_ID-local", SecretString="old"
     )
-    assert adopting.give_back(ours, target) == {}
+    assert adopting.given_back(ours, target) == {}
     assert secret(target, "AWS_ACCESS_KEY_ID") == "new"
     assert adopting.waiting(ours, target) == []
 

@@ -14,7 +14,7 @@ from deployed import Listener
 from test_deploy import local, with_settings
 
 from liberty_cfn.cli import cli
-from liberty_cfn.deploy import certificates, delegation, doctor, patience, targets
+from liberty_cfn.deploy import beforehand, certificates, delegation, patience, targets
 from liberty_cfn.deploy.certificates import EVERY, FIRST, Awaited, Watch
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import Event
@@ -115,7 +115,7 @@ def test_dns_that_cannot_be_asked_is_told_apart_from_a_domain_that_is_not_there(
 def test_the_doctor_tells_whom_dns_leads_to_once(monkeypatch, production, target):
     calls = []
     monkeypatch.setattr(delegation, "check", lambda *_: calls.append(1) or iter(()))
-    doctor.examine(production, target)
+    beforehand.examine(production, target)
     assert calls
 
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from wire import answering
 
-from liberty_cfn.deploy import beforehand, certificates, doctor, leftovers, named, targets
+from liberty_cfn.deploy import beforehand, certificates, leftovers, named, targets
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.stack import find
@@ -489,7 +489,7 @@ def test_what_credentials_may_not_ask_is_said_and_stops_nothing(nowhere, dev):
 
 
 def test_the_doctor_tells_what_is_well_and_what_to_think_of(target, dev):
-    found = doctor.examine(dev, target)
+    found = beforehand.examine(dev, target)
     assert of(Level.OBSTACLE, found) == []
     assert any(said.startswith("Region: us-east-1 has") for said in of(Level.OK, found))
     assert any("docker push" in said for said in of(Level.WARNING, found))
@@ -500,17 +500,17 @@ def test_the_doctor_tells_of_a_zone_that_would_be_made_again(target, dev):
         Name="dev.example.com", CallerReference="x"
     )
     zone = made["HostedZone"]["Id"].rpartition("/")[2]
-    found = of(Level.WARNING, doctor.examine(dev, target))
+    found = of(Level.WARNING, beforehand.examine(dev, target))
     assert any(f"HostedZoneId: {zone}" in said for said in found)
 
 
 def test_the_doctor_names_secrets_that_need_a_person(target, dev):
     stack(target, NameSuffix="-dev", ExistingExecutionRole="")
-    found = of(Level.WARNING, doctor.examine(dev, target))
+    found = of(Level.WARNING, beforehand.examine(dev, target))
     assert any("secret set dev DEFAULT_FROM_EMAIL" in said for said in found)
     # A set, which has no such command, is told the target's own.
     of_a_set = dataclasses.replace(dev, stack_name=dev.stack)
-    found = of(Level.WARNING, doctor.examine(of_a_set, target))
+    found = of(Level.WARNING, beforehand.examine(of_a_set, target))
     assert any(
         "put-secret-value --region us-east-1 --secret-id liberty-social/DEFAULT_FROM_EMAIL-dev"
         in said
@@ -523,7 +523,7 @@ def test_the_doctor_names_secrets_that_are_about_to_go(target, dev):
     secret, name = target.client("secretsmanager"), "liberty-social/SECRET_KEY-dev"
     secret.create_secret(Name=name, SecretString="s")
     secret.delete_secret(SecretId=name)
-    [said] = [f.says for f in doctor.examine(dev, target) if f.about == "SECRET_KEY"]
+    [said] = [f.says for f in beforehand.examine(dev, target) if f.about == "SECRET_KEY"]
     assert said.endswith(f"restore-secret --region us-east-1 --secret-id {name}")
 
 
@@ -541,8 +541,8 @@ def test_the_doctor_tells_how_the_stack_stands(
     monkeypatch, target, dev, *, status, level, said
 ):
     stack = {"StackStatus": status, "StackName": dev.stack}
-    monkeypatch.setattr(doctor, "find", lambda *_: stack)
-    found, *others = doctor.examine(dev, target)
+    monkeypatch.setattr(beforehand, "find", lambda *_: stack)
+    found, *others = beforehand.examine(dev, target)
     assert (found.about, found.level) == ("Stack", level)
     assert said in found.says
     sender = "DEFAULT_FROM_EMAIL" in {each.about for each in others}
@@ -564,6 +564,6 @@ def test_the_command_exits_with_1_only_if_something_is_in_the_way(liberty, targe
 
 
 def test_a_zone_that_is_not_there_keeps_the_doctor_from_nothing_else(target):
-    found = doctor.examine(load("prod"), target)
+    found = beforehand.examine(load("prod"), target)
     assert any("no hosted zone Z0EXAMPLE" in said for said in of(Level.OBSTACLE, found))
     assert any(each.about == "Image" for each in found)

@@ -23,9 +23,9 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     it. Changes nothing. Exit 1 if there is an obstacle.
     """
     from liberty_cfn.cli.stack_sets.comparing import doctor as examine_set
-    from liberty_cfn.deploy.doctor import as_json as findings_as_json
-    from liberty_cfn.deploy.doctor import examine
+    from liberty_cfn.deploy.beforehand import examine
     from liberty_cfn.deploy.finding import Level
+    from liberty_cfn.deploy.finding import as_json as findings_as_json
     from liberty_cfn.deploy.showing import findings_text
     from liberty_cfn.environments import load
 

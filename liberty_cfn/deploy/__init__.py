@@ -10,18 +10,20 @@ One idea a module, each importing only from those above it:
     statuses     what each state of a stack means
     stack        a stack, as CloudFormation describes it
     patience     asking AWS until it answers
+    early        what was refused before anything was made
+    events       what happens in a stack, and in those nested in it
     finding      what is found about a setting or a thing
     delegation   whom DNS says a domain is delegated to
-    serving      the environment's ECS service, as ECS describes it
+    tasks        the environment's ECS service, and why its tasks stopped
     secrets      what is a person's to set
+    certificates what a certificate waits for
+    images       which image runs, by digest
     leftovers    names that a new environment needs, and that are taken
-    quotas       whether the region has room for it
     named        whether what the settings name is there, and can be used
     beforehand   what would make a deploy fail, asked before anything is made
     template_bucket  the bucket that templates are uploaded to
     packaging    templates uploaded under the digest of their content
     causes       known causes, and the step that solves each
-    early        what was refused before anything was made
     changes      what a change set says would change
     drift        every stack compared with what it was deployed as
     by_hand      what a deploy would do to that
@@ -29,19 +31,13 @@ One idea a module, each importing only from those above it:
     change_sets  what would change, stack by stack
     plans        what would change, weighed: what is dangerous about it
     protection   what keeps what is deployed from going by accident
-    events       what happens in a stack, and in those nested in it
-    tasks        why ECS tasks stopped
     diagnosis    why it failed, first-hand
-    images       which image runs, by digest
-    adopting     taking in what an earlier destroy kept
-    certificates what a certificate waits for
     following    an operation told as it happens, and seen to its end
     operations   a stack's life after deploying: cancel, rollback
     preparing    what deploying would do
-    doctor       all that beforehand looks at, and how it stands
     migrating    the database, before the service moves to the version that needs it
     carrying_out a change set executed once, seen to its end, and protected
-    taking_in    what a deploy does beside, to take in what an earlier destroy kept
+    adopting     taking in what an earlier destroy kept
     deploying    the way through all of these
     destroying   taking everything down, but what is kept
     live         what is happening, as a tree that moves

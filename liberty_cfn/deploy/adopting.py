@@ -4,28 +4,32 @@ CloudFormation imports by name while it makes a stack (ImportExistingResources),
 nested stacks, but only what is retained and has a name that the template spells out.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
 
-Secrets it can't import so: it knows them by an ARN that no template can say beforehand. Their
-value is put into the secret that the stack makes in their place. Until it is there, it is in a
-second secret, so that a deploy that is interrupted loses nothing.
+Secrets it can't import so: it knows them by an ARN that no template can say beforehand. Before
+a deploy, their names are freed; their value is put into the secret that the stack makes in
+their place. Until it is there, it is in a second secret, so that a deploy that is interrupted
+loses nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from liberty_cfn.deploy import faults, secrets
+from liberty_cfn.deploy import delegation, discarding, faults, secrets
+from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.stack import owner
+from liberty_cfn.deploy.following import Work
+from liberty_cfn.deploy.preparing import look_ahead, prepare_now
+from liberty_cfn.deploy.stack import NESTED_STACK, owner
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
 KEPT = "liberty-social/kept/"
-NAME = re.compile(r"(?<=: )!Sub '?([\w./-]+)\$\{Suffix\}'?$", re.MULTILINE)
 # AWS deletes a secret at once when asked to, and has its name free a little later.
 LOOKS, PAUSE = 60, 2.0
 # A stack makes a secret and its value at once: a value that is this much younger is another.
@@ -35,12 +39,6 @@ EMPTY = (
     "The database will be a new one, and empty: what the one before held is in the snapshot "
     "that it left, which no deploy restores; its password is kept for one that is restored."
 )
-
-
-def spelled_out(templates: Mapping[str, str], environment: Environment) -> dict[str, str]:
-    """Return the templates with the names that the suffix ends written as plain text."""
-    suffix = environment.named("")
-    return {name: NAME.sub(rf"\g<1>{suffix}", text) for name, text in templates.items()}
 
 
 def kept_secrets(environment: Environment, target: Target) -> list[str]:
@@ -131,7 +129,7 @@ def waiting(environment: Environment, target: Target) -> list[str]:
     ]
 
 
-def give_back(environment: Environment, target: Target) -> dict[str, bool]:
+def given_back(environment: Environment, target: Target) -> dict[str, bool]:
     """Put values that were put aside into the stack's secrets; return which, by full name.
 
     True is that the old value is the current one again. False is that somebody set another
@@ -185,3 +183,81 @@ def _value(client: Any, name: str) -> str | None:
             raise DeployError(f"{name} is binary, which is none of ours; it was left as it is.")
         return str(found["SecretString"]) or None
     return None
+
+
+def free_names(work: Work, stack: Mapping[str, Any] | None) -> bool:
+    """Free the names of secrets, which can't be imported; False without consent.
+
+    Raises:
+        DeployError: a secret can't be taken in, or something else is in the way.
+    """
+    environment, target, progress = work.environment, work.target, work.progress
+    look_ahead(environment, target, work.templates, stack, adopt=True)
+    for finding in delegation.own_zone(environment, target):
+        progress.say(str(finding))
+    kept = kept_secrets(environment, target)
+    if not kept:
+        return True
+    progress.say(
+        "CloudFormation can't import secrets. These are deleted, made again by the stack, and "
+        "given their values back, which wait in other secrets meanwhile:"
+    )
+    for name in kept:
+        full = secrets.full_name(environment, name)
+        progress.say(f"  {full}, by way of {aside(environment, name)}")
+    if secrets.DATABASE_PASSWORD in kept:
+        progress.say(EMPTY)
+    if not progress.consents():
+        return False
+    for name in kept:
+        put_aside(environment, target, name)
+    return True
+
+
+def say_what_waits(work: Work) -> None:
+    """Say where the values of secrets wait whose names were freed for nothing so far.
+
+    Where AWS refuses, nothing is said: why they still wait matters.
+    """
+    environment = work.environment
+    with contextlib.suppress(*faults.OF_AWS):
+        for name in waiting(environment, work.target):
+            full, where = secrets.full_name(environment, name), aside(environment, name)
+            work.progress.say(
+                f"The value of {full} waits in {where}; the next deploy gives it back"
+            )
+
+
+def put_names_back(work: Work) -> None:
+    """Deploy the reviewed templates, in place of those with names spelled out.
+
+    Raises:
+        DeployError: that failed.
+    """
+    planned, change_set = prepare_now(work.environment, work.target, work.templates)
+    if change_set is None:
+        return
+    if any(change.type != NESTED_STACK for change in planned.changes):
+        discarding.drop(work.cloudformation, change_set, work.progress.say)
+        work.progress.say("What was adopted differs from the templates: see make plan")
+        return
+    work.progress.say("All is adopted; the stacks get the reviewed templates")
+    carry_out(replace(work, allowed=()), change_set)
+
+
+def give_back(work: Work) -> None:
+    """Give secrets that were adopted their values, and have running tasks read them."""
+    environment, target, progress = work.environment, work.target, work.progress
+    given = given_back(environment, target)
+    for full, as_before in given.items():
+        progress.say(
+            f"{full} has the value again that it had before"
+            if as_before
+            else f"{full} was set meanwhile, and keeps that value; the one from before is its "
+            f"version with the label {BEFORE}"
+        )
+    if any(given.values()):
+        # Without a service, no task has another value.
+        with contextlib.suppress(DeployError):
+            secrets.restart(environment, target)
+            progress.say("The service replaces its tasks, which had other values")

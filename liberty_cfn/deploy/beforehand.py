@@ -1,4 +1,4 @@
-"""What would make a deploy fail, asked before anything is made.
+"""What would make a deploy fail, asked before anything is made; and all that there is to know.
 
 First what the settings name, then what is in the way in the account: a leftover of an
 earlier destroy, a name that is taken, a quota that is used up.
@@ -6,15 +6,24 @@ earlier destroy, a name that is taken, a quota that is used up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from liberty_cfn.deploy import delegation, leftovers, named
-from liberty_cfn.deploy.finding import Finding, Level, asked
-from liberty_cfn.deploy.quotas import quotas
-from liberty_cfn.deploy.stack import parameters
-from liberty_cfn.deploy.statuses import Meaning, state_of
+from botocore.exceptions import ClientError
+
+from liberty_cfn.deploy import (
+    certificates,
+    delegation,
+    faults,
+    images,
+    leftovers,
+    named,
+    secrets,
+)
+from liberty_cfn.deploy.finding import Check, Finding, Level, asked
+from liberty_cfn.deploy.stack import find, parameters
+from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -82,3 +91,134 @@ def in_the_way(
 def deployed(stack: Mapping[str, Any] | None) -> Mapping[str, str] | None:
     """Return the parameters of an environment's stack; None if there is nothing in it."""
     return parameters(stack) if stack and state_of(stack) is not Meaning.ABSENT else None
+
+
+@dataclass(frozen=True)
+class _Quota:
+    """A limit of the region. The codes are listed in its Service Quotas console."""
+
+    thing: str
+    service: str
+    code: str
+
+
+VPCS = _Quota("VPCs", "vpc", "L-F678F1CE")
+ADDRESSES = _Quota("elastic IP addresses", "ec2", "L-0263D0A3")
+
+
+def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the region has room for another VPC and its addresses."""
+    ec2 = target.client("ec2")
+    addresses = 2 if environment.settings["NatGatewayPerZone"] == "true" else 1
+
+    def vpcs() -> int:
+        return len(list(ec2.get_paginator("describe_vpcs").paginate().search("Vpcs")))
+
+    yield _quota(target, VPCS, 1, vpcs)
+    yield _quota(
+        target, ADDRESSES, addresses, lambda: len(ec2.describe_addresses()["Addresses"])
+    )
+
+
+def _quota(target: Target, quota: _Quota, needed: int, used: Callable[[], int]) -> Finding:
+    """Return whether there is room for what is `needed`, or that AWS doesn't tell."""
+    about = f"Quota of {quota.thing}"
+    try:
+        most = int(_most(target, quota))
+        taken = used()
+    except faults.OF_AWS as error:
+        # Whether there is room is worth knowing, but no reason to stop.
+        why = f"not checked, as AWS doesn't tell ({faults.short(error)}); {needed} needed."
+        return Finding(Level.WARNING, about, why)
+    said = f"{taken} of {most} are in use in {target.region}, and {needed} more needed"
+    if taken + needed <= most:
+        return Finding(Level.OK, about, f"{said}.")
+    command = (
+        f"aws service-quotas request-service-quota-increase --region {target.region} "
+        f"--service-code {quota.service} --quota-code {quota.code} "
+        f"--desired-value {taken + needed}"
+    )
+    return Finding(Level.OBSTACLE, about, f"{said}; release some, or ask for more: {command}")
+
+
+def _most(target: Target, quota: _Quota) -> float:
+    asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
+    client = target.client("service-quotas")
+    # Told only where it was ever changed.
+    with faults.unless("NoSuchResourceException"):
+        return float(client.get_service_quota(**asked)["Quota"]["Value"])
+    return float(client.get_aws_default_service_quota(**asked)["Quota"]["Value"])
+
+
+def examine(environment: Environment, target: Target) -> list[Finding]:
+    """Return all that was found: what is well, what to think of, and what is in the way."""
+    stack = find(target.client("cloudformation"), environment.stack)
+    found = [
+        *_stack(environment, stack),
+        *named_by_settings(environment, target, stack),
+        *in_the_way(environment, target, stack),
+    ]
+    told = any(each.about == delegation.ABOUT for each in found)
+    new = deployed(stack) is None
+    # Before a deploy succeeds there are no secrets.
+    made = state_of(stack) not in (Meaning.ABSENT, Meaning.BROKEN)
+    checks: tuple[tuple[str, Check], ...] = (
+        *(() if told else ((delegation.ABOUT, delegation.check),)),
+        *((("CreateHostedZone", delegation.own_zone),) if new else ()),
+        ("Certificate", _certificate),
+        ("Image", _image),
+        *((("Secrets", _secrets),) if made else ()),
+    )
+    for about, check in checks:
+        try:
+            found += check(environment, target)
+        except ClientError as error:
+            code = faults.code(error)
+            # What the settings name and isn't there was told already.
+            if code not in (*faults.REFUSED, "NoSuchHostedZone", "ResourceNotFoundException"):
+                raise
+            why = f"not checked: AWS refused {error.operation_name} ({code})."
+            found.append(Finding(Level.WARNING, about, why))
+    return found
+
+
+def _stack(environment: Environment, stack: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Tell how the stack stands, if there is one."""
+    if stack is None or (state := state_of(stack)) is Meaning.ABSENT:
+        return
+    status = stack["StackStatus"]
+    says = f"{environment.stack} is in {status}. {what_next(status, environment)}"
+    # A deploy waits for it, unless all is being deleted.
+    awaited = state is Meaning.WORKING and status != "DELETE_IN_PROGRESS"
+    worked = Level.WARNING if awaited else Level.OBSTACLE
+    yield Finding(Level.OK if state in UPDATABLE else worked, "Stack", says)
+
+
+def _certificate(environment: Environment, target: Target) -> Iterator[Finding]:
+    for one in certificates.awaited(environment, target):
+        yield Finding(Level.WARNING, "Certificate", f"{one.in_words()}.")
+
+
+def _image(environment: Environment, target: Target) -> Iterator[Finding]:
+    image = images.resolve(environment, target)
+    named = environment.settings["Image"]
+    if image.found:
+        yield Finding(Level.OK, "Image", f"{named} is {image.digest}.")
+    elif image.refusal:
+        yield Finding(Level.OBSTACLE, "Image", image.refusal.removeprefix("Image: "))
+    elif image.advice:
+        yield Finding(Level.WARNING, "Image", image.advice)
+    else:
+        yield Finding(Level.OK, "Image", "none, and the local AWS needs none.")
+
+
+def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Name the secrets that a person has to set, or to have back."""
+    for each in secrets.listed(environment, target):
+        if each.scheduled_for_deletion:
+            back = secrets.restoring(target, each.full_name)
+            says = f"it is scheduled for deletion, and a task that needs it can't start: {back}"
+            yield Finding(Level.WARNING, each.name, says)
+    for name in secrets.missing(environment, target):
+        says = f"it has no value: {secrets.setting(environment, name)}"
+        yield Finding(Level.WARNING, name, says)

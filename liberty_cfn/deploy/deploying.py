@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from liberty_cfn.deploy import beforehand, discarding, migrating, taking_in
+from liberty_cfn.deploy import adopting, beforehand, discarding, migrating
 from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
@@ -59,12 +59,12 @@ def deploy(
     if not adopt or beforehand.deployed(stack) is not None:
         return _made(work, stack, left, adopt=False, drift=drift)
     try:
-        if not taking_in.free_names(work, stack):
+        if not adopting.free_names(work, stack):
             return None
         stack = find(work.cloudformation, environment.stack)
         return _made(work, stack, left, adopt=True, drift=drift)
     finally:
-        taking_in.say_what_waits(work)
+        adopting.say_what_waits(work)
 
 
 def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
@@ -127,13 +127,13 @@ def _made(
     elif last := _all_but_the_last(work, planned, change_set):
         carry_out(work, last)
     if adopt:
-        taking_in.put_names_back(work)
+        adopting.put_names_back(work)
     if stack is None or change_set:
         stack = described(work.cloudformation, environment.stack)
     _secure(work, stack, closed=last is not None)
     for killed in left:
         discarding.drop(work.cloudformation, killed, progress.say)
-    taking_in.give_back(work)
+    adopting.give_back(work)
     return Outcome(changed=change_set is not None, outputs=outputs(stack))
 
 

@@ -15,7 +15,7 @@ from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
-from liberty_cfn.deploy.tasks import SERVICE, why_stopped
+from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.environments import Environment
 
 CANCELLED = "cancelled"
@@ -105,7 +105,7 @@ def explain(
         if step := next_step(sentence):
             lines.append(f"    {step}")
     for event in failures:
-        if event.type == SERVICE:
+        if event.type == SERVICE_TYPE:
             words = stopped.get(event.physical_id) or why_stopped(client, event)
             lines += [f"    {said}" for said in words]
     lines.append(what_next(status, environment))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -45,6 +46,17 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.about}: {self.advice}"
+
+
+def as_json(found: list[Finding]) -> dict[str, Any]:
+    """Return what was found, for programs."""
+    return {
+        "ok": not any(each.level is Level.OBSTACLE for each in found),
+        "findings": [
+            {"level": each.level.value, "about": each.about, "says": each.advice}
+            for each in found
+        ],
+    }
 
 
 Check = Callable[[Environment, Target], Iterator[Finding]]

@@ -19,7 +19,7 @@ from liberty_cfn.deploy.protection import at_work, protect
 from liberty_cfn.deploy.stack import GONE, find
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.tasks import SERVICE, why_stopped
+from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.environments import Environment
 
 # A status read just after an operation began may still be that from before it. If no event
@@ -89,7 +89,7 @@ class Operation:
             watch.noticed(events)
             progress.happened(events)
             for event in events:
-                if event.type == SERVICE and event.failed:
+                if event.type == SERVICE_TYPE and event.failed:
                     # Undoing what failed takes the service away, and its log.
                     words = why_stopped(work.target.client, event)
                     self.stopped[event.physical_id] = list(words)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.serving import service
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.tasks import service
 from liberty_cfn.environments import LOCAL, Environment
 
 REPOSITORY = "liberty-social-backend"

@@ -16,16 +16,15 @@ from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import Patience, pause
 from liberty_cfn.deploy.plans import Plan
-from liberty_cfn.deploy.serving import CLUSTER, service
 from liberty_cfn.deploy.stack import parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.tasks import logs_of
+from liberty_cfn.deploy.tasks import CLUSTER, SERVICE_TYPE, logs_of, service
 from liberty_cfn.environments import Environment
 from liberty_cfn.names import CONTAINER
 
 HELD, COUNT = "HeldTaskDefinition", "DesiredCount"
-SERVICE, DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
+DEFINITION = "AWS::ECS::TaskDefinition"
 # Letters, numbers, - / and _ at most.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
 STARTED_BY = "liberty-cfn-migrate"
@@ -42,7 +41,7 @@ def is_due(environment: Environment, plan: Plan) -> bool:
     return any(
         change.type == DEFINITION
         or (
-            change.type == SERVICE
+            change.type == SERVICE_TYPE
             and (change.action == "Add" or MOVES & {p.name for p in change.properties})
         )
         for change in plan.changes

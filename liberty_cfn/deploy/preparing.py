@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy import beforehand, change_sets, discarding
-from liberty_cfn.deploy.adopting import spelled_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import Plan, changed_values
 from liberty_cfn.deploy.stack import find, parameters, tags
-from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
+from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
@@ -21,9 +21,7 @@ from liberty_cfn.nesting import DIGEST_TAG
 
 if TYPE_CHECKING:
     from liberty_cfn.deploy.drift import Compared
-
-# What a deploy can start from; from any other state the person has to go on first.
-UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
+NAME = re.compile(r"(?<=: )!Sub '?([\w./-]+)\$\{Suffix\}'?$", re.MULTILINE)
 
 
 def look_ahead(
@@ -131,6 +129,12 @@ def plan(
     if change_set:
         discarding.drop(cloudformation, change_set, say)
     return planned
+
+
+def spelled_out(templates: Mapping[str, str], environment: Environment) -> dict[str, str]:
+    """Return the templates with the names that the suffix ends written as plain text."""
+    suffix = environment.named("")
+    return {name: NAME.sub(rf"\g<1>{suffix}", text) for name, text in templates.items()}
 
 
 def _compared(

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.serving import ABSENT, CLUSTER, SERVICE, service
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.tasks import ABSENT, CLUSTER, SERVICE, service
 from liberty_cfn.environments import Environment
 
 PREFIX = "liberty-social/"

@@ -53,6 +53,9 @@ MEANINGS = {
     "DELETE_FAILED": Meaning.UNDELETED,
 }
 
+# What a deploy can start from; from any other state the person has to go on first.
+UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
+
 NEXT = {
     Meaning.ABSENT: "There is nothing there now. Deploy when you are ready: `make deploy "
     "ENV={name}`.",

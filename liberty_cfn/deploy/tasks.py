@@ -1,4 +1,4 @@
-"""Why an ECS service did not come up: its stopped tasks, their last words, its health checks.
+"""The environment's ECS service and its tasks, and why they did not come up: their last words.
 
 All of this may be gone by the time it is asked for, or we may not read it: then what is left
 is told.
@@ -13,12 +13,29 @@ from typing import Any
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
 
-SERVICE = "AWS::ECS::Service"
+CLUSTER, SERVICE = "liberty-social-backend", "liberty-social-backend-service"
+SERVICE_TYPE = "AWS::ECS::Service"
 LINES = 5
 TASKS = 3
 # How ECS, and the local AWS, say that a task was stopped because it was meant to be.
 MEANT = ("Scaling activity initiated", "Deployment completed", "Service scaling down")
+ABSENT = ("ClusterNotFoundException", "ServiceNotFoundException")
+
+
+def service(environment: Environment, target: Target) -> dict[str, Any] | None:
+    """Return the service's description; None where there is no service, or no longer.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
+    """
+    with faults.unless(*ABSENT):
+        found = target.client("ecs").describe_services(
+            cluster=environment.named(CLUSTER), services=[environment.named(SERVICE)]
+        )["services"]
+        return next((each for each in found if each["status"] == "ACTIVE"), None)
+    return None
 
 
 def why_stopped(client: Callable[[str], Any], failed: Event) -> Iterator[str]:

@@ -80,8 +80,8 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
 
 def doctor(environment: Environment, *, as_json: bool) -> None:
     """Say what in any target would make a deploy of a set fail."""
-    from liberty_cfn.deploy.doctor import as_json as findings_as_json
     from liberty_cfn.deploy.finding import Level
+    from liberty_cfn.deploy.finding import as_json as findings_as_json
     from liberty_cfn.deploy.showing import findings_text
     from liberty_cfn.deploy.stack_sets.comparing import examined
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from liberty_cfn.deploy import doctor, drift
+from liberty_cfn.deploy import drift
+from liberty_cfn.deploy.beforehand import examine
 from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.finding import Finding, Level
@@ -82,7 +83,7 @@ def examined(fleet: Fleet) -> dict[str, list[Finding]]:
         if place in off:
             return off[place]
         environment = beforehand.with_stack(fleet, place, there)
-        return doctor.examine(environment, fleet.at(place))
+        return examine(environment, fleet.at(place))
 
     found, unknown = fleet.everywhere(
         [place for place in fleet.targets.places if place.account not in lacking], looked

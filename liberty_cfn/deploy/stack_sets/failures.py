@@ -15,7 +15,7 @@ from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import stack_ids, standing
-from liberty_cfn.deploy.tasks import SERVICE, why_stopped
+from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.deployment_targets import Place
 
 
@@ -59,7 +59,7 @@ def _told(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterato
             return
     for event in found:
         yield in_words(event)
-        if event.type == SERVICE and event.physical_id:
+        if event.type == SERVICE_TYPE and event.physical_id:
             yield from why_stopped(target.client, event)
 
 
