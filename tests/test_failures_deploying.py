@@ -962,11 +962,16 @@ def nested_in(title, more=""):
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
-    [("Something odd", "Something odd"), ("", "no reason given."), (NO_CHANGES, None)],
+    ("status", "reason", "told"),
+    [
+        ("FAILED", "Something odd", "Something odd"),
+        ("FAILED", "", "no reason given."),
+        ("FAILED", NO_CHANGES, None),
+        ("DELETE_COMPLETE", "", "no reason given."),
+    ],
 )
-def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named(reason, told):
-    inside = described(status="FAILED", reason=reason)
+def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named(status, reason, told):
+    inside = described(status=status, reason=reason)
     nested = nested_in("Logs", "<ChangeSetId>inside</ChangeSetId>")
     root = (200, described()[1].replace("<Changes/>", nested))
     wire = Wire(
@@ -980,6 +985,13 @@ def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named(reason, to
     assert bool(said) is bool(told)
 
 
+def test_a_nested_stack_without_a_change_set_of_its_own_may_change_in_any_way():
+    inside = f"<IncludeNestedStacks>true</IncludeNestedStacks>{nested_in('Logs')}"
+    root = (200, described()[1].replace("<Changes/>", inside))
+    wire = Wire(CreateChangeSet=[CREATED], DescribeChangeSet=[root])
+    assert [change.opaque for change in create(wire).changes] == [True]
+
+
 def test_what_changes_is_told_with_the_path_to_it_at_any_depth():
     names = ("One", "Two", "Three")
     nested = [nested_in(name, f"<ChangeSetId>{name}</ChangeSetId>") for name in names]
@@ -989,9 +1001,13 @@ def test_what_changes_is_told_with_the_path_to_it_at_any_depth():
     assert places == [names[:1], names[:2], names]
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_what_is_in_a_nested_stack_that_goes_is_told_though_its_change_set_says_nothing(there):
-    nested = nested_in("Logs", "<ChangeSetId>inside</ChangeSetId>").replace("Modify", "Remove")
+@pytest.mark.parametrize(
+    ("action", "there"), [("Remove", True), ("Remove", False), ("Dynamic", True)]
+)
+def test_what_is_in_a_nested_stack_that_goes_is_told_though_its_change_set_says_nothing(
+    action, there
+):
+    nested = nested_in("Logs", "<ChangeSetId>inside</ChangeSetId>").replace("Modify", action)
     root = (200, described()[1].replace("<Changes/>", nested))
     group = (
         "<member><LogicalResourceId>Group</LogicalResourceId><ResourceStatus>CREATE_COMPLETE"
@@ -1008,7 +1024,7 @@ def test_what_is_in_a_nested_stack_that_goes_is_told_though_its_change_set_says_
         ],
     )
     told = [(change.resource, change.action, change.left) for change in create(wire).changes]
-    assert told == [("Logs", "Remove", ""), ("Group", "Remove", "Delete")][: 1 + there]
+    assert told == [("Logs", action, ""), ("Group", "Remove", "Delete")][: 1 + there]
 
 
 def holding(*nested):

@@ -137,6 +137,26 @@ def test_what_cloudformation_cant_say_it_will_do_to_data_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ([detail("/Properties/Port")], {}),
+        ([detail("/Properties/Engine", "Always")], {}),
+        ([detail("/Properties/Engine", "Sometimes", AfterValue="b")], {}),
+        ([], {"Replacement": "Perhaps"}),
+        ([detail("/Properties/Engine")], {"action": "Exchange"}),
+    ],
+    ids=["documented", "graver than the whole", "new recreation", "new word", "new action"],
+)
+def test_what_may_mean_that_data_goes_is_refused_though_it_is_called_no_replacement(
+    details, said
+):
+    one = change(*details, kind="AWS::RDS::DBInstance", **said)
+    assert is_lost(one)
+    assert shown(one)[2].code == 3
+    assert not is_lost(change(detail("/Properties/Engine"), kind="AWS::RDS::DBInstance"))
+
+
+@pytest.mark.parametrize(
     ("action", "left", "remains"),
     [
         ("Remove", "Delete", "nothing remains"),

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.causes import next_step
-from liberty_cfn.deploy.changes import Change, ChangeSet, read, removed
+from liberty_cfn.deploy.changes import STAYING, Change, ChangeSet, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.early import HOOKS_FAILED, refused_by_hooks, refused_early
 from liberty_cfn.deploy.errors import DeployError
@@ -187,7 +187,7 @@ def _changes(
     """Yield what changes, by the first page of a change set; in nested stacks, too."""
     for resource in _resources(cloudformation, page):
         change = read(resource, path)
-        if change.type == NESTED_STACK and change.action == "Remove":
+        if change.type == NESTED_STACK and change.action not in STAYING:
             # All in it goes, whatever a change set of it says, or that it has none.
             yield change
             yield from removed(cloudformation, nested_in(resource), change.place)
@@ -203,15 +203,14 @@ def _changes(
             yield from _changes(cloudformation, child, change.place, say)
             continue
         # Without a look inside, any nested stack may change.
-        blind = change.type == NESTED_STACK and not page.get("IncludeNestedStacks")
-        yield replace(change, opaque=blind)
+        yield replace(change, opaque=change.type == NESTED_STACK and change.action != "Add")
 
 
 def _untold(page: dict[str, Any]) -> str:
     """Return why a nested change set says nothing; empty if it does, or if nothing changes."""
     reason = page.get("StatusReason") or "no reason given."
     # One in which nothing changes is called failed, too.
-    return reason if page.get("Status") == "FAILED" and not _is_nothing(reason) else ""
+    return reason if page["Status"] != "CREATE_COMPLETE" and not _is_nothing(reason) else ""
 
 
 def _resources(cloudformation: Any, page: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,12 @@ class Replacement(Enum):
     CERTAIN = "certain"
 
 
+REPLACED = {"False": Replacement.NO, "True": Replacement.CERTAIN}
+# What is done to a resource that stays. Of Dynamic, CloudFormation can't say what it will do; a
+# word that it learns one day may mean anything.
+STAYING = ("Add", "Modify", "Import", "SyncWithActual")
+
+
 @dataclass(frozen=True)
 class Property:
     """A property that changes, with its values as JSON or text; None where there is none.
@@ -98,13 +104,12 @@ def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
     """
     properties = tuple(_properties(resource))
-    replacement = {"True": Replacement.CERTAIN, "Conditional": Replacement.POSSIBLE}.get(
-        resource.get("Replacement", ""), Replacement.NO
-    )
+    said = REPLACED.get(resource.get("Replacement", "False"), Replacement.POSSIBLE)
+    told = {changed.replaces for changed in properties}
     # CloudFormation says True also where a value that it doesn't know yet may replace.
-    if replacement is Replacement.CERTAIN and properties:
-        certain = any(p.replaces is Replacement.CERTAIN for p in properties)
-        replacement = Replacement.CERTAIN if certain else Replacement.POSSIBLE
+    if properties and said is not Replacement.NO:
+        said = Replacement.POSSIBLE
+    replacement = next(r for r in reversed(Replacement) if r in {said, *told})
     return Change(
         path,
         resource["LogicalResourceId"],
@@ -121,15 +126,15 @@ def _properties(resource: dict[str, Any]) -> Iterator[Property]:
     """Yield what changes, each place once: of several reasons for it, with the gravest."""
     found: dict[str, Property] = {}
     for detail in resource.get("Details", []):
-        one = _property(detail)
+        one = _property(resource["ResourceType"], detail)
         before = found.get(one.place)
         if before is None or _gravity(one) > _gravity(before):
             found[one.place] = one
     yield from found.values()
 
 
-def _property(detail: dict[str, Any]) -> Property:
-    """Return what one reason for a change says of it.
+def _property(kind: str, detail: dict[str, Any]) -> Property:
+    """Return what one reason for a change of a resource says of it.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
     """
@@ -141,18 +146,29 @@ def _property(detail: dict[str, Any]) -> Property:
     known = detail.get("Evaluation") == "Static" and not (
         given and UNKNOWN in target.get("AfterValue", "")
     )
-    recreation = target.get("RequiresRecreation", "")
+    recreation = target.get("RequiresRecreation", "Never")
+    # A schema may lack what AWS's pages say: then it is likely enough.
+    documented = recreation == "Never" and _documented(kind, path)
     replaces = {
         "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
-        "Conditionally": Replacement.POSSIBLE,
-    }.get(recreation, Replacement.NO)
+        "Never": Replacement.POSSIBLE if documented else Replacement.NO,
+    }.get(recreation, Replacement.POSSIBLE)
     return Property(
         name,
         *_values(path, target),
         replaces,
-        recreation == "Always",
+        documented or recreation == "Always",
         path.partition(f"/{name}/")[2],
     )
+
+
+def _documented(kind: str, path: str) -> bool:
+    """Whether AWS documents that a property is changed by replacing its resource."""
+    from liberty_cfn.review.documented import REPLACEMENTS  # noqa: PLC0415 - slow to load
+
+    steps = [s for s in path.removeprefix("/Properties").split("/") if s and not s.isdigit()]
+    above = (REPLACEMENTS.get((kind, *steps[: n + 1])) for n in range(len(steps)))
+    return any(entry and entry.replacement == Replacement.CERTAIN.value for entry in above)
 
 
 def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:

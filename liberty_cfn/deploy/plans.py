@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, weaknesses
+from liberty_cfn.deploy.changes import (
+    STAYING,
+    UNKNOWN,
+    Change,
+    Property,
+    Replacement,
+    weaknesses,
+)
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import GENERATED, LEFT, LOSSES
 
@@ -20,8 +27,6 @@ if TYPE_CHECKING:
 NOTHING, CHANGES, DANGER = 0, 2, 3
 # How CloudFormation tells a value that nobody is to see (NoEcho).
 HIDDEN = "****"
-# What a resource may not outlive: of the second, CloudFormation can't say what it will do.
-GOING = ("Remove", "Dynamic")
 # Replacing these, or taking them away, stops what people use for as long as it takes.
 SERVING = {
     "AWS::ECS::Service",
@@ -142,7 +147,7 @@ def is_lost(change: Change) -> bool:
     known; or if CloudFormation doesn't say what changes, or what becomes of the resource.
     """
     replaced = change.replacement is Replacement.CERTAIN
-    goes = replaced or change.action in GOING or _regenerates(change)
+    goes = replaced or change.action not in STAYING or _regenerates(change)
     causes = change.properties
     may_go = change.replacement is Replacement.POSSIBLE and (
         not causes or any(decides(change, p) for p in causes)
@@ -165,8 +170,8 @@ def let_through(changes: Iterable[Change], allowed: Collection[str]) -> set[str]
 
     What is in a nested stack that goes was weighed by itself; to a policy, it goes as a whole.
     """
-    stacks = (c.resource for c in changes if c.type == NESTED_STACK and c.action in GOING)
-    return {*allowed, *stacks}
+    stacks = (change for change in changes if change.type == NESTED_STACK)
+    return {*allowed, *(each.resource for each in stacks if each.action not in STAYING)}
 
 
 def decides(change: Change, changed: Property) -> bool:
@@ -205,7 +210,7 @@ def _regenerates(change: Change) -> bool:
 
 def stops_service(change: Change) -> bool:
     """Whether people would notice: what serves them goes, is made again, or is interrupted."""
-    removed = change.action in GOING
+    removed = change.action not in STAYING
     goes = removed or change.replacement is not Replacement.NO
     interrupted = any(interruption(change, changed) for changed in change.properties)
     return (
@@ -251,10 +256,10 @@ def needless(plans: Iterable[Plan], allowed: Collection[str]) -> list[str]:
 
 def _refusal(change: Change) -> str:
     certain = change.replacement is not Replacement.POSSIBLE
-    how = {
-        "Remove": "would be deleted",
-        "Dynamic": "may be replaced or deleted (CloudFormation can't say what it will do)",
-    }.get(change.action, "would be replaced" if certain else "may be replaced")
+    how = "would be replaced" if certain else "may be replaced"
+    if change.action not in STAYING:
+        how = "may be replaced or deleted (CloudFormation can't say what it will do)"
+    how = "would be deleted" if change.action == "Remove" else how
     how = "would get another value" if _regenerates(change) else how
     why = f", because {causes} changes" if (causes := _causes(change)) else ""
     later = not certain and any(
