@@ -16,8 +16,8 @@ OF_THE_MACHINE = (
 )
 GOES_ON = "What AWS had begun goes on; to see how it stands: liberty-cfn status {name}."
 EXPIRED = (
-    "AWS doesn't take these credentials: they have expired, were withdrawn, or the region is "
-    f"not enabled in their account. Sign in again (aws sso login). {GOES_ON}"
+    "AWS doesn't take these credentials: they have expired, were withdrawn, the region is not "
+    "enabled in their account, or this machine's clock is wrong."
 )
 
 
@@ -65,13 +65,8 @@ def _of_aws(error: Exception, name: str) -> str | None:
     from liberty_cfn.deploy.causes import next_step  # noqa: PLC0415
     from liberty_cfn.deploy.sessions import WEB_PAGE  # noqa: PLC0415
 
-    if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError):
-        return NO_CREDENTIALS
-    if faults.skewed(error) or faults.expired(error):
-        clock = (
-            f"This machine's clock is wrong: set it, and try again. {faults.in_words(error)}"
-        )
-        return clock if faults.skewed(error) else EXPIRED.format(name=name)
+    if why := _of_credentials(error, name):
+        return why
     if isinstance(error, ResponseParserError) and str(error).startswith(WEB_PAGE):
         why = f"{error}: is there a proxy? Look at HTTPS_PROXY and NO_PROXY, or sign in to it"
         return f"AWS's answer could not be read: {why}."
@@ -81,5 +76,23 @@ def _of_aws(error: Exception, name: str) -> str | None:
         return None
     said = faults.in_words(error)
     again = f"Try again. {GOES_ON.format(name=name)}"
-    step = again if faults.passes(error) else next_step(said)
+    # Known causes are those that AWS names; a proxy's may sound alike.
+    step = again if faults.passes(error) else next_step(said) if faults.code(error) else ""
     return f"{said}. {step}" if step else said
+
+
+def _of_credentials(error: Exception, name: str) -> str:
+    from botocore import exceptions as aws  # noqa: PLC0415 - slow to load
+
+    from liberty_cfn.deploy import faults  # noqa: PLC0415
+
+    if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError):
+        return NO_CREDENTIALS
+    if faults.skewed(error):
+        return f"This machine's clock is wrong: set it, and try again. {faults.in_words(error)}"
+    if not faults.expired(error):
+        return ""
+    said = faults.in_words(error)
+    # What gives the credentials says itself why it has none.
+    why = f"{EXPIRED} {said}" if faults.code(error) else said
+    return f"{why}. Sign in again (aws sso login). {GOES_ON.format(name=name)}"

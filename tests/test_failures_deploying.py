@@ -857,6 +857,11 @@ def test_case_29_a_change_set_is_not_left_behind_by_who_stops_its_execution(
     ("code", "found"),
     [
         ("ValidationError", "Stack:x is in UPDATE_IN_PROGRESS state and can not be updated."),
+        ("ValidationError", "Stack:x is in ROLLBACK_COMPLETE state and can not be updated."),
+        (
+            "ValidationError",
+            "Stack [x] already exists and cannot be created again with the changeSet [y].",
+        ),
         ("ValidationError", "Stack [x] does not exist"),
         ("AlreadyExistsException", "Stack [x] already exists"),
     ],
@@ -1207,33 +1212,76 @@ def test_case_22_the_region_is_the_environment_s_whatever_the_shell_says(monkeyp
     assert targets.connect(prod, print).region == prod.region == "us-east-1"
 
 
-def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_deleted():
+REFUSED_EARLY = (
+    "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. "
+    "To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure "
+    "information."
+)
+NESTED_REFUSED = (
+    f"Nested change set {CHANGE_SET}/nested was not successfully created: Currently in FAILED."
+)
+
+
+@pytest.mark.parametrize(
+    "descriptions",
+    [
+        [described(status="FAILED", reason=REFUSED_EARLY)],
+        [
+            described(status="FAILED", reason=NESTED_REFUSED),
+            described(status="FAILED", reason=REFUSED_EARLY),
+        ],
+    ],
+    ids=["root", "nested"],
+)
+def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_deleted(
+    descriptions,
+):
+    why = "Resource of type 'AWS::S3::Bucket' with identifier 'x' already exists."
     refused = (
-        "<OperationEvents><member><EventId>1</EventId><OperationId>1</OperationId>"
+        "<member><EventId>1</EventId><OperationId>1</OperationId><OperationType>"
+        "CREATE_CHANGESET</OperationType><OperationStatus>FAILED</OperationStatus><EventType>"
+        "STACK_EVENT</EventType></member>"
+        "<member><EventId>2</EventId><OperationId>1</OperationId>"
         "<EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Uploads</LogicalResourceId>"
         "<ResourceType>AWS::S3::Bucket</ResourceType><ValidationFailureMode>FAIL"
-        "</ValidationFailureMode><ValidationPath>/Resources/Uploads</ValidationPath>"
-        "<ValidationStatusReason>The bucket already exists</ValidationStatusReason></member>"
-        "</OperationEvents>"
+        "</ValidationFailureMode><ValidationName>NAME_CONFLICT_VALIDATION</ValidationName>"
+        "<ValidationStatus>FAILED</ValidationStatus><ValidationPath>/Resources/Uploads"
+        f"</ValidationPath><ValidationStatusReason>{why}</ValidationStatusReason></member>"
     )
     wire = Wire(
         CreateChangeSet=[CREATED],
-        DescribeChangeSet=[described(status="FAILED", reason="Validation failed.")],
-        DescribeEvents=[
-            (200, f"<R><DescribeEventsResult>{refused}</DescribeEventsResult></R>")
-        ],
+        DescribeChangeSet=descriptions,
+        DescribeEvents=[done("DescribeEvents", OperationEvents=refused)],
+        ListHookResults=[done("ListHookResults", HookResults="")],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
     with pytest.raises(DeployError) as error:
         create(wire)
     assert in_words(error.value) == (
-        "CloudFormation can't plan this change: Validation failed.\n"
-        "Uploads (AWS::S3::Bucket /Resources/Uploads): The bucket already exists\n"
+        "CloudFormation can't plan this change: "
+        f"Uploads (AWS::S3::Bucket /Resources/Uploads): {why}\n"
         "The name is taken: by what an earlier destroy kept, or by another environment. Delete "
         "that if nobody needs it, or choose another NameSuffix."
     )
     asked = [(name, body.get("ChangeSetName")) for name, body in map(decoded, wire.asked)]
-    assert asked[-2:] == [("DescribeEvents", CHANGE_SET), ("DeleteChangeSet", CHANGE_SET)]
+    assert ("DescribeEvents", CHANGE_SET) in asked
+    assert [name for name, _ in asked].count(
+        "CreateChangeSet"
+    ) == 1  # the root isn't tried alone
+    assert asked[-1] == ("DeleteChangeSet", CHANGE_SET)
+
+
+def test_why_nothing_can_be_planned_is_told_though_the_change_set_cannot_be_deleted():
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[described(status="FAILED", reason="It is odd")],
+        DescribeEvents=[DENIED],
+        DeleteChangeSet=[NO_LONGER],
+    )
+    said = []
+    with pytest.raises(DeployError, match="can't plan this change: It is odd"):
+        create(wire, say=said.append)
+    assert "could not be deleted; the next deploy does it" in said[0]
 
 
 def test_case_26_a_capability_that_is_missing_is_named_with_what_to_do():
@@ -1296,19 +1344,37 @@ def test_case_30_a_creation_whose_answer_was_lost_is_found_by_its_token():
     assert len({body["ClientToken"] for body in sent}) == 1
 
 
-def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_root_planned():
-    reason = "Nested change set arn:x was not successfully created: Currently in FAILED."
+@pytest.mark.parametrize(
+    ("failed", "told"),
+    [
+        (
+            [
+                described(status="FAILED", reason=NESTED_REFUSED),
+                described(status="FAILED", reason="Template format error: duplicate Export"),
+            ],
+            "Template format error: duplicate Export",
+        ),
+        ([described(status="FAILED", reason=NESTED_REFUSED), DENIED], NESTED_REFUSED),
+        (
+            [described(status="FAILED", reason=f"ChangeSet limit exceeded for stack {NESTED}")],
+            f"ChangeSet limit exceeded for stack {NESTED}",
+        ),
+    ],
+)
+def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_root_planned(
+    failed, told
+):
     alone = (200, described()[1].replace("<Changes/>", nested_in("Logs")))
     wire = Wire(
         CreateChangeSet=[CREATED],
-        DescribeChangeSet=[described(status="FAILED", reason=reason), alone],
+        DescribeChangeSet=[*failed, alone],
         DescribeEvents=[done("DescribeEvents", OperationEvents="")],
         DeleteChangeSet=[done("DeleteChangeSet")],
     )
     said = []
     made = create(wire, say=said.append)
     assert (made.id, [change.opaque for change in made.changes]) == (CHANGE_SET, [True])
-    assert "What changes inside nested stacks can't be told: Nested change set arn:x" in said[0]
+    assert f"What changes inside nested stacks can't be told: {told}" in said[0]
     asked = [name for name, _ in wire.asked]
     assert asked.index("DeleteChangeSet") < len(asked) - 2  # the first is not left behind
     sent = [body for name, body in map(decoded, wire.asked) if name == "CreateChangeSet"]
@@ -1380,17 +1446,32 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
             (refusal(code, why), "This machine's clock is wrong: set it")
             for code, why in (
                 ("RequestTimeTooSkewed", "too large"),
-                ("RequestExpired", "long ago"),
                 ("RequestInTheFuture", "not yet"),
                 ("SignatureDoesNotMatch", "Signature not yet current: 2 is after 1"),
+                ("InvalidSignatureException", "Signature expired: 1 is now earlier than 2"),
             )
         ),
         *(
             (refusal(code, "no"), "AWS doesn't take these credentials: they have expired")
             for code in (
-                *("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId"),
-                *("InvalidClientTokenId", "UnrecognizedClientException"),
+                *("AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId"),
+                *("InvalidClientTokenId", "InvalidToken", "RequestExpired"),
+                *("TokenRefreshRequired", "UnrecognizedClientException"),
             )
+        ),
+        (
+            exceptions.CredentialRetrievalError(
+                provider="process", error_msg="aws-vault: not found"
+            ),
+            "AWS could not be asked: Error when retrieving credentials from process: aws-vault",
+        ),
+        (
+            exceptions.TokenRetrievalError(provider="sso", error_msg="refresh failed"),
+            "AWS could not be asked: Error when retrieving token from sso: refresh failed.",
+        ),
+        (
+            exceptions.LoginRefreshRequired(),
+            "AWS could not be asked: Your session has expired or credentials have changed.",
         ),
         (
             refusal("SignatureDoesNotMatch", "another key"),
@@ -1417,6 +1498,11 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
 )
 def test_case_34_what_keeps_aws_from_being_asked_is_a_sentence(error, said):
     assert in_words(error).startswith(said)
+
+
+def test_case_34_what_a_proxy_refuses_is_no_right_that_aws_denies():
+    error = exceptions.SSLError(endpoint_url="https://sts", error="tunnel: 403 Forbidden")
+    assert in_words(error).endswith("403 Forbidden")
 
 
 def test_a_fault_of_this_program_is_not_said_to_be_anybody_elses():

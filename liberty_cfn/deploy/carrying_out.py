@@ -18,8 +18,6 @@ TOO_LATE = (
     "The stack was changed by someone else after this plan was made, which can no longer be "
     "executed; nothing was changed. Deploy again to see a new plan."
 )
-# How it says that somebody else is at it; there is no code for it.
-BUSY = "_IN_PROGRESS state"
 BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 
 
@@ -91,7 +89,7 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
         if _has_begun(cloudformation, change_set):
             return
         late = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
-        if not late and BUSY not in str(error):
+        if not late and not faults.unready(error):
             raise
         raise DeployError(TOO_LATE) from error
 

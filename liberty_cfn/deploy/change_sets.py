@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import STAYING, Change, ChangeSet, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
-from liberty_cfn.deploy.early import HOOKS_FAILED, refused_by_hooks, refused_early
+from liberty_cfn.deploy.early import REFUSED, refused_by_hooks, refused_early
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import Patience, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, as_tags, nested_in
@@ -24,10 +24,11 @@ from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, as_tags, neste
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation calls it a failure when there is nothing to do. There is no code for it.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
-# How it says that the change set of a nested stack, not this one, could not be made.
-NESTED_FAILED = "Nested change set"
+# How it says that the change set of a nested stack, not this one, could not be made. Those that
+# it counts are what it keeps of nested stacks that did not change.
+NESTED_FAILED = re.compile(r"Nested change set (arn:\S+)|ChangeSet limit exceeded for stack")
 # How it says that the stack is no longer as it was found.
-MEANWHILE = re.compile("Stack.*(_IN_PROGRESS state|already exists|does not exist)")
+MEANWHILE = re.compile("Stack.*(already exists|does not exist)")
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 MADE = ("CREATE_COMPLETE", "FAILED")
 # So often AWS may give no answer before it counts that there is none.
@@ -65,41 +66,61 @@ def create(
         **({"ImportExistingResources": True} if adopt else {}),
     }
     made, why = _completed(cloudformation, asked, say)
-    if len(why) == 1 and NESTED_FAILED in why[0]:
+    if why and why.inside and REFUSED not in why.reason:
         say(
-            f"What changes inside nested stacks can't be told: {why[0]} This is the plan of "
-            "the root alone; stack policies still keep what holds data."
+            f"What changes inside nested stacks can't be told: {why.reason} This is the plan "
+            "of the root alone; stack policies still keep what holds data."
         )
         # But not the empty stack that it may have come with: the next one is for that, too.
         drop(cloudformation, replace(made, new=False), say)
         made, why = _completed(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
     if not why:
         return made
-    if _is_nothing(why[0]):
-        drop(cloudformation, made, say)
+    drop(cloudformation, made, say)
+    if _is_nothing(why.reason):
         return None
-    discard(cloudformation, made)
-    told = "\n".join(why)
-    step = next_step(told)
+    told = "\n".join(why.details or [why.reason])
+    step = next_step("\n".join([why.reason, *why.details]))
     raise DeployError(f"CloudFormation can't plan this change: {told}\n{step}".rstrip())
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a change set could not be made; `inside` if it is one of a nested stack."""
+
+    reason: str
+    details: Sequence[str] = ()
+    inside: bool = False
 
 
 def _completed(
     cloudformation: Any, asked: Mapping[str, Any], say: Callable[[str], object]
-) -> tuple[ChangeSet, list[str]]:
-    """Return a change set, and why it can't be executed: empty if it can."""
+) -> tuple[ChangeSet, _Failure | None]:
+    """Return a change set, and why it can't be executed: None if it can."""
     made = _created_once(cloudformation, asked)
     with kept_only_if_well(cloudformation, made):
         page = _wait(cloudformation, made.id)
-        if page["Status"] != "FAILED":
-            return replace(made, changes=tuple(_changes(cloudformation, page, (), say))), []
-        reason = page.get("StatusReason") or "no reason given"
-        if _is_nothing(reason):
-            return made, [reason]
-        why = [reason, *refused_early(cloudformation, ChangeSetName=made.id)]
-        if HOOKS_FAILED in reason:
-            why += refused_by_hooks(cloudformation, made.id)
-        return made, why
+        if page["Status"] == "FAILED":
+            return made, _failure(cloudformation, page)
+        return replace(made, changes=tuple(_changes(cloudformation, page, (), say))), None
+
+
+def _failure(cloudformation: Any, page: dict[str, Any]) -> _Failure:
+    """Return why a change set could not be made: first-hand, be it by one of a nested stack."""
+    reason = page.get("StatusReason") or "no reason given"
+    if _is_nothing(reason):
+        return _Failure(reason)
+    if nested := NESTED_FAILED.search(reason):
+        if nested[1]:
+            with contextlib.suppress(*faults.OF_AWS):
+                return replace(
+                    _failure(cloudformation, _page(cloudformation, nested[1])), inside=True
+                )
+        return _Failure(reason, inside=True)
+    details = refused_early(cloudformation, ChangeSetName=page["ChangeSetId"])
+    if REFUSED in reason:
+        details += refused_by_hooks(cloudformation, page["ChangeSetId"])
+    return _Failure(reason, details)
 
 
 def _is_nothing(reason: str) -> bool:
@@ -134,7 +155,7 @@ def _created_once(
         # It is ours, as nobody else has our token, which is its name.
         with contextlib.suppress(ClientError):
             return found()
-        if MEANWHILE.search(str(error)):
+        if faults.unready(error) or MEANWHILE.search(str(error)):
             raise DeployError(
                 "Somebody else made, changed or deleted the stack just before this plan, which "
                 "changed nothing. Deploy again: that sees what is under way to its end first. "

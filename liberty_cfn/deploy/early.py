@@ -10,8 +10,9 @@ from typing import Any
 
 from liberty_cfn.deploy import faults
 
-# How CloudFormation says that hooks of the account refused something; it only names them.
-HOOKS_FAILED = "hook(s) failed"
+# How CloudFormation says that early validation, or hooks of the account, refused something: it
+# only names them, as in "The following hook(s)/validation failed: [...]".
+REFUSED = "hook(s)"
 
 
 def refused_early(cloudformation: Any, **asked: str) -> list[str]:
@@ -59,7 +60,10 @@ def _sentence(event: Mapping[str, Any]) -> str:
     where = f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')}"
     if event.get("EventType") == "HOOK_INVOCATION_ERROR" and (why := why_hook_failed(event)):
         return f"{where}): {event.get('HookType', 'a hook')}: {why}"
-    refuses = event.get("ValidationFailureMode", "FAIL") == "FAIL"
+    refuses = (
+        event.get("ValidationFailureMode", "FAIL") == "FAIL"
+        and event.get("ValidationStatus") != "SKIPPED"
+    )
     if event.get("EventType") != "VALIDATION_ERROR" or not refuses:
         return ""
     path = f" {event['ValidationPath']}" if event.get("ValidationPath") else ""

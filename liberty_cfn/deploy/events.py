@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.early import HOOKS_FAILED, why_hook_failed
+from liberty_cfn.deploy.early import REFUSED, why_hook_failed
 from liberty_cfn.deploy.stack import nested_in
 
 # What a stack says of itself when an operation on it begins.
@@ -147,7 +147,7 @@ class Follower:
         reason = raw.get("ResourceStatusReason", "")
         if why := why_hook_failed(raw):
             self._refused.setdefault((path, resource), []).append(why)
-        if HOOKS_FAILED in reason:
+        if REFUSED in reason:
             reason = ": ".join([reason, *self._refused.pop((path, resource), [])])
         since = None
         if _over(raw):
@@ -194,9 +194,15 @@ def last_operation(cloudformation: Any, stack_id: str) -> Follower:
 
 def _began(cloudformation: Any, stack_id: str) -> datetime | None:
     """Return when a stack's last operation began; None where there was none."""
+    began: datetime | None = None
+    beginning = ""
     for raw in newest_first(cloudformation, stack_id):
-        own = raw.get("PhysicalResourceId") == stack_id
-        if own and raw["ResourceStatus"] in BEGINNINGS:
-            found: datetime = raw["Timestamp"]
-            return found
-    return None
+        if raw.get("PhysicalResourceId") != stack_id:
+            continue
+        status = raw["ResourceStatus"]
+        # The stack says it again when all in it is configured (CONFIGURATION_COMPLETE).
+        if began and status != beginning:
+            break
+        if status in BEGINNINGS:
+            began, beginning = raw["Timestamp"], status
+    return began

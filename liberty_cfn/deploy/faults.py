@@ -6,6 +6,7 @@ An error that passes by itself says nothing about what was asked.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from http.client import responses
 from typing import Any
@@ -16,29 +17,31 @@ from botocore.parsers import ResponseParserError
 # All errors that a call of AWS can raise.
 OF_AWS = (aws.ClientError, aws.BotoCoreError, ResponseParserError)
 
-THROTTLED = {
-    "PriorRequestNotComplete",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "SlowDown",
-    "Throttling",
-    "ThrottledException",
-    "ThrottlingException",
-    "TooManyRequestsException",
-}
+# Codes of what passes by itself: too much was asked, or something else is being done there.
+PASSING = re.compile(
+    "Throttl|TooManyRequests|RequestLimitExceeded|RequestTimeout|SlowDown|OperationAborted"
+    "|PriorRequestNotComplete"
+)
 EXPIRED = {
+    "AuthFailure",
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
+    "InvalidToken",
+    # What EC2 says of credentials for a while that is over.
+    "RequestExpired",
+    "TokenRefreshRequired",
     "UnrecognizedClientException",
 }
 REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 # When the time that a request was signed with is too far from AWS's own.
-SKEWED = {"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"}
+SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
 SKEWED_WORDS = ("Signature expired", "Signature not yet current")
 SERVER_ERROR = 500
+# As in "Stack:x is in UPDATE_IN_PROGRESS state and can not be updated", and "This stack is
+# currently in a non-terminal [UPDATE_FAILED] state".
+UNREADY = re.compile(r"is (currently )?in .*\bstate\b")
 
 
 def code(error: BaseException) -> str:
@@ -57,7 +60,7 @@ def passes(error: BaseException) -> bool:
     """Whether an error says nothing about what was asked, only that it wasn't answered."""
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return code(error) in THROTTLED or status >= SERVER_ERROR
+        return bool(PASSING.search(code(error))) or status >= SERVER_ERROR
     return isinstance(
         error, aws.HTTPClientError | aws.IncompleteReadError | ResponseParserError
     )
@@ -77,6 +80,7 @@ def expired(error: BaseException) -> bool:
     return code(error) in EXPIRED or isinstance(
         error,
         aws.CredentialRetrievalError
+        | aws.LoginError
         | aws.NoCredentialsError
         | aws.SSOError
         | aws.TokenRetrievalError,
@@ -106,7 +110,7 @@ def unless_missing() -> Iterator[None]:
 def skewed(error: BaseException) -> bool:
     """Whether a request was refused because this machine's clock is wrong."""
     worded = any(words in str(error) for words in SKEWED_WORDS)
-    return code(error) in SKEWED or (code(error) == "SignatureDoesNotMatch" and worded)
+    return code(error) in SKEWED or (isinstance(error, aws.ClientError) and worded)
 
 
 def in_words(error: BaseException) -> str:
@@ -121,6 +125,11 @@ def in_words(error: BaseException) -> str:
     named = responses.get(int(known), "") if known.isdigit() else ""
     why = told.get("Message") or named or "no reason given"
     return f"AWS refused {error.operation_name}: {why} ({known})"
+
+
+def unready(error: BaseException) -> bool:
+    """Whether a stack is in a state in which this can't be done. There is no code for this."""
+    return isinstance(error, aws.ClientError) and bool(UNREADY.search(str(error)))
 
 
 def missing(error: BaseException) -> bool:

@@ -18,6 +18,7 @@ from liberty_cfn.environments import Environment
 
 CLUSTER, SERVICE = "liberty-social-backend", "liberty-social-backend-service"
 SERVICE_TYPE = "AWS::ECS::Service"
+SAID = " said: "
 LINES = 5
 TASKS = 3
 # How ECS, and the local AWS, say that a task was stopped because it was meant to be.
@@ -88,7 +89,7 @@ def _meant(task: dict[str, Any]) -> bool:
 def _last_words(client: Callable[[str], Any], task: dict[str, Any]) -> Iterator[str]:
     for container, where in logs_of(client, task).items():
         events = client("logs").get_log_events(**where, limit=LINES, startFromHead=False)
-        yield from (f"  {container} said: {e['message'].rstrip()}" for e in events["events"])
+        yield from (f"  {container}{SAID}{e['message'].rstrip()}" for e in events["events"])
 
 
 def logs_of(client: Callable[[str], Any], task: Mapping[str, Any]) -> dict[str, dict[str, str]]:

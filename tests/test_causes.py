@@ -1,0 +1,157 @@
+"""Known causes of failures, in AWS's own words as people have met them."""
+
+import pytest
+
+from liberty_cfn.deploy.causes import next_step
+
+COMBINATION = "InvalidParameterCombination"
+UPGRADE = "Cannot upgrade postgres from 15.8 to 15.6"
+PROTECTED = "Cannot delete protected DB Instance, please disable deletion protection"
+NOT_OFFERED = (
+    "RDS does not support creating a DB instance with the following combination: "
+    "DBInstanceClass=db.t2.micro, Engine=postgres, EngineVersion=15.6"
+)
+NOT_EMPTY = "The bucket you tried to delete is not empty"
+
+
+def handler(said, code="GeneralServiceException"):
+    """Return a reason as the handlers of resource types word it."""
+    return (
+        f'Resource handler returned message: "{said} (Service: X, Status Code: 400, Request '
+        f'ID: 1c2d)" (RequestToken: 4d1f9f3d, HandlerErrorCode: {code})'
+    )
+
+
+def older(said, code):
+    """Return a reason as the older resource types word it."""
+    return f"{said} (Service: AmazonX; Status Code: 400; Error Code: {code}; Proxy: null)"
+
+
+WAITED = handler("Exceeded attempts to wait", "NotStabilized")
+STEPS = {
+    "name is taken": [
+        "liberty-social-uploads already exists in stack arn:x",
+        handler("Resource of type 'X' with identifier 'y' already exists.", "AlreadyExists"),
+        handler("A load balancer with the same name 'x' exists, but with different settings"),
+        handler("a secret with this name is already scheduled for deletion."),
+        older("It is there.", "CacheClusterAlreadyExists"),
+        older("You own it.", "BucketAlreadyOwnedByYou"),
+    ],
+    "one in the world": [
+        handler("The requested bucket name is not available."),
+        older("It is not available.", "BucketAlreadyExists"),
+    ],
+    "lacks that right": [
+        "User: x is not authorized to perform: ecs:CreateCluster",
+        "API: s3:PutBucketPolicy Access Denied",
+        handler("Access to KMS is not allowed"),
+        "Encountered a permissions error performing a tagging operation",
+        handler("Unauthorized tagging operation", "UnauthorizedTaggingOperation"),
+        "AWS refused GetRoleCredentials: No access (ForbiddenException)",
+    ],
+    "CAPABILITY_IAM": ["Requires capabilities : [CAPABILITY_NAMED_IAM]"],
+    "did not stay up": [
+        handler(
+            "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
+        ),
+        f"Service (AWS::ECS::Service): {WAITED}",
+        "Service (AWS::ECS::Service): Service arn:x did not stabilize.",
+    ],
+    "name servers of the hosted zone": [
+        f"Certificate (AWS::CertificateManager::Certificate): {WAITED}",
+        "It (AWS::CertificateManager::Certificate): Resource timed out waiting for completion",
+        "DNS Record Set is not available. Certificate is in FAILED status.",
+        handler("The certificate 'arn:x' must have a supported signature, and key size."),
+    ],
+    "Service Quotas": [
+        handler("The maximum number of VPCs has been reached."),
+        older("There are too many.", "NatGatewayLimitExceeded"),
+        handler("You have exceeded the limit of them"),
+        handler("Cannot exceed quota for RolesPerAccount: 1000"),
+        handler("You have attempted to create more buckets than allowed"),
+        "AWS refused CreateChangeSet: Limit for stack has been exceeded",
+    ],
+    "another DatabaseClass.": [older(NOT_OFFERED, COMBINATION), handler(NOT_OFFERED)],
+    "major version alone": [
+        *(older(UPGRADE, COMBINATION), handler(UPGRADE)),
+        older("Cannot find version 15.99 for postgres", COMBINATION),
+    ],
+    "protected from deletion": [
+        *(older(PROTECTED, COMBINATION), handler(PROTECTED)),
+        "Stack [x] cannot be deleted while TerminationProtection is enabled",
+    ],
+    "--allow-replace": [
+        "Action denied by stack policy: Statement [#1] does not allow [Update:Replace]",
+    ],
+    "take the change back": [
+        "CloudFormation cannot update a stack when a custom-named resource requires replacing.",
+    ],
+    "holds something": [
+        *(handler(NOT_EMPTY), older(NOT_EMPTY, "BucketNotEmpty")),
+        handler("It cannot be deleted because it still contains images"),
+        handler("The specified hosted zone contains non-required resource record sets"),
+        older("The hosted zone can't be deleted", "HostedZoneNotEmpty"),
+    ],
+    "still uses it": [
+        handler("resource sg-1 has a dependent object"),
+        handler("The vpc 'vpc-1' has dependencies and cannot be deleted."),
+        older("It can't be detached.", "DependencyViolation"),
+        handler("Network vpc-1 has some mapped public address(es)."),
+        "Export X cannot be deleted as it is in use by other",
+        handler("Cannot delete entity, must detach all policies first."),
+        handler("The Cluster cannot be deleted while Services are active."),
+    ],
+    "passes by itself": [
+        handler("Rate exceeded"),
+        older("Slow down.", "Throttling"),
+        older("Request limit exceeded.", "RequestLimitExceeded"),
+        handler("A conflicting conditional operation is currently in progress"),
+        handler("Unable to assume the service linked role. Please verify that it exists."),
+        "Internal Failure",
+    ],
+    "no capacity": [
+        handler("Capacity is unavailable at this time. Please try again later"),
+        older("Not available.", "InsufficientCacheClusterCapacity"),
+    ],
+    "may not do that yet": [
+        handler("This account does not support it. Please contact AWS Support."),
+        "The AWS Access Key Id needs a subscription for the service (OptInRequired)",
+    ],
+    "A hook of the account": [
+        "The following hook(s) failed: [AWS::ControlTower::Hook]",
+        "The following hook(s)/validation failed: [Our::Hook]",
+    ],
+    # Of tasks.
+    "could not be pulled": [
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found",
+        "CannotPullContainerError: pull access denied for x, repository does not exist",
+    ],
+    "another processor": [
+        "CannotPullContainerError: Manifest does not contain descriptor matching platform 'x'"
+    ],
+    "its secrets have values": [
+        "ResourceInitializationError: unable to pull secrets or registry auth: not authorized"
+    ],
+    "larger TaskMemory": ["OutOfMemoryError: Container killed due to memory usage"],
+    "answer its health check": [
+        "Task failed ELB health checks in (target-group arn:x)",
+        "(port 8000) is unhealthy due to (reason Health checks failed with these codes: [400])",
+    ],
+    "": [
+        f"Database (AWS::RDS::DBInstance): {WAITED}",
+        older("You can't specify IOPS for a storage size less than 400.", COMBINATION),
+        "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation].",
+        "Template format error: Unresolved resource dependencies [X] in the Resources block",
+        "something new",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [(step, reason) for step, reasons in STEPS.items() for reason in reasons],
+)
+def test_a_known_cause_has_its_next_step(step, reason):
+    found = next_step(reason)
+    assert step in found
+    assert bool(step) == bool(found)
