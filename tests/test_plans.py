@@ -22,6 +22,7 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review import schemas
 from liberty_cfn.stateful import LOSSES, stack_policy
+from liberty_cfn.veiling import ANOTHER, VEILED
 
 __all__ = ["local", "templates"]
 
@@ -40,6 +41,10 @@ DATABASE = Change(
 )
 SERVICE = Change(("Service",), "Service", "AWS::ECS::Service", "Modify", Replacement.CERTAIN)
 LESS = "less of it remains when it goes"
+OTHER = "files may be deleted by another rule than before"
+BY_HAND = "takes the place of what was set by hand, which stays as its version AWSPREVIOUS"
+OLD = '"NoncurrentVersionExpirationInDays"'
+NONCURRENT = '"NoncurrentVersionExpiration": {"NewerNoncurrentVersions": %d}'
 TOPIC = Change(("Alerts",), "AlarmTopic", "AWS::SNS::Topic", "Remove", Replacement.NO)
 
 
@@ -209,6 +214,7 @@ def test_what_keeps_data_less_long_or_protects_less_is_told():
             lifecycle % 30,
             ["files are deleted sooner, those already there too"],
         ),
+        ("AWS::SecretsManager::Secret", "SecretString", VEILED, ANOTHER, [BY_HAND]),
     ):
         known = Property(name, before, after, Replacement.NO)
         change = Change((), "Kept", kind, "Modify", Replacement.NO, (known,))
@@ -216,6 +222,27 @@ def test_what_keeps_data_less_long_or_protects_less_is_told():
         assert told["weakens"] == said
         text = plan_markdown(planned(change))
         assert all(f"` ({why})" in text for why in said)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('"Prefix": "a/", "ExpirationInDays": 5', '"ExpirationInDays": 5', [OTHER]),
+        ('"Prefix": "a/"', '"Prefix": "b/"', [OTHER]),
+        ('"Status": "Disabled"', '"Status": "Enabled"', [OTHER]),
+        ('"Status": "Enabled"', '"Status": "Disabled"', []),
+        ('"ExpirationInDays": 5', '"ExpirationDate": "2026-01-01"', [OTHER]),
+        (NONCURRENT % 3, NONCURRENT % 1, [OTHER]),
+        (f"{OLD}: 9", f"{OLD}: 1", ["old versions are deleted sooner"]),
+        (f"{OLD}: 9", None, []),
+    ],
+)
+def test_another_rule_by_which_files_are_deleted_is_told(before, after, said):
+    rules = [one and f'{{"Rules": [{{"Id": "Files", {one}}}]}}' for one in (before, after)]
+    changed = Property("LifecycleConfiguration", *rules, Replacement.NO)
+    change = Change((), "Uploads", "AWS::S3::Bucket", "Modify", Replacement.NO, (changed,))
+    [told] = plans.as_json(planned(change))["changes"][0]["properties"]
+    assert told["weakens"] == said
 
 
 def test_the_summary_counts_what_would_happen():

@@ -10,6 +10,8 @@ from liberty_cfn.review.comparing import Steps, number
 
 FOR_EVER = 10**6
 BUCKET_ENCRYPTION = "BucketEncryption/ServerSideEncryptionConfiguration"
+RULES = "LifecycleConfiguration/Rules"
+BY_ANOTHER_RULE = "files may be deleted by another rule than before"
 IMDS_V1 = "who can have it fetch a page reads its credentials"
 OLDEST_TLS = re.compile(r"ELBSecurityPolicy-(?:TLS|TLS13|FS)-(\d)-(\d)-")
 Weaker = Callable[[Any, Any], bool]
@@ -124,14 +126,24 @@ BUCKET = _all(
         "what is overwritten or deleted can't be brought back",
     ),
     (
-        "LifecycleConfiguration/Rules/ExpirationInDays",
+        f"{RULES}/ExpirationInDays",
         _shorter,
         "files are deleted sooner, those already there too",
     ),
     (
-        "LifecycleConfiguration/Rules/NoncurrentVersionExpiration/NoncurrentDays",
+        f"{RULES}/NoncurrentVersionExpiration/NoncurrentDays",
         _shorter,
         "old versions are deleted sooner",
+    ),
+    (f"{RULES}/NoncurrentVersionExpirationInDays", _shorter, "old versions are deleted sooner"),
+    (f"{RULES}/Status", _less_than("Disabled"), BY_ANOTHER_RULE),
+    # What a rule is about; with less of that said, it is about more.
+    *(
+        (f"{RULES}/{about}", different, BY_ANOTHER_RULE)
+        for about in (
+            *("Prefix", "TagFilters", "ObjectSizeGreaterThan", "ObjectSizeLessThan"),
+            *("ExpirationDate", "NoncurrentVersionExpiration/NewerNoncurrentVersions"),
+        )
     ),
     (
         "OwnershipControls/Rules/ObjectOwnership",
@@ -204,6 +216,11 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
     ),
     "AWS::SecretsManager::Secret": _all(
         ("KmsKeyId", _gone, "who may read it needs no key any more"),
+        (
+            "SecretString",
+            different,
+            "takes the place of what was set by hand, which stays as its version AWSPREVIOUS",
+        ),
     ),
     "AWS::KMS::Key": _all(
         ("Enabled", _turned_off, "what it encrypted can't be read"),
