@@ -15,18 +15,6 @@ from liberty_cfn import checked
 from liberty_cfn.cli import main
 from liberty_cfn.deploy import targets
 
-# No AWS of the person's who runs the tests.
-NO_AWS = {
-    "AWS_PROFILE": None,
-    "AWS_ACCESS_KEY_ID": None,
-    "AWS_SECRET_ACCESS_KEY": None,
-    "AWS_SESSION_TOKEN": None,
-    "AWS_ENDPOINT_URL": None,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": "/none",
-    "AWS_SHARED_CREDENTIALS_FILE": "/none",
-}
-
 
 class Answer(NamedTuple):
     returncode: int
@@ -37,7 +25,7 @@ class Answer(NamedTuple):
 def typed(*arguments, given="", env=None):
     """Do what `python -m liberty_cfn` does; `given` is its standard input."""
     with (
-        CliRunner().isolation(given, {**NO_AWS, **(env or {})}) as (out, err, _),
+        CliRunner().isolation(given, env) as (out, err, _),
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sys, "argv", ["liberty-cfn", *arguments])

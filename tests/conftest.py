@@ -1,6 +1,7 @@
 """What tests run with, each in a module of its own."""
 
 import gc
+import os
 
 import pytest
 
@@ -14,6 +15,22 @@ LONG = {
     *("test_cli", "test_deploy", "test_failures", "test_failures_deploying", "test_linting"),
     *("test_local_control", "test_mutants", "test_operations", "test_rules", "test_stack_sets"),
     *("test_stack_sets_adopting", "test_stack_sets_whole", "test_verify"),
+}
+
+# What begins so is meant for the commands of whoever runs the tests, for AWS, git and make, or
+# for the terminal: not for what is tried here. Nor is a proxy, on the way to the local AWS.
+FOREIGN = (
+    *("AWS_", "GIT_", "MAKE", "MFLAGS", "COLUMNS", "LINES", "TERM", "FORCE_COLOR", "NO_COLOR"),
+    *("CI", "ENV", "ARGS", "YES", "CONFIRM", "APPROVED", "ADOPT", "RESTART", "DRIFT"),
+)
+for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+    del os.environ[name]
+os.environ |= {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/none",
+    "AWS_SHARED_CREDENTIALS_FILE": "/none",
+    "NO_PROXY": "127.0.0.1",
+    "no_proxy": "127.0.0.1",
 }
 
 # There is next to no garbage, and looking for it takes a fifteenth of a run.

@@ -1,13 +1,16 @@
 """What the sessions for AWS read by themselves."""
 
+import direct
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 from wire import BROKEN, Body, Wire, stack
 
-from liberty_cfn.deploy import sessions
+from liberty_cfn.deploy import sessions, targets
 from liberty_cfn.deploy.stack import find
+from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
 
 CREDENTIALS = {
@@ -44,6 +47,28 @@ def test_an_answers_times_are_read_by_it(aws, monkeypatch):
     client = session.client("s3", endpoint_url=aws.endpoint)
     [bucket] = client.list_buckets()["Buckets"]
     assert bucket["CreationDate"][0] == "read"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"AWS_PROFILE": "nothing"},
+        {"AWS_CONFIG_FILE": __file__},
+        {"AWS_RETRY_MODE": "nonsense"},
+        {"NO_PROXY": "", "no_proxy": "", "http_proxy": "http://127.0.0.1:9"},
+    ],
+)
+def test_nothing_that_a_person_told_aws_s_tools_is_in_the_way_to_the_local_aws(
+    aws, monkeypatch, told
+):
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    # As it goes without the tests' short cut.
+    monkeypatch.setattr(URLLib3Session, "send", direct._usually)  # noqa: SLF001
+    monkeypatch.setattr("liberty_cfn.local.control.up", lambda say: aws.local)
+    home = targets.connect(load("local"), print)
+    there = home.elsewhere(home.account, "eu-west-1", home.session.get_credentials())
+    assert there.client("sts").get_caller_identity()["Account"] == home.account
 
 
 def test_case_19_what_is_only_read_is_asked_for_again_where_the_answer_cannot_be_read():

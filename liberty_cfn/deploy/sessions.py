@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from http.client import responses
@@ -11,6 +12,8 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore.config import Config
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
@@ -25,17 +28,25 @@ REPEATABLE = (
     *("DeleteChangeSet", "DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"),
     *("CancelUpdateStack", "ContinueUpdateRollback", "RollbackStack"),
 )
+# As boto's own, but read nowhere: neither in the caller's variables nor in files.
+UNTOLD = {
+    name: (None, None, os.devnull if name.endswith("_file") else default, convert)
+    for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+}
 # So often an answer is asked for before it counts that it can't be read.
 ATTEMPTS = 3
 WEB_PAGE = "a web page came instead of AWS's answer"
 
 
-def session(*, credentials: Any = None, **arguments: str) -> boto3.Session:
+def session(*, local: bool = False, credentials: Any = None, **arguments: str) -> boto3.Session:
     """Return a session; `arguments` are those of boto3.Session.
 
-    `credentials` are botocore's, such as those that renew themselves.
+    To the `local` AWS, no profile or proxy of the caller's leads. `credentials` are
+    botocore's, such as those that renew themselves.
     """
-    own = botocore.session.get_session()
+    own = botocore.session.get_session(UNTOLD if local else None)
+    if local:
+        own.set_default_client_config(Config(proxies={}))
     own.register_component("data_loader", models())
     parsers = own.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=moment)

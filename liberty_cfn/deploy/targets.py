@@ -53,6 +53,13 @@ class Target:
     def region(self) -> str:
         return str(self.session.region_name)
 
+    def elsewhere(self, account: str, region: str, credentials: Any) -> Target:
+        """Return another account's region, or another region, on this AWS."""
+        session = sessions.session(
+            local=self.endpoint is not None, credentials=credentials, region_name=region
+        )
+        return Target(session, account, self.endpoint)
+
 
 def _client(session: Any, service: str, endpoint: str | None, config: Config) -> Any:
     """Return a new client.
@@ -80,7 +87,7 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
     if environment.endpoint == LOCAL:
         local = control.up(say=say)
         credentials = local.credentials | {"region_name": environment.region}
-        found = target(sessions.session(**credentials), local.endpoint)
+        found = target(sessions.session(local=True, **credentials), local.endpoint)
     else:
         found = target(sessions.session(region_name=environment.region))
     if environment.account and found.account != environment.account:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from liberty_cfn.bootstrap.stack_set_administration_role import (
@@ -17,7 +18,7 @@ from liberty_cfn.bootstrap.stack_set_administration_role import (
     stack_set_administration_role,
 )
 from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
-from liberty_cfn.deploy import faults, leftovers, sessions
+from liberty_cfn.deploy import faults, leftovers
 from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
@@ -130,18 +131,12 @@ def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
     """
     home = fleet.home
     if account == home.account:
-        session = sessions.session(
-            credentials=home.session.get_credentials(), region_name=region
-        )
+        credentials = home.session.get_credentials()
     elif fleet.environment.endpoint == LOCAL:
-        session = sessions.session(
-            aws_access_key_id=account, aws_secret_access_key=SECRET, region_name=region
-        )
+        credentials = Credentials(account, SECRET)
     else:
-        session = sessions.session(
-            credentials=fleet.credentials(account, role), region_name=region
-        )
-    return Target(session, account, home.endpoint)
+        credentials = fleet.credentials(account, role)
+    return home.elsewhere(account, region, credentials)
 
 
 def _put(

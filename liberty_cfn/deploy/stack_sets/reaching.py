@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import faults, sessions
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.template_bucket import EXECUTION_ROLE
@@ -84,10 +84,7 @@ class Fleet:
             except UnreachableError as error:
                 why = f"{error}: liberty-cfn bootstrap {self.environment.name}"
                 raise UnreachableError(why) from error
-        session = sessions.session(
-            credentials=self._keys[place.account], region_name=place.region
-        )
-        return Target(session, place.account, self.home.endpoint)
+        return self.home.elsewhere(place.account, place.region, self._keys[place.account])
 
     def credentials(self, account: str, role: str) -> Any:
         """Return an account's credentials by one of its roles, renewed when they end.
