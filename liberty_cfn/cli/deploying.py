@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from liberty_cfn.cli import common
 from liberty_cfn.cli.asking import confirm_option, may_deploy, named_otherwise, yes_option
-from liberty_cfn.cli.common import (
-    connect,
-    console,
-    drift_option,
-    environment_argument,
-    exit_unless,
-    fail,
-    interruptible,
-    keep,
-    print_json,
-    with_image,
-)
 from liberty_cfn.cli.reviewed import check_digest, checked_templates
 from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR
 from liberty_cfn.cli.stack_sets.deploying import deploy as deploy_set
@@ -31,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("deploy")
-@environment_argument
+@common.environment_argument
 @yes_option
 @confirm_option
 @click.option(
@@ -76,7 +65,7 @@ if TYPE_CHECKING:
     metavar="STACK",
     help="Delete what is left of this stack, whose creation failed, and make it again.",
 )
-@drift_option
+@common.drift_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def deploy_command(
     environment: str,
@@ -109,13 +98,13 @@ def deploy_command(
     from liberty_cfn.verify.document import as_json as report_as_json
     from liberty_cfn.verify.table import as_table
 
-    screen = console(stderr=as_json)
+    screen = common.console(stderr=as_json)
     chosen = load(environment)
     named_otherwise(chosen, confirm, "deployed")
     for name in allowed:
         # A stack policy would take a * for any.
         if not (name.isascii() and name.isalnum()):
-            fail(
+            common.fail(
                 f"Nothing was deployed: --allow-replace {name!r} is no LOGICAL_ID; expected "
                 "letters and digits, without its stack. Each resource is named by itself.",
                 2,
@@ -134,10 +123,10 @@ def deploy_command(
         return
     templates = checked_templates(chosen, screen)
     check_digest(templates, approved)
-    target = connect(chosen, screen)
-    chosen, advice = with_image(chosen, target)
+    target = common.connect(chosen, screen)
+    chosen, advice = common.with_image(chosen, target)
     progress = ShownProgress(screen, lambda: may_deploy(chosen, confirm, yes=yes))
-    with interruptible(chosen, "deploy", progress.stop):
+    with common.interruptible(chosen, "deploy", progress.stop):
         outcome = deploy(
             chosen,
             target,
@@ -149,12 +138,12 @@ def deploy_command(
             failed=failed,
         )
     if outcome is None:
-        fail("Nothing was deployed.")
+        common.fail("Nothing was deployed.")
     if not outcome.changed:
         progress.say(f"{chosen.stack}: no changes")
     outdated = _restarted(chosen, target, progress.say, restart=restart)
     if outcome.changed or restart:
-        keep(chosen)
+        common.keep(chosen)
     report = verify(chosen, target.client)
     screen.print(as_table(report))
     screen.print(outputs_text(outcome.outputs))
@@ -169,8 +158,8 @@ def deploy_command(
             "outputs": outcome.outputs,
             "verify": report_as_json(report),
         }
-        print_json(said)
-    exit_unless(report.ok)
+        common.print_json(said)
+    common.exit_unless(report.ok)
 
 
 def _next_steps(

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from liberty_cfn.cli import common
 from liberty_cfn.cli.asking import confirmed, named_otherwise
-from liberty_cfn.cli.common import (
-    connect,
-    console,
-    environment_argument,
-    fail,
-    interruptible,
-    keep,
-    print_json,
-)
 
 if TYPE_CHECKING:
     from liberty_cfn.deploy.destroying import Kept
@@ -23,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("destroy")
-@environment_argument
+@common.environment_argument
 @click.option(
     "--confirm",
     envvar="CONFIRM",
@@ -46,13 +38,13 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.deploy.showing import ShownProgress, kept_table
     from liberty_cfn.environments import LOCAL, load
 
-    screen = console(stderr=as_json)
+    screen = common.console(stderr=as_json)
     chosen = load(environment)
     named_otherwise(chosen, confirm, "deleted")
     if chosen.targets:
         destroy_set(chosen, confirm=confirm, as_json=as_json)
         return
-    target = connect(chosen, screen)
+    target = common.connect(chosen, screen)
     if not (stack_id := stack_to_go(chosen, target)):
         _say(chosen, [], deleted=False, as_json=as_json)
         return
@@ -60,7 +52,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     unasked = chosen.endpoint == LOCAL
     kept, held = looked_through(chosen, target, stack_id, unprotected=unasked)
     if held:
-        fail("\n".join(["Nothing was deleted:", *held]))
+        common.fail("\n".join(["Nothing was deleted:", *held]))
     if kept:
         screen.print(kept_table(kept))
     if unasked:
@@ -70,9 +62,9 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     else:
         confirmed(chosen, confirm)
     progress = ShownProgress(screen)
-    with interruptible(chosen, "destroy", progress.stop):
+    with common.interruptible(chosen, "destroy", progress.stop):
         destroy(Work(chosen, target, progress), stack_id)
-    keep(chosen)
+    common.keep(chosen)
     _say(chosen, kept, deleted=True, as_json=as_json)
 
 
@@ -82,7 +74,7 @@ def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: 
 
     stack = environment.stack
     if as_json:
-        print_json({"stack": stack, "deleted": deleted, "kept": kept_as_json(kept)})
+        common.print_json({"stack": stack, "deleted": deleted, "kept": kept_as_json(kept)})
     elif not deleted:
         click.echo(f"{stack}: there is none")
     else:

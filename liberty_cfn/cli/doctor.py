@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import click
 
-from liberty_cfn.cli.common import (
-    connect,
-    console,
-    environment_argument,
-    exit_unless,
-    print_json,
-)
+from liberty_cfn.cli import common
 
 
 @click.command("doctor")
-@environment_argument
+@common.environment_argument
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def doctor_command(environment: str, *, as_json: bool) -> None:
     """Say what in ENV's account, region and zone would make a deploy fail.
@@ -33,9 +27,9 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     if chosen.targets:
         examine_set(chosen, as_json=as_json)
         return
-    found = examine(chosen, connect(chosen, console(stderr=True)))
+    found = examine(chosen, common.connect(chosen, common.console(stderr=True)))
     if as_json:
-        print_json(findings_as_json(found))
+        common.print_json(findings_as_json(found))
     else:
-        console().print(findings_text(found))
-    exit_unless(not any(each.level is Level.OBSTACLE for each in found))
+        common.console().print(findings_text(found))
+    common.exit_unless(not any(each.level is Level.OBSTACLE for each in found))

@@ -6,17 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from liberty_cfn.cli.common import (
-    connect,
-    console,
-    environment_argument,
-    exit_unless,
-    fail,
-    interruptible,
-    json_option,
-    keep,
-    print_json,
-)
+from liberty_cfn.cli import common
 from liberty_cfn.cli.stack_sets import comparing as comparing_sets
 from liberty_cfn.cli.stack_sets import operations as of_sets
 from liberty_cfn.cli.stack_sets.common import refuse
@@ -30,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@environment_argument
-@json_option
+@common.environment_argument
+@common.json_option
 def status_command(environment: str, *, as_json: bool) -> None:
     """Show how ENV's stacks stand.
 
@@ -68,7 +58,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
             }
             for one in found
         ]
-        print_json(
+        common.print_json(
             {
                 "stack": chosen.stack,
                 "digest": digest,
@@ -89,9 +79,9 @@ def status_command(environment: str, *, as_json: bool) -> None:
 
 
 @click.command("events")
-@environment_argument
+@common.environment_argument
 @click.option("--follow", "attach", is_flag=True, help="Attach to what is running.")
-@json_option
+@common.json_option
 def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     """Show what happened in ENV's last operation, in all its stacks.
 
@@ -112,14 +102,14 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     target, screen = _at(chosen)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
-    progress = ShownProgress(screen if as_json else console())
+    progress = ShownProgress(screen if as_json else common.console())
     work = Work(chosen, target, progress)
     operation = Operation(work, stack["StackId"], stack["StackStatus"])
     # In a stack that waits for its first change set, nothing has happened yet.
     begun = operation.meaning is not Meaning.ABSENT
     follower = last_operation(cloudformation, stack["StackId"])
     if attach and operation.meaning is Meaning.WORKING:
-        with interruptible(chosen, "events", progress.stop):
+        with common.interruptible(chosen, "events", progress.stop):
             operation.see_to_its_end(follower)
     else:
         operation.events = follower.new_events()
@@ -135,12 +125,12 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     if as_json:
         _print_operation(operation, why)
     elif why:
-        fail(why)
+        common.fail(why)
 
 
 @click.command("outputs")
-@environment_argument
-@json_option
+@common.environment_argument
+@common.json_option
 def outputs_command(environment: str, *, as_json: bool) -> None:
     """Show ENV's outputs: addresses, names and ids that people look for.
 
@@ -155,11 +145,11 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
     chosen = load(environment)
     target, _ = _at(chosen)
     stack = root(chosen, target.client("cloudformation"))
-    found, screen = outputs(stack), console()
+    found, screen = outputs(stack), common.console()
     if not found:
         click.echo(f"{chosen.stack} is in {stack['StackStatus']}, without outputs", err=True)
     if as_json:
-        print_json(found)
+        common.print_json(found)
     elif screen.is_terminal:
         screen.print(outputs_text(found))
     else:
@@ -168,8 +158,8 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
 
 
 @click.command("cancel")
-@environment_argument
-@json_option
+@common.environment_argument
+@common.json_option
 def cancel_command(environment: str, *, as_json: bool) -> None:
     """Cancel an update of ENV that is under way; CloudFormation then undoes it.
 
@@ -187,7 +177,7 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     target, _ = _at(chosen)
     cancel(chosen, target.client("cloudformation"))
     if as_json:
-        print_json({"stack": chosen.stack, "cancelled": True})
+        common.print_json({"stack": chosen.stack, "cancelled": True})
     else:
         click.echo(
             f"{chosen.stack}: the update is cancelled: it is being undone; to see it: "
@@ -196,7 +186,7 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
 
 
 @click.command("rollback")
-@environment_argument
+@common.environment_argument
 @click.option(
     "--skip",
     multiple=True,
@@ -204,7 +194,7 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     help="Leave this resource as it is; one of a nested stack is NestedStack.LogicalId. "
     "Repeatable.",
 )
-@json_option
+@common.json_option
 def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) -> None:
     """Continue a rollback of ENV that failed (UPDATE_ROLLBACK_FAILED), and follow it.
 
@@ -220,15 +210,15 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
 
     chosen = load(environment)
     target, screen = _at(chosen)
-    progress = ShownProgress(screen if as_json else console())
-    with interruptible(chosen, "rollback", progress.stop):
+    progress = ShownProgress(screen if as_json else common.console())
+    with common.interruptible(chosen, "rollback", progress.stop):
         done = roll_back(Work(chosen, target, progress), skip)
-    keep(chosen)
+    common.keep(chosen)
     why = "" if done.meaning is Meaning.UNDONE else done.explained()
     if as_json:
         _print_operation(done, why)
     elif why:
-        fail(why)
+        common.fail(why)
     else:
         but = f", but for {' and '.join(skip)}, which may not be" if skip else ""
         click.echo(
@@ -237,8 +227,8 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
 
 
 @click.command("drift")
-@environment_argument
-@json_option
+@common.environment_argument
+@common.json_option
 def drift_command(environment: str, *, as_json: bool) -> None:
     """Show what in ENV was changed by hand since it was deployed.
 
@@ -261,21 +251,21 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     refuse_unless_standing(chosen, stack)
     found = detect(cloudformation, stack["StackId"], chosen.name, say=screen.print)
     if as_json:
-        print_json({"stack": chosen.stack, **drift_as_json(found)})
+        common.print_json({"stack": chosen.stack, **drift_as_json(found)})
     else:
         for line in as_lines(found.drifts):
             click.echo(line)
         for unknown in found.unknown:
             click.echo(f"could not be compared: {unknown}")
         click.echo(f"{chosen.stack}: {summary(found)}")
-    exit_unless(not found.drifts and not found.unknown)
+    common.exit_unless(not found.drifts and not found.unknown)
 
 
 def _at(environment: Environment) -> tuple[Target, Console]:
     """Return an environment's target, and where what is not the answer is said."""
-    screen = console(stderr=True)
+    screen = common.console(stderr=True)
     refuse(environment, "this")
-    return connect(environment, screen), screen
+    return common.connect(environment, screen), screen
 
 
 def _print_operation(operation: Operation, why: str) -> None:
@@ -295,10 +285,10 @@ def _print_operation(operation: Operation, why: str) -> None:
     ]
     stack = operation.work.environment.stack
     told = {"stack": stack, "status": operation.status, "events": events}
-    print_json(told | ({"error": why} if why else {}))
+    common.print_json(told | ({"error": why} if why else {}))
     if why:
         click.echo(why, err=True)
-    exit_unless(not why)
+    common.exit_unless(not why)
 
 
 commands = (

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import click
 
-from liberty_cfn.cli.common import (
-    connect,
-    console,
-    drift_option,
-    environment_argument,
-    print_json,
-    with_image,
-)
+from liberty_cfn.cli import common
 from liberty_cfn.cli.reviewed import generated
 
 
 @click.command("plan")
-@environment_argument
-@drift_option
+@common.environment_argument
+@common.drift_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the plan for a pull request.")
 def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool) -> None:
@@ -41,16 +34,16 @@ def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool
     if chosen.targets:
         refuse_alone(chosen, {"--drift": drift})
         plan_set(chosen, as_json=as_json, markdown=markdown)
-    aside = console(stderr=True)
-    target = connect(chosen, aside)
-    chosen, advice = with_image(chosen, target)
+    aside = common.console(stderr=True)
+    target = common.connect(chosen, aside)
+    chosen, advice = common.with_image(chosen, target)
     planned = plan(chosen, target, generated(aside), aside.print, drift=drift)
     if as_json:
-        print_json(plan_as_json(planned))
+        common.print_json(plan_as_json(planned))
     elif markdown:
         click.echo(plan_markdown(planned), nl=False)
     else:
-        console().print(plan_tree(planned))
+        common.console().print(plan_tree(planned))
     if advice and planned.changes:
         aside.print(advice)
     raise SystemExit(planned.code)

@@ -6,14 +6,7 @@ import sys
 
 import click
 
-from liberty_cfn.cli.common import (
-    connect,
-    console,
-    environment_argument,
-    fail,
-    keep,
-    print_json,
-)
+from liberty_cfn.cli import common
 
 
 @click.group("secret")
@@ -26,10 +19,12 @@ def secret_group() -> None:
 
 
 @secret_group.command("set")
-@environment_argument
+@common.environment_argument
 @click.argument("name")
 @click.option(
-    "--restart", is_flag=True, help="Replace running tasks, which else keep the old value."
+    "--restart",
+    is_flag=True,
+    help="Replace running tasks, which else keep the old value.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> None:
@@ -45,10 +40,10 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
     chosen = load(environment)
     refuse(chosen, "secret")
     if why := secrets.refusal(chosen, name):
-        fail(why, 2)
+        common.fail(why, 2)
     value = _value(name)
-    screen = console(stderr=as_json)
-    target = connect(chosen, console(stderr=True))
+    screen = common.console(stderr=as_json)
+    target = common.connect(chosen, common.console(stderr=True))
     full, tasks = secrets.full_name(chosen, name), 0
     try:
         version = secrets.store(chosen, target, name, value)
@@ -58,16 +53,16 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
             tasks = secrets.restart(chosen, target)
             screen.print(f"The service replaces its tasks ({tasks}), which takes some minutes")
     finally:
-        keep(chosen)
+        common.keep(chosen)
     if as_json:
         said = {"secret": full, "version": version, "restarted_tasks": tasks}
-        print_json(said)
+        common.print_json(said)
     if not restart:
         screen.print("Tasks that run keep the old value until they are replaced: --restart")
 
 
 @secret_group.command("list")
-@environment_argument
+@common.environment_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def secret_list(environment: str, *, as_json: bool) -> None:
     """List ENV's secrets: whether each exists and has a value, and when it changed.
@@ -82,9 +77,9 @@ def secret_list(environment: str, *, as_json: bool) -> None:
 
     chosen = load(environment)
     refuse(chosen, "secret")
-    found = secrets.listed(chosen, connect(chosen, console(stderr=True)))
+    found = secrets.listed(chosen, common.connect(chosen, common.console(stderr=True)))
     if as_json:
-        print_json([secrets.as_json(each) for each in found])
+        common.print_json([secrets.as_json(each) for each in found])
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("Secret", "Exists", "Has a value", "Changed"):
@@ -95,7 +90,7 @@ def secret_list(environment: str, *, as_json: bool) -> None:
             exists = "scheduled for deletion"
         changed = f"{each.changed:%Y-%m-%d %H:%M}" if each.changed else ""
         table.add_row(each.full_name, exists, "yes" if each.has_value else "no", changed)
-    console().print(table)
+    common.console().print(table)
 
 
 def _value(name: str) -> str:
@@ -111,6 +106,6 @@ def _value(name: str) -> str:
         text = given.decode("utf-8")
     except UnicodeDecodeError:
         # The error itself would quote the value.
-        fail(f"{name} was not changed: what was given is not text in UTF-8.", 2)
+        common.fail(f"{name} was not changed: what was given is not text in UTF-8.", 2)
     # The line's end is the shell's, not the value's.
     return text.removesuffix("\n").removesuffix("\r")

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import click
 
-from liberty_cfn.cli.common import (
-    connect,
-    console,
-    environment_argument,
-    exit_unless,
-    print_json,
-)
+from liberty_cfn.cli import common
 
 
 @click.command("verify")
-@environment_argument
+@common.environment_argument
 @click.option("--all", "every", is_flag=True, help="Show every fact, not only the wrong ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print rows and facts as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the spec's checklist, ticked.")
@@ -32,21 +26,21 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     from liberty_cfn.verify.markdown import as_markdown
     from liberty_cfn.verify.table import as_table
 
-    screen = console()
+    screen = common.console()
     chosen = load(environment)
     if chosen.targets:
         verify_set(chosen, every=every, as_json=as_json, markdown=markdown)
         return
-    aside = console(stderr=True)
-    target = connect(chosen, aside)
+    aside = common.console(stderr=True)
+    target = common.connect(chosen, aside)
     chosen, advice = as_deployed(chosen, target)
     report = verify(chosen, target.client)
     if as_json:
-        print_json(report_as_json(report))
+        common.print_json(report_as_json(report))
     elif markdown:
         click.echo(as_markdown(report), nl=False)
     else:
         screen.print(as_table(report, everything=every))
     if advice:
         aside.print(advice)
-    exit_unless(report.ok)
+    common.exit_unless(report.ok)

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import click
 
-from liberty_cfn.cli.common import (
-    console,
-    environment_argument,
-    exit_unless,
-    fail,
-    json_option,
-    keep,
-    print_json,
-)
+from liberty_cfn.cli import common
 from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR, fleet_of, set_named
 
 
 @click.command("bootstrap")
-@environment_argument
+@common.environment_argument
 @click.option(
     "--role",
     default=ADMINISTRATOR,
@@ -25,7 +17,7 @@ from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR, fleet_of, set_named
     metavar="NAME",
     help="The role to take in accounts other than this one; it makes roles there.",
 )
-@json_option
+@common.json_option
 def bootstrap_command(environment: str, *, role: str, as_json: bool) -> None:
     """Make the roles that a self-managed stack set needs, in its home and every target.
 
@@ -34,18 +26,20 @@ def bootstrap_command(environment: str, *, role: str, as_json: bool) -> None:
     """
     from liberty_cfn.deploy.stack_sets.bootstrap import install
 
-    screen = console(stderr=as_json)
+    screen = common.console(stderr=as_json)
     chosen = set_named(environment, "bootstrap")
     fleet = fleet_of(chosen, screen)
     if fleet.targets.service_managed:
-        fail(f"{fleet.name} is service-managed: AWS Organizations makes its roles itself.")
+        common.fail(
+            f"{fleet.name} is service-managed: AWS Organizations makes its roles itself."
+        )
     done, failed = install(fleet, role, lambda _: None)
-    keep(chosen)
+    common.keep(chosen)
     if as_json:
-        print_json({"done": done, "failed": failed})
+        common.print_json({"done": done, "failed": failed})
     else:
         for account, how in done.items():
             click.echo(f"{account}: {how}")
     for account, why in failed.items():
         click.echo(f"{account}: {why}", err=True)
-    exit_unless(not failed)
+    common.exit_unless(not failed)

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from liberty_cfn.cli import common
 from liberty_cfn.cli.asking import confirm_option, named_otherwise, yes_option
-from liberty_cfn.cli.common import (
-    console,
-    environment_argument,
-    exit_unless,
-    fail,
-    json_option,
-    keep,
-    print_json,
-)
 from liberty_cfn.cli.stack_sets.common import fleet_of, set_named, there_is, told
 from liberty_cfn.cli.stack_sets.watching import watched
 
@@ -32,7 +24,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
     from liberty_cfn.deploy.stack_sets.showing import standing_table
     from liberty_cfn.deploy.stack_sets.standing import operations
 
-    fleet = fleet_of(environment, console(stderr=True))
+    fleet = fleet_of(environment, common.console(stderr=True))
     there = there_is(fleet)
     running = under_way(fleet)
     missing = [str(p) for p in fleet.targets.places if p not in there.instances]
@@ -52,7 +44,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
             }
             for one in there.instances.values()
         ]
-        print_json(
+        common.print_json(
             {
                 "stack_set": fleet.name,
                 "drift": there.drift,
@@ -62,7 +54,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
             }
         )
         return
-    console().print(standing_table(there.instances.values(), reasons))
+    common.console().print(standing_table(there.instances.values(), reasons))
     click.echo(_advice(fleet, there, running, missing))
 
 
@@ -85,26 +77,26 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     from liberty_cfn.deploy.stack_sets.operations import follow, under_way
     from liberty_cfn.deploy.stack_sets.standing import operations
 
-    screen = console(stderr=as_json)
+    screen = common.console(stderr=as_json)
     fleet = fleet_of(environment, screen)
     there_is(fleet)
     name, running = fleet.name, under_way(fleet)
     last = next(operations(fleet), None)
     if last is None:
         if as_json:
-            print_json({"stack_set": name, "operation": None})
+            common.print_json({"stack_set": name, "operation": None})
         else:
             click.echo(f"{name}: nothing has been done to it yet")
         return
     if running and not attach:
-        fail(
+        common.fail(
             f"{name}: {running} is under way; to follow it: liberty-cfn events --follow "
             f"{environment.name}"
         )
     with watched(fleet, screen, "events") as asked:
         done = follow(fleet, str(running or last["OperationId"]), asked.happened)
     if as_json:
-        print_json(
+        common.print_json(
             {
                 "stack_set": name,
                 "operation": done.id,
@@ -116,22 +108,22 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     else:
         click.echo(f"{done.action} {done.id}: {done.status}")
     if attach:
-        exit_unless(done.succeeded)
+        common.exit_unless(done.succeeded)
 
 
 def cancel(environment: Environment, *, as_json: bool) -> None:
     """Cancel a set's operation: stacks that have begun go on to their end, no other begins."""
     from liberty_cfn.deploy.stack_sets.operations import stop
 
-    fleet = fleet_of(environment, console(stderr=True))
+    fleet = fleet_of(environment, common.console(stderr=True))
     there_is(fleet)
     if not (running := stop(fleet)):
-        fail(
+        common.fail(
             f"{fleet.name}: only an operation that is under way can be cancelled, and there is "
             "none."
         )
     if as_json:
-        print_json({"stack_set": fleet.name, "operation": running, "cancelled": True})
+        common.print_json({"stack_set": fleet.name, "operation": running, "cancelled": True})
     else:
         click.echo(
             f"{fleet.name}: the operation {running} is cancelled: stacks that have begun go on "
@@ -141,10 +133,10 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
 
 
 @click.command("retry")
-@environment_argument
+@common.environment_argument
 @yes_option
 @confirm_option
-@json_option
+@common.json_option
 def retry_command(environment: str, *, yes: bool, confirm: str | None, as_json: bool) -> None:
     """Bring those targets of a stack set up to date that failed, or were not come to.
 
@@ -153,19 +145,19 @@ def retry_command(environment: str, *, yes: bool, confirm: str | None, as_json: 
     """
     from liberty_cfn.deploy.stack_sets.deploying import retry
 
-    screen = console(stderr=as_json)
+    screen = common.console(stderr=as_json)
     chosen = set_named(environment, "retry")
     named_otherwise(chosen, confirm, "changed")
     fleet = fleet_of(chosen, screen)
     there_is(fleet)
     with watched(fleet, screen, "retry", yes=yes, confirm=confirm) as asked:
         outcome = retry(fleet, asked)
-    keep(chosen)
+    common.keep(chosen)
     if outcome is None:
-        fail("Nothing was changed.")
+        common.fail("Nothing was changed.")
     results = list(outcome.results.values())
     if as_json:
-        print_json({"stack_set": fleet.name, "targets": told(results)})
+        common.print_json({"stack_set": fleet.name, "targets": told(results)})
     else:
         count = f"{len(results)} targets" if len(results) != 1 else "1 target"
         click.echo(f"{fleet.name}: {count} brought up to date")
