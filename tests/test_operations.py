@@ -556,9 +556,7 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
         stub.add_response("describe_stack_drift_detection_status", over)
         stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": [differs]})
         found = drift.detect(cloudformation, STACK, "dev")
-    assert [*drift.as_lines(found.drifts)][
-        1
-    ] == "  /SecretString: expected (hidden), found (hidden)"
+    assert [*drift.as_lines(found)][1] == "  /SecretString: expected (hidden), found (hidden)"
 
 
 NOW = "2026-01-01T00:00:00Z"

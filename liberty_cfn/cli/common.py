@@ -110,9 +110,9 @@ def interruptible(
         stop()
 
 
-def print_json(value: Any) -> None:
-    """Print what a program is to read."""
-    click.echo(json.dumps(value, indent=2))
+def print_json(whole: Any = None, **parts: Any) -> None:
+    """Print what a program is to read: as a whole, or by its parts."""
+    click.echo(json.dumps(parts or whole, indent=2))
 
 
 def exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is about
@@ -131,7 +131,7 @@ def fail(why: str, code: int = 1) -> NoReturn:
 def tell_programs(why: str) -> None:
     """Print what went wrong as JSON, if that was asked for: a program finds no other there."""
     if "--json" in sys.argv:
-        print_json({"error": why})
+        print_json(error=why)
 
 
 def settle(found: list[str], document: Path, text: str, *, write: bool, command: str) -> None:

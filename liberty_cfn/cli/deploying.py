@@ -90,13 +90,11 @@ def deploy_command(
     A change that would replace or delete what holds data is refused, unless each such
     resource is named with --allow-replace.
     """
-    from liberty_cfn.deploy.deploying import deploy
-    from liberty_cfn.deploy.showing import ShownProgress, outputs_text
+    from liberty_cfn import verify
+    from liberty_cfn.deploy import deploying, showing
     from liberty_cfn.digests import digest
     from liberty_cfn.environments import load
-    from liberty_cfn.verify import verify
-    from liberty_cfn.verify.document import as_json as report_as_json
-    from liberty_cfn.verify.table import as_table
+    from liberty_cfn.verify import document, table
 
     screen = common.console(stderr=as_json)
     chosen = load(environment)
@@ -125,9 +123,9 @@ def deploy_command(
     check_digest(templates, approved)
     target = common.connect(chosen, screen)
     chosen, advice = common.with_image(chosen, target)
-    progress = ShownProgress(screen, lambda: may_deploy(chosen, confirm, yes=yes))
+    progress = showing.ShownProgress(screen, lambda: may_deploy(chosen, confirm, yes=yes))
     with common.interruptible(chosen, "deploy", progress.stop):
-        outcome = deploy(
+        outcome = deploying.deploy(
             chosen,
             target,
             templates,
@@ -144,21 +142,20 @@ def deploy_command(
     outdated = _restarted(chosen, target, progress.say, restart=restart)
     if outcome.changed or restart:
         common.keep(chosen)
-    report = verify(chosen, target.client)
-    screen.print(as_table(report))
-    screen.print(outputs_text(outcome.outputs))
+    report = verify.verify(chosen, target.client)
+    screen.print(table.as_table(report))
+    screen.print(showing.outputs_text(outcome.outputs))
     for step in _next_steps(chosen, target, advice, differs=adopt and not report.ok):
         progress.say(step)
     if as_json:
-        said = {
-            "stack": chosen.stack,
-            "digest": digest(templates),
-            "changed": outcome.changed,
-            "outdated_secrets": outdated,
-            "outputs": outcome.outputs,
-            "verify": report_as_json(report),
-        }
-        common.print_json(said)
+        common.print_json(
+            stack=chosen.stack,
+            digest=digest(templates),
+            changed=outcome.changed,
+            outdated_secrets=outdated,
+            outputs=outcome.outputs,
+            verify=document.as_json(report),
+        )
     common.exit_unless(report.ok)
 
 

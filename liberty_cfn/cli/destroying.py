@@ -74,7 +74,7 @@ def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: 
 
     stack = environment.stack
     if as_json:
-        common.print_json({"stack": stack, "deleted": deleted, "kept": kept_as_json(kept)})
+        common.print_json(stack=stack, deleted=deleted, kept=kept_as_json(kept))
     elif not deleted:
         click.echo(f"{stack}: there is none")
     else:

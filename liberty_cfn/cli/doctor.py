@@ -16,20 +16,19 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     Each finding is ok, a warning or an obstacle, with the setting or the command that solves
     it. Changes nothing. Exit 1 if there is an obstacle.
     """
-    from liberty_cfn.cli.stack_sets.comparing import doctor as examine_set
+    from liberty_cfn.cli.stack_sets import comparing
+    from liberty_cfn.deploy import finding
     from liberty_cfn.deploy.beforehand import examine
-    from liberty_cfn.deploy.finding import Level
-    from liberty_cfn.deploy.finding import as_json as findings_as_json
     from liberty_cfn.deploy.showing import findings_text
     from liberty_cfn.environments import load
 
     chosen = load(environment)
     if chosen.targets:
-        examine_set(chosen, as_json=as_json)
+        comparing.doctor(chosen, as_json=as_json)
         return
     found = examine(chosen, common.connect(chosen, common.console(stderr=True)))
     if as_json:
-        common.print_json(findings_as_json(found))
+        common.print_json(finding.as_json(found))
     else:
         common.console().print(findings_text(found))
-    common.exit_unless(not any(each.level is Level.OBSTACLE for each in found))
+    common.exit_unless(not finding.hinders(found))

@@ -58,14 +58,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
             }
             for one in found
         ]
-        common.print_json(
-            {
-                "stack": chosen.stack,
-                "digest": digest,
-                "stacks": stacks,
-                "advice": advice,
-            }
-        )
+        common.print_json(stack=chosen.stack, digest=digest, stacks=stacks, advice=advice)
         return
     for one in found:
         named = "/".join(one.path) or chosen.stack
@@ -177,7 +170,7 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     target, _ = _at(chosen)
     cancel(chosen, target.client("cloudformation"))
     if as_json:
-        common.print_json({"stack": chosen.stack, "cancelled": True})
+        common.print_json(stack=chosen.stack, cancelled=True)
     else:
         click.echo(
             f"{chosen.stack}: the update is cancelled: it is being undone; to see it: "
@@ -236,8 +229,7 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     with the properties expected and found. Exits with 1 if anything differs, or could not be
     compared.
     """
-    from liberty_cfn.deploy.drift import as_json as drift_as_json
-    from liberty_cfn.deploy.drift import as_lines, detect, refuse_unless_standing, summary
+    from liberty_cfn.deploy import drift
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.environments import load
 
@@ -248,17 +240,13 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     target, screen = _at(chosen)
     cloudformation = target.client("cloudformation")
     stack = root(chosen, cloudformation)
-    refuse_unless_standing(chosen, stack)
-    found = detect(cloudformation, stack["StackId"], chosen.name, say=screen.print)
+    drift.refuse_unless_standing(chosen, stack)
+    found = drift.detect(cloudformation, stack["StackId"], chosen.name, say=screen.print)
     if as_json:
-        common.print_json({"stack": chosen.stack, **drift_as_json(found)})
+        common.print_json(stack=chosen.stack, **drift.as_json(found))
     else:
-        for line in as_lines(found.drifts):
-            click.echo(line)
-        for unknown in found.unknown:
-            click.echo(f"could not be compared: {unknown}")
-        click.echo(f"{chosen.stack}: {summary(found)}")
-    common.exit_unless(not found.drifts and not found.unknown)
+        click.echo("\n".join([*drift.as_lines(found), f"{chosen.stack}: {found.summary}"]))
+    common.exit_unless(found.same)
 
 
 def _at(environment: Environment) -> tuple[Target, Console]:

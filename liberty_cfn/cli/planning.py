@@ -25,9 +25,7 @@ def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool
     """
     from liberty_cfn.cli.stack_sets.common import refuse_alone
     from liberty_cfn.cli.stack_sets.deploying import plan as plan_set
-    from liberty_cfn.deploy.plans import as_json as plan_as_json
-    from liberty_cfn.deploy.preparing import plan
-    from liberty_cfn.deploy.showing import plan_markdown, plan_tree
+    from liberty_cfn.deploy import plans, preparing, showing
     from liberty_cfn.environments import load
 
     chosen = load(environment)
@@ -37,13 +35,13 @@ def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool
     aside = common.console(stderr=True)
     target = common.connect(chosen, aside)
     chosen, advice = common.with_image(chosen, target)
-    planned = plan(chosen, target, generated(aside), aside.print, drift=drift)
+    planned = preparing.plan(chosen, target, generated(aside), aside.print, drift=drift)
     if as_json:
-        common.print_json(plan_as_json(planned))
+        common.print_json(plans.as_json(planned))
     elif markdown:
-        click.echo(plan_markdown(planned), nl=False)
+        click.echo(showing.plan_markdown(planned), nl=False)
     else:
-        common.console().print(plan_tree(planned))
+        common.console().print(showing.plan_tree(planned))
     if advice and planned.changes:
         aside.print(advice)
     raise SystemExit(planned.code)

@@ -55,8 +55,7 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
     finally:
         common.keep(chosen)
     if as_json:
-        said = {"secret": full, "version": version, "restarted_tasks": tasks}
-        common.print_json(said)
+        common.print_json(secret=full, version=version, restarted_tasks=tasks)
     if not restart:
         screen.print("Tasks that run keep the old value until they are replaced: --restart")
 
@@ -69,10 +68,9 @@ def secret_list(environment: str, *, as_json: bool) -> None:
 
     Values are not read.
     """
-    from rich.table import Table
-
     from liberty_cfn.cli.stack_sets.common import refuse
     from liberty_cfn.deploy import secrets
+    from liberty_cfn.deploy.showing import titled
     from liberty_cfn.environments import load
 
     chosen = load(environment)
@@ -81,9 +79,7 @@ def secret_list(environment: str, *, as_json: bool) -> None:
     if as_json:
         common.print_json([secrets.as_json(each) for each in found])
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("Secret", "Exists", "Has a value", "Changed"):
-        table.add_column(column, overflow="fold")
+    table = titled("Secret", "Exists", "Has a value", "Changed")
     for each in found:
         exists = "yes" if each.exists else "no"
         if each.scheduled_for_deletion:

@@ -18,29 +18,28 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     Reads each resource by its name and compares every value the spec states; neither
     templates nor stacks are asked. Exit 1 if any of the 25 rows fails.
     """
-    from liberty_cfn.cli.stack_sets.comparing import verify as verify_set
+    from liberty_cfn import verify
+    from liberty_cfn.cli.stack_sets import comparing
     from liberty_cfn.deploy.images import as_deployed
     from liberty_cfn.environments import load
-    from liberty_cfn.verify import verify
-    from liberty_cfn.verify.document import as_json as report_as_json
+    from liberty_cfn.verify import document, table
     from liberty_cfn.verify.markdown import as_markdown
-    from liberty_cfn.verify.table import as_table
 
     screen = common.console()
     chosen = load(environment)
     if chosen.targets:
-        verify_set(chosen, every=every, as_json=as_json, markdown=markdown)
+        comparing.verify(chosen, every=every, as_json=as_json, markdown=markdown)
         return
     aside = common.console(stderr=True)
     target = common.connect(chosen, aside)
     chosen, advice = as_deployed(chosen, target)
-    report = verify(chosen, target.client)
+    report = verify.verify(chosen, target.client)
     if as_json:
-        common.print_json(report_as_json(report))
+        common.print_json(document.as_json(report))
     elif markdown:
         click.echo(as_markdown(report), nl=False)
     else:
-        screen.print(as_table(report, everything=every))
+        screen.print(table.as_table(report, everything=every))
     if advice:
         aside.print(advice)
     common.exit_unless(report.ok)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -64,6 +64,17 @@ class Compared:
     drifts: tuple[Drift, ...] = ()
     unknown: tuple[str, ...] = ()
     checked: frozenset[tuple[str, ...]] = frozenset()
+
+    @property
+    def same(self) -> bool:
+        """Whether all is as it was deployed, and all could be compared."""
+        return not self.drifts and not self.unknown
+
+    @property
+    def summary(self) -> str:
+        """How much differs, in words."""
+        number = len(self.drifts)
+        return f"{number} {'differs' if number == 1 else 'differ'}, in {self.stacks} stacks"
 
 
 def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -> None:
@@ -220,20 +231,15 @@ def _difference(raw: Mapping[str, Any]) -> Difference:
     return Difference(path, how, expected, actual)
 
 
-def as_lines(drifts: Iterable[Drift]) -> Iterator[str]:
-    """Return what differs: a line for each resource, and one for each property of it."""
-    for drift in drifts:
+def as_lines(compared: Compared) -> Iterator[str]:
+    """Yield what differs, a line for each resource and property; and what isn't known."""
+    for drift in compared.drifts:
         where = "/".join(drift.place)
         yield f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}"
         for one in drift.differences:
             expected, actual = one.expected or "nothing", one.actual or "nothing"
             yield f"  {one.property}: expected {expected}, found {actual}"
-
-
-def summary(compared: Compared) -> str:
-    """Return how much differs, in words."""
-    number = len(compared.drifts)
-    return f"{number} {'differs' if number == 1 else 'differ'}, in {compared.stacks} stacks"
+    yield from (f"could not be compared: {unknown}" for unknown in compared.unknown)
 
 
 def as_json(compared: Compared) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -48,10 +48,15 @@ class Finding:
         return f"{self.about}: {self.advice}"
 
 
+def hinders(found: Iterable[Finding]) -> bool:
+    """Whether a deploy surely fails by something that was found."""
+    return any(each.level is Level.OBSTACLE for each in found)
+
+
 def as_json(found: list[Finding]) -> dict[str, Any]:
     """Return what was found, for programs."""
     return {
-        "ok": not any(each.level is Level.OBSTACLE for each in found),
+        "ok": not hinders(found),
         "findings": [
             {"level": each.level.value, "about": each.about, "says": each.advice}
             for each in found

@@ -230,11 +230,17 @@ def outputs_text(outputs: Mapping[str, str]) -> Text:
     )
 
 
+def titled(*columns: str) -> Table:
+    """Return a table with these columns, and nothing in it yet."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
 def kept_table(kept: Iterable[Kept]) -> Table:
     """Return what outlives its stack, as a table."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("What is kept", "Name or id", ""):
-        table.add_column(column, overflow="fold")
+    table = titled("What is kept", "Name or id", "")
     for one in kept:
         table.add_row(one.type, one.id, one.how)
     return table

@@ -36,7 +36,7 @@ def bootstrap_command(environment: str, *, role: str, as_json: bool) -> None:
     done, failed = install(fleet, role, lambda _: None)
     common.keep(chosen)
     if as_json:
-        common.print_json({"done": done, "failed": failed})
+        common.print_json(done=done, failed=failed)
     else:
         for account, how in done.items():
             click.echo(f"{account}: {how}")

@@ -83,6 +83,11 @@ def told(results: Iterable[Result]) -> list[dict[str, Any]]:
     ]
 
 
+def by_name(unknown: Mapping[Place, str]) -> dict[str, str]:
+    """Return of which targets nothing is known, and why, for a program to read."""
+    return {str(place): why for place, why in unknown.items()}
+
+
 def say_unknown(unknown: Mapping[Place, str]) -> None:
     """Say of which targets nothing is known, and why."""
     for place, why in unknown.items():

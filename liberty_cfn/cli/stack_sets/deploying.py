@@ -9,7 +9,7 @@ import click
 
 from liberty_cfn.cli.common import console, exit_unless, fail, keep, print_json
 from liberty_cfn.cli.reviewed import check_digest, checked_templates, generated
-from liberty_cfn.cli.stack_sets.common import fleet_of, refuse_alone, told
+from liberty_cfn.cli.stack_sets.common import by_name, fleet_of, refuse_alone, told
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
@@ -21,19 +21,18 @@ if TYPE_CHECKING:
 
 def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn:
     """Show what deploying a set would change in every target."""
-    from liberty_cfn.deploy.stack_sets.deploying import prepare
-    from liberty_cfn.deploy.stack_sets.showing import plan_table, set_as_json, set_markdown
+    from liberty_cfn.deploy.stack_sets import deploying, showing
 
     aside = console(stderr=True)
     fleet = fleet_of(environment, aside)
     with watched(fleet, aside, "plan") as asked:
-        want, _, planned = prepare(fleet, generated(aside), asked)
+        want, _, planned = deploying.prepare(fleet, generated(aside), asked)
     if as_json:
-        print_json(set_as_json(planned, fleet.targets))
+        print_json(showing.set_as_json(planned, fleet.targets))
     elif markdown:
-        click.echo(set_markdown(planned, fleet.targets), nl=False)
+        click.echo(showing.set_markdown(planned, fleet.targets), nl=False)
     else:
-        console().print(plan_table(planned, fleet.targets))
+        console().print(showing.plan_table(planned, fleet.targets))
     for advice in want.advice if planned.differences else ():
         aside.print(advice)
     raise SystemExit(planned.code)
@@ -55,11 +54,9 @@ def deploy(
     `alone` are the options that are for one stack, and whether each was given. With
     `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
     """
-    from liberty_cfn.deploy.stack_sets.comparing import verified
-    from liberty_cfn.deploy.stack_sets.deploying import deploy as deploy_set
-    from liberty_cfn.deploy.stack_sets.showing import verified_table
+    from liberty_cfn.deploy.stack_sets import comparing, deploying, showing
     from liberty_cfn.digests import digest
-    from liberty_cfn.verify.document import as_json as report_as_json
+    from liberty_cfn.verify import document
 
     refuse_alone(environment, alone)
     if adopting_as and environment.targets and environment.targets.service_managed:
@@ -73,26 +70,25 @@ def deploy(
     fleet = fleet_of(environment, screen)
     _have_roles(fleet, screen)
     with watched(fleet, screen, "deploy", yes=yes, confirm=confirm) as asked:
-        outcome = deploy_set(fleet, templates, asked, allowed, adopting_as=adopting_as)
+        outcome = deploying.deploy(fleet, templates, asked, allowed, adopting_as=adopting_as)
     keep(environment)
     if outcome is None:
         fail("Nothing was changed.")
     if not outcome.changed:
         screen.print(f"{fleet.name}: no changes")
-    reports, unknown, advice = verified(fleet)
-    screen.print(verified_table(reports, unknown))
+    reports, unknown, advice = comparing.verified(fleet)
+    screen.print(showing.verified_table(reports, unknown))
     for line in advice:
         screen.print(line)
     if as_json:
-        said = {
-            "stack_set": fleet.name,
-            "digest": digest(templates),
-            "changed": outcome.changed,
-            "targets": told(outcome.results.values()),
-            "verify": {str(place): report_as_json(r) for place, r in reports.items()},
-            "unknown": {str(place): why for place, why in unknown.items()},
-        }
-        print_json(said)
+        print_json(
+            stack_set=fleet.name,
+            digest=digest(templates),
+            changed=outcome.changed,
+            targets=told(outcome.results.values()),
+            verify={str(place): document.as_json(r) for place, r in reports.items()},
+            unknown=by_name(unknown),
+        )
     exit_unless(all(report.ok for report in reports.values()) and not unknown)
 
 

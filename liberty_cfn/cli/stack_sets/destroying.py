@@ -20,8 +20,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.deploy.destroying import as_json as kept_as_json
     from liberty_cfn.deploy.destroying import what_is_kept
     from liberty_cfn.deploy.showing import kept_table
-    from liberty_cfn.deploy.stack_sets.destroying import destroy as destroy_set
-    from liberty_cfn.deploy.stack_sets.destroying import remaining
+    from liberty_cfn.deploy.stack_sets import destroying
     from liberty_cfn.deploy.stack_sets.standing import standing
     from liberty_cfn.environments import LOCAL
 
@@ -30,11 +29,11 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     there = standing(fleet)
     if there is None:
         if as_json:
-            print_json({"stack_set": fleet.name, "deleted": False, "kept": {}})
+            print_json(stack_set=fleet.name, deleted=False, kept={})
         else:
             click.echo(f"{fleet.name}: there is none")
         return
-    kept, held, unknown = remaining(fleet, there)
+    kept, held, unknown = destroying.remaining(fleet, there)
     if held:
         told = [f"{place}: {why}" for place, found in held.items() for why in found]
         fail("\n".join(["Nothing was deleted:", *told]))
@@ -47,11 +46,11 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     if environment.endpoint != LOCAL:
         confirmed(environment, confirm)
     with watched(fleet, screen, "destroy") as asked:
-        results = destroy_set(fleet, there, asked)
+        results = destroying.destroy(fleet, there, asked)
     keep(environment)
     if as_json:
         listed = {str(place): kept_as_json(left) for place, left in kept.items()}
-        print_json({"stack_set": fleet.name, "deleted": True, "kept": listed})
+        print_json(stack_set=fleet.name, deleted=True, kept=listed)
     else:
         count = "1 target" if len(results) == 1 else f"{len(results)} targets"
         number = sum(len(left) for left in kept.values())

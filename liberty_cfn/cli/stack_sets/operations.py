@@ -45,13 +45,11 @@ def status(environment: Environment, *, as_json: bool) -> None:
             for one in there.instances.values()
         ]
         common.print_json(
-            {
-                "stack_set": fleet.name,
-                "drift": there.drift,
-                "operation": running or None,
-                "targets": instances,
-                "missing": missing,
-            }
+            stack_set=fleet.name,
+            drift=there.drift,
+            operation=running or None,
+            targets=instances,
+            missing=missing,
         )
         return
     common.console().print(standing_table(there.instances.values(), reasons))
@@ -84,7 +82,7 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     last = next(operations(fleet), None)
     if last is None:
         if as_json:
-            common.print_json({"stack_set": name, "operation": None})
+            common.print_json(stack_set=name, operation=None)
         else:
             click.echo(f"{name}: nothing has been done to it yet")
         return
@@ -97,13 +95,11 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
         done = follow(fleet, str(running or last["OperationId"]), asked.happened)
     if as_json:
         common.print_json(
-            {
-                "stack_set": name,
-                "operation": done.id,
-                "action": done.action,
-                "status": done.status,
-                "targets": told(done.results.values()),
-            }
+            stack_set=name,
+            operation=done.id,
+            action=done.action,
+            status=done.status,
+            targets=told(done.results.values()),
         )
     else:
         click.echo(f"{done.action} {done.id}: {done.status}")
@@ -123,7 +119,7 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
             "none."
         )
     if as_json:
-        common.print_json({"stack_set": fleet.name, "operation": running, "cancelled": True})
+        common.print_json(stack_set=fleet.name, operation=running, cancelled=True)
     else:
         click.echo(
             f"{fleet.name}: the operation {running} is cancelled: stacks that have begun go on "
@@ -157,7 +153,7 @@ def retry_command(environment: str, *, yes: bool, confirm: str | None, as_json: 
         common.fail("Nothing was changed.")
     results = list(outcome.results.values())
     if as_json:
-        common.print_json({"stack_set": fleet.name, "targets": told(results)})
+        common.print_json(stack_set=fleet.name, targets=told(results))
     else:
         count = f"{len(results)} targets" if len(results) != 1 else "1 target"
         click.echo(f"{fleet.name}: {count} brought up to date")

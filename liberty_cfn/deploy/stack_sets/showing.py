@@ -15,7 +15,7 @@ from liberty_cfn.deploy.adopting import EMPTY
 from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
-from liberty_cfn.deploy.showing import kept_table, moves, plan_markdown, plan_tree
+from liberty_cfn.deploy.showing import kept_table, moves, plan_markdown, plan_tree, titled
 from liberty_cfn.deploy.stack_sets.beforehand import as_lines
 from liberty_cfn.deploy.stack_sets.merging import Part, merge
 from liberty_cfn.deploy.stack_sets.operations import Result
@@ -158,7 +158,7 @@ def standing_table(
     instances: Iterable[Instance], reasons: Mapping[Place, Sequence[str]]
 ) -> Table:
     """Return how every target stands; `reasons` are those that are known first-hand."""
-    table = _table("Target", "Status", "Last", "Drift", "Reason")
+    table = titled("Target", "Status", "Last", "Drift", "Reason")
     for one in instances:
         cells = (one.status, one.detailed, one.drift)
         styled = (Text(cell, style=COLOURS.get(cell, "")) for cell in cells)
@@ -169,7 +169,7 @@ def standing_table(
 
 def verified_table(reports: Mapping[Place, Report], unknown: Mapping[Place, str]) -> Table:
     """Return how many of the spec's rows and checks every target has."""
-    table = _table("Target", "Resources", "Checks", "Wrong")
+    table = titled("Target", "Resources", "Checks", "Wrong")
     for place, report in reports.items():
         checks = sum(check.ok for check in report.checks)
         wrong = [row.name for row in report.rows if not row.ok]
@@ -225,7 +225,7 @@ class Board:
         self._results = {}
 
     def _drawn(self) -> Table:
-        table = _table("Target", "Status", "Took", "Reason")
+        table = titled("Target", "Status", "Took", "Reason")
         for result in self._results.values():
             place, status, took, reason = _cells(result)
             table.add_row(
@@ -242,13 +242,6 @@ def _cells(result: Result) -> Iterator[str]:
     yield "" if result.reason.startswith(OF_THE_ROOT) else result.reason
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
 def _as_plan(plan: SetPlan, part: Part, name: str) -> Plan:
     parameters = {n: (before, after) for n, before, after in part.parameters}
     return Plan(name, plan.digest, part.changes, parameters)
@@ -263,7 +256,7 @@ def _whose(places: tuple[Place, ...], plan: SetPlan) -> str:
 
 
 def _new(plan: SetPlan) -> RenderableType:
-    table = _table("New target", "Resources", "Settings of its own")
+    table = titled("New target", "Resources", "Settings of its own")
     for place in plan.differences.new:
         if place not in plan.plans:
             continue
