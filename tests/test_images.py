@@ -55,7 +55,7 @@ def test_a_tag_is_deployed_as_the_digest_it_stands_for(target, dev):
     repository(target)
     digest = push(target, "first")
     image = images.resolve(dev, target)
-    assert (image.found, image.digest) == (True, digest)
+    assert image.digest == digest
     assert image.parameters == {"Image": digest}
     assert (image.advice, image.refusal) == ("", "")
 
@@ -72,7 +72,7 @@ def test_a_tag_that_moved_is_a_new_deployment_and_one_that_did_not_is_none(targe
 def test_other_tags_are_not_taken_for_it(target, dev):
     repository(target)
     push(target, "first", tag="v1")
-    assert not images.resolve(dev, target).found
+    assert not images.resolve(dev, target).digest
 
 
 def test_a_digest_is_deployed_as_it_is(target, dev):
@@ -88,18 +88,18 @@ def test_without_an_image_the_service_starts_at_0_tasks(target, dev, exists):
     if exists:
         repository(target)
     image = images.resolve(dev, target)
-    assert not image.found
+    assert not image.digest
     assert image.parameters == {"DesiredCount": "0"}
-    applied = image.over(dev)
+    applied = dev.with_parameters(image.parameters)
     assert applied.given["DesiredCount"] == applied.settings["DesiredCount"] == "0"
     assert applied.settings["Image"] == "latest"
 
 
 def test_the_next_deploy_raises_it_to_the_settings_count(target, dev):
     repository(target)
-    assert images.resolve(dev, target).over(dev).settings["DesiredCount"] == "0"
+    assert images.resolve(dev, target).parameters["DesiredCount"] == "0"
     push(target, "first")
-    assert images.resolve(dev, target).over(dev).settings["DesiredCount"] == "1"
+    assert "DesiredCount" not in images.resolve(dev, target).parameters
 
 
 def test_the_advice_is_the_exact_commands(target, dev):
@@ -145,8 +145,7 @@ def test_a_service_without_tasks_stays_so_until_there_is_an_image(target, dev):
 def test_the_local_aws_runs_tasks_without_an_image(target):
     local = load("local")
     image = images.resolve(local, target)
-    assert (image.found, image.parameters, image.advice) == (False, {}, "")
-    assert image.over(local) == local
+    assert image == images.Image()
 
 
 def test_the_local_aws_deploys_an_image_that_is_there(target):

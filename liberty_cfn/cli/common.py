@@ -75,7 +75,7 @@ def with_image(environment: Environment, target: Target) -> tuple[Environment, s
     image = images.resolve(environment, target)
     if image.refusal:
         fail(image.refusal)
-    return image.over(environment), image.advice
+    return environment.with_parameters(image.parameters), image.advice
 
 
 def keep(environment: Environment) -> None:

@@ -85,7 +85,7 @@ def secret_list(environment: str, *, as_json: bool) -> None:
         if each.scheduled_for_deletion:
             exists = "scheduled for deletion"
         changed = f"{each.changed:%Y-%m-%d %H:%M}" if each.changed else ""
-        table.add_row(each.full_name, exists, "yes" if each.has_value else "no", changed)
+        table.add_row(each.secret, exists, "yes" if each.has_value else "no", changed)
     common.console().print(table)
 
 

@@ -7,7 +7,7 @@ earlier destroy, a name that is taken, a quota that is used up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -93,39 +93,35 @@ def deployed(stack: Mapping[str, Any] | None) -> Mapping[str, str] | None:
     return parameters(stack) if stack and state_of(stack) is not Meaning.ABSENT else None
 
 
-@dataclass(frozen=True)
-class _Quota:
-    """A limit of the region. The codes are listed in its Service Quotas console."""
-
-    thing: str
-    service: str
-    code: str
-
-
-VPCS = _Quota("VPCs", "vpc", "L-F678F1CE")
-ADDRESSES = _Quota("elastic IP addresses", "ec2", "L-0263D0A3")
-
-
 def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the region has room for another VPC and its addresses."""
+    """Yield whether the region has room for another VPC and its addresses.
+
+    The codes of quotas are listed in the console of Service Quotas.
+    """
     ec2 = target.client("ec2")
     addresses = 2 if environment.settings["NatGatewayPerZone"] == "true" else 1
 
-    def vpcs() -> int:
-        return len(list(ec2.get_paginator("describe_vpcs").paginate().search("Vpcs")))
+    def vpcs() -> list[Any]:
+        return list(ec2.get_paginator("describe_vpcs").paginate().search("Vpcs"))
 
-    yield _quota(target, VPCS, 1, vpcs)
-    yield _quota(
-        target, ADDRESSES, addresses, lambda: len(ec2.describe_addresses()["Addresses"])
-    )
+    def in_use() -> list[Any]:
+        return list(ec2.describe_addresses()["Addresses"])
+
+    yield _quota(target, "VPCs", ("vpc", "L-F678F1CE"), 1, vpcs)
+    yield _quota(target, "elastic IP addresses", ("ec2", "L-0263D0A3"), addresses, in_use)
 
 
-def _quota(target: Target, quota: _Quota, needed: int, used: Callable[[], int]) -> Finding:
+def _quota(
+    target: Target,
+    thing: str,
+    quota: tuple[str, str],
+    needed: int,
+    used: Callable[[], list[Any]],
+) -> Finding:
     """Return whether there is room for what is `needed`, or that AWS doesn't tell."""
-    about = f"Quota of {quota.thing}"
+    about, (service, code) = f"Quota of {thing}", quota
     try:
-        most = int(_most(target, quota))
-        taken = used()
+        most, taken = _most(target, ServiceCode=service, QuotaCode=code), len(used())
     except faults.OF_AWS as error:
         # Whether there is room is worth knowing, but no reason to stop.
         why = f"not checked, as AWS doesn't tell ({faults.short(error)}); {needed} needed."
@@ -135,19 +131,18 @@ def _quota(target: Target, quota: _Quota, needed: int, used: Callable[[], int]) 
         return Finding(Level.OK, about, f"{said}.")
     command = (
         f"aws service-quotas request-service-quota-increase --region {target.region} "
-        f"--service-code {quota.service} --quota-code {quota.code} "
+        f"--service-code {service} --quota-code {code} "
         f"--desired-value {taken + needed}"
     )
     return Finding(Level.OBSTACLE, about, f"{said}; release some, or ask for more: {command}")
 
 
-def _most(target: Target, quota: _Quota) -> float:
-    asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
+def _most(target: Target, **quota: str) -> int:
     client = target.client("service-quotas")
     # Told only where it was ever changed.
     with faults.unless("NoSuchResourceException"):
-        return float(client.get_service_quota(**asked)["Quota"]["Value"])
-    return float(client.get_aws_default_service_quota(**asked)["Quota"]["Value"])
+        return int(client.get_service_quota(**quota)["Quota"]["Value"])
+    return int(client.get_aws_default_service_quota(**quota)["Quota"]["Value"])
 
 
 def examine(environment: Environment, target: Target) -> list[Finding]:
@@ -202,7 +197,7 @@ def _certificate(environment: Environment, target: Target) -> Iterator[Finding]:
 def _image(environment: Environment, target: Target) -> Iterator[Finding]:
     image = images.resolve(environment, target)
     named = environment.settings["Image"]
-    if image.found:
+    if image.digest:
         yield Finding(Level.OK, "Image", f"{named} is {image.digest}.")
     elif image.refusal:
         yield Finding(Level.OBSTACLE, "Image", image.refusal.removeprefix("Image: "))
@@ -216,7 +211,7 @@ def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
     """Name the secrets that a person has to set, or to have back."""
     for each in secrets.listed(environment, target):
         if each.scheduled_for_deletion:
-            back = secrets.restoring(target, each.full_name)
+            back = secrets.restoring(target, each.secret)
             says = f"it is scheduled for deletion, and a task that needs it can't start: {back}"
             yield Finding(Level.WARNING, each.name, says)
     for name in secrets.missing(environment, target):

@@ -6,6 +6,7 @@ new deployment, and nothing moved means none.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,19 +26,15 @@ MISSING = ("RepositoryNotFoundException", "ImageNotFoundException")
 class Image:
     """The image to deploy with, by what is in the repository.
 
-    `parameters` take the place of the environment's. `advice` says how to push an image that
-    is missing. `refusal` is why the deploy is refused; empty if it isn't.
+    `digest` is empty where there is none. `parameters` take the place of the environment's.
+    `advice` says how to push an image that is missing. `refusal` is why the deploy is refused;
+    empty if it isn't.
     """
 
-    found: bool
     digest: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     advice: str = ""
     refusal: str = ""
-
-    def over(self, environment: Environment) -> Environment:
-        """Return the environment with these parameters instead of its own."""
-        return environment.with_parameters(self.parameters)
 
 
 def resolve(environment: Environment, target: Target) -> Image:
@@ -50,26 +47,27 @@ def resolve(environment: Environment, target: Target) -> Image:
     On the local AWS a missing image is no reason to stop: nothing is pulled there, nobody
     pushes, and tasks count as running all the same. The image stays as it was given.
     """
-    digest = _digest(environment, target)
-    if digest:
-        return Image(found=True, digest=digest, parameters={"Image": digest})
+    if digest := _digest(environment, target):
+        return Image(digest, {"Image": digest})
     if environment.endpoint == LOCAL:
-        return Image(found=False)
-    advice = how_to_push(environment, target)
-    running = service(environment, target)
-    if running and running["desiredCount"]:
-        return Image(
-            found=False,
-            advice=advice,
-            refusal=(
-                f"Image: {_absent(environment)}, and deploying without it would stop "
-                f"what runs ({_tasks(running['desiredCount'])}). Say an Image that is there, "
-                f"or push it:\n{advice}"
-            ),
+        return Image()
+    commands, running = how_to_push(environment, target), service(environment, target)
+    image, repository = environment.settings["Image"], environment.named(REPOSITORY)
+    kind = "digest" if image.startswith(DIGEST) else "tag"
+    absent = f"he repository {repository} has no image with the {kind} {image}"
+    if running and (count := running["desiredCount"]):
+        refusal = (
+            f"Image: t{absent}, and deploying without it would stop what runs "
+            f"({_tasks(count)}). Say an Image that is there, or push it:\n{commands}"
         )
-    return Image(
-        found=False, parameters={"DesiredCount": "0"}, advice=_stopped(environment, advice)
+        return Image(advice=commands, refusal=refusal)
+    count = int(environment.settings["DesiredCount"])
+    advice = (
+        f"T{absent}, so the service has no tasks yet. From the folder with the application's "
+        f"Dockerfile, push one; the deploy after it starts {_tasks(count)} (make, from this "
+        f"repository):\n{commands}"
     )
+    return Image(parameters={"DesiredCount": "0"}, advice=advice)
 
 
 def as_deployed(environment: Environment, target: Target) -> tuple[Environment, str]:
@@ -77,13 +75,11 @@ def as_deployed(environment: Environment, target: Target) -> tuple[Environment, 
 
     That is without tasks then. Where AWS doesn't say, it is as it was given.
     """
-    try:
+    with contextlib.suppress(*faults.OF_AWS):
         image = resolve(environment, target)
-    except faults.OF_AWS:
-        return environment, ""
-    if image.found or image.refusal:
-        return environment, ""
-    return image.over(environment), image.advice
+        if not image.digest and not image.refusal:
+            return environment.with_parameters(image.parameters), image.advice
+    return environment, ""
 
 
 def how_to_push(environment: Environment, target: Target) -> str:
@@ -124,24 +120,6 @@ def _digest(environment: Environment, target: Target) -> str:
         )["imageDetails"]
         return str(found[0]["imageDigest"]) if found else ""
     return ""
-
-
-def _absent(environment: Environment) -> str:
-    image = environment.settings["Image"]
-    kind = "digest" if image.startswith(DIGEST) else "tag"
-    return (
-        f"the repository {environment.named(REPOSITORY)} has no image with the {kind} {image}"
-    )
-
-
-def _stopped(environment: Environment, commands: str) -> str:
-    count = int(environment.settings["DesiredCount"])
-    said = _absent(environment)
-    return (
-        f"{said[0].upper()}{said[1:]}, so the service has no tasks yet. From the folder with "
-        f"the application's Dockerfile, push one; the deploy after it starts "
-        f"{_tasks(count)} (make, from this repository):\n{commands}"
-    )
 
 
 def _tasks(count: int) -> str:

@@ -6,11 +6,9 @@ Values are never read here, and go nowhere but to AWS.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
@@ -38,11 +36,11 @@ class Secret:
     """What there is to know of a secret but its value."""
 
     name: str
-    full_name: str
+    secret: str  # its name in AWS
     exists: bool
-    has_value: bool = False
-    changed: datetime | None = None
-    scheduled_for_deletion: bool = False
+    has_value: bool
+    changed: datetime | None
+    scheduled_for_deletion: bool
 
 
 def full_name(environment: Environment, name: str) -> str:
@@ -52,7 +50,8 @@ def full_name(environment: Environment, name: str) -> str:
 
 def refusal(environment: Environment, name: str) -> str:
     """Return why `name` is not a person's to set; empty if it is."""
-    settable = _settable(environment)
+    made = environment.settings["ApplicationAccessKey"] == "true"
+    settable = (SENDER,) if made else (SENDER, *ACCESS_KEY)
     if name in settable:
         return ""
     theirs = f"There are, for a person to set: {', '.join(settable)}."
@@ -95,21 +94,19 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
         raise DeployError(f"{name} was not changed: no environment variable has a NUL in it.")
     if len(value.encode()) > LONGEST:
         raise DeployError(f"{name} was not changed: AWS takes {LONGEST} bytes at most.")
-    try:
-        stored = target.client("secretsmanager").put_secret_value(
-            SecretId=full_name(environment, name), SecretString=value
+    full, manager = full_name(environment, name), target.client("secretsmanager")
+    with faults.unless(MISSING):
+        with faults.unless("InvalidRequestException"):
+            stored = manager.put_secret_value(SecretId=full, SecretString=value)
+            return str(stored["VersionId"])
+        raise DeployError(
+            f"{name} was not changed: {full} can't be written to, as when it is scheduled for "
+            f"deletion. To have it back: {restoring(target, full)}"
         )
-    except ClientError as error:
-        code = faults.code(error)
-        if code == MISSING:
-            raise DeployError(
-                f"There is no secret {full_name(environment, name)} yet; deploying makes it: "
-                f"make deploy ENV={environment.name}."
-            ) from None
-        if code == "InvalidRequestException":
-            raise DeployError(_scheduled(environment, target, name)) from None
-        raise
-    return str(stored["VersionId"])
+    raise DeployError(
+        f"There is no secret {full} yet; deploying makes it: make deploy "
+        f"ENV={environment.name}."
+    )
 
 
 def restart(environment: Environment, target: Target) -> int:
@@ -121,18 +118,15 @@ def restart(environment: Environment, target: Target) -> int:
         DeployError: there is no service.
     """
     name = environment.named(SERVICE)
-    try:
+    with faults.unless(*ABSENT, "ServiceNotActiveException"):
         service = target.client("ecs").update_service(
             cluster=environment.named(CLUSTER), service=name, forceNewDeployment=True
         )["service"]
-    except ClientError as error:
-        if faults.code(error) in (*ABSENT, "ServiceNotActiveException"):
-            raise DeployError(
-                f"Nothing was restarted: there is no service {name}; tasks that a deploy "
-                "starts have the new value."
-            ) from None
-        raise
-    return int(service["desiredCount"])
+        return int(service["desiredCount"])
+    raise DeployError(
+        f"Nothing was restarted: there is no service {name}; tasks that a deploy starts have "
+        "the new value."
+    )
 
 
 def outdated(environment: Environment, target: Target) -> list[str]:
@@ -171,34 +165,20 @@ def since(environment: Environment, target: Target, name: str) -> datetime | Non
 
 def as_json(secret: Secret) -> dict[str, Any]:
     """Return what is known of a secret, for programs."""
-    return {
-        "name": secret.name,
-        "secret": secret.full_name,
-        "exists": secret.exists,
-        "has_value": secret.has_value,
-        "changed": secret.changed and secret.changed.isoformat(),
-        "scheduled_for_deletion": secret.scheduled_for_deletion,
-    }
-
-
-def _settable(environment: Environment) -> tuple[str, ...]:
-    made = environment.settings["ApplicationAccessKey"] == "true"
-    return (SENDER,) if made else (SENDER, *ACCESS_KEY)
+    return asdict(secret) | {"changed": secret.changed and secret.changed.isoformat()}
 
 
 def _known(environment: Environment, target: Target, name: str) -> Secret:
     full = full_name(environment, name)
-    found = described(target, full)
-    if found is None:
-        return Secret(name, full, exists=False)
-    stages = found.get("VersionIdsToStages") or {}
+    found = described(target, full) or {}
+    stages, deleted = found.get("VersionIdsToStages") or {}, "DeletedDate" in found
     return Secret(
         name,
         full,
-        exists="DeletedDate" not in found,
+        exists=bool(found) and not deleted,
         has_value=any(CURRENT in of_version for of_version in stages.values()),
         changed=found.get("LastChangedDate"),
-        scheduled_for_deletion="DeletedDate" in found,
+        scheduled_for_deletion=deleted,
     )
 
 
@@ -222,11 +202,3 @@ def setting(environment: Environment, name: str) -> str:
 def restoring(target: Target, full: str) -> str:
     """Return the command that brings back a secret that is scheduled for deletion."""
     return f"aws secretsmanager restore-secret --region {target.region} --secret-id {full}"
-
-
-def _scheduled(environment: Environment, target: Target, name: str) -> str:
-    full = full_name(environment, name)
-    return (
-        f"{name} was not changed: {full} can't be written to, as when it is scheduled for "
-        f"deletion. To have it back: {restoring(target, full)}"
-    )
