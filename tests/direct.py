@@ -24,8 +24,8 @@ PATIENCE = 60  # seconds
 GO_ON = 100
 ANY_DAY = "20260101"
 
-_usually = URLLib3Session.send
-_signed = SigV4Auth.add_auth
+usually = URLLib3Session.send
+signed = SigV4Auth.add_auth
 # Connections that are open and not in use, by port.
 _idle = defaultdict(list)
 
@@ -35,12 +35,12 @@ def send(session, request):
     body = request.body or b""
     streamed = request.stream_output or hasattr(body, "read")
     if streamed or not request.url.startswith(HERE):
-        return _usually(session, request)
+        return usually(session, request)
     port, _, target = request.url.removeprefix(HERE).partition("/")
     try:
         wire = _free(port) or _connected(port)
     except OSError:
-        return _usually(session, request)  # which tells it as botocore does
+        return usually(session, request)  # which tells it as botocore does
     lines = [f"{request.method} /{target} HTTP/1.1", f"Host: {HOST}:{port}"]
     lines += [f"{name}: {_text(value)}" for name, value in request.headers.items()]
     try:
@@ -62,7 +62,7 @@ def sign(auth, request):
     # Whose key is an account's number is its root, and believed.
     believed = key and key.access_key.isdigit() and not key.token
     if not by_header or not believed or not request.url.startswith(HERE):
-        _signed(auth, request)
+        signed(auth, request)
         return
     scope = f"{key.access_key}/{ANY_DAY}/{auth._region_name}/{auth._service_name}/aws4_request"  # noqa: SLF001
     request.headers["Authorization"] = (

@@ -211,7 +211,10 @@ class Sets:
 
 
 class Wire:
-    """What becomes of calls to CloudFormation on their way, for some time."""
+    """What becomes of calls to CloudFormation on their way, for some time.
+
+    Not by a proxy: what a role signs is signed for one host.
+    """
 
     def __init__(self, client):
         self._client = client

@@ -97,16 +97,19 @@ def test_a_web_page_in_aws_s_place_is_a_sentence_that_names_the_proxy(service, s
 
 
 @pytest.mark.parametrize(
-    ("service", "asked", "cut"),
+    ("service", "asked", "status", "cut"),
     [
-        ("ecr", "describe_repositories", '{"repositories": [{"repositoryName": "backe'),
-        ("ecs", "list_clusters", ""),
-        ("s3", "get_bucket_policy", '{"Version": "2012-10-17", "Stat'),
+        ("ecr", "describe_repositories", 200, '{"repositories": [{"repositoryName": "backe'),
+        ("ecs", "list_clusters", 200, ""),
+        ("s3", "get_bucket_policy", 200, '{"Version": "2012-10-17", "Stat'),
+        ("ecr", "describe_repositories", 400, '{"__type": "RepositoryNotFoundExcep'),
+        ("s3", "get_bucket_policy", 404, "<Error><Code>NoSuchBucketPolicy</Code><Mess"),
+        ("route53", "list_hosted_zones", 403, "<ErrorResponse><Error><Code>Acc"),
     ],
 )
-def test_case_19_json_that_was_cut_off_is_not_taken_for_an_answer(service, asked, cut):
+def test_case_19_what_was_cut_off_is_not_taken_for_an_answer(service, asked, status, cut):
     client = sessions.session(**CREDENTIALS).client(service)
-    answer = AWSResponse("https://x", 200, {}, Body(cut))
+    answer = AWSResponse("https://x", status, {}, Body(cut))
     client.meta.events.register("before-send", lambda **_: answer)
     with pytest.raises(ResponseParserError) as error:
         getattr(client, asked)(**({"Bucket": "templates"} if service == "s3" else {}))

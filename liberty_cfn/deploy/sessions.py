@@ -20,6 +20,7 @@ from botocore.utils import parse_timestamp
 from liberty_cfn.deploy.models import models
 
 SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
+REFUSALS = (b"</Error>", b"</ErrorResponse>")  # how XML that tells why ends
 
 # What the names of operations begin with that change nothing, or leave the same as once:
 # by themselves, or by the token that each request of theirs has.
@@ -69,16 +70,20 @@ def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
     # A server of AWS's that is overloaded may answer so, too; that is asked again.
     if kind.startswith("text/html") and status < SERVER_ERROR:
         raise ResponseParserError(f"{WEB_PAGE} ({status} {responses.get(status, '')})")
-    shape = operation_model.output_shape
-    if shape is None or status >= SUCCESS:
+    if status >= SERVER_ERROR:
         return
-    protocol, described = operation_model.service_model.resolved_protocol, shape.serialization
+    protocol = operation_model.service_model.resolved_protocol
+    shape = operation_model.output_shape
+    described = shape.serialization if shape and status < SUCCESS else {}
     # Described for other protocols, too, which have none.
     wrapper = described.get("resultWrapper") if protocol == "query" else None
     if wrapper and f"<{wrapper}".encode() not in said:
         raise ResponseParserError(f"there is no {wrapper} in it")
-    # botocore takes what was cut off for an object with nothing in it.
-    if protocol == "json" or described.get("payload") == "Policy":
+    # botocore takes what was cut off for an empty object, or for a refusal that has no code.
+    if status >= SUCCESS and protocol == "rest-xml" and said:
+        if not said.rstrip().endswith(REFUSALS):
+            raise ResponseParserError("the reason isn't whole")
+    elif (protocol == "json" and (shape or said)) or described.get("payload") == "Policy":
         try:
             json.loads(said)
         except ValueError as error:
