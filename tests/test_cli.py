@@ -237,7 +237,7 @@ def test_what_may_be_replaced_is_named_whole(liberty, asked, name):
 def test_what_would_stop_all_tasks_for_want_of_an_image_is_refused(
     liberty, asked, monkeypatch, command
 ):
-    refused = images.Image(found=False, refusal="There is no image with the tag lates")
+    refused = images.Image(refusal="There is no image with the tag lates")
     monkeypatch.setattr(images, "resolve", lambda *_: refused)
     answer = liberty(*command)
     assert (answer.returncode, answer.stderr) == (1, f"{refused.refusal}\n")

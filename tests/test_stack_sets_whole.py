@@ -118,7 +118,7 @@ def test_an_override_for_one_region_is_planned_for_that_one_only_and_what_it_lac
     monkeypatch.setattr(
         "liberty_cfn.environments.load", lambda name: some(load(name, tmp_path))
     )
-    unpushed = images.Image(found=False, advice="docker push it")
+    unpushed = images.Image(advice="docker push it")
     monkeypatch.setattr(images, "resolve", lambda *_: unpushed)
     code, said, beside = command("plan", "global", "--json")
     assert f"{PLACES[0]}: docker push it" in beside
@@ -132,9 +132,7 @@ def test_an_override_for_one_region_is_planned_for_that_one_only_and_what_it_lac
 def test_where_there_is_no_image_yet_no_tasks_are_expected_and_it_is_said_why(
     deployed, command, monkeypatch
 ):
-    unpushed = images.Image(
-        found=False, parameters={"DesiredCount": "0"}, advice="docker push it"
-    )
+    unpushed = images.Image(parameters={"DesiredCount": "0"}, advice="docker push it")
     monkeypatch.setattr(images, "resolve", lambda *_: unpushed)
     _, said, beside = command("verify", "global", "--json")
     assert [f"{place}: docker push it" in beside for place in PLACES] == [True] * 3
