@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from command_line import typed
-from deployed import Silent
+from deployed import Listener
 from local_aws import variables
 
 from liberty_cfn.deploy.deploying import deploy
@@ -67,7 +67,7 @@ class Design:
 
     def deploy(self, progress=None):
         """Deploy it, through the faults; tells whether anything changed."""
-        return deploy(self.environment, self.through, DESIGN, progress or Silent()).changed
+        return deploy(self.environment, self.through, DESIGN, progress or Listener()).changed
 
     @property
     def name(self):
@@ -159,12 +159,14 @@ def test_who_looks_and_who_destroys_survives_that_every_other_answer_is_a_fault(
 def meanwhile(faults, aws):
     """Return progress that has faults met from the first that happens on, to the end."""
 
-    class Meanwhile(Silent):
+    class Meanwhile(Listener):
         def __init__(self, *rules):
+            super().__init__()
             self._rules = rules
             aws.delay(60)
 
         def happened(self, events):
+            super().happened(events)
             if self._rules:
                 faults.put(*self._rules)
             self._rules = ()
@@ -199,8 +201,9 @@ def test_case_21_with_new_credentials_it_is_attached_to(faults, design, meanwhil
             id="case 11, the change set became obsolete",
         ),
         pytest.param(
-            *("CreateChangeSet", refused("InsufficientCapabilitiesException")),
-            "CAPABILITY_NAMED_IAM",
+            "CreateChangeSet",
+            refused("InsufficientCapabilitiesException", message="Requires capabilities : [X]"),
+            "CloudFormation wants to be told that roles are made",
             id="case 26, a capability is missing",
         ),
         pytest.param(
