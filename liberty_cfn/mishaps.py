@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from traceback import walk_tb
 
 NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
@@ -73,12 +74,24 @@ def _of_aws(error: Exception, name: str) -> str | None:
     if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):
         return f"AWS can't be reached: {error} Is the network up, and the region right?"
     if not isinstance(error, faults.OF_AWS):
-        return None
+        return _of_what_gives_credentials(error, name)
     said = faults.in_words(error)
     again = f"Try again. {GOES_ON.format(name=name)}"
     # Known causes are those that AWS names; a proxy's may sound alike.
     step = again if faults.passes(error) else next_step(said) if faults.code(error) else ""
     return f"{said}. {step}" if step else said
+
+
+def _of_what_gives_credentials(error: Exception, name: str) -> str | None:
+    """Return what is wrong with the program or file that gives them: boto passes that on."""
+    frames = (frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__))
+    if "botocore.credentials" not in frames:
+        return None
+    said = str(error).removesuffix(".")
+    return (
+        f"There are no credentials: {said}. Look at what gives them (AWS_PROFILE, "
+        f"~/.aws/config), or sign in again (aws sso login). {GOES_ON.format(name=name)}"
+    )
 
 
 def _of_credentials(error: Exception, name: str) -> str:

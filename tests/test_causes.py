@@ -80,6 +80,10 @@ STEPS = {
         *(older(PROTECTED, COMBINATION), handler(PROTECTED)),
         "Stack [x] cannot be deleted while TerminationProtection is enabled",
     ],
+    "nested stack of its own": [
+        "Template may not exceed 1000000 bytes in size.",
+        "Value at 'templateBody' failed: Member must have length less than or equal to 51200",
+    ],
     "--allow-replace": [
         "Action denied by stack policy: Statement [#1] does not allow [Update:Replace]",
     ],

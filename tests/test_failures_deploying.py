@@ -1412,6 +1412,40 @@ def test_case_33_of_two_deploys_at_once_one_works_and_one_attaches(aws, target, 
     ]
 
 
+EXPIRED_LONG_AGO = (
+    '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c", '
+    '"Expiration": "2020-01-01T00:00:00Z"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("gives", "says"),
+    [
+        ("credential_process = /nowhere/vault", "No such file or directory: '/nowhere/vault'"),
+        ("credential_process = echo hello", "Expecting value: line 1 column 1 (char 0)"),
+        (f"credential_process = echo '{EXPIRED_LONG_AGO}'", "credentials are still expired"),
+        (
+            "role_arn = arn:aws:iam::111111111111:role/x\nweb_identity_token_file = /nowhere",
+            "No such file or directory: '/nowhere'",
+        ),
+    ],
+)
+def test_case_34_what_is_to_give_credentials_and_does_not_is_a_sentence(
+    monkeypatch, tmp_path, gives, says
+):
+    config = tmp_path / "config"
+    config.write_text(f"[default]\n{gives}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Exception) as error:
+        targets.target(sessions.session(region_name="us-east-1"))
+    said = in_words(error.value)
+    assert said.startswith("There are no credentials: ")
+    assert f"{says}. Look at what gives them" in said
+
+
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"])
 def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
     monkeypatch.setenv(name, "nowhere")

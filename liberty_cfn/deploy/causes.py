@@ -15,6 +15,9 @@ CAUSES = {
     r"assume the service linked role|Internal ?Failure": (
         "That passes by itself, as a rule: wait a little, then deploy again."
     ),
+    r"Template may not exceed|templateBody.*less than or equal to": (
+        "A template is too large: move some of it to a nested stack of its own."
+    ),
     r"denied by stack policy": (
         "The stack policy keeps what holds data. To let it go all the same: --allow-replace "
         "LOGICAL_ID."

@@ -68,8 +68,9 @@ def create(
     made, why = _completed(cloudformation, asked, say)
     if why and why.inside and REFUSED not in why.reason:
         say(
-            f"What changes inside nested stacks can't be told: {why.reason} This is the plan "
-            "of the root alone; stack policies still keep what holds data."
+            "What changes inside nested stacks can't be told: "
+            f"{why.reason.removesuffix('.')}. This is the plan of the root alone; stack "
+            "policies still keep what holds data."
         )
         # But not the empty stack that it may have come with: the next one is for that, too.
         drop(cloudformation, replace(made, new=False), say)
@@ -217,8 +218,8 @@ def _changes(
             child = _page(cloudformation, nested)
             if why := _untold(child):
                 say(
-                    f"What changes inside {'/'.join(change.place)} can't be told: {why} Its "
-                    "stack policy still keeps what holds data."
+                    f"What changes inside {'/'.join(change.place)} can't be told: "
+                    f"{why.removesuffix('.')}. Its stack policy still keeps what holds data."
                 )
             yield replace(change, opaque=bool(why))
             yield from _changes(cloudformation, child, change.place, say)
@@ -229,7 +230,7 @@ def _changes(
 
 def _untold(page: dict[str, Any]) -> str:
     """Return why a nested change set says nothing; empty if it does, or if nothing changes."""
-    reason = page.get("StatusReason") or "no reason given."
+    reason = page.get("StatusReason") or "no reason given"
     # One in which nothing changes is called failed, too.
     return reason if page["Status"] != "CREATE_COMPLETE" and not _is_nothing(reason) else ""
 

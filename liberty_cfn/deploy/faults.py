@@ -118,7 +118,7 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, ResponseParserError):
         return "AWS's answer could not be read: it was cut off, or is not what AWS says"
     if not isinstance(error, aws.ClientError):
-        return f"AWS could not be asked: {error}".removesuffix(".")
+        return f"AWS could not be asked: {error}".rstrip().removesuffix(".")
     response: Mapping[str, Any] = error.response
     told, status = response.get("Error", {}), response.get("ResponseMetadata", {})
     known = told.get("Code") or str(status.get("HTTPStatusCode", "no code"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from json import JSONDecodeError
 from threading import Lock
 from typing import Any
 
@@ -69,6 +70,9 @@ def _client(session: Any, service: str, endpoint: str | None, config: Config) ->
     """
     try:
         return session.client(service, endpoint_url=endpoint, config=config)
+    except JSONDecodeError:
+        # What gives the credentials doesn't say them as it should.
+        raise
     except ValueError as error:
         raise InvalidEndpointConfigurationError(msg=error) from error
 
