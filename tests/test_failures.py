@@ -902,7 +902,12 @@ class Ecs:
         return {"taskDefinition": {"containerDefinitions": [one]}}
 
     def describe_services(self, *, cluster, services):
-        messages = ["(task abc) failed container health checks", "has started 1 tasks"]
+        messages = [
+            "(service web) has started 1 tasks: (task abc).",
+            "(service web) (task abc) failed container health checks.",
+            "(service web) was unable to place a task. Reason: ResourceInitializationError: no",
+            "(service web) (deployment ecs-svc/1) deployment failed: tasks failed to start.",
+        ]
         return {"services": [{"events": [{"message": message} for message in messages]}]}
 
     def get_log_events(self, *, logGroupName, logStreamName, startFromHead, **_):
@@ -931,11 +936,14 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     assert "container proxy: CannotPullContainerError" in said
     assert "web said: django.db.utils.OperationalError: no such host" in said
     assert "failed container health checks" in said
+    assert "was unable to place a task" in said
+    assert "tasks failed to start" in said
     assert "has started" not in said
     assert "task de" not in said  # which was stopped for another to take its place
     # What to do about why it stopped, once; but not about what a program says.
     assert said.count("choose a larger TaskMemory") == 1
     assert said.count("The image could not be pulled") == 1
+    assert said.count("look whether its secrets have values") == 1
     assert "lacks that right" not in said
 
 

@@ -7,6 +7,7 @@ is told.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,8 @@ from liberty_cfn.environments import Environment
 CLUSTER, SERVICE = "liberty-social-backend", "liberty-social-backend-service"
 SERVICE_TYPE = "AWS::ECS::Service"
 SAID = " said: "
+# How ECS says of a service that tasks don't come up, also where none was there to be stopped.
+UNWELL = re.compile("unhealthy|health check|unable to|failed to")
 LINES = 5
 TASKS = 3
 # How ECS, and the local AWS, say that a task was stopped because it was meant to be.
@@ -50,7 +53,7 @@ def why_stopped(client: Callable[[str], Any], failed: Event) -> Iterator[str]:
     with contextlib.suppress(*faults.OF_AWS):
         yield from _stopped(client, where, parts[2], failed.began)
     with contextlib.suppress(*faults.OF_AWS):
-        yield from _unhealthy(client, where, parts[2], failed.began)
+        yield from _unwell(client, where, parts[2], failed.began)
 
 
 def _stopped(
@@ -114,7 +117,7 @@ def logs_of(client: Callable[[str], Any], task: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def _unhealthy(
+def _unwell(
     client: Callable[[str], Any], where: dict[str, str], name: str, since: datetime | None
 ) -> Iterator[str]:
     services = client("ecs").describe_services(**where, services=[name])["services"]
@@ -124,10 +127,7 @@ def _unhealthy(
         for event in service.get("events", [])
         if _is_of_now(event.get("createdAt"), since)
     ]
-    unwell = [
-        message for message in told if "unhealthy" in message or "health check" in message
-    ]
-    yield from unwell[:TASKS]
+    yield from [message for message in told if UNWELL.search(message)][:TASKS]
 
 
 def _id(task: Mapping[str, Any]) -> str:
