@@ -83,6 +83,27 @@ def test_what_is_done_is_folded_and_what_failed_is_told():
     assert "2 of 2" in stack
 
 
+def test_on_a_low_terminal_what_is_done_gives_way_to_what_is_at_work_until_all_is_over():
+    paper = Console(file=io.StringIO(), width=80, height=3, force_terminal=True)
+    tree = LiveTree(paper, CHANGES, clock=lambda: at(100))
+    ended = event(2, "Before", NESTED_STACK, "CREATE_COMPLETE", (), took=1)
+    tree.grow([ended, *BEGUN])
+    moving = paper.render_lines(tree.drawn())
+    assert [line[0].text for line in moving[1:]] == ["Data  ", "└── "]
+    tree.stop()
+    assert len(paper.render_lines(tree.drawn())) == 4
+
+
+def test_of_many_targets_those_at_work_and_those_that_failed_stand_first():
+    paper = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    board = Board(paper)
+    done = ("SUCCEEDED", "PENDING", "RUNNING", "FAILED")
+    board.happened([Result(Place(str(n), "x"), status, "") for n, status in enumerate(done)])
+    board.stop()
+    shown = [word for word in paper.file.getvalue().split() if word in done]
+    assert shown[-4:] == ["RUNNING", "FAILED", "PENDING", "SUCCEEDED"]
+
+
 def test_what_was_not_begun_takes_its_time_too():
     assert "at least 9 min 55 s more" in drawn(BEGUN[:3], now=5)[0]
 

@@ -37,7 +37,7 @@ class LiveTree:
         changes: Iterable[Change] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._clock = clock
+        self._console, self._clock = console, clock
         planned = {(c.stack, c.resource): c for c in changes}
         inside = {key: c for key, c in planned.items() if c.type != NESTED_STACK}
         # Where the plan doesn't go into nested stacks, the stacks are what is counted.
@@ -46,6 +46,7 @@ class LiveTree:
         self._latest: dict[Key, Event] = {}
         self._since: dict[Key, datetime] = {}
         self._began: datetime | None = None
+        self._whole = True
         self._live = Live(
             console=console, refresh_per_second=4, get_renderable=self.drawn, transient=False
         )
@@ -63,10 +64,12 @@ class LiveTree:
             self._began = self._began or event.time
         # Not started before consent was asked for.
         if not self._live.is_started:
+            self._whole = False
             self._live.start()
 
     def stop(self) -> None:
         """Leave the tree as it is now."""
+        self._whole = True
         if self._live.is_started:
             self._live.stop()
 
@@ -76,11 +79,15 @@ class LiveTree:
         tree = Tree("root", hide_root=True)
         branches: dict[tuple[str, ...], Tree] = {(): tree}
         latest = list(self._latest.items())
-        for (path, resource), event in sorted(latest, key=lambda item: len(item[0][0])):
+        told = [(key, e) for key, e in latest if e.type == NESTED_STACK or _matters(e)]
+        # What doesn't fit is cut off at the end: what is done goes first, as long as it moves.
+        if not self._whole and 1 + len(told) > self._console.height:
+            told = [(key, e) for key, e in told if _matters(e)]
+        for (path, resource), event in sorted(told, key=lambda item: len(item[0][0])):
             parent = branches.get(path, tree)
             if event.type == NESTED_STACK:
                 branches[*path, resource] = parent.add(self._stack(event, now, latest))
-            elif not event.over or event.failed:
+            else:
                 parent.add(self._resource(event, now))
         return Group(self._bar(now, latest), tree)
 
@@ -103,7 +110,7 @@ class LiveTree:
         if left := self.left(now):
             said += f", at least {seconds(left)} more"
         grid = Table.grid(padding=(0, 1))
-        grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=40), Text(said))
+        grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=20), Text(said))
         return grid
 
     def _stack(self, event: Event, now: datetime, latest: list[tuple[Key, Event]]) -> Text:
@@ -126,6 +133,10 @@ class LiveTree:
     def _at_it(self, key: Key, now: datetime) -> timedelta:
         """Return how long something has been under way; our clock may not be AWS's."""
         return max(NOTHING, now - self._since.get(key, now))
+
+
+def _matters(event: Event) -> bool:
+    return not event.over or event.failed
 
 
 def _typical(change: Change) -> timedelta:

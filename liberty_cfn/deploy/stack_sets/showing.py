@@ -29,6 +29,7 @@ COLOURS = {
     **dict.fromkeys(("RUNNING", "OUTDATED", "CANCELLED"), "yellow"),
     **dict.fromkeys(("FAILED", "INOPERABLE", "DRIFTED"), "bold red"),
 }
+IDLE = "PENDING SUCCEEDED"  # of which the table tells last
 OF_THE_ROOT = "ResourceLogicalId:"
 SECRETS = (
     "Secrets can't be imported: they are deleted, made again by the stack, and given their "
@@ -226,7 +227,8 @@ class Board:
 
     def _drawn(self) -> Table:
         table = titled("Target", "Status", "Took", "Reason")
-        for result in self._results.values():
+        # What doesn't fit is cut off at the end.
+        for result in sorted(self._results.values(), key=lambda one: IDLE.find(one.status)):
             place, status, took, reason = _cells(result)
             table.add_row(
                 place, Text(status.strip(), COLOURS.get(result.status, "")), took, reason
