@@ -1142,6 +1142,38 @@ def test_case_29_a_change_set_that_nobody_waits_for_any_more_is_deleted():
     assert (operation, body["ChangeSetName"]) == ("DeleteChangeSet", CHANGE_SET)
 
 
+@pytest.mark.parametrize(
+    "why",
+    [
+        "Cannot delete ChangeSet in status CREATE_IN_PROGRESS",
+        "An operation on this ChangeSet is currently in progress.  Please attempt it later.",
+    ],
+)
+def test_case_29_a_change_set_that_is_still_being_made_is_deleted_when_it_is(why):
+    busy = (400, f"<Code>InvalidChangeSetStatus</Code><Message>{why}</Message>")
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[KeyboardInterrupt()],
+        DeleteChangeSet=[busy, busy, done("DeleteChangeSet")],
+    )
+    with pytest.raises(KeyboardInterrupt):
+        create(wire)
+    assert [name for name, _ in wire.asked].count("DeleteChangeSet") == 3
+
+
+def test_a_change_set_that_is_never_made_is_not_waited_with_for_ever():
+    why = "Cannot delete ChangeSet in status CREATE_PENDING"
+    wire = Wire(
+        DeleteChangeSet=[(400, f"<Code>InvalidChangeSetStatus</Code><Message>{why}</Message>")]
+    )
+    said = []
+    discarding.drop(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1"), said.append)
+    assert (
+        f"could not be deleted; the next deploy does it. AWS refused DeleteChangeSet: {why}"
+        in (said[0])
+    )
+
+
 def test_case_29_ctrl_c_stays_ctrl_c_though_no_change_set_is_found():
     wire = Wire(CreateChangeSet=[KeyboardInterrupt()], DescribeChangeSet=[NO_CHANGE_SET])
     with pytest.raises(KeyboardInterrupt):
@@ -1276,7 +1308,7 @@ def test_why_nothing_can_be_planned_is_told_though_the_change_set_cannot_be_dele
         CreateChangeSet=[CREATED],
         DescribeChangeSet=[described(status="FAILED", reason="It is odd")],
         DescribeEvents=[DENIED],
-        DeleteChangeSet=[NO_LONGER],
+        DeleteChangeSet=[DENIED],
     )
     said = []
     with pytest.raises(DeployError, match="can't plan this change: It is odd"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +20,11 @@ from liberty_cfn.deploy.stack import find
 OURS = "liberty-"
 GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
 EXECUTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
-# So often it is looked whether a change set is gone.
+# How it says that a change set, or one of a nested stack, is still being made.
+BUSY = re.compile(
+    "Cannot delete ChangeSet in status CREATE_|ChangeSet is currently in progress"
+)
+# So often it is looked whether a change set is gone, or can go.
 LOOKS = 20
 # A plan as old as this was forgotten: nobody still waits for consent to it.
 FORGOTTEN = timedelta(days=1)
@@ -79,9 +84,23 @@ def discard(cloudformation: Any, change_set: ChangeSet) -> None:
     """Delete a change set, and with that of a new stack the empty stack that it came with."""
     # Somebody may have deleted it, or its stack with it.
     with faults.unless("ChangeSetNotFound"), faults.unless_missing():
-        cloudformation.delete_change_set(ChangeSetName=change_set.id)
+        _delete(cloudformation, change_set.id)
     if change_set.new:
         _drop_if_empty(cloudformation, change_set)
+
+
+def _delete(cloudformation: Any, change_set: str) -> None:
+    """Delete a change set; one that is still being made, once it is."""
+    for _ in range(LOOKS):
+        try:
+            cloudformation.delete_change_set(ChangeSetName=change_set)
+        except aws.ClientError as error:
+            if not BUSY.search(str(error)):
+                raise
+        else:
+            return
+        pause(cloudformation, 0)
+    cloudformation.delete_change_set(ChangeSetName=change_set)
 
 
 def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
