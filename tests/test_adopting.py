@@ -67,7 +67,7 @@ def adopted(local_aws, standing_target, templates):
     target.client("s3").put_object(**cat, Body=b"m")
     stack_id = stack_to_go(environment, target)
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
-    destroy(Work(environment, target, Listener()), stack_id)
+    destroy(Work(environment, target, Listener()), stack_id, ())
     with pytest.raises(DeployError) as refused:
         deploy(environment, target, templates, Listener())
     no = Listener(consent=False)
@@ -370,7 +370,7 @@ def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, targ
     people_had, database = secret(target, "SECRET_KEY"), secret(target, "DB_PASSWORD")
     stack_id = stack_to_go(local, target)
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
-    destroy(Work(local, target, Listener()), stack_id)
+    destroy(Work(local, target, Listener()), stack_id, ())
     aws.fail("AWS::ECS::Service")
     with pytest.raises(DeployError):
         deploy(local, target, some, Listener(), adopt=True)
@@ -461,7 +461,7 @@ def test_case_32_what_would_not_be_deleted_is_told_before_anything_is(held, stan
     database = said["AWS::RDS::DBInstance"]
     assert "say DatabaseDeletionProtection: false in params/local.yaml" in database
     with pytest.raises(DeployError, match="Nothing was deleted"):
-        destroy(Work(environment, standing_target, Listener()), stack_id)
+        destroy(Work(environment, standing_target, Listener()), stack_id, ())
     assert stack_to_go(environment, standing_target)
 
 

@@ -323,9 +323,10 @@ def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, t
         ("AWS::Route53::HostedZone", "stays"),
         ("AWS::RDS::DBInstance", "leaves a snapshot"),
         ("AWS::ElastiCache::CacheCluster", "leaves a snapshot"),
+        ("AWS::KMS::Key", "is lost: what it encrypted"),
     }
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
-    destroy(Work(local, target, Listener()), stack_id)
+    destroy(Work(local, target, Listener()), stack_id, kept)
     assert not stack_to_go(local, target)
     assert len(target.client("secretsmanager").list_secrets()["SecretList"]) == 5
     target.client("s3").head_bucket(Bucket="liberty-social-uploads-local")
@@ -340,7 +341,7 @@ def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, t
 def test_what_is_deployed_is_protected_from_being_destroyed(deployed, local, target):
     stack_id = stack_to_go(local, target)
     with pytest.raises(DeployError, match="protected from termination"):
-        destroy(Work(local, target, Listener()), stack_id)
+        destroy(Work(local, target, Listener()), stack_id, ())
     assert stack_to_go(local, target)
 
 

@@ -52,7 +52,7 @@ from liberty_cfn.deploy import (
 )
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.destroying import destroy
+from liberty_cfn.deploy.destroying import destroy, kept
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.operations import root
@@ -411,7 +411,7 @@ def test_what_a_failed_creation_left_protected_is_destroyed_when_it_is_named(aws
         have(dev, target, TOPIC)
     failed = find(target.client("cloudformation"), dev.stack)
     assert failed["EnableTerminationProtection"]
-    destroy(Work(dev, target, Listener()), failed["StackId"])
+    destroy(Work(dev, target, Listener()), failed["StackId"], ())
     assert find(target.client("cloudformation"), dev.stack) is None
 
 
@@ -1413,13 +1413,25 @@ def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_ro
     assert [body["IncludeNestedStacks"] for body in sent] == ["true", "false"]
 
 
+def test_what_nobody_was_told_would_be_lost_stops_a_destroy_before_it_begins(target, dev):
+    logs = "  Logs: {Type: AWS::Logs::LogGroup, DeletionPolicy: Delete}\n"
+    have(dev, target, TOPIC + logs)
+    cloudformation = target.client("cloudformation")
+    found = find(cloudformation, dev.stack)["StackId"]
+    protect_from_termination(cloudformation, found, on=False)
+    with pytest.raises(DeployError, match=r"deployed since:\nAWS::Logs::LogGroup .* is lost"):
+        destroy(Work(dev, target, Listener()), found, ())
+    destroy(Work(dev, target, Listener()), found, kept(cloudformation, found))
+    assert find(cloudformation, dev.stack) is None
+
+
 def test_case_32_what_aws_would_not_delete_stops_a_destroy_before_it_begins(target, dev):
     have(dev, target, UPLOADS)
     cloudformation = target.client("cloudformation")
     found = find(cloudformation, dev.stack)["StackId"]
     target.client("s3").put_object(Bucket="liberty-social-failures-1", Key="a", Body=b"")
     with pytest.raises(DeployError) as error:
-        destroy(Work(dev, target, Listener()), found)
+        destroy(Work(dev, target, Listener()), found, ())
     assert "protected from termination" in str(error.value)
     assert "AWS::S3::Bucket liberty-social-failures-1" in str(error.value)
     assert find(cloudformation, dev.stack)["StackStatus"] == "CREATE_COMPLETE"

@@ -13,7 +13,7 @@ from wire import STACK as STACK_ID
 from wire import START, Wire, answer, answering, decoded, done, events, form, stack, told
 
 from liberty_cfn.deploy import drift
-from liberty_cfn.deploy.destroying import what_is_kept
+from liberty_cfn.deploy.destroying import Kept, what_is_kept
 from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import Work, follow
@@ -242,21 +242,22 @@ def test_a_nested_stack_that_somebody_deleted_keeps_nothing_from_being_protected
 
 
 @pytest.mark.parametrize(
-    ("number", "adopting", "told"),
+    ("policies", "adopting", "told"),
     [
-        (0, "make it so", "nothing was to be kept."),
-        (1, "", "1 resource is kept, as listed above."),
+        (["Delete"], "make it so", "nothing was to be kept."),
+        (["Retain", "Delete"], "", "1 resource is kept, as listed above."),
         (
-            2,
+            ["Retain", "Snapshot"],
             "make it so",
             "2 resources are kept, as listed above. A new deploy can take them in: make it so",
         ),
     ],
 )
 def test_after_a_destroy_it_is_told_what_to_do_about_what_is_kept_if_anything(
-    number, adopting, told
+    policies, adopting, told
 ):
-    assert what_is_kept(number, adopting) == told
+    left = [Kept("AWS::Logs::LogGroup", "one", policy) for policy in policies]
+    assert what_is_kept(left, adopting) == told
 
 
 def test_a_nested_stack_that_somebody_deleted_keeps_no_environment_from_being_destroyed(
@@ -266,6 +267,8 @@ def test_a_nested_stack_that_somebody_deleted_keeps_no_environment_from_being_de
     assert code == 0, said
     assert shown.endswith("liberty-social-dev is deleted; nothing was to be kept.\n")
     assert "What is kept" not in shown
+    assert "What is lost" in shown
+    assert "  is lost: the logs" in shown
 
 
 # Events

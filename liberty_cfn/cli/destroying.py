@@ -63,7 +63,7 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
         confirmed(chosen, confirm)
     progress = ShownProgress(screen)
     with common.interruptible(chosen, "destroy", progress.stop):
-        destroy(Work(chosen, target, progress), stack_id)
+        destroy(Work(chosen, target, progress), stack_id, kept)
     common.keep(chosen)
     _say(chosen, kept, deleted=True, as_json=as_json)
 
@@ -74,9 +74,10 @@ def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: 
 
     stack = environment.stack
     if as_json:
-        common.print_json(stack=stack, deleted=deleted, kept=kept_as_json(kept))
+        told = {"kept": kept_as_json(kept), "lost": kept_as_json(kept, lost=True)}
+        common.print_json(stack=stack, deleted=deleted, **told)
     elif not deleted:
         click.echo(f"{stack}: there is none")
     else:
         adopting = f"make deploy ENV={environment.name} ADOPT=1"
-        click.echo(f"{stack} is deleted; {what_is_kept(len(kept), adopting)}")
+        click.echo(f"{stack} is deleted; {what_is_kept(kept, adopting)}")

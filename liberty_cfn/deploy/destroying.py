@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,16 @@ from liberty_cfn.deploy.stack import NESTED_STACK, described, find
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
+from liberty_cfn.stateful import LOSSES
 
+# What AWS deletes only when nothing is in it.
+EMPTY_ALONE = {"AWS::S3::Bucket", "AWS::ECR::Repository"}
 KEPT = {"Retain": "stays", "RetainExceptOnCreate": "stays", "Snapshot": "leaves a snapshot"}
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A resource, and the DeletionPolicy by which something of it outlives its stack."""
+    """A resource that holds data, and the DeletionPolicy that says what of it is kept."""
 
     type: str
     id: str
@@ -30,7 +33,12 @@ class Kept:
     @property
     def how(self) -> str:
         """Return what happens to it, in words."""
-        return KEPT[self.policy]
+        return f"is lost: {LOSSES[self.type]}" if self.lost else KEPT[self.policy]
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing of it outlives its stack."""
+        return self.policy not in KEPT
 
 
 def stack_to_go(environment: Environment, target: Target) -> str:
@@ -40,14 +48,20 @@ def stack_to_go(environment: Environment, target: Target) -> str:
 
 
 def kept(cloudformation: Any, stack_id: str) -> list[Kept]:
-    """Return what deleting a stack, and those nested in it, would keep."""
-    return [one for one in _left(cloudformation, stack_id) if one.policy in KEPT]
+    """Return what deleting a stack, and those nested in it, would keep, and what it loses."""
+    return _telling(_left(cloudformation, stack_id))
+
+
+def _telling(left: Iterable[Kept]) -> list[Kept]:
+    """Return what there is to tell: what is kept, and what data is lost."""
+    losing = LOSSES.keys() - EMPTY_ALONE
+    return [one for one in left if one.type in losing or not one.lost]
 
 
 def looked_through(
     environment: Environment, target: Target, stack_id: str, *, unprotected: bool = False
 ) -> tuple[list[Kept], list[str]]:
-    """Return what deleting a stack would keep; and, in words, what would hinder it.
+    """Return what deleting a stack would keep and lose; and, in words, what would hinder it.
 
     CloudFormation would find that out only when half of the stack is gone. `unprotected` is
     for a stack whose protection from termination is going to be lifted.
@@ -71,31 +85,38 @@ def looked_through(
         if held and KEPT.get(one.policy) != "stays" and held.keeps(target, one.id):
             said = held.says.format(name=environment.name, id=one.id, region=target.region)
             hindrances.append(f"{one.type} {one.id} {said}")
-    return [one for one in left if one.policy in KEPT], hindrances
+    return _telling(left), hindrances
 
 
-def as_json(kept: Iterable[Kept]) -> list[dict[str, str]]:
-    """Return what is kept for programs."""
-    return [{"type": one.type, "id": one.id, "how": one.how} for one in kept]
+def as_json(kept: Iterable[Kept], *, lost: bool = False) -> list[dict[str, str]]:
+    """Return what is kept, or what is lost, for programs."""
+    return [
+        {"type": one.type, "id": one.id, "how": one.how} for one in kept if one.lost is lost
+    ]
 
 
-def what_is_kept(number: int, adopting: str) -> str:
+def what_is_kept(kept: Iterable[Kept], adopting: str) -> str:
     """Return, in words, how much is kept, and how a deploy takes it in: a command, if any."""
-    if not number:
+    if not (number := sum(not one.lost for one in kept)):
         return "nothing was to be kept."
     count = "1 resource is" if number == 1 else f"{number} resources are"
     again = f" A new deploy can take them in: {adopting}" if adopting else ""
     return f"{count} kept, as listed above.{again}"
 
 
-def destroy(work: Work, stack_id: str) -> None:
+def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
     """Delete the environment's stack, and all that its templates don't keep.
+
+    `seen` is what is kept and lost, as somebody saw it who agreed to that.
 
     Raises:
         DeployError: something can't be deleted, or could not. The message says what and why.
         FollowError: the deadline has passed, or the credentials are over.
     """
-    _, hindrances = looked_through(work.environment, work.target, stack_id)
+    kept, hindrances = looked_through(work.environment, work.target, stack_id)
+    if lost := [one for one in kept if one.lost and one not in seen]:
+        told = [f"{one.type} {one.id} {one.how}" for one in lost]
+        hindrances += ["That was not said before, and somebody has deployed since:", *told]
     if hindrances:
         raise DeployError("\n".join(["Nothing was deleted:", *hindrances]))
     if _has_failed(described(work.cloudformation, stack_id)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -238,12 +238,13 @@ def titled(*columns: str) -> Table:
     return table
 
 
-def kept_table(kept: Iterable[Kept]) -> Table:
-    """Return what outlives its stack, as a table."""
-    table = titled("What is kept", "Name or id", "")
+def kept_table(kept: Collection[Kept]) -> RenderableType:
+    """Return what is lost with its stack, and what outlives it, as tables."""
+    tables = {True: titled("What is lost", "Name or id", "")}
+    tables[False] = titled("What is kept", "Name or id", "")
     for one in kept:
-        table.add_row(one.type, one.id, one.how)
-    return table
+        tables[one.lost].add_row(one.type, one.id, one.how, style="red" if one.lost else None)
+    return Group(*(table for table in tables.values() if table.row_count))
 
 
 def findings_text(findings: Iterable[Finding]) -> Text:

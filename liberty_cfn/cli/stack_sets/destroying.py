@@ -29,7 +29,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     there = standing(fleet)
     if there is None:
         if as_json:
-            print_json(stack_set=fleet.name, deleted=False, kept={})
+            print_json(stack_set=fleet.name, deleted=False, kept={}, lost={})
         else:
             click.echo(f"{fleet.name}: there is none")
         return
@@ -39,7 +39,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         fail("\n".join(["Nothing was deleted:", *told]))
     for place, left in kept.items():
         if left:
-            screen.print(f"{place}: what is kept")
+            screen.print(f"{place}: what is lost, and what is kept")
             screen.print(kept_table(left))
     for place, why in unknown.items():
         screen.print(f"{place}: what is kept isn't known: {why}")
@@ -49,12 +49,15 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         results = destroying.destroy(fleet, there, asked)
     keep(environment)
     if as_json:
-        listed = {str(place): kept_as_json(left) for place, left in kept.items()}
-        print_json(stack_set=fleet.name, deleted=True, kept=listed)
+        listed = {
+            key: {str(place): kept_as_json(left, lost=lost) for place, left in kept.items()}
+            for key, lost in (("kept", False), ("lost", True))
+        }
+        print_json(stack_set=fleet.name, deleted=True, **listed)
     else:
         count = "1 target" if len(results) == 1 else f"{len(results)} targets"
-        number = sum(len(left) for left in kept.values())
+        everywhere = [one for left in kept.values() for one in left]
         # Into the accounts of a service-managed set, nobody else gets to adopt.
         ours = not fleet.targets.service_managed
         adopting = f"make deploy ENV={environment.name} ADOPT=1" if ours else ""
-        click.echo(f"{fleet.name} is deleted, in {count}; {what_is_kept(number, adopting)}")
+        click.echo(f"{fleet.name} is deleted, in {count}; {what_is_kept(everywhere, adopting)}")

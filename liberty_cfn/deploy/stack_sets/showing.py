@@ -71,7 +71,7 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
     if plan.adopted:
         shown += [Text(SECRETS), Text(EMPTY)]
     for place in different.gone:
-        shown.append(Text(f"{place} goes; of its stacks remain:", style="bold red"))
+        shown.append(Text(f"{place} goes; of its stacks:", style="bold red"))
         shown.append(kept_table(plan.kept.get(place, ())))
     unknown = [f"{p} can't be looked into: {why}" for p, why in plan.unknown.items()]
     unknown += [f"{place} is INOPERABLE, and left out" for place in different.inoperable]
@@ -145,7 +145,8 @@ def set_as_json(plan: SetPlan, targets: Targets) -> dict[str, Any]:
                 "action": kinds[place],
                 "outdated": place in different.outdated,
                 "overrides_change": place in different.changed,
-                "kept": [k.id for k in plan.kept.get(place, ())],
+                "kept": [k.id for k in plan.kept.get(place, ()) if not k.lost],
+                "lost": [k.id for k in plan.kept.get(place, ()) if k.lost],
                 **plan_as_json(one),
             }
             for place, one in plan.plans.items()
