@@ -50,7 +50,7 @@ class Faults:
 
 
 @pytest.fixture(scope="session")
-def between(local_aws):
+def microburst(local_aws):
     """Have microburst between, once for all."""
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
@@ -70,13 +70,13 @@ def between(local_aws):
 
 
 @pytest.fixture
-def faults(aws, between, monkeypatch):
+def faults(aws, microburst, monkeypatch):
     """The emptied local AWS behind faults, asked as boto3 asks AWS, but for its long waits."""
     monkeypatch.setattr(TokenBucket, "_sleep_amount", lambda _bucket, _amount: 0)
     monkeypatch.setattr(URLLib3Session, "send", direct.usually)
     monkeypatch.setattr(SigV4Auth, "add_auth", direct.signed)
-    yield between
-    between.put()
+    yield microburst
+    microburst.put()
 
 
 @pytest.fixture
