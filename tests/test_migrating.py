@@ -182,6 +182,18 @@ def test_a_migration_that_ecs_does_not_start_is_a_sentence(local):
         migrating._start(plain, target, "definition", {})  # noqa: SLF001 - ECS's word alone
 
 
+@pytest.mark.parametrize(
+    ("why", "step"),
+    [
+        ("CannotPullContainerError: not found", " The image could not be pulled: "),
+        ("Essential container in task exited", " The service is as it was"),
+    ],
+)
+def test_why_a_migration_failed_has_its_next_step_where_that_is_known(local, why, step):
+    said = migrating._failure(local, {"stoppedReason": why}, {})  # noqa: SLF001 - AWS's words
+    assert f"never ran ({why}).{step}" in said
+
+
 def test_a_log_that_is_not_there_yet_is_waited_for():
     none = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetLogEvents")
     lines = (200, '{"events": [{"message": "Applying\\n"}], "nextForwardToken": "next"}')

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import Patience, pause
 from liberty_cfn.deploy.plans import Plan
@@ -192,8 +193,10 @@ def _failure(
         else "never ran"
     )
     why = container.get("reason") or task.get("stoppedReason") or "no reason given"
-    return (
-        f"The migration `{environment.migrate}` {ended} ({why}). The service is as it was: its "
-        f"tasks are of the version before. Mend it, then deploy again: make deploy "
-        f"ENV={environment.name}"
+    told = (
+        f"The migration `{environment.migrate}` {ended} ({why}).",
+        next_step(why),
+        "The service is as it was: its tasks are of the version before. Mend it, then deploy "
+        f"again: make deploy ENV={environment.name}",
     )
+    return " ".join(filter(None, told))
