@@ -6,6 +6,7 @@ what AWS would: what was answered in vain has happened all the same.
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from command_line import typed
@@ -41,6 +42,7 @@ ASKED = {
         "UpdateTerminationProtection",
     ),
 }
+LOOKS = (("status",), ("events",), ("outputs",), ("drift",), ("secret", "list"))
 EVERYTHING = {operation for operations in ASKED.values() for operation in operations}
 
 
@@ -108,7 +110,7 @@ def design(behind, target):
 def through(faults, linted, aws):
     """Run a command through the faults, as it is typed."""
     there = dataclasses.replace(aws.local, endpoint=faults.endpoint)
-    return lambda *arguments: typed(*arguments, env=variables(there))
+    return partial(typed, env=variables(there))
 
 
 FAULTS = {
@@ -136,18 +138,23 @@ def test_a_deploy_survives_that_all_it_asks_fails_once(fault, faults, design):
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_who_looks_and_who_destroys_survives_that_every_other_answer_is_a_fault(
+def test_who_looks_sets_a_secret_and_destroys_survives_faults_at_every_other_answer(
     fault, faults, through, design
 ):
     def told():
-        looks = ("status", "events", "outputs", "drift", "secrets")
-        return [through(command, "dev") for command in looks]
+        return [through(*command, "dev") for command in LOOKS]
 
+    secret = {"Name": "liberty-social/DEFAULT_FROM_EMAIL-dev"}
+    manager = design.directly.client("secretsmanager")
+    manager.create_secret(**secret, SecretString="before")
     design.deploy()
     undisturbed = told()
+    assert {answer.returncode for answer in undisturbed} == {0}
     alternately = {"sequence": {"fail": 1, "pass": 1}}
     faults.put(*(rule(fault, service, **alternately) for service in ("s3", "*")))
     assert told() == undisturbed
+    assert through("secret", "set", "dev", "DEFAULT_FROM_EMAIL", given="x").returncode == 0
+    assert manager.get_secret_value(SecretId=secret["Name"])["SecretString"] == "x"
     design.cloudformation.update_termination_protection(
         StackName=design.name, EnableTerminationProtection=False
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
@@ -97,7 +98,9 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
     full, manager = full_name(environment, name), target.client("secretsmanager")
     with faults.unless(MISSING):
         with faults.unless("InvalidRequestException"):
-            stored = manager.put_secret_value(SecretId=full, SecretString=value)
+            stored = manager.put_secret_value(
+                SecretId=full, SecretString=value, ClientRequestToken=str(uuid4())
+            )
             return str(stored["VersionId"])
         raise DeployError(
             f"{name} was not changed: {full} can't be written to, as when it is scheduled for "

@@ -27,7 +27,7 @@ REFUSALS = (b"</Error>", b"</ErrorResponse>")  # how XML that tells why ends
 REPEATABLE = (
     *("Describe", "Get", "List", "Head"),
     *("DeleteChangeSet", "DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"),
-    *("CancelUpdateStack", "ContinueUpdateRollback", "RollbackStack"),
+    *("CancelUpdateStack", "ContinueUpdateRollback", "PutSecretValue", "RollbackStack"),
 )
 # As boto's own, but read nowhere: neither in the caller's variables nor in files.
 UNTOLD = {
