@@ -193,10 +193,9 @@ def _failure(
         else "never ran"
     )
     why = container.get("reason") or task.get("stoppedReason") or "no reason given"
-    told = (
-        f"The migration `{environment.migrate}` {ended} ({why}).",
-        next_step(why),
-        "The service is as it was: its tasks are of the version before. Mend it, then deploy "
-        f"again: make deploy ENV={environment.name}",
+    step = f" {known}" if (known := next_step(why)) else ""
+    return (
+        f"The migration `{environment.migrate}` {ended} ({why}).{step} The service is as it "
+        "was: its tasks are of the version before. Mend it, then deploy again: make deploy "
+        f"ENV={environment.name}"
     )
-    return " ".join(filter(None, told))
