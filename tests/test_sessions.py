@@ -64,7 +64,7 @@ def test_nothing_that_a_person_told_aws_s_tools_is_in_the_way_to_the_local_aws(
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     # As it goes without the tests' short cut.
-    monkeypatch.setattr(URLLib3Session, "send", direct._usually)  # noqa: SLF001
+    monkeypatch.setattr(URLLib3Session, "send", direct.usually)
     monkeypatch.setattr("liberty_cfn.local.control.up", lambda say: aws.local)
     home = targets.connect(load("local"), print)
     there = home.elsewhere(home.account, "eu-west-1", home.session.get_credentials())
