@@ -908,6 +908,12 @@ def test_a_service_managed_set_gets_one_template_in_the_accounts_of_its_units(se
         "InsideKept",
     }
     assert deploy(fleet, SMALL, Told()).changed is False
+    # An account that leaves the units would lose its stacks as long as the set isn't told.
+    retaining = dataclasses.replace(fleet.targets, retain_on_removal=True)
+    kept = dataclasses.replace(
+        fleet, environment=dataclasses.replace(fleet.environment, targets=retaining)
+    )
+    assert [deploy(kept, SMALL, Told()).changed for _ in range(2)] == [True, False]
     assert set(destroy(fleet, standing(fleet), Told())) == {FIRST}
     organizations.move_account(AccountId=HOME, SourceParentId=inner, DestinationParentId=root)
 

@@ -46,16 +46,16 @@ class Wanted:
         if targets.service_managed:
             said |= {
                 "PermissionModel": "SERVICE_MANAGED",
-                "AutoDeployment": {
-                    "Enabled": targets.auto_deployment,
-                    **(
-                        {"RetainStacksOnAccountRemoval": targets.retain_on_removal}
-                        if targets.auto_deployment
-                        else {}
-                    ),
-                },
+                "AutoDeployment": _automatic(targets),
             }
         return said
+
+
+def _automatic(targets: Targets) -> dict[str, bool]:
+    """Return what AWS does by itself where accounts come into the units, and leave them."""
+    enabled, retain = targets.auto_deployment, targets.retain_on_removal
+    retaining = {"RetainStacksOnAccountRemoval": retain} if enabled else {}
+    return {"Enabled": enabled, **retaining}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,9 @@ def differences(fleet: Fleet, want: Wanted, there: Standing | None) -> Differenc
         and there.parameters == want.parameters
         and there.tags == want.tags
         and there.managed_execution == targets.managed_execution
-        and bool(there.auto_deployment.get("Enabled")) == targets.auto_deployment
+        # What is off, AWS may leave out.
+        and {k for k, on in there.auto_deployment.items() if on}
+        == {k for k, on in _automatic(targets).items() if on}
     )
     known = [place for place in targets.places if place in there.instances]
     stuck = [p for p in known if there.instances[p].status == "INOPERABLE"]
