@@ -1027,6 +1027,32 @@ def test_case_07_what_cannot_be_updated_is_not_protected_in_vain(dev, status):
     }
 
 
+def test_what_an_update_that_succeeded_could_not_delete_is_told(dev):
+    group = ("Group", "AWS::EC2::SecurityGroup", "sg-1")
+    why = "resource sg-1 has a dependent object"
+    happened = events(
+        told(9, "UPDATE_COMPLETE", reason="Update successful. One or more resources could not"),
+        told(8, "DELETE_FAILED", *group, reason=why),
+        told(7, "DELETE_COMPLETE", "Subnet", "AWS::EC2::Subnet", "subnet-1"),
+        told(6, "DELETE_FAILED", "Subnet", "AWS::EC2::Subnet", "subnet-1", reason="in use"),
+        told(5, "DELETE_FAILED", *group, reason=why),
+        told(4, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
+        told(1, "UPDATE_IN_PROGRESS"),
+    )
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_COMPLETE")],
+        DescribeStackEvents=[happened],
+        ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
+        SetStackPolicy=[done("SetStackPolicy")],
+    )
+    listener = Listener()
+    work = Work(dev, Target(None, "1", _clients={"cloudformation": wire.client}), listener)
+    following.attend(work, STACK, Follower(wire.client, STACK, START))
+    [said] = listener.said
+    assert said.startswith("sg-1 could not be deleted, and is no stack's any more")
+    assert said.endswith(f"Group (AWS::EC2::SecurityGroup): {why}")
+
+
 # On the local AWS, whole
 
 

@@ -69,6 +69,20 @@ def in_words(event: Event) -> str:
     return f"{where} ({event.type}): {event.reason or 'no reason given'}"
 
 
+def orphans(events: Iterable[Event]) -> list[str]:
+    """Return, in words, what an operation that succeeded could not delete.
+
+    CloudFormation calls that a success, and forgets it.
+    """
+    last = {event.place: event for event in events if not event.is_stack}
+    return [
+        f"{event.physical_id} could not be deleted, and is no stack's any more: delete it by "
+        f"hand, if nobody needs it. {in_words(event)}"
+        for event in last.values()
+        if is_first_hand(event)
+    ]
+
+
 def explain(
     client: Callable[[str], Any],
     environment: Environment,

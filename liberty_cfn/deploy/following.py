@@ -139,6 +139,9 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
                 "could not be set, which keep what holds data from being replaced or deleted. "
                 f"{faults.in_words(error)}. Deploy again: that sets them."
             )
+    if operation.meaning is Meaning.GOOD:
+        for orphan in diagnosis.orphans(operation.events):
+            work.progress.say(orphan)
     failed = "" if operation.meaning is Meaning.GOOD else operation.explained()
     if why := "\n".join(filter(None, [failed, unprotected])):
         raise DeployError(why)
