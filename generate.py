@@ -78,7 +78,14 @@ def _generated() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
+    try:
+        code = main(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("liberty_cfn"):
+            raise
+        sys.exit(
+            f"This Python has no {error.name}: make ready, then .venv/bin/python generate.py"
+        )
     # Nor is there when it leaves, where Python would look even so.
     gc.freeze()
     sys.exit(code)

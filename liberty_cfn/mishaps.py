@@ -15,7 +15,7 @@ OF_THE_MACHINE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
     *(errno.EISDIR, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE),
 )
-GOES_ON = "What AWS had begun goes on; to see how it stands: liberty-cfn status {name}."
+GOES_ON = "What AWS had begun goes on; to see how it stands: make status ENV={name}."
 EXPIRED = (
     "AWS doesn't take these credentials: they have expired, were withdrawn, the region is not "
     "enabled in their account, or this machine's clock is wrong."

@@ -107,6 +107,8 @@ def main(arguments: list[str]) -> None:
     if len(arguments) == 1 and arguments[0] in OTHERS:
         import_module(OTHERS[arguments[0]]).main()
         return
+    if arguments not in ([], ["--all"]):
+        sys.exit(f"make bench ARGS=..., one of: --all, {', '.join(OTHERS)}")
     console = Console()
     figures = {
         "generate.py, no changes": measure(PYTHON, "generate.py"),

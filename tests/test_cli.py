@@ -274,7 +274,7 @@ def test_tasks_that_have_an_old_secret_are_replaced_if_that_is_typed(
     code, said, _ = liberty("deploy", "dev", "--yes", *options)
     assert code == 1  # as what exists is not what the spec says
     assert f"SECRET_KEY changed since the tasks started{says}" in said
-    assert "liberty-cfn secret set dev DEFAULT_FROM_EMAIL --restart" in said
+    assert "make secret ENV=dev NAME=DEFAULT_FROM_EMAIL ARGS=--restart" in said
     assert restart.called is bool(options)
     monkeypatch.setattr(secrets, "outdated", lambda *_: [])
     assert "since the tasks started" not in liberty("deploy", "dev", "--yes").stdout
@@ -376,7 +376,7 @@ def test_ctrl_c_is_a_sentence_also_where_it_cuts_an_import_short(monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     answer = typed("plan", "dev")
     assert answer.returncode == 130
-    assert answer.stderr.endswith("to see how it stands: liberty-cfn status dev.\n")
+    assert answer.stderr.endswith("to see how it stands: make status ENV=dev.\n")
     # Nothing at AWS is of this command's making.
     assert typed("lint").stderr == "Interrupted.\n"
 
@@ -517,7 +517,7 @@ def test_another_accounts_credentials_are_refused_before_anything_is_made(change
 def test_what_goes_on_without_us_is_told_with_the_command_that_shows_it(monkeypatch, error):
     monkeypatch.setattr(cli, "main", Mock(side_effect=error))
     said = typed("deploy", "dev").stderr
-    assert said.endswith("to see how it stands: liberty-cfn status dev.\n")
+    assert said.endswith("to see how it stands: make status ENV=dev.\n")
 
 
 @pytest.mark.parametrize(
@@ -537,10 +537,10 @@ def test_who_interrupts_is_told_what_can_be_done_then(
     with pytest.raises(SystemExit), interruptible(load(name), command, list):
         raise KeyboardInterrupt
     said = capsys.readouterr().err
-    assert f"liberty-cfn events --follow {name} only looks on" in said
-    assert (f"liberty-cfn {command} {name} attaches" in said) is goes_on
-    assert (f"liberty-cfn cancel {name} {cancelled}.\n" in said) is bool(cancelled)
-    assert ("liberty-cfn cancel" in said) is bool(cancelled)
+    assert f"make events ENV={name} ARGS=--follow only looks on" in said
+    assert (f"make {command} ENV={name} attaches" in said) is goes_on
+    assert (f"make cancel ENV={name} {cancelled}.\n" in said) is bool(cancelled)
+    assert ("make cancel" in said) is bool(cancelled)
 
 
 def test_production_wants_its_name_not_a_mere_yes(changed, liberty, aws):

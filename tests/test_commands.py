@@ -26,6 +26,7 @@ from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
 from liberty_cfn.nesting import DIGEST_TAG
+from liberty_cfn.repository import REPOSITORY
 
 __all__ = ["templates"]
 
@@ -108,6 +109,12 @@ def test_every_command_has_a_target_that_make_lists(command):
     target = {"secret": "secrets"}.get(command, command)
     assert re.search(rf"^{target}:.*## \S", MAKEFILE, re.MULTILINE)
     assert re.search(r"^secret:.*## \S", MAKEFILE, re.MULTILINE)
+
+
+def test_what_to_type_next_is_told_as_a_shell_finds_it():
+    """That is make, and not the liberty-cfn of a virtual environment."""
+    sources = [file.read_text("utf-8") for file in REPOSITORY.glob("liberty_cfn/**/*.py")]
+    assert re.findall(r"liberty-cfn [^`\n]*\{", "".join(sources)) == []
 
 
 @pytest.mark.parametrize("command", ["cancel", "rollback"])

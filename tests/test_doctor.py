@@ -507,7 +507,7 @@ def test_the_doctor_tells_of_a_zone_that_would_be_made_again(target, dev):
 def test_the_doctor_names_secrets_that_need_a_person(target, dev):
     stack(target, NameSuffix="-dev", ExistingExecutionRole="")
     found = of(Level.WARNING, beforehand.examine(dev, target))
-    assert any("secret set dev DEFAULT_FROM_EMAIL" in said for said in found)
+    assert any("make secret ENV=dev NAME=DEFAULT_FROM_EMAIL" in said for said in found)
     # A set, which has no such command, is told the target's own.
     of_a_set = dataclasses.replace(dev, stack_name=dev.stack)
     found = of(Level.WARNING, beforehand.examine(of_a_set, target))
@@ -531,10 +531,10 @@ def test_the_doctor_names_secrets_that_are_about_to_go(target, dev):
     ("status", "level", "said"),
     [
         ("UPDATE_COMPLETE", Level.OK, "Nothing needs to be done."),
-        ("UPDATE_IN_PROGRESS", Level.WARNING, "to attach: `liberty-cfn events --follow dev`"),
+        ("UPDATE_IN_PROGRESS", Level.WARNING, "to attach: `make events ENV=dev ARGS=--follow`"),
         ("DELETE_IN_PROGRESS", Level.OBSTACLE, "to attach"),
         ("ROLLBACK_COMPLETE", Level.OBSTACLE, "--delete-failed liberty-social-dev"),
-        ("UPDATE_ROLLBACK_FAILED", Level.OBSTACLE, "liberty-cfn rollback dev"),
+        ("UPDATE_ROLLBACK_FAILED", Level.OBSTACLE, "make rollback ENV=dev"),
     ],
 )
 def test_the_doctor_tells_how_the_stack_stands(

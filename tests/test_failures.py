@@ -98,7 +98,7 @@ def test_what_is_said_of_a_sets_own_stack_can_be_done_with_a_set(status):
 
 
 def test_case_05_a_rollback_that_failed_is_told_with_the_command_that_continues_it():
-    assert "liberty-cfn rollback dev" in what_next("UPDATE_ROLLBACK_FAILED", load("dev"))
+    assert "make rollback ENV=dev" in what_next("UPDATE_ROLLBACK_FAILED", load("dev"))
     wire = Wire(
         DescribeStacks=[stack("UPDATE_ROLLBACK_FAILED")],
         DescribeStackEvents=[ended("UPDATE_ROLLBACK_FAILED")],
@@ -295,7 +295,7 @@ def test_case_15_when_the_deadline_has_passed_a_sentence_says_how_to_attach():
         watch(wire, clock=lambda: next(hours))
     assert in_words(error.value) == (
         "liberty-social-dev is not done after 3 h, and is no longer waited for. AWS goes on; "
-        "to look again: liberty-cfn events --follow dev"
+        "to look again: make events ENV=dev ARGS=--follow"
     )
 
 
@@ -475,7 +475,7 @@ def test_case_19_broken_xml_is_a_sentence_where_nobody_waits():
         find(wire.client, "x")
     assert in_words(error.value) == (
         "AWS's answer could not be read: it was cut off, or is not what AWS says. Try again. "
-        "What AWS had begun goes on; to see how it stands: liberty-cfn status ENV."
+        "What AWS had begun goes on; to see how it stands: make status ENV=ENV."
     )
 
 
@@ -500,13 +500,13 @@ def test_case_21_credentials_that_expire_meanwhile_are_a_sentence(expired):
         watch(wire)
     assert in_words(error.value) == (
         "The credentials have expired. AWS goes on with liberty-social-dev; sign in again (aws "
-        "sso login), then look again: liberty-cfn events --follow dev"
+        "sso login), then look again: make events ENV=dev ARGS=--follow"
     )
 
 
 @pytest.mark.parametrize(
     ("stack_name", "again"),
-    [("", "liberty-cfn events --follow dev"), ("StackSet-x", "make deploy ENV=dev ADOPT=1")],
+    [("", "make events ENV=dev ARGS=--follow"), ("StackSet-x", "make deploy ENV=dev ADOPT=1")],
 )
 def test_case_21_what_is_looked_at_again_is_what_was_looked_at(dev, stack_name, again):
     wire = Wire(DescribeStacks=[EXPIRED], DescribeStackEvents=[events()])
@@ -555,7 +555,7 @@ def test_case_21_what_is_refused_for_good_is_not_asked_again():
         watch(wire)
     assert in_words(error.value) == (
         "AWS refused DescribeStacks: not authorized (AccessDenied). AWS goes on with "
-        "liberty-social-dev all the same; to look again: liberty-cfn events --follow dev"
+        "liberty-social-dev all the same; to look again: make events ENV=dev ARGS=--follow"
     )
 
 

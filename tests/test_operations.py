@@ -179,7 +179,7 @@ def test_status_says_what_is_running(liberty, aws, cloudformation, made):
     _, shown, _ = liberty("status", "dev", "--json")
     said = json.loads(shown)
     assert said["stacks"][0]["status"] == "UPDATE_IN_PROGRESS"
-    assert said["advice"].endswith("`liberty-cfn events --follow dev`.")
+    assert said["advice"].endswith("`make events ENV=dev ARGS=--follow`.")
     aws.delay(0)
     settle(cloudformation, made)
 
@@ -341,7 +341,7 @@ def test_an_update_under_way_is_cancelled_and_undone(liberty, aws, cloudformatio
     wait_for(cloudformation, "UPDATE_IN_PROGRESS")
     code, shown, _ = liberty("cancel", "dev")
     assert code == 0
-    assert "liberty-cfn events --follow dev" in shown
+    assert "make events ENV=dev ARGS=--follow" in shown
     aws.delay(0)
     assert settle(cloudformation, made) == "UPDATE_ROLLBACK_COMPLETE"
 
@@ -379,7 +379,7 @@ def stuck(aws, cloudformation, made):
 
 
 def test_05_a_failed_rollback_is_continued_when_its_cause_is_mended(liberty, aws, stuck):
-    assert "liberty-cfn rollback dev" in liberty("status", "dev")[1]
+    assert "make rollback ENV=dev" in liberty("status", "dev")[1]
     aws.fail()
     code, shown, said = liberty("rollback", "dev")
     assert code == 0, said
@@ -477,7 +477,7 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
         ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
         SetStackPolicy=[done("SetStackPolicy")],
     )
-    assert "liberty-cfn rollback dev" in what_next("UPDATE_FAILED", load("dev"))
+    assert "make rollback ENV=dev" in what_next("UPDATE_FAILED", load("dev"))
     with pytest.raises(DeployError, match="no rollback has failed yet"):
         roll_back(work(dev, wire.client), ("Data",))
     assert roll_back(work(dev, wire.client), ()).status == "UPDATE_ROLLBACK_COMPLETE"

@@ -81,7 +81,7 @@ def test_the_value_comes_from_standard_input_and_is_never_shown(liberty, target,
     assert answer.returncode == 0, answer.stderr
     assert value(target) == "hush@a.b"
     assert "hush" not in answer.stdout + answer.stderr
-    assert "--restart" in answer.stdout
+    assert "RESTART=1" in answer.stdout
 
 
 def test_the_value_is_no_argument(liberty, target, made):

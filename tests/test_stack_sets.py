@@ -550,7 +550,7 @@ def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(set
         with pytest.raises(DeployError) as error:
             retry(fleet, Told())
     assert "should have 'AWSCloudFormationStackSetExecutionRole' role" in str(error.value)
-    mended = f"Its roles are missing: liberty-cfn bootstrap {fleet.environment.name}"
+    mended = f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
     assert mended in str(error.value)
     retry(fleet, Told())
     assert statuses(fleet) == {SECOND: "CURRENT"}

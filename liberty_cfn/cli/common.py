@@ -97,13 +97,13 @@ def interruptible(
     except KeyboardInterrupt:
         stop()
         name = environment.name
-        can = [f"liberty-cfn events --follow {name} only looks on"]
+        can = [f"make events ENV={name} ARGS=--follow only looks on"]
         if command in ("deploy", "retry", "destroy"):
-            can.insert(0, f"liberty-cfn {command} {name} attaches and does what is left to do")
+            can.insert(0, f"make {command} ENV={name} attaches and does what is left to do")
         if environment.targets:
-            can.append(f"liberty-cfn cancel {name} stops what has not begun")
+            can.append(f"make cancel ENV={name} stops what has not begun")
         elif command not in ("destroy", "rollback"):
-            can.append(f"liberty-cfn cancel {name} undoes an update")
+            can.append(f"make cancel ENV={name} undoes an update")
         goes_on = f"AWS goes on with {environment.stack}, if it had begun"
         fail(f"No longer looking. {goes_on}: {', '.join(can)}.", 130)
     finally:

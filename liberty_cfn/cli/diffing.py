@@ -23,7 +23,13 @@ FAILED = 3  # what `--fail-on` asked for is there
 @click.argument("old", required=False)
 @click.argument("new", required=False)
 @click.option("--base", metavar="REVISION", help="Compare with this revision.")
-@click.option("--env", "environments", multiple=True, help="Compare two environments (twice).")
+@click.option(
+    "--env",
+    "environments",
+    metavar="ENV",
+    multiple=True,
+    help="Compare two environments (twice).",
+)
 @click.option("--deployed", metavar="ENV", help="Compare with what is deployed as ENV.")
 @click.option("--markdown", is_flag=True, help="Print it for a pull request.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
@@ -45,17 +51,14 @@ def diff_command(
     as_json: bool,
     levels: tuple[str, ...],
 ) -> None:
-    r"""Say what a change of templates/ and params/ does to AWS, in every environment.
+    """Say what a change of templates/ and params/ does to AWS, in every environment.
 
     Compares what is here with where it left the main branch; with OLD and NEW, two folders.
     Needs no account and no network (but --deployed does).
 
-    \b
     Exits with 0 when done, 1 when it can't compare, 3 when --fail-on finds what it names:
-      destructive  data, a secret or a protection is lost
-      replacement  that, or a resource is or may be made anew
-      broadening   somebody can reach or do more than before
-      any          anything changes at all
+    destructive (data, a secret or a protection is lost), replacement (that, or a resource is
+    or may be made anew), broadening (somebody can reach or do more than before), any.
     """
     from liberty_cfn.model.loading import LoadError
     from liberty_cfn.model.parsing import ParseError
@@ -161,7 +164,9 @@ def _coloured(line: str) -> str:
 
 @click.command("explain")
 @click.argument("resource", metavar="LOGICAL_ID")
-@click.option("--env", "environment", default="", help="With this environment's values.")
+@click.option(
+    "--env", "environment", metavar="ENV", default="", help="With this environment's values."
+)
 def explain_command(resource: str, *, environment: str) -> None:
     """Say who makes a resource, who refers to it, and what replacing it would do.
 

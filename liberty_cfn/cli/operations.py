@@ -174,7 +174,7 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     else:
         click.echo(
             f"{chosen.stack}: the update is cancelled: it is being undone; to see it: "
-            f"liberty-cfn events --follow {chosen.name}"
+            f"make events ENV={chosen.name} ARGS=--follow"
         )
 
 

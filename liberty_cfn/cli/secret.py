@@ -57,7 +57,10 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
     if as_json:
         common.print_json(secret=full, version=version, restarted_tasks=tasks)
     if not restart:
-        screen.print("Tasks that run keep the old value until they are replaced: --restart")
+        screen.print(
+            "Tasks that run keep the old value until they are replaced: make deploy "
+            f"ENV={environment} RESTART=1"
+        )
 
 
 @secret_group.command("list")

@@ -108,7 +108,7 @@ def detect(
     Raises:
         FollowError: the deadline has passed, or the credentials are over.
     """
-    patience = Patience(stack_id, say, clock, again=f"liberty-cfn drift {name}")
+    patience = Patience(stack_id, say, clock, again=f"make drift ENV={name}")
 
     def ask(question: Callable[[], Any]) -> Any:
         looks = 0

@@ -116,5 +116,5 @@ class Patience:
     def _again(self) -> str:
         return (
             self.again
-            or f"liberty-cfn events --follow {self._name.removeprefix('liberty-social-')}"
+            or f"make events ENV={self._name.removeprefix('liberty-social-')} ARGS=--follow"
         )

@@ -195,7 +195,7 @@ def described(target: Target, full: str) -> Mapping[str, Any] | None:
 def setting(environment: Environment, name: str) -> str:
     """Return the command that sets a secret: in a target of a set, that account's own."""
     if not environment.stack_name:
-        return f"liberty-cfn secret set {environment.name} {name} --restart"
+        return f"make secret ENV={environment.name} NAME={name} ARGS=--restart"
     return (
         f"aws secretsmanager put-secret-value --region {environment.region} --secret-id "
         f"{full_name(environment, name)} --secret-string file://FILE"

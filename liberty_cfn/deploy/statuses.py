@@ -59,17 +59,18 @@ UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
 NEXT = {
     Meaning.ABSENT: "There is nothing there now. Deploy when you are ready: `make deploy "
     "ENV={name}`.",
-    Meaning.WORKING: "AWS is still at it; to attach: `liberty-cfn events --follow {name}`.",
+    Meaning.WORKING: "AWS is still at it; to attach: `make events ENV={name} ARGS=--follow`.",
     Meaning.GOOD: "Nothing needs to be done.",
     Meaning.UNDONE: "Everything is as it was before. Mend the cause, then deploy again.",
     Meaning.BROKEN: "Its creation failed, so it can only be deleted: mend the cause, then have "
-    "what is left of it deleted, and all made again: `liberty-cfn deploy {name} "
-    "--delete-failed liberty-social-{name}`; or only deleted: `make destroy ENV={name}`.",
+    "what is left of it deleted, and all made again: `make deploy ENV={name} "
+    'ARGS="--delete-failed liberty-social-{name}"`; or only deleted: `make destroy '
+    "ENV={name}`.",
     Meaning.HALTED: "Somebody's update failed, and was not to be undone by itself: "
-    "`liberty-cfn rollback {name}` undoes it; then deploy again.",
+    "`make rollback ENV={name}` undoes it; then deploy again.",
     Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Mend "
-    "what is in the way, then `liberty-cfn rollback {name}`; only what can't be mended is "
-    "skipped: `--skip LOGICAL_ID`.",
+    "what is in the way, then `make rollback ENV={name}`; only what can't be mended is "
+    'skipped: `ARGS="--skip NestedStack.LogicalId"`.',
     Meaning.ASTRAY: "CloudFormation has no command that goes on from here: see the stack's "
     "events in the console, mend what is in the way, and ask AWS's support if nothing helps.",
     Meaning.UNDELETED: "What could not be deleted is still there. Mend the cause, then `make "

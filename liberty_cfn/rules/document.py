@@ -15,8 +15,8 @@ HEAD = """\
 What AWS refuses, or what hurts later, and linters of one template miss: these {count} rules
 look at what comes of a whole set of templates, with the values of each environment and with
 every condition the other way, and some. `make lint` asks them beside cfn-lint and AWS's
-cloudformation-validate; `liberty-cfn lint PATH...` does so of any templates, with their
-parameters' defaults. `liberty-cfn rules LC1101` prints what is here about one.
+cloudformation-validate; `.venv/bin/liberty-cfn lint PATH...` does so of any templates, with
+their parameters' defaults. `.venv/bin/liberty-cfn rules LC1101` prints what is here about one.
 
 A rule is accepted where it doesn't hold for a reason, in the Metadata of the resource, or of
 the template, with that reason; without one, the acceptance itself is an error (LC0001):

@@ -59,7 +59,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
 def _advice(fleet: Fleet, there: Standing, running: str, missing: list[str]) -> str:
     name = fleet.environment.name
     if running:
-        return f"{running} is under way; to follow it: liberty-cfn events --follow {name}"
+        return f"{running} is under way; to follow it: make events ENV={name} ARGS=--follow"
     stuck = [str(p) for p, i in there.instances.items() if i.status == "INOPERABLE"]
     if stuck:
         return f"INOPERABLE: {', '.join(stuck)}. What to do is told by: make deploy ENV={name}"
@@ -88,8 +88,8 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
         return
     if running and not attach:
         common.fail(
-            f"{name}: {running} is under way; to follow it: liberty-cfn events --follow "
-            f"{environment.name}"
+            f"{name}: {running} is under way; to follow it: make events "
+            f"ENV={environment.name} ARGS=--follow"
         )
     with watched(fleet, screen, "events") as asked:
         done = follow(fleet, str(running or last["OperationId"]), asked.happened)
@@ -123,8 +123,8 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
     else:
         click.echo(
             f"{fleet.name}: the operation {running} is cancelled: stacks that have begun go on "
-            "to their end, no other begins; to see it: liberty-cfn events --follow "
-            f"{environment.name}"
+            "to their end, no other begins; to see it: make events "
+            f"ENV={environment.name} ARGS=--follow"
         )
 
 

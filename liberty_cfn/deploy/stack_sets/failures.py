@@ -65,5 +65,5 @@ def _told(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterato
 
 def _step(fleet: Fleet, sentence: str) -> str:
     if "trust relationship" in sentence:
-        return f"Its roles are missing: liberty-cfn bootstrap {fleet.environment.name}"
+        return f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
     return next_step(sentence)

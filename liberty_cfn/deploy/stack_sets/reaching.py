@@ -82,7 +82,7 @@ class Fleet:
             try:
                 self._keys[place.account] = self.credentials(place.account, EXECUTION_ROLE)
             except UnreachableError as error:
-                why = f"{error}: liberty-cfn bootstrap {self.environment.name}"
+                why = f"{error}: make bootstrap ENV={self.environment.name}"
                 raise UnreachableError(why) from error
         return self.home.elsewhere(place.account, place.region, self._keys[place.account])
 

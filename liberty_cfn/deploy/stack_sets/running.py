@@ -162,7 +162,7 @@ class Run:
         return any(self.failed[r] > _tolerance(self.fleet, r) for r in regions)
 
     def _end_if_stopped(self) -> None:
-        """Go no further where somebody stopped an operation (liberty-cfn cancel)."""
+        """Go no further where somebody stopped an operation (make cancel)."""
         if any(done.status == "STOPPED" for done in self.outcome.operations):
             raise DeployError(
                 "The operation was stopped; what it had come to stays. To go on: make deploy "
