@@ -36,6 +36,7 @@ STEPS = {
         handler("a secret with this name is already scheduled for deletion."),
         older("It is there.", "CacheClusterAlreadyExists"),
         older("You own it.", "BucketAlreadyOwnedByYou"),
+        "It is attempting to import some resources because they already exist in your account.",
     ],
     "one in the world": [
         handler("The requested bucket name is not available."),

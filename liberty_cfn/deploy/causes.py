@@ -29,7 +29,7 @@ CAUSES = {
     r"BucketAlreadyExists|requested bucket name is not available": (
         "Bucket names are one in the world, and this one is taken: choose another NameSuffix."
     ),
-    r"already ?exists|AlreadyOwnedByYou|already scheduled|same name .*exists": (
+    r"already ?exist|AlreadyOwnedByYou|already scheduled|same name .*exists": (
         "The name is taken: by what an earlier destroy kept, or by another environment. "
         "Delete that if nobody needs it, or choose another NameSuffix."
     ),
