@@ -38,5 +38,5 @@ Values flow one way, and each module imports only from those above it:
     deploy/       the templates and an environment's settings, sent to AWS
     review/deployed     what AWS has, as a version to review
     mishaps       what went wrong, in words
-    cli/          the command line, a module for each command
+    cli/          the command line, commands of a kind in a module
 """

@@ -17,10 +17,10 @@ from botocore.httpsession import URLLib3Session
 from local_aws import Aws
 
 from liberty_cfn.deploy import targets
+from liberty_cfn.deploy.packaging import EXECUTION_ROLE
 from liberty_cfn.deploy.stack_sets import bootstrap
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.template_bucket import EXECUTION_ROLE
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import Environment, load
 

@@ -6,10 +6,12 @@ import re
 import pytest
 from allowed import ACTIONS, FREE, allowed
 from botocore import xform_name
+from deployed import Listener
 
 from liberty_cfn.bootstrap.deploy_role import GITHUB
 from liberty_cfn.bootstrap.rights import BY_TYPE
 from liberty_cfn.deploy import packaging
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -160,7 +162,8 @@ def test_what_the_helper_calls_is_compared_with_what_the_role_allows(aws, helper
     """All over the test run (tests/allowed.py); here, that such calls are heard at all."""
     target = Target(aws.session, "000000000000", aws.endpoint)
     helper_calls.clear()
-    plan(load("local"), target, packaging.read(REPOSITORY / "templates"))
+    templates = packaging.read(REPOSITORY / "templates")
+    plan(Work(load("local"), target, Listener(), templates))
     assert {"cloudformation:CreateChangeSet", "s3:PutObject"} <= helper_calls <= allowed()
     # This is the test's own, and not for the role.
     target.client("ec2").delete_vpc_endpoints(VpcEndpointIds=["vpce-1"])

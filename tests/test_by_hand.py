@@ -15,6 +15,7 @@ from liberty_cfn.deploy.by_hand import Fate, meet
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.drift import Compared, Difference, Drift
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
@@ -234,10 +235,10 @@ def test_a_plan_tells_of_it_only_if_asked(local, target, logs):
     events.register(event, hear := lambda model, **_: calls.append(model.name))
     before = change_set_names(target, local.stack)
     try:
-        plain = plan(longer(local), target, logs)
+        plain = plan(Work(longer(local), target, Listener(), logs))
         assert not {*calls} & {*ASKED}
-        said = []
-        aware = plan(longer(local), target, logs, said.append, drift=True)
+        told = Listener()
+        aware = plan(Work(longer(local), target, told, logs), drift=True)
     finally:
         events.unregister(event, hear)
     assert {*calls} >= {*ASKED}
@@ -250,7 +251,7 @@ def test_a_plan_tells_of_it_only_if_asked(local, target, logs):
         (None, Fate.PERHAPS),
     ]
     assert (plain.changes, plain.code) == (aware.changes, aware.code)
-    assert said == ["Comparing 2 stacks with what they were deployed as"]
+    assert told.said == ["Comparing 2 stacks with what they were deployed as"]
     assert change_set_names(target, local.stack) == before
 
 
@@ -267,7 +268,7 @@ def test_a_deploy_tells_of_it_before_it_asks_and_also_where_nothing_is_to_do(
 
 def test_where_nothing_can_be_compared_that_is_said_and_the_plan_goes_on(local, target, logs):
     with answering(target.client("cloudformation"), "DetectStackDrift", DENIED):
-        found = plan(longer(local), target, logs, drift=True)
+        found = plan(Work(longer(local), target, Listener(), logs), drift=True)
     root, nested, group = found.drift.unknown
     assert root.startswith("root: AWS refused DetectStackDrift: Not yours")
     assert nested.startswith("Logs: AWS refused DetectStackDrift: Not yours")
@@ -276,10 +277,10 @@ def test_where_nothing_can_be_compared_that_is_said_and_the_plan_goes_on(local, 
 
 
 def test_where_nothing_is_deployed_there_is_nothing_to_compare(local, target, templates):
-    said = []
-    found = plan(local, target, small(templates, "Logs"), said.append, drift=True)
+    told = Listener()
+    found = plan(Work(local, target, told, small(templates, "Logs")), drift=True)
     assert (found.drift, found.code) == (None, 2)
-    assert "Nothing is deployed yet, so nothing was changed by hand" in said
+    assert "Nothing is deployed yet, so nothing was changed by hand" in told.said
 
 
 @pytest.mark.parametrize("command", [("plan",), ("deploy", "--yes")])

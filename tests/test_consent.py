@@ -14,7 +14,7 @@ from local_aws import Aws
 from small_sets import small
 from test_deploy import few, local, templates, with_settings
 
-from liberty_cfn.deploy import carrying_out, packaging, template_bucket
+from liberty_cfn.deploy import carrying_out, packaging
 from liberty_cfn.deploy.changes import UNKNOWN, Change, ChangeSet, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
@@ -423,7 +423,7 @@ def shared_with(*accounts):
     """Return GetBucketPolicy's answer: S3 tells one reader alone without a list."""
     arns = [f"arn:aws:iam::{account}:root" for account in accounts]
     principal = {"AWS": arns if len(arns) > 1 else arns[0]}
-    statement = {"Sid": template_bucket.SHARED, "Principal": principal}
+    statement = {"Sid": packaging.SHARED, "Principal": principal}
     return {"Policy": json.dumps({"Statement": [statement]})}
 
 

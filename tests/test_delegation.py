@@ -14,7 +14,7 @@ from deployed import Listener
 from test_deploy import local, with_settings
 
 from liberty_cfn.cli import cli
-from liberty_cfn.deploy import beforehand, certificates, delegation, patience, targets
+from liberty_cfn.deploy import beforehand, certificates, patience, targets
 from liberty_cfn.deploy.certificates import EVERY, FIRST, Awaited, Watch
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import Event
@@ -25,7 +25,7 @@ from liberty_cfn.environments import load
 __all__ = ["local"]
 
 # Tests don't ask DNS (conftest.py), but for those of asking.
-ASK = delegation.ask
+ASK = certificates.name_servers
 OURS = {"ns-1.awsdns-1.com", "ns-2.awsdns-2.net"}
 
 
@@ -41,14 +41,14 @@ def nowhere():
 
 
 def checked(monkeypatch, nowhere, environment, answer):
-    monkeypatch.setattr(delegation, "ask", lambda domain: answer)
+    monkeypatch.setattr(certificates, "name_servers", lambda domain: answer)
     with Stubber(nowhere.client("route53")) as route53:
         zone = {"Id": "/hostedzone/Z1", "Name": "example.com.", "CallerReference": "x"}
         servers = {"NameServers": sorted(name.upper() + "." for name in OURS)}
         route53.add_response(
             "get_hosted_zone", {"HostedZone": zone, "DelegationSet": servers}, {"Id": "Z1"}
         )
-        return list(delegation.check(environment, nowhere))
+        return list(certificates.delegation(environment, nowhere))
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_with_a_certificate_at_hand_no_deploy_waits_for_dns(monkeypatch, nowhere
 
 
 def test_the_local_aws_is_in_nobodys_dns(monkeypatch, production, target):
-    monkeypatch.setattr(delegation, "ask", lambda domain: pytest.fail("asked"))
-    assert list(delegation.check(production, target)) == []
+    monkeypatch.setattr(certificates, "name_servers", lambda domain: pytest.fail("asked"))
+    assert list(certificates.delegation(production, target)) == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_dns_that_cannot_be_asked_is_told_apart_from_a_domain_that_is_not_there(
 
 def test_the_doctor_tells_whom_dns_leads_to_once(monkeypatch, production, target):
     calls = []
-    monkeypatch.setattr(delegation, "check", lambda *_: calls.append(1) or iter(()))
+    monkeypatch.setattr(certificates, "delegation", lambda *_: calls.append(1) or iter(()))
     beforehand.examine(production, target)
     assert calls
 

@@ -45,6 +45,7 @@ from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusErr
 from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.following import Work, follow
 from liberty_cfn.deploy.operations import roll_back, root
+from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, what_next
@@ -65,9 +66,8 @@ def watch(wire, **more):
     def pause(*_):
         assert next(pauses) < 100, "followed for ever"
 
-    status, _ = follow(
-        wire.client, STACK, follower, told_events.extend, say=said.append, pause=pause, **more
-    )
+    patience = Patience(STACK, said.append, **more)
+    status, _ = follow(follower, told_events.extend, patience, pause)
     return status, told_events, said
 
 
@@ -372,7 +372,7 @@ def test_who_follows_waits_the_longer_the_less_is_new_and_not_at_all_when_it_is_
         DescribeStackEvents=[during, during, during, ended("UPDATE_COMPLETE")],
     )
     follower = Follower(wire.client, STACK, START)
-    follow(wire.client, STACK, follower, list, pause=lambda _, quiet: pauses.append(quiet))
+    follow(follower, list, pause=lambda _, quiet: pauses.append(quiet))
     assert pauses == [patience.AT_FIRST, 0, 1, 2]
 
 
@@ -853,7 +853,7 @@ Resources:
 """
     made = cloudformation.create_stack(StackName=dev.stack, TemplateBody=body)["StackId"]
     follower = last_operation(cloudformation, made)
-    status, happened = follow(cloudformation, made, follower, lambda _: None)
+    status, happened = follow(follower, list)
     said = diagnosis.explain(aws.client, dev, made, status, happened)
     assert "Uploads (AWS::S3::Bucket" in said
     assert "taken-by-someone" in said
@@ -978,7 +978,7 @@ def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkey
     failed = failure(1, "Service", "no", "AWS::ECS::Service", physical=SERVICE)
     ecs = Ecs()
 
-    def undo(_cloudformation, _stack, _follower, tell, **_):
+    def undo(_follower, tell, *_):
         tell([failed])
         monkeypatch.setattr(ecs, "list_tasks", lambda **_: {"taskArns": []})
         return "ROLLBACK_COMPLETE", [failed]
@@ -1084,7 +1084,7 @@ def test_case_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_en
     assert found["StackStatus"] == "CREATE_IN_PROGRESS"
     aws.delay(0)
     follower = last_operation(cloudformation, found["StackId"])
-    status, happened = follow(cloudformation, found["StackId"], follower, lambda _: None)
+    status, happened = follow(follower, list)
     assert status == "CREATE_COMPLETE"
     assert any(event.resource == "Vpc" for event in happened)
     assert not deploy(local, target, templates, Listener()).changed

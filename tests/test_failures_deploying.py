@@ -213,7 +213,7 @@ def test_case_03_the_change_set_that_another_deploy_waits_with_is_left_alone(tar
     others = cloudformation.create_change_set(
         StackName=dev.stack, ChangeSetName="other", ChangeSetType="CREATE", TemplateBody=TOPIC
     )
-    plan(dev, target, {"root.yaml": TOPIC})
+    plan(Work(dev, target, Listener(), {"root.yaml": TOPIC}))
     assert find(cloudformation, dev.stack)["StackStatus"] == "REVIEW_IN_PROGRESS"
     assert [s["ChangeSetId"] for s in left_behind(target, dev)] == [others["Id"]]
 
@@ -327,11 +327,11 @@ def test_what_a_killed_plan_left_goes_with_the_next_plan_when_nobody_waits_for_i
         have(dev, target, TOPIC)
     with monkeypatch.context() as patch:
         patch.setattr(discarding, "discard", lambda *_, **__: None)
-        plan(dev, target, {"root.yaml": MORE})
-    plan(dev, target, {"root.yaml": TOPIC})
+        plan(Work(dev, target, Listener(), {"root.yaml": MORE}))
+    plan(Work(dev, target, Listener(), {"root.yaml": TOPIC}))
     assert len(left_behind(target, dev)) == 1
     monkeypatch.setattr(discarding, "FORGOTTEN", timedelta())
-    plan(dev, target, {"root.yaml": TOPIC})
+    plan(Work(dev, target, Listener(), {"root.yaml": TOPIC}))
     assert left_behind(target, dev) == []
     assert bool(find(cloudformation, dev.stack)) is there
 
@@ -798,7 +798,7 @@ def test_a_change_set_that_cannot_be_read_is_not_left_behind(target, dev):
     client.meta.events.register(event, refuse)
     try:
         with pytest.raises(exceptions.ClientError):
-            plan(dev, target, {"root.yaml": MORE})
+            plan(Work(dev, target, Listener(), {"root.yaml": MORE}))
     finally:
         client.meta.events.unregister(event, refuse)
     assert seen
@@ -891,13 +891,13 @@ def test_a_plan_whose_change_set_cannot_be_deleted_is_shown_and_the_next_deploy_
     target, dev
 ):
     have(dev, target, TOPIC)
-    said = []
+    told = Listener()
     with answering(target.client("cloudformation"), "DeleteChangeSet", DENIED):
-        planned = plan(dev, target, {"root.yaml": MORE}, said.append)
+        planned = plan(Work(dev, target, told, {"root.yaml": MORE}))
     assert "Another" in {change.resource for change in planned.changes}
     [waiting] = left_behind(target, dev)
-    assert waiting["ChangeSetName"] in said[0]
-    assert "DeleteChangeSet: Not yours" in said[0]
+    assert waiting["ChangeSetName"] in told.said[0]
+    assert "DeleteChangeSet: Not yours" in told.said[0]
     have(dev, target, TOPIC)
     assert left_behind(target, dev) == []
 

@@ -5,7 +5,7 @@ from test_failures_deploying import CREATED, create
 from wire import CHANGE_SET, STACK, Wire, described, done, events, told
 
 from liberty_cfn.deploy import diagnosis
-from liberty_cfn.deploy.early import refused_early
+from liberty_cfn.deploy.causes import refused_early
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.environments import load

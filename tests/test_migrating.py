@@ -198,8 +198,9 @@ def test_a_log_that_is_not_there_yet_is_waited_for():
     none = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetLogEvents")
     lines = (200, '{"events": [{"message": "Applying\\n"}], "nextForwardToken": "next"}')
     wire = Wire("logs", GetLogEvents=[none, lines])
-    log = migrating._Log(wire.client, {"logGroupName": "g", "logStreamName": "s"})  # noqa: SLF001
-    assert [list(log.fresh()) for _ in range(2)] == [[], ["Applying"]]
+    where = {"logGroupName": "g", "logStreamName": "s"}
+    looks = [list(migrating._fresh(wire.client, where)) for _ in range(2)]  # noqa: SLF001
+    assert looks == [[], ["Applying"]]
 
 
 def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatch):

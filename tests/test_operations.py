@@ -95,7 +95,7 @@ def update(cloudformation, number):
 
 def settle(cloudformation, stack_id):
     follower = last_operation(cloudformation, stack_id)
-    return follow(cloudformation, stack_id, follower, lambda _: None)[0]
+    return follow(follower, list)[0]
 
 
 def wait_for(cloudformation, status):
@@ -370,9 +370,7 @@ def stuck(aws, cloudformation, made):
             seen.set()
 
     follower = last_operation(cloudformation, made)
-    status, _ = follow(
-        cloudformation, made, follower, undoing, pause=lambda *_: time.sleep(0.01)
-    )
+    status, _ = follow(follower, undoing, pause=lambda *_: time.sleep(0.01))
     assert status == "UPDATE_ROLLBACK_FAILED"
     aws.delay(0)
     return made

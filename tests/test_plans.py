@@ -15,6 +15,7 @@ from liberty_cfn.deploy import plans, preparing
 from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
@@ -384,14 +385,16 @@ def test_a_property_is_told_once_with_the_gravest_reason():
 
 def test_a_plan_changes_nothing_and_leaves_no_change_set(local, target, templates):
     cloudformation, templates = target.client("cloudformation"), small(templates, "Logs")
-    first = plan(local, target, templates)
+    first = plan(Work(local, target, Listener(), templates))
     assert first.code == 2
     assert first.parameters.keys() == local.given.keys()
     assert cloudformation.describe_stacks()["Stacks"] == []
     deploy(local, target, templates, Listener())
     before = cloudformation.list_change_sets(StackName=local.stack)["Summaries"]
-    assert plan(local, target, templates).code == 0
-    more = plan(with_settings(local, LogRetentionDays="60"), target, templates)
+    assert plan(Work(local, target, Listener(), templates)).code == 0
+    more = plan(
+        Work(with_settings(local, LogRetentionDays="60"), target, Listener(), templates)
+    )
     assert more.code == 2
     assert more.parameters == {"LogRetentionDays": ("30", "60")}
     assert cloudformation.list_change_sets(StackName=local.stack)["Summaries"] == before
@@ -459,6 +462,6 @@ def test_a_change_that_would_lose_data_is_refused_and_not_executed(local, target
     assert "would be deleted: lost would be the files in it" in str(error.value)
     assert "--allow-replace Files" in str(error.value)
     assert not listener.asked
-    assert plan(plain, target, before).code == 0
-    assert plan(plain, target, after).code == 3
+    assert plan(Work(plain, target, Listener(), before)).code == 0
+    assert plan(Work(plain, target, Listener(), after)).code == 3
     assert deploy(plain, target, after, listener, ["Files"]).changed

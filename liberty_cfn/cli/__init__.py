@@ -1,7 +1,7 @@
 """The command line: `liberty-cfn`, or `python -m liberty_cfn`.
 
-A module for each command. What a command needs is imported when it runs: boto3, rich and
-the linters take longer to load than `--help` should.
+Commands of a kind are in a module. What a command needs is imported when it runs: boto3, rich
+and the linters take longer to load than `--help` should.
 """
 
 from __future__ import annotations
@@ -18,19 +18,17 @@ import click
 
 from liberty_cfn.cli.auditing import audit_command
 from liberty_cfn.cli.common import fail, tell_programs
-from liberty_cfn.cli.deploying import deploy_command
+from liberty_cfn.cli.comparing import doctor_command, drift_command, verify_command
+from liberty_cfn.cli.deploying import deploy_command, plan_command
 from liberty_cfn.cli.destroying import destroy_command
 from liberty_cfn.cli.diffing import diff_command, explain_command
-from liberty_cfn.cli.doctor import doctor_command
 from liberty_cfn.cli.linting import lint_command
 from liberty_cfn.cli.local import local_group
 from liberty_cfn.cli.operations import commands as operations
-from liberty_cfn.cli.planning import plan_command
 from liberty_cfn.cli.proving import prove_command
 from liberty_cfn.cli.rules import rules_command
 from liberty_cfn.cli.secret import secret_group
 from liberty_cfn.cli.stack_sets import commands as stack_set_commands
-from liberty_cfn.cli.verifying import verify_command
 from liberty_cfn.repository import PARAMS
 
 
@@ -70,6 +68,7 @@ for command in (
     *stack_set_commands,
     secret_group,
     doctor_command,
+    drift_command,
     local_group,
 ):
     cli.add_command(command)

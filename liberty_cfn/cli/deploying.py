@@ -1,4 +1,4 @@
-"""`liberty-cfn deploy`."""
+"""`liberty-cfn plan` and `liberty-cfn deploy`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,52 @@ import click
 
 from liberty_cfn.cli import common
 from liberty_cfn.cli.asking import confirm_option, may_deploy, named_otherwise, yes_option
-from liberty_cfn.cli.reviewed import check_digest, checked_templates
-from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR
-from liberty_cfn.cli.stack_sets.deploying import deploy as deploy_set
+from liberty_cfn.cli.reviewed import check_digest, checked_templates, generated
+from liberty_cfn.cli.stack_sets import deploying as of_sets
+from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR, refuse_alone
 
 if TYPE_CHECKING:
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
+
+
+@click.command("plan")
+@common.environment_argument
+@common.drift_option
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--markdown", is_flag=True, help="Print the plan for a pull request.")
+def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool) -> None:
+    """Show what deploying ENV would change, and change nothing.
+
+    A change set over all nested stacks, shown and discarded: each resource, the properties
+    that change, and whether it is replaced for certain, or possibly (a value is known only
+    after apply).
+
+    Exits with 0 for nothing, 2 for changes, 3 for changes that put data at risk, 1 when it
+    failed.
+    """
+    from liberty_cfn.deploy import plans, preparing, showing
+    from liberty_cfn.deploy.following import Work
+    from liberty_cfn.environments import load
+
+    chosen = load(environment)
+    if chosen.targets:
+        refuse_alone(chosen, {"--drift": drift})
+        of_sets.plan(chosen, as_json=as_json, markdown=markdown)
+    aside = common.console(stderr=True)
+    target = common.connect(chosen, aside)
+    chosen, advice = common.with_image(chosen, target)
+    work = Work(chosen, target, showing.ShownProgress(aside), generated(aside))
+    planned = preparing.plan(work, drift=drift)
+    if as_json:
+        common.print_json(plans.as_json(planned))
+    elif markdown:
+        click.echo(showing.plan_markdown(planned), nl=False)
+    else:
+        common.console().print(showing.plan_tree(planned))
+    if advice and planned.changes:
+        aside.print(advice)
+    raise SystemExit(planned.code)
 
 
 @click.command("deploy")
@@ -108,7 +147,7 @@ def deploy_command(
                 2,
             )
     if chosen.targets:
-        deploy_set(
+        of_sets.deploy(
             chosen,
             allowed,
             {"--restart": restart, "--delete-failed": bool(failed), "--drift": drift},

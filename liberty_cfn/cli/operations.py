@@ -1,4 +1,4 @@
-"""A stack's life after deploying: status, events, outputs, cancel, rollback, drift."""
+"""A stack's life after deploying: status, events, outputs, cancel, rollback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from liberty_cfn.cli import common
-from liberty_cfn.cli.stack_sets import comparing as comparing_sets
 from liberty_cfn.cli.stack_sets import operations as of_sets
 from liberty_cfn.cli.stack_sets.common import refuse
 
@@ -219,36 +218,6 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
         )
 
 
-@click.command("drift")
-@common.environment_argument
-@common.json_option
-def drift_command(environment: str, *, as_json: bool) -> None:
-    """Show what in ENV was changed by hand since it was deployed.
-
-    Every nested stack is compared with what it was deployed as: each resource that differs,
-    with the properties expected and found. Exits with 1 if anything differs, or could not be
-    compared.
-    """
-    from liberty_cfn.deploy import drift
-    from liberty_cfn.deploy.operations import root
-    from liberty_cfn.environments import load
-
-    chosen = load(environment)
-    if chosen.targets:
-        comparing_sets.drift(chosen, as_json=as_json)
-        return
-    target, screen = _at(chosen)
-    cloudformation = target.client("cloudformation")
-    stack = root(chosen, cloudformation)
-    drift.refuse_unless_standing(chosen, stack)
-    found = drift.detect(cloudformation, stack["StackId"], chosen.name, say=screen.print)
-    if as_json:
-        common.print_json(stack=chosen.stack, **drift.as_json(found))
-    else:
-        click.echo("\n".join([*drift.as_lines(found), f"{chosen.stack}: {found.summary}"]))
-    common.exit_unless(found.same)
-
-
 def _at(environment: Environment) -> tuple[Target, Console]:
     """Return an environment's target, and where what is not the answer is said."""
     screen = common.console(stderr=True)
@@ -285,5 +254,4 @@ commands = (
     outputs_command,
     cancel_command,
     rollback_command,
-    drift_command,
 )

@@ -10,20 +10,17 @@ One idea a module, each importing only from those above it:
     statuses     what each state of a stack means
     stack        a stack, as CloudFormation describes it
     patience     asking AWS until it answers
-    early        what was refused before anything was made
+    causes       why something was refused, and the step that solves it
     events       what happens in a stack, and in those nested in it
     finding      what is found about a setting or a thing
-    delegation   whom DNS says a domain is delegated to
     tasks        the environment's ECS service, and why its tasks stopped
     secrets      what is a person's to set
-    certificates what a certificate waits for
+    certificates what a certificate needs of DNS, and waits for
     images       which image runs, by digest
     leftovers    names that a new environment needs, and that are taken
     named        whether what the settings name is there, and can be used
     beforehand   what would make a deploy fail, asked before anything is made
-    template_bucket  the bucket that templates are uploaded to
     packaging    templates uploaded under the digest of their content
-    causes       known causes, and the step that solves each
     changes      what a change set says would change
     drift        every stack compared with what it was deployed as
     by_hand      what a deploy would do to that

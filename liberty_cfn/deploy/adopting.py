@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from liberty_cfn.deploy import delegation, discarding, faults, secrets
+from liberty_cfn.deploy import certificates, discarding, faults, secrets
 from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
@@ -160,7 +160,6 @@ def _set_since(environment: Environment, target: Target, name: str) -> bool:
 
 
 def aside(environment: Environment, name: str) -> str:
-    """Return the name of the secret that a value waits in."""
     return environment.named(f"{KEPT}{name}")
 
 
@@ -192,8 +191,8 @@ def free_names(work: Work, stack: Mapping[str, Any] | None) -> bool:
         DeployError: a secret can't be taken in, or something else is in the way.
     """
     environment, target, progress = work.environment, work.target, work.progress
-    look_ahead(environment, target, work.templates, stack, adopt=True)
-    for finding in delegation.own_zone(environment, target):
+    look_ahead(work, stack, adopt=True)
+    for finding in certificates.own_zone(environment, target):
         progress.say(str(finding))
     kept = kept_secrets(environment, target)
     if not kept:
@@ -234,7 +233,7 @@ def put_names_back(work: Work) -> None:
     Raises:
         DeployError: that failed.
     """
-    planned, change_set = prepare_now(work.environment, work.target, work.templates)
+    planned, change_set = prepare_now(work)
     if change_set is None:
         return
     if any(change.type != NESTED_STACK for change in planned.changes):

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import (
     certificates,
-    delegation,
     faults,
     images,
     leftovers,
@@ -75,7 +74,7 @@ def in_the_way(
     """Yield what is in the way of what a deploy, of these templates, would make anew."""
     before = deployed(stack)
     if before is None:
-        yield from asked(delegation.ABOUT, delegation.check, environment, target)
+        yield from asked(certificates.DELEGATION, certificates.delegation, environment, target)
         yield from leftovers.names(environment, target, templates)
         if target.is_aws:
             yield from quotas(environment, target)
@@ -153,13 +152,13 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
         *named_by_settings(environment, target, stack),
         *in_the_way(environment, target, stack),
     ]
-    told = any(each.about == delegation.ABOUT for each in found)
+    told = any(each.about == certificates.DELEGATION for each in found)
     new = deployed(stack) is None
     # Before a deploy succeeds there are no secrets.
     made = state_of(stack) not in (Meaning.ABSENT, Meaning.BROKEN)
     checks: tuple[tuple[str, Check], ...] = (
-        *(() if told else ((delegation.ABOUT, delegation.check),)),
-        *((("CreateHostedZone", delegation.own_zone),) if new else ()),
+        *(() if told else ((certificates.DELEGATION, certificates.delegation),)),
+        *((("CreateHostedZone", certificates.own_zone),) if new else ()),
         ("Certificate", _certificate),
         ("Image", _image),
         *((("Secrets", _secrets),) if made else ()),
@@ -178,7 +177,6 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
 
 
 def _stack(environment: Environment, stack: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Tell how the stack stands, if there is one."""
     if stack is None or (state := state_of(stack)) is Meaning.ABSENT:
         return
     status = stack["StackStatus"]

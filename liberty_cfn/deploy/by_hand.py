@@ -91,7 +91,6 @@ class ByHand:
     properties: tuple[Met, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for a program to read."""
         return {
             "stack": "/".join(self.drift.stack),
             "resource": self.drift.resource,
@@ -112,14 +111,12 @@ class Meeting:
 
     @property
     def summary(self) -> str:
-        """How much was changed by hand, and what becomes of it."""
         fates = Counter(one.fate for one in self.by_hand)
         told = ", ".join(f"{fates[fate]} {fate.value}" for fate in SEVERITY if fates[fate])
         found = f"{len(self.by_hand)} changed by hand ({told})" if told else "0 changed by hand"
         return f"{found}, as far as could be compared" if self.unknown else found
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for a program to read."""
         return {
             "summary": self.summary,
             "resources": [one.as_json() for one in self.by_hand],

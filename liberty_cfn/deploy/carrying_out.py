@@ -42,7 +42,7 @@ def carry_out(work: Work, change_set: ChangeSet) -> None:
         attend(work, stack_id, follower)
     except DeployError:
         # One that failed while it was executed stays in the stack's list until it is deleted.
-        discarding.give_up(cloudformation, change_set)
+        discarding.drop(cloudformation, change_set)
         raise
 
 

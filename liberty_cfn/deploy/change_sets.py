@@ -8,17 +8,17 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.causes import next_step
+from liberty_cfn.deploy.causes import REFUSED, next_step, refused_by_hooks, refused_early
 from liberty_cfn.deploy.changes import STAYING, Change, ChangeSet, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
-from liberty_cfn.deploy.early import REFUSED, refused_by_hooks, refused_early
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import Patience, pause, silent
+from liberty_cfn.deploy.patience import Patience, answered, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, as_tags, nested_in
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
@@ -168,29 +168,22 @@ def _created_once(
 
 
 def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
-    unanswered, patience = 0, Patience(change_set)
-    while True:
-        if patience.over:
-            hours = patience.deadline / timedelta(hours=1)
+    patience, look = Patience(change_set), partial(_page, cloudformation, change_set)
+    while not patience.over:
+        described = answered(cloudformation, look, LOOKS)
+        if described["Status"] in MADE:
+            return described
+        if described["Status"] not in PENDING:
             raise DeployError(
-                f"CloudFormation has not made the plan after {hours:g} h, and it is no longer "
-                "waited for; nothing was changed. Try again: a deploy deletes what is left."
+                f"CloudFormation says {described['Status']} of the plan, so it can't be "
+                "read; nothing was changed. Try again."
             )
-        try:
-            described: dict[str, Any] = _page(cloudformation, change_set)
-        except faults.OF_AWS as error:
-            unanswered += 1
-            if not faults.passes(error) or unanswered > LOOKS:
-                raise
-        else:
-            if described["Status"] in MADE:
-                return described
-            if described["Status"] not in PENDING:
-                raise DeployError(
-                    f"CloudFormation says {described['Status']} of the plan, so it can't be "
-                    "read; nothing was changed. Try again."
-                )
         pause(cloudformation, 0)
+    hours = patience.deadline / timedelta(hours=1)
+    raise DeployError(
+        f"CloudFormation has not made the plan after {hours:g} h, and it is no longer waited "
+        "for; nothing was changed. Try again: a deploy deletes what is left."
+    )
 
 
 def _page(cloudformation: Any, change_set: str, **more: str) -> dict[str, Any]:

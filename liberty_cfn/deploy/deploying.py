@@ -108,15 +108,7 @@ def _made(
 ) -> Outcome | None:
     """As `deploy`, from the `stack` as it is; `left` are change sets to be discarded then."""
     environment, progress = work.environment, work.progress
-    planned, change_set = prepare(
-        environment,
-        work.target,
-        work.templates,
-        stack,
-        adopt=adopt,
-        drift=drift,
-        say=progress.say,
-    )
+    planned, change_set = prepare(work, stack, adopt=adopt, drift=drift)
     last = None
     if change_set is None:
         if planned.drift:
@@ -130,7 +122,11 @@ def _made(
         adopting.put_names_back(work)
     if stack is None or change_set:
         stack = described(work.cloudformation, environment.stack)
-    _secure(work, stack, closed=last is not None)
+    # This deploy set the policies already, if it executed anything at the end.
+    if last is None:
+        close_again(work.cloudformation, stack["StackId"])
+    if not stack.get("EnableTerminationProtection"):
+        protect_from_termination(work.cloudformation, stack["StackId"])
     for killed in left:
         discarding.drop(work.cloudformation, killed, progress.say)
     adopting.give_back(work)
@@ -181,9 +177,7 @@ def _prepared(work: Work, *, adopt: bool) -> ChangeSet | None:
     Raises:
         DeployError: data would be lost, by what somebody else deployed meanwhile.
     """
-    planned, change_set = prepare_now(
-        work.environment, work.target, work.templates, adopt=adopt
-    )
+    planned, change_set = prepare_now(work, adopt=adopt)
     if change_set:
         with discarding.kept_only_if_well(work.cloudformation, change_set):
             _refuse_losses(work, planned, "by what was deployed meanwhile; it is left at that")
@@ -217,12 +211,3 @@ def _refuse_losses(work: Work, planned: Plan, so: str) -> None:
 def _say_needless(work: Work, planned: Plan) -> None:
     for words in needless([planned], work.allowed):
         work.progress.say(words)
-
-
-def _secure(work: Work, stack: Mapping[str, Any], *, closed: bool) -> None:
-    """Have the stack protected; `closed` is whether this deploy set its policies already."""
-    stack_id = stack["StackId"]
-    if not closed:
-        close_again(work.cloudformation, stack_id)
-    if not stack.get("EnableTerminationProtection"):
-        protect_from_termination(work.cloudformation, stack_id)

@@ -141,7 +141,6 @@ class _Held:
     says: str
 
     def keeps(self, target: Target, physical_id: str) -> bool:
-        """Whether it keeps that one."""
         with faults.unless(self.gone):
             return self.by(target, physical_id)
         return False

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from liberty_cfn.deploy.causes import next_step
-from liberty_cfn.deploy.early import refused_early
+from liberty_cfn.deploy.causes import next_step, refused_early
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
@@ -29,7 +28,7 @@ def reasons(events: Iterable[Event]) -> list[Event]:
     events = list(events)
     failures = sorted((event for event in events if event.failed), key=lambda e: e.time)
     # A DELETE_FAILED comes after the failure, when it is undone; only of a deletion it is one.
-    if not _is_deletion(events):
+    if not any(event.is_root and event.status == "DELETE_IN_PROGRESS" for event in events):
         failures.sort(key=lambda e: e.status == "DELETE_FAILED")
     # Where no resource failed by itself, what the stacks say has to do: a template was
     # refused, say.
@@ -39,11 +38,6 @@ def reasons(events: Iterable[Event]) -> list[Event]:
         or [event for event in said or failures if not event.is_stack]
         or failures
     )
-
-
-def _is_deletion(events: list[Event]) -> bool:
-    own = [event.status for event in events if event.is_root]
-    return "DELETE_IN_PROGRESS" in own
 
 
 def of_the_root(events: Iterable[Event]) -> str:
@@ -64,7 +58,6 @@ def is_first_hand(event: Event) -> bool:
 
 
 def in_words(event: Event) -> str:
-    """Return a failure as a sentence."""
     where = " in ".join(filter(None, [event.resource, "/".join(event.stack)]))
     return f"{where} ({event.type}): {event.reason or 'no reason given'}"
 
@@ -83,6 +76,21 @@ def orphans(events: Iterable[Event]) -> list[str]:
     ]
 
 
+def first_hand(
+    cloudformation: Any, stack_id: str, events: list[Event]
+) -> tuple[list[str], list[Event]]:
+    """Return why an operation on a stack failed, in words; and the failures."""
+    failures, early = reasons(events), []
+    if not any(is_first_hand(event) for event in failures):
+        nested = [event.physical_id for event in failures if event.type == NESTED_STACK]
+        for stack in filter(None, dict.fromkeys([*nested, stack_id])):
+            early += refused_early(cloudformation, StackName=stack)
+        own = of_the_root(events)
+        if own and not early and all(CANCELLED in e.reason.lower() for e in failures):
+            early.append(own)
+    return list(dict.fromkeys(early)) or [in_words(event) for event in failures], failures
+
+
 def explain(
     client: Callable[[str], Any],
     environment: Environment,
@@ -97,18 +105,7 @@ def explain(
     `client` returns the boto3 client of a service. `stopped` is what was heard of the tasks
     of ECS services, by their ARNs, while there was still something to be heard.
     """
-    failures = reasons(events)
-    early = []
-    if not any(is_first_hand(event) for event in failures):
-        stacks = dict.fromkeys(
-            [*(e.physical_id for e in failures if e.type == NESTED_STACK), stack_id]
-        )
-        for one in filter(None, stacks):
-            early += refused_early(client("cloudformation"), StackName=one)
-        own = of_the_root(events)
-        if own and not early and all(CANCELLED in e.reason.lower() for e in failures):
-            early.append(own)
-    sentences = list(dict.fromkeys(early)) or [in_words(event) for event in failures]
+    sentences, failures = first_hand(client("cloudformation"), stack_id, events)
     lines = [f"{environment.stack} ended as {status}."]
     if not sentences and meaning(status) is Meaning.ABSENT:
         lines.append("  Somebody deleted the stack meanwhile.")

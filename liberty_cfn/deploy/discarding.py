@@ -46,7 +46,7 @@ def kept_only_if_well(
     except BaseException as error:
         # Where AWS can't be reached, asking for that would take minutes, too.
         reached = not isinstance(error, aws.ConnectionError)
-        if reached and give_up(cloudformation, change_set):
+        if reached and drop(cloudformation, change_set):
             with contextlib.suppress(*faults.OF_AWS):
                 afterwards()
         if faults.code(error) == "ChangeSetNotFound" or faults.missing(error):
@@ -57,20 +57,13 @@ def kept_only_if_well(
         raise
 
 
-def give_up(cloudformation: Any, change_set: ChangeSet) -> bool:
-    """Discard a change set, and return whether it is gone.
+def drop(
+    cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object] = silent
+) -> bool:
+    """Discard a change set, and return whether it is gone; where AWS refuses, say so.
 
-    Where AWS refuses, nothing is said: what went wrong before matters.
+    Nothing is said where what went wrong before matters more.
     """
-    try:
-        discard(cloudformation, change_set)
-    except faults.OF_AWS:
-        return False
-    return True
-
-
-def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object]) -> None:
-    """Discard a change set that nobody will execute; where AWS refuses, say so and go on."""
     try:
         discard(cloudformation, change_set)
     except faults.OF_AWS as error:
@@ -78,6 +71,8 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object
             f"The change set {change_set.token} could not be deleted; the next deploy does it. "
             f"{faults.in_words(error)}"
         )
+        return False
+    return True
 
 
 def discard(cloudformation: Any, change_set: ChangeSet) -> None:
@@ -174,6 +169,5 @@ def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
 
 
 def _summaries(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
-    """Yield the summaries of a stack's change sets."""
     pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
     yield from pages.search("Summaries")

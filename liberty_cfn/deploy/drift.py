@@ -72,7 +72,6 @@ class Compared:
 
     @property
     def summary(self) -> str:
-        """How much differs, in words."""
         number = len(self.drifts)
         return f"{number} {'differs' if number == 1 else 'differ'}, in {self.stacks} stacks"
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.early import REFUSED, why_hook_failed
+from liberty_cfn.deploy.causes import REFUSED, why_hook_failed
 from liberty_cfn.deploy.stack import nested_in
 
 # What a stack says of itself when an operation on it begins.
@@ -79,7 +79,7 @@ class Follower:
     def __init__(
         self, cloudformation: Any, stack_id: str, since: datetime | None = None
     ) -> None:
-        self._cloudformation = cloudformation
+        self.cloudformation, self.stack_id = cloudformation, stack_id
         self._paths: dict[str, tuple[str, ...]] = {stack_id: ()}
         self._resting: set[str] = set()
         self._seen: set[str] = set()
@@ -102,7 +102,7 @@ class Follower:
             stack_id = waiting.pop(0)
             if stack_id in self._resting:
                 continue
-            for raw in self._unseen_if_there(stack_id):
+            for raw in self._unseen(stack_id):
                 # The operation begins with the first event that is new. What nested stacks did
                 # before that, they did by themselves.
                 self._since = self._since or raw["Timestamp"]
@@ -121,25 +121,21 @@ class Follower:
         self._untold = []
         return found
 
-    def _unseen_if_there(self, stack_id: str) -> list[dict[str, Any]]:
-        # One that somebody deleted does not hide what the others say.
-        with faults.unless_missing():
-            return self._unseen(stack_id)
-        return []
-
     def _unseen(self, stack_id: str) -> list[dict[str, Any]]:
         """Return a stack's events not seen before, oldest first."""
         # By id: what happens while pages are turned moves events on to the next page.
         fresh: dict[str, dict[str, Any]] = {}
-        for raw in newest_first(self._cloudformation, stack_id):
-            if raw["EventId"] in self._seen:
-                break
-            if self._since and raw["Timestamp"] < self._since:
-                break
-            fresh[raw["EventId"]] = raw
-        # Seen only when all of the pages could be read.
-        self._seen.update(fresh)
-        return list(fresh.values())[::-1]
+        # A stack that somebody deleted does not hide what the others say.
+        with faults.unless_missing():
+            for raw in newest_first(self.cloudformation, stack_id):
+                before = self._since and raw["Timestamp"] < self._since
+                if raw["EventId"] in self._seen or before:
+                    break
+                fresh[raw["EventId"]] = raw
+            # Seen only when all of the pages could be read.
+            self._seen.update(fresh)
+            return list(fresh.values())[::-1]
+        return []
 
     def _event(self, stack_id: str, raw: dict[str, Any]) -> Event:
         path, resource = self._paths[stack_id], raw["LogicalResourceId"]
@@ -188,12 +184,7 @@ def newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]
 
 
 def last_operation(cloudformation: Any, stack_id: str) -> Follower:
-    """Return a follower of a stack's last operation, from its beginning."""
-    return Follower(cloudformation, stack_id, _began(cloudformation, stack_id))
-
-
-def _began(cloudformation: Any, stack_id: str) -> datetime | None:
-    """Return when a stack's last operation began; None where there was none."""
+    """Return a follower of a stack's last operation, from its beginning, if there was one."""
     began: datetime | None = None
     beginning = ""
     for raw in newest_first(cloudformation, stack_id):
@@ -205,4 +196,4 @@ def _began(cloudformation: Any, stack_id: str) -> datetime | None:
             break
         if status in BEGINNINGS:
             began, beginning = raw["Timestamp"], status
-    return began
+    return Follower(cloudformation, stack_id, began)

@@ -15,8 +15,6 @@ from liberty_cfn.environments import Environment
 
 
 class Level(Enum):
-    """How bad it is."""
-
     OK = "ok"
     WARNING = "warning"
     OBSTACLE = "obstacle"  # with this, a deploy surely fails
@@ -54,7 +52,6 @@ def hinders(found: Iterable[Finding]) -> bool:
 
 
 def as_json(found: list[Finding]) -> dict[str, Any]:
-    """Return what was found, for programs."""
     return {
         "ok": not hinders(found),
         "findings": [

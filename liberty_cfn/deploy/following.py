@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Protocol
 
 from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.certificates import Watch
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower
-from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
+from liberty_cfn.deploy.patience import AT_FIRST, Patience, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import at_work, protect
 from liberty_cfn.deploy.stack import GONE, find
@@ -96,15 +94,9 @@ class Operation:
 
         # A set's own stack is followed only while it adopts.
         adopting = f"make deploy ENV={work.environment.name} ADOPT=1"
-        self.status, self.events = follow(
-            work.cloudformation,
-            self.stack_id,
-            follower,
-            noticed,
-            say=progress.say,
-            pause=watch.pause,
-            again=adopting if work.environment.stack_name else "",
-        )
+        again = adopting if work.environment.stack_name else ""
+        patience = Patience(self.stack_id, progress.say, again=again)
+        self.status, self.events = follow(follower, noticed, patience, watch.pause)
 
     def explained(self) -> str:
         """Return why it failed, how the stack stands now, and what can be done."""
@@ -165,28 +157,21 @@ def delete(work: Work, stack_id: str) -> None:
 
 
 def follow(
-    cloudformation: Any,
-    stack_id: str,
     follower: Follower,
     tell: Callable[[list[Event]], object],
-    *,
-    say: Callable[[str], object] = silent,
+    patience: Patience | None = None,
     pause: Callable[[Any, int], object] = pause,
-    clock: Callable[[], float] = time.monotonic,
-    deadline: timedelta = DEADLINE,
-    again: str = "",
 ) -> tuple[str, list[Event]]:
-    """Tell what happens until the stack's operation is over.
+    """Tell what happens until the stack's operation is over; return its status, and all events.
 
-    `stack_id` is its id, not its name, which another stack may get meanwhile. `again` is the
-    command that looks again, where it isn't that for our environments' stacks. Returns the
-    stack's last status, and every event.
+    The stack is meant by its id, not by its name, which another may get meanwhile.
 
     Raises:
         FollowError: the deadline has passed, or the credentials are over.
         UnknownStatusError: CloudFormation reports a state that this program doesn't know.
     """
-    patience = Patience(stack_id, say, clock, deadline, again)
+    cloudformation, stack_id = follower.cloudformation, follower.stack_id
+    patience = patience or Patience(stack_id)
     events: list[Event] = []
     unproven = quiet = 0
     own = ""
@@ -207,7 +192,7 @@ def follow(
             continue
         # Not the end yet if the events could not be read: next time they can be.
         if status and fresh is not None and _is_over(status):
-            if _borne_out(status, events) or unproven >= LOOKS:
+            if own == status or unproven >= LOOKS:
                 return status, events
             unproven += 1
         patience.check()
@@ -222,8 +207,3 @@ def _status(cloudformation: Any, stack_id: str) -> str:
 def _is_over(status: str) -> bool:
     # Read just after a stack's first change set is executed, this is from before it.
     return status != "REVIEW_IN_PROGRESS" and meaning(status) is not Meaning.WORKING
-
-
-def _borne_out(status: str, events: list[Event]) -> bool:
-    own = [event for event in events if event.is_root]
-    return bool(own) and own[-1].status == status

@@ -65,14 +65,10 @@ def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
             yield Finding(Level.OBSTACLE, IN_USE, says)
             return
         deleted = "DeletedDate" in each
-        yield _kept(
-            environment,
-            "Secret",
-            name,
-            "aws secretsmanager delete-secret --force-delete-without-recovery "
-            f"--region {target.region} --secret-id {name}",
-            "scheduled for deletion, which keeps its name" if deleted else "there",
-        )
+        how = "scheduled for deletion, which keeps its name" if deleted else "there"
+        command = "aws secretsmanager delete-secret --force-delete-without-recovery "
+        command += f"--region {target.region} --secret-id {name}"
+        yield _taken(environment, "Secret", name, command, kept=True, how=how)
 
 
 def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -96,13 +92,9 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
         )
         yield Finding(Level.OBSTACLE, f"Bucket {name}", says)
         return
-    yield _kept(
-        environment,
-        "Bucket",
-        name,
-        # The CLI empties no bucket that keeps old versions.
-        f"empty it in the console of S3, old versions, too; then aws s3 rb s3://{name}",
-    )
+    # The CLI empties no bucket that keeps old versions.
+    command = f"empty it in the console of S3, old versions, too; then aws s3 rb s3://{name}"
+    yield _taken(environment, "Bucket", name, command, kept=True)
 
 
 def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -112,7 +104,7 @@ def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
         if (name := environment.named(group)) in found:
             command = f"aws logs delete-log-group --region {target.region}"
             command += f" --log-group-name {name}"
-            yield _kept(environment, "Log group", name, command)
+            yield _taken(environment, "Log group", name, command, kept=True)
 
 
 @dataclass(frozen=True)
@@ -135,10 +127,7 @@ class _Named:
         command += f" --region {target.region}"
         with faults.unless(self.missing):
             getattr(target.client(self.service), self.operation)(**self.asked(name))
-            if self.kept:
-                yield _kept(environment, self.kind, name, command)
-            else:
-                yield _taken(self.kind, name, command)
+            yield _taken(environment, self.kind, name, command, kept=self.kept)
 
 
 NAMED = (
@@ -181,7 +170,8 @@ NAMED = (
 def _task_role(environment: Environment, target: Target) -> Iterator[Finding]:
     name = environment.named(TASK_ROLE)
     if role(target, name):
-        yield _taken("Role", name, f"with its policies: aws iam delete-role --role-name {name}")
+        command = f"with its policies: aws iam delete-role --role-name {name}"
+        yield _taken(environment, "Role", name, command, kept=False)
 
 
 def execution_role(environment: Environment, target: Target) -> Iterator[Finding]:
@@ -196,29 +186,25 @@ def execution_role(environment: Environment, target: Target) -> Iterator[Finding
 
 
 def role(target: Target, name: str) -> Any:
-    """Return a role, or None."""
     with faults.unless("NoSuchEntity"):
         return target.client("iam").get_role(RoleName=name)["Role"]
     return None
 
 
-def _kept(
-    environment: Environment, kind: str, name: str, command: str, how: str = "there"
+def _taken(
+    environment: Environment,
+    kind: str,
+    name: str,
+    command: str,
+    *,
+    kept: bool,
+    how: str = "there",
 ) -> Finding:
-    """Return that a name is taken by what an earlier destroy may have kept."""
-    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in."
-    says = _says(command, how, "kept by an earlier destroy")
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adopt)
-
-
-def _taken(kind: str, name: str, command: str) -> Finding:
-    """Return that a name is taken by what no destroy keeps."""
-    says = _says(command, "there", "another stack's, or made by hand")
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says)
-
-
-def _says(command: str, how: str, whose: str) -> str:
-    return (
+    """Return that a name is taken; `kept` is whether an earlier destroy may have kept it."""
+    whose = "kept by an earlier destroy" if kept else "another stack's, or made by hand"
+    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in." if kept else ""
+    says = (
         f"is {how}, and one of that name is to be made: {whose}? "
         f"Delete it, if nobody needs it ({command}), {ELSE}."
     )
+    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adopt)

@@ -52,7 +52,6 @@ class LiveTree:
         )
 
     def grow(self, events: Iterable[Event]) -> None:
-        """Take in what happened."""
         for event in events:
             if not event.is_stack:
                 key = (event.stack, event.resource)

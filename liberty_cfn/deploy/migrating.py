@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from liberty_cfn.deploy import faults
@@ -83,7 +82,10 @@ def migrate(
     """
     if not (running := service(environment, target)):
         raise DeployError("The migration didn't run: the stack has no service to run it in.")
-    definition = _definition(target.client("cloudformation"), stack_id)
+    cloudformation = target.client("cloudformation")
+    nested = _inside(cloudformation, stack_id, "Service")
+    # What the stack made last.
+    definition = _inside(cloudformation, nested, "TaskDefinition")
     for task in _under_way(environment, target):
         say(f"A migration is under way already; first its end is awaited: {task['taskArn']}")
         _ended(environment, target, task, say)
@@ -101,24 +103,13 @@ def _under_way(environment: Environment, target: Target) -> list[dict[str, Any]]
     ecs, where = target.client("ecs"), {"cluster": environment.named(CLUSTER)}
     # With startedBy, AWS takes no other filter; it lists those that are to run.
     arns = ecs.list_tasks(**where, startedBy=STARTED_BY)["taskArns"]
-    found: list[dict[str, Any]] = (
-        ecs.describe_tasks(**where, tasks=arns)["tasks"] if arns else []
-    )
-    return found
+    return list(ecs.describe_tasks(**where, tasks=arns)["tasks"]) if arns else []
 
 
-def _definition(cloudformation: Any, stack_id: str) -> str:
-    """Return the task definition that the stack made last."""
-    service = _physical(cloudformation, stack_id, "Service")
-    return _physical(cloudformation, service, "TaskDefinition")
-
-
-def _physical(cloudformation: Any, stack: str, title: str) -> str:
-    return next(
-        str(resource["PhysicalResourceId"])
-        for resource in resources(cloudformation, stack)
-        if resource["LogicalResourceId"] == title
-    )
+def _inside(cloudformation: Any, stack: str, title: str) -> str:
+    """Return the physical id of a resource of a stack."""
+    found = (r for r in resources(cloudformation, stack) if r["LogicalResourceId"] == title)
+    return str(next(found)["PhysicalResourceId"])
 
 
 def _start(
@@ -137,24 +128,16 @@ def _start(
     if failures := started.get("failures"):
         why = "; ".join(str(each.get("reason", "no reason given")) for each in failures)
         raise DeployError(f"The migration didn't start: {why}. The service is as it was.")
-    task: dict[str, Any] = started["tasks"][0]
-    return task
+    return dict(started["tasks"][0])
 
 
-@dataclass
-class _Log:
-    """What a task logs, told once. `where` is the group and the stream."""
-
-    logs: Any
-    where: dict[str, str]
-
-    def fresh(self) -> Iterator[str]:
-        """Yield the lines since the last call."""
-        # There is no log until the container starts.
-        with faults.unless("ResourceNotFoundException"):
-            page = self.logs.get_log_events(**self.where, startFromHead=True)
-            self.where["nextToken"] = page["nextForwardToken"]
-            yield from (event["message"].rstrip() for event in page["events"])
+def _fresh(logs: Any, where: dict[str, str]) -> Iterator[str]:
+    """Yield the lines that a task logged since the last call, which is noted in `where`."""
+    # There is no log until the container starts.
+    with faults.unless("ResourceNotFoundException"):
+        page = logs.get_log_events(**where, startFromHead=True)
+        where["nextToken"] = page["nextForwardToken"]
+        yield from (event["message"].rstrip() for event in page["events"])
 
 
 def _ended(
@@ -164,21 +147,23 @@ def _ended(
     say: Callable[[str], object],
 ) -> dict[str, Any]:
     """Return how a task ended, once it has; tell what it logs meanwhile."""
-    log = _Log(target.client("logs"), logs_of(target.client, task)[CONTAINER])
+    ecs, logs, log = target.client("ecs"), target.client("logs"), logs_of(target.client, task)
     again = f"make deploy ENV={environment.name}"
-    ecs, patience = target.client("ecs"), Patience("the migration", say, again=again)
+    patience, unread = Patience("the migration", say, again=again), log[CONTAINER]
     where = {"cluster": task["clusterArn"], "tasks": [task["taskArn"]]}
+
+    def tell() -> None:
+        for line in _fresh(logs, unread):
+            say(f"  {line}")
+
     looks = 0
     while True:
         found = patience.ask(lambda: ecs.describe_tasks(**where)["tasks"])
-        for line in patience.ask(lambda: list(log.fresh())) or ():
-            say(f"  {line}")
+        patience.ask(tell)
         if found and found[0]["lastStatus"] == "STOPPED":
             # What it said last may have come after the last look.
-            for line in patience.ask(lambda: list(log.fresh())) or ():
-                say(f"  {line}")
-            ended: dict[str, Any] = found[0]
-            return ended
+            patience.ask(tell)
+            return dict(found[0])
         patience.check()
         looks += 1
         pause(ecs, looks)

@@ -119,18 +119,18 @@ def _may_assume(trust: Any) -> bool:
     document = json.loads(trust) if isinstance(trust, str) else trust or {}
     return any(
         statement.get("Effect") == "Allow"
-        and any(action in ASSUME for action in _listed(statement.get("Action")))
+        and any(action in ASSUME for action in listed(statement.get("Action")))
         and _names_tasks(statement.get("Principal"))
-        for statement in _listed(document.get("Statement"))
+        for statement in listed(document.get("Statement"))
     )
 
 
 def _names_tasks(principal: Any) -> bool:
     if isinstance(principal, dict):
-        return TASKS in _listed(principal.get("Service"))
+        return TASKS in listed(principal.get("Service"))
     return bool(principal == "*")
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
     """Return a value of a policy as a list; one alone may stand for itself."""
     return value if isinstance(value, list) else [] if value is None else [value]

@@ -1,25 +1,30 @@
-"""Templates uploaded under the digest of their content.
+"""Templates uploaded under the digest of their content, to a bucket in each account and region.
 
 A key says what is in the file, so that an upload never changes a file that a deployed
 stack points to, and an unchanged child stack is no update.
+
+The bucket is private, encrypted, versioned and open to TLS only. A stack set's execution roles
+in other accounts may read it, too: CloudFormation fetches nested templates as them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from liberty_cfn.deploy import faults, template_bucket
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.patience import AT_FIRST, pause
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.template_bucket import Bucket
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
 SENDERS = 4
@@ -58,22 +63,21 @@ def packaged(
     if missing := sorted({"root.yaml", *nested} - templates.keys()):
         raise DeployError(f"Missing in templates/: {', '.join(missing)}; run make templates.")
     try:
-        bucket = template_bucket.bucket(target)
-        root = _sent(bucket, templates)
-        template_bucket.share(bucket, readers)
+        into = bucket(target)
+        root = _sent(into, templates)
+        share(into, readers)
     except ClientError as error:
         if faults.code(error) not in ("AccessDenied", "BucketAlreadyExists"):
             raise
         raise DeployError(
-            f"The templates can't be uploaded: the bucket {template_bucket.name(target)} is "
+            f"The templates can't be uploaded: the bucket {bucket_name(target)} is "
             "another account's, or these credentials may not use it. "
             f"{faults.in_words(error)}. Nothing was changed."
         ) from error
-    return Packaged(_url(bucket, root), root)
+    return Packaged(_url(into, root), root)
 
 
 def read(folder: Path) -> dict[str, str]:
-    """Return the templates of a folder by file name."""
     return {
         file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.yaml"))
     }
@@ -119,3 +123,144 @@ def _put(bucket: Bucket, text: str) -> None:
         bucket.s3.put_object(
             **bucket.where, Key=_key(text), Body=text.encode(), IfNoneMatch="*"
         )
+
+
+SHARED = "StackSetTargets"
+CLOSED = (
+    *("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"),
+)
+# As in templates/bootstrap/stack-set-execution-role.yaml.
+EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
+# So often the policy is written again if others wrote it at the same moment.
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """An account's bucket. `policy` is the one that it had, empty if it was not there yet."""
+
+    target: Target
+    name: str
+    policy: str = ""
+
+    @property
+    def s3(self) -> Any:
+        return self.target.client("s3")
+
+    @property
+    def where(self) -> dict[str, str]:
+        """Return how S3 is told which bucket, and whose; in another's nothing is done."""
+        return {"Bucket": self.name, "ExpectedBucketOwner": self.target.account}
+
+    @property
+    def partition(self) -> str:
+        return str(self.target.session.get_partition_for_region(self.target.region))
+
+
+def bucket_name(target: Target) -> str:
+    return f"liberty-cfn-templates-{target.account}-{target.region}"
+
+
+def bucket(target: Target) -> Bucket:
+    """Return the bucket of a target, which is made if it is missing.
+
+    Its policy is what it gets last: with a policy, the rest is there, too; without, there are
+    no templates in it yet.
+
+    Raises:
+        ClientError: it is another account's, or closed to us, among others.
+    """
+    bare = Bucket(target, bucket_name(target))
+    try:
+        return Bucket(target, bare.name, bare.s3.get_bucket_policy(**bare.where)["Policy"])
+    except ClientError as error:
+        if faults.code(error) not in ("NoSuchBucket", "NoSuchBucketPolicy"):
+            raise
+        if faults.code(error) == "NoSuchBucket":
+            _create(bare)
+    _close(bare)
+    return bare
+
+
+def share(bucket: Bucket, accounts: Collection[str]) -> None:
+    """Let the execution roles of other accounts read what is in the bucket.
+
+    Who may read already goes on doing so; another stack set may be theirs. What others write
+    at the same moment would take the place of ours: so it is read again, a little later.
+    """
+    readers = set(accounts) - {bucket.target.account}
+    if readers <= _shared_with(json.loads(bucket.policy or "{}")):
+        return
+    for _ in range(ATTEMPTS):
+        policy = json.loads(bucket.s3.get_bucket_policy(**bucket.where)["Policy"])
+        if readers <= (known := _shared_with(policy)):
+            return
+        _allow(bucket, policy, readers | known)
+        pause(bucket.s3, AT_FIRST)
+
+
+def _create(bucket: Bucket) -> None:
+    region = bucket.target.region
+    # us-east-1 is the one region that may not be named.
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    # Another deploy may have made it meanwhile, or this one did, and AWS's answer was lost.
+    with faults.unless("BucketAlreadyOwnedByYou"):
+        bucket.s3.create_bucket(
+            Bucket=bucket.name, **({} if region == "us-east-1" else elsewhere)
+        )
+
+
+def _close(bucket: Bucket) -> None:
+    """Make a bucket private, encrypted and versioned, and open to TLS only."""
+    s3, where = bucket.s3, bucket.where
+    s3.put_public_access_block(
+        **where,
+        PublicAccessBlockConfiguration=dict.fromkeys(CLOSED, True),
+    )
+    s3.put_bucket_encryption(
+        **where,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        },
+    )
+    s3.put_bucket_versioning(**where, VersioningConfiguration={"Status": "Enabled"})
+    arn = f"arn:{bucket.partition}:s3:::{bucket.name}"
+    tls_only = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [tls_only]}
+    s3.put_bucket_policy(**where, Policy=json.dumps(policy))
+
+
+def _allow(bucket: Bucket, policy: Mapping[str, Any], accounts: Collection[str]) -> None:
+    """Have the bucket's policy let the execution roles of accounts read, and no others."""
+    arn = f"arn:{bucket.partition}:iam::"
+    statement = {
+        "Sid": SHARED,
+        "Effect": "Allow",
+        # Accounts, as a role that isn't there yet would be refused.
+        "Principal": {"AWS": [f"{arn}{account}:root" for account in sorted(accounts)]},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:{bucket.partition}:s3:::{bucket.name}/*",
+        "Condition": {"ArnLike": {"aws:PrincipalArn": f"{arn}*:role/{EXECUTION_ROLE}"}},
+    }
+    others = [s for s in policy["Statement"] if s.get("Sid") != SHARED]
+    said = {**policy, "Statement": [*others, statement]}
+    bucket.s3.put_bucket_policy(**bucket.where, Policy=json.dumps(said))
+
+
+def _shared_with(policy: Mapping[str, Any]) -> set[str]:
+    """Return the accounts that may read, by a bucket's policy.
+
+    S3 tells a list of one as that one, and an account that was closed by another sort of id.
+    """
+    shared = [
+        s["Principal"]["AWS"] for s in policy.get("Statement", []) if s.get("Sid") == SHARED
+    ]
+    named = [[told] if isinstance(told, str) else told for told in shared]
+    return {arn.split(":")[4] for each in named for arn in each if arn.startswith("arn:")}

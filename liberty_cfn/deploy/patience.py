@@ -22,6 +22,8 @@ T = TypeVar("T")
 DEADLINE = timedelta(hours=3)
 # After so many failed polls in a row it is said that AWS doesn't answer; then each time again.
 WORRYING = 5
+# So often AWS is asked before it counts that there is no answer.
+ATTEMPTS = 5
 # How long nothing was new, for the pause before the first look: what has just begun has
 # nothing to tell yet, so that look comes soon, but not at once.
 AT_FIRST = -2
@@ -37,6 +39,23 @@ def pause(client: Any, quiet: int) -> None:
         time.sleep(0.05 if quiet >= 0 else 0.02)
     else:
         time.sleep(random.uniform(0.5, 1.5) * min(10, 3 + quiet))  # noqa: S311 - no secret
+
+
+def answered(client: Any, question: Callable[[], T], attempts: int = ATTEMPTS) -> T:
+    """Return AWS's answer, asked for until there is one that can be read.
+
+    Raises:
+        ClientError: AWS refuses.
+        BotoCoreError, ResponseParserError: there is no answer, again and again.
+    """
+    for _ in range(attempts - 1):
+        try:
+            return question()
+        except faults.OF_AWS as error:
+            if not faults.passes(error):
+                raise
+            pause(client, 0)
+    return question()
 
 
 def silent(_: str) -> None:
@@ -60,6 +79,9 @@ class Patience:
     def __post_init__(self) -> None:
         self._end = self.clock() + self.deadline.total_seconds()
         self._failed = 0
+        self._name = name_of(self.stack_id)
+        environment = self._name.removeprefix("liberty-social-")
+        self._again = self.again or f"make events ENV={environment} ARGS=--follow"
 
     def ask(self, question: Callable[[], T]) -> T | None:
         """Return the answer, None where there was none this time.
@@ -107,14 +129,3 @@ class Patience:
     def over(self) -> bool:
         """Whether the deadline has passed."""
         return self.clock() >= self._end
-
-    @property
-    def _name(self) -> str:
-        return name_of(self.stack_id)
-
-    @property
-    def _again(self) -> str:
-        return (
-            self.again
-            or f"make events ENV={self._name.removeprefix('liberty-social-')} ARGS=--follow"
-        )

@@ -100,7 +100,6 @@ class Plan:
 
     @property
     def summary(self) -> str:
-        """The plan in one line."""
         drift = f"; {self.drift.summary}" if self.drift else ""
         return f"{self.stack}: {self._changes}{drift}"
 
@@ -296,7 +295,6 @@ def _causes(change: Change) -> str:
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
-    """Return the plan for a program to read."""
     return {
         "stack": plan.stack,
         "digest": plan.digest,

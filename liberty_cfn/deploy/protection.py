@@ -64,7 +64,6 @@ def close_again(cloudformation: Any, stack_id: str) -> None:
 
 
 def at_work(cloudformation: Any, stack_id: str) -> bool:
-    """Whether an operation on a stack is under way."""
     return state_of(find(cloudformation, stack_id)) is Meaning.WORKING
 
 

@@ -45,7 +45,6 @@ class Secret:
 
 
 def full_name(environment: Environment, name: str) -> str:
-    """Return what the secret is called in AWS."""
     return environment.named(f"{PREFIX}{name}")
 
 
@@ -167,7 +166,6 @@ def since(environment: Environment, target: Target, name: str) -> datetime | Non
 
 
 def as_json(secret: Secret) -> dict[str, Any]:
-    """Return what is known of a secret, for programs."""
     return asdict(secret) | {"changed": secret.changed and secret.changed.isoformat()}
 
 

@@ -231,7 +231,6 @@ def outputs_text(outputs: Mapping[str, str]) -> Text:
 
 
 def titled(*columns: str) -> Table:
-    """Return a table with these columns, and nothing in it yet."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -305,7 +304,6 @@ class ShownProgress:
             self.say(line(ends[-1]))
 
     def stop(self) -> None:
-        """Leave the tree as it is now."""
         if self._tree:
             self._tree.stop()
             self._tree = None

@@ -56,7 +56,6 @@ def described(cloudformation: Any, stack: str) -> dict[str, Any]:
 
 
 def name_of(stack_id: str) -> str:
-    """Return a stack's name, which is in its id."""
     return stack_id.split("/")[1] if stack_id.startswith("arn:") else stack_id
 
 
@@ -123,27 +122,22 @@ def _standing(
 
 
 def parameters(found: Mapping[str, Any], key: str = "Parameters") -> dict[str, str]:
-    """Return the values of the parameters of a stack, or a set, as it was found."""
     return {each["ParameterKey"]: each["ParameterValue"] for each in found.get(key, [])}
 
 
 def as_parameters(values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the values of parameters as CloudFormation takes them."""
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
 
 
 def tags(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tags of a stack, or of anything else, as it was found."""
     return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
 
 
 def as_tags(values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return tags as CloudFormation takes them."""
     return [{"Key": key, "Value": value} for key, value in values.items()]
 
 
 def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
-    """Return a stack's outputs."""
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 

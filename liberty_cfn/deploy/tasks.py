@@ -65,7 +65,12 @@ def _stopped(
         return
     described = ecs.describe_tasks(**where, tasks=arns)["tasks"]
     latest = sorted(described, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
-    tasks = [t for t in latest if not _meant(t) and _is_of_now(t.get("stoppedAt"), since)]
+    tasks = [
+        task
+        for task in latest
+        if not str(task.get("stoppedReason", "")).startswith(MEANT)
+        and _is_of_now(task.get("stoppedAt"), since)
+    ]
     for task in tasks[:TASKS]:
         yield f"task {_id(task)} stopped: {task.get('stoppedReason') or 'no reason given'}"
         for container in task.get("containers", []):
@@ -82,11 +87,6 @@ def _stopped(
 def _is_of_now(when: datetime | None, since: datetime | None) -> bool:
     """Whether something happened since then. ECS tells of the last hour."""
     return when is None or since is None or when >= since
-
-
-def _meant(task: dict[str, Any]) -> bool:
-    """Whether a task was stopped because there were to be fewer, or newer ones."""
-    return str(task.get("stoppedReason", "")).startswith(MEANT)
 
 
 def _last_words(client: Callable[[str], Any], task: dict[str, Any]) -> Iterator[str]:

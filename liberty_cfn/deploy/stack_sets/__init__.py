@@ -14,8 +14,7 @@ from those above it:
     operations   an operation begun once, and followed by its id
     failures     why a target failed, first-hand
     adopting     taking in what an earlier destroy kept
-    securing     the policies that keep what holds data, in every target
-    running      operations one after another, until more failed than may
+    running      operations one after another, until more failed than may; policies in targets
     deploying    the way through these: canary first, then region by region
     destroying   instances, then the set; what is kept of them
     comparing    drift, and the checklist, target by target

@@ -24,11 +24,12 @@ from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.following import follow
+from liberty_cfn.deploy.named import listed
+from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.stack import as_parameters, described, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning, state_of
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import LOCAL
 from liberty_cfn.generation import bootstrap
 from liberty_cfn.local.control import SECRET
@@ -49,11 +50,7 @@ def missing(fleet: Fleet) -> dict[str, str]:
         why = f"the role {ADMINISTRATION_ROLE} doesn't let {', '.join(untrusted)} take it"
         lacking[fleet.home.account] = why
     first = {place.account: place for place in reversed(fleet.targets.places)}
-
-    def look(place: Place) -> Target:
-        return fleet.at(place)
-
-    _, failed = fleet.everywhere(first.values(), look)
+    _, failed = fleet.everywhere(first.values(), fleet.at)
     return {place.account: why for place, why in failed.items()} | lacking
 
 
@@ -102,12 +99,8 @@ def _trusted(fleet: Fleet) -> set[str]:
     if (found := leftovers.role(fleet.home, ADMINISTRATION_ROLE)) is None:
         return set()
     statements = found["AssumeRolePolicyDocument"]["Statement"]
-    principals = [statement["Principal"].get("Service", []) for statement in statements]
-    return {
-        service
-        for named in principals
-        for service in ([named] if isinstance(named, str) else named)
-    }
+    principals = (statement["Principal"].get("Service") for statement in statements)
+    return {service for named in principals for service in listed(named)}
 
 
 def by_hand(fleet: Fleet, account: str) -> str:
@@ -156,7 +149,7 @@ def _put(
     if there and state is Meaning.BROKEN:
         gone = Follower(cloudformation, there["StackId"])
         cloudformation.delete_stack(StackName=there["StackId"])
-        follow(cloudformation, there["StackId"], gone, list, again=again)
+        follow(gone, list, Patience(there["StackId"], again=again))
     asked = {
         "StackName": stack,
         "TemplateBody": render(template, f"liberty_cfn/bootstrap/{build.__name__}.py"),
@@ -175,7 +168,7 @@ def _put(
     found = described(cloudformation, stack_id)
     since = found.get("LastUpdatedTime") or found["CreationTime"]
     follower = Follower(cloudformation, stack_id, since)
-    status, events = follow(cloudformation, stack_id, follower, list, again=again)
+    status, events = follow(follower, list, Patience(stack_id, again=again))
     if meaning(status) is not Meaning.GOOD:
         why = "; ".join(in_words(event) for event in reasons(events)) or "no reason given"
         raise DeployError(f"{stack} in account {target.account} ended as {status}: {why}")

@@ -14,13 +14,14 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.plans import let_through, needless, rests_on_policies
-from liberty_cfn.deploy.stack_sets import adopting, beforehand, securing
+from liberty_cfn.deploy.stack_sets import adopting, beforehand, running
 from liberty_cfn.deploy.stack_sets.operations import Progress, attach, under_way
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
-from liberty_cfn.deploy.stack_sets.standing import Standing, answered, standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
 from liberty_cfn.deployment_targets import Place
 
@@ -91,7 +92,7 @@ def deploy(
     _refuse(fleet, plan, allowed)
     known = there.instances if there else {}
     if not different:
-        securing.close(fleet, progress, known)
+        running.close(fleet, progress, known)
         _check_inoperable(fleet, different)
         return Outcome(changed=False)
     if not progress.consents(different):
@@ -110,10 +111,10 @@ def deploy(
     run = Run(fleet, want, different, progress, plan.adopted, adopt)
     if there:
         # What an earlier deploy had allowed, which was killed, may not go in this one.
-        securing.close(fleet, progress, known)
+        running.close(fleet, progress, known)
     changes = [change for one in plan.changing.values() for change in one.changes]
     if (open_ := let_through(changes, allowed)) or rests_on_policies(changes):
-        securing.protect(fleet, list(plan.changing), progress, known, open_)
+        running.protect(fleet, list(plan.changing), progress, known, open_)
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     with run.protecting():
@@ -143,9 +144,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         return None
     outdated = tuple(p for p, i in there.instances.items() if i.status == "OUTDATED")
     stuck = tuple(p for p, i in there.instances.items() if i.status == "INOPERABLE")
-    known = Differences(
-        definition=False, new=(), changed=(), outdated=outdated, inoperable=stuck, gone=()
-    )
+    known = Differences(definition=False, outdated=outdated, inoperable=stuck)
     # Of targets that the file no longer names, nothing is known; where looking fails, the
     # operation itself tells.
     known_here = [place for place in outdated if place in fleet.targets.overrides]
@@ -155,10 +154,10 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         if not progress.consents(known):
             return None
     # What a deploy had allowed, which was killed, no other operation may do.
-    securing.close(fleet, progress, there.instances)
+    running.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
         # Nobody has looked at what changes there: only policies keep what holds data.
-        securing.protect(fleet, outdated, progress, there.instances)
+        running.protect(fleet, outdated, progress, there.instances)
     run = Run(fleet, None, known, progress)
     with run.protecting():
         run.through(list(outdated))
@@ -196,7 +195,7 @@ def _make(fleet: Fleet, want: Wanted) -> None:
         **want.definition(fleet.targets),
     }
     try:
-        answered(fleet, lambda: fleet.cloudformation.create_stack_set(**asked))
+        answered(fleet.cloudformation, lambda: fleet.cloudformation.create_stack_set(**asked))
     except ClientError as error:
         if faults.code(error) != "NameAlreadyExistsException":
             raise

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from liberty_cfn.deploy.destroying import Kept, looked_through
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.stack_sets import failures
 from liberty_cfn.deploy.stack_sets.operations import Operation, Progress, attach, operate
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
-from liberty_cfn.deploy.stack_sets.standing import Standing, answered, standing
+from liberty_cfn.deploy.stack_sets.standing import Standing, standing
 from liberty_cfn.deployment_targets import Place
 
 
@@ -69,5 +70,5 @@ def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place,
         )
     if standing(fleet):
         delete = fleet.cloudformation.delete_stack_set
-        answered(fleet, lambda: delete(StackSetName=fleet.name))
+        answered(fleet.cloudformation, lambda: delete(StackSetName=fleet.name))
     return results

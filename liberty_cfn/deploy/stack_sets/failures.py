@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from liberty_cfn.deploy import diagnosis
 from liberty_cfn.deploy.causes import next_step
-from liberty_cfn.deploy.diagnosis import in_words, is_first_hand, reasons
-from liberty_cfn.deploy.early import refused_early
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
@@ -51,15 +50,11 @@ def explain(fleet: Fleet, failed: list[Result], since: datetime) -> list[str]:
 def _told(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterator[str]:
     target = fleet.at(place)
     cloudformation = target.client("cloudformation")
-    found = reasons(Follower(cloudformation, stack_id, since).new_events())
-    if not any(is_first_hand(event) for event in found):
-        early = refused_early(cloudformation, StackName=stack_id)
-        yield from early
-        if early:
-            return
-    for event in found:
-        yield in_words(event)
-        if event.type == SERVICE_TYPE and event.physical_id:
+    events = Follower(cloudformation, stack_id, since).new_events()
+    sentences, failures = diagnosis.first_hand(cloudformation, stack_id, events)
+    yield from sentences
+    for event in failures:
+        if event.type == SERVICE_TYPE:
             yield from why_stopped(target.client, event)
 
 

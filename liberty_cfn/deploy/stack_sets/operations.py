@@ -14,10 +14,18 @@ from typing import Any, Protocol
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import UnknownStatusError
-from liberty_cfn.deploy.patience import AT_FIRST, DEADLINE, Patience, pause, silent
+from liberty_cfn.deploy.patience import (
+    AT_FIRST,
+    ATTEMPTS,
+    DEADLINE,
+    Patience,
+    answered,
+    pause,
+    silent,
+)
 from liberty_cfn.deploy.stack_sets.previews import SetPlan
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import ATTEMPTS, MISSING, answered, operations
+from liberty_cfn.deploy.stack_sets.standing import MISSING, operations
 from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
 
@@ -37,8 +45,6 @@ class Result:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation that is over."""
-
     id: str
     action: str
     status: str
@@ -76,7 +82,7 @@ def under_way(fleet: Fleet) -> str:
         return next(ids, "")
 
     with faults.unless(MISSING):
-        return answered(fleet, going)
+        return answered(fleet.cloudformation, going)
     return ""
 
 

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, TypeVar
 
-from botocore.credentials import RefreshableCredentials
+from botocore.credentials import RefreshableCredentials, create_assume_role_refresher
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
+from liberty_cfn.deploy.packaging import EXECUTION_ROLE
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.template_bucket import EXECUTION_ROLE
 from liberty_cfn.deployment_targets import Place, Targets, crowding
 from liberty_cfn.environments import Environment
 
@@ -96,15 +96,8 @@ class Fleet:
         partition = self.home.session.get_partition_for_region(self.home.region)
         arn = f"arn:{partition}:iam::{account}:role/{role}"
 
-        def taken() -> dict[str, str]:
-            found = sts.assume_role(RoleArn=arn, RoleSessionName=SESSION_NAME)["Credentials"]
-            return {
-                "access_key": found["AccessKeyId"],
-                "secret_key": found["SecretAccessKey"],
-                "token": found["SessionToken"],
-                "expiry_time": found["Expiration"].isoformat(),
-            }
-
+        asked = {"RoleArn": arn, "RoleSessionName": SESSION_NAME}
+        taken = create_assume_role_refresher(sts, asked)
         try:
             return RefreshableCredentials.create_from_metadata(taken(), taken, "assume-role")
         except ClientError as error:
@@ -132,17 +125,12 @@ class Fleet:
         def one(place: Place) -> tuple[Place, T | None, str]:
             try:
                 return place, work(place), ""
-            except DeployError as error:
-                return place, None, str(error)
-            except FollowError as error:
-                if error.__cause__ and faults.expired(error.__cause__):
-                    raise
-                return place, None, str(error)
-            except faults.OF_AWS as error:
+            except (DeployError, FollowError, *faults.OF_AWS) as error:
                 # Without credentials, there is nothing to be had from any other place.
-                if faults.expired(error):
+                if faults.expired(error.__cause__ or error):
                     raise
-                return place, None, faults.in_words(error)
+                of_aws = isinstance(error, faults.OF_AWS)
+                return place, None, faults.in_words(error) if of_aws else str(error)
 
         told = side_by_side(one, wanted, min(AT_ONCE, len(wanted)))
         for number, (place, found, why) in enumerate(told, 1):

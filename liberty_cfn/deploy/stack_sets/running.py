@@ -10,13 +10,20 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import Any
 
-from liberty_cfn.deploy import faults
+from liberty_cfn.deploy import faults, protection
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.stack_sets import failures, securing
-from liberty_cfn.deploy.stack_sets.operations import Operation, Progress, Result, operate
+from liberty_cfn.deploy.stack_sets import failures
+from liberty_cfn.deploy.stack_sets.operations import (
+    Operation,
+    Progress,
+    Result,
+    operate,
+    under_way,
+)
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, side_by_side
-from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides
+from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides, stack_ids
 from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deployment_targets import Place
@@ -59,7 +66,7 @@ class Run:
         except DeployError:
             try:
                 known = self._protect()
-                securing.close(self.fleet, self.progress, known)
+                close(self.fleet, self.progress, known)
             except faults.OF_AWS as error:
                 # Why it failed is not to be hidden by what goes wrong afterwards.
                 self.progress.say(
@@ -75,7 +82,7 @@ class Run:
         results = self.outcome.results.values()
         done = [result.place for result in results if result.status == "SUCCEEDED"]
         stay = [place for place in done if place not in self.different.gone]
-        securing.protect(self.fleet, stay, self.progress, known)
+        protect(self.fleet, stay, self.progress, known)
         for place in stay:
             if place not in known or not known[place].stack_id:
                 self.progress.say(
@@ -196,3 +203,46 @@ def _tolerance(fleet: Fleet, region: str) -> int:
     accounts = sum(place.region == region for place in fleet.targets.places)
     percentage = preferences.get("FailureTolerancePercentage", 0)
     return int(preferences.get("FailureToleranceCount", accounts * percentage // 100))
+
+
+def protect(
+    fleet: Fleet,
+    places: Collection[Place],
+    progress: Progress,
+    known: Mapping[Place, Instance],
+    allowed: Collection[str] = (),
+) -> None:
+    """Deny replacing and deleting what holds data in some targets' stacks."""
+
+    def deny(cloudformation: Any, stack_id: str) -> None:
+        protection.protect(cloudformation, stack_id, allowed)
+
+    _in_stacks(fleet, progress, deny, places, known)
+
+
+def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> None:
+    """Close in every target what a deploy that ended early left open, or never closed.
+
+    But not during an operation, as it may be what they are open for: who began that closes
+    them.
+    """
+    # Nobody gets into the accounts of a service-managed set but AWS.
+    if not fleet.targets.service_managed and not under_way(fleet):
+        _in_stacks(fleet, progress, protection.close_again, fleet.targets.places, known)
+
+
+def _in_stacks(
+    fleet: Fleet,
+    progress: Progress,
+    do: Callable[[Any, str], None],
+    places: Collection[Place],
+    known: Mapping[Place, Instance],
+) -> None:
+    """Do something to the stacks of some places, as far as AWS lists them."""
+    ids = stack_ids(known)
+    _, failed = fleet.everywhere(
+        [place for place in places if place in ids],
+        lambda place: do(fleet.at(place).client("cloudformation"), ids[place]),
+    )
+    for place, why in failed.items():
+        progress.say(f"{place}: its stacks have no policy against loss: {why}")

@@ -40,7 +40,6 @@ NAMED = 4
 
 
 def summary(plan: SetPlan, targets: Targets) -> str:
-    """Return a set's plan in one line."""
     different = plan.differences
     counts = {
         "new": len(different.new),
@@ -104,7 +103,6 @@ def how(targets: Targets, touched: Sequence[Place]) -> str:
 
 
 def set_markdown(plan: SetPlan, targets: Targets) -> str:
-    """Return a set's plan for a pull request."""
     lines = [f"## {summary(plan, targets)}", ""]
     for part in merge(plan.changing):
         lines += [f"**{_whose(part.places, plan)}**", ""]
@@ -116,7 +114,6 @@ def set_markdown(plan: SetPlan, targets: Targets) -> str:
 
 
 def set_as_json(plan: SetPlan, targets: Targets) -> dict[str, Any]:
-    """Return a set's plan for a program to read."""
     different = plan.differences
     kinds = {
         **dict.fromkeys(plan.plans, "none"),

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import UnknownStatusError
-from liberty_cfn.deploy.patience import pause
+from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.stack import parameters, tags
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deployment_targets import Place
 
 T = TypeVar("T")
-# So often AWS is asked before it counts that there is no answer.
-ATTEMPTS = 5
 MISSING = "StackSetNotFoundException"
 # What each status of an instance means.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackInstance.html
@@ -44,14 +42,11 @@ class Instance:
 
 
 def stack_ids(instances: Mapping[Place, Instance]) -> dict[Place, str]:
-    """Return the ids of the stacks that there are."""
     return {place: one.stack_id for place, one in instances.items() if one.stack_id}
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a stack set stands."""
-
     template: str
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
@@ -59,23 +54,6 @@ class Standing:
     managed_execution: bool
     auto_deployment: Mapping[str, Any]
     instances: Mapping[Place, Instance]
-
-
-def answered(fleet: Fleet, ask: Callable[[], T]) -> T:
-    """Return AWS's answer, asked for until there is one that can be read.
-
-    Raises:
-        ClientError: AWS refuses.
-        BotoCoreError, ResponseParserError: there is no answer, again and again.
-    """
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return ask()
-        except faults.OF_AWS as error:
-            if not faults.passes(error):
-                raise
-            pause(fleet.cloudformation, 0)
-    return ask()
 
 
 def standing(fleet: Fleet) -> Standing | None:
@@ -86,7 +64,7 @@ def standing(fleet: Fleet) -> Standing | None:
     """
     ask = partial(fleet.cloudformation.describe_stack_set, StackSetName=fleet.name)
     with faults.unless(MISSING):
-        found = answered(fleet, ask)["StackSet"]
+        found = answered(fleet.cloudformation, ask)["StackSet"]
         drift = found.get("StackSetDriftDetectionDetails", {})
         if found["Status"] != "DELETED":
             return Standing(
@@ -107,7 +85,7 @@ def instances(fleet: Fleet) -> dict[Place, Instance]:
     Raises:
         UnknownStatusError: an instance is in a state that this program doesn't know.
     """
-    return answered(fleet, lambda: {one.place: one for one in _instances(fleet)})
+    return answered(fleet.cloudformation, lambda: {one.place: one for one in _instances(fleet)})
 
 
 def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
@@ -117,7 +95,9 @@ def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
         "StackInstanceAccount": place.account,
         "StackInstanceRegion": place.region,
     }
-    found = answered(fleet, lambda: fleet.cloudformation.describe_stack_instance(**asked))
+    found = answered(
+        fleet.cloudformation, lambda: fleet.cloudformation.describe_stack_instance(**asked)
+    )
     return parameters(found["StackInstance"], "ParameterOverrides")
 
 

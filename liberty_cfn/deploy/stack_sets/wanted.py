@@ -67,11 +67,11 @@ class Differences:
     """
 
     definition: bool
-    new: tuple[Place, ...]
-    changed: tuple[Place, ...]
-    outdated: tuple[Place, ...]
-    inoperable: tuple[Place, ...]
-    gone: tuple[Place, ...]
+    new: tuple[Place, ...] = ()
+    changed: tuple[Place, ...] = ()
+    outdated: tuple[Place, ...] = ()
+    inoperable: tuple[Place, ...] = ()
+    gone: tuple[Place, ...] = ()
     before: Mapping[Place, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
@@ -125,9 +125,7 @@ def differences(fleet: Fleet, want: Wanted, there: Standing | None) -> Differenc
     """Return what differs between what a set should be and what there is of it."""
     targets = fleet.targets
     if there is None:
-        return Differences(
-            definition=True, new=targets.places, changed=(), outdated=(), inoperable=(), gone=()
-        )
+        return Differences(definition=True, new=targets.places)
     same = (
         there.template == want.root.text
         and there.parameters == want.parameters
