@@ -24,7 +24,6 @@ from liberty_cfn.deploy.stack_sets import (
     operations,
     reaching,
     running,
-    securing,
 )
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
@@ -605,7 +604,7 @@ def test_what_another_deploy_of_the_set_allows_nobody_closes(sets, between, monk
     deploy(fleet, SMALL, Told())
     protect(sets.client("cloudformation", SECOND), stack_of(fleet, SECOND), ["Kept"])
     before = policies(sets, fleet)
-    for module in (deploying, securing):
+    for module in (deploying, running):
         monkeypatch.setattr(module, "under_way", lambda *_: "theirs")
     assert not deploy(fleet, SMALL, told).changed
     with pytest.raises(DeployError, match="theirs began after this plan was made"):

@@ -31,19 +31,19 @@ MEANINGS = {
     **dict.fromkeys(("REVIEW_IN_PROGRESS", "DELETE_COMPLETE"), Meaning.ABSENT),
     **dict.fromkeys(
         (
-            *("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"),
+            *("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"),
             *("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
             *("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
-            *("IMPORT_IN_PROGRESS", "IMPORT_ROLLBACK_IN_PROGRESS"),
+            *("DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "IMPORT_ROLLBACK_IN_PROGRESS"),
         ),
         Meaning.WORKING,
     ),
     **dict.fromkeys(("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"), Meaning.GOOD),
     **dict.fromkeys(("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"), Meaning.UNDONE),
-    **dict.fromkeys(("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"), Meaning.BROKEN),
     "UPDATE_FAILED": Meaning.HALTED,
     "UPDATE_ROLLBACK_FAILED": Meaning.STUCK,
     "IMPORT_ROLLBACK_FAILED": Meaning.ASTRAY,
+    **dict.fromkeys(("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"), Meaning.BROKEN),
     "DELETE_FAILED": Meaning.UNDELETED,
 }
 # What a deploy can start from; from any other state the person has to go on first.
