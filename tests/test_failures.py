@@ -39,6 +39,7 @@ from wire import (
 
 from liberty_cfn.deploy import diagnosis, faults, following, packaging, patience
 from liberty_cfn.deploy.carrying_out import execute
+from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
@@ -760,6 +761,19 @@ def test_case_24_where_no_resource_says_why_the_roots_own_word_is_told(
         lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", happened
     )
     assert told.splitlines()[1].strip() == said
+
+
+def test_case_24_why_a_deletion_ended_as_it_began_is_told(dev):
+    used = "Export Vpc cannot be deleted as it is in use by other-stack"
+    deleting, kept = ("DELETE_IN_PROGRESS", "User Initiated"), ("UPDATE_COMPLETE", used)
+    happened = [
+        failure(number, "liberty-social-dev", reason, TYPE, status=status)
+        for number, (status, reason) in enumerate([deleting, kept])
+    ]
+    wire = Wire(DescribeEvents=[operation_events()])
+    told = diagnosis.explain(lambda _: wire.client, dev, STACK, "UPDATE_COMPLETE", happened)
+    step = next_step(used)
+    assert told.splitlines()[1:] == [f"  {used}", f"    {step}"]
 
 
 def test_case_24_why_a_stack_failed_is_not_hidden_by_the_roots_word_that_it_did(dev):

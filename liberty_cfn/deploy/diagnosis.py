@@ -20,6 +20,7 @@ from liberty_cfn.environments import Environment
 CANCELLED = "cancelled"
 # How CloudFormation says that somebody asked for it.
 BY_HAND = "User Initiated"
+UNSAID = "CloudFormation gave no reason; see the stack's events in the console."
 NOTHING: Mapping[str, list[str]] = MappingProxyType({})
 
 
@@ -43,10 +44,11 @@ def reasons(events: Iterable[Event]) -> list[Event]:
 def of_the_root(events: Iterable[Event]) -> str:
     """Return why the root says that it is undone, where no resource says anything.
 
-    Somebody cancelled the update, say, or a parameter has no value.
+    Somebody cancelled the update, say, or a parameter has no value. A deletion that can't
+    begin, as others import what the stack exports, ends as the stack was before.
     """
-    undone = ("ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
-    said = [event.reason for event in events if event.is_root and event.status in undone]
+    undone = ("ROLLBACK_IN_PROGRESS", "_COMPLETE")
+    said = [e.reason for e in events if e.is_root and e.status.endswith(undone)]
     reason = next(filter(None, said), "")
     return "The update was cancelled by hand." if reason == BY_HAND else reason
 
@@ -107,10 +109,9 @@ def explain(
     """
     sentences, failures = first_hand(client("cloudformation"), stack_id, events)
     lines = [f"{environment.stack} ended as {status}."]
-    if not sentences and meaning(status) is Meaning.ABSENT:
-        lines.append("  Somebody deleted the stack meanwhile.")
-    elif not sentences:
-        lines.append("CloudFormation gave no reason; see the stack's events in the console.")
+    if not sentences:
+        gone = meaning(status) is Meaning.ABSENT
+        lines.append("  Somebody deleted the stack meanwhile." if gone else UNSAID)
     for number, sentence in enumerate(sentences):
         lines.append(f"{'First, ' if number == 0 and len(sentences) > 1 else '  '}{sentence}")
         if step := next_step(sentence):
@@ -122,5 +123,6 @@ def explain(
             # What a program logs may be about anything.
             known = (next_step(said) for said in words if SAID not in said)
             lines += [f"    {step}" for step in dict.fromkeys(filter(None, known))]
-    lines.append(what_next(status, environment))
+    if meaning(status) is not Meaning.GOOD:
+        lines.append(what_next(status, environment))
     return "\n".join(lines)
