@@ -29,7 +29,7 @@ from liberty_cfn.deploy import deploying, destroying, images, secrets
 from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.digests import digest
-from liberty_cfn.environments import load
+from liberty_cfn.environments import load, names
 from liberty_cfn.repository import PARAMS
 
 REPOSITORY = Path(__file__).parent.parent
@@ -77,7 +77,7 @@ def test_make_lists_its_targets_each_with_a_line():
 def test_a_missing_or_wrong_env_is_answered_with_the_environments_there_are(arguments):
     answer = as_make(*arguments)
     assert answer.returncode == 2
-    assert "There are: dev, global, local, prod, staging." in answer.stderr
+    assert f"There are: {', '.join(names())}." in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_a_process_leaves_with_its_code_and_all_it_had_to_say():
         '"$0" "$@" environments >&-; echo $?',
         *PROGRAM,
     )
-    assert said.stdout.split() == ["dev", "global", "local", "prod", "staging", "0", "2", "0"]
+    assert said.stdout.split() == [*names(), "0", "2", "0"]
     assert "No such command 'nonsense'" in said.stderr
     assert "Traceback" not in said.stderr
 
@@ -427,7 +427,7 @@ def test_what_is_closed_is_written_to_in_vain(monkeypatch):
 
 def test_it_finds_its_repository_from_any_folder(tmp_path):
     answer = run(*PROGRAM, "environments", cwd=tmp_path)
-    assert answer.stdout.split() == ["dev", "global", "local", "prod", "staging"]
+    assert answer.stdout.split() == names()
 
 
 def test_stale_templates_are_refused_anywhere_but_locally(tmp_path, nearby, aws, monkeypatch):

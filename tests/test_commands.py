@@ -258,4 +258,4 @@ def test_destroying_wants_the_name_and_tells_a_program_what_is_kept(
     kinds = [one["type"] for one in said["kept"]]
     assert sorted(kinds) == ["AWS::Logs::LogGroup"] + ["AWS::SecretsManager::Secret"] * 5
     again = json.loads(run("destroy", "dev", "--json").stdout)
-    assert again == {"stack": environment.stack, "deleted": False, "kept": []}
+    assert again == {"stack": environment.stack, "deleted": False, "kept": [], "lost": []}

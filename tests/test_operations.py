@@ -22,7 +22,7 @@ from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import NESTED_STACK, standing
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.environments import load
+from liberty_cfn.environments import load, names
 from liberty_cfn.stateful import stack_policy
 
 STACK = "liberty-social-dev"
@@ -124,7 +124,7 @@ def test_where_there_is_no_stack_each_command_says_so(liberty, command):
 def test_names_of_environments_are_checked(liberty, command):
     code, _, said = liberty(command, "prd")
     assert code == 2
-    assert "There are: dev, global, local, prod, staging." in said
+    assert f"There are: {', '.join(names())}." in said
 
 
 # Status

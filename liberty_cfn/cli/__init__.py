@@ -37,7 +37,7 @@ from liberty_cfn.repository import PARAMS
 def cli() -> None:
     """The AWS infrastructure of the Liberty Social backend.
 
-    Templates are written by `python generate.py`. ENV is the name of a file in params/:
+    Templates are written by `make templates`. ENV is the name of a file in params/:
     params/prod.yaml is prod.
 
     Exits with 0 when done, 1 when it failed or was refused, 2 when a file or an argument is

@@ -75,7 +75,7 @@ def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool
     # Not as envvar, which takes an empty one for none: whatever it was read from is missing.
     default=lambda: os.environ.get("APPROVED"),
     metavar="DIGEST",
-    help="Deploy only if the templates have this digest (generate.py --digest).",
+    help="Deploy only if the templates have this digest, which every plan shows.",
 )
 @click.option(
     "--adopt",

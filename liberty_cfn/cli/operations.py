@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def status_command(environment: str, *, as_json: bool) -> None:
     """Show how ENV's stacks stand.
 
-    The root and each nested stack: its status, since when, and what is being done to which
-    resources. Then the digest of the templates that were deployed, and what can be done.
-    Exits with 1 where there is no such stack.
+    The root and each nested stack: when its last operation began, its status, and what is
+    being done to which resources. Then the digest of the templates that were deployed, and
+    what can be done. Exits with 1 where there is no such stack.
     """
     from liberty_cfn.deploy import migrating
     from liberty_cfn.deploy.operations import root
