@@ -68,6 +68,11 @@ class Environment:
         """The name of the root stack, or of the stack set."""
         return self.stack_name or f"liberty-social-{self.name}"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is in the local AWS."""
+        return self.endpoint == LOCAL
+
     def with_parameters(self, parameters: Mapping[str, str]) -> Environment:
         """Return the environment with these parameters over its own."""
         return replace(

@@ -40,9 +40,7 @@ def may_deploy(environment: Environment, given: str | None, *, yes: bool) -> boo
 
     Production is whose names have no suffix; of a stack set, one such target is enough.
     """
-    from liberty_cfn.environments import LOCAL
-
-    if environment.endpoint == LOCAL:
+    if environment.is_local:
         return True
     if all(part.settings["NameSuffix"] for part in environment.parts):
         return yes or agrees(f"Deploy {environment.name}?")

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
 
-environment_argument = click.argument("environment", metavar="ENV", default="")
+
+def _loaded(_context: click.Context, _argument: click.Parameter, name: str) -> Environment:
+    from liberty_cfn.environments import load
+
+    return load(name)
+
+
+environment_argument = click.argument(
+    "environment", metavar="ENV", default="", callback=_loaded
+)
 drift_option = click.option(
     "--drift",
     is_flag=True,
@@ -80,10 +89,9 @@ def with_image(environment: Environment, target: Target) -> tuple[Environment, s
 
 def keep(environment: Environment) -> None:
     """Have the local AWS keep what it holds, even if it is killed."""
-    from liberty_cfn.environments import LOCAL
     from liberty_cfn.local import control
 
-    if environment.endpoint == LOCAL and (local := control.status()):
+    if environment.is_local and (local := control.status()):
         control.save(local)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from liberty_cfn.cli import common
 from liberty_cfn.cli.stack_sets import comparing as of_sets
+
+if TYPE_CHECKING:
+    from liberty_cfn.environments import Environment
 
 
 @click.command("verify")
@@ -13,7 +18,9 @@ from liberty_cfn.cli.stack_sets import comparing as of_sets
 @click.option("--all", "every", is_flag=True, help="Show every fact, not only the wrong ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print rows and facts as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the spec's checklist, ticked.")
-def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bool) -> None:
+def verify_command(
+    environment: Environment, *, every: bool, as_json: bool, markdown: bool
+) -> None:
     """Compare what exists in AWS with the spec's checklist.
 
     Reads each resource by its name and compares every value the spec states; neither
@@ -21,19 +28,17 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
     """
     from liberty_cfn import verify
     from liberty_cfn.deploy.images import as_deployed
-    from liberty_cfn.environments import load
     from liberty_cfn.verify import document, table
     from liberty_cfn.verify.markdown import as_markdown
 
     screen = common.console()
-    chosen = load(environment)
-    if chosen.targets:
-        of_sets.verify(chosen, every=every, as_json=as_json, markdown=markdown)
+    if environment.targets:
+        of_sets.verify(environment, every=every, as_json=as_json, markdown=markdown)
         return
     aside = common.console(stderr=True)
-    target = common.connect(chosen, aside)
-    chosen, advice = as_deployed(chosen, target)
-    report = verify.verify(chosen, target.client)
+    target = common.connect(environment, aside)
+    environment, advice = as_deployed(environment, target)
+    report = verify.verify(environment, target.client)
     if as_json:
         common.print_json(document.as_json(report))
     elif markdown:
@@ -48,7 +53,7 @@ def verify_command(environment: str, *, every: bool, as_json: bool, markdown: bo
 @click.command("doctor")
 @common.environment_argument
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def doctor_command(environment: str, *, as_json: bool) -> None:
+def doctor_command(environment: Environment, *, as_json: bool) -> None:
     """Say what in ENV's account, region and zone would make a deploy fail.
 
     Each finding is ok, a warning or an obstacle, with the setting or the command that solves
@@ -57,13 +62,11 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.deploy import finding
     from liberty_cfn.deploy.beforehand import examine
     from liberty_cfn.deploy.showing import findings_text
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    if chosen.targets:
-        of_sets.doctor(chosen, as_json=as_json)
+    if environment.targets:
+        of_sets.doctor(environment, as_json=as_json)
         return
-    found = examine(chosen, common.connect(chosen, common.console(stderr=True)))
+    found = examine(environment, common.connect(environment, common.console(stderr=True)))
     if as_json:
         common.print_json(finding.as_json(found))
     else:
@@ -74,7 +77,7 @@ def doctor_command(environment: str, *, as_json: bool) -> None:
 @click.command("drift")
 @common.environment_argument
 @common.json_option
-def drift_command(environment: str, *, as_json: bool) -> None:
+def drift_command(environment: Environment, *, as_json: bool) -> None:
     """Show what in ENV was changed by hand since it was deployed.
 
     Every nested stack is compared with what it was deployed as: each resource that differs,
@@ -83,19 +86,17 @@ def drift_command(environment: str, *, as_json: bool) -> None:
     """
     from liberty_cfn.deploy import drift
     from liberty_cfn.deploy.operations import root
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    if chosen.targets:
-        of_sets.drift(chosen, as_json=as_json)
+    if environment.targets:
+        of_sets.drift(environment, as_json=as_json)
         return
     screen = common.console(stderr=True)
-    cloudformation = common.connect(chosen, screen).client("cloudformation")
-    stack = root(chosen, cloudformation)
-    drift.refuse_unless_standing(chosen, stack)
-    found = drift.detect(cloudformation, stack["StackId"], chosen.name, say=screen.print)
+    cloudformation = common.connect(environment, screen).client("cloudformation")
+    stack = root(environment, cloudformation)
+    drift.refuse_unless_standing(environment, stack)
+    found = drift.detect(cloudformation, stack["StackId"], environment.name, say=screen.print)
     if as_json:
-        common.print_json(stack=chosen.stack, **drift.as_json(found))
+        common.print_json(stack=environment.stack, **drift.as_json(found))
     else:
-        click.echo("\n".join([*drift.as_lines(found), f"{chosen.stack}: {found.summary}"]))
+        click.echo("\n".join([*drift.as_lines(found), f"{environment.stack}: {found.summary}"]))
     common.exit_unless(found.same)

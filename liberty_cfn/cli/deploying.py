@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @common.drift_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the plan for a pull request.")
-def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool) -> None:
+def plan_command(
+    environment: Environment, *, drift: bool, as_json: bool, markdown: bool
+) -> None:
     """Show what deploying ENV would change, and change nothing.
 
     A change set over all nested stacks, shown and discarded: each resource, the properties
@@ -36,16 +38,14 @@ def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool
     """
     from liberty_cfn.deploy import plans, preparing, showing
     from liberty_cfn.deploy.following import Work
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    if chosen.targets:
-        refuse_alone(chosen, {"--drift": drift})
-        of_sets.plan(chosen, as_json=as_json, markdown=markdown)
+    if environment.targets:
+        refuse_alone(environment, {"--drift": drift})
+        of_sets.plan(environment, as_json=as_json, markdown=markdown)
     aside = common.console(stderr=True)
-    target = common.connect(chosen, aside)
-    chosen, advice = common.with_image(chosen, target)
-    work = Work(chosen, target, showing.ShownProgress(aside), generated(aside))
+    target = common.connect(environment, aside)
+    environment, advice = common.with_image(environment, target)
+    work = Work(environment, target, showing.ShownProgress(aside), generated(aside))
     planned = preparing.plan(work, drift=drift)
     if as_json:
         common.print_json(plans.as_json(planned))
@@ -107,7 +107,7 @@ def plan_command(environment: str, *, drift: bool, as_json: bool, markdown: bool
 @common.drift_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def deploy_command(
-    environment: str,
+    environment: Environment,
     *,
     yes: bool,
     confirm: str | None,
@@ -132,12 +132,10 @@ def deploy_command(
     from liberty_cfn import verify
     from liberty_cfn.deploy import deploying, showing
     from liberty_cfn.digests import digest
-    from liberty_cfn.environments import load
     from liberty_cfn.verify import document, table
 
     screen = common.console(stderr=as_json)
-    chosen = load(environment)
-    named_otherwise(chosen, confirm, "deployed")
+    named_otherwise(environment, confirm, "deployed")
     for name in allowed:
         # A stack policy would take a * for any.
         if not (name.isascii() and name.isalnum()):
@@ -146,9 +144,9 @@ def deploy_command(
                 "letters and digits, without its stack. Each resource is named by itself.",
                 2,
             )
-    if chosen.targets:
+    if environment.targets:
         of_sets.deploy(
-            chosen,
+            environment,
             allowed,
             {"--restart": restart, "--delete-failed": bool(failed), "--drift": drift},
             yes=yes,
@@ -158,14 +156,14 @@ def deploy_command(
             adopting_as=role if adopt else "",
         )
         return
-    templates = checked_templates(chosen, screen)
+    templates = checked_templates(environment, screen)
     check_digest(templates, approved)
-    target = common.connect(chosen, screen)
-    chosen, advice = common.with_image(chosen, target)
-    progress = showing.ShownProgress(screen, lambda: may_deploy(chosen, confirm, yes=yes))
-    with common.interruptible(chosen, "deploy", progress.stop):
+    target = common.connect(environment, screen)
+    environment, advice = common.with_image(environment, target)
+    progress = showing.ShownProgress(screen, lambda: may_deploy(environment, confirm, yes=yes))
+    with common.interruptible(environment, "deploy", progress.stop):
         outcome = deploying.deploy(
-            chosen,
+            environment,
             target,
             templates,
             progress,
@@ -177,18 +175,18 @@ def deploy_command(
     if outcome is None:
         common.fail("Nothing was deployed.")
     if not outcome.changed:
-        progress.say(f"{chosen.stack}: no changes")
-    outdated = _restarted(chosen, target, progress.say, restart=restart)
+        progress.say(f"{environment.stack}: no changes")
+    outdated = _restarted(environment, target, progress.say, restart=restart)
     if outcome.changed or restart:
-        common.keep(chosen)
-    report = verify.verify(chosen, target.client)
+        common.keep(environment)
+    report = verify.verify(environment, target.client)
     screen.print(table.as_table(report))
     screen.print(showing.outputs_text(outcome.outputs))
-    for step in _next_steps(chosen, target, advice, differs=adopt and not report.ok):
+    for step in _next_steps(environment, target, advice, differs=adopt and not report.ok):
         progress.say(step)
     if as_json:
         common.print_json(
-            stack=chosen.stack,
+            stack=environment.stack,
             digest=digest(templates),
             changed=outcome.changed,
             outdated_secrets=outdated,

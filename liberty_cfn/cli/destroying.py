@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     help="The environment's name once more, instead of typing it when asked.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> None:
+def destroy_command(environment: Environment, *, confirm: str | None, as_json: bool) -> None:
     """Delete ENV's stacks, but what is kept by policy.
 
     Uploads, secrets, images, logs and the hosted zone stay; the database and the cache
@@ -36,21 +36,19 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.protection import protect_from_termination
     from liberty_cfn.deploy.showing import ShownProgress, kept_table
-    from liberty_cfn.environments import LOCAL, load
 
     screen = common.console(stderr=as_json)
-    chosen = load(environment)
-    named_otherwise(chosen, confirm, "deleted")
-    if chosen.targets:
-        destroy_set(chosen, confirm=confirm, as_json=as_json)
+    named_otherwise(environment, confirm, "deleted")
+    if environment.targets:
+        destroy_set(environment, confirm=confirm, as_json=as_json)
         return
-    target = common.connect(chosen, screen)
-    if not (stack_id := stack_to_go(chosen, target)):
-        _say(chosen, [], deleted=False, as_json=as_json)
+    target = common.connect(environment, screen)
+    if not (stack_id := stack_to_go(environment, target)):
+        _say(environment, [], deleted=False, as_json=as_json)
         return
     # Nobody is asked before the local AWS is emptied, in words or by its protection.
-    unasked = chosen.endpoint == LOCAL
-    kept, held = looked_through(chosen, target, stack_id, unprotected=unasked)
+    unasked = environment.is_local
+    kept, held = looked_through(environment, target, stack_id, unprotected=unasked)
     if held:
         common.fail("\n".join(["Nothing was deleted:", *held]))
     if kept:
@@ -60,12 +58,12 @@ def destroy_command(environment: str, *, confirm: str | None, as_json: bool) -> 
         with unless_missing():
             protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     else:
-        confirmed(chosen, confirm)
+        confirmed(environment, confirm)
     progress = ShownProgress(screen)
-    with common.interruptible(chosen, "destroy", progress.stop):
-        destroy(Work(chosen, target, progress), stack_id, kept)
-    common.keep(chosen)
-    _say(chosen, kept, deleted=True, as_json=as_json)
+    with common.interruptible(environment, "destroy", progress.stop):
+        destroy(Work(environment, target, progress), stack_id, kept)
+    common.keep(environment)
+    _say(environment, kept, deleted=True, as_json=as_json)
 
 
 def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: bool) -> None:

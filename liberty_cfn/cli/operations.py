@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("status")
 @common.environment_argument
 @common.json_option
-def status_command(environment: str, *, as_json: bool) -> None:
+def status_command(environment: Environment, *, as_json: bool) -> None:
     """Show how ENV's stacks stand.
 
     The root and each nested stack: when its last operation began, its status, and what is
@@ -32,19 +32,17 @@ def status_command(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.stack import standing, tags
     from liberty_cfn.deploy.statuses import what_next
-    from liberty_cfn.environments import load
     from liberty_cfn.nesting import DIGEST_TAG
 
-    chosen = load(environment)
-    if chosen.targets:
-        of_sets.status(chosen, as_json=as_json)
+    if environment.targets:
+        of_sets.status(environment, as_json=as_json)
         return
-    target, _ = _at(chosen)
+    target, _ = _at(environment)
     cloudformation = target.client("cloudformation")
-    stack = root(chosen, cloudformation)
+    stack = root(environment, cloudformation)
     digest = tags(stack).get(DIGEST_TAG)
     found = list(standing(cloudformation, stack["StackId"]))
-    advice = migrating.is_held(chosen, stack) or what_next(found[0].status, chosen)
+    advice = migrating.is_held(environment, stack) or what_next(found[0].status, environment)
     if as_json:
         stacks = [
             {
@@ -57,10 +55,10 @@ def status_command(environment: str, *, as_json: bool) -> None:
             }
             for one in found
         ]
-        common.print_json(stack=chosen.stack, digest=digest, stacks=stacks, advice=advice)
+        common.print_json(stack=environment.stack, digest=digest, stacks=stacks, advice=advice)
         return
     for one in found:
-        named = "/".join(one.path) or chosen.stack
+        named = "/".join(one.path) or environment.stack
         since = f"{one.since:%Y-%m-%d %H:%M:%S}"
         click.echo("  ".join(filter(None, [since, f"{one.status:<24}", named, one.reason])))
         for running in one.running:
@@ -74,7 +72,7 @@ def status_command(environment: str, *, as_json: bool) -> None:
 @common.environment_argument
 @click.option("--follow", "attach", is_flag=True, help="Attach to what is running.")
 @common.json_option
-def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
+def events_command(environment: Environment, *, attach: bool, as_json: bool) -> None:
     """Show what happened in ENV's last operation, in all its stacks.
 
     With --follow, attaches to what is running and stays until it is over; then exits with 0
@@ -85,30 +83,28 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
     from liberty_cfn.deploy.operations import root, succeeded
     from liberty_cfn.deploy.showing import ShownProgress, line
     from liberty_cfn.deploy.statuses import Meaning
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    if chosen.targets:
-        of_sets.events(chosen, attach=attach, as_json=as_json)
+    if environment.targets:
+        of_sets.events(environment, attach=attach, as_json=as_json)
         return
-    target, screen = _at(chosen)
+    target, screen = _at(environment)
     cloudformation = target.client("cloudformation")
-    stack = root(chosen, cloudformation)
+    stack = root(environment, cloudformation)
     progress = ShownProgress(screen if as_json else common.console())
-    work = Work(chosen, target, progress)
+    work = Work(environment, target, progress)
     operation = Operation(work, stack["StackId"], stack["StackStatus"])
     # In a stack that waits for its first change set, nothing has happened yet.
     begun = operation.meaning is not Meaning.ABSENT
     follower = last_operation(cloudformation, stack["StackId"])
     if attach and operation.meaning is Meaning.WORKING:
-        with common.interruptible(chosen, "events", progress.stop):
+        with common.interruptible(environment, "events", progress.stop):
             operation.see_to_its_end(follower)
     else:
         operation.events = follower.new_events()
         if not as_json:
             for event in operation.events:
                 click.echo("  " * len(event.stack) + line(event))
-            click.echo(f"{chosen.stack} is in {operation.status}")
+            click.echo(f"{environment.stack} is in {operation.status}")
     why = (
         operation.explained()
         if attach and begun and not succeeded(operation.status, operation.events)
@@ -123,7 +119,7 @@ def events_command(environment: str, *, attach: bool, as_json: bool) -> None:
 @click.command("outputs")
 @common.environment_argument
 @common.json_option
-def outputs_command(environment: str, *, as_json: bool) -> None:
+def outputs_command(environment: Environment, *, as_json: bool) -> None:
     """Show ENV's outputs: addresses, names and ids that people look for.
 
     One a line on no terminal, as Name, a tab, and the value. Exits with 1 where there is no
@@ -132,14 +128,14 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.showing import outputs_text
     from liberty_cfn.deploy.stack import outputs
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    target, _ = _at(chosen)
-    stack = root(chosen, target.client("cloudformation"))
+    target, _ = _at(environment)
+    stack = root(environment, target.client("cloudformation"))
     found, screen = outputs(stack), common.console()
     if not found:
-        click.echo(f"{chosen.stack} is in {stack['StackStatus']}, without outputs", err=True)
+        click.echo(
+            f"{environment.stack} is in {stack['StackStatus']}, without outputs", err=True
+        )
     if as_json:
         common.print_json(found)
     elif screen.is_terminal:
@@ -152,7 +148,7 @@ def outputs_command(environment: str, *, as_json: bool) -> None:
 @click.command("cancel")
 @common.environment_argument
 @common.json_option
-def cancel_command(environment: str, *, as_json: bool) -> None:
+def cancel_command(environment: Environment, *, as_json: bool) -> None:
     """Cancel an update of ENV that is under way; CloudFormation then undoes it.
 
     Only an update can be cancelled, and only while it is UPDATE_IN_PROGRESS; anything else
@@ -160,20 +156,18 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     have begun go on to their end, no other begins.
     """
     from liberty_cfn.deploy.operations import cancel
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    if chosen.targets:
-        of_sets.cancel(chosen, as_json=as_json)
+    if environment.targets:
+        of_sets.cancel(environment, as_json=as_json)
         return
-    target, _ = _at(chosen)
-    cancel(chosen, target.client("cloudformation"))
+    target, _ = _at(environment)
+    cancel(environment, target.client("cloudformation"))
     if as_json:
-        common.print_json(stack=chosen.stack, cancelled=True)
+        common.print_json(stack=environment.stack, cancelled=True)
     else:
         click.echo(
-            f"{chosen.stack}: the update is cancelled: it is being undone; to see it: "
-            f"make events ENV={chosen.name} ARGS=--follow"
+            f"{environment.stack}: the update is cancelled: it is being undone; to see it: "
+            f"make events ENV={environment.name} ARGS=--follow"
         )
 
 
@@ -187,7 +181,7 @@ def cancel_command(environment: str, *, as_json: bool) -> None:
     "Repeatable.",
 )
 @common.json_option
-def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) -> None:
+def rollback_command(environment: Environment, *, skip: tuple[str, ...], as_json: bool) -> None:
     """Continue a rollback of ENV that failed (UPDATE_ROLLBACK_FAILED), and follow it.
 
     Or begin one, where an update failed that was not to be undone (UPDATE_FAILED). Nothing is
@@ -198,14 +192,12 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     from liberty_cfn.deploy.operations import roll_back
     from liberty_cfn.deploy.showing import ShownProgress
     from liberty_cfn.deploy.statuses import Meaning
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    target, screen = _at(chosen)
+    target, screen = _at(environment)
     progress = ShownProgress(screen if as_json else common.console())
-    with common.interruptible(chosen, "rollback", progress.stop):
-        done = roll_back(Work(chosen, target, progress), skip)
-    common.keep(chosen)
+    with common.interruptible(environment, "rollback", progress.stop):
+        done = roll_back(Work(environment, target, progress), skip)
+    common.keep(environment)
     why = "" if done.meaning is Meaning.UNDONE else done.explained()
     if as_json:
         _print_operation(done, why)
@@ -214,7 +206,7 @@ def rollback_command(environment: str, *, skip: tuple[str, ...], as_json: bool) 
     else:
         but = f", but for {' and '.join(skip)}, which may not be" if skip else ""
         click.echo(
-            f"{chosen.stack} is as it was before the update{but}; it can be updated again."
+            f"{environment.stack} is as it was before the update{but}; it can be updated again."
         )
 
 

@@ -25,7 +25,6 @@ def checked_templates(environment: Environment, screen: Console) -> dict[str, st
     """
     from liberty_cfn import checked
     from liberty_cfn.deploy.packaging import read
-    from liberty_cfn.environments import LOCAL
     from liberty_cfn.repository import TEMPLATES
 
     sources = checked.sources()
@@ -37,7 +36,7 @@ def checked_templates(environment: Environment, screen: Console) -> dict[str, st
 
     wanted = generate()
     if found := differences(wanted):
-        if environment.endpoint != LOCAL:
+        if not environment.is_local:
             fail(f"{_named(found)}\nRun `make templates`, and have it reviewed.")
         write(wanted)
         screen.print(f"As generated again: {', '.join(found)}")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from liberty_cfn.cli import common
+
+if TYPE_CHECKING:
+    from liberty_cfn.environments import Environment
 
 
 @click.group("secret")
@@ -27,7 +31,7 @@ def secret_group() -> None:
     help="Replace running tasks, which else keep the old value.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> None:
+def secret_set(environment: Environment, name: str, *, restart: bool, as_json: bool) -> None:
     """Set the secret NAME of ENV, such as DEFAULT_FROM_EMAIL.
 
     Asks for the value without showing it. Where standard input is no terminal, the value
@@ -35,25 +39,23 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
     """
     from liberty_cfn.cli.stack_sets.common import refuse
     from liberty_cfn.deploy import secrets
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    refuse(chosen, "secret")
-    if why := secrets.refusal(chosen, name):
+    refuse(environment, "secret")
+    if why := secrets.refusal(environment, name):
         common.fail(why, 2)
     value = _value(name)
     screen = common.console(stderr=as_json)
-    target = common.connect(chosen, common.console(stderr=True))
-    full, tasks = secrets.full_name(chosen, name), 0
+    target = common.connect(environment, common.console(stderr=True))
+    full, tasks = secrets.full_name(environment, name), 0
     try:
-        version = secrets.store(chosen, target, name, value)
+        version = secrets.store(environment, target, name, value)
         # Said at once: what follows may fail.
         screen.print(f"{full} is set (version {version})")
         if restart:
-            tasks = secrets.restart(chosen, target)
+            tasks = secrets.restart(environment, target)
             screen.print(f"The service replaces its tasks ({tasks}), which takes some minutes")
     finally:
-        common.keep(chosen)
+        common.keep(environment)
     if as_json:
         common.print_json(secret=full, version=version, restarted_tasks=tasks)
     if not restart:
@@ -66,7 +68,7 @@ def secret_set(environment: str, name: str, *, restart: bool, as_json: bool) -> 
 @secret_group.command("list")
 @common.environment_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
-def secret_list(environment: str, *, as_json: bool) -> None:
+def secret_list(environment: Environment, *, as_json: bool) -> None:
     """List ENV's secrets: whether each exists and has a value, and when it changed.
 
     Values are not read.
@@ -74,11 +76,11 @@ def secret_list(environment: str, *, as_json: bool) -> None:
     from liberty_cfn.cli.stack_sets.common import refuse
     from liberty_cfn.deploy import secrets
     from liberty_cfn.deploy.showing import titled
-    from liberty_cfn.environments import load
 
-    chosen = load(environment)
-    refuse(chosen, "secret")
-    found = secrets.listed(chosen, common.connect(chosen, common.console(stderr=True)))
+    refuse(environment, "secret")
+    found = secrets.listed(
+        environment, common.connect(environment, common.console(stderr=True))
+    )
     if as_json:
         common.print_json([secrets.as_json(each) for each in found])
         return

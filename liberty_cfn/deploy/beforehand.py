@@ -22,7 +22,7 @@ from liberty_cfn.deploy import (
 )
 from liberty_cfn.deploy.finding import Check, Finding, Level, asked
 from liberty_cfn.deploy.stack import find, parameters
-from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, state_of, what_next
+from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -180,7 +180,7 @@ def _stack(environment: Environment, stack: Mapping[str, Any] | None) -> Iterato
     if stack is None or (state := state_of(stack)) is Meaning.ABSENT:
         return
     status = stack["StackStatus"]
-    says = f"{environment.stack} is in {status}. {what_next(status, environment)}"
+    says = in_words(status, environment)
     # A deploy waits for it, unless all is being deleted.
     awaited = state is Meaning.WORKING and status != "DELETE_IN_PROGRESS"
     worked = Level.WARNING if awaited else Level.OBSTACLE

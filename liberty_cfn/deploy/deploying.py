@@ -16,7 +16,7 @@ from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
 from liberty_cfn.deploy.stack import described, find, outputs
-from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
+from liberty_cfn.deploy.statuses import Meaning, in_words, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -82,14 +82,14 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
     if not stack or state not in (Meaning.WORKING, Meaning.BROKEN):
         return stack
     stack_id, status, name = stack["StackId"], stack["StackStatus"], work.environment.stack
-    advice = what_next(status, work.environment)
     if status == "DELETE_IN_PROGRESS":
+        advice = what_next(status, work.environment)
         raise DeployError(f"{name} is being deleted. {advice} Deploy when it is gone.")
     if state is Meaning.WORKING:
         work.progress.say(f"{name} is in {status}: attached to {stack_id}")
         attend(work, stack_id, last_operation(work.cloudformation, stack_id), ours=False)
     elif failed != name:
-        raise DeployError(f"{name} is in {status}. {advice}")
+        raise DeployError(in_words(status, work.environment))
     else:
         work.progress.say(f"Deleting what is left of {name}, {stack_id}")
         protect_from_termination(work.cloudformation, stack_id, on=False)

@@ -14,7 +14,7 @@ from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.patience import Patience, pause, silent
 from liberty_cfn.deploy.stack import GONE, NESTED_STACK, Standing, standing
-from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
+from liberty_cfn.deploy.statuses import Meaning, in_words, state_of
 from liberty_cfn.environments import Environment
 from liberty_cfn.veiling import veiled_text
 
@@ -83,11 +83,8 @@ def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -
         DeployError: it is in such a state.
     """
     if state_of(stack) not in STANDS:
-        status = stack["StackStatus"]
-        raise DeployError(
-            f"{environment.stack} is in {status}: only what stands can be compared. "
-            f"{what_next(status, environment)}"
-        )
+        but = "only what stands can be compared."
+        raise DeployError(in_words(stack["StackStatus"], environment, but))
 
 
 def detect(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import service
-from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.environments import Environment
 
 REPOSITORY = "liberty-social-backend"
 DIGEST = "sha256:"
@@ -49,7 +49,7 @@ def resolve(environment: Environment, target: Target) -> Image:
     """
     if digest := _digest(environment, target):
         return Image(digest, {"Image": digest})
-    if environment.endpoint == LOCAL:
+    if environment.is_local:
         return Image()
     commands, running = how_to_push(environment, target), service(environment, target)
     image, repository = environment.settings["Image"], environment.named(REPOSITORY)

@@ -11,7 +11,7 @@ from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.following import Operation, Work
 from liberty_cfn.deploy.protection import close_again
 from liberty_cfn.deploy.stack import find, name_of
-from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
+from liberty_cfn.deploy.statuses import Meaning, in_words, meaning
 from liberty_cfn.environments import Environment
 
 
@@ -47,10 +47,8 @@ def cancel(environment: Environment, cloudformation: Any) -> None:
     stack = root(environment, cloudformation)
     status = stack["StackStatus"]
     if status != "UPDATE_IN_PROGRESS":
-        raise DeployError(
-            f"{environment.stack} is in {status}: only an update that is under way can be "
-            f"cancelled. {what_next(status, environment)}"
-        )
+        but = "only an update that is under way can be cancelled."
+        raise DeployError(in_words(status, environment, but))
     cloudformation.cancel_update_stack(
         StackName=stack["StackId"], ClientRequestToken=f"c-{uuid.uuid4().hex}"
     )
@@ -74,19 +72,15 @@ def roll_back(work: Work, skip: Collection[str]) -> Operation:
     state = rollback.meaning
     if state is Meaning.HALTED:
         if skip:
-            raise DeployError(
-                f"{environment.stack} is in {status}: no rollback has failed yet, so nothing "
-                f"can be skipped; nothing was done. {what_next(status, environment)}"
-            )
+            but = "no rollback has failed yet, so nothing can be skipped; nothing was done."
+            raise DeployError(in_words(status, environment, but))
         begin = cloudformation.rollback_stack
     elif state is Meaning.STUCK:
         begin = cloudformation.continue_update_rollback
         asked |= _skipping(cloudformation, stack_id, skip)
     else:
-        raise DeployError(
-            f"{environment.stack} is in {status}: only a rollback that failed can be "
-            f"continued. {what_next(status, environment)}"
-        )
+        but = "only a rollback that failed can be continued."
+        raise DeployError(in_words(status, environment, but))
     follower = Follower(cloudformation, stack_id)
     begin(**asked)
     rollback.see_to_its_end(follower)

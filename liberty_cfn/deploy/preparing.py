@@ -13,7 +13,7 @@ from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, changed_values
 from liberty_cfn.deploy.stack import find, parameters, tags
-from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, state_of, what_next
+from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
@@ -53,9 +53,7 @@ def prepare(
     look_ahead(work, stack, adopt=adopt)
     whole, state = digest(templates), state_of(stack)
     if stack and state not in UPDATABLE:
-        status = stack["StackStatus"]
-        advice = what_next(status, environment)
-        raise DeployError(f"{environment.stack} is in {status}. {advice}")
+        raise DeployError(in_words(stack["StackStatus"], environment))
     # A stack whose first change set was never executed is there, but empty.
     new = state is Meaning.ABSENT
     compared = _compared(work, None if new else stack) if drift else None

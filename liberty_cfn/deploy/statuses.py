@@ -111,6 +111,12 @@ def state_of(stack: Mapping[str, Any] | None) -> Meaning:
     return meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
 
 
+def in_words(status: str, environment: Environment, but: str = "") -> str:
+    """Return how an environment's stack stands, what that hinders, and what can be done."""
+    hinders = f": {but}" if but else "."
+    return f"{environment.stack} is in {status}{hinders} {what_next(status, environment)}"
+
+
 def what_next(status: str, environment: Environment) -> str:
     """Return what can be done with an environment whose stack is in such a state."""
     try:

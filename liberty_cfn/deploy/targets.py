@@ -13,7 +13,7 @@ from botocore.exceptions import InvalidEndpointConfigurationError
 
 from liberty_cfn.deploy import sessions
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.environments import Environment
 from liberty_cfn.local import control
 
 # AWS throttles long deploys; the client slows down by itself rather than fail.
@@ -88,7 +88,7 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
         BotoCoreError: there are no credentials, or AWS can't be reached.
         ClientError: AWS refuses the credentials.
     """
-    if environment.endpoint == LOCAL:
+    if environment.is_local:
         local = control.up(say=say)
         credentials = local.credentials | {"region_name": environment.region}
         found = target(sessions.session(local=True, **credentials), local.endpoint)

@@ -40,14 +40,11 @@ def refuse_alone(environment: Environment, alone: Mapping[str, bool]) -> None:
             fail(f"{environment.name} is a stack set, and {option} is for one stack{instead}.")
 
 
-def set_named(name: str, command: str) -> Environment:
-    """Return the environment of that name; refuse one that is no set, as `command` needs."""
-    from liberty_cfn.environments import load
-
-    chosen = load(name)
-    if not chosen.targets:
-        fail(f"{command} is for stack sets, and params/{name}.yaml names no Targets.")
-    return chosen
+def refuse_single(environment: Environment, command: str) -> None:
+    """Say that a command is for stack sets, where the environment is a single stack."""
+    if not environment.targets:
+        file = f"params/{environment.name}.yaml"
+        fail(f"{command} is for stack sets, and {file} names no Targets.")
 
 
 def fleet_of(environment: Environment, screen: Console) -> Fleet:

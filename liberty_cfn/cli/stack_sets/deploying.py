@@ -95,11 +95,10 @@ def deploy(
 def _have_roles(fleet: Fleet, screen: Console) -> None:
     """Make the roles that are missing on the local AWS; refuse to go on elsewhere."""
     from liberty_cfn.deploy.stack_sets.bootstrap import install, missing
-    from liberty_cfn.environments import LOCAL
 
     if not (lacking := missing(fleet)):
         return
-    if fleet.environment.endpoint != LOCAL:
+    if not fleet.environment.is_local:
         told = [f"  {account}: {why}" for account, why in lacking.items()]
         name = fleet.environment.name
         fail(

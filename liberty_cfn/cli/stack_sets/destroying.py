@@ -22,7 +22,6 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.deploy.showing import kept_table
     from liberty_cfn.deploy.stack_sets import destroying
     from liberty_cfn.deploy.stack_sets.standing import standing
-    from liberty_cfn.environments import LOCAL
 
     screen = console(stderr=as_json)
     fleet = fleet_of(environment, screen)
@@ -43,7 +42,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
             screen.print(kept_table(left))
     for place, why in unknown.items():
         screen.print(f"{place}: what is kept isn't known: {why}")
-    if environment.endpoint != LOCAL:
+    if not environment.is_local:
         confirmed(environment, confirm)
     with watched(fleet, screen, "destroy") as asked:
         results = destroying.destroy(fleet, there, asked)

@@ -8,7 +8,13 @@ import click
 
 from liberty_cfn.cli import common
 from liberty_cfn.cli.asking import confirm_option, named_otherwise, yes_option
-from liberty_cfn.cli.stack_sets.common import ADMINISTRATOR, fleet_of, set_named, there_is, told
+from liberty_cfn.cli.stack_sets.common import (
+    ADMINISTRATOR,
+    fleet_of,
+    refuse_single,
+    there_is,
+    told,
+)
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
@@ -133,7 +139,9 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
 @yes_option
 @confirm_option
 @common.json_option
-def retry_command(environment: str, *, yes: bool, confirm: str | None, as_json: bool) -> None:
+def retry_command(
+    environment: Environment, *, yes: bool, confirm: str | None, as_json: bool
+) -> None:
     """Bring those targets of a stack set up to date that failed, or were not come to.
 
     Nothing about the set is changed, and targets that are CURRENT are left alone. Asks first,
@@ -142,13 +150,13 @@ def retry_command(environment: str, *, yes: bool, confirm: str | None, as_json: 
     from liberty_cfn.deploy.stack_sets.deploying import retry
 
     screen = common.console(stderr=as_json)
-    chosen = set_named(environment, "retry")
-    named_otherwise(chosen, confirm, "changed")
-    fleet = fleet_of(chosen, screen)
+    refuse_single(environment, "retry")
+    named_otherwise(environment, confirm, "changed")
+    fleet = fleet_of(environment, screen)
     there_is(fleet)
     with watched(fleet, screen, "retry", yes=yes, confirm=confirm) as asked:
         outcome = retry(fleet, asked)
-    common.keep(chosen)
+    common.keep(environment)
     if outcome is None:
         common.fail("Nothing was changed.")
     results = list(outcome.results.values())
@@ -169,7 +177,7 @@ def retry_command(environment: str, *, yes: bool, confirm: str | None, as_json: 
     help="The role to take in accounts other than this one; it makes roles there.",
 )
 @common.json_option
-def bootstrap_command(environment: str, *, role: str, as_json: bool) -> None:
+def bootstrap_command(environment: Environment, *, role: str, as_json: bool) -> None:
     """Make the roles that a self-managed stack set needs, in its home and every target.
 
     For administrators; templates/bootstrap/ says what the roles may do. Where an account
@@ -178,14 +186,14 @@ def bootstrap_command(environment: str, *, role: str, as_json: bool) -> None:
     from liberty_cfn.deploy.stack_sets.bootstrap import install
 
     screen = common.console(stderr=as_json)
-    chosen = set_named(environment, "bootstrap")
-    fleet = fleet_of(chosen, screen)
+    refuse_single(environment, "bootstrap")
+    fleet = fleet_of(environment, screen)
     if fleet.targets.service_managed:
         common.fail(
             f"{fleet.name} is service-managed: AWS Organizations makes its roles itself."
         )
     done, failed = install(fleet, role, lambda _: None)
-    common.keep(chosen)
+    common.keep(environment)
     if as_json:
         common.print_json(done=done, failed=failed)
     else:

@@ -45,12 +45,10 @@ class Asked:
     def __init__(
         self, fleet: Fleet, screen: Console, board: Board, *, yes: bool, confirm: str | None
     ) -> None:
-        from liberty_cfn.environments import LOCAL
-
         self._fleet, self._screen, self._board = fleet, screen, board
         self.say, self.looked, self.happened = board.say, board.looked, board.happened
         self._yes, self._confirm = yes, confirm
-        self._local = fleet.environment.endpoint == LOCAL
+        self._local = fleet.environment.is_local
 
     def planned(self, plan: SetPlan) -> None:
         from liberty_cfn.deploy.stack_sets.showing import plan_table

@@ -17,7 +17,7 @@ from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.stack_sets.standing import Standing
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deployment_targets import Place
-from liberty_cfn.environments import LOCAL, Environment
+from liberty_cfn.environments import Environment
 
 # Of a stack that failed in its creation, what is kept by policy is still there.
 LEFT = "ROLLBACK_COMPLETE"
@@ -140,7 +140,7 @@ def _free(fleet: Fleet) -> str:
         f"account (the commands: make doctor ENV={name}); or leave it, and give the target "
         f"another NameSuffix in params/{name}.yaml."
     )
-    if fleet.environment.endpoint == LOCAL:
+    if fleet.environment.is_local:
         said += " All of the local AWS is emptied by: make local-down ARGS=--forget"
     return said
 

@@ -30,7 +30,6 @@ from liberty_cfn.deploy.stack import as_parameters, described, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning, state_of
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.environments import LOCAL
 from liberty_cfn.generation import bootstrap
 from liberty_cfn.local.control import SECRET
 from liberty_cfn.rendering import render
@@ -125,7 +124,7 @@ def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
     home = fleet.home
     if account == home.account:
         credentials = home.session.get_credentials()
-    elif fleet.environment.endpoint == LOCAL:
+    elif fleet.environment.is_local:
         credentials = Credentials(account, SECRET)
     else:
         credentials = fleet.credentials(account, role)
