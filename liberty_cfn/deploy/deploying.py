@@ -185,11 +185,7 @@ def _prepared(work: Work, *, adopt: bool) -> ChangeSet | None:
 
 
 def _agreed(work: Work, planned: Plan, change_set: ChangeSet) -> bool:
-    """Whether a plan may go ahead. If not, its change set is discarded, also on Ctrl-C.
-
-    Raises:
-        DeployError: data would be lost.
-    """
+    """Whether a plan may go ahead. If not, its change set is discarded, also on Ctrl-C."""
     agreed = False
     try:
         work.progress.planned(planned)

@@ -269,9 +269,9 @@ def moves(console: Console) -> bool:
 class ShownProgress:
     """A deploy as it goes along: a tree on a terminal, lines elsewhere and in CI."""
 
-    def __init__(self, console: Console, agree: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, console: Console, consents: Callable[[], bool] = lambda: True) -> None:
+        self.consents = consents
         self._console = console
-        self._agree = agree
         self._moves = moves(console)
         self._tree: LiveTree | None = None
 
@@ -282,9 +282,6 @@ class ShownProgress:
         self._console.print(plan_tree(plan))
         if plan.changes:
             self._expect(plan.changes)
-
-    def consents(self) -> bool:
-        return self._agree()
 
     def happened(self, events: list[Event]) -> None:
         if not self._moves:

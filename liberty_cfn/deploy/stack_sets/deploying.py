@@ -166,11 +166,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
 
 
 def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
-    """Refuse what would lose data that nobody named, and targets that can't be looked into.
-
-    Raises:
-        DeployError: there is such.
-    """
+    """Refuse what would lose data that nobody named, and targets that can't be looked into."""
     # Nobody may take roles in the accounts of a service-managed set but AWS.
     if plan.unknown and not fleet.targets.service_managed:
         told = [f"  {place}: {why}" for place, why in plan.unknown.items()]
@@ -220,11 +216,7 @@ def _account(fleet: Fleet, place: Place) -> str:
 
 
 def _check_inoperable(fleet: Fleet, different: Differences) -> None:
-    """Say what to do about instances that take part in nothing any more.
-
-    Raises:
-        DeployError: there are some.
-    """
+    """Raise DeployError with what to do about instances that take part in nothing any more."""
     if not different.inoperable:
         return
     lines = [
