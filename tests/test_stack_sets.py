@@ -21,6 +21,7 @@ from liberty_cfn.deploy.stack_sets import (
     comparing,
     deploying,
     destroying,
+    failures,
     operations,
     reaching,
     running,
@@ -29,8 +30,9 @@ from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.merging import merge
-from liberty_cfn.deploy.stack_sets.operations import attach
+from liberty_cfn.deploy.stack_sets.operations import Result, attach
 from liberty_cfn.deploy.stack_sets.previews import preview
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import differences, wanted
@@ -553,6 +555,24 @@ def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(set
     assert mended in str(error.value)
     retry(fleet, Told())
     assert statuses(fleet) == {SECOND: "CURRENT"}
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "Account 1 should have 'stacksets-exec-b9' role with trust relationship to Role 'x'.",
+        "User: arn:x is not authorized to perform: sts:AssumeRole on resource: arn:aws:y",
+    ],
+)
+def test_where_a_set_cannot_take_its_role_the_step_is_about_the_role(sets, why):
+    fleet = sets.fleet(str(FIRST))
+    failed, now = [Result(FIRST, "FAILED", why)], datetime.now(UTC)
+    mended = f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
+    assert failures.explain(fleet, failed, now)[2].strip() == mended
+    managed = dataclasses.replace(fleet.targets, units=("ou-1-2",))
+    environment = dataclasses.replace(fleet.environment, targets=managed)
+    told = failures.explain(Fleet(environment, fleet.home), failed, now)
+    assert "AWS makes its roles itself" in told[2]
 
 
 def test_what_holds_data_is_not_replaced_unasked_in_any_target(there):

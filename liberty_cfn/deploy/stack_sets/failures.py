@@ -5,6 +5,7 @@ A stack set's own word is "ResourceLogicalId: ..., ResourceStatusReason: ...", o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -16,6 +17,9 @@ from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import stack_ids, standing
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.deployment_targets import Place
+
+# What a stack set says where it can't take its role in an account.
+OF_ROLES = re.compile(r"with trust relationship|perform: sts:AssumeRole on")
 
 
 def first_hand(
@@ -59,6 +63,11 @@ def _told(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterato
 
 
 def _step(fleet: Fleet, sentence: str) -> str:
-    if "trust relationship" in sentence:
-        return f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
-    return next_step(sentence)
+    if not OF_ROLES.search(sentence):
+        return next_step(sentence)
+    if fleet.targets.service_managed:
+        return (
+            "AWS makes its roles itself: the account may be suspended, or StackSets no longer "
+            "be trusted there (aws cloudformation activate-organizations-access)."
+        )
+    return f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
