@@ -11,10 +11,12 @@
 
 # Compiled modules are kept: without them, every command takes longer to start.
 unexport PYTHONDONTWRITEBYTECODE
+# Other modules than those that are pinned, or none at all, would be found.
+unexport PYTHONHOME PYTHONPATH
 
 # The first Python at hand that will do; looked for when it is needed, once.
 PYTHON ?= $(eval PYTHON := $$(shell for python in python3 python3.13 python3.12 python3.11; do \
-            $$$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+            $$$$python -E -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
               2>/dev/null && { echo $$$$python; break; }; done))$(PYTHON)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check

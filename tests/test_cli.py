@@ -23,7 +23,8 @@ import generate
 import liberty_cfn
 from liberty_cfn import checked, generation, mishaps
 from liberty_cfn.cli import asking, cli, main, secret
-from liberty_cfn.cli.common import console, interruptible
+from liberty_cfn.cli import run as run_as_process
+from liberty_cfn.cli.common import console, fail, interruptible
 from liberty_cfn.cli.stack_sets.watching import Asked
 from liberty_cfn.deploy import deploying, destroying, images, secrets
 from liberty_cfn.deploy.errors import UnreachableError
@@ -409,6 +410,34 @@ def test_ctrl_c_is_quiet_while_python_still_imports(awaited, started):
     assert (answer.returncode, answer.stderr) == (-signal.SIGINT, "")
 
 
+def test_generating_by_a_python_without_what_it_takes_says_which_has_it():
+    answer = run(sys.executable, "-S", "generate.py", "--digest")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    said = "This Python has no yaml: make ready, then .venv/bin/python generate.py\n"
+    assert answer.stderr == said
+
+
+@pytest.mark.parametrize("ended", [signal.SIGTERM, signal.SIGHUP])
+def test_a_job_that_is_ended_and_a_terminal_that_is_closed_are_answered_as_ctrl_c_is(
+    ended, monkeypatch
+):
+    answering = []
+
+    def command():
+        answering.append(signal.getsignal(ended))
+        sys.exit()
+
+    monkeypatch.setattr("liberty_cfn.cli.main", command)
+    monkeypatch.setattr("atexit._run_exitfuncs", Mock())
+    monkeypatch.setattr(os, "_exit", Mock())
+    # Ignored, as nohup has it, it stays so.
+    for before in signal.SIG_DFL, signal.SIG_IGN:
+        signal.signal(ended, before)
+        run_as_process()
+    signal.signal(ended, signal.SIG_DFL)
+    assert answering == [signal.default_int_handler, signal.SIG_IGN]
+
+
 def test_what_is_closed_is_nobody_to_ask_and_nothing_to_read(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["liberty-cfn", "environments"])
     monkeypatch.setattr(sys, "stdin", None)
@@ -420,9 +449,12 @@ def test_what_is_closed_is_nobody_to_ask_and_nothing_to_read(monkeypatch, capsys
     assert sys.stdin.buffer.read() == b""
 
 
-def test_what_is_closed_is_written_to_in_vain(monkeypatch):
+def test_what_is_closed_or_full_is_written_to_in_vain(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     console().print("Nobody reads this")
+    monkeypatch.setattr(click, "echo", Mock(side_effect=OSError))
+    with pytest.raises(SystemExit):
+        fail("Nobody reads this, either")
 
 
 def test_it_finds_its_repository_from_any_folder(tmp_path):

@@ -114,10 +114,12 @@ def run() -> NoReturn:
     Python would look for what could go, and free each thing by itself: a fifth of the time
     of a deploy that changes nothing.
     """
-    quiet = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-    if quiet:
-        # From here on, Ctrl-C is answered in words (liberty_cfn/__main__.py).
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # From here on, Ctrl-C is answered in words (liberty_cfn/__main__.py), and plans are
+    # discarded, which goes for terminals that are closed, and for jobs that are ended, too.
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    answered = [one for one in ending if signal.getsignal(one) is signal.SIG_DFL]
+    for one in answered:
+        signal.signal(one, signal.default_int_handler)
     try:
         main()
     except SystemExit as left:
@@ -125,15 +127,15 @@ def run() -> NoReturn:
     except KeyboardInterrupt:
         # Another Ctrl-C, while the first was answered.
         code = 130
-    if quiet:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for one in answered:
+        signal.signal(one, signal.SIG_DFL)
     # As when Python leaves by itself: processes that are still at work are waited for.
     atexit._run_exitfuncs()  # noqa: SLF001
     try:
         for shown in filter(None, (sys.stdout, sys.stderr)):
             shown.flush()
-    except BrokenPipeError:
-        # Whoever read along has read enough.
+    except OSError:
+        # Whoever read along has read enough, or can't be reached.
         os._exit(1)
     os._exit(code if isinstance(code, int) else 1)
 

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
@@ -131,8 +131,10 @@ def exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is
 
 def fail(why: str, code: int = 1) -> NoReturn:
     """Say why on standard error, and to a program that asked for JSON, and exit."""
-    click.echo(why, err=True)
-    tell_programs(why)
+    # On a terminal that is closed or a disk that is full, it is written in vain.
+    with suppress(OSError):
+        click.echo(why, err=True)
+        tell_programs(why)
     sys.exit(code)
 
 
