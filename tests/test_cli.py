@@ -166,9 +166,10 @@ def test_misfits_exit_with_2_before_aws_is_asked():
     "command", [(), ("deploy",), ("verify",), ("destroy",), ("lint",), ("local",)]
 )
 def test_every_command_has_help_worth_reading(command):
-    answer = typed(*command, "--help")
+    answer = typed(*command, "--help", env={"COLUMNS": "80"})
     assert answer.returncode == 0
     assert len(answer.stdout.split()) > 25
+    assert "..." not in answer.stdout.partition("Commands:")[2]  # each fits its line
 
 
 def test_without_credentials_a_sentence_says_what_to_do():

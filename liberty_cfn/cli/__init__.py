@@ -41,7 +41,7 @@ def cli() -> None:
     params/prod.yaml is prod.
 
     Exits with 0 when done, 1 when it failed or was refused, 2 when a file or an argument is
-    wrong; plan with 1 then, too, as its 2 and 3 are answers.
+    wrong, 130 when interrupted; plan with 1 for 2, as its 2 and 3 are answers.
     """
 
 

@@ -54,10 +54,10 @@ def verify_command(
 @common.environment_argument
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def doctor_command(environment: Environment, *, as_json: bool) -> None:
-    """Say what in ENV's account, region and zone would make a deploy fail.
+    """Say what would make a deploy of ENV fail.
 
-    Each finding is ok, a warning or an obstacle, with the setting or the command that solves
-    it. Changes nothing. Exit 1 if there is an obstacle.
+    In its account, region and zone: each finding is ok, a warning or an obstacle, with the
+    setting or the command that solves it. Changes nothing. Exit 1 if there is an obstacle.
     """
     from liberty_cfn.deploy import finding
     from liberty_cfn.deploy.beforehand import examine

@@ -51,9 +51,10 @@ def diff_command(
     as_json: bool,
     levels: tuple[str, ...],
 ) -> None:
-    """Say what a change of templates/ and params/ does to AWS, in every environment.
+    """Say what a change does to AWS, in every environment.
 
-    Compares what is here with where it left the main branch; with OLD and NEW, two folders.
+    Compares templates/ and params/ with where they left the main branch; with OLD and NEW, two
+    folders.
     Needs no account and no network (but --deployed does).
 
     Exits with 0 when done, 1 when it can't compare, 3 when --fail-on finds what it names:
@@ -168,7 +169,7 @@ def _coloured(line: str) -> str:
     "--env", "environment", metavar="ENV", default="", help="With this environment's values."
 )
 def explain_command(resource: str, *, environment: str) -> None:
-    """Say who makes a resource, who refers to it, and what replacing it would do.
+    """Say who makes and uses a resource, what replacing it does.
 
     LOGICAL_ID is a resource's own (Vpc), or says its stack, too (Network/Vpc).
     """

@@ -14,7 +14,7 @@ from liberty_cfn.cli.common import print_json
 @click.option("--json", "as_json", is_flag=True, help="Print a list of findings as JSON.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print them as GitHub takes them.")
 def lint_command(paths: tuple[Path, ...], *, as_json: bool, as_sarif: bool) -> None:
-    """Check templates: those of templates/ with params/, or files and folders.
+    """Check templates/ with params/, or other files and folders.
 
     With cfn-lint and AWS's cloudformation-validate, and with the house rules of
     docs/rules.md, which look at what comes of a whole set with each environment's values.

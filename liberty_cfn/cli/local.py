@@ -9,7 +9,7 @@ from liberty_cfn.cli.common import print_json
 
 @click.group("local")
 def local_group() -> None:
-    """Start and stop the local AWS, which ENV=local and the tests run against."""
+    """Start and stop the local AWS, which ENV=local deploys to."""
 
 
 @local_group.command("up")

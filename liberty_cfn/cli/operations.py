@@ -73,10 +73,10 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
 @click.option("--follow", "attach", is_flag=True, help="Attach to what is running.")
 @common.json_option
 def events_command(environment: Environment, *, attach: bool, as_json: bool) -> None:
-    """Show what happened in ENV's last operation, in all its stacks.
+    """Show what happened in ENV's last operation.
 
-    With --follow, attaches to what is running and stays until it is over; then exits with 0
-    if it succeeded, and with 1 and the reason if it didn't.
+    In all its stacks. With --follow, attaches to what is running and stays until it is over;
+    then exits with 0 if it succeeded, and with 1 and the reason if it didn't.
     """
     from liberty_cfn.deploy.events import last_operation
     from liberty_cfn.deploy.following import Operation, Work
@@ -120,7 +120,7 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
 @common.environment_argument
 @common.json_option
 def outputs_command(environment: Environment, *, as_json: bool) -> None:
-    """Show ENV's outputs: addresses, names and ids that people look for.
+    """Show ENV's outputs: addresses, names and ids.
 
     One a line on no terminal, as Name, a tab, and the value. Exits with 1 where there is no
     such stack.
@@ -149,11 +149,11 @@ def outputs_command(environment: Environment, *, as_json: bool) -> None:
 @common.environment_argument
 @common.json_option
 def cancel_command(environment: Environment, *, as_json: bool) -> None:
-    """Cancel an update of ENV that is under way; CloudFormation then undoes it.
+    """Cancel an update of ENV that is under way.
 
-    Only an update can be cancelled, and only while it is UPDATE_IN_PROGRESS; anything else
-    is refused, with what can be done instead. Of a stack set, any operation can: stacks that
-    have begun go on to their end, no other begins.
+    CloudFormation then undoes it. Only an update can be cancelled, and only while it is
+    UPDATE_IN_PROGRESS; anything else is refused, with what can be done instead. Of a stack set,
+    any operation can: stacks that have begun go on to their end, no other begins.
     """
     from liberty_cfn.deploy.operations import cancel
 
@@ -182,11 +182,11 @@ def cancel_command(environment: Environment, *, as_json: bool) -> None:
 )
 @common.json_option
 def rollback_command(environment: Environment, *, skip: tuple[str, ...], as_json: bool) -> None:
-    """Continue a rollback of ENV that failed (UPDATE_ROLLBACK_FAILED), and follow it.
+    """Continue a rollback of ENV that failed, and follow it.
 
-    Or begin one, where an update failed that was not to be undone (UPDATE_FAILED). Nothing is
-    skipped unless it is named: CloudFormation takes a skipped resource to be as it was, which
-    it may not be.
+    One in UPDATE_ROLLBACK_FAILED. Or begin one, where an update failed that was not to be
+    undone (UPDATE_FAILED). Nothing is skipped unless it is named: CloudFormation takes a
+    skipped resource to be as it was, which it may not be.
     """
     from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.operations import roll_back

@@ -10,10 +10,11 @@ from liberty_cfn.cli.common import settle
 @click.command("prove")
 @click.option("--write", is_flag=True, help="Write docs/security.md as it should be.")
 def prove_command(*, write: bool) -> None:
-    """Prove who reaches whom, who may do what, and that what holds data stays.
+    """Prove who reaches whom and who may do what.
 
-    From the templates alone, with the values of every environment. Says what contradicts
-    it, and whether docs/security.md, which tells what was found, is stale.
+    Also that what holds data stays. From the templates alone, with the values of every
+    environment. Says what contradicts it, and whether docs/security.md, which tells what was
+    found, is stale.
     """
     from liberty_cfn.proofs.document import security_document
     from liberty_cfn.proofs.proving import designs, misfits, ours

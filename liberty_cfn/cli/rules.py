@@ -9,10 +9,10 @@ import click
 @click.argument("ids", metavar="[RULE]...", nargs=-1)
 @click.option("--write", is_flag=True, help="Write docs/rules.md as it should be.")
 def rules_command(ids: tuple[str, ...], *, write: bool) -> None:
-    """Say what house rules are for: all of them, or those of the ids given (LC1101).
+    """Say what house rules are for, such as LC1101.
 
-    What happens to who doesn't keep one, an example of what it finds, one as it should be,
-    and where that is written.
+    All of them are listed; of those whose ids are given, what happens to who doesn't keep one,
+    an example of what it finds, one as it should be, and where that is written.
     """
     from liberty_cfn.linting import RULES_DOCUMENT
     from liberty_cfn.rules.checking import RULES

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group("secret")
 def secret_group() -> None:
-    """Set the secrets that need a person, and see which of all have a value.
+    """Set the secrets that need a person; see which have a value.
 
     Values are read from the terminal or from standard input, never from an argument, and
     are never shown.
@@ -69,7 +69,7 @@ def secret_set(environment: Environment, name: str, *, restart: bool, as_json: b
 @common.environment_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def secret_list(environment: Environment, *, as_json: bool) -> None:
-    """List ENV's secrets: whether each exists and has a value, and when it changed.
+    """List ENV's secrets: whether they have a value, and since when.
 
     Values are not read.
     """

@@ -142,10 +142,10 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
 def retry_command(
     environment: Environment, *, yes: bool, confirm: str | None, as_json: bool
 ) -> None:
-    """Bring those targets of a stack set up to date that failed, or were not come to.
+    """Bring targets of a stack set up to date that failed.
 
-    Nothing about the set is changed, and targets that are CURRENT are left alone. Asks first,
-    as deploy does.
+    Also those that were not come to. Nothing about the set is changed, and targets that are
+    CURRENT are left alone. Asks first, as deploy does.
     """
     from liberty_cfn.deploy.stack_sets.deploying import retry
 
@@ -178,10 +178,10 @@ def retry_command(
 )
 @common.json_option
 def bootstrap_command(environment: Environment, *, role: str, as_json: bool) -> None:
-    """Make the roles that a self-managed stack set needs, in its home and every target.
+    """Make the roles that a self-managed stack set needs.
 
-    For administrators; templates/bootstrap/ says what the roles may do. Where an account
-    can't be reached, the command to run there is told.
+    In its home and in every target. For administrators; templates/bootstrap/ says what the
+    roles may do. Where an account can't be reached, the command to run there is told.
     """
     from liberty_cfn.deploy.stack_sets.bootstrap import install
 
