@@ -121,6 +121,8 @@ STEPS = {
     "may not do that yet": [
         handler("This account does not support it. Please contact AWS Support."),
         "The AWS Access Key Id needs a subscription for the service (OptInRequired)",
+        older("To verify your account, please contact AWS Support.", "AccessDenied"),
+        "Your account is currently being verified: write to aws-verification@amazon.com",
     ],
     "A hook of the account": [
         "The following hook(s) failed: [AWS::ControlTower::Hook]",
@@ -146,6 +148,7 @@ STEPS = {
         f"Database (AWS::RDS::DBInstance): {WAITED}",
         older("You can't specify IOPS for a storage size less than 400.", COMBINATION),
         "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation].",
+        older("Access Denied for bucket: x. Please check S3bucket permission", "Invalid"),
         "Template format error: Unresolved resource dependencies [X] in the Resources block",
         "something new",
     ],

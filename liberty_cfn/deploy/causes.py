@@ -65,7 +65,14 @@ CAUSES = {
         "execution role may read them, and whether the subnets lead to the internet (NAT "
         "gateway)."
     ),
-    r"not authorized|Unauthorized|Access ?Denied|Forbidden|permissions error|"
+    r"limit.*exceeded|exceeded.*limit|quota|maximum number of|more buckets than allowed": (
+        "A quota of the account is used up: delete what is not needed, or ask for more "
+        "(Service Quotas in the console)."
+    ),
+    r"contact AWS Support|aws-verification@|OptInRequired": (
+        "The account may not do that yet: finish its sign-up, or ask AWS's support to allow it."
+    ),
+    r"not authorized|Unauthorized|Access ?Denied(?! for bucket)|Forbidden|permissions error|"
     r"Access to KMS is not allowed": (
         "Whoever deploys lacks that right: add it to the role, or sign in with another one."
     ),
@@ -73,13 +80,6 @@ CAUSES = {
         "The certificate could not be proved in time: the domain's registrar has to name "
         "the name servers of the hosted zone (output NameServers), and a CAA record must "
         "allow amazon.com."
-    ),
-    r"limit.*exceeded|exceeded.*limit|quota|maximum number of|more buckets than allowed": (
-        "A quota of the account is used up: delete what is not needed, or ask for more "
-        "(Service Quotas in the console)."
-    ),
-    r"contact AWS Support|OptInRequired": (
-        "The account may not do that yet: finish its sign-up, or ask AWS's support to allow it."
     ),
     r"DB ?instance ?class": (
         "That database instance class is not offered with this engine version in this "
