@@ -381,6 +381,31 @@ def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, targ
     assert secret(target, "kept/DB_PASSWORD") == database
 
 
+def test_a_value_that_waits_is_not_given_back_over_one_that_somebody_set_since(
+    target, templates, monkeypatch
+):
+    """The deploy that takes it in is killed first, and none follows until it is taken down."""
+    local, some = load("local"), small(templates, "Logs", "Secrets")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    def life(value):
+        secrets.store(local, target, secrets.SENDER, value)
+        stack_id = stack_to_go(local, target)
+        protect_from_termination(target.client("cloudformation"), stack_id, on=False)
+        destroy(Work(local, target, Listener()), stack_id, ())
+
+    deploy(local, target, some, Listener())
+    life("first@liberty.example")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(adopting, "give_back", interrupted)
+        deploy(local, target, some, Listener(), adopt=True)
+    life("second@liberty.example")
+    assert deploy(local, target, some, Listener(), adopt=True).changed
+    assert secret(target, secrets.SENDER) == "second@liberty.example"
+
+
 def stubbed():
     target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
     return target, Stubber(target.client("secretsmanager"))

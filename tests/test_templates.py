@@ -215,6 +215,12 @@ def test_what_keeps_data_survives_its_stack_and_its_replacement(all_templates):
             assert policies in {("Retain",) * 2, ("Snapshot",) * 2}, (name, title)
 
 
+def test_what_keeps_data_has_a_title_of_its_own_in_all_stacks(all_templates):
+    """--allow-replace names it without its stack."""
+    kept = [title for _, title, r in _resources(all_templates) if r["Type"] in LOSSES]
+    assert len(kept) == len(set(kept))
+
+
 def test_every_key_s_fate_is_stated(all_templates):
     """What a key encrypted is lost with the key."""
     for name, title, resource in _resources(all_templates):

@@ -100,12 +100,15 @@ def _place(
     """Return the name of the secret that a value is to wait in; empty if it needn't wait.
 
     If one waits already, and this secret was made after it, the stack that made it failed, and
-    nobody ever used its value. But a database may have been used with a password since: that
-    waits beside the other, under a name with a number.
+    nobody ever used its value; unless somebody set it, which counts for more than what waits.
+    But a database may have been used with a password since: that waits beside the other, under
+    a name with a number.
     """
     copy = aside(environment, name)
     before = secrets.described(target, copy)
     if before is None or known["CreatedDate"] < before["CreatedDate"]:
+        return copy
+    if not secrets.refusal(environment, name) and _set_since(environment, target, name):
         return copy
     if name != secrets.DATABASE_PASSWORD:
         return ""
