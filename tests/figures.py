@@ -13,6 +13,7 @@ from deployed import Listener
 from kills import slow_down
 
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -33,9 +34,9 @@ def counted() -> Iterator[str]:
         try:
             slow_down(local)
             target, calls = _heard(local, f":stack/{environment.stack}/")
-            deploy(environment, target, templates, Listener())
+            deploy(Work(environment, target, Listener(), templates))
             whole = calls.copy()
-            deploy(environment, target, templates, Listener())
+            deploy(Work(environment, target, Listener(), templates))
             nothing = calls - whole
         finally:
             control.down(Path(folder))

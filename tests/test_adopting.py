@@ -60,7 +60,7 @@ def adopted(local_aws, standing_target, templates):
     Aws(local_aws).reset()
     target, environment = standing_target, load("local")
     templates = small(templates, "Logs", "Registry", "Secrets", "Service", "Storage")
-    deploy(environment, target, templates, Listener())
+    deploy(Work(environment, target, Listener(), templates))
     secrets.store(environment, target, "DEFAULT_FROM_EMAIL", "hello@liberty.example")
     before = values(target)
     cat = {"Bucket": "liberty-social-uploads-local", "Key": "cat"}
@@ -69,13 +69,13 @@ def adopted(local_aws, standing_target, templates):
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(Work(environment, target, Listener()), stack_id, ())
     with pytest.raises(DeployError) as refused:
-        deploy(environment, target, templates, Listener())
+        deploy(Work(environment, target, Listener(), templates))
     no = Listener(consent=False)
-    outcome = deploy(environment, target, templates, no, adopt=True)
+    outcome = deploy(Work(environment, target, no, templates), adopt=True)
     declined = (outcome, values(target), no.changes)
     listener = Listener()
-    deploy(environment, target, templates, listener, adopt=True)
-    again = deploy(environment, target, templates, Listener(), adopt=True)
+    deploy(Work(environment, target, listener, templates), adopt=True)
+    again = deploy(Work(environment, target, Listener(), templates), adopt=True)
     found = target.client("s3").get_object(**cat)["Body"].read()
     return Adopted(before, str(refused.value), declined, listener, again, values(target), found)
 
@@ -133,7 +133,7 @@ def test_what_cannot_be_adopted_stays_in_the_way_and_no_secret_is_touched(
     missing = with_settings(local, ExistingExecutionRole="nobody")
     listener = Listener()
     with pytest.raises(DeployError, match=r"in the way.*\n.*nobody"):
-        deploy(missing, target, {"root.yaml": "Resources: {}"}, listener, adopt=True)
+        deploy(Work(missing, target, listener, {"root.yaml": "Resources: {}"}), adopt=True)
     assert (listener.said, values(target)) == ([], {"liberty-social/SECRET_KEY-local": "old"})
 
 
@@ -143,7 +143,7 @@ def test_a_zone_that_is_kept_is_told_with_the_setting_that_uses_it(target, local
     )
     listener = Listener(consent=False)
     template = {"root.yaml": "Resources: {Logs: {Type: 'AWS::Logs::LogGroup'}}\n"}
-    deploy(dataclasses.replace(local, given={}), target, template, listener, adopt=True)
+    deploy(Work(dataclasses.replace(local, given={}), target, listener, template), adopt=True)
     zone = made["HostedZone"]["Id"].rpartition("/")[2]
     [said] = listener.said
     assert f"say HostedZoneId: {zone}, and CreateHostedZone: false" in said
@@ -319,7 +319,9 @@ def test_a_plan_refused_after_secrets_were_put_aside_says_where_they_wait(
 
     manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
     listener = Wavering()
-    assert deploy(local, target, small(templates, "Secrets"), listener, adopt=True) is None
+    assert (
+        deploy(Work(local, target, listener, small(templates, "Secrets")), adopt=True) is None
+    )
     assert listener.said[-1] == (
         "The value of liberty-social/SECRET_KEY-local waits in "
         "liberty-social/kept/SECRET_KEY-local; the next deploy gives it back"
@@ -334,7 +336,7 @@ def test_a_deploy_that_fails_after_secrets_were_put_aside_says_where_they_wait(
     aws.fail("AWS::SecretsManager::Secret/SecretKey")
     listener = Listener()
     with pytest.raises(DeployError, match="ROLLBACK_COMPLETE"):
-        deploy(local, target, small(templates, "Secrets"), listener, adopt=True)
+        deploy(Work(local, target, listener, small(templates, "Secrets")), adopt=True)
     assert listener.said[-1].startswith("The value of liberty-social/SECRET_KEY-local waits in")
     aws.fail()
     listener.said.clear()
@@ -366,17 +368,17 @@ def test_a_secret_that_somebody_deleted_meanwhile_has_its_name_free(aws, target)
 
 def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, target, templates):
     local, some = load("local"), small(templates, "Logs", "Secrets", "Service")
-    deploy(local, target, some, Listener())
+    deploy(Work(local, target, Listener(), some))
     people_had, database = secret(target, "SECRET_KEY"), secret(target, "DB_PASSWORD")
     stack_id = stack_to_go(local, target)
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(Work(local, target, Listener()), stack_id, ())
     aws.fail("AWS::ECS::Service")
     with pytest.raises(DeployError):
-        deploy(local, target, some, Listener(), adopt=True)
+        deploy(Work(local, target, Listener(), some), adopt=True)
     assert secret(target, "SECRET_KEY") != people_had
     aws.fail()
-    assert deploy(local, target, some, Listener(), adopt=True, failed=local.stack).changed
+    assert deploy(Work(local, target, Listener(), some), adopt=True, failed=local.stack).changed
     assert secret(target, "SECRET_KEY") == people_had
     assert secret(target, "kept/DB_PASSWORD") == database
 

@@ -218,7 +218,7 @@ def test_what_comes_new_and_the_stacks_themselves_need_no_comparison():
 def logs(local, target, templates):
     """A deployed stack with a log group that somebody changed; the templates of it."""
     few = small(templates, "Logs")
-    deploy(local, target, few, Listener())
+    deploy(Work(local, target, Listener(), few))
     client = target.client("logs")
     client.put_retention_policy(logGroupName=GROUP, retentionInDays=365)
     client.tag_log_group(logGroupName=GROUP, tags={"Owner": "me"})
@@ -259,10 +259,10 @@ def test_a_deploy_tells_of_it_before_it_asks_and_also_where_nothing_is_to_do(
     local, target, logs
 ):
     declined = Listener(consent=False)
-    assert deploy(longer(local), target, logs, declined, drift=True) is None
+    assert deploy(Work(longer(local), target, declined, logs), drift=True) is None
     assert [one.fate for one in declined.plan.drift.by_hand] == [Fate.OVERWRITTEN]
     idle = Listener()
-    assert not deploy(local, target, logs, idle, drift=True).changed
+    assert not deploy(Work(local, target, idle, logs), drift=True).changed
     assert idle.plan.summary.endswith(": no changes; 1 changed by hand (1 left so)")
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from liberty_cfn.deploy import operations, secrets
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.showing import ShownProgress, outputs_text
 from liberty_cfn.deploy.stack import standing
@@ -41,10 +42,10 @@ def lived(local_folder, deployed):
     # The key that AWS makes takes the place of the canary, and is a secret as well.
     later = deployed.with_settings(environment, ApplicationAccessKey="true")
     try:
-        deploy(environment, target, read(TEMPLATES), progress)
+        deploy(Work(environment, target, progress, read(TEMPLATES)))
         values = {CANARY, *(_value(environment, target, name) for name in GENERATED)}
         screen.print(secrets.store(environment, target, ACCESS_KEY, CANARY))
-        outcome = deploy(later, target, read(TEMPLATES), progress)
+        outcome = deploy(Work(later, target, progress, read(TEMPLATES)))
         values.add(_value(later, target, ACCESS_KEY))
         report = verify(later, target.client)
         screen.print(as_table(report, everything=True), outputs_text(outcome.outputs))

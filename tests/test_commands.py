@@ -21,6 +21,7 @@ from liberty_cfn.cli import cli
 from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import Kept
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
@@ -63,7 +64,7 @@ def environment(local_aws, standing_target, templates, made, monkeypatch):
     # Other tests, too, leave one of its name.
     if not there or there["StackId"] not in made:
         Aws(local_aws).reset()
-        deploy(dev, standing_target, small(templates, "Logs", "Secrets"), Listener())
+        deploy(Work(dev, standing_target, Listener(), small(templates, "Logs", "Secrets")))
         made.add(find(cloudformation, dev.stack)["StackId"])
     return dev
 

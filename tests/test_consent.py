@@ -82,12 +82,12 @@ def life(local_aws, standing_target, templates):
     target, cloudformation = standing_target, standing_target.client("cloudformation")
     environment = load("local")
     templates = small(templates, "Network", "Logs", "Storage")
-    deploy(environment, target, templates, Listener())
+    deploy(Work(environment, target, Listener(), templates))
     first = tags(target, environment)
     # Another text of the same meaning.
     after = {**templates, "logs.yaml": templates["logs.yaml"] + "# reworded\n"}
     again = Listener()
-    deploy(environment, target, after, again)
+    deploy(Work(environment, target, again, after))
     reworded = tags(target, environment)
     vpc = target.client("ec2").describe_vpcs(
         Filters=[{"Name": "tag:Name", "Values": ["liberty-social-vpc-local"]}]
@@ -99,11 +99,13 @@ def life(local_aws, standing_target, templates):
     )
     with pytest.raises(KeyboardInterrupt):
         deploy(
-            with_settings(environment, LogRetentionDays="60"),
-            target,
-            templates,
-            Interrupting(),
-            ["Uploads"],
+            Work(
+                with_settings(environment, LogRetentionDays="60"),
+                target,
+                Interrupting(),
+                templates,
+                ["Uploads"],
+            )
         )
     cloudformation.meta.events.unregister(
         "provide-client-params.cloudformation.SetStackPolicy", take_note
@@ -111,15 +113,15 @@ def life(local_aws, standing_target, templates):
     settle(cloudformation, environment.stack)
     left_open = policies(target, environment)
     changed = with_settings(environment, LogRetentionDays="60")
-    deploy(changed, target, templates, Listener())
+    deploy(Work(changed, target, Listener(), templates))
     closed = policies(target, environment)
     # A bucket of another name is another bucket.
     renamed = dict(templates)
     renamed["storage.yaml"] = renamed["storage.yaml"].replace("-uploads${", "-files${")
     with pytest.raises(DeployError) as refused:
-        deploy(changed, target, renamed, Listener())
+        deploy(Work(changed, target, Listener(), renamed))
     replacing = Listener()
-    deploy(changed, target, renamed, replacing, ["Uploads"])
+    deploy(Work(changed, target, replacing, renamed, ["Uploads"]))
     return Life(
         templates,
         first,
@@ -158,9 +160,9 @@ def test_what_somebody_deployed_meanwhile_is_not_taken_away(target, templates, l
     """A new environment is planned twice: first without protection, then with it."""
     protected = with_settings(local, BalancerDeletionProtection="true")
     theirs, mine = small(templates, "Logs", "Storage"), small(templates, "Logs")
-    overtaken = Overtaken(lambda: deploy(local, target, theirs, Listener()))
+    overtaken = Overtaken(lambda: deploy(Work(local, target, Listener(), theirs)))
     with pytest.raises(DeployError, match="by what was deployed meanwhile") as refused:
-        deploy(protected, target, mine, overtaken)
+        deploy(Work(protected, target, overtaken, mine))
     assert "Storage/Uploads" in str(refused.value)
     target.client("s3").head_bucket(Bucket="liberty-social-uploads-local")
     waiting = target.client("cloudformation").list_change_sets(StackName=local.stack)
@@ -193,12 +195,12 @@ def test_what_an_interrupted_deploy_left_open_the_next_one_closes_though_nothing
 
 def test_a_stack_that_a_killed_deploy_added_is_protected_by_the_next(target, templates):
     environment, cloudformation = load("local"), target.client("cloudformation")
-    deploy(environment, target, small(templates, "Logs"), Listener())
+    deploy(Work(environment, target, Listener(), small(templates, "Logs")))
     more = small(templates, "Logs", "Storage")
     with pytest.raises(KeyboardInterrupt):
-        deploy(environment, target, more, Interrupting())
+        deploy(Work(environment, target, Interrupting(), more))
     settle(cloudformation, environment.stack)
-    assert not deploy(environment, target, more, Listener()).changed
+    assert not deploy(Work(environment, target, Listener(), more)).changed
     found = policies(target, environment)
     assert len(found) == 3
     assert set(found.values()) == {stack_policy()}
@@ -206,10 +208,10 @@ def test_a_stack_that_a_killed_deploy_added_is_protected_by_the_next(target, tem
 
 def test_a_nested_stack_that_holds_data_goes_only_when_that_is_named(target, templates):
     environment, cloudformation = load("local"), target.client("cloudformation")
-    deploy(environment, target, small(templates, "Logs", "Storage"), Listener())
+    deploy(Work(environment, target, Listener(), small(templates, "Logs", "Storage")))
     less, kept = small(templates, "Storage"), {"StackName": environment.stack}
     with pytest.raises(DeployError, match="the logs; the old one remains, no longer managed"):
-        deploy(environment, target, less, Listener())
+        deploy(Work(environment, target, Listener(), less))
     # Nor by whoever doesn't ask, as by the console.
     cloudformation.update_stack(
         **kept,
@@ -220,7 +222,7 @@ def test_a_nested_stack_that_holds_data_goes_only_when_that_is_named(target, tem
     events = cloudformation.describe_stack_events(**kept)["StackEvents"]
     said = " ".join(event.get("ResourceStatusReason", "") for event in events)
     assert "does not allow [Update:Delete] for resource [Logs]" in said
-    deploy(environment, target, less, Listener(), ["ApplicationLogs"])
+    deploy(Work(environment, target, Listener(), less, ["ApplicationLogs"]))
     assert policies(target, environment).keys() == {
         each["StackId"] for each in cloudformation.describe_stacks()["Stacks"]
     }
@@ -231,7 +233,7 @@ def test_what_rests_on_the_policies_puts_those_back_that_somebody_took_off_a_nes
     target, templates
 ):
     environment, cloudformation = load("local"), target.client("cloudformation")
-    deploy(environment, target, small(templates, "Logs"), Listener())
+    deploy(Work(environment, target, Listener(), small(templates, "Logs")))
     made = cloudformation.create_change_set(
         StackName=environment.stack,
         ChangeSetName="liberty-1",

@@ -19,6 +19,7 @@ from liberty_cfn.deploy.certificates import EVERY, FIRST, Awaited, Watch
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Level
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 
@@ -200,7 +201,7 @@ def test_a_deploy_says_what_it_waits_for(monkeypatch, target, local, slow):
     listener, said = Listener(), []
     monkeypatch.setattr(listener, "say", said.append)
     small = dataclasses.replace(local, given={})
-    deploy(small, target, {"root.yaml": CERTIFICATE}, listener)
+    deploy(Work(small, target, listener, {"root.yaml": CERTIFICATE}))
     assert "Certificate" in [event.resource for event in listener.events]
     assert "waits for the CNAME _a.example.com." in said[0]
 

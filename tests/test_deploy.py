@@ -50,7 +50,7 @@ def few(templates):
 
 @pytest.fixture
 def deployed(local, target, few):
-    assert deploy(local, target, few, Listener()).changed
+    assert deploy(Work(local, target, Listener(), few)).changed
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def twice(local_aws, standing_target, templates):
     Aws(local_aws).reset()
     environment, target = load("local"), standing_target
     first, again = Listener(), Listener()
-    deploy(environment, target, templates, first)
+    deploy(Work(environment, target, first, templates))
     cloudformation = target.client("cloudformation")
     stack = find(cloudformation, environment.stack)
     policies = [
@@ -80,7 +80,7 @@ def twice(local_aws, standing_target, templates):
     ]
     vpcs = target.client("ec2").describe_vpcs(Filters=OUR_VPC)["Vpcs"]
     tags = {tag["Key"]: tag["Value"] for tag in vpcs[0]["Tags"]}
-    second = deploy(environment, target, templates, again)
+    second = deploy(Work(environment, target, again, templates))
     left = change_set_names(target, environment.stack)
     return TwoDeploys(first, outputs(stack), tags, policies, again, second, left)
 
@@ -152,7 +152,7 @@ def test_every_stack_has_the_policy_that_was_reviewed(twice):
 def test_a_changed_setting_changes_that_alone(deployed, local, target, few):
     cluster = {"cluster": "liberty-social-backend-local"}
     more = with_settings(local, LogRetentionDays="60")
-    assert deploy(more, target, few, Listener()).changed
+    assert deploy(Work(more, target, Listener(), few)).changed
     groups = target.client("logs").describe_log_groups(logGroupNamePrefix="/ecs/")["logGroups"]
     assert [group["retentionInDays"] for group in groups] == [60]
     service = target.client("ecs").describe_services(
@@ -162,7 +162,7 @@ def test_a_changed_setting_changes_that_alone(deployed, local, target, few):
 
 
 def test_without_consent_nothing_is_made(local, target, few):
-    assert deploy(local, target, few, Listener(consent=False)) is None
+    assert deploy(Work(local, target, Listener(consent=False), few)) is None
     assert find(target.client("cloudformation"), local.stack) is None
     assert target.client("logs").describe_log_groups()["logGroups"] == []
 
@@ -170,32 +170,32 @@ def test_without_consent_nothing_is_made(local, target, few):
 def test_without_consent_an_update_leaves_no_change_set(deployed, local, target, few):
     before = change_set_names(target, local.stack)
     more = with_settings(local, LogRetentionDays="60")
-    assert deploy(more, target, few, Listener(consent=False)) is None
+    assert deploy(Work(more, target, Listener(consent=False), few)) is None
     assert change_set_names(target, local.stack) == before
 
 
 def test_a_stack_whose_creation_failed_is_not_deployed_over(aws, local, target, few):
     aws.fail("AWS::ECS::Cluster/*")
     with pytest.raises(DeployError):
-        deploy(local, target, few, Listener())
+        deploy(Work(local, target, Listener(), few))
     aws.fail()
     with pytest.raises(DeployError, match=r"ROLLBACK_COMPLETE\. Its creation failed"):
-        deploy(local, target, few, Listener())
+        deploy(Work(local, target, Listener(), few))
 
 
 def test_a_failed_update_is_undone_and_can_be_tried_again(aws, deployed, local, target, few):
     aws.fail("AWS::Logs::LogGroup/ApplicationLogs")
     more = with_settings(local, LogRetentionDays="60")
     with pytest.raises(DeployError, match="UPDATE_ROLLBACK_COMPLETE"):
-        deploy(more, target, few, Listener())
+        deploy(Work(more, target, Listener(), few))
     aws.fail()
-    assert deploy(more, target, few, Listener()).changed
+    assert deploy(Work(more, target, Listener(), few)).changed
 
 
 def test_while_it_takes_its_time_it_is_followed_to_the_end(aws, local, target, few):
     aws.delay(0.01)
     listener = Listener()
-    assert deploy(local, target, few, listener).changed
+    assert deploy(Work(local, target, listener, few)).changed
     assert listener.events[-1].status == "CREATE_COMPLETE"
     assert all(e.took is not None for e in listener.events if e.over and not e.is_stack)
 
@@ -267,7 +267,7 @@ def test_a_hosted_zone_that_is_not_there_is_told_before_anything_is_made(target,
     with pytest.raises(
         DeployError, match=r"no hosted zone Z0EXAMPLE; say the id of example\.com's"
     ):
-        deploy(load("prod"), target, templates, Listener())
+        deploy(Work(load("prod"), target, Listener(), templates))
     assert target.client("s3").list_buckets()["Buckets"] == []
 
 
@@ -312,7 +312,7 @@ def test_a_region_with_one_zone_is_refused(local):
 
 
 def test_destroying_leaves_what_is_kept_by_policy_and_says_what(local, target, templates):
-    deploy(local, target, templates, Listener())
+    deploy(Work(local, target, Listener(), templates))
     stack_id = stack_to_go(local, target)
     kept, _ = looked_through(local, target, stack_id)
     assert {(one.type, one.how) for one in kept} == {
@@ -485,4 +485,8 @@ Resources:
       BucketName: "{{resolve:ssm:/none}}"
 """
     with pytest.raises(DeployError, match="/none"):
-        deploy(dataclasses.replace(local, given={}), target, {"root.yaml": broken}, Listener())
+        deploy(
+            Work(
+                dataclasses.replace(local, given={}), target, Listener(), {"root.yaml": broken}
+            )
+        )

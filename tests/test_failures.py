@@ -1092,7 +1092,7 @@ def test_case_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_en
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deploy(local, target, templates, Interrupting())
+        deploy(Work(local, target, Interrupting(), templates))
     cloudformation = target.client("cloudformation")
     found = root(local, cloudformation)
     assert found["StackStatus"] == "CREATE_IN_PROGRESS"
@@ -1101,7 +1101,7 @@ def test_case_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_en
     status, happened = follow(follower, list)
     assert status == "CREATE_COMPLETE"
     assert any(event.resource == "Vpc" for event in happened)
-    assert not deploy(local, target, templates, Listener()).changed
+    assert not deploy(Work(local, target, Listener(), templates)).changed
 
 
 def test_case_24_the_root_cause_of_a_nested_failure_on_the_local_aws(
@@ -1110,7 +1110,7 @@ def test_case_24_the_root_cause_of_a_nested_failure_on_the_local_aws(
     aws.fail("AWS::RDS::DBInstance/Database")
     some = small(templates, "Network", "Security", "Secrets", "Database", "Cache", "Storage")
     with pytest.raises(DeployError) as error:
-        deploy(dev, target, some, Listener())
+        deploy(Work(dev, target, Listener(), some))
     cloudformation = target.client("cloudformation")
     found = root(dev, cloudformation)
     happened = last_operation(cloudformation, found["StackId"]).new_events()

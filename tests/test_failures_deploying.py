@@ -121,9 +121,11 @@ def dev():
     return dataclasses.replace(load("dev"), given={})
 
 
-def have(environment, target, template, listener=None, **more):
+def have(environment, target, template, listener=None, allowed=(), **more):
     """Deploy a design of one template."""
-    return deploy(environment, target, {"root.yaml": template}, listener or Listener(), **more)
+    templates = {"root.yaml": template}
+    work = Work(environment, target, listener or Listener(), templates, allowed)
+    return deploy(work, **more)
 
 
 def left_behind(target, environment):
@@ -353,7 +355,7 @@ def test_a_stack_that_is_not_there_yet_has_nothing_left_behind_nor_is_a_word_sai
 def test_a_name_that_nothing_bears_is_told_though_nothing_changes(target, dev):
     have(dev, target, TOPIC)
     listener = Listener()
-    deploy(dev, target, {"root.yaml": TOPIC}, listener, ["Databse"])
+    deploy(Work(dev, target, listener, {"root.yaml": TOPIC}, ["Databse"]))
     assert any(line.startswith("--allow-replace Databse: ") for line in listener.said)
 
 
@@ -426,7 +428,7 @@ def test_an_empty_stack_goes_with_its_change_set_though_it_was_protected(target,
 def test_what_is_deployed_are_the_templates_that_were_reviewed(target):
     cloudformation, local = target.client("cloudformation"), load("local")
     templates = small(packaging.read(TEMPLATES), "Storage")
-    deploy(local, target, templates, Listener())
+    deploy(Work(local, target, Listener(), templates))
     [storage] = nested(cloudformation, local.stack)
     deployed = cloudformation.get_template(StackName=storage)["TemplateBody"]
     assert deployed == templates["storage.yaml"]
@@ -486,10 +488,10 @@ def test_case_04_a_creation_that_failed_leaves_no_name_in_the_way_of_the_next(aw
     local, templates = load("local"), small(packaging.read(TEMPLATES), *NAMED)
     aws.fail("AWS::ECS::Service")
     with pytest.raises(DeployError):
-        deploy(local, target, templates, Listener())
+        deploy(Work(local, target, Listener(), templates))
     assert names(target) == {TEMPLATE_BUCKET}
     aws.fail()
-    assert deploy(local, target, templates, Listener(), failed=local.stack).changed
+    assert deploy(Work(local, target, Listener(), templates), failed=local.stack).changed
 
 
 PROTECTED = """
@@ -708,7 +710,7 @@ def test_what_a_deploy_adopts_outlives_its_failure(aws, target):
     target.client("s3").put_object(Bucket=uploads, **cat)
     aws.fail("AWS::Logs::LogGroup")
     with pytest.raises(DeployError):
-        deploy(local, target, templates, Listener(), adopt=True)
+        deploy(Work(local, target, Listener(), templates), adopt=True)
     assert target.client("s3").get_object(Bucket=uploads, Key="cat")["Body"].read() == b"m"
 
 
@@ -716,7 +718,7 @@ def test_production_takes_in_what_was_kept_though_protection_comes_last(target):
     production = with_settings(load("local"), DatabaseDeletionProtection="true")
     target.client("s3").create_bucket(Bucket="liberty-social-uploads-local")
     templates, listener = small(packaging.read(TEMPLATES), "Storage"), Listener()
-    assert deploy(production, target, templates, listener, adopt=True).changed
+    assert deploy(Work(production, target, listener, templates), adopt=True).changed
     assert "First without protection from deletion, so that it can be undone" in listener.said
     imported = [e.resource for e in listener.events if e.status == "IMPORT_COMPLETE"]
     assert "Uploads" in imported

@@ -15,6 +15,7 @@ from local_aws import variables
 
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import FollowError
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment, load
@@ -69,7 +70,9 @@ class Design:
 
     def deploy(self, progress=None):
         """Deploy it, through the faults; tells whether anything changed."""
-        return deploy(self.environment, self.through, DESIGN, progress or Listener()).changed
+        return deploy(
+            Work(self.environment, self.through, progress or Listener(), DESIGN)
+        ).changed
 
     @property
     def name(self):

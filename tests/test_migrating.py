@@ -84,22 +84,22 @@ def life(local_aws, standing_target, templates):
         first, failed, mended, idle = Listener(), Listener(), Listener(), Listener()
         templates = small(templates, "Logs", "Service")
         aws.end_tasks(0, "Applying 0001_users... OK", "Applying 0002_cats... OK")
-        deploy(environment, target, templates, first)
+        deploy(Work(environment, target, first, templates))
         made = service(target)
         newer = with_settings(environment, Image="two")
         aws.end_tasks(3, "no such table")
         with pytest.raises(DeployError) as error:
-            deploy(newer, target, templates, failed)
+            deploy(Work(newer, target, failed, templates))
         after_failure = service(target)["taskDefinition"]
         held = parameter(target, newer, "HeldTaskDefinition")
         told = is_held(newer, find(target.client("cloudformation"), newer.stack))
         aws.end_tasks(0)
         # As if the last one ran until it is asked about.
         tasks.running = tasks.made[-1:]
-        deploy(newer, target, templates, mended)
+        deploy(Work(newer, target, mended, templates))
         tasks.running = []
         moved = service(target)["taskDefinition"]
-        deploy(with_settings(newer, LogRetentionDays="60"), target, templates, idle)
+        deploy(Work(with_settings(newer, LogRetentionDays="60"), target, idle, templates))
     return SimpleNamespace(**locals())
 
 

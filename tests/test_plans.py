@@ -389,7 +389,7 @@ def test_a_plan_changes_nothing_and_leaves_no_change_set(local, target, template
     assert first.code == 2
     assert first.parameters.keys() == local.given.keys()
     assert cloudformation.describe_stacks()["Stacks"] == []
-    deploy(local, target, templates, Listener())
+    deploy(Work(local, target, Listener(), templates))
     before = cloudformation.list_change_sets(StackName=local.stack)["Summaries"]
     assert plan(Work(local, target, Listener(), templates)).code == 0
     more = plan(
@@ -455,13 +455,13 @@ WITH_FILES = f"""{TOPIC_ONLY}
 def test_a_change_that_would_lose_data_is_refused_and_not_executed(local, target):
     plain, listener = dataclasses.replace(local, given={}), Listener()
     before, after = {"root.yaml": WITH_FILES}, {"root.yaml": TOPIC_ONLY}
-    deploy(plain, target, before, Listener())
+    deploy(Work(plain, target, Listener(), before))
     with pytest.raises(DeployError) as error:
-        deploy(plain, target, after, listener)
+        deploy(Work(plain, target, listener, after))
     assert "Data would be lost; nothing was changed" in str(error.value)
     assert "would be deleted: lost would be the files in it" in str(error.value)
     assert "--allow-replace Files" in str(error.value)
     assert not listener.asked
     assert plan(Work(plain, target, Listener(), before)).code == 0
     assert plan(Work(plain, target, Listener(), after)).code == 3
-    assert deploy(plain, target, after, listener, ["Files"]).changed
+    assert deploy(Work(plain, target, listener, after, ["Files"])).changed

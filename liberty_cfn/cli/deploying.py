@@ -131,6 +131,7 @@ def deploy_command(
     """
     from liberty_cfn import verify
     from liberty_cfn.deploy import deploying, showing
+    from liberty_cfn.deploy.following import Work
     from liberty_cfn.digests import digest
     from liberty_cfn.verify import document, table
 
@@ -162,16 +163,8 @@ def deploy_command(
     environment, advice = common.with_image(environment, target)
     progress = showing.ShownProgress(screen, lambda: may_deploy(environment, confirm, yes=yes))
     with common.interruptible(environment, "deploy", progress.stop):
-        outcome = deploying.deploy(
-            environment,
-            target,
-            templates,
-            progress,
-            allowed,
-            adopt=adopt,
-            drift=drift,
-            failed=failed,
-        )
+        work = Work(environment, target, progress, templates, allowed)
+        outcome = deploying.deploy(work, adopt=adopt, drift=drift, failed=failed)
     if outcome is None:
         common.fail("Nothing was deployed.")
     if not outcome.changed:

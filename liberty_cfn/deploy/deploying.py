@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,14 +11,12 @@ from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import last_operation
-from liberty_cfn.deploy.following import Progress, Work, attend, delete
+from liberty_cfn.deploy.following import Work, attend, delete
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
 from liberty_cfn.deploy.stack import described, find, outputs
 from liberty_cfn.deploy.statuses import Meaning, in_words, state_of, what_next
-from liberty_cfn.deploy.targets import Target
-from liberty_cfn.environments import Environment
 
 
 @dataclass(frozen=True)
@@ -30,38 +28,29 @@ class Outcome:
 
 
 def deploy(
-    environment: Environment,
-    target: Target,
-    templates: Mapping[str, str],
-    progress: Progress,
-    allowed: Collection[str] = (),
-    *,
-    adopt: bool = False,
-    drift: bool = False,
-    failed: str = "",
+    work: Work, *, adopt: bool = False, drift: bool = False, failed: str = ""
 ) -> Outcome | None:
     """Make the environment what its templates and settings say; None without consent.
 
-    `allowed` are the logical ids of stateful resources that may be replaced or deleted. With
-    `adopt`, a new environment takes in what an earlier destroy kept. With `drift`, the plan
-    says what would become of what was changed by hand. `failed` is the name of
-    the stack, if what is left of its failed creation may be deleted. What is under way
-    already is seen to its end first.
+    With `adopt`, a new environment takes in what an earlier destroy kept. With `drift`, the
+    plan says what would become of what was changed by hand. `failed` is the name of the stack,
+    if what is left of its failed creation may be deleted. What is under way already is seen to
+    its end first.
 
     Raises:
         DeployError: something is in the way, or CloudFormation refused or undid the change, or
             the migration failed: then the service is as it was.
     """
-    work = Work(environment, target, progress, templates, allowed)
+    name, say = work.environment.stack, work.progress.say
     # What comes later may be what somebody else is about to deploy.
-    left = discarding.left_behind(work.cloudformation, environment.stack, progress.say)
+    left = discarding.left_behind(work.cloudformation, name, say)
     stack = _begin_from(work, failed)
     if not adopt or beforehand.deployed(stack) is not None:
         return _made(work, stack, left, adopt=False, drift=drift)
     try:
         if not adopting.free_names(work, stack):
             return None
-        stack = find(work.cloudformation, environment.stack)
+        stack = find(work.cloudformation, name)
         return _made(work, stack, left, adopt=True, drift=drift)
     finally:
         adopting.say_what_waits(work)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import described
@@ -64,14 +65,8 @@ def make(
     execution = fleet.at(place).client("cloudformation")
     try:
         target = as_administrator(fleet, place, role)
-        deploy(
-            environment,
-            target,
-            templates,
-            _Telling(place, say),
-            adopt=True,
-            failed=environment.stack,
-        )
+        work = Work(environment, target, _Telling(place, say), templates)
+        deploy(work, adopt=True, failed=environment.stack)
     except DeployError as error:
         raise DeployError(f"{place}: {error}") from error
     stack = str(described(execution, adopted_stack(fleet))["StackId"])
