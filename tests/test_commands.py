@@ -204,6 +204,7 @@ def test_setting_a_secret_tells_a_program_its_version(environment):
     said = json.loads(answer.stdout)
     assert said["secret"] == "liberty-social/DEFAULT_FROM_EMAIL-dev"
     assert said["version"]
+    assert "make deploy ENV=dev RESTART=1" in answer.stderr
     assert "a@b.c" not in answer.output
 
 

@@ -61,7 +61,7 @@ def secret_set(environment: Environment, name: str, *, restart: bool, as_json: b
     if not restart:
         screen.print(
             "Tasks that run keep the old value until they are replaced: make deploy "
-            f"ENV={environment} RESTART=1"
+            f"ENV={environment.name} RESTART=1"
         )
 
 
