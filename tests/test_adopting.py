@@ -340,11 +340,8 @@ def test_a_deploy_that_fails_after_secrets_were_put_aside_says_where_they_wait(
     assert listener.said[-1].startswith("The value of liberty-social/SECRET_KEY-local waits in")
     aws.fail()
     listener.said.clear()
-    deploy(
-        *(local, target, small(templates, "Secrets"), listener),
-        adopt=True,
-        failed=local.stack,
-    )
+    work = Work(local, target, listener, small(templates, "Secrets"))
+    deploy(work, adopt=True, failed=local.stack)
     assert not [line for line in listener.said if "waits in" in line]
 
 

@@ -197,8 +197,8 @@ def asked(monkeypatch):
     """Take note of what a deploy is asked for, and whether it has consent; nothing is done."""
     noted = {}
 
-    def take_note(_environment, _target, _templates, progress, allowed, **more):
-        noted.update(more, allowed=allowed, consents=progress.consents())
+    def take_note(work, **more):
+        noted.update(more, allowed=work.allowed, consents=work.progress.consents())
 
     monkeypatch.setattr(deploying, "deploy", take_note)
     return noted
