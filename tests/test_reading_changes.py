@@ -36,6 +36,14 @@ def shown(one):
     return lines.get(), plan_markdown(plan), plan
 
 
+@pytest.mark.parametrize("action", ["Add", "Import"])
+def test_what_is_new_to_the_stack_is_not_replaced_though_aws_says_true(action):
+    one = change(kind="AWS::RDS::DBInstance", action=action, Replacement="True")
+    assert not is_lost(one)
+    plan = shown(one)[-1]
+    assert (plan.summary, plan.code) == (f"{plan.stack}: 1 to {action.lower()}", 2)
+
+
 def test_of_one_property_all_that_changes_in_it_is_told():
     variables = "/Properties/Environment/Variables"
     said = {"BeforeValue": "a", "AfterValue": "b", "AttributeChangeType": "Modify"}

@@ -28,6 +28,8 @@ REPLACED = {"False": Replacement.NO, "True": Replacement.CERTAIN}
 # What is done to a resource that stays. Of Dynamic, CloudFormation can't say what it will do; a
 # word that it learns one day may mean anything.
 STAYING = ("Add", "Modify", "Import", "SyncWithActual")
+# Of what the stack doesn't have yet, CloudFormation says True, too, when it tells values.
+NOTHING_BEFORE = ("Add", "Import")
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
     if properties and said is not Replacement.NO:
         said = Replacement.POSSIBLE
     replacement = next(r for r in reversed(Replacement) if r in {said, *told})
+    if resource["Action"] in NOTHING_BEFORE:
+        replacement = Replacement.NO
     return Change(
         path,
         resource["LogicalResourceId"],
