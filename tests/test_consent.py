@@ -23,7 +23,7 @@ from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.showing import plan_markdown
 from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, find
-from liberty_cfn.deploy.stack_sets.merging import merge
+from liberty_cfn.deploy.stack_sets.previews import merge
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.digests import digest

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from html import escape
 
 import pytest
@@ -18,6 +19,7 @@ from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import Work, follow
 from liberty_cfn.deploy.operations import roll_back
+from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import NESTED_STACK, standing
 from liberty_cfn.deploy.statuses import what_next
@@ -627,7 +629,7 @@ def test_what_one_stack_is_refused_keeps_no_other_from_being_compared(
     ]
 
 
-def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws):
+def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws, monkeypatch):
     arn = "arn:aws:cloudformation:us-east-1:1:stack/liberty-social-dev/1"
     now = "2026-01-01T00:00:00Z"
     stack = {"StackName": STACK, "CreationTime": now, "StackStatus": "CREATE_COMPLETE"}
@@ -644,7 +646,6 @@ def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws):
         stub.add_response("detect_stack_drift", {"StackDriftDetectionId": "d"})
         for _ in range(2):
             stub.add_response("describe_stack_drift_detection_status", running)
+        monkeypatch.setattr(drift, "Patience", partial(Patience, clock=lambda: next(hours)))
         with pytest.raises(FollowError, match="not done after 3 h"):
-            drift.detect(
-                cloudformation, arn, "dev", pause=lambda *_: None, clock=lambda: next(hours)
-            )
+            drift.detect(cloudformation, arn, "dev")

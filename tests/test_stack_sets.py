@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -29,9 +29,8 @@ from liberty_cfn.deploy.stack_sets import (
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
-from liberty_cfn.deploy.stack_sets.merging import merge
 from liberty_cfn.deploy.stack_sets.operations import Result, attach
-from liberty_cfn.deploy.stack_sets.previews import preview
+from liberty_cfn.deploy.stack_sets.previews import merge, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
@@ -854,8 +853,7 @@ def test_a_state_that_nobody_knows_is_an_error_that_names_it(there, monkeypatch)
     monkeypatch.setattr(operations, "OVER", ())
     with pytest.raises(UnknownStatusError, match="says SUCCEEDED of an operation"):
         last = operations_of(there)[0]["OperationId"]
-        soon = timedelta(0)
-        operations.follow(there, last, list, deadline=soon)
+        operations.follow(there, last, list)
 
 
 def test_strictly_capped_concurrency_is_said_before_starting(sets):

@@ -4,7 +4,6 @@ One idea a module, each importing only from those above it:
 
     errors       what ends a command, said to the person at the terminal
     faults       which errors of AWS pass by themselves
-    models       what boto knows of AWS's services, read quickly
     sessions     clients of boto3 that are quick to make
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means

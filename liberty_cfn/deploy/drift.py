@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -93,8 +92,6 @@ def detect(
     name: str,
     *,
     say: Callable[[str], object] = silent,
-    pause: Callable[[Any, int], object] = pause,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Compared:
     """Compare a stack, and all that are nested in it, with what they were deployed as.
 
@@ -104,7 +101,7 @@ def detect(
     Raises:
         FollowError: the deadline has passed, or the credentials are over.
     """
-    patience = Patience(stack_id, say, clock, again=f"make drift ENV={name}")
+    patience = Patience(stack_id, say, again=f"make drift ENV={name}")
 
     def ask(question: Callable[[], Any]) -> Any:
         looks = 0

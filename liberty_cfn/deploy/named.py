@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import faults, leftovers
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.targets import Target
@@ -38,17 +36,15 @@ def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield whether the zone is there, public, and one that the domain is in."""
     wanted = environment.settings["HostedZoneId"]
     domain = environment.settings["DomainName"]
-    try:
+    zone = None
+    with faults.unless("NoSuchHostedZone", "InvalidInput"):
         zone = target.client("route53").get_hosted_zone(Id=wanted)["HostedZone"]
-    except ClientError as error:
-        if faults.code(error) not in ("NoSuchHostedZone", "InvalidInput"):
-            raise
-        yield Finding(
-            Level.OBSTACLE,
-            "HostedZoneId",
-            f"this account has no hosted zone {wanted}; say the id of {domain}'s "
-            "public zone, or CreateHostedZone: true to have it made.",
+    if zone is None:
+        says = (
+            f"this account has no hosted zone {wanted}; say the id of {domain}'s public zone, "
+            "or CreateHostedZone: true to have it made."
         )
+        yield Finding(Level.OBSTACLE, "HostedZoneId", says)
         return
     name = zone["Name"].rstrip(".")
     belongs = domain == name or domain.endswith(f".{name}")
@@ -65,16 +61,11 @@ def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
 
 def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield whether the certificate that the settings name can be presented."""
-    about, arn, host = (
-        "CertificateArn",
-        environment.settings["CertificateArn"],
-        environment.host,
-    )
-    try:
+    about, host, found = "CertificateArn", environment.host, None
+    arn = environment.settings[about]
+    with faults.unless("ResourceNotFoundException"):
         found = target.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
-    except ClientError as error:
-        if faults.code(error) != "ResourceNotFoundException":
-            raise
+    if found is None:
         says = f"this account has no certificate {arn}; leave it empty to have one made."
         yield Finding(Level.OBSTACLE, about, says)
         return

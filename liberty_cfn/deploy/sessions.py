@@ -1,23 +1,110 @@
-"""boto3 sessions whose clients are quick to make, and quick to read what AWS says."""
+"""boto3 sessions whose clients are quick to make, and quick to read what AWS says.
+
+boto has its descriptions of AWS's services as compressed JSON, half of it documentation. To
+read those takes as long as all that a deploy asks of AWS; here, only what is used is read.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import marshal
 import os
+import sys
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from http.client import responses
+from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore
 import botocore.session
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.loaders import JSONFileLoader, Loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
-from liberty_cfn.deploy.models import models
+from liberty_cfn.checked import keep
+from liberty_cfn.repository import REPOSITORY
+
+VERSION = f"{botocore.__version__}-{sys.implementation.cache_tag}"
+KEPT = REPOSITORY / ".local" / "models" / VERSION
+
+
+@cache
+def models() -> Loader:
+    """Return what boto knows of the services, for all sessions of the process."""
+    return _Models(file_loader=_Files())
+
+
+class _Models(Loader):  # type: ignore[misc]  # botocore has no types
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+        """Return the services there are: the folders, without a look into each of the 400."""
+        folders = [path for path in self.search_paths if os.path.isdir(path)]  # noqa: PTH112
+        return [name for folder in folders for name in os.listdir(folder)]  # noqa: PTH208
+
+
+class _Files(JSONFileLoader):  # type: ignore[misc]
+    """As botocore's own, but what comes with it is kept from one run to the next."""
+
+    def load_file(self, file_path: str) -> Any:
+        own = Path(Loader.BUILTIN_DATA_PATH)
+        if not (path := Path(file_path)).is_relative_to(own):
+            return super().load_file(file_path)
+        kept = KEPT / path.relative_to(own)
+        try:
+            found = marshal.loads(kept.read_bytes())  # noqa: S302 - written by us, beside .venv
+        except (OSError, EOFError, ValueError, TypeError):
+            # Not kept yet, or cut off.
+            if found := super().load_file(file_path):
+                found = _sparse(found)
+                keep(kept, marshal.dumps(found))
+        if found and "shapes" in found:
+            found["shapes"] = _Shapes(found["shapes"])
+        return found
+
+    def _load_file(self, full_path: str, open_method: Any) -> Any:
+        try:
+            with open_method(full_path, "rb") as file:
+                return json.loads(file.read())
+        except FileNotFoundError:
+            return None
+
+
+class _Shapes(dict[str, Any]):
+    """The shapes of a service, by name. EC2 has thousands; each is read when asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        shape = super().__getitem__(name)
+        if isinstance(shape, bytes):
+            shape = self[name] = marshal.loads(shape)  # noqa: S302
+        return shape
+
+
+def _sparse(model: dict[str, Any]) -> dict[str, Any]:
+    """Return a model without its documentation, each shape packed for itself."""
+    parts = {
+        part: _unexplained(model[part]) for part in ("operations", "shapes") if part in model
+    }
+    if "shapes" in parts:
+        parts["shapes"] = {name: marshal.dumps(s) for name, s in parts["shapes"].items()}
+    return model | parts
+
+
+def _unexplained(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_unexplained(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: _unexplained(one)
+        for name, one in part.items()
+        if name != "documentation" or not isinstance(one, str)
+    }
+
 
 SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
 REFUSALS = (b"</Error>", b"</ErrorResponse>")  # how XML that tells why ends

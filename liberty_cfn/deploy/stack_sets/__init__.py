@@ -8,8 +8,7 @@ from those above it:
     standing     what there is of a set: its definition, its instances
     beforehand   what would make an operation fail in a target, asked before it begins
     wanted       what it should be, and what differs
-    previews     what would change in every target, before anything does
-    merging      what all targets share said once, and what is particular
+    previews     what would change in every target, before anything does; what all share
     steps        the operations that it takes, as few as there can be
     operations   an operation begun once, and followed by its id
     failures     why a target failed, first-hand

@@ -17,7 +17,6 @@ from liberty_cfn.deploy.errors import UnknownStatusError
 from liberty_cfn.deploy.patience import (
     AT_FIRST,
     ATTEMPTS,
-    DEADLINE,
     Patience,
     answered,
     pause,
@@ -162,7 +161,6 @@ def follow(
     tell: Tell,
     *,
     say: Callable[[str], object] = silent,
-    deadline: timedelta = DEADLINE,
 ) -> Operation:
     """Tell what becomes of each target until an operation is over.
 
@@ -170,7 +168,7 @@ def follow(
         FollowError: the deadline has passed, or the credentials are over.
         UnknownStatusError: AWS reports a state that this program doesn't know.
     """
-    patience = Patience(fleet.name, say, deadline=deadline)
+    patience = Patience(fleet.name, say)
     known: dict[Place, Result] = {}
     since: dict[Place, float] = {}
     quiet = 0

@@ -17,9 +17,8 @@ from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
 from liberty_cfn.deploy.showing import kept_table, moves, plan_markdown, plan_tree, titled
 from liberty_cfn.deploy.stack_sets.beforehand import as_lines
-from liberty_cfn.deploy.stack_sets.merging import Part, merge
 from liberty_cfn.deploy.stack_sets.operations import Result
-from liberty_cfn.deploy.stack_sets.previews import SetPlan
+from liberty_cfn.deploy.stack_sets.previews import Part, SetPlan, merge
 from liberty_cfn.deploy.stack_sets.standing import Instance
 from liberty_cfn.deployment_targets import Place, Targets
 from liberty_cfn.verify import Report
