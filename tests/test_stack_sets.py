@@ -601,6 +601,20 @@ def test_what_was_allowed_in_a_deploy_no_retry_does_whatever_policies_were_taken
         retry(fleet, Told())
 
 
+def test_a_nested_stack_goes_from_a_set_when_all_in_it_that_holds_data_is_named(sets):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, SMALL, Told())
+    topic = "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"
+    without = {"root.yaml": SMALL["root.yaml"].partition("Resources:")[0] + topic}
+    held = ["Notes", "Files", "Kept"]
+    with pytest.raises(DeployError, match="--allow-replace Kept"):
+        deploy(fleet, without, Told(), held[:2])
+    deploy(fleet, without, Told(), held)
+    client = sets.client("cloudformation", FIRST)
+    assert list(nested(client, stack_of(fleet, FIRST))) == []
+    assert policies(sets, fleet) == {FIRST: stack_policy()}
+
+
 def test_every_targets_stacks_are_protected_from_loss(there, sets):
     client = sets.client("cloudformation", FOURTH)
     policy = client.get_stack_policy(StackName=stack_of(there, FOURTH))["StackPolicyBody"]
