@@ -7,6 +7,7 @@ from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Replacement, read
 from liberty_cfn.deploy.plans import Plan, as_json, is_lost, refusals, stops_service
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 
+GROUP = "AWS::ElastiCache::ReplicationGroup"
 DIGEST = "e49757d4d2f73acb00a66d77287b7f3aced876a0bc6ee457ccefdf128c209fad"
 
 
@@ -148,20 +149,27 @@ def test_what_cloudformation_cant_say_it_will_do_to_data_is_refused():
     ("details", "said"),
     [
         ([detail("/Properties/Port")], {}),
+        ([detail("/Properties/NodeGroupConfiguration/0/Slots")], {"kind": GROUP}),
+        ([detail("/Properties/NumNodeGroups", AfterValue="2")], {"kind": GROUP}),
         ([detail("/Properties/Engine", "Always")], {}),
         ([detail("/Properties/Engine", "Sometimes", AfterValue="b")], {}),
         ([], {"Replacement": "Perhaps"}),
         ([detail("/Properties/Engine")], {"action": "Exchange"}),
     ],
-    ids=["documented", "graver than the whole", "new recreation", "new word", "new action"],
+    ids=[
+        *("documented", "inside", "under conditions"),
+        *("graver than the whole", "new recreation", "new word", "new action"),
+    ],
 )
 def test_what_may_mean_that_data_goes_is_refused_though_it_is_called_no_replacement(
     details, said
 ):
-    one = change(*details, kind="AWS::RDS::DBInstance", **said)
+    one = change(*details, **{"kind": "AWS::RDS::DBInstance", **said})
     assert is_lost(one)
     assert shown(one)[2].code == 3
-    assert not is_lost(change(detail("/Properties/Engine"), kind="AWS::RDS::DBInstance"))
+    for harmless in ("/Properties/Engine", "/Properties/MultiAZ"):
+        one = change(detail(harmless, AfterValue="b"), kind="AWS::RDS::DBInstance")
+        assert one.replacement is Replacement.NO
 
 
 @pytest.mark.parametrize(

@@ -152,27 +152,35 @@ def _property(kind: str, detail: dict[str, Any]) -> Property:
     )
     recreation = target.get("RequiresRecreation", "Never")
     # A schema may lack what AWS's pages say: then it is likely enough.
-    documented = recreation == "Never" and _documented(kind, path)
+    documented = _documented(kind, path) if recreation == "Never" else Replacement.NO
     replaces = {
         "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
-        "Never": Replacement.POSSIBLE if documented else Replacement.NO,
+        "Never": Replacement.NO if documented is Replacement.NO else Replacement.POSSIBLE,
     }.get(recreation, Replacement.POSSIBLE)
     return Property(
         name,
         *_values(path, target),
         replaces,
-        documented or recreation == "Always",
+        documented is Replacement.CERTAIN or recreation == "Always",
         path.partition(f"/{name}/")[2],
     )
 
 
-def _documented(kind: str, path: str) -> bool:
-    """Whether AWS documents that a property is changed by replacing its resource."""
-    from liberty_cfn.review.documented import REPLACEMENTS  # noqa: PLC0415 - slow to load
+def _documented(kind: str, path: str) -> Replacement:
+    """Return whether AWS's pages say that a property is changed by replacing its resource."""
+    from liberty_cfn.review.documented import (  # noqa: PLC0415 - slow to load
+        ONLY_INTERRUPTED,
+        REPLACEMENTS,
+    )
 
     steps = [s for s in path.removeprefix("/Properties").split("/") if s and not s.isdigit()]
-    above = (REPLACEMENTS.get((kind, *steps[: n + 1])) for n in range(len(steps)))
-    return any(entry and entry.replacement == Replacement.CERTAIN.value for entry in above)
+    if (kind, *steps[:1]) in ONLY_INTERRUPTED:
+        return Replacement.NO
+    places = ((kind, *steps[:depth]) for depth in range(len(steps), 0, -1))
+    said = next((REPLACEMENTS[p].replacement for p in places if p in REPLACEMENTS), "none")
+    return {"certain": Replacement.CERTAIN, "conditional": Replacement.POSSIBLE}.get(
+        said, Replacement.NO
+    )
 
 
 def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:
