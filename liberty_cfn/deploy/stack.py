@@ -8,12 +8,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import yaml
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.statuses import Meaning, state_of
+from liberty_cfn.model.parsing import parse
 from liberty_cfn.stateful import unsaid_policy
 
 NESTED_STACK = "AWS::CloudFormation::Stack"
@@ -145,30 +145,15 @@ def deletion_policies(cloudformation: Any, stack: str) -> dict[str, str]:
     """Return the DeletionPolicy of each resource, also where the stack's template says none."""
     template = cloudformation.get_template(StackName=stack, TemplateStage="Processed")
     body = template["TemplateBody"]
-    said = _plain(body) if isinstance(body, str) else body
+    resources = _resources(body) if isinstance(body, str) else body["Resources"]
     return {
         title: resource.get("DeletionPolicy")
         or unsaid_policy(resource["Type"], resource.get("Properties", {}))
-        for title, resource in said["Resources"].items()
+        for title, resource in resources.items()
     }
 
 
 @cache
-def _plain(template: str) -> Any:
+def _resources(template: str) -> dict[str, Any]:
     """Read a template; it is asked for again, and the stacks of a set all have the same."""
-    return yaml.load(template, Loader=_Plain)  # noqa: S506 - a safe loader
-
-
-class _Plain(yaml.CSafeLoader):
-    """Reads CloudFormation's short functions as their arguments."""
-
-
-def _argument(loader: yaml.CSafeLoader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return node.value
-
-
-_Plain.add_multi_constructor("!", _argument)
+    return parse(template, "template").section("Resources")
