@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,6 @@ from liberty_cfn.environments import Environment
 
 ZONES = 2
 TASKS = "ecs-tasks.amazonaws.com"
-ASSUME = ("sts:AssumeRole", "sts:*", "*")
 
 
 def zones(_: Environment, target: Target) -> Iterator[Finding]:
@@ -107,21 +105,8 @@ def existing_role(environment: Environment, target: Target) -> Iterator[Finding]
 
 def _may_assume(trust: Any) -> bool:
     """Whether a trust policy lets ECS start tasks with its role; conditions aside."""
-    document = json.loads(trust) if isinstance(trust, str) else trust or {}
+    from liberty_cfn.rules.statements import statements  # noqa: PLC0415 - slow to load
+
     return any(
-        statement.get("Effect") == "Allow"
-        and any(action in ASSUME for action in listed(statement.get("Action")))
-        and _names_tasks(statement.get("Principal"))
-        for statement in listed(document.get("Statement"))
+        one.grants("sts:AssumeRole") and one.to_service(TASKS) for one in statements(trust)
     )
-
-
-def _names_tasks(principal: Any) -> bool:
-    if isinstance(principal, dict):
-        return TASKS in listed(principal.get("Service"))
-    return bool(principal == "*")
-
-
-def listed(value: Any) -> list[Any]:
-    """Return a value of a policy as a list; one alone may stand for itself."""
-    return value if isinstance(value, list) else [] if value is None else [value]

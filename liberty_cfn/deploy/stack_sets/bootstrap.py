@@ -24,7 +24,6 @@ from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.named import listed
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.stack import as_parameters, described, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
@@ -33,6 +32,7 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.generation import bootstrap
 from liberty_cfn.local.control import SECRET
 from liberty_cfn.rendering import render
+from liberty_cfn.rules.rule import each
 
 ADMINISTRATION, EXECUTION = stack_set_administration_role, stack_set_execution_role
 
@@ -97,9 +97,10 @@ def _trusted(fleet: Fleet) -> set[str]:
     """Return which services may take the administrator's role; none where it isn't there."""
     if (found := leftovers.role(fleet.home, ADMINISTRATION_ROLE)) is None:
         return set()
-    statements = found["AssumeRolePolicyDocument"]["Statement"]
-    principals = (statement["Principal"].get("Service") for statement in statements)
-    return {service for named in principals for service in listed(named)}
+    named = each(
+        found["AssumeRolePolicyDocument"], "Statement", "*", "Principal", "Service", "*"
+    )
+    return {service for _, service in named}
 
 
 def by_hand(fleet: Fleet, account: str) -> str:
