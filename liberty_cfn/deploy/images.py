@@ -105,8 +105,7 @@ def how_to_push(environment: Environment, target: Target) -> str:
 
 def repository_uri(environment: Environment, target: Target) -> str:
     """Return the address of the environment's repository, also before there is one."""
-    china = ".cn" if target.region.startswith("cn-") else ""
-    registry = f"{target.account}.dkr.ecr.{target.region}.amazonaws.com{china}"
+    registry = f"{target.account}.dkr.ecr.{target.region}.{target.domain}"
     return f"{registry}/{environment.named(REPOSITORY)}"
 
 

@@ -101,9 +101,8 @@ def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
 
 
 def _url(bucket: Bucket, text: str) -> str:
-    region = bucket.target.region
-    china = ".cn" if region.startswith("cn-") else ""
-    return f"https://{bucket.name}.s3.{region}.amazonaws.com{china}/{_key(text)}"
+    target = bucket.target
+    return f"https://{bucket.name}.s3.{target.region}.{target.domain}/{_key(text)}"
 
 
 def _key(text: str) -> str:
@@ -151,10 +150,6 @@ class Bucket:
     def where(self) -> dict[str, str]:
         """Return how S3 is told which bucket, and whose; in another's nothing is done."""
         return {"Bucket": self.name, "ExpectedBucketOwner": self.target.account}
-
-    @property
-    def partition(self) -> str:
-        return str(self.target.session.get_partition_for_region(self.target.region))
 
 
 def bucket_name(target: Target) -> str:
@@ -224,7 +219,7 @@ def _close(bucket: Bucket) -> None:
         },
     )
     s3.put_bucket_versioning(**where, VersioningConfiguration={"Status": "Enabled"})
-    arn = f"arn:{bucket.partition}:s3:::{bucket.name}"
+    arn = f"arn:{bucket.target.partition}:s3:::{bucket.name}"
     tls_only = {
         "Sid": "TlsOnly",
         "Effect": "Deny",
@@ -239,14 +234,14 @@ def _close(bucket: Bucket) -> None:
 
 def _allow(bucket: Bucket, policy: Mapping[str, Any], accounts: Collection[str]) -> None:
     """Have the bucket's policy let the execution roles of accounts read, and no others."""
-    arn = f"arn:{bucket.partition}:iam::"
+    arn = f"arn:{bucket.target.partition}:iam::"
     statement = {
         "Sid": SHARED,
         "Effect": "Allow",
         # Accounts, as a role that isn't there yet would be refused.
         "Principal": {"AWS": [f"{arn}{account}:root" for account in sorted(accounts)]},
         "Action": "s3:GetObject",
-        "Resource": f"arn:{bucket.partition}:s3:::{bucket.name}/*",
+        "Resource": f"arn:{bucket.target.partition}:s3:::{bucket.name}/*",
         "Condition": {"ArnLike": {"aws:PrincipalArn": f"{arn}*:role/{EXECUTION_ROLE}"}},
     }
     others = [s for s in policy["Statement"] if s.get("Sid") != SHARED]

@@ -54,6 +54,15 @@ class Target:
     def region(self) -> str:
         return str(self.session.region_name)
 
+    @property
+    def partition(self) -> str:
+        return str(self.session.get_partition_for_region(self.region))
+
+    @property
+    def domain(self) -> str:
+        """What the names of AWS's servers end with."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
     def elsewhere(self, account: str, region: str, credentials: Any) -> Target:
         """Return another account's region, or another region, on this AWS."""
         session = sessions.session(

@@ -93,8 +93,7 @@ class Fleet:
             UnreachableError: the role isn't there, or can't be taken.
         """
         sts = self.home.client("sts")
-        partition = self.home.session.get_partition_for_region(self.home.region)
-        arn = f"arn:{partition}:iam::{account}:role/{role}"
+        arn = f"arn:{self.home.partition}:iam::{account}:role/{role}"
 
         asked = {"RoleArn": arn, "RoleSessionName": SESSION_NAME}
         taken = create_assume_role_refresher(sts, asked)
