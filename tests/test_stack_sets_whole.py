@@ -192,14 +192,21 @@ def test_what_is_tried_again_in_production_wants_its_name_as_a_deploy_does(
 @pytest.mark.parametrize(
     ("confirming", "code"), [((), 1), (("--confirm", "other"), 1), (("--confirm", "global"), 0)]
 )
-def test_that_a_target_goes_wants_the_name_as_destroying_does(
-    deployed, command, monkeypatch, confirming, code
+@pytest.mark.parametrize("unseen", [True, False])
+@pytest.mark.usefixtures("deployed")
+def test_that_a_target_goes_or_may_lose_data_unseen_wants_the_name_as_destroying_does(
+    command, monkeypatch, confirming, code, unseen
 ):
     real = dataclasses.replace(load("global"), endpoint="")
     monkeypatch.setattr("liberty_cfn.environments.load", lambda _: real)
+    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.showing.plan_table", lambda *_: "")
 
     def tried(fleet, asked):
-        gone = SimpleNamespace(gone=fleet.targets.places[1:2])
+        places = fleet.targets.places
+        gone = SimpleNamespace(gone=() if unseen else places[1:2], new=())
+        if unseen:
+            gone.touched = lambda _: places
+            asked.planned(SimpleNamespace(differences=gone, plans=places[1:]))
         return running.Outcome(changed=True) if asked.consents(gone) else None
 
     monkeypatch.setattr("liberty_cfn.deploy.stack_sets.deploying.retry", tried)

@@ -73,6 +73,17 @@ def confirmed(environment: Environment, given: str | None, going: str = "") -> N
     )
 
 
+def confirmed_unseen(environment: Environment, given: str | None, where: str) -> None:
+    """Have the environment's name typed, unless it was given: nobody could look `where`."""
+    untold = f"what would be lost in {where} can't be told"
+    _named(
+        environment,
+        given,
+        f"{untold[0].upper()}{untold[1:]}. To change it all the same, type {environment.name}",
+        f"Nothing was changed: {untold}; {_saying(environment)}; YES=1 isn't enough.",
+    )
+
+
 def _named(environment: Environment, given: str | None, question: str, refusal: str) -> None:
     if given is None and sys.stdin.isatty():
         try:

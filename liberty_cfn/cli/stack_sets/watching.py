@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from liberty_cfn.cli.asking import agrees, confirmed, may_deploy
+from liberty_cfn.cli.asking import agrees, confirmed, confirmed_unseen, may_deploy
 from liberty_cfn.cli.common import interruptible
 
 if TYPE_CHECKING:
@@ -48,15 +48,21 @@ class Asked:
         self._fleet, self._screen, self._board = fleet, screen, board
         self.say, self.looked, self.happened = board.say, board.looked, board.happened
         self._yes, self._confirm = yes, confirm
-        self._local = fleet.environment.is_local
+        self._local, self._unseen = fleet.environment.is_local, ""
 
     def planned(self, plan: SetPlan) -> None:
         from liberty_cfn.deploy.stack_sets.showing import plan_table
 
         self._screen.print(plan_table(plan, self._fleet.targets))
+        known = (*plan.plans, *plan.differences.new)
+        touched = plan.differences.touched(self._fleet.targets)
+        self._unseen = ", ".join(str(place) for place in touched if place not in known)
 
     def consents(self, different: Differences) -> bool:
         environment, confirm = self._fleet.environment, self._confirm
+        if self._unseen and not self._local:
+            confirmed_unseen(environment, confirm, self._unseen)
+            return True
         if different.gone and not self._local:
             # As much goes as with `destroy`, which a yes isn't enough for either.
             where = ", ".join(map(str, different.gone))
