@@ -107,7 +107,7 @@ local-down: ready ## Stop the local AWS; what it holds is kept
 bench: ready ## Measure how long things take
 	@$(BIN)/python tests/bench.py $(ARGS)
 
-requirements: ## Pin requirements*.txt anew from pyproject.toml and requirements-local.in
+requirements: ## Pin requirements*.txt anew, from pyproject.toml and *.in
 	$(PYTHON) -m venv --clear .venv-pins
 	.venv-pins/bin/python -m pip --quiet install pip-tools==7.6.2
 	.venv-pins/bin/pip-compile --upgrade --extra dev --output-file requirements.txt pyproject.toml
@@ -117,7 +117,7 @@ requirements: ## Pin requirements*.txt anew from pyproject.toml and requirements
 
 clean: ## Stop the local AWS and delete all that was made here, its data included
 	@! test -x $(BIN)/python || $(LIBERTY) local down
-	rm -rf .venv .venv-local .venv-audit .local .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-local .venv-audit .local .mypy_cache .pytest_cache .ruff_cache __pycache__
 	find liberty_cfn tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Made again only when what it is made from has other content; a checkout touches files.
