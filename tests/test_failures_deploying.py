@@ -1415,6 +1415,24 @@ def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_ro
     assert [body["IncludeNestedStacks"] for body in sent] == ["true", "false"]
 
 
+def test_what_nested_stacks_cannot_import_is_not_planned_without_them():
+    why = (
+        "CloudFormation is attempting to import some resources because they already exist in "
+        "your account. The resources must have the DeletionPolicy attribute set to 'Retain'"
+    )
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[
+            *(described(status="FAILED", reason=reason) for reason in (NESTED_REFUSED, why))
+        ],
+        DescribeEvents=[done("DescribeEvents", OperationEvents="")],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+    )
+    with pytest.raises(DeployError, match=why):
+        create(wire, adopt=True)
+    assert [name for name, _ in wire.asked].count("CreateChangeSet") == 1
+
+
 def test_what_nobody_was_told_would_be_lost_stops_a_destroy_before_it_begins(target, dev):
     logs = "  Logs: {Type: AWS::Logs::LogGroup, DeletionPolicy: Delete}\n"
     have(dev, target, TOPIC + logs)

@@ -66,7 +66,8 @@ def create(
         **({"ImportExistingResources": True} if adopt else {}),
     }
     made, why = _completed(cloudformation, asked, say)
-    if why and why.inside and REFUSED not in why.reason:
+    # The root's plan alone imports nothing that is in a nested stack.
+    if why and why.inside and not adopt and REFUSED not in why.reason:
         say(
             "What changes inside nested stacks can't be told: "
             f"{why.reason.removesuffix('.')}. This is the plan of the root alone; stack "
