@@ -482,7 +482,15 @@ def test_what_credentials_may_not_ask_is_said_and_stops_nothing(nowhere, dev):
         iam.add_client_error("get_role", "AccessDenied")
         found = list(beforehand.named_by_settings(named, nowhere, None))
     assert of(Level.OBSTACLE, found) == []
-    assert "these credentials may not call GetRole" in of(Level.WARNING, found)[0]
+    assert "not checked: AWS refused GetRole (AccessDenied)" in of(Level.WARNING, found)[0]
+
+
+def test_a_zone_that_is_not_there_keeps_nothing_else_from_being_looked_at(nowhere, dev):
+    named = with_settings(dev, HostedZoneId="Z1", CreateHostedZone="false")
+    with Stubber(nowhere.client("route53")) as route53:
+        route53.add_client_error("get_hosted_zone", "NoSuchHostedZone")
+        [found] = beforehand.asked("Delegation", certificates.delegation, named, nowhere)
+    assert str(found).endswith("not checked: AWS refused GetHostedZone (NoSuchHostedZone).")
 
 
 # The command

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from liberty_cfn.deploy import (
     certificates,
     faults,
@@ -152,27 +150,19 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
         *named_by_settings(environment, target, stack),
         *in_the_way(environment, target, stack),
     ]
-    told = any(each.about == certificates.DELEGATION for each in found)
-    new = deployed(stack) is None
+
+    def ask(about: str, check: Check) -> None:
+        found.extend(asked(about, check, environment, target))
+
+    if not any(each.about == certificates.DELEGATION for each in found):
+        ask(certificates.DELEGATION, certificates.delegation)
+    if deployed(stack) is None:
+        ask("CreateHostedZone", certificates.own_zone)
+    ask("Certificate", _certificate)
+    ask("Image", _image)
     # Before a deploy succeeds there are no secrets.
-    made = state_of(stack) not in (Meaning.ABSENT, Meaning.BROKEN)
-    checks: tuple[tuple[str, Check], ...] = (
-        *(() if told else ((certificates.DELEGATION, certificates.delegation),)),
-        *((("CreateHostedZone", certificates.own_zone),) if new else ()),
-        ("Certificate", _certificate),
-        ("Image", _image),
-        *((("Secrets", _secrets),) if made else ()),
-    )
-    for about, check in checks:
-        try:
-            found += check(environment, target)
-        except ClientError as error:
-            code = faults.code(error)
-            # What the settings name and isn't there was told already.
-            if code not in (*faults.REFUSED, "NoSuchHostedZone", "ResourceNotFoundException"):
-                raise
-            why = f"not checked: AWS refused {error.operation_name} ({code})."
-            found.append(Finding(Level.WARNING, about, why))
+    if state_of(stack) not in (Meaning.ABSENT, Meaning.BROKEN):
+        ask("Secrets", _secrets)
     return found
 
 

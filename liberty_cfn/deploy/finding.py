@@ -67,11 +67,13 @@ Check = Callable[[Environment, Target], Iterator[Finding]]
 def asked(
     about: str, check: Check, environment: Environment, target: Target
 ) -> Iterator[Finding]:
-    """Yield what a check finds; or a warning that these credentials may not look."""
+    """Yield what a check finds; or a warning that AWS doesn't let it look."""
     try:
         yield from check(environment, target)
     except ClientError as error:
-        if faults.code(error) not in faults.REFUSED:
+        code = faults.code(error)
+        # What the settings name and isn't there is told by the check that is for that.
+        if code not in (*faults.REFUSED, "NoSuchHostedZone", "ResourceNotFoundException"):
             raise
-        why = f"not checked: these credentials may not call {error.operation_name}."
+        why = f"not checked: AWS refused {error.operation_name} ({code})."
         yield Finding(Level.WARNING, about, why)
