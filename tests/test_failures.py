@@ -45,7 +45,7 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
 from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.following import Work, follow
-from liberty_cfn.deploy.operations import roll_back, root
+from liberty_cfn.deploy.operations import roll_back, root, succeeded
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import find
@@ -774,6 +774,7 @@ def test_case_24_why_a_deletion_ended_as_it_began_is_told(dev):
     told = diagnosis.explain(lambda _: wire.client, dev, STACK, "UPDATE_COMPLETE", happened)
     step = next_step(used)
     assert told.splitlines()[1:] == [f"  {used}", f"    {step}"]
+    assert not succeeded("UPDATE_COMPLETE", happened)
 
 
 def test_case_24_why_a_stack_failed_is_not_hidden_by_the_roots_word_that_it_did(dev):

@@ -33,9 +33,9 @@ def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
 def succeeded(status: str, events: list[Event]) -> bool:
     """Whether an operation, of which these are the events, did what it was to do."""
     own = [event.status for event in events if event.is_root]
-    if meaning(status) is Meaning.ABSENT:
-        return "DELETE_IN_PROGRESS" in own[:1]
-    return meaning(status) is Meaning.GOOD
+    # A deletion that AWS refuses, as others use an export, ends as if there had been none.
+    deleted = "DELETE_IN_PROGRESS" in own[:1]
+    return meaning(status) is (Meaning.ABSENT if deleted else Meaning.GOOD)
 
 
 def cancel(environment: Environment, cloudformation: Any) -> None:
