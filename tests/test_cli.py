@@ -108,7 +108,7 @@ def test_ctrl_c_at_a_question_says_that_nothing_was_done(monkeypatch, capsys):
 
 @pytest.mark.parametrize("ask", [partial(asking.may_deploy, yes=True), asking.confirmed])
 def test_at_a_terminal_the_name_is_typed_and_another_is_no_consent(monkeypatch, ask):
-    questions = Mock(side_effect=["prod", "prd"])
+    questions = Mock(side_effect=["  prod ", "prd"])
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr(click, "prompt", questions)
     ask(load("prod"), None)

@@ -87,7 +87,7 @@ def confirmed_unseen(environment: Environment, given: str | None, where: str) ->
 def _named(environment: Environment, given: str | None, question: str, refusal: str) -> None:
     if given is None and sys.stdin.isatty():
         try:
-            given = click.prompt(question)
+            given = click.prompt(question).strip()
         except click.Abort:
             click.echo()
     if given != environment.name:
