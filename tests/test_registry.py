@@ -29,8 +29,11 @@ def test_the_tag_latest_may_move_unless_a_setting_forbids_it(registry, default):
     assert default("ImageTagMutability") == "MUTABLE"
 
 
-def test_only_untagged_images_are_dropped(registry):
+def test_only_untagged_images_are_dropped_and_by_number_as_tasks_may_run_from_an_old_one(
+    registry,
+):
     text = registry["Repository"]["LifecyclePolicy"]["LifecyclePolicyText"]
     (rule,) = json.loads(text)["rules"]
-    assert rule["selection"]["tagStatus"] == "untagged"
+    kept = {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 30}
+    assert rule["selection"] == kept
     assert rule["action"] == {"type": "expire"}

@@ -2014,7 +2014,7 @@ CHANGES = [
     Change(
         "images kept for ever",
         lambda aws: aws("ecr").delete_lifecycle_policy(repositoryName=REPOSITORY),
-        {12: changed("untagged images expire after (days)", 14, "nothing")},
+        {12: changed("untagged images that stay", 30, "nothing")},
     ),
     Change(
         "repository deleted",

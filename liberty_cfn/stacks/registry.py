@@ -8,7 +8,9 @@ from liberty_cfn.names import named
 from liberty_cfn.nesting import outputs
 from liberty_cfn.values import RepositoryUri, Suffix, Text
 
-UNTAGGED_DAYS = 14
+# By number, not by age: once another image has the tag that tasks were made from, theirs is
+# untagged, however old it is, and they still start from it until the next deploy.
+UNTAGGED_KEPT = 30
 
 
 @outputs
@@ -43,12 +45,11 @@ def _drop_untagged() -> dict[str, object]:
         "rules": [
             {
                 "rulePriority": 1,
-                "description": f"Untagged images go after {UNTAGGED_DAYS} days",
+                "description": f"Of untagged images, the newest {UNTAGGED_KEPT} stay",
                 "selection": {
                     "tagStatus": "untagged",
-                    "countType": "sinceImagePushed",
-                    "countUnit": "days",
-                    "countNumber": UNTAGGED_DAYS,
+                    "countType": "imageCountMoreThan",
+                    "countNumber": UNTAGGED_KEPT,
                 },
                 "action": {"type": "expire"},
             }

@@ -9,7 +9,7 @@ from liberty_cfn.verify.facts import Fact, equal
 from liberty_cfn.verify.reading import Aws, MissingError
 
 REPOSITORY = "liberty-social-backend"
-UNTAGGED_DAYS = 14
+UNTAGGED_KEPT = 30
 
 
 def repository(aws: Aws) -> Iterator[Fact]:
@@ -29,11 +29,11 @@ def repository(aws: Aws) -> Iterator[Fact]:
     yield equal("tag mutability", expected, found.get("imageTagMutability"))
     answer = aws.read_if_any("ecr", "get_lifecycle_policy", repositoryName=name)
     rules = json.loads(answer.get("lifecyclePolicyText", "{}")).get("rules", [])
-    days = [
+    kept = [
         rule["selection"].get("countNumber")
         for rule in rules
         if rule.get("action", {}).get("type") == "expire"
         and rule["selection"].get("tagStatus") == "untagged"
-        and rule["selection"].get("countType") == "sinceImagePushed"
+        and rule["selection"].get("countType") == "imageCountMoreThan"
     ]
-    yield equal("untagged images expire after (days)", [UNTAGGED_DAYS], days)
+    yield equal("untagged images that stay", [UNTAGGED_KEPT], kept)
