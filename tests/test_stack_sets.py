@@ -615,6 +615,16 @@ def test_a_nested_stack_goes_from_a_set_when_all_in_it_that_holds_data_is_named(
     assert policies(sets, fleet) == {FIRST: stack_policy()}
 
 
+def test_what_somebody_deployed_to_a_set_while_consent_was_asked_stays(sets):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, SMALL, Told())
+    theirs, told = sets.changed(fleet, LogRetentionDays="60"), Told()
+    told.consents = lambda _: deploy(theirs, SMALL, Told()).changed
+    with pytest.raises(DeployError, match="began after this plan was made"):
+        deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, told)
+    assert retention(sets, fleet, FIRST) == 60
+
+
 def test_every_targets_stacks_are_protected_from_loss(there, sets):
     client = sets.client("cloudformation", FOURTH)
     policy = client.get_stack_policy(StackName=stack_of(there, FOURTH))["StackPolicyBody"]
@@ -637,8 +647,9 @@ def test_what_another_deploy_of_the_set_allows_nobody_closes(sets, between, monk
     deploy(fleet, SMALL, Told())
     protect(sets.client("cloudformation", SECOND), stack_of(fleet, SECOND), ["Kept"])
     before = policies(sets, fleet)
-    for module in (deploying, running):
-        monkeypatch.setattr(module, "under_way", lambda *_: "theirs")
+    monkeypatch.setattr(running, "under_way", lambda *_: "theirs")
+    begun_last = iter(["ours", "ours", "theirs"])
+    monkeypatch.setattr(deploying, "latest", lambda *_: next(begun_last))
     assert not deploy(fleet, SMALL, told).changed
     with pytest.raises(DeployError, match="theirs began after this plan was made"):
         deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, told, ["Notes"])

@@ -17,7 +17,7 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.plans import let_through, needless, rests_on_policies
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, running
-from liberty_cfn.deploy.stack_sets.operations import Progress, attach, under_way
+from liberty_cfn.deploy.stack_sets.operations import Progress, attach, latest
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
@@ -83,6 +83,7 @@ def deploy(
     Raises:
         DeployError: something is in the way, or targets failed. The message says which.
     """
+    before = latest(fleet)
     want, there, plan = prepare(fleet, templates, progress, adopt=bool(adopting_as))
     different = plan.differences
     if different:
@@ -97,7 +98,8 @@ def deploy(
         return Outcome(changed=False)
     if not progress.consents(different):
         return None
-    if other := under_way(fleet):
+    # No change set of CloudFormation's would be obsolete by it.
+    if (other := latest(fleet)) != before:
         raise DeployError(
             f"Nothing was changed: {other} began after this plan was made, by somebody else. "
             "Deploy again: that follows it to its end, and makes a new plan."

@@ -85,6 +85,17 @@ def under_way(fleet: Fleet) -> str:
     return ""
 
 
+def latest(fleet: Fleet) -> str:
+    """Return the id of the operation that began last; empty where there is none."""
+
+    def newest() -> str:
+        return next((str(one["OperationId"]) for one in operations(fleet)), "")
+
+    with faults.unless(MISSING):
+        return answered(fleet.cloudformation, newest)
+    return ""
+
+
 def stop(fleet: Fleet) -> str:
     """Stop the operation that is under way, and return its id; empty where there is none.
 
