@@ -31,7 +31,7 @@ from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
 from liberty_cfn.deploy.stack_sets.operations import Result, attach
 from liberty_cfn.deploy.stack_sets.previews import merge, preview
-from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import differences, wanted
@@ -100,6 +100,16 @@ def test_a_set_is_not_said_to_be_whole_where_targets_are_not_there_yet(there):
     whole, lacking = (cli._advice(there, found, "", each) for each in ([], [str(FOURTH)]))  # noqa: SLF001
     assert whole == "Every target is as the set says."
     assert lacking.startswith(f"Not there yet: {FOURTH}. To go on: make deploy ENV=")
+
+
+def test_of_a_suspended_account_it_is_told_how_to_take_it_out_not_to_try_again(there):
+    why = "This account is suspended. To remove this instance from the stack set, run"
+    skips = "SKIPPED_SUSPENDED_ACCOUNT"
+    one = Instance(SECOND, "", "OUTDATED", skips, "NOT_CHECKED", why)
+    found = standing(there)
+    skipped = dataclasses.replace(found, instances={**found.instances, SECOND: one})
+    said = cli._advice(there, skipped, "", [])  # noqa: SLF001
+    assert said.splitlines()[1:] == [f"  {SECOND}: {taking_out(there, SECOND)}"]
 
 
 def test_what_is_unchanged_is_no_operation(there, between):
@@ -527,6 +537,11 @@ def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets,
     assert said.startswith("Nothing was changed: these targets can't be looked into:")
     assert f"{SECOND}: the role AWSCloudFormationStackSetExecutionRole isn't there" in said
     assert f"{FIRST}:" not in said
+    # Its account may be closed: then no role can be had.
+    closed = f"params/{there.environment.name}.yaml, and out of the set:"
+    assert said.partition(closed)[2].split("\n")[1] == (
+        f"  {SECOND}: {taking_out(there, SECOND)}"
+    )
 
 
 def test_a_new_target_that_cannot_be_looked_into_is_told_before_anything_begins(sets, between):

@@ -63,12 +63,18 @@ def status(environment: Environment, *, as_json: bool) -> None:
 
 
 def _advice(fleet: Fleet, there: Standing, running: str, missing: list[str]) -> str:
+    from liberty_cfn.deploy.stack_sets.reaching import taking_out
+    from liberty_cfn.deploy.stack_sets.standing import SUSPENDED
+
     name = fleet.environment.name
     if running:
         return f"{running} is under way; to follow it: make events ENV={name} ARGS=--follow"
     stuck = [str(p) for p, i in there.instances.items() if i.status == "INOPERABLE"]
     if stuck:
         return f"INOPERABLE: {', '.join(stuck)}. What to do is told by: make deploy ENV={name}"
+    if skipped := [p for p, i in there.instances.items() if i.detailed == SUSPENDED]:
+        told = [f"  {place}: {taking_out(fleet, place)}" for place in skipped]
+        return "\n".join(["Of suspended accounts; to take them out of the set:", *told])
     if missing:
         return f"Not there yet: {', '.join(missing)}. To go on: make deploy ENV={name}"
     if any(not one.current for one in there.instances.values()):

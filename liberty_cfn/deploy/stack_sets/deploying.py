@@ -19,11 +19,10 @@ from liberty_cfn.deploy.plans import let_through, needless, rests_on_policies
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, running
 from liberty_cfn.deploy.stack_sets.operations import Progress, attach, latest
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
-from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
 from liberty_cfn.deploy.stack_sets.standing import Standing, standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
-from liberty_cfn.deployment_targets import Place
 
 
 def prepare(
@@ -172,6 +171,12 @@ def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
     # Nobody may take roles in the accounts of a service-managed set but AWS.
     if plan.unknown and not fleet.targets.service_managed:
         told = [f"  {place}: {why}" for place, why in plan.unknown.items()]
+        if there := [place for place in plan.unknown if place not in plan.differences.new]:
+            file = f"params/{fleet.environment.name}.yaml"
+            told += [
+                f"An account that is closed or suspended: out of {file}, and out of the set:",
+                *(f"  {place}: {taking_out(fleet, place)}" for place in there),
+            ]
         raise DeployError(
             "\n".join(["Nothing was changed: these targets can't be looked into:", *told])
         )
@@ -206,27 +211,11 @@ def _make(fleet: Fleet, want: Wanted) -> None:
         ) from error
 
 
-def _account(fleet: Fleet, place: Place) -> str:
-    """Return how a place's account is told to the AWS CLI (reaching.where)."""
-    if not fleet.targets.service_managed:
-        return f"--accounts {place.account}"
-    units = ",".join(fleet.targets.units)
-    return (
-        f"--deployment-targets OrganizationalUnitIds={units},Accounts={place.account},"
-        "AccountFilterType=INTERSECTION"
-    )
-
-
 def _check_inoperable(fleet: Fleet, different: Differences) -> None:
     """Raise DeployError with what to do about instances that take part in nothing any more."""
     if not different.inoperable:
         return
-    lines = [
-        f"  {place}: aws cloudformation delete-stack-instances --retain-stacks "
-        f"--region {fleet.home.region} --stack-set-name {fleet.name} "
-        f"{_account(fleet, place)} --regions {place.region}"
-        for place in different.inoperable
-    ]
+    lines = [f"  {place}: {taking_out(fleet, place)}" for place in different.inoperable]
     why = (
         "INOPERABLE, so left out: their stacks could not be deleted. Take them out of the set, "
         "delete their stacks by hand (what is in the way is in their events), then deploy "

@@ -238,3 +238,22 @@ def where(targets: Targets, accounts: list[str], regions: list[str]) -> dict[str
         },
         "Regions": regions,
     }
+
+
+def taking_out(fleet: Fleet, place: Place) -> str:
+    """Return the command that takes a place out of its set, and leaves its stacks.
+
+    https://repost.aws/knowledge-center/cloudformation-removal-stacksets
+    """
+    account = f"--accounts {place.account}"
+    if fleet.targets.service_managed:
+        units = ",".join(fleet.targets.units)
+        account = (
+            f"--deployment-targets OrganizationalUnitIds={units},Accounts={place.account},"
+            "AccountFilterType=INTERSECTION"
+        )
+    return (
+        "aws cloudformation delete-stack-instances --retain-stacks "
+        f"--region {fleet.home.region} --stack-set-name {fleet.name} {account} "
+        f"--regions {place.region}"
+    )

@@ -23,6 +23,8 @@ MEANINGS = {
     "OUTDATED": "not as the set says: not yet, or the last operation failed there",
     "INOPERABLE": "its stack could not be deleted; it takes part in no update any more",
 }
+# The detailed status of what AWS leaves out, though it counts as a success.
+SUSPENDED = "SKIPPED_SUSPENDED_ACCOUNT"
 
 
 @dataclass(frozen=True)
