@@ -395,13 +395,13 @@ def test_a_value_that_waits_is_not_given_back_over_one_that_somebody_set_since(
         protect_from_termination(target.client("cloudformation"), stack_id, on=False)
         destroy(Work(local, target, Listener()), stack_id, ())
 
-    deploy(local, target, some, Listener())
+    deploy(Work(local, target, Listener(), some))
     life("first@liberty.example")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(adopting, "give_back", interrupted)
-        deploy(local, target, some, Listener(), adopt=True)
+        deploy(Work(local, target, Listener(), some), adopt=True)
     life("second@liberty.example")
-    assert deploy(local, target, some, Listener(), adopt=True).changed
+    assert deploy(Work(local, target, Listener(), some), adopt=True).changed
     assert secret(target, secrets.SENDER) == "second@liberty.example"
 
 
