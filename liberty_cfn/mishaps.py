@@ -9,11 +9,14 @@ NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 )
-# A disk that is full or can't be written to, files that are not ours or are folders, too many
-# of them open.
+# Files that are not ours.
+FORBIDDEN = (errno.EACCES, errno.EPERM)
+# And a disk that is full or can't be written to, files that are folders, folders that aren't,
+# too many of them open.
 OF_THE_MACHINE = (
+    *FORBIDDEN,
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
-    *(errno.EISDIR, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE),
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EMFILE, errno.ENFILE),
 )
 GOES_ON = "What AWS had begun goes on; to see how it stands: make status ENV={name}."
 EXPIRED = (
@@ -39,6 +42,8 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
     )
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
         where = f": {error.filename}" if error.filename else ""
+        if error.errno in FORBIDDEN:
+            where += " (if it is another user's, such as root's, chown it to yourself)"
         return f"This machine says: {error.strerror}{where}. {GOES_ON.format(name=name)}"
     return str(error) if isinstance(error, ours) else _of_aws(error, name)
 

@@ -1583,8 +1583,15 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
             (OSError(number, "No", "file"), "This machine says: No: file. What AWS had begun")
             for number in (
                 *(errno.EISDIR, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
-                *(errno.EACCES, errno.EPERM, errno.ENFILE),
+                *(errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENFILE),
             )
+        ),
+        *(
+            (
+                OSError(number, "No", "file"),
+                "This machine says: No: file (if it is another user",
+            )
+            for number in (errno.EACCES, errno.EPERM)
         ),
         (OSError(errno.EMFILE, "Too many"), "This machine says: Too many. What AWS had begun"),
         (
