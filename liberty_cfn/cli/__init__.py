@@ -16,17 +16,14 @@ from typing import NoReturn
 
 import click
 
-from liberty_cfn.cli.auditing import audit_command
+from liberty_cfn.cli.checking import audit_command, lint_command, prove_command, rules_command
 from liberty_cfn.cli.common import fail, tell_programs
 from liberty_cfn.cli.comparing import doctor_command, drift_command, verify_command
 from liberty_cfn.cli.deploying import deploy_command, plan_command
 from liberty_cfn.cli.destroying import destroy_command
 from liberty_cfn.cli.diffing import diff_command, explain_command
-from liberty_cfn.cli.linting import lint_command
 from liberty_cfn.cli.local import local_group
 from liberty_cfn.cli.operations import commands as operations
-from liberty_cfn.cli.proving import prove_command
-from liberty_cfn.cli.rules import rules_command
 from liberty_cfn.cli.secret import secret_group
 from liberty_cfn.cli.stack_sets import commands as stack_set_commands
 from liberty_cfn.repository import PARAMS
