@@ -226,7 +226,7 @@ def _untold(page: dict[str, Any]) -> str:
     """Return why a nested change set says nothing; empty if it does, or if nothing changes."""
     reason = page.get("StatusReason") or "no reason given"
     # One in which nothing changes is called failed, too.
-    return reason if page["Status"] != "CREATE_COMPLETE" and not _is_nothing(reason) else ""
+    return reason if page.get("Status") != "CREATE_COMPLETE" and not _is_nothing(reason) else ""
 
 
 def _resources(cloudformation: Any, page: dict[str, Any]) -> Iterator[dict[str, Any]]:
