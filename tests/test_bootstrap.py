@@ -23,6 +23,7 @@ UNASKED = {
     "cloudformation:BatchDescribeTypeConfigurations",
     "cloudformation:DetectStackResourceDrift",
     "cloudformation:TagResource",
+    "cloudformation:UntagResource",
     "iam:CreateServiceLinkedRole",
     "iam:PassRole",
     "s3:GetObject",
@@ -156,6 +157,19 @@ def test_the_role_may_do_what_aws_asks_for_to_find_what_was_changed_by_hand():
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
     asked = ("BatchDescribeTypeConfigurations", "DetectStackDrift", "DetectStackResourceDrift")
     assert {f"cloudformation:{name}" for name in asked} <= allowed()
+
+
+def test_what_was_refused_early_may_be_asked_of_change_sets_which_are_no_stacks(statements):
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_cloudformation.html
+    [said] = [s for s in statements if "cloudformation:DescribeEvents" in s["Action"]]
+    assert said["Resource"] == ["*"]
+
+
+@pytest.mark.parametrize("of", ["CreateChangeSet", "UpdateStackSet"])
+def test_where_tags_are_told_the_role_may_set_and_take_away_tags(statements, of):
+    [said] = [s for s in statements if f"cloudformation:{of}" in s["Action"]]
+    tags = {"cloudformation:TagResource", "cloudformation:UntagResource"}
+    assert tags <= set(said["Action"])
 
 
 def test_what_the_helper_calls_is_compared_with_what_the_role_allows(aws, helper_calls):

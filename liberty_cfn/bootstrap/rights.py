@@ -500,7 +500,6 @@ STACKS: Actions = (
     cloudformation.DeleteChangeSet,
     cloudformation.DeleteStack,
     cloudformation.DescribeChangeSet,
-    cloudformation.DescribeEvents,
     cloudformation.DescribeStackEvents,
     cloudformation.DescribeStackResourceDrifts,
     cloudformation.DescribeStacks,
@@ -514,6 +513,7 @@ STACKS: Actions = (
     cloudformation.RollbackStack,
     cloudformation.SetStackPolicy,
     cloudformation.TagResource,
+    cloudformation.UntagResource,
     cloudformation.UpdateTerminationProtection,
 )
 # The same for stack sets, in their administrator's account.
@@ -529,6 +529,8 @@ STACK_SETS: Actions = (
     cloudformation.ListStackSetOperationResults,
     cloudformation.ListStackSetOperations,
     cloudformation.StopStackSetOperation,
+    cloudformation.TagResource,
+    cloudformation.UntagResource,
     cloudformation.UpdateStackInstances,
     cloudformation.UpdateStackSet,
 )
@@ -551,6 +553,8 @@ READS: Actions = (
     application_autoscaling.DescribeScalableTargets,
     application_autoscaling.DescribeScalingPolicies,
     cloudformation.BatchDescribeTypeConfigurations,
+    # Of change sets, too, which have ARNs of their own.
+    cloudformation.DescribeEvents,
     cloudformation.DescribeStackDriftDetectionStatus,
     cloudformation.ListHookResults,
     cloudwatch.DescribeAlarms,
