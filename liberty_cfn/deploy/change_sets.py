@@ -27,6 +27,11 @@ NOTHING = ("didn't contain changes", "No updates are to be performed")
 # How it says that the change set of a nested stack, not this one, could not be made. Those that
 # it counts are what it keeps of nested stacks that did not change.
 NESTED_FAILED = re.compile(r"Nested change set (arn:\S+)|ChangeSet limit exceeded for stack")
+# What is added where it names who refused a change set, and no more is to be had of AWS.
+UNTOLD = (
+    " Why can't be told: whoever deploys may lack the rights to ask, "
+    "cloudformation:DescribeEvents and cloudformation:ListHookResults."
+)
 # How it says that the stack is no longer as it was found.
 MEANWHILE = re.compile("Stack.*(already exists|does not exist)")
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
@@ -122,6 +127,7 @@ def _failure(cloudformation: Any, page: dict[str, Any]) -> _Failure:
     details = refused_early(cloudformation, ChangeSetName=page["ChangeSetId"])
     if REFUSED in reason:
         details += refused_by_hooks(cloudformation, page["ChangeSetId"])
+        reason += "" if details else UNTOLD
     return _Failure(reason, details)
 
 
