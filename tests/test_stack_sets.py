@@ -794,7 +794,8 @@ def test_a_target_that_goes_before_it_had_a_stack_has_nothing_to_lose(sets):
     one = Instance(SECOND, "", "OUTDATED", "CANCELLED", "NOT_CHECKED", "")
     there = Standing("", {}, {}, "NOT_CHECKED", False, {}, {SECOND: one})  # noqa: FBT003
     want = wanted(fleet, SMALL)
-    plan = preview(fleet, want, there, differences(fleet, want, there), templates=SMALL)
+    different, told = differences(fleet, want, there), Told()
+    plan = preview(fleet, want, there, different, SMALL, tell=told.looked, say=told.say)
     assert plan.plans[SECOND].changes == ()
     assert (plan.unknown, plan.kept) == ({}, {})
 

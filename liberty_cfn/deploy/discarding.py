@@ -115,11 +115,7 @@ def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
 
 
 def left_behind(
-    cloudformation: Any,
-    stack: str,
-    say: Callable[[str], object] = silent,
-    *,
-    forgotten: bool = False,
+    cloudformation: Any, stack: str, say: Callable[[str], object], *, forgotten: bool = False
 ) -> list[ChangeSet]:
     """Return a stack's change sets of ours that nobody executed so far: all, or `forgotten`.
 
@@ -145,9 +141,7 @@ def left_behind(
         return []
 
 
-def sweep_forgotten(
-    cloudformation: Any, stack: str, say: Callable[[str], object] = silent
-) -> None:
+def sweep_forgotten(cloudformation: Any, stack: str, say: Callable[[str], object]) -> None:
     """Discard what plans and deploys that were killed left behind, if nobody waits for it."""
     for change_set in left_behind(cloudformation, stack, say, forgotten=True):
         drop(cloudformation, change_set, say)

@@ -78,7 +78,7 @@ class Asked:
         self._board.stop()
         if self._fleet.targets.service_managed:
             self._screen.print(f"{canary} is done; it can't be verified from here")
-            return self._agrees("Go on with the other targets?")
+            return self._agrees()
         try:
             report, _ = verified_at(self._fleet, canary)
         except UnreachableError as error:
@@ -90,8 +90,8 @@ class Asked:
             return False
         rows = f"{report.found} resources and {len(report.checks)} checks"
         self._screen.print(f"{canary}: {rows} are as the spec says")
-        return self._agrees("Go on with the other targets?")
+        return self._agrees()
 
-    def _agrees(self, question: str) -> bool:
+    def _agrees(self) -> bool:
         named = self._confirm == self._fleet.environment.name
-        return self._local or self._yes or named or agrees(question)
+        return self._local or self._yes or named or agrees("Go on with the other targets?")

@@ -55,13 +55,7 @@ def prepare(
             f"params/{fleet.environment.name}.yaml), then with, and ADOPT=1."
         )
     plan = preview(
-        fleet,
-        want,
-        there,
-        different,
-        templates=templates,
-        tell=progress.looked,
-        say=progress.say,
+        fleet, want, there, different, templates, tell=progress.looked, say=progress.say
     )
     return want, there, replace(plan, adopted=adopted, unknown={**unknown, **plan.unknown})
 

@@ -14,7 +14,6 @@ from liberty_cfn.deploy import change_sets, discarding
 from liberty_cfn.deploy.changes import Change, Property, Replacement, removed, weaknesses
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
-from liberty_cfn.deploy.patience import silent
 from liberty_cfn.deploy.plans import (
     CHANGES,
     DANGER,
@@ -88,10 +87,10 @@ def preview(
     want: Wanted,
     there: Standing | None,
     different: Differences,
-    *,
     templates: Mapping[str, str],
-    tell: Callable[[int, int], object] = lambda _done, _all: None,
-    say: Callable[[str], object] = silent,
+    *,
+    tell: Callable[[int, int], object],
+    say: Callable[[str], object],
 ) -> SetPlan:
     """Return what deploying would do to every target, and leave no trace of having asked.
 
