@@ -16,6 +16,7 @@ from typing import Any
 from liberty_cfn.deploy import faults, patience
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -172,7 +173,7 @@ class Watch:
 
     environment: Environment
     target: Target
-    say: Callable[[str], object]
+    say: Say
     clock: Callable[[], float] = time.monotonic
     _due: float | None = field(default=None, init=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from liberty_cfn.deploy.causes import REFUSED, next_step, refused_by_hooks, refu
 from liberty_cfn.deploy.changes import STAYING, Change, ChangeSet, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import Patience, answered, pause, silent
+from liberty_cfn.deploy.patience import Patience, Say, answered, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, as_tags, nested_in
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
@@ -49,7 +49,7 @@ def create(
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
     adopt: bool = False,
-    say: Callable[[str], object] = silent,
+    say: Say = silent,
 ) -> ChangeSet | None:
     """Return the change set that makes `stack` what is wanted; None if it is so already.
 
@@ -101,7 +101,7 @@ class _Failure:
 
 
 def _completed(
-    cloudformation: Any, asked: Mapping[str, Any], say: Callable[[str], object]
+    cloudformation: Any, asked: Mapping[str, Any], say: Say
 ) -> tuple[ChangeSet, _Failure | None]:
     """Return a change set, and why it can't be executed: None if it can."""
     made = _created_once(cloudformation, asked)
@@ -201,10 +201,7 @@ def _page(cloudformation: Any, change_set: str, **more: str) -> dict[str, Any]:
 
 
 def _changes(
-    cloudformation: Any,
-    page: dict[str, Any],
-    path: tuple[str, ...],
-    say: Callable[[str], object],
+    cloudformation: Any, page: dict[str, Any], path: tuple[str, ...], say: Say
 ) -> Iterator[Change]:
     """Yield what changes, by the first page of a change set; in nested stacks, too."""
     for resource in _resources(cloudformation, page):

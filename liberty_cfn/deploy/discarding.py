@@ -13,7 +13,7 @@ from botocore import exceptions as aws
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import pause, silent
+from liberty_cfn.deploy.patience import Say, pause, silent
 from liberty_cfn.deploy.stack import find
 
 # What the names of our change sets begin with.
@@ -57,9 +57,7 @@ def kept_only_if_well(
         raise
 
 
-def drop(
-    cloudformation: Any, change_set: ChangeSet, say: Callable[[str], object] = silent
-) -> bool:
+def drop(cloudformation: Any, change_set: ChangeSet, say: Say = silent) -> bool:
     """Discard a change set, and return whether it is gone; where AWS refuses, say so.
 
     Nothing is said where what went wrong before matters more.
@@ -115,7 +113,7 @@ def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
 
 
 def left_behind(
-    cloudformation: Any, stack: str, say: Callable[[str], object], *, forgotten: bool = False
+    cloudformation: Any, stack: str, say: Say, *, forgotten: bool = False
 ) -> list[ChangeSet]:
     """Return a stack's change sets of ours that nobody executed so far: all, or `forgotten`.
 
@@ -141,7 +139,7 @@ def left_behind(
         return []
 
 
-def sweep_forgotten(cloudformation: Any, stack: str, say: Callable[[str], object]) -> None:
+def sweep_forgotten(cloudformation: Any, stack: str, say: Say) -> None:
     """Discard what plans and deploys that were killed left behind, if nobody waits for it."""
     for change_set in left_behind(cloudformation, stack, say, forgotten=True):
         drop(cloudformation, change_set, say)

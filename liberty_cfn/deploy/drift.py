@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError, FollowError
-from liberty_cfn.deploy.patience import Patience, pause, silent
+from liberty_cfn.deploy.patience import Patience, Say, pause, silent
 from liberty_cfn.deploy.stack import GONE, NESTED_STACK, Standing, standing
 from liberty_cfn.deploy.statuses import Meaning, in_words, state_of
 from liberty_cfn.environments import Environment
@@ -86,13 +86,7 @@ def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -
         raise DeployError(in_words(stack["StackStatus"], environment, but))
 
 
-def detect(
-    cloudformation: Any,
-    stack_id: str,
-    name: str,
-    *,
-    say: Callable[[str], object] = silent,
-) -> Compared:
+def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) -> Compared:
     """Compare a stack, and all that are nested in it, with what they were deployed as.
 
     `name` is the environment's. Some are compared at once, all by this one thread: so it can be

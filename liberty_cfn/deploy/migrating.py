@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import shlex
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import Patience, pause
+from liberty_cfn.deploy.patience import Patience, Say, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
@@ -68,9 +68,7 @@ def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
     )
 
 
-def migrate(
-    environment: Environment, target: Target, stack_id: str, say: Callable[[str], object]
-) -> None:
+def migrate(environment: Environment, target: Target, stack_id: str, say: Say) -> None:
     """Run the migration in a task of the stack's task definition; say what it logs.
 
     One that an interrupted deploy began, and that still runs, is seen to its end first: two at
@@ -141,10 +139,7 @@ def _fresh(logs: Any, where: dict[str, str]) -> Iterator[str]:
 
 
 def _ended(
-    environment: Environment,
-    target: Target,
-    task: Mapping[str, Any],
-    say: Callable[[str], object],
+    environment: Environment, target: Target, task: Mapping[str, Any], say: Say
 ) -> dict[str, Any]:
     """Return how a task ended, once it has; tell what it logs meanwhile."""
     ecs, logs, log = target.client("ecs"), target.client("logs"), logs_of(target.client, task)

@@ -19,6 +19,7 @@ from liberty_cfn.deploy.errors import FollowError
 from liberty_cfn.deploy.stack import name_of
 
 T = TypeVar("T")
+Say = Callable[[str], object]  # whom a line is told
 DEADLINE = timedelta(hours=3)
 # After so many failed polls in a row it is said that AWS doesn't answer; then each time again.
 WORRYING = 5
@@ -71,7 +72,7 @@ class Patience:
     """
 
     stack_id: str
-    say: Callable[[str], object] = silent
+    say: Say = silent
     clock: Callable[[], float] = time.monotonic
     deadline: timedelta = DEADLINE
     again: str = ""

@@ -8,12 +8,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-import.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.following import Work
+from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import described
@@ -28,7 +29,7 @@ from liberty_cfn.deployment_targets import Place
 class _Telling:
     """Says a target's name before each line of its deploy; consent was given to all before."""
 
-    def __init__(self, place: Place, say: Callable[[str], object]) -> None:
+    def __init__(self, place: Place, say: Say) -> None:
         self._place, self._say = place, say
 
     def say(self, line: str) -> None:
@@ -51,7 +52,7 @@ def make(
     *,
     templates: Mapping[str, str],
     role: str,
-    say: Callable[[str], object],
+    say: Say,
 ) -> str:
     """Return the id of a target's stack, which takes in what is there under its names.
 

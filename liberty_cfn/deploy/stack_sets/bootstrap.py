@@ -24,7 +24,7 @@ from liberty_cfn.deploy.diagnosis import in_words, reasons
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.patience import Patience
+from liberty_cfn.deploy.patience import Patience, Say
 from liberty_cfn.deploy.stack import as_parameters, described, find
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
 from liberty_cfn.deploy.statuses import Meaning, meaning, state_of
@@ -53,9 +53,7 @@ def missing(fleet: Fleet) -> dict[str, str]:
     return {place.account: why for place, why in failed.items()} | lacking
 
 
-def install(
-    fleet: Fleet, role: str, say: Callable[[str], object]
-) -> tuple[dict[str, str], dict[str, str]]:
+def install(fleet: Fleet, role: str, say: Say) -> tuple[dict[str, str], dict[str, str]]:
     """Put the roles into the home account and every target's; return what was done, and not.
 
     Other accounts are reached through their `role`; on the local AWS, an account's number is

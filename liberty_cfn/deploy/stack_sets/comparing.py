@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from liberty_cfn.deploy import drift
@@ -11,6 +10,7 @@ from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.images import as_deployed
+from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.stack import described
 from liberty_cfn.deploy.stack_sets import beforehand, bootstrap
 from liberty_cfn.deploy.stack_sets.operations import operate
@@ -22,9 +22,7 @@ from liberty_cfn.verify import Report, VerifyError, verify
 Unknown = dict[Place, str]
 
 
-def drifted(
-    fleet: Fleet, there: Standing, say: Callable[[str], object]
-) -> tuple[dict[Place, Compared], Unknown]:
+def drifted(fleet: Fleet, there: Standing, say: Say) -> tuple[dict[Place, Compared], Unknown]:
     """Compare every target's stacks with what they were deployed as.
 
     CloudFormation's own detection, which `status` then tells of, looks at the root stacks

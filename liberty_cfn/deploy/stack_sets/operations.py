@@ -18,6 +18,7 @@ from liberty_cfn.deploy.patience import (
     AT_FIRST,
     ATTEMPTS,
     Patience,
+    Say,
     answered,
     pause,
     silent,
@@ -115,9 +116,7 @@ def attach(fleet: Fleet, progress: Progress) -> None:
         follow(fleet, number, progress.happened, say=progress.say)
 
 
-def operate(
-    fleet: Fleet, operation: str, tell: Tell, say: Callable[[str], object], **asked: Any
-) -> Operation:
+def operate(fleet: Fleet, operation: str, tell: Tell, say: Say, **asked: Any) -> Operation:
     """Do an operation, such as create_stack_instances, once, and follow it to its end.
 
     What is under way already is followed first.
@@ -166,13 +165,7 @@ def _is_there(fleet: Fleet, number: str) -> bool:
     return True
 
 
-def follow(
-    fleet: Fleet,
-    number: str,
-    tell: Tell,
-    *,
-    say: Callable[[str], object] = silent,
-) -> Operation:
+def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Operation:
     """Tell what becomes of each target until an operation is over.
 
     Raises:

@@ -14,6 +14,7 @@ from liberty_cfn.deploy import change_sets, discarding
 from liberty_cfn.deploy.changes import Change, Property, Replacement, removed, weaknesses
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.finding import Finding
+from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.plans import (
     CHANGES,
     DANGER,
@@ -90,7 +91,7 @@ def preview(
     templates: Mapping[str, str],
     *,
     tell: Callable[[int, int], object],
-    say: Callable[[str], object],
+    say: Say,
 ) -> SetPlan:
     """Return what deploying would do to every target, and leave no trace of having asked.
 
@@ -135,11 +136,7 @@ def preview(
 
 
 def _changed(
-    cloudformation: Any,
-    want: Wanted,
-    place: Place,
-    found: Mapping[str, Any],
-    say: Callable[[str], object],
+    cloudformation: Any, want: Wanted, place: Place, found: Mapping[str, Any], say: Say
 ) -> Plan:
     discarding.sweep_forgotten(cloudformation, found["StackName"], say)
     change_set = change_sets.create(
