@@ -39,7 +39,7 @@ test: ready ## Run the tests
 check: ready ## Everything a pull request must pass; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 	$(BIN)/python generate.py --check
 	$(LIBERTY) lint
 	$(LIBERTY) prove
@@ -120,12 +120,16 @@ clean: ## Stop the local AWS and delete all that was made here, its data include
 	rm -rf .venv .venv-local .venv-audit .local .mypy_cache .pytest_cache .ruff_cache __pycache__
 	find liberty_cfn tests -name __pycache__ -prune -exec rm -rf {} +
 
-# Made again only when what it is made from has other content; a checkout touches files.
+# Made again only when what it is made from has other content; a checkout touches files. Where
+# the folder was moved, only what says where it is; where Python went, or is another, all.
+PLACE := { readlink -f $(BIN)/python; pwd -P; cat pyproject.toml; } | cksum
 ready:
-	@cksum < requirements.txt | cmp -s - .venv/made-from || $(MAKE) --no-print-directory .venv
-	@cksum < pyproject.toml | cmp -s - .venv/installed-from || { \
+	@test -x $(BIN)/python && cksum < requirements.txt | cmp -s - .venv/made-from || \
+	  $(MAKE) --no-print-directory .venv
+	@$(PLACE) | cmp -s - .venv/installed-from || { \
+	  $(BIN)/python -c 'import pip' 2>/dev/null || $(MAKE) --no-print-directory .venv; \
 	  $(PIP) install --no-deps --no-build-isolation --editable . && \
-	  cksum < pyproject.toml > .venv/installed-from; }
+	  $(PLACE) > .venv/installed-from; }
 
 .venv:
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }

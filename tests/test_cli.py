@@ -150,6 +150,39 @@ def test_make_fails_with_its_command_whose_words_it_leaves_as_they_are():
     assert "Traceback" not in answer.stderr
 
 
+# Stands for Python: makes what `-m venv` makes, and writes down what else it is asked for.
+PYTHON = """#!/bin/sh
+case "$*" in
+*venv*) mkdir -p .venv/bin; ln -sf ../../python .venv/bin/python;;
+*) echo "$*" >> asked; {pip};;
+esac
+"""
+
+
+def test_what_is_set_up_is_mended_where_the_folder_was_moved_or_python_is_another(tmp_path):
+    here = tmp_path / "a b"
+    here.mkdir()
+    for name in "Makefile", "requirements.txt", "pyproject.toml":
+        shutil.copy(REPOSITORY / name, here)
+
+    def ready(pip="true"):
+        (here / "python").write_text(PYTHON.format(pip=pip))
+        (here / "python").chmod(0o755)
+        (here / "asked").write_text("")
+        run("make", "ready", "PYTHON=./python", cwd=here)
+        asked = (here / "asked").read_text()
+        return "--requirement" in asked, "--editable" in asked
+
+    assert ready() == (True, True)
+    assert ready() == (False, False)
+    here = here.rename(tmp_path / "moved")
+    assert ready() == (False, True)
+    (here / ".venv" / "bin" / "python").unlink()
+    assert ready() == (True, False)
+    (here / ".venv" / "installed-from").write_text("")
+    assert ready(pip='! [ "$*" = "-c import pip" ]') == (True, True)
+
+
 def test_what_make_says_while_it_sets_up_is_not_in_the_way_of_json():
     recipe = run("make", "--dry-run", "--no-print-directory", ".venv", "PYTHON=python3")
     spoken = [line for line in recipe.stdout.splitlines() if "echo" in line]
