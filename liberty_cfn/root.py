@@ -78,9 +78,11 @@ def build() -> Root:
         outbound,
         suffix=suffix,
         vpc_id=net.vpc_id,
-        public_subnet_ids=net.public_subnet_ids,
+        public_subnet_a_id=net.public_subnet_a_id,
+        public_subnet_b_id=net.public_subnet_b_id,
         private_subnet_ids=net.private_subnet_ids,
-        private_route_table_ids=net.private_route_table_ids,
+        private_route_table_a_id=net.private_route_table_a_id,
+        private_route_table_b_id=net.private_route_table_b_id,
         nat_gateway_per_zone=settings.nat_gateway_per_zone,
     )
     groups = root.nest(security, suffix=suffix, vpc_id=net.vpc_id)

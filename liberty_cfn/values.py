@@ -59,12 +59,16 @@ class VpcId(Value):
     parameter_type = "AWS::EC2::VPC::Id"
 
 
+class SubnetId(Value):
+    parameter_type = "AWS::EC2::Subnet::Id"
+
+
 class SubnetIds(Values):
     parameter_type = "List<AWS::EC2::Subnet::Id>"
 
 
-class RouteTableIds(Values):
-    """Route tables, in the order of their zones."""
+class RouteTableId(Value):
+    """A table that says where traffic from a subnet goes."""
 
 
 class SecurityGroupId(Value):

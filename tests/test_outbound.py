@@ -3,11 +3,6 @@
 ANYWHERE = "0.0.0.0/0"
 
 
-def _nth(zone, given):
-    """Return one of the things that the stack is given, by its zone."""
-    return {"Fn::Select": ["AB".index(zone), {"Ref": given}]}
-
-
 def test_tasks_wait_for_their_way_out_and_the_database_does_not(root):
     way = {"Fn::GetAtt": ["Outbound", "Outputs.RoutedSubnetIds"]}
     assert root["Service"]["Parameters"]["SubnetIds"] == way
@@ -20,13 +15,13 @@ def test_private_subnets_reach_the_internet_through_nat_only(outbound):
         assert "NatGatewayId" in outbound[route]
         assert "GatewayId" not in outbound[route]
         assert outbound[route]["DestinationCidrBlock"] == ANYWHERE
-        assert outbound[route]["RouteTableId"] == _nth(route[-1], "PrivateRouteTableIds")
+        assert outbound[route]["RouteTableId"] == {"Ref": f"PrivateRouteTable{route[-1]}Id"}
     assert len(outbound.of_type("AWS::EC2::Route")) == 2
 
 
 def test_the_nat_gateways_are_in_the_public_subnets(outbound):
-    assert outbound["NatGatewayA"]["SubnetId"] == _nth("A", "PublicSubnetIds")
-    assert outbound["NatGatewayB"]["SubnetId"] == _nth("B", "PublicSubnetIds")
+    assert outbound["NatGatewayA"]["SubnetId"] == {"Ref": "PublicSubnetAId"}
+    assert outbound["NatGatewayB"]["SubnetId"] == {"Ref": "PublicSubnetBId"}
 
 
 def test_there_is_one_nat_gateway_unless_a_setting_asks_for_one_in_each_zone(outbound, default):
@@ -44,4 +39,5 @@ def test_private_subnets_reach_s3_without_the_nat_gateway(outbound):
     endpoint = outbound["S3Endpoint"]
     assert endpoint["VpcEndpointType"] == "Gateway"
     assert endpoint["ServiceName"] == {"Fn::Sub": "com.amazonaws.${AWS::Region}.s3"}
-    assert endpoint["RouteTableIds"] == {"Ref": "PrivateRouteTableIds"}
+    tables = ("PrivateRouteTableAId", "PrivateRouteTableBId")
+    assert endpoint["RouteTableIds"] == [{"Ref": table} for table in tables]

@@ -259,6 +259,15 @@ def test_every_output_that_is_asked_for_exists(root, stacks):
             assert attribute.removeprefix("Outputs.") in stacks[stack.lower()].body["Outputs"]
 
 
+def test_no_stack_takes_apart_a_list_that_another_gives(root, stacks):
+    """While AWS plans a nested stack, what others give is one word, which has no second."""
+    for name, stack in stacks.items():
+        given = root[pascal(name)]["Parameters"].items()
+        others = [{"Ref": parameter} for parameter, value in given if "Fn::GetAtt" in value]
+        taken = [value for key, value in _pairs(stack.body) if key == "Fn::Select"]
+        assert [select for select in taken if select[1] in others] == [], name
+
+
 def test_everything_mentioned_exists(all_templates):
     for name, template in all_templates.items():
         body = template.body

@@ -18,7 +18,16 @@ from troposphere import (
 from liberty_cfn.names import name_tag
 from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import policy, trust
-from liberty_cfn.values import Cidr, Flag, Number, RouteTableIds, SubnetIds, Suffix, VpcId
+from liberty_cfn.values import (
+    Cidr,
+    Flag,
+    Number,
+    RouteTableId,
+    SubnetId,
+    SubnetIds,
+    Suffix,
+    VpcId,
+)
 
 ANYWHERE = "0.0.0.0/0"
 FLOW_LOGS = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc-flow-log/*"
@@ -29,7 +38,13 @@ class Network:
     vpc_id: VpcId
     public_subnet_ids: SubnetIds
     private_subnet_ids: SubnetIds
-    private_route_table_ids: RouteTableIds
+    # One by one: while it plans, AWS doesn't know a list that another stack gives, and can't
+    # plan a stack that selects the second of it.
+    # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/759
+    public_subnet_a_id: SubnetId
+    public_subnet_b_id: SubnetId
+    private_route_table_a_id: RouteTableId
+    private_route_table_b_id: RouteTableId
 
 
 def network(
@@ -181,7 +196,10 @@ def network(
         vpc_id=VpcId(Ref(vpc)),
         public_subnet_ids=SubnetIds([Ref(public_a), Ref(public_b)]),
         private_subnet_ids=SubnetIds([Ref(private_a), Ref(private_b)]),
-        private_route_table_ids=RouteTableIds([Ref(private_routes_a), Ref(private_routes_b)]),
+        public_subnet_a_id=SubnetId(Ref(public_a)),
+        public_subnet_b_id=SubnetId(Ref(public_b)),
+        private_route_table_a_id=RouteTableId(Ref(private_routes_a)),
+        private_route_table_b_id=RouteTableId(Ref(private_routes_b)),
     )
 
 

@@ -1,10 +1,18 @@
 """How private subnets reach the world: a stack of its own, as a NAT gateway takes minutes."""
 
-from troposphere import Equals, If, Ref, Select, Sub, Template, ec2
+from troposphere import Equals, If, Ref, Sub, Template, ec2
 
 from liberty_cfn.names import name_tag
 from liberty_cfn.nesting import outputs
-from liberty_cfn.values import Flag, IpAddresses, RouteTableIds, SubnetIds, Suffix, VpcId
+from liberty_cfn.values import (
+    Flag,
+    IpAddresses,
+    RouteTableId,
+    SubnetId,
+    SubnetIds,
+    Suffix,
+    VpcId,
+)
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -21,9 +29,11 @@ def outbound(
     *,
     suffix: Suffix,
     vpc_id: VpcId,
-    public_subnet_ids: SubnetIds,
+    public_subnet_a_id: SubnetId,
+    public_subnet_b_id: SubnetId,
     private_subnet_ids: SubnetIds,
-    private_route_table_ids: RouteTableIds,
+    private_route_table_a_id: RouteTableId,
+    private_route_table_b_id: RouteTableId,
     nat_gateway_per_zone: Flag,
 ) -> Outbound:
     """The private subnets' ways out: NAT gateways, and S3's endpoint."""
@@ -36,7 +46,7 @@ def outbound(
         ec2.NatGateway(
             "NatGatewayA",
             AllocationId=address_a.get_att("AllocationId"),
-            SubnetId=Select(0, public_subnet_ids),
+            SubnetId=public_subnet_a_id,
             Tags=name_tag("liberty-social-nat-a", suffix),
         )
     )
@@ -53,14 +63,14 @@ def outbound(
             "NatGatewayB",
             Condition=per_zone,
             AllocationId=address_b.get_att("AllocationId"),
-            SubnetId=Select(1, public_subnet_ids),
+            SubnetId=public_subnet_b_id,
             Tags=name_tag("liberty-social-nat-b", suffix),
         )
     )
     t.add_resource(
         ec2.Route(
             "PrivateDefaultRouteA",
-            RouteTableId=Select(0, private_route_table_ids),
+            RouteTableId=private_route_table_a_id,
             DestinationCidrBlock=ANYWHERE,
             NatGatewayId=Ref(nat_a),
         )
@@ -68,7 +78,7 @@ def outbound(
     t.add_resource(
         ec2.Route(
             "PrivateDefaultRouteB",
-            RouteTableId=Select(1, private_route_table_ids),
+            RouteTableId=private_route_table_b_id,
             DestinationCidrBlock=ANYWHERE,
             NatGatewayId=If(per_zone, Ref(nat_b), Ref(nat_a)),
         )
@@ -81,7 +91,7 @@ def outbound(
             VpcId=vpc_id,
             VpcEndpointType="Gateway",
             ServiceName=Sub("com.amazonaws.${AWS::Region}.s3"),
-            RouteTableIds=private_route_table_ids,
+            RouteTableIds=[private_route_table_a_id, private_route_table_b_id],
         )
     )
 
