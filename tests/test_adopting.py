@@ -298,6 +298,13 @@ def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
     assert progress.said == ["What was adopted differs from the templates: see make plan"]
 
 
+def test_a_value_that_tasks_have_already_restarts_none(local, monkeypatch):
+    monkeypatch.setattr(adopting, "given_back", lambda *_: {"two": False})
+    monkeypatch.setattr(secrets, "restart", lambda *_: pytest.fail("restarted"))
+    adopting.give_back(Work(local, None, told := Listener()))
+    assert [line.split(",")[0] for line in told.said] == ["two was set meanwhile"]
+
+
 def test_which_value_a_secret_has_is_told(local, monkeypatch):
     monkeypatch.setattr(adopting, "given_back", lambda *_: {"one": True, "two": False})
     monkeypatch.setattr(secrets, "restart", lambda *_: "web:1")
