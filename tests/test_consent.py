@@ -371,6 +371,20 @@ def test_a_property_that_is_create_only_is_known_as_one_and_its_value_perhaps_la
     )
 
 
+def test_what_another_nested_stack_will_give_is_known_only_later():
+    given = "{{IntrinsicFunction:liberty-social-prod/Network.Outputs.VpcId/Fn::GetAtt}}"
+    target = {"Attribute": "Properties", "Name": "VpcId", "RequiresRecreation": "Always"}
+    detail = {
+        "Evaluation": "Static",
+        "ChangeSource": "ParameterReference",
+        "Target": {**target, "BeforeValue": "vpc-1", "AfterValue": given},
+    }
+    group = {"Action": "Modify", "LogicalResourceId": "Group", "ResourceType": "x"}
+    changed = read({**group, "Replacement": "True", "Details": [detail]}, ())
+    assert changed.replacement is Replacement.POSSIBLE
+    assert changed.properties[0].after == UNKNOWN
+
+
 # Uploads
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -12,6 +13,9 @@ from liberty_cfn.deploy.stack import deletion_policies, nested_in, resources
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+# What stands for it in what one nested stack is given of another.
+# https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/759
+PENDING = re.compile(r"\{\{IntrinsicFunction:.*?\}\}")
 # What CloudFormation tells, with a digest, in the place of a value that is too long for it.
 CUT_SHORT, TOO_LONG = "(Truncated-Signature)", "(too long to be told)"
 
@@ -142,7 +146,9 @@ def _property(kind: str, detail: dict[str, Any]) -> Property:
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
     """
-    target = detail.get("Target", {})
+    target = dict(detail.get("Target", {}))
+    if after := target.get("AfterValue"):
+        target["AfterValue"] = PENDING.sub(UNKNOWN, after)
     name = target.get("Name") or target.get("Attribute", "")
     path = target.get("Path") or name
     # What a nested stack is given is called Static, also where nobody knows yet what that is.
