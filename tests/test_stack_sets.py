@@ -4,9 +4,10 @@ import contextlib
 import dataclasses
 import io
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from rich.console import Console
 from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 from wire import answering
@@ -888,6 +889,32 @@ def test_what_one_target_does_not_answer_is_told_of_that_one(there, monkeypatch)
     reports, unknown, _ = verified(there)
     assert unknown == dict.fromkeys([THIRD, FOURTH], "nobody there")
     assert reports == dict.fromkeys([FIRST, SECOND], US)
+
+
+@pytest.mark.parametrize("followed", [False, True])
+def test_credentials_that_are_over_are_not_tried_target_by_target(sets, followed):
+    over = ClientError({"Error": {"Code": "ExpiredToken"}}, "DescribeStacks")
+
+    def look(_):
+        raise FollowError("look again") from over if followed else over
+
+    with pytest.raises(FollowError if followed else ClientError):
+        sets.fleet().everywhere([FIRST, SECOND], look)
+
+
+def test_a_set_that_others_keep_at_work_is_waited_for_however_often(monkeypatch):
+    busy, none = (
+        ClientError({"Error": {"Code": f"Operation{code}Exception"}}, "UpdateStackInstances")
+        for code in ("InProgress", "NotFound")
+    )
+    client = Mock()
+    client.update_stack_instances.side_effect = [*[busy] * (operations.ATTEMPTS + 1), {}]
+    client.describe_stack_set_operation.side_effect = none
+    monkeypatch.setattr(operations, "under_way", lambda _: "")
+    monkeypatch.setattr(operations, "pause", lambda *_: None)
+    monkeypatch.setattr(operations, "follow", lambda *_, **__: "done")
+    fleet = Mock(cloudformation=client)
+    assert operations.operate(fleet, "update_stack_instances", list, list) == "done"
 
 
 def test_a_state_that_nobody_knows_is_an_error_that_names_it(there, monkeypatch):
