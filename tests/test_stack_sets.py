@@ -896,7 +896,9 @@ def test_credentials_that_are_over_are_not_tried_target_by_target(sets, followed
     over = ClientError({"Error": {"Code": "ExpiredToken"}}, "DescribeStacks")
 
     def look(_):
-        raise FollowError("look again") from over if followed else over
+        if followed:
+            raise FollowError("look again") from over
+        raise over
 
     with pytest.raises(FollowError if followed else ClientError):
         sets.fleet().everywhere([FIRST, SECOND], look)
