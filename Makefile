@@ -135,5 +135,6 @@ ready:
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version), once" >&2
 	@$(PYTHON) -m venv --clear .venv || { echo "No virtual environment: apt-get install python3-venv" >&2; exit 1; }
-	@$(PIP) install --require-hashes --requirement requirements.txt
+	@$(PIP) install --require-hashes --requirement requirements.txt || { \
+	  echo "What pip installs could not be had: is there a network, or a proxy (HTTPS_PROXY)? Then make again" >&2; exit 1; }
 	@cksum < requirements.txt > .venv/made-from

@@ -181,6 +181,9 @@ def test_what_is_set_up_is_mended_where_the_folder_was_moved_or_python_is_anothe
     assert ready() == (True, False)
     (here / ".venv" / "installed-from").write_text("")
     assert ready(pip='! [ "$*" = "-c import pip" ]') == (True, True)
+    (here / "requirements.txt").write_text("other")
+    assert ready(pip="exit 1") == (True, False)
+    assert "is there a network" in run("make", "ready", "PYTHON=./python", cwd=here).stderr
 
 
 def test_what_make_says_while_it_sets_up_is_not_in_the_way_of_json():
