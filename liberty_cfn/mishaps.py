@@ -77,7 +77,10 @@ def _of_aws(error: Exception, name: str) -> str | None:
         why = f"{error}: is there a proxy? Look at HTTPS_PROXY and NO_PROXY, or sign in to it"
         return f"AWS's answer could not be read: {why}."
     if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):
-        return f"AWS can't be reached: {error} Is the network up, and the region right?"
+        step = "Is the network up, and the region right?"
+        if "//127.0.0.1:" in str(error):
+            step = "Was the local AWS stopped? make local-up starts it."
+        return f"AWS can't be reached: {error} {step}"
     if not isinstance(error, faults.OF_AWS):
         return _of_what_gives_credentials(error, name)
     said = faults.in_words(error)
