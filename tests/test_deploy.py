@@ -13,7 +13,7 @@ from deployed import Listener
 from local_aws import Aws
 from small_sets import small
 
-from liberty_cfn.deploy import beforehand, diagnosis, packaging
+from liberty_cfn.deploy import beforehand, diagnosis, linked_role, packaging
 from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError, UnknownStatusError
@@ -172,6 +172,33 @@ def test_without_consent_an_update_leaves_no_change_set(deployed, local, target,
     more = with_settings(local, LogRetentionDays="60")
     assert deploy(Work(more, target, Listener(consent=False), few)) is None
     assert change_set_names(target, local.stack) == before
+
+
+def test_ecs_has_its_own_role_before_a_new_stack_is_made(local, target, templates, monkeypatch):
+    """While it makes an account's first cluster, it can't take the role that it just made."""
+    cloudformation, asked = target.client("cloudformation"), []
+
+    def seen(where):
+        asked.append((where, find(cloudformation, local.stack)["StackStatus"]))
+
+    monkeypatch.setattr(linked_role, "see_to_it", seen)
+    logs = small(templates, "Logs")
+    deploy(Work(local, target, Listener(), logs))
+    deploy(Work(with_settings(local, LogRetentionDays="60"), target, Listener(), logs))
+    assert asked == [(target, "REVIEW_IN_PROGRESS")]
+
+
+@pytest.mark.parametrize("refusal", ["", "InvalidInput", "AccessDenied"])
+def test_ecs_own_role_is_made_unless_it_is_there_or_may_not_be(refusal):
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+    asked = {"AWSServiceName": "ecs.amazonaws.com"}
+    with Stubber(target.client("iam")) as iam:
+        if refusal:
+            iam.add_client_error("create_service_linked_role", refusal, expected_params=asked)
+        else:
+            iam.add_response("create_service_linked_role", {}, asked)
+        linked_role.see_to_it(target)
+        iam.assert_no_pending_responses()
 
 
 def test_a_stack_whose_creation_failed_is_not_deployed_over(aws, local, target, few):

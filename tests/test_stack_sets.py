@@ -13,7 +13,7 @@ from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 from wire import answering
 
 from liberty_cfn.cli.stack_sets import operations as cli
-from liberty_cfn.deploy import drift
+from liberty_cfn.deploy import beforehand, drift, linked_role
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
 from liberty_cfn.deploy.protection import nested, protect, protect_from_termination
 from liberty_cfn.deploy.stack import as_parameters, name_of
@@ -36,6 +36,7 @@ from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import differences, wanted
+from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.stateful import stack_policy
 from liberty_cfn.verify import VerifyError
@@ -205,6 +206,19 @@ def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, betw
     sets.aws.fail()
     assert deploy(fleet, SMALL, Told()).changed
     assert set(statuses(fleet).values()) == {"CURRENT"}
+
+
+def test_ecs_has_its_own_role_in_each_account_before_a_target_is_made(sets, monkeypatch):
+    accounts = []
+    monkeypatch.setattr(Target, "is_aws", True)
+    monkeypatch.setattr(beforehand, "quotas", lambda *_: ())
+    monkeypatch.setattr(linked_role, "see_to_it", lambda at: accounts.append(at.account))
+    fleet = sets.fleet(str(FIRST), str(THIRD), str(SECOND))
+    deploy(fleet, SMALL, Told())
+    # The canary's account first, then the others'.
+    assert (accounts[0], sorted(accounts)) == (HOME, [HOME, HOME, OTHER])
+    deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, Told())
+    assert len(accounts) == 3
 
 
 def test_in_the_region_where_one_failed_nobody_follows(sets, between):

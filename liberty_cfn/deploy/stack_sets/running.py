@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from liberty_cfn.deploy import faults, protection
+from liberty_cfn.deploy import faults, linked_role, protection
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import failures
 from liberty_cfn.deploy.stack_sets.operations import (
@@ -98,6 +98,7 @@ class Run:
             DeployError: more failed than may. The message says why, first-hand.
         """
         targets = self.fleet.targets
+        self._see_to_linked_roles([place for place in places if place in self.different.new])
         for place in places:
             if self.want and self.adopt and place in self.adopted:
                 if place not in self.different.new:
@@ -113,6 +114,14 @@ class Run:
                 self._tell_failures(all_done=False)
             self._end_if_stopped()
         self._tell_failures()
+
+    def _see_to_linked_roles(self, new: Collection[Place]) -> None:
+        # Nobody gets into the accounts of a service-managed set but AWS.
+        if self.fleet.home.is_aws and not self.fleet.targets.service_managed:
+            first = {place.account: place for place in new}
+            self.fleet.everywhere(
+                first.values(), lambda place: linked_role.see_to_it(self.fleet.at(place))
+            )
 
     def remove(self, places: Collection[Place]) -> None:
         """Delete the stacks of places that are no longer targets, but what policies keep."""
