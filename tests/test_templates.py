@@ -62,6 +62,12 @@ UNASKED = {
     ("entrance", "AccessLogsPolicy", "s3:PutObject"): (
         "the path it may write to has the number of the account whose load balancer it is"
     ),
+    **{
+        ("alerts", "AlarmKey", f"kms:{action}"): (
+            "EventBridge doesn't tell KMS whose it is; the topic's policy says who may write"
+        )
+        for action in ("Decrypt", "GenerateDataKey")
+    },
 }
 
 # Lines of the templates that can't be broken, by what is in them.

@@ -65,6 +65,9 @@ DEPUTIES = frozenset(
         *("cloudtrail", "config", "logs", "states", "codebuild", "backup", "rds"),
     )
 )
+# But to whom each doesn't say it, so that with a condition it would be refused itself.
+# https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+SILENT = (("AWS::KMS::Key", "events.amazonaws.com"),)
 # What comes for whom: the service that ARNs of aws:SourceArn are of.
 SOURCE_OF = {
     "ecs-tasks.amazonaws.com": "ecs",
@@ -184,9 +187,10 @@ def _trust_is_not_open(design: Design) -> Iterator[Problem]:
                     yield from _misread(policy, at, statement, _host(design, value))
                     yield from _open_federation(policy, at, statement, name)
                 elif kind == "Service" and name in DEPUTIES and not keys & {*SOURCES}:
-                    if _within_account(statement) or policy.resource.type == (
-                        "AWS::Logs::ResourcePolicy"
-                    ):
+                    of = policy.resource.type
+                    if of == "AWS::Logs::ResourcePolicy" or (of, name) in SILENT:
+                        continue
+                    if _within_account(statement):
                         continue
                     why = (
                         f"{name} may come on behalf of another account; expected a Condition "
@@ -311,6 +315,7 @@ REAL = GITHUB.replace("token.actions", GITHUB_HOST).replace(
 SOURCED = """        Condition:
           ArnLike: {"aws:SourceArn": !Sub "arn:aws:ecs:us-east-1:${AWS::AccountId}:*"}
 """
+THE_ACCOUNT = '{AWS: !Sub "arn:aws:iam::${AWS::AccountId}:root"}'
 CONDITION = """        Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}
 """
 
@@ -376,9 +381,16 @@ RULES: tuple[Rule, ...] = (
         "them may deploy.",
         DEPUTY,
         _trust_is_not_open,
-        good=(ROLE, GITHUB, REAL, TOPIC_POLICY),
+        good=(
+            ROLE,
+            GITHUB,
+            REAL,
+            TOPIC_POLICY,
+            KEY.replace(THE_ACCOUNT, "{Service: events.amazonaws.com}"),
+        ),
         bad=(
             swap(CONDITION, ""),
+            KEY.replace(THE_ACCOUNT, "{Service: cloudwatch.amazonaws.com}"),
             swap("{Service: ecs-tasks.amazonaws.com}", "'*'"),
             swap("{Service: ecs-tasks.amazonaws.com}", "{AWS: '*'}"),
             OPEN_TOPIC.replace("{Service: cloudwatch.amazonaws.com}", "'*'"),

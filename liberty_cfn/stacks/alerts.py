@@ -42,16 +42,12 @@ def alerts(t: Template, *, suffix: Suffix, alarm_email: Text) -> Alerts:
                     Action=[kms_actions.Action("*")],
                     Resource=["*"],
                 ),
-                Statement(
-                    Sid="AlarmsAndEvents",
-                    Effect=Allow,
-                    Principal=Principal(
-                        "Service", ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-                    ),
-                    Action=[kms_actions.Decrypt, kms_actions.GenerateDataKey],
-                    Resource=["*"],  # in a key's policy, this key
-                    Condition=_of_this_account(),
+                _may_encrypt(
+                    "Alarms", "cloudwatch.amazonaws.com", Condition=_of_this_account()
                 ),
+                # EventBridge doesn't tell KMS whose account it is, and would be refused; who
+                # may write at all, the topic's policy says.
+                _may_encrypt("Events", "events.amazonaws.com"),
             ),
             # It keeps nothing: a message is read minutes after it was written.
             DeletionPolicy="Delete",
@@ -91,6 +87,21 @@ def alerts(t: Template, *, suffix: Suffix, alarm_email: Text) -> Alerts:
         )
     )
     return Alerts(alarm_topic_arn=TopicArn(Ref(topic)))
+
+
+def _may_encrypt(sid: str, service: str, **condition: Condition) -> Statement:
+    """Let a service write to topics under the key.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    """
+    return Statement(
+        Sid=sid,
+        Effect=Allow,
+        Principal=Principal("Service", [service]),
+        Action=[kms_actions.Decrypt, kms_actions.GenerateDataKey],
+        Resource=["*"],  # in a key's policy, this key
+        **condition,
+    )
 
 
 def _of_this_account() -> Condition:
