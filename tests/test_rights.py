@@ -54,7 +54,7 @@ UNUSED = {
     "kms:*crypt": "keys are AWS's own but for that of the alarms",
     "kms:GenerateDataKey": "keys are AWS's own but for that of the alarms",
     "lambda:*": "only ECS scales",
-    "logs:*LogDeliver*": "flow logs go to CloudWatch by a role; the cache delivers none",
+    "logs:[GLU]*LogDeliver*": "the cache delivers no logs",
     "logs:*DataProtectionPolicy": "nothing is masked in logs",
     "logs:*IndexPolicy": "logs have no indexes",
     "logs:*KmsKey": "logs are encrypted with CloudWatch's key",

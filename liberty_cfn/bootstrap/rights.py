@@ -130,6 +130,9 @@ BY_TYPE: Mapping[str, Actions] = {
         ec2.DeleteFlowLogs,
         ec2.DescribeFlowLogs,
         ec2.DescribeTags,
+        # Flow logs alone are refused without: https://github.com/iann0036/iam-dataset/issues/12
+        logs.CreateLogDelivery,
+        logs.DeleteLogDelivery,
     ),
     "AWS::EC2::InternetGateway": (
         *_EC2_TAGS,
