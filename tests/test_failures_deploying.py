@@ -178,6 +178,19 @@ def test_case_02_no_change_is_no_failure_and_its_change_set_is_deleted(words):
     assert [body["ChangeSetName"] for body in deleted] == [CHANGE_SET]
 
 
+def test_case_02_no_change_is_no_failure_though_aws_says_so_only_where_it_tells_no_values():
+    """https://github.com/boto/boto3/issues/4178."""
+    why = described(status="FAILED", reason=NO_CHANGES)
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[described(status="FAILED"), why],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+    )
+    assert create(wire) is None
+    asked = [body for name, body in map(decoded, wire.asked) if name == "DescribeChangeSet"]
+    assert ["IncludePropertyValues" in body for body in asked] == [True, False]
+
+
 def test_case_02_no_change_is_no_failure_though_its_change_set_cannot_be_deleted(target, dev):
     have(dev, target, TOPIC)
     listener = Listener()

@@ -194,10 +194,12 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
 
 
 def _page(cloudformation: Any, change_set: str, **more: str) -> dict[str, Any]:
-    page: dict[str, Any] = cloudformation.describe_change_set(
-        ChangeSetName=change_set, IncludePropertyValues=True, **more
-    )
-    return page
+    asked = {"ChangeSetName": change_set, **more}
+    page = cloudformation.describe_change_set(**asked, IncludePropertyValues=True)
+    if page["Status"] == "FAILED" and not page.get("StatusReason"):
+        # Asked for values, too, AWS may leave out why: https://github.com/boto/boto3/issues/4178
+        page = cloudformation.describe_change_set(**asked)
+    return dict(page)
 
 
 def _changes(
