@@ -123,6 +123,11 @@ STEPS = {
         "The AWS Access Key Id needs a subscription for the service (OptInRequired)",
         older("To verify your account, please contact AWS Support.", "AccessDenied"),
         "Your account is currently being verified: write to aws-verification@amazon.com",
+        handler(
+            "The specified backup retention period exceeds the maximum available to free tier "
+            "customers. To remove all limitations, upgrade your account plan."
+        ),
+        handler("This instance size isn't available with free plan accounts."),
     ],
     "A hook of the account": [
         "The following hook(s) failed: [AWS::ControlTower::Hook]",

@@ -69,8 +69,9 @@ CAUSES = {
         "A quota of the account is used up: delete what is not needed, or ask for more "
         "(Service Quotas in the console)."
     ),
-    r"contact AWS Support|aws-verification@|OptInRequired": (
-        "The account may not do that yet: finish its sign-up, or ask AWS's support to allow it."
+    r"contact AWS Support|aws-verification@|OptInRequired|free (tier|plan)": (
+        "The account may not do that yet: finish its sign-up, upgrade a free plan, or ask AWS's "
+        "support to allow it."
     ),
     r"not authorized|Unauthorized|Access ?Denied(?! for bucket)|Forbidden|permissions error|"
     r"Access to KMS is not allowed": (
