@@ -70,8 +70,8 @@ CAUSES = {
         "(Service Quotas in the console)."
     ),
     r"contact AWS Support|aws-verification@|OptInRequired|free (tier|plan)": (
-        "The account may not do that yet: finish its sign-up, upgrade a free plan, or ask AWS's "
-        "support to allow it."
+        "The account may not do that yet: finish its sign-up, upgrade a free plan, or ask "
+        "AWS's support to allow it."
     ),
     r"not authorized|Unauthorized|Access ?Denied(?! for bucket)|Forbidden|permissions error|"
     r"Access to KMS is not allowed": (
