@@ -13,7 +13,8 @@ from deployed import Listener
 from local_aws import Aws
 from small_sets import small
 
-from liberty_cfn.deploy import beforehand, diagnosis, linked_role, packaging
+from liberty_cfn.bootstrap.grants import LINKED
+from liberty_cfn.deploy import beforehand, diagnosis, linked_roles, packaging
 from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError, UnknownStatusError
@@ -174,14 +175,16 @@ def test_without_consent_an_update_leaves_no_change_set(deployed, local, target,
     assert change_set_names(target, local.stack) == before
 
 
-def test_ecs_has_its_own_role_before_a_new_stack_is_made(local, target, templates, monkeypatch):
-    """While it makes an account's first cluster, it can't take the role that it just made."""
+def test_services_have_their_own_roles_before_a_new_stack_is_made(
+    local, target, templates, monkeypatch
+):
+    """While ECS makes an account's first cluster, it can't take the role that it just made."""
     cloudformation, asked = target.client("cloudformation"), []
 
     def seen(where):
         asked.append((where, find(cloudformation, local.stack)["StackStatus"]))
 
-    monkeypatch.setattr(linked_role, "see_to_it", seen)
+    monkeypatch.setattr(linked_roles, "see_to_them", seen)
     logs = small(templates, "Logs")
     deploy(Work(local, target, Listener(), logs))
     deploy(Work(with_settings(local, LogRetentionDays="60"), target, Listener(), logs))
@@ -189,16 +192,18 @@ def test_ecs_has_its_own_role_before_a_new_stack_is_made(local, target, template
 
 
 @pytest.mark.parametrize("refusal", ["", "InvalidInput", "AccessDenied"])
-def test_ecs_own_role_is_made_unless_it_is_there_or_may_not_be(refusal):
+def test_services_own_roles_are_made_unless_they_are_there_or_may_not_be(refusal):
     target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
-    asked = {"AWSServiceName": "ecs.amazonaws.com"}
     with Stubber(target.client("iam")) as iam:
-        if refusal:
-            iam.add_client_error("create_service_linked_role", refusal, expected_params=asked)
-        else:
-            iam.add_response("create_service_linked_role", {}, asked)
-        linked_role.see_to_it(target)
+        for service in LINKED:
+            asked = "create_service_linked_role", {"AWSServiceName": service}
+            if refusal:
+                iam.add_client_error(asked[0], refusal, expected_params=asked[1])
+            else:
+                iam.add_response(asked[0], {}, asked[1])
+        linked_roles.see_to_them(target)
         iam.assert_no_pending_responses()
+    assert {"ecs.amazonaws.com", "rds.amazonaws.com"} < {*LINKED}
 
 
 def test_a_stack_whose_creation_failed_is_not_deployed_over(aws, local, target, few):

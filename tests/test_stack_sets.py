@@ -13,7 +13,7 @@ from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 from wire import answering
 
 from liberty_cfn.cli.stack_sets import operations as cli
-from liberty_cfn.deploy import beforehand, drift, linked_role
+from liberty_cfn.deploy import beforehand, drift, linked_roles
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
 from liberty_cfn.deploy.protection import nested, protect, protect_from_termination
 from liberty_cfn.deploy.stack import as_parameters, name_of
@@ -208,11 +208,13 @@ def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, betw
     assert set(statuses(fleet).values()) == {"CURRENT"}
 
 
-def test_ecs_has_its_own_role_in_each_account_before_a_target_is_made(sets, monkeypatch):
+def test_services_have_their_own_roles_in_each_account_before_a_target_is_made(
+    sets, monkeypatch
+):
     accounts = []
     monkeypatch.setattr(Target, "is_aws", True)
     monkeypatch.setattr(beforehand, "quotas", lambda *_: ())
-    monkeypatch.setattr(linked_role, "see_to_it", lambda at: accounts.append(at.account))
+    monkeypatch.setattr(linked_roles, "see_to_them", lambda at: accounts.append(at.account))
     fleet = sets.fleet(str(FIRST), str(THIRD), str(SECOND))
     deploy(fleet, SMALL, Told())
     # The canary's account first, then the others'.

@@ -19,7 +19,7 @@ One idea a module, each importing only from those above it:
     leftovers    names that a new environment needs, and that are taken
     named        whether what the settings name is there, and can be used
     beforehand   what would make a deploy fail, asked before anything is made
-    linked_role  ECS's own role, made before the first cluster needs it
+    linked_roles those of AWS's own services, made before the first of theirs needs them
     packaging    templates uploaded under the digest of their content
     changes      what a change set says would change
     drift        every stack compared with what it was deployed as

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from liberty_cfn.deploy import discarding, faults, linked_role
+from liberty_cfn.deploy import discarding, faults, linked_roles
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower, newest_first
@@ -52,7 +52,7 @@ def _open(work: Work, change_set: ChangeSet) -> None:
     if change_set.new:
         # Before anything is in it: so it is protected also if we are killed meanwhile.
         protect_from_termination(cloudformation, stack_id)
-        linked_role.see_to_it(work.target)
+        linked_roles.see_to_them(work.target)
         return
     open_ = let_through(change_set.changes, work.allowed)
     if open_ or rests_on_policies(change_set.changes):

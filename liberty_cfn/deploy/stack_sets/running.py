@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from liberty_cfn.deploy import faults, linked_role, protection
+from liberty_cfn.deploy import faults, linked_roles, protection
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import failures
 from liberty_cfn.deploy.stack_sets.operations import (
@@ -120,7 +120,7 @@ class Run:
         if self.fleet.home.is_aws and not self.fleet.targets.service_managed:
             first = {place.account: place for place in new}
             self.fleet.everywhere(
-                first.values(), lambda place: linked_role.see_to_it(self.fleet.at(place))
+                first.values(), lambda place: linked_roles.see_to_them(self.fleet.at(place))
             )
 
     def remove(self, places: Collection[Place]) -> None:
