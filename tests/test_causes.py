@@ -46,6 +46,10 @@ STEPS = {
         "User: x is not authorized to perform: ecs:CreateCluster",
         "API: s3:PutBucketPolicy Access Denied",
         handler("Access to KMS is not allowed"),
+        handler(
+            "Unable to create the resource. Verify that you have permission to create service "
+            "linked role. Otherwise wait and try again later"
+        ),
         "Encountered a permissions error performing a tagging operation",
         handler("Unauthorized tagging operation", "UnauthorizedTaggingOperation"),
         "AWS refused GetRoleCredentials: No access (ForbiddenException)",
@@ -117,6 +121,17 @@ STEPS = {
     "no capacity": [
         handler("Capacity is unavailable at this time. Please try again later"),
         older("Not available.", "InsufficientCacheClusterCapacity"),
+    ],
+    "That zone doesn't offer it": [
+        handler("Nat Gateway is not available in this availability zone", "NotAvailableInZone"),
+        handler(
+            "The following Availability Zones us-west-1a cannot be associated with a load "
+            "balancer. Please try a different Availability Zone."
+        ),
+        handler(
+            "Value (us-east-1b) for parameter availabilityZone is invalid. Subnets can "
+            "currently only be created in the following availability zones: us-east-1c."
+        ),
     ],
     "may not do that yet": [
         handler("This account does not support it. Please contact AWS Support."),

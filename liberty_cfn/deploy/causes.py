@@ -74,7 +74,7 @@ CAUSES = {
         "AWS's support to allow it."
     ),
     r"not authorized|Unauthorized|Access ?Denied(?! for bucket)|Forbidden|permissions error|"
-    r"Access to KMS is not allowed": (
+    r"Access to KMS is not allowed|permission to create service linked role": (
         "Whoever deploys lacks that right: add it to the role, or sign in with another one."
     ),
     r"certificate.*(validat|time|attempts to wait|stabilize|FAILED status|signature)": (
@@ -85,6 +85,13 @@ CAUSES = {
     r"DB ?instance ?class": (
         "That database instance class is not offered with this engine version in this "
         "region: choose another DatabaseClass."
+    ),
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-getavailabilityzones.html
+    r"NotAvailableInZone|not available in this availability zone|"
+    r"Zones? .*cannot be associated|be created in the following availability zones": (
+        "That zone doesn't offer it, and the network takes the region's first two with a "
+        "default subnet: delete the default subnet there if nothing uses it, or choose another "
+        "region."
     ),
     r"Cannot (upgrade|find version)": (
         "AWS upgraded the engine by itself, or no longer offers that version: set it to what "
