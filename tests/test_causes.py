@@ -133,6 +133,11 @@ STEPS = {
             "currently only be created in the following availability zones: us-east-1c."
         ),
     ],
+    "no longer those the network is in": [
+        handler(
+            "CIDR Block must change if Availability Zone is changed and VPC ID is not changed"
+        )
+    ],
     "may not do that yet": [
         handler("This account does not support it. Please contact AWS Support."),
         "The AWS Access Key Id needs a subscription for the service (OptInRequired)",

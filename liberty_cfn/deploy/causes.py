@@ -93,6 +93,11 @@ CAUSES = {
         "default subnet: delete the default subnet there if nothing uses it, or choose another "
         "region."
     ),
+    # https://github.com/buildkite/elastic-ci-stack-for-aws/issues/319
+    r"CIDR Block must change": (
+        "The region's first two zones with a default subnet are no longer those the network is "
+        "in: undo what was done to default subnets, then deploy again."
+    ),
     r"Cannot (upgrade|find version)": (
         "AWS upgraded the engine by itself, or no longer offers that version: set it to what "
         "runs now, or to the major version alone."
