@@ -40,6 +40,22 @@ class Listener:
         self.events += events
 
 
+class Waking(Listener):
+    """Has resources take no time any more as soon as anything is said, or happens."""
+
+    def __init__(self, aws):
+        super().__init__()
+        self._aws = aws
+
+    def say(self, line):
+        super().say(line)
+        self._aws.delay(0)
+
+    def happened(self, events):
+        super().happened(events)
+        self._aws.delay(0)
+
+
 @dataclass
 class Deployed:
     """The local AWS, and how to have an environment in it."""

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore import exceptions, xform_name
 from botocore.exceptions import ReadTimeoutError
-from deployed import Listener
+from deployed import Listener, Waking
 from small_sets import small
 from wire import (
     BROKEN,
@@ -1096,13 +1096,7 @@ def test_case_29_a_deploy_that_was_interrupted_is_attached_to_and_seen_to_its_en
         deploy(Work(local, target, Interrupting(), templates))
     found = root(local, target.client("cloudformation"))
     assert found["StackStatus"] == "CREATE_IN_PROGRESS"
-
-    class Attached(Listener):
-        def say(self, line):
-            super().say(line)
-            aws.delay(0)
-
-    again = Attached()
+    again = Waking(aws)
     assert not deploy(Work(local, target, again, templates)).changed
     assert again.said[0].endswith(f"attached to {found['StackId']}")
     own = [event.status for event in again.events if event.is_root]

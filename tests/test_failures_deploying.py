@@ -18,7 +18,7 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ReadTimeoutError
 from botocore.parsers import ResponseParserError
-from deployed import Listener
+from deployed import Listener, Waking
 from kills import state
 from small_sets import small
 from test_deploy import with_settings
@@ -97,22 +97,6 @@ NO_CHANGE_SET = (404, "<Code>ChangeSetNotFound</Code><Message>ChangeSet is not t
 WELL = done("SetStackPolicy")
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information"
 NO_LONGER = (400, "<Code>InvalidChangeSetStatus</Code><Message>no longer</Message>")
-
-
-class Waking(Listener):
-    """Has resources take no time any more as soon as anything is said, or happens."""
-
-    def __init__(self, aws):
-        super().__init__()
-        self._aws = aws
-
-    def say(self, line):
-        super().say(line)
-        self._aws.delay(0)
-
-    def happened(self, events):
-        super().happened(events)
-        self._aws.delay(0)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 # What stands for it in what one nested stack is given of another.
 # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/759
-PENDING = re.compile(r"\{\{IntrinsicFunction:.*?\}\}")
+STAND_IN = re.compile(r"\{\{IntrinsicFunction:.*?\}\}")
 # What CloudFormation tells, with a digest, in the place of a value that is too long for it.
 CUT_SHORT, TOO_LONG = "(Truncated-Signature)", "(too long to be told)"
 
@@ -148,7 +148,7 @@ def _property(kind: str, detail: dict[str, Any]) -> Property:
     """
     target = dict(detail.get("Target", {}))
     if after := target.get("AfterValue"):
-        target["AfterValue"] = PENDING.sub(UNKNOWN, after)
+        target["AfterValue"] = STAND_IN.sub(UNKNOWN, after)
     name = target.get("Name") or target.get("Attribute", "")
     path = target.get("Path") or name
     # What a nested stack is given is called Static, also where nobody knows yet what that is.

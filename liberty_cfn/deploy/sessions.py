@@ -32,6 +32,24 @@ from liberty_cfn.repository import REPOSITORY
 
 VERSION = f"{botocore.__version__}-{sys.implementation.cache_tag}"
 KEPT = REPOSITORY / ".local" / "models" / VERSION
+SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
+REFUSALS = (b"</Error>", b"</ErrorResponse>")  # how XML that tells why ends
+
+# What the names of operations begin with that change nothing, or leave the same as once:
+# by themselves, or by the token that each request of theirs has.
+REPEATABLE = (
+    *("Describe", "Get", "List", "Head"),
+    *("DeleteChangeSet", "DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"),
+    *("CancelUpdateStack", "ContinueUpdateRollback", "PutSecretValue", "RollbackStack"),
+)
+# As boto's own, but read nowhere: neither in the caller's variables nor in files.
+UNTOLD = {
+    name: (None, None, os.devnull if name.endswith("_file") else default, convert)
+    for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+}
+# So often an answer is asked for before it counts that it can't be read.
+ATTEMPTS = 3
+WEB_PAGE = "a web page came instead of AWS's answer"
 
 
 @cache
@@ -104,26 +122,6 @@ def _unexplained(part: Any) -> Any:
         for name, one in part.items()
         if name != "documentation" or not isinstance(one, str)
     }
-
-
-SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
-REFUSALS = (b"</Error>", b"</ErrorResponse>")  # how XML that tells why ends
-
-# What the names of operations begin with that change nothing, or leave the same as once:
-# by themselves, or by the token that each request of theirs has.
-REPEATABLE = (
-    *("Describe", "Get", "List", "Head"),
-    *("DeleteChangeSet", "DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"),
-    *("CancelUpdateStack", "ContinueUpdateRollback", "PutSecretValue", "RollbackStack"),
-)
-# As boto's own, but read nowhere: neither in the caller's variables nor in files.
-UNTOLD = {
-    name: (None, None, os.devnull if name.endswith("_file") else default, convert)
-    for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
-}
-# So often an answer is asked for before it counts that it can't be read.
-ATTEMPTS = 3
-WEB_PAGE = "a web page came instead of AWS's answer"
 
 
 def session(*, local: bool = False, credentials: Any = None, **arguments: str) -> boto3.Session:

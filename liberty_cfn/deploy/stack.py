@@ -145,11 +145,11 @@ def deletion_policies(cloudformation: Any, stack: str) -> dict[str, str]:
     """Return the DeletionPolicy of each resource, also where the stack's template says none."""
     template = cloudformation.get_template(StackName=stack, TemplateStage="Processed")
     body = template["TemplateBody"]
-    resources = _resources(body) if isinstance(body, str) else body["Resources"]
+    found = _resources(body) if isinstance(body, str) else body["Resources"]
     return {
         title: resource.get("DeletionPolicy")
         or unsaid_policy(resource["Type"], resource.get("Properties", {}))
-        for title, resource in resources.items()
+        for title, resource in found.items()
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -76,21 +76,20 @@ class Progress(Protocol):
 
 def under_way(fleet: Fleet) -> str:
     """Return the id of the operation that is under way; empty where there is none."""
-
-    def going() -> str:
-        ids = (str(one["OperationId"]) for one in operations(fleet) if one["Status"] in GOING)
-        return next(ids, "")
-
-    with faults.unless(MISSING):
-        return answered(fleet.cloudformation, going)
-    return ""
+    return _newest(fleet, GOING)
 
 
 def latest(fleet: Fleet) -> str:
     """Return the id of the operation that began last; empty where there is none."""
+    return _newest(fleet)
+
+
+def _newest(fleet: Fleet, statuses: Collection[str] = ()) -> str:
+    """Return the id of the operation that began last, of those in some statuses, if any."""
 
     def newest() -> str:
-        return next((str(one["OperationId"]) for one in operations(fleet)), "")
+        found = (o for o in operations(fleet) if not statuses or o["Status"] in statuses)
+        return next((str(one["OperationId"]) for one in found), "")
 
     with faults.unless(MISSING):
         return answered(fleet.cloudformation, newest)
