@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import venv
 from collections.abc import Callable
@@ -71,7 +72,7 @@ def status(folder: Path = FOLDER) -> LocalAws | None:
     with contextlib.suppress(FileNotFoundError), (folder / NOTE).open() as note:
         while _is_locked(note):
             if told := note.read():
-                return LocalAws(**json.loads(told))
+                return _told(told, note.name)
             time.sleep(0.02)  # it is about to say where it is
     return None
 
@@ -104,6 +105,16 @@ def reset(folder: Path = FOLDER) -> None:
     down(folder)
     for kept in ("state", "s3"):
         shutil.rmtree(folder / kept, ignore_errors=True)
+
+
+def _told(told: str, note: str) -> LocalAws:
+    try:
+        return LocalAws(**json.loads(told))
+    except (TypeError, ValueError) as error:
+        raise LocalAwsError(
+            f"{note} does not say where the local AWS is, though it runs: kill the process "
+            f"that holds it (`fuser {note}` tells which), then start another: make local-up"
+        ) from error
 
 
 def _is_locked(note: IO[str]) -> bool:
@@ -178,7 +189,7 @@ def _python(say: Callable[[str], object]) -> Path:
     python, made_from = VENV / "bin" / "python", VENV / REQUIREMENTS.name
     with REQUIREMENTS.open() as asked:
         fcntl.flock(asked, fcntl.LOCK_EX)
-        wanted = asked.read()
+        wanted = f"# Python {sys.version_info.major}.{sys.version_info.minor}\n{asked.read()}"
         if made_from.is_file() and made_from.read_text() == wanted and python.exists():
             return python
         say(f"Making {VENV.name}, the local AWS's virtual environment")

@@ -1,5 +1,6 @@
 """Starting, finding again, stopping and emptying the local AWS."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -189,20 +190,35 @@ def test_one_whose_start_was_interrupted_is_found_when_it_is_asked_for_again(
     Aws(started[0]).client("s3").list_buckets()
 
 
+def test_a_note_that_was_spoiled_while_it_runs_is_told_in_words(folder):
+    with (folder / "status.json").open("w+") as note:
+        note.write('{"endpoint": ')
+        note.flush()
+        fcntl.flock(note, fcntl.LOCK_EX)
+        for asked in (control.status, control.down, control.up):
+            with pytest.raises(control.LocalAwsError, match=r"status\.json does not say where"):
+                asked(folder)
+
+
 def test_a_server_that_does_not_start_says_why(folder, monkeypatch):
     monkeypatch.setattr(control, "HERE", folder)
     with pytest.raises(control.LocalAwsError, match=r"(?s)log ends with.*No module named s"):
         control.up(folder, say=quiet)
 
 
-def test_an_environment_that_can_not_be_made_says_why(folder, monkeypatch):
+def test_an_environment_of_another_python_is_made_anew_and_says_why_it_can_not_be(
+    folder, monkeypatch
+):
     def make(path, **_options):
         python = path / "bin" / "python"
-        python.parent.mkdir(parents=True)
+        python.parent.mkdir(parents=True, exist_ok=True)
         python.write_text("#!/bin/sh\necho no such package >&2\nexit 1\n")
         python.chmod(0o755)
 
-    monkeypatch.setattr(control, "VENV", folder / "venv")
+    made, asked = folder / "venv", control.REQUIREMENTS.read_text()
+    make(made)
+    (made / control.REQUIREMENTS.name).write_text(f"# Python 3.2\n{asked}")
+    monkeypatch.setattr(control, "VENV", made)
     monkeypatch.setattr(control.venv, "create", make)
     with pytest.raises(control.LocalAwsError, match=r"venv could not be made.*no such package"):
         control.up(folder, say=quiet)

@@ -196,7 +196,9 @@ def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
     change: Change = found[0]["ResourceChange"] if found else {}
     for detail in change.get("Details", ()):
         _value(after, title, (old, new), detail)
-    if change.get("Replacement") == "True":
+    if change.get("Action") == "Add":
+        change["Replacement"] = "True"  # in AWS's words
+    elif change.get("Replacement") == "True":
         change["Replacement"] = stacks._replacement(change["Details"], type_changed=False)
     return change
 
