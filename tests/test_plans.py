@@ -291,6 +291,19 @@ def test_the_markdown_has_settings_values_marks_and_the_whole_digest():
     assert f"`{plan.digest}`" in text
 
 
+def test_of_long_values_what_differs_is_shown_though_it_is_at_their_end():
+    sites = ",".join(f"https://{name}.example.com" for name in "abcde")
+    longer = f"{sites},https://f.example.com"
+    known = Property("Origins", sites, longer, Replacement.NO)
+    changed = dataclasses.replace(DATABASE, properties=(known,))
+    text = plan_markdown(
+        dataclasses.replace(planned(changed), parameters={"SiteOrigins": (sites, longer)})
+    )
+    said = "...ttps://e.example.com -> ...ttps://e.example.com,https://f.example.com"
+    assert f"- `SiteOrigins: {said}`" in text
+    assert f"| `Origins: {said}` |" in text
+
+
 def test_the_markdown_says_of_each_property_what_a_change_of_it_does():
     known = Property("DBInstanceClass", "a", "b", Replacement.NO)
     text = plan_markdown(planned(dataclasses.replace(DATABASE, properties=(known,))))

@@ -141,8 +141,8 @@ def _beside(plan: Plan) -> dict[str, list[str]]:
     kinds = {"Settings": settings, "Tags": plan.tags}
     return {
         kind: [
-            f"{name}: {' -> '.join(map(_value, before_after))}"
-            for name, before_after in values.items()
+            f"{name}: {' -> '.join(_differing(before, after))}"
+            for name, (before, after) in values.items()
         ]
         for kind, values in kinds.items()
         if values
@@ -201,20 +201,20 @@ def _notes(change: Change, changed: Property) -> list[str]:
 
 def _differing(before: str | None, after: str | None) -> tuple[str, str]:
     """Return two values as they are shown; of long ones, from where they differ."""
-    shown = [_value(value, longest=None) for value in (before, after)]
-    pairs = enumerate(zip(*shown, strict=False))
-    same = next((place for place, (one, other) in pairs if one != other), 0)
-    if max(map(len, shown)) > LONG and same > AROUND:
-        shown = [f"...{value[same - AROUND :]}" for value in shown]
-    return _short(shown[0]), _short(shown[1])
+    one, other = _line(before), _line(after)
+    lengths = len(one), len(other)
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((place for place, (a, b) in pairs if a != b), min(lengths))
+    if max(lengths) > LONG and same > AROUND:
+        one, other = (f"...{line[same - AROUND :]}" for line in (one, other))
+    return _short(one), _short(other)
 
 
-def _value(value: str | None, longest: int | None = LONG) -> str:
-    """Return a value as it is shown: one line, not too long."""
+def _line(value: str | None) -> str:
+    """Return a value as one line."""
     if value is None:
         return "none"
-    line = " ".join(value.replace(UNKNOWN, KNOWN_LATER).split()) or "''"
-    return line if longest is None else _short(line)
+    return " ".join(value.replace(UNKNOWN, KNOWN_LATER).split()) or "''"
 
 
 def _short(line: str) -> str:
