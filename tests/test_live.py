@@ -2,10 +2,12 @@
 
 import dataclasses
 import io
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
+from rich.live import Live
 
 from liberty_cfn.deploy.changes import Change, Replacement
 from liberty_cfn.deploy.events import Event
@@ -13,6 +15,7 @@ from liberty_cfn.deploy.live import LiveTree
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.showing import ShownProgress
 from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.stack_sets import showing
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.showing import Board
 from liberty_cfn.deployment_targets import Place
@@ -102,6 +105,25 @@ def test_of_many_targets_those_at_work_and_those_that_failed_stand_first():
     board.stop()
     shown = [word for word in paper.file.getvalue().split() if word in done]
     assert shown[-4:] == ["RUNNING", "FAILED", "PENDING", "SUCCEEDED"]
+
+
+def test_targets_that_are_told_of_at_once_stand_in_one_table(monkeypatch):
+    board = Board(Console(file=io.StringIO(), force_terminal=True))
+    begun = [Result(Place("1", "x"), "RUNNING", "")]
+    second, made = threading.Thread(target=board.happened, args=(begun,)), []
+
+    def slowly(**how):
+        made.append(Live(**how))
+        if len(made) == 1:
+            second.start()
+            second.join(0.1)
+        return made[-1]
+
+    monkeypatch.setattr(showing, "Live", slowly)
+    board.happened(begun)
+    second.join()
+    board.stop()
+    assert len(made) == 1
 
 
 def test_what_was_not_begun_takes_its_time_too():

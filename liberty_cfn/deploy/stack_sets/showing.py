@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -28,7 +29,6 @@ COLOURS = {
     **dict.fromkeys(("RUNNING", "OUTDATED", "CANCELLED"), "yellow"),
     **dict.fromkeys(("FAILED", "INOPERABLE", "DRIFTED"), "bold red"),
 }
-IDLE = "PENDING SUCCEEDED"  # of which the table tells last
 OF_THE_ROOT = "ResourceLogicalId:"
 SECRETS = (
     "Secrets can't be imported: they are deleted, made again by the stack, and given their "
@@ -189,6 +189,7 @@ class Board:
         self._moves = moves(console)
         self._results: dict[Place, Result] = {}
         self._live: Live | None = None
+        self._lock = Lock()  # operations that run side by side tell it in threads of their own
         self._looked = 0
 
     def say(self, line: str) -> None:
@@ -210,10 +211,11 @@ class Board:
                 if result.status != "PENDING":
                     self.say("  ".join(_cells(result)).rstrip())
             return
-        if self._live is None:
-            self._live = Live(console=self._console, refresh_per_second=8)
-            self._live.start()
-        self._live.update(self._drawn())
+        with self._lock:
+            if self._live is None:
+                self._live = Live(console=self._console, refresh_per_second=8)
+                self._live.start()
+            self._live.update(self._drawn())
 
     def stop(self) -> None:
         """Leave the table as it is now; the next one begins anew."""
@@ -224,8 +226,9 @@ class Board:
 
     def _drawn(self) -> Table:
         table = titled("Target", "Status", "Took", "Reason")
-        # What doesn't fit is cut off at the end.
-        for result in sorted(self._results.values(), key=lambda one: IDLE.find(one.status)):
+        # What doesn't fit is cut off at the end: what waits, and then what is done.
+        idle = {"PENDING": 1, "SUCCEEDED": 2}
+        for result in sorted(self._results.values(), key=lambda one: idle.get(one.status, 0)):
             place, status, took, reason = _cells(result)
             table.add_row(
                 place, Text(status.strip(), COLOURS.get(result.status, "")), took, reason
