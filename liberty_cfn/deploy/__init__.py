@@ -14,7 +14,7 @@ One idea a module, each importing only from those above it:
     finding      what is found about a setting or a thing
     tasks        the environment's ECS service, and why its tasks stopped
     secrets      what is a person's to set
-    certificates what a certificate needs of DNS, and waits for
+    certificates what a certificate needs of DNS, and still lacks
     images       which image runs, by digest
     leftovers    names that a new environment needs, and that are taken
     named        whether what the settings name is there, and can be used
@@ -29,6 +29,7 @@ One idea a module, each importing only from those above it:
     plans        what would change, weighed: what is dangerous about it
     protection   what keeps what is deployed from going by accident
     diagnosis    why it failed, first-hand
+    waiting      what an operation waits for, said while it does
     following    an operation told as it happens, and seen to its end
     operations   a stack's life after deploying: cancel, rollback
     preparing    what deploying would do

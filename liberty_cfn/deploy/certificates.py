@@ -1,4 +1,4 @@
-"""What a certificate needs of DNS, and what a deploy that waits for one is waiting for.
+"""What a certificate needs of DNS, and what one that is not issued yet still lacks.
 
 Unless DNS delegates the domain to the hosted zone that is to answer for it, nobody finds the
 record that proves a certificate, and a deploy waits for it for hours.
@@ -6,17 +6,11 @@ record that proves a certificate, and a deploy waits for it for hours.
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from liberty_cfn.deploy import faults, patience
-from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding, Level
-from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -104,8 +98,6 @@ def _plain(name: str) -> str:
 PENDING = "PENDING_VALIDATION"
 MINUTE = 60
 CERTIFICATE = "AWS::CertificateManager::Certificate"
-# Most certificates are issued before the first word about them is due.
-FIRST, EVERY = 30.0, 300.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -167,35 +159,11 @@ def _records(target: Target, arn: str) -> Iterator[Awaited]:
             )
 
 
-@dataclass
-class Watch:
-    """Says, while a deploy waits for a certificate, which record is awaited and how long."""
-
-    environment: Environment
-    target: Target
-    say: Say
-    clock: Callable[[], float] = time.monotonic
-    _due: float | None = field(default=None, init=False)
-
-    def noticed(self, events: list[Event]) -> None:
-        for event in events:
-            if event.type == CERTIFICATE:
-                # One that is deleted waits for no record.
-                waits = not event.over and not event.status.startswith("DELETE")
-                self._due = (self._due or self.clock() + FIRST) if waits else None
-
-    def pause(self, client: Any, quiet: int) -> None:
-        """Wait before AWS is asked again; say what is awaited if that is due."""
-        patience.pause(client, quiet)
-        if self._due is None or self.clock() < self._due:
-            return
-        self._due = self.clock() + EVERY
-        # It is worth a word, and no reason to stop looking.
-        with contextlib.suppress(*faults.OF_AWS):
-            for one in awaited(self.environment, self.target):
-                self.say(f"{one.in_words()}.")
-            for line in _registrar(self.environment, self.target):
-                self.say(line)
+def still_lacking(environment: Environment, target: Target) -> Iterator[str]:
+    """Yield, in words, what a certificate that is being made waits for."""
+    for one in awaited(environment, target):
+        yield f"{one.in_words()}."
+    yield from _registrar(environment, target)
 
 
 def _registrar(environment: Environment, target: Target) -> Iterator[str]:

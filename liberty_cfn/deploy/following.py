@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from liberty_cfn.deploy import diagnosis, faults
-from liberty_cfn.deploy.certificates import Watch
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.patience import AT_FIRST, Patience, pause
@@ -18,6 +17,7 @@ from liberty_cfn.deploy.stack import GONE, find
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
+from liberty_cfn.deploy.waiting import Watch
 from liberty_cfn.environments import Environment
 
 # A status read just after an operation began may still be that from before it. If no event
@@ -74,7 +74,7 @@ class Operation:
         return meaning(self.status)
 
     def see_to_its_end(self, follower: Follower) -> None:
-        """Tell what happens until it is over, and say which certificate it waits for.
+        """Tell what happens until it is over, and what it waits for meanwhile.
 
         Raises:
             FollowError: the deadline has passed, or the credentials are over.

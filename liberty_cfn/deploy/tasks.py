@@ -42,18 +42,38 @@ def service(environment: Environment, target: Target) -> dict[str, Any] | None:
     return None
 
 
-def why_stopped(client: Callable[[str], Any], failed: Event) -> Iterator[str]:
-    """Yield, in words, what became of the tasks of a service that failed, while it tried."""
-    # arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME
-    parts = failed.physical_id.split("/")
-    if len(parts) != 3:  # noqa: PLR2004
+def why_stopped(client: Callable[[str], Any], event: Event) -> Iterator[str]:
+    """Yield, in words, what became of a service's tasks since what an event tells began."""
+    where, name = _place(event)
+    if not name:
         return
-    where = {"cluster": parts[1]}
     # The reason why it failed is known already, and not to be hidden by ours.
     with contextlib.suppress(*faults.OF_AWS):
-        yield from _stopped(client, where, parts[2], failed.began)
+        yield from _stopped(client, where, name, event.began)
     with contextlib.suppress(*faults.OF_AWS):
-        yield from _unwell(client, where, parts[2], failed.began)
+        yield from _unwell(client, where, name, event.began)
+
+
+def coming_up(client: Callable[[str], Any], event: Event) -> str:
+    """Return, in words, how many of a service's tasks run; empty where ECS doesn't say."""
+    where, name = _place(event)
+    if not name:
+        return ""
+    services = client("ecs").describe_services(**where, services=[name])["services"]
+    for rollout in (one for service in services for one in service.get("deployments", [])):
+        if rollout["status"] == "PRIMARY":
+            starting, failed = rollout["pendingCount"], rollout.get("failedTasks")
+            more = f", {starting} starting" if starting else ""
+            more += f", {failed} failed" if failed else ""
+            return f"{rollout['runningCount']} of {rollout['desiredCount']} tasks run{more}"
+    return ""
+
+
+def _place(event: Event) -> tuple[dict[str, str], str]:
+    """Return where the service of an event is, and its name; empty if not known yet."""
+    # arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME
+    _, cluster, name = [*event.physical_id.split("/"), "", ""][:3]
+    return {"cluster": cluster}, name
 
 
 def _stopped(
@@ -91,8 +111,10 @@ def _is_of_now(when: datetime | None, since: datetime | None) -> bool:
 
 def _last_words(client: Callable[[str], Any], task: dict[str, Any]) -> Iterator[str]:
     for container, where in logs_of(client, task).items():
-        events = client("logs").get_log_events(**where, limit=LINES, startFromHead=False)
-        yield from (f"  {container}{SAID}{e['message'].rstrip()}" for e in events["events"])
+        # One that never started has no log; the next may have.
+        with faults.unless("ResourceNotFoundException"):
+            events = client("logs").get_log_events(**where, limit=LINES, startFromHead=False)
+            yield from (f"  {container}{SAID}{e['message'].rstrip()}" for e in events["events"])
 
 
 def logs_of(client: Callable[[str], Any], task: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -1,0 +1,100 @@
+"""What an operation waits for, said while it does.
+
+CloudFormation says nothing while a certificate is not issued, or while the tasks of a service
+come up and stop again: for hours, if it is left to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from liberty_cfn.deploy import faults, patience
+from liberty_cfn.deploy.causes import next_step
+from liberty_cfn.deploy.certificates import CERTIFICATE, still_lacking
+from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.patience import Say
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.tasks import SAID, SERVICE_TYPE, coming_up, why_stopped
+from liberty_cfn.environments import Environment
+
+# Of each type that is waited for, in seconds: when the first word is due, and each one after.
+# Most are there before the first.
+DUE = {CERTIFICATE: (30.0, 300.0), SERVICE_TYPE: (30.0, 30.0)}
+# What differs between two tasks that stop for the same reason.
+IDS = re.compile(r"[0-9a-f]{8,}|\d+(\.\d+){3}|i-\w+")
+
+
+@dataclass
+class Watch:
+    """Says, while an operation waits for something, what that is; of tasks, each word once."""
+
+    environment: Environment
+    target: Target
+    say: Say
+    clock: Callable[[], float] = time.monotonic
+    _due: dict[str, float] = field(default_factory=dict, init=False)
+    _begun: dict[str, Event] = field(default_factory=dict, init=False)
+    _told: set[str] = field(default_factory=set, init=False)
+    _undone: bool = field(default=False, init=False)
+
+    def noticed(self, events: list[Event]) -> None:
+        for event in events:
+            if event.is_root:
+                self._undone = "ROLLBACK" in event.status
+            if event.type not in DUE:
+                continue
+            # What is deleted waits for nothing that could be said.
+            if event.over or event.status.startswith("DELETE"):
+                self._due.pop(event.type, None)
+                self._begun.pop(event.type, None)
+                continue
+            self._due.setdefault(event.type, self.clock() + DUE[event.type][0])
+            begun = self._begun.setdefault(event.type, event)
+            if not begun.physical_id:
+                # What is made has an id only from its second event on.
+                self._begun[event.type] = event
+
+    def pause(self, client: Any, quiet: int) -> None:
+        """Wait before AWS is asked again; say what is awaited if that is due."""
+        patience.pause(client, quiet)
+        for kind, due in self._due.items():
+            if self.clock() < due:
+                continue
+            self._due[kind] = self.clock() + DUE[kind][1]
+            # It is worth a word, and no reason to stop looking.
+            with contextlib.suppress(*faults.OF_AWS):
+                for line in self._news(kind):
+                    self.say(line)
+
+    def _news(self, kind: str) -> Iterator[str]:
+        if kind == CERTIFICATE:
+            yield from still_lacking(self.environment, self.target)
+            return
+        service = self._begun[kind]
+        if (standing := coming_up(self.target.client, service)) and self._is_new([standing]):
+            yield f"{service.resource}: {standing}"
+        words = list(why_stopped(self.target.client, service))
+        # What a program logs may be about anything, and never twice the same.
+        known = [said for said in words if SAID not in said]
+        if not self._is_new(known):
+            return
+        yield from (f"  {said}" for said in words)
+        yield from (f"  {step}" for step in dict.fromkeys(filter(None, map(next_step, known))))
+        name = self.environment.name
+        if not self._undone and self._is_new(["trying"]):
+            yield (
+                "  ECS goes on trying, and AWS waits for that. Not to wait: make cancel "
+                f"ENV={name} undoes an update, make destroy ENV={name} ends a creation."
+            )
+
+    def _is_new(self, said: list[str]) -> bool:
+        """Whether something of that was not said before; from now on, it was."""
+        plain = {IDS.sub("", line) for line in said}
+        fresh = not plain <= self._told
+        self._told |= plain
+        return fresh
