@@ -138,7 +138,9 @@ class Crashing(Ecs):
         [service] = super().describe_services(**asked)["services"]
         rollout = {"status": "PRIMARY", "desiredCount": 2, "runningCount": 0, "pendingCount": 2}
         old = {"status": "ACTIVE", "desiredCount": 2, "runningCount": 2, "pendingCount": 0}
-        deployments = [old, rollout | {"failedTasks": self.failed}]
+        reason = "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."
+        back = {"rolloutStateReason": reason} if self.failed > 2 else {}
+        deployments = [old, rollout | {"failedTasks": self.failed} | back]
         return {"services": [service | {"deployments": deployments}]}
 
 
@@ -183,6 +185,7 @@ def test_tasks_that_stop_for_the_same_reason_are_counted_and_not_told_again(comi
     assert "task abc stopped" in coming_up(30)
     assert not coming_up(30)
     assert coming_up(30, failed=2) == "Service: 0 of 2 tasks run, 2 starting, 2 failed"
+    assert "breaker: rolling back to deploymentId ecs-svc/1)" in coming_up(30, failed=3)
 
 
 def test_tasks_of_before_are_not_those_of_a_service_that_is_tried(coming_up):

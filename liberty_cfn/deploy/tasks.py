@@ -65,6 +65,9 @@ def coming_up(client: Callable[[str], Any], event: Event) -> str:
             starting, failed = rollout["pendingCount"], rollout.get("failedTasks")
             more = f", {starting} starting" if starting else ""
             more += f", {failed} failed" if failed else ""
+            reason = rollout.get("rolloutStateReason", "")
+            # Then this is of the version before.
+            more += f" ({reason.removesuffix('.')})" if "rolling back" in reason else ""
             return f"{rollout['runningCount']} of {rollout['desiredCount']} tasks run{more}"
     return ""
 
