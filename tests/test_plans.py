@@ -35,12 +35,18 @@ DATABASE = Change(
     Replacement.CERTAIN,
     (
         Property("DBInstanceIdentifier", "a", "b", Replacement.CERTAIN),
-        Property("BackupRetentionPeriod", "30", "7", Replacement.NO),
+        Property("BackupRetentionPeriod", "7", "30", Replacement.NO),
     ),
     "liberty-social-db",
     "ReplaceAndSnapshot",
 )
+SHORTER = dataclasses.replace(
+    DATABASE,
+    replacement=Replacement.NO,
+    properties=(Property("BackupRetentionPeriod", "30", "7", Replacement.NO),),
+)
 SERVICE = Change(("Service",), "Service", "AWS::ECS::Service", "Modify", Replacement.CERTAIN)
+MAYBE = "some of it may be deleted"
 LESS = "less of it remains when it goes"
 OTHER = "files may be deleted by another rule than before"
 BY_HAND = "takes the place of what was set by hand, which stays as its version AWSPREVIOUS"
@@ -61,6 +67,7 @@ def planned(*changes):
         ((DATABASE, TOPIC), 3),
         ((dataclasses.replace(DATABASE, replacement=Replacement.POSSIBLE),), 2),
         ((dataclasses.replace(DATABASE, replacement=Replacement.NO),), 2),
+        ((SHORTER,), 3),
         ((dataclasses.replace(DATABASE, action="Remove"),), 3),
         ((dataclasses.replace(DATABASE, action="Add", replacement=Replacement.NO),), 2),
         # CloudFormation can't say what it will do.
@@ -89,7 +96,10 @@ def shown(plan):
 
 
 def test_advice_is_not_broken_on_a_narrow_terminal_and_a_tree_keeps_its_shape():
-    doubtful = dataclasses.replace(DATABASE, replacement=Replacement.POSSIBLE)
+    shorter = (*DATABASE.properties, *SHORTER.properties)
+    doubtful = dataclasses.replace(
+        DATABASE, replacement=Replacement.POSSIBLE, properties=shorter
+    )
     screen = console()
     screen.width = 40
     with screen.capture() as captured:
@@ -189,7 +199,7 @@ def test_what_keeps_data_less_long_or_protects_less_is_told():
         ("AWS::Logs::LogGroup", "RetentionInDays", "30", "7", ["older entries are deleted"]),
         ("AWS::Logs::LogGroup", "RetentionInDays", "7", "30", []),
         ("AWS::Logs::LogGroup", "KmsKeyId", "key", UNKNOWN, []),
-        ("AWS::S3::Bucket", "LifecycleConfiguration", TOO_LONG, lifecycle % 30, []),
+        ("AWS::S3::Bucket", "LifecycleConfiguration", TOO_LONG, lifecycle % 30, [MAYBE]),
         (
             "AWS::Logs::LogGroup",
             "KmsKeyId",
@@ -223,6 +233,37 @@ def test_what_keeps_data_less_long_or_protects_less_is_told():
         assert told["weakens"] == said
         text = plan_markdown(planned(change))
         assert all(f"` ({why})" in text for why in said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "before", "after", "refused"),
+    [
+        ("AWS::RDS::DBInstance", "BackupRetentionPeriod", None, "0", True),
+        ("AWS::ElastiCache::CacheCluster", "SnapshotRetentionLimit", "7", "1", True),
+        ("AWS::Logs::LogGroup", "RetentionInDays", "7", "30", False),
+        ("AWS::Logs::LogGroup", "RetentionInDays", "7", UNKNOWN, True),
+        ("AWS::Logs::LogGroup", "RetentionInDays", None, None, False),
+        ("AWS::Logs::LogGroup", "DeletionPolicy", "Retain", "Delete", False),
+        ("AWS::S3::Bucket", "LifecycleConfiguration", TOO_LONG, TOO_LONG, True),
+        ("AWS::S3::Bucket", "VersioningConfiguration", '{"Status": "Enabled"}', None, False),
+        ("AWS::ECR::Repository", "LifecyclePolicy", "{}", '{"LifecyclePolicyText": "a"}', True),
+        ("AWS::KMS::Key", "Enabled", "true", "false", True),
+        ("AWS::SQS::Queue", "MessageRetentionPeriod", None, "60", True),
+        ("AWS::Events::Archive", "RetentionDays", "30", "0", False),
+        ("AWS::DynamoDB::Table", "TimeToLiveSpecification", None, '{"Enabled": true}', True),
+    ],
+)
+def test_what_stays_and_keeps_less_is_refused_unless_it_is_named(
+    kind, name, before, after, refused
+):
+    known = Property(name, before, after, Replacement.NO)
+    plan = planned(Change(("In",), "Kept", kind, "Modify", Replacement.NO, (known,)))
+    told = "".join(refusals(plan, ()))
+    assert (f"would keep less, because {name} changes: " in told) is refused
+    assert told.endswith(". To let it go all the same: --allow-replace Kept" * refused)
+    assert (plan.code, plans.doubts(plan)) == (3 if refused else 2, [])
+    assert refusals(plan, ["Kept"]) == []
+    assert ("Kept" in "".join(plans.needless([plan], ["Kept"]))) is not refused
 
 
 @pytest.mark.parametrize(

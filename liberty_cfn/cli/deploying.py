@@ -67,7 +67,8 @@ def plan_command(
     "allowed",
     multiple=True,
     metavar="LOGICAL_ID",
-    help="Let this stateful resource be replaced or deleted, with its data. Repeatable.",
+    help="Let this stateful resource be replaced or deleted, with its data, or keep less of "
+    "it. Repeatable.",
 )
 @click.option(
     "--template-digest",
@@ -126,8 +127,8 @@ def deploy_command(
     checklist of the spec and the outputs. What is deployed is what is committed: templates
     that are not as generated are refused (for the local AWS, they are written).
 
-    A change that would replace or delete what holds data is refused, unless each such
-    resource is named with --allow-replace.
+    A change that would replace or delete what holds data, or have it keep less (a shorter
+    retention), is refused, unless each such resource is named with --allow-replace.
     """
     from liberty_cfn import verify
     from liberty_cfn.deploy import deploying, showing

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.stack import deletion_policies, nested_in, resources
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
+
+if TYPE_CHECKING:
+    from liberty_cfn.review.comparing import Difference
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 # What stands for it in what one nested stack is given of another.
@@ -236,16 +239,39 @@ def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[
 
 def weaknesses(change: Change, changed: Property) -> list[str]:
     """Return what protects or keeps data, and no longer does when a property changes."""
+    from liberty_cfn.review.losing import less_kept, why_weaker  # noqa: PLC0415 - slow to load
+
+    if change.action == "Modify" and less_kept(changed.name, changed.before, changed.after):
+        return ["less of it remains when it goes"]
+    return _why(change, changed, why_weaker) or deletions(change, changed)
+
+
+def deletions(change: Change, changed: Property) -> list[str]:
+    """Return why some of what a resource keeps goes, though it stays, when a property changes.
+
+    Also where it can't be told, as the value is too long, or known only later.
+    """
+    from liberty_cfn.review.losing import why_less  # noqa: PLC0415 - slow to load
+    from liberty_cfn.review.protections import DELETIONS  # noqa: PLC0415
+
+    if change.action != "Modify" or not changed.told:
+        return []
+    keeps = {path[0] for path, _, _ in DELETIONS.get(change.type, ())}
+    unclear = TOO_LONG in (changed.before, changed.after) or UNKNOWN in str(changed.after)
+    return _why(change, changed, why_less) or (
+        ["some of it may be deleted"] if unclear and changed.name in keeps else []
+    )
+
+
+def _why(change: Change, changed: Property, why: Callable[[str, Difference], str]) -> list[str]:
+    """Return what `why` says of all that differs between the values of a property."""
     before, after = changed.before, changed.after
     known = changed.told and TOO_LONG not in (before, after)
     if change.action != "Modify" or not known:
         return []
     from liberty_cfn.review.comparing import differences, opened  # noqa: PLC0415 - slow to load
-    from liberty_cfn.review.losing import less_kept, why_weaker  # noqa: PLC0415
 
-    if less_kept(changed.name, before, after):
-        return ["less of it remains when it goes"]
     steps = tuple(f"[{s}]" if s.isdigit() else s for s in changed.place.split("/"))
     found = differences(opened(before), opened(after), path=steps)
-    told = [why_weaker(change.type, one) for one in found if UNKNOWN not in str(one.after)]
+    told = [why(change.type, one) for one in found if UNKNOWN not in str(one.after)]
     return list(dict.fromkeys(filter(None, told)))

@@ -14,6 +14,7 @@ from liberty_cfn.deploy.changes import (
     Change,
     Property,
     Replacement,
+    deletions,
     weaknesses,
 )
 from liberty_cfn.deploy.stack import NESTED_STACK
@@ -140,7 +141,12 @@ def changed_values(
 
 
 def is_lost(change: Change) -> bool:
-    """Whether a stateful resource would be replaced, deleted or made anew, or may well be.
+    """Whether a stateful resource would go, or keep less of what is in it, or may well."""
+    return change.type in LOSSES and (_goes(change) or bool(_deletions(change)))
+
+
+def _goes(change: Change) -> bool:
+    """Whether a resource would be replaced, deleted or made anew, or may well be.
 
     It may well be if what changes can't change without replacing it, or not for all that is
     known; or if CloudFormation doesn't say what changes, or what becomes of the resource.
@@ -151,12 +157,18 @@ def is_lost(change: Change) -> bool:
     may_go = change.replacement is Replacement.POSSIBLE and (
         not causes or any(decides(change, p) for p in causes)
     )
-    return change.type in LOSSES and (goes or may_go)
+    return goes or may_go
+
+
+def _deletions(change: Change) -> dict[str, list[str]]:
+    """Return why some of what a resource keeps goes, though it stays, by what changes."""
+    found = {changed.place: deletions(change, changed) for changed in change.properties}
+    return {place: why for place, why in found.items() if why}
 
 
 def _is_doubtful(change: Change) -> bool:
     perhaps = change.replacement is Replacement.POSSIBLE
-    return change.type in LOSSES and perhaps and not is_lost(change)
+    return change.type in LOSSES and perhaps and not _goes(change)
 
 
 def rests_on_policies(changes: Iterable[Change]) -> bool:
@@ -254,6 +266,10 @@ def needless(plans: Iterable[Plan], allowed: Collection[str]) -> list[str]:
 
 
 def _refusal(change: Change) -> str:
+    passing = f"To let it go all the same: --allow-replace {change.resource}"
+    if not _goes(change):
+        less = f"would keep less, because {' and '.join(_deletions(change))} changes"
+        return f"{_where(change)} {less}: {lost_with(change)}. {passing}"
     certain = change.replacement is not Replacement.POSSIBLE
     how = "would be replaced" if certain else "may be replaced"
     if change.action not in STAYING:
@@ -265,14 +281,17 @@ def _refusal(change: Change) -> str:
         _known_later(p) for p in change.properties if p.replaces is not Replacement.NO
     )
     known = " (to what, is known only after apply)" if later else ""
-    return (
-        f"{_where(change)} {how}{why}{known}: {lost_with(change)}. To let it go all the same: "
-        f"--allow-replace {change.resource}"
-    )
+    return f"{_where(change)} {how}{why}{known}: {lost_with(change)}. {passing}"
 
 
 def lost_with(change: Change) -> str:
-    """Return, in words, what would be lost with a resource that goes, and what remains."""
+    """Return, in words, what would be lost with a resource that goes, and what remains.
+
+    Or what goes of one that stays.
+    """
+    if not _goes(change):
+        told = dict.fromkeys(why for found in _deletions(change).values() for why in found)
+        return " and ".join(told)
     left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
     if _regenerates(change):
         left = (

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.review.changes import POLICIES, Action, Change, PropertyChange
 from liberty_cfn.review.comparing import Difference, Steps, at, mapping
 from liberty_cfn.review.findings import Finding, Kind
-from liberty_cfn.review.protections import GUARDS, PROTECTIONS, different, fewer, said
+from liberty_cfn.review.protections import (
+    DELETIONS,
+    GUARDS,
+    PROTECTIONS,
+    Protection,
+    different,
+    fewer,
+    said,
+)
 from liberty_cfn.review.replacement import names
 from liberty_cfn.review.spelling import listed, spelled
 from liberty_cfn.stateful import GENERATED, LOSSES, unsaid_policy
@@ -199,8 +207,17 @@ def _weakened(change: Change, changed: PropertyChange) -> Iterator[Finding]:
 
 def why_weaker(kind: str, changed: PropertyChange | Difference) -> str:
     """Return why a change to a resource of this type weakens a protection; empty if not."""
+    return why_less(kind, changed) or _why(PROTECTIONS.get(kind, ()), changed)
+
+
+def why_less(kind: str, changed: PropertyChange | Difference) -> str:
+    """Return why a resource that stays keeps less of what is in it; empty if it doesn't."""
+    return _why(DELETIONS.get(kind, ()), changed)
+
+
+def _why(protections: Iterable[Protection], changed: PropertyChange | Difference) -> str:
     steps = names(changed.path)
-    for wanted, weaker, why in PROTECTIONS.get(kind, ()):
+    for wanted, weaker, why in protections:
         if weaker is different and steps[: len(wanted)] == wanted:
             return why
         below = _below(wanted, steps, changed.path)

@@ -9,6 +9,7 @@ from typing import Any
 from liberty_cfn.review.comparing import Steps, number
 
 FOR_EVER = 10**6
+LONGEST_WINDOW = 30  # days, which count where none are said
 BUCKET_ENCRYPTION = "BucketEncryption/ServerSideEncryptionConfiguration"
 RULES = "LifecycleConfiguration/Rules"
 BY_ANOTHER_RULE = "files may be deleted by another rule than before"
@@ -41,14 +42,15 @@ def _on(before: Any, after: Any) -> bool:
     return _off(after, before)
 
 
-def _lower(before: Any, after: Any) -> bool:
-    """Whether a number is lower; where it is left out there is none."""
-    return _number(after, 0) < _number(before, 0)
+def _lower_than(unsaid: int) -> Weaker:
+    """Return whether a number is lower than before; `unsaid` is what counts where it isn't."""
+    return lambda before, after: _number(after, unsaid) < _number(before, unsaid)
 
 
 def _shorter(before: Any, after: Any) -> bool:
-    """Whether something is kept for less time; where that is left out, for ever."""
-    return _number(after, FOR_EVER) < _number(before, FOR_EVER)
+    """Whether something is kept for less time; where that is left out or 0, for ever."""
+    one, other = (_number(value, FOR_EVER) or FOR_EVER for value in (before, after))
+    return other < one
 
 
 def _gone(before: Any, after: Any) -> bool:
@@ -112,10 +114,10 @@ def _number(value: Any, default: int) -> float:
     return default if found is None else found
 
 
-_Protection = tuple[Steps, Weaker, str]
+Protection = tuple[Steps, Weaker, str]
 
 
-def _all(*described: tuple[str, Weaker, str]) -> tuple[_Protection, ...]:
+def _all(*described: tuple[str, Weaker, str]) -> tuple[Protection, ...]:
     return tuple((tuple(path.split("/")), weaker, why) for path, weaker, why in described)
 
 
@@ -124,26 +126,6 @@ BUCKET = _all(
         "VersioningConfiguration/Status",
         _less_than("Enabled"),
         "what is overwritten or deleted can't be brought back",
-    ),
-    (
-        f"{RULES}/ExpirationInDays",
-        _shorter,
-        "files are deleted sooner, those already there too",
-    ),
-    (
-        f"{RULES}/NoncurrentVersionExpiration/NoncurrentDays",
-        _shorter,
-        "old versions are deleted sooner",
-    ),
-    (f"{RULES}/NoncurrentVersionExpirationInDays", _shorter, "old versions are deleted sooner"),
-    (f"{RULES}/Status", _less_than("Disabled"), BY_ANOTHER_RULE),
-    # What a rule is about; with less of that said, it is about more.
-    *(
-        (f"{RULES}/{about}", different, BY_ANOTHER_RULE)
-        for about in (
-            *("Prefix", "TagFilters", "ObjectSizeGreaterThan", "ObjectSizeLessThan"),
-            *("ExpirationDate", "NoncurrentVersionExpiration/NewerNoncurrentVersions"),
-        )
     ),
     (
         "OwnershipControls/Rules/ObjectOwnership",
@@ -165,8 +147,6 @@ REPOSITORY = _all(
         "a tag can be pushed again, with another image",
     ),
     ("EmptyOnDelete", _on, "deleting it deletes its images"),
-    ("LifecyclePolicy", different, "images may be deleted by another rule than before"),
-    ("LifecyclePolicy/LifecyclePolicyText", different, "images may be deleted by another rule"),
     ("ImageScanningConfiguration/ScanOnPush", _off, "images are no longer scanned"),
     (
         "EncryptionConfiguration/EncryptionType",
@@ -176,21 +156,86 @@ REPOSITORY = _all(
 )
 DATABASE = _all(
     ("DeletionProtection", _off, "it can be deleted"),
-    ("BackupRetentionPeriod", _lower, "older backups are deleted"),
     ("DeleteAutomatedBackups", _on, "its backups go when it goes"),
     ("MultiAZ", _off, "no standby takes over when its zone fails"),
     ("AutoMinorVersionUpgrade", _turned_off, "security fixes no longer come by themselves"),
     ("StorageEncrypted", _off, "what is on its disk can be read"),
+    (
+        "PerformanceInsightsRetentionPeriod",
+        _lower_than(7),
+        "older figures of its performance are deleted",
+    ),
     ("EnableCloudwatchLogsExports", fewer, "what it logs there is no longer kept"),
 )
 CACHE = _all(
-    ("SnapshotRetentionLimit", _lower, "older snapshots are deleted"),
     ("AutomaticFailoverEnabled", _off, "no node takes over when the first fails"),
     ("MultiAZEnabled", _off, "its nodes may share a zone"),
     ("TransitEncryptionEnabled", _off, "what goes over the wire can be read"),
     ("AtRestEncryptionEnabled", _off, "what is on its disk can be read"),
 )
-PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
+# What deletes, or makes unreadable, some of what is there already, though its resource stays.
+BACKUPS = _all(("BackupRetentionPeriod", _lower_than(1), "older backups are deleted"))
+SNAPSHOTS = _all(("SnapshotRetentionLimit", _lower_than(0), "older snapshots are deleted"))
+DELETIONS: dict[str, tuple[Protection, ...]] = {
+    "AWS::RDS::DBInstance": BACKUPS,
+    "AWS::RDS::DBCluster": BACKUPS,
+    "AWS::DocDB::DBCluster": BACKUPS,
+    "AWS::Neptune::DBCluster": BACKUPS,
+    "AWS::ElastiCache::CacheCluster": SNAPSHOTS,
+    "AWS::ElastiCache::ReplicationGroup": SNAPSHOTS,
+    "AWS::ElastiCache::ServerlessCache": SNAPSHOTS,
+    "AWS::MemoryDB::Cluster": SNAPSHOTS,
+    "AWS::Redshift::Cluster": _all(
+        ("AutomatedSnapshotRetentionPeriod", _lower_than(1), "older snapshots are deleted"),
+    ),
+    "AWS::S3::Bucket": _all(
+        (
+            f"{RULES}/ExpirationInDays",
+            _shorter,
+            "files are deleted sooner, those already there too",
+        ),
+        (
+            f"{RULES}/NoncurrentVersionExpiration/NoncurrentDays",
+            _shorter,
+            "old versions are deleted sooner",
+        ),
+        (
+            f"{RULES}/NoncurrentVersionExpirationInDays",
+            _shorter,
+            "old versions are deleted sooner",
+        ),
+        (f"{RULES}/Status", _less_than("Disabled"), BY_ANOTHER_RULE),
+        # What a rule is about; with less of that said, it is about more.
+        *(
+            (f"{RULES}/{about}", different, BY_ANOTHER_RULE)
+            for about in (
+                *("Prefix", "TagFilters", "ObjectSizeGreaterThan", "ObjectSizeLessThan"),
+                *("ExpirationDate", "NoncurrentVersionExpiration/NewerNoncurrentVersions"),
+            )
+        ),
+    ),
+    "AWS::ECR::Repository": _all(
+        ("LifecyclePolicy", different, "images may be deleted by another rule than before"),
+        (
+            "LifecyclePolicy/LifecyclePolicyText",
+            different,
+            "images may be deleted by another rule",
+        ),
+    ),
+    "AWS::Logs::LogGroup": _all(("RetentionInDays", _shorter, "older entries are deleted")),
+    "AWS::KMS::Key": _all(("Enabled", _turned_off, "what it encrypted can't be read")),
+    "AWS::Kinesis::Stream": _all(
+        ("RetentionPeriodHours", _lower_than(24), "older records are deleted"),
+    ),
+    "AWS::SQS::Queue": _all(
+        ("MessageRetentionPeriod", _lower_than(345600), "older messages are deleted"),
+    ),
+    "AWS::DynamoDB::Table": _all(
+        ("TimeToLiveSpecification/Enabled", _on, "items whose time is over are deleted"),
+    ),
+    "AWS::Events::Archive": _all(("RetentionDays", _shorter, "older events are deleted")),
+}
+PROTECTIONS: dict[str, tuple[Protection, ...]] = {
     "AWS::RDS::DBInstance": DATABASE,
     "AWS::RDS::DBCluster": DATABASE,
     "AWS::DocDB::DBCluster": DATABASE,
@@ -200,7 +245,6 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
     "AWS::S3::Bucket": BUCKET,
     "AWS::ECR::Repository": REPOSITORY,
     "AWS::Logs::LogGroup": _all(
-        ("RetentionInDays", _shorter, "older entries are deleted"),
         ("DeletionProtectionEnabled", _off, "it can be deleted"),
         ("KmsKeyId", _gone, "new entries are encrypted with AWS's own key only"),
     ),
@@ -223,9 +267,12 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
         ),
     ),
     "AWS::KMS::Key": _all(
-        ("Enabled", _turned_off, "what it encrypted can't be read"),
         ("EnableKeyRotation", _off, "its key material stays the same"),
-        ("PendingWindowInDays", _lower, "less time to take a deletion back"),
+        (
+            "PendingWindowInDays",
+            _lower_than(LONGEST_WINDOW),
+            "less time to take a deletion back",
+        ),
     ),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _all(
         ("LoadBalancerAttributes/deletion_protection.enabled/Value", _off, "it can be deleted"),
@@ -289,7 +336,6 @@ PROTECTIONS: dict[str, tuple[_Protection, ...]] = {
         ("MfaConfiguration", _less_than("ON", "OPTIONAL"), "a password is enough to sign in"),
     ),
     "AWS::Kinesis::Stream": _all(
-        ("RetentionPeriodHours", _lower, "older records are deleted"),
         ("StreamEncryption", _gone, "records are no longer encrypted where they are kept"),
     ),
     "AWS::OpenSearchService::Domain": _all(
