@@ -53,7 +53,7 @@ diff: ready ## Say what a change does to AWS, in every environment: make diff BA
 	@$(LIBERTY) diff $(if $(BASE),--base "$(BASE)") $(ARGS)
 
 prove: ready ## Prove who reaches whom and who may do what, in every environment
-	@$(LIBERTY) prove
+	@$(LIBERTY) prove $(ARGS)
 
 audit: ready ## Ask checkov and AWS's Guard rules about every environment; ARGS=--write
 	@cat requirements-audit.txt requirements-guard.txt | cksum | cmp -s - .venv-audit/made-from || { \
@@ -99,7 +99,7 @@ secrets: ready ## Say which secrets have a value, and since when
 	@$(LIBERTY) secret list "$(ENV)" $(ARGS)
 
 local-up: ready ## Start the local AWS
-	@$(LIBERTY) local up
+	@$(LIBERTY) local up $(ARGS)
 
 local-down: ready ## Stop the local AWS; what it holds is kept
 	@$(LIBERTY) local down $(ARGS)

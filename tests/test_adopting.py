@@ -75,7 +75,9 @@ def adopted(local_aws, standing_target, templates):
     declined = (outcome, values(target), no.changes)
     listener = Listener()
     deploy(Work(environment, target, listener, templates), adopt=True)
-    again = deploy(Work(environment, target, Listener(), templates), adopt=True)
+    once_more = Listener()
+    again = deploy(Work(environment, target, once_more, templates), adopt=True)
+    assert any("already, which takes nothing in" in line for line in once_more.said)
     found = target.client("s3").get_object(**cat)["Body"].read()
     return Adopted(before, str(refused.value), declined, listener, again, values(target), found)
 

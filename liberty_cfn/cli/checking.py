@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from liberty_cfn.cli.common import fail, print_json, settle
+from liberty_cfn.cli.common import fail, one_of, print_json, settle
 
 
 @click.command("lint")
@@ -23,6 +23,7 @@ def lint_command(paths: tuple[Path, ...], *, as_json: bool, as_sarif: bool) -> N
     Exits with 0 if there is no error, 1 if there is one, 2 if a PATH can't be read as
     templates.
     """
+    one_of(json=as_json, sarif=as_sarif)
     from liberty_cfn import findings
     from liberty_cfn.environments import names
     from liberty_cfn.linting import UNPARSABLE, lint, lint_ours, stale_rules
@@ -65,6 +66,8 @@ def rules_command(ids: tuple[str, ...], *, write: bool) -> None:
     known = {rule.id: rule for rule in RULES}
     if unknown := [each for each in ids if each.upper() not in known]:
         raise click.UsageError(f"There is no rule {', '.join(unknown)}; see docs/rules.md.")
+    if write and ids:
+        raise click.UsageError("--write writes all rules: give no RULE with it.")
     if write:
         RULES_DOCUMENT.write_text(rules_document(), encoding="utf-8", newline="\n")
     elif ids:

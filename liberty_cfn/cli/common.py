@@ -129,6 +129,13 @@ def exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is
         raise SystemExit(1)
 
 
+def one_of(**given: object) -> None:
+    """Refuse options that were given together, of which only one would count."""
+    found = [f"--{name}" for name, value in given.items() if value]
+    if len(found) > 1:
+        raise click.UsageError(f"Give one of {' and '.join(found)}: only one would count.")
+
+
 def fail(why: str, code: int = 1) -> NoReturn:
     """Say why on standard error, and to a program that asked for JSON, and exit."""
     # On a terminal that is closed or a disk that is full, it is written in vain.

@@ -26,6 +26,8 @@ def verify_command(
     Reads each resource by its name and compares every value the spec states; neither
     templates nor stacks are asked. Exit 1 if any of the 25 rows fails.
     """
+    common.one_of(json=as_json, markdown=markdown)
+    common.one_of(all=every, markdown=markdown)
     from liberty_cfn import verify
     from liberty_cfn.deploy.images import as_deployed
     from liberty_cfn.verify import document, table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -36,6 +36,7 @@ def plan_command(
     Exits with 0 for nothing, 2 for changes, 3 for changes that put data at risk, 1 when it
     failed.
     """
+    common.one_of(json=as_json, markdown=markdown)
     from liberty_cfn.deploy import plans, preparing, showing
     from liberty_cfn.deploy.following import Work
 
@@ -86,8 +87,8 @@ def plan_command(
 )
 @click.option(
     "--role",
-    default=ADMINISTRATOR,
-    show_default=True,
+    default="",
+    show_default=ADMINISTRATOR,
     metavar="NAME",
     help="With --adopt, for a stack set: the role to take in its other accounts, where it "
     "reads and deletes secrets.",
@@ -138,14 +139,7 @@ def deploy_command(
 
     screen = common.console(stderr=as_json)
     named_otherwise(environment, confirm, "deployed")
-    for name in allowed:
-        # A stack policy would take a * for any.
-        if not (name.isascii() and name.isalnum()):
-            common.fail(
-                f"Nothing was deployed: --allow-replace {name!r} is no LOGICAL_ID; expected "
-                "letters and digits, without its stack. Each resource is named by itself.",
-                2,
-            )
+    _refuse_unfit(environment, allowed, role=role, adopt=adopt, failed=failed)
     if environment.targets:
         of_sets.deploy(
             environment,
@@ -155,7 +149,7 @@ def deploy_command(
             confirm=confirm,
             approved=approved,
             as_json=as_json,
-            adopting_as=role if adopt else "",
+            adopting_as=(role or ADMINISTRATOR) if adopt else "",
         )
         return
     templates = checked_templates(environment, screen)
@@ -190,6 +184,32 @@ def deploy_command(
     common.exit_unless(report.ok)
 
 
+def _refuse_unfit(
+    environment: Environment, allowed: Collection[str], *, role: str, adopt: bool, failed: str
+) -> None:
+    """Refuse options that would do nothing here, or more than they say."""
+    for name in allowed:
+        # A stack policy would take a * for any.
+        if not (name.isascii() and name.isalnum()):
+            common.fail(
+                f"Nothing was deployed: --allow-replace {name!r} is no LOGICAL_ID; expected "
+                "letters and digits, without its stack. Each resource is named by itself.",
+                2,
+            )
+    if role and not (adopt and environment.targets):
+        common.fail(
+            "Nothing was deployed: --role is the role by which a stack set takes in what was "
+            "kept; it is for --adopt (ADOPT=1), and for an environment with Targets.",
+            2,
+        )
+    if not environment.targets and failed not in ("", environment.stack):
+        common.fail(
+            f"Nothing was deployed: --delete-failed {failed}: {environment.name} has one "
+            f"stack, {environment.stack}.",
+            2,
+        )
+
+
 def _next_steps(
     environment: Environment, target: Target, advice: str, *, differs: bool
 ) -> Iterator[str]:
@@ -220,6 +240,8 @@ def _restarted(
             f"{', '.join(outdated)} changed since the tasks started: the service replaces them "
             f"({tasks}), which takes some minutes"
         )
+    elif restart:
+        say("No secret changed since the tasks started, so none is replaced")
     elif outdated:
         say(
             f"{', '.join(outdated)} changed since the tasks started, which have the old value: "

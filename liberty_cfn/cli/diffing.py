@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from liberty_cfn.cli.common import fail
+from liberty_cfn.cli.common import fail, one_of
 
 if TYPE_CHECKING:
     from liberty_cfn.review.reviewing import Review
@@ -66,6 +66,7 @@ def diff_command(
     from liberty_cfn.review.sources import SourceError
     from liberty_cfn.review.values import ValuesError
 
+    one_of(json=as_json, markdown=markdown)
     # It is over before there is anything to collect; looking takes a tenth of its time.
     gc.disable()
     try:

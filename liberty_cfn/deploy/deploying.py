@@ -45,7 +45,10 @@ def deploy(
     # What comes later may be what somebody else is about to deploy.
     left = discarding.left_behind(work.cloudformation, name, say)
     stack = _begin_from(work, failed)
-    if not adopt or beforehand.deployed(stack) is not None:
+    if adopt and beforehand.deployed(stack) is not None:
+        say(f"{name} is there already, which takes nothing in: it goes on without --adopt")
+        adopt = False
+    if not adopt:
         return _made(work, stack, left, adopt=False, drift=drift)
     try:
         if not adopting.free_names(work, stack):
@@ -69,6 +72,8 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
     stack = find(work.cloudformation, work.environment.stack)
     state = state_of(stack)
     if not stack or state not in (Meaning.WORKING, Meaning.BROKEN):
+        if failed and stack:
+            work.progress.say(f"{failed} is in {stack['StackStatus']}: it isn't deleted first")
         return stack
     stack_id, status, name = stack["StackId"], stack["StackStatus"], work.environment.stack
     if status == "DELETE_IN_PROGRESS":
