@@ -78,6 +78,12 @@ def test_the_tree_has_every_stack_and_what_it_is_at_with_durations_and_estimates
     assert database.endswith("Database create in progress 2 min 0 s of about 9 min 55 s")
 
 
+def test_what_had_not_begun_when_all_is_undone_takes_no_more_time():
+    undone = event(60, "root", NESTED_STACK, "ROLLBACK_IN_PROGRESS", ())
+    bar, *_ = drawn([*BEGUN[:2], dataclasses.replace(undone, is_stack=True)], now=61)
+    assert bar.endswith("0 of 2 resources, 1 min 1 s")
+
+
 def test_what_is_done_is_folded_and_what_failed_is_told():
     failed = event(60, "Database", DATABASE, "CREATE_FAILED", took=57, reason="too big")
     bar, stack, database = drawn([*BEGUN, failed], now=61)
@@ -162,6 +168,27 @@ def test_where_nothing_can_move_there_are_plain_lines_that_can_be_searched(
     board.happened([Result(Place("1", "eu-west-1"), "RUNNING", "")])
     board.stop()
     assert paper.file.getvalue().splitlines()[-1] == "1/eu-west-1  RUNNING"
+
+
+def test_lines_say_now_and_then_what_is_under_way():
+    now = [at(10)]
+    paper = Console(file=io.StringIO(), width=200, force_terminal=False)
+    progress = ShownProgress(paper, clock=lambda: now[0])
+
+    def after(number, *events):
+        now[0] = at(number)
+        progress.happened(list(events))
+        return paper.file.getvalue().splitlines()[-1:]
+
+    assert not after(10, *BEGUN[:1], *BEGUN[3:])
+    assert not after(129)
+    told = "00:02:10  still under way           Data/Database (2 min 7 s)"
+    assert after(130) == [told]
+    assert after(249) == [told]  # once in so long
+    assert after(250)[0].endswith("Data/Database (4 min 7 s)")
+    ended = event(300, "Database", DATABASE, "CREATE_COMPLETE", took=297)
+    end = after(300, ended)
+    assert after(600) == end
 
 
 def test_on_a_terminal_what_somebody_else_began_has_its_tree_too(monkeypatch):

@@ -318,6 +318,20 @@ def test_events_exit_with_1_and_the_reason_if_what_they_followed_failed(
     assert json.loads(shown)["error"] in said
 
 
+def test_why_the_last_operation_failed_is_told_afterwards_too(
+    liberty, aws, cloudformation, made
+):
+    aws.fail("AWS::Logs::LogGroup/Third")
+    update(cloudformation, 14)
+    settle(cloudformation, made)
+    code, shown, _ = liberty("status", "dev")
+    assert (code, shown.splitlines()[-1]) == (0, "Why it failed: make events ENV=dev")
+    code, shown, _ = liberty("events", "dev")
+    assert code == 0
+    assert "Third in Inner (AWS::Logs::LogGroup)" in shown
+    assert shown.endswith("Mend the cause, then deploy again.\n")
+
+
 def test_a_deletion_that_is_followed_ends_well(liberty, until_awaited, cloudformation, made):
     until_awaited()
     cloudformation.delete_stack(StackName=made)

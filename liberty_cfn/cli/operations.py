@@ -31,7 +31,7 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     from liberty_cfn.deploy import migrating
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.stack import standing, tags
-    from liberty_cfn.deploy.statuses import what_next
+    from liberty_cfn.deploy.statuses import FAILED, MEANINGS, what_next
     from liberty_cfn.nesting import DIGEST_TAG
 
     if environment.targets:
@@ -66,6 +66,8 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     if digest:
         click.echo(f"Templates {digest}")
     click.echo(advice)
+    if MEANINGS.get(found[0].status) in FAILED:
+        click.echo(f"Why it failed: make events ENV={environment.name}")
 
 
 @click.command("events")
@@ -75,8 +77,8 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
 def events_command(environment: Environment, *, attach: bool, as_json: bool) -> None:
     """Show what happened in ENV's last operation.
 
-    In all its stacks. With --follow, attaches to what is running and stays until it is over;
-    then exits with 0 if it succeeded, and with 1 and the reason if it didn't.
+    In all its stacks; and why it failed, if it did. With --follow, attaches to what is running
+    and stays until it is over; then exits with 0 if it succeeded, and with 1 if it didn't.
     """
     from liberty_cfn.deploy.events import last_operation
     from liberty_cfn.deploy.following import Operation, Work
@@ -96,7 +98,8 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
     # In a stack that waits for its first change set, nothing has happened yet.
     begun = operation.meaning is not Meaning.ABSENT
     follower = last_operation(cloudformation, stack["StackId"])
-    if attach and operation.meaning is Meaning.WORKING:
+    followed = attach and operation.meaning is Meaning.WORKING
+    if followed:
         with common.interruptible(environment, "events", progress.stop):
             operation.see_to_its_end(follower)
     else:
@@ -104,16 +107,15 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
         if not as_json:
             for event in operation.events:
                 click.echo("  " * len(event.stack) + line(event))
-            click.echo(f"{environment.stack} is in {operation.status}")
-    why = (
-        operation.explained()
-        if attach and begun and not succeeded(operation.status, operation.events)
-        else ""
-    )
+    over = begun and operation.meaning is not Meaning.WORKING
+    failed = over and not succeeded(operation.status, operation.events)
+    why = operation.explained() if failed and (attach or not as_json) else ""
     if as_json:
         _print_operation(operation, why)
-    elif why:
+    elif why and attach:
         common.fail(why)
+    elif not followed:
+        click.echo(why or f"{environment.stack} is in {operation.status}")
 
 
 @click.command("outputs")

@@ -29,7 +29,10 @@ QUIET = 3
 
 
 class Progress(Protocol):
-    """Who is told how a deploy goes along, and asked whether it should."""
+    """Who is told how a deploy goes along, and asked whether it should.
+
+    What happened is told at each look, also that nothing did.
+    """
 
     def say(self, line: str) -> None: ...
     def planned(self, plan: Plan) -> None: ...
@@ -92,11 +95,15 @@ class Operation:
                     words = why_stopped(work.target.client, event)
                     self.stopped[event.physical_id] = list(words)
 
+        def pause(client: Any, quiet: int) -> None:
+            watch.pause(client, quiet)
+            progress.happened([])
+
         # A set's own stack is followed only while it adopts.
         adopting = f"make deploy ENV={work.environment.name} ADOPT=1"
         again = adopting if work.environment.stack_name else ""
         patience = Patience(self.stack_id, progress.say, again=again)
-        self.status, self.events = follow(follower, noticed, patience, watch.pause)
+        self.status, self.events = follow(follower, noticed, patience, pause)
 
     def explained(self) -> str:
         """Return why it failed, how the stack stands now, and what can be done."""

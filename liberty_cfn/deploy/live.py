@@ -47,6 +47,7 @@ class LiveTree:
         self._since: dict[Key, datetime] = {}
         self._began: datetime | None = None
         self._whole = True
+        self._ends = False
         self._live = Live(
             console=console, refresh_per_second=4, get_renderable=self.drawn, transient=False
         )
@@ -60,6 +61,9 @@ class LiveTree:
                     self._since.pop(key, None)
                 else:
                     self._since.setdefault(key, event.time)
+            elif event.is_root:
+                # What had not begun by then won't any more.
+                self._ends = event.over or "ROLLBACK" in event.status
             self._began = self._began or event.time
         # Not started before consent was asked for.
         if not self._live.is_started:
@@ -92,6 +96,8 @@ class LiveTree:
 
     def left(self, now: datetime) -> timedelta:
         """Return how long it takes at least, by typical times, until all is done."""
+        if self._ends:
+            return NOTHING
         latest = dict(self._latest)
         begun = [
             _typical_of(event) - self._at_it(key, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -15,7 +16,7 @@ from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, w
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding, Level
-from liberty_cfn.deploy.live import LiveTree, seconds, wrapping
+from liberty_cfn.deploy.live import NOTHING, LiveTree, seconds, wrapping
 from liberty_cfn.deploy.plans import (
     Plan,
     doubts,
@@ -41,6 +42,7 @@ COLOURS = {
 LEVELS = {Level.OK: "green", Level.WARNING: "yellow", Level.OBSTACLE: "bold red"}
 LONG = 80  # characters of a value shown
 AROUND = 20  # characters before the first that differs
+SILENCE = timedelta(minutes=2)  # after it, lines say what is under way
 KNOWN_LATER = "(known after apply)"
 UNTOUCHED = "="
 MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i", "Dynamic": "?"}
@@ -267,16 +269,28 @@ def moves(console: Console) -> bool:
 
 
 class ShownProgress:
-    """A deploy as it goes along: a tree on a terminal, lines elsewhere and in CI."""
+    """A deploy as it goes along: a tree on a terminal, lines elsewhere and in CI.
 
-    def __init__(self, console: Console, consents: Callable[[], bool] = lambda: True) -> None:
+    Where nothing has ended for a while, a line says what is under way: CI systems end what says
+    nothing for ten minutes, and a database takes that long.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        consents: Callable[[], bool] = lambda: True,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.consents = consents
-        self._console = console
+        self._console, self._clock = console, clock
         self._moves = moves(console)
         self._tree: LiveTree | None = None
+        self._running: dict[tuple[str, ...], Event] = {}
+        self._spoken = clock()
 
     def say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)
+        self._spoken = self._clock()
 
     def planned(self, plan: Plan) -> None:
         self._console.print(plan_tree(plan))
@@ -289,6 +303,7 @@ class ShownProgress:
                 # A nested stack's own events say the same as its parent's events of it.
                 if event.over and not (event.is_stack and event.stack):
                     self.say(line(event))
+            self._go_on(events)
             return
         if not self._tree:
             # Of a deletion, say, or of what somebody else began.
@@ -304,6 +319,21 @@ class ShownProgress:
         if self._tree:
             self._tree.stop()
             self._tree = None
+
+    def _go_on(self, events: list[Event]) -> None:
+        """Say what is under way, if nothing was said for a while."""
+        for event in events:
+            if event.over:
+                self._running.pop(event.place, None)
+            elif event.type != NESTED_STACK:
+                self._running.setdefault(event.place, event)
+        now = self._clock()
+        if self._running and now - self._spoken >= SILENCE:
+            at_it = [
+                f"{'/'.join(place)} ({seconds(max(NOTHING, now - event.time))})"
+                for place, event in self._running.items()
+            ]
+            self.say(f"{now:%H:%M:%S}  {'still under way':<24}  {', '.join(at_it)}")
 
     def _expect(self, changes: Iterable[Change]) -> None:
         self.stop()

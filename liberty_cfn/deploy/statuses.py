@@ -48,6 +48,8 @@ MEANINGS = {
 }
 # What a deploy can start from; from any other state the person has to go on first.
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
+# Where the last operation didn't do what it was to do.
+FAILED = set(Meaning) - {Meaning.ABSENT, Meaning.WORKING, Meaning.GOOD}
 
 NEXT = {
     Meaning.ABSENT: "There is nothing there now. Deploy when you are ready: `make deploy "
