@@ -16,6 +16,7 @@ from unittest.mock import Mock
 import click
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 from command_line import typed
 from small_sets import small
 
@@ -103,7 +104,18 @@ def test_ctrl_c_at_a_question_says_that_nothing_was_done(monkeypatch, capsys):
     ):
         with pytest.raises(SystemExit):
             ask(load("prod"), None)
-        assert capsys.readouterr().err.startswith(said)
+        assert capsys.readouterr().err.strip().startswith(said)
+
+
+def test_questions_leave_standard_output_to_what_a_program_reads(monkeypatch):
+    with CliRunner().isolation("y\nprod\nunseen\nunseen\n") as (out, err, _):
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+        assert asking.agrees("Deploy dev?")
+        asking.confirmed(load("prod"), None)
+        assert secret._value("DEFAULT_FROM_EMAIL") == "unseen"  # noqa: SLF001
+    assert out.getvalue() == b""
+    asked = err.getvalue().decode()
+    assert all(each in asked for each in ("Deploy dev?", "type prod", "DEFAULT_FROM_EMAIL"))
 
 
 @pytest.mark.parametrize("ask", [partial(asking.may_deploy, yes=True), asking.confirmed])

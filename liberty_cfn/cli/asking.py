@@ -28,10 +28,10 @@ def agrees(question: str) -> bool:
     if not sys.stdin.isatty():
         fail(f"{question} There is nobody to ask; say so with --yes, or YES=1 for make.")
     try:
-        return click.confirm(question)
+        return click.confirm(question, err=True)
     except click.Abort:
         # Ctrl-C, or the end of what is typed, is no answer; nothing had begun.
-        click.echo()
+        click.echo(err=True)
         return False
 
 
@@ -87,9 +87,9 @@ def confirmed_unseen(environment: Environment, given: str | None, where: str) ->
 def _named(environment: Environment, given: str | None, question: str, refusal: str) -> None:
     if given is None and sys.stdin.isatty():
         try:
-            given = click.prompt(question).strip()
+            given = click.prompt(question, err=True).strip()
         except click.Abort:
-            click.echo()
+            click.echo(err=True)
     if given != environment.name:
         fail(refusal)
 

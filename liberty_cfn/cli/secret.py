@@ -98,7 +98,7 @@ def _value(name: str) -> str:
     """Return the value that a person types unseen, or that comes from standard input."""
     if sys.stdin.isatty():
         try:
-            typed: str = click.prompt(name, hide_input=True, confirmation_prompt=True)
+            typed: str = click.prompt(name, hide_input=True, confirmation_prompt=True, err=True)
         except click.Abort:
             return ""
         return typed
