@@ -652,9 +652,15 @@ def test_what_somebody_deployed_to_a_set_while_consent_was_asked_stays(sets):
     deploy(fleet, SMALL, Told())
     theirs, told = sets.changed(fleet, LogRetentionDays="60"), Told()
     told.consents = lambda _: deploy(theirs, SMALL, Told()).changed
+    told.planned = lambda _: before.extend(listed)
+    listed, before = [], []
+    fleet.cloudformation.meta.events.register(
+        "before-call.cloudformation.ListStackSetOperations", lambda **_: listed.append(1)
+    )
     with pytest.raises(DeployError, match="began after this plan was made"):
         deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, told)
     assert retention(sets, fleet, FIRST) == 60
+    assert before == [1]
 
 
 def test_every_targets_stacks_are_protected_from_loss(there, sets):

@@ -84,15 +84,14 @@ def _advice(fleet: Fleet, there: Standing, running: str, missing: list[str]) -> 
 
 def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     """Show a set's last operation; with `attach`, follow the one that is under way."""
-    from liberty_cfn.deploy.stack_sets.operations import follow, under_way
-    from liberty_cfn.deploy.stack_sets.standing import operations
+    from liberty_cfn.deploy.stack_sets.operations import follow, newest
 
     screen = common.console(stderr=as_json)
     fleet = fleet_of(environment, screen)
     there_is(fleet)
-    name, running = fleet.name, under_way(fleet)
-    last = next(operations(fleet), None)
-    if last is None:
+    name = fleet.name
+    last, running = newest(fleet)
+    if not last:
         if as_json:
             common.print_json(stack_set=name, operation=None)
         else:
@@ -104,7 +103,7 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
             f"ENV={environment.name} ARGS=--follow"
         )
     with watched(fleet, screen, "events") as asked:
-        done = follow(fleet, str(running or last["OperationId"]), asked.happened)
+        done = follow(fleet, running or last, asked.happened)
     if as_json:
         common.print_json(
             stack_set=name,

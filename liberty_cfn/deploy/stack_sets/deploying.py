@@ -17,7 +17,7 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.plans import let_through, needless, rests_on_policies
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, running
-from liberty_cfn.deploy.stack_sets.operations import Progress, attach, latest
+from liberty_cfn.deploy.stack_sets.operations import Progress, attach, newest
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
@@ -35,7 +35,7 @@ def prepare(
     Raises:
         DeployError: something is in the way.
     """
-    attach(fleet, progress)
+    last = attach(fleet, progress)
     beforehand.refuse(fleet, beforehand.switched_off(fleet))
     want = wanted(fleet, templates)
     there = standing(fleet)
@@ -57,7 +57,8 @@ def prepare(
     plan = preview(
         fleet, want, there, different, templates, tell=progress.looked, say=progress.say
     )
-    return want, there, replace(plan, adopted=adopted, unknown={**unknown, **plan.unknown})
+    unknown |= plan.unknown
+    return want, there, replace(plan, adopted=adopted, unknown=unknown, last=last)
 
 
 def deploy(
@@ -76,7 +77,6 @@ def deploy(
     Raises:
         DeployError: something is in the way, or targets failed. The message says which.
     """
-    before = latest(fleet)
     want, there, plan = prepare(fleet, templates, progress, adopt=bool(adopting_as))
     different = plan.differences
     if different:
@@ -92,7 +92,7 @@ def deploy(
     if not progress.consents(different):
         return None
     # No change set of CloudFormation's would be obsolete by it.
-    if (other := latest(fleet)) != before:
+    if (other := newest(fleet)[0]) != plan.last:
         raise DeployError(
             f"Nothing was changed: {other} began after this plan was made, by somebody else. "
             "Deploy again: that follows it to its end, and makes a new plan."

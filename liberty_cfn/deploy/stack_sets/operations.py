@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -76,24 +76,26 @@ class Progress(Protocol):
 
 def under_way(fleet: Fleet) -> str:
     """Return the id of the operation that is under way; empty where there is none."""
-    return _newest(fleet, GOING)
+    return newest(fleet)[1]
 
 
-def latest(fleet: Fleet) -> str:
-    """Return the id of the operation that began last; empty where there is none."""
-    return _newest(fleet)
+def newest(fleet: Fleet) -> tuple[str, str]:
+    """Return the ids of the operation that began last, and of the one that is under way.
 
+    Each is empty where there is none.
+    """
 
-def _newest(fleet: Fleet, statuses: Collection[str] = ()) -> str:
-    """Return the id of the operation that began last, of those in some statuses, if any."""
-
-    def newest() -> str:
-        found = (o for o in operations(fleet) if not statuses or o["Status"] in statuses)
-        return next((str(one["OperationId"]) for one in found), "")
+    def listed() -> tuple[str, str]:
+        last = ""
+        for one in operations(fleet):
+            last = last or str(one["OperationId"])
+            if one["Status"] in GOING:
+                return last, str(one["OperationId"])
+        return last, ""
 
     with faults.unless(MISSING):
-        return answered(fleet.cloudformation, newest)
-    return ""
+        return answered(fleet.cloudformation, listed)
+    return "", ""
 
 
 def stop(fleet: Fleet) -> str:
@@ -108,11 +110,16 @@ def stop(fleet: Fleet) -> str:
     return number
 
 
-def attach(fleet: Fleet, progress: Progress) -> None:
-    """Follow the operation that is under way, if there is one, to its end."""
-    if number := under_way(fleet):
+def attach(fleet: Fleet, progress: Progress) -> str:
+    """Follow the operation that is under way, if there is one, to its end.
+
+    Returns the id of the one that had begun last; empty where there was none.
+    """
+    last, number = newest(fleet)
+    if number:
         progress.say(f"{fleet.name}: an operation is under way; following {number}")
         follow(fleet, number, progress.happened, say=progress.say)
+    return last
 
 
 def operate(fleet: Fleet, operation: str, tell: Tell, say: Say, **asked: Any) -> Operation:

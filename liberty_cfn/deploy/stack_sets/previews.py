@@ -43,7 +43,8 @@ class SetPlan:
     """What would become of a stack set, target by target.
 
     `unknown` are targets that could not be looked into, each with why; `kept` is what would
-    remain of the stacks that go; `adopted` what new targets would take in.
+    remain of the stacks that go; `adopted` what new targets would take in. `last` is the id of
+    the set's operation that had begun last; empty where there was none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class SetPlan:
     unknown: Mapping[Place, str]
     kept: Mapping[Place, tuple[Kept, ...]]
     adopted: Mapping[Place, Collection[Finding]] = field(default_factory=dict)
+    last: str = ""
 
     @property
     def changing(self) -> dict[Place, Plan]:
