@@ -354,6 +354,35 @@ def test_the_markdown_says_of_each_property_what_a_change_of_it_does():
     )
 
 
+def test_where_all_get_other_tags_what_else_changes_is_seen():
+    tags = Property("Tags", None, None, Replacement.NO)
+    changed = dataclasses.replace(TOPIC, action="Modify", properties=(tags,))
+    both = dataclasses.replace(SHORTER, properties=(tags, *SHORTER.properties))
+    again = dataclasses.replace(changed, resource="Role", replacement=Replacement.POSSIBLE)
+    stacks = [
+        Change(
+            (), name, NESTED_STACK, "Modify", Replacement.NO, (tags,), opaque=name == "Cache"
+        )
+        for name in ("Alerts", "Cache", "Database", "Logs")
+    ]
+    quiet = dataclasses.replace(changed, stack=("Logs",), resource="Quiet")
+    part = dataclasses.replace(quiet, stack=("Cache",))
+    plan = planned(*stacks, changed, both, again, quiet, part)
+    retagged = dataclasses.replace(plan, tags={"Environment": ("old", "local")})
+    for told in shown, plan_markdown:
+        assert "Quiet" in told(plan)
+        said = told(retagged)
+        assert "AlarmTopic" not in said
+        assert "Quiet" not in said
+        assert "BackupRetentionPeriod" in said
+        assert "Role" in said
+        assert "Not listed: 3 that change in nothing but these tags" in said
+        assert "5 to change" in said
+    said = shown(retagged)
+    assert "~ Logs" not in said
+    assert "~ Cache" in said
+
+
 def test_tags_that_change_are_told_with_their_values(local):
     before = {DIGEST_TAG: "0", **local.tags, "Environment": "old", "Owner": "us"}
     stack = {"Tags": [{"Key": key, "Value": value} for key, value in before.items()]}

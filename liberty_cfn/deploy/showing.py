@@ -52,7 +52,10 @@ def plan_tree(plan: Plan) -> RenderableType:
     """Return what would change, as a tree of stacks, resources and properties."""
     tree = Tree(Text(plan.stack, style="bold"))
     branches: dict[tuple[str, ...], Tree] = {(): tree}
+    folded = _folded(plan)
     for change in plan.changes:
+        if change.place in folded:
+            continue
         parent = branches.get(change.stack, tree)
         branch = branches[change.place] = parent.add(_planned(change))
         if change.type == NESTED_STACK:
@@ -70,7 +73,7 @@ def plan_tree(plan: Plan) -> RenderableType:
         for what, values in _beside(plan).items()
         for line in (Text(f"{what} that change", style="bold"), *map(Text, values))
     ]
-    said = [*doubts(plan), *_not_compared(plan)]
+    said = [*doubts(plan), *_not_compared(plan), *_unlisted(plan)]
     notes = [Text(note, style="yellow") for note in said]
     summary = Text(plan.summary, style="bold")
     return Group(tree, *beside, *notes, summary, f"Templates {plan.digest}")
@@ -91,10 +94,13 @@ def plan_markdown(plan: Plan) -> str:
         lines += ["", note]
     for what, values in _beside(plan).items():
         lines += ["", f"**{what} that change:**", "", *(f"- {_code(one)}" for one in values)]
-    if plan.resources:
+    for note in _unlisted(plan):
+        lines += ["", note]
+    folded = _folded(plan)
+    if listed := [change for change in plan.resources if change.place not in folded]:
         lines += ["", "| | Stack | Resource | Type | Replaced | Properties |"]
         lines += ["|---|---|---|---|---|---|"]
-    for change in sorted(plan.resources, key=lambda c: not is_lost(c)):
+    for change in sorted(listed, key=lambda c: not is_lost(c)):
         cells = (
             MARKS.get(change.action, change.action),
             "/".join(change.stack) or "root",
@@ -107,6 +113,37 @@ def plan_markdown(plan: Plan) -> str:
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _folded(plan: Plan) -> set[tuple[str, ...]]:
+    """Return the places of what isn't listed, so that the rest is seen where all are retagged.
+
+    Resources that get the stack's other tags, and else stay as they are and were; and stacks
+    in which there is nothing else.
+    """
+    if not plan.tags:
+        return set()
+    by_hand = {one.drift.place for one, *_ in _by_hand(plan)}
+    inside = [change for change in plan.changes if change.type != NESTED_STACK]
+    listed = [c for c in inside if not _is_retagged(c) or c.place in by_hand]
+    told = {c.place[:depth] for c in listed for depth in range(len(c.place) + 1)}
+    # A stack of which nothing is known inside is told.
+    known = {c.place[:depth] for c in inside for depth in range(len(c.place) + 1)}
+    return {c.place for c in plan.changes if not c.opaque and c.place in known - told}
+
+
+def _is_retagged(change: Change) -> bool:
+    changed = {changed.name for changed in change.properties}
+    stays = change.action == "Modify" and change.replacement is Replacement.NO
+    return stays and changed == {"Tags"}
+
+
+def _unlisted(plan: Plan) -> list[str]:
+    """Return, in words, how many resources are not listed; if any."""
+    folded = _folded(plan)
+    number = sum(change.place in folded for change in plan.resources)
+    said = f"Not listed: {number} that change in nothing but these tags"
+    return [said] if number else []
 
 
 def _by_hand(plan: Plan) -> list[tuple[ByHand, Fate, str]]:
