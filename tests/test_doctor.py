@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -419,41 +420,90 @@ def test_an_issued_certificate_waits_for_nothing(target, dev):
     assert certificates.awaited(dev, target) == []
 
 
+# Disks
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "told"),
+    [
+        ("30", "100", []),
+        ("33", "100", []),
+        # What it has grown to by itself, and what it was made with, which settings say still.
+        ("20", "100", []),
+        ("25", "100", ["DatabaseStorage: 25 given, and the disk has 30 GiB"]),
+        ("32", "100", ["DatabaseStorage: 32 given, and the disk has 30 GiB"]),
+        ("20", "32", ["DatabaseMaxStorage: 32 given, and the disk has 30 GiB"]),
+        ("20", "33", []),
+    ],
+)
+def test_a_disk_that_rds_would_not_make_so_is_told(nowhere, dev, size, limit, told):
+    stack = {
+        "StackStatus": "UPDATE_COMPLETE",
+        "Parameters": [
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in (
+                *(("DatabaseStorage", "20"), ("DatabaseMaxStorage", "100")),
+                ("NameSuffix", "-dev"),
+            )
+        ],
+    }
+    wanted = with_settings(dev, DatabaseStorage=size, DatabaseMaxStorage=limit)
+    with Stubber(nowhere.client("rds")) as rds:
+        if (size, limit) != ("20", "100"):
+            rds.add_response(
+                "describe_db_instances",
+                {"DBInstances": [{"AllocatedStorage": 30}]},
+                {"DBInstanceIdentifier": "liberty-social-db-dev"},
+            )
+        found = of(Level.OBSTACLE, beforehand.in_the_way(wanted, nowhere, stack))
+        rds.assert_no_pending_responses()
+    assert [each.partition(" GiB")[0] + " GiB" for each in found] == told
+
+
 # Quotas
 
 
-def quotas(nowhere, environment, *, vpcs, addresses, default=False):
-    with (
-        Stubber(nowhere.client("ec2")) as ec2,
-        Stubber(nowhere.client("service-quotas")) as service,
-    ):
-        for _ in range(2):
+def quotas(nowhere, environment, *, used, policies=0, default=False):
+    with ExitStack() as stack:
+        names = ("service-quotas", "ec2", "elbv2", "rds", "logs")
+        service, ec2, elbv2, rds, logs = (
+            stack.enter_context(Stubber(nowhere.client(name))) for name in names
+        )
+        for _ in range(4):
             if default:
                 service.add_client_error("get_service_quota", "NoSuchResourceException")
             asked = "get_aws_default_service_quota" if default else "get_service_quota"
             service.add_response(asked, {"Quota": {"Value": 5.0}})
-        ec2.add_response("describe_vpcs", {"Vpcs": [{}] * vpcs})
-        ec2.add_response("describe_addresses", {"Addresses": [{}] * addresses})
+        others = [{"Type": "network"}] * 5
+        balancers = [{"Type": "application"}] * used + others
+        ec2.add_response("describe_vpcs", {"Vpcs": [{}] * used})
+        ec2.add_response("describe_addresses", {"Addresses": [{}] * used})
+        elbv2.add_response("describe_load_balancers", {"LoadBalancers": balancers})
+        rds.add_response("describe_db_instances", {"DBInstances": [{}] * used})
+        told = {"resourcePolicies": [{}] * policies}
+        logs.add_response("describe_resource_policies", told)
         return list(beforehand.quotas(environment, nowhere))
 
 
 @pytest.mark.parametrize("default", [False, True])
 def test_quotas_that_are_used_up_are_told_with_how_to_raise_them(nowhere, dev, default):
-    full = quotas(nowhere, dev, vpcs=5, addresses=5, default=default)
-    assert [each.level for each in full] == [Level.OBSTACLE] * 2
+    full = quotas(nowhere, dev, used=5, policies=10, default=default)
+    assert [each.level for each in full] == [Level.OBSTACLE] * 5
     assert "5 of 5 are in use in us-east-1, and 1 more needed" in full[0].says
     assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6" in full[0].says
+    assert "10 of 10 are in use in us-east-1" in full[-1].says
+    assert "can't be had: aws logs describe-resource-policies --region us-" in full[-1].says
 
 
 def test_room_for_one_is_room_enough_but_not_for_two_gateways(nowhere, dev):
-    room = quotas(nowhere, dev, vpcs=4, addresses=4)
-    assert [each.level for each in room] == [Level.OK] * 2
+    room = quotas(nowhere, dev, used=4, policies=9)
+    assert [each.level for each in room] == [Level.OK] * 5
 
 
 def test_a_gateway_in_each_zone_takes_two_addresses(nowhere, dev):
     both = with_settings(dev, NatGatewayPerZone="true")
-    _, addresses = quotas(nowhere, both, vpcs=1, addresses=4)
-    assert addresses.level is Level.OBSTACLE
+    [full] = of(Level.OBSTACLE, quotas(nowhere, both, used=4))
+    assert full.startswith("Quota of elastic IP addresses: 4 of 5 are in use")
 
 
 def test_quotas_are_looked_at_before_a_new_environment_is_made(
@@ -467,11 +517,15 @@ def test_quotas_are_looked_at_before_a_new_environment_is_made(
 
 
 def test_quotas_that_aws_does_not_tell_stop_nothing(nowhere, dev):
-    with Stubber(nowhere.client("service-quotas")) as service:
-        for _ in range(2):
+    with (
+        Stubber(nowhere.client("service-quotas")) as service,
+        Stubber(nowhere.client("logs")) as logs,
+    ):
+        for _ in range(4):
             service.add_client_error("get_service_quota", "AccessDeniedException")
+        logs.add_client_error("describe_resource_policies", "AccessDeniedException")
         found = list(beforehand.quotas(dev, nowhere))
-    assert [each.level for each in found] == [Level.WARNING] * 2
+    assert [each.level for each in found] == [Level.WARNING] * 5
     assert "not checked, as AWS doesn't tell" in found[0].says
 
 

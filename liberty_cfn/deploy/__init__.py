@@ -18,6 +18,8 @@ One idea a module, each importing only from those above it:
     images       which image runs, by digest
     leftovers    names that a new environment needs, and that are taken
     named        whether what the settings name is there, and can be used
+    disks        what RDS refuses of a disk
+    quotas       whether a region has room for another environment
     beforehand   what would make a deploy fail, asked before anything is made
     linked_roles those of AWS's own services, made before the first of theirs needs them
     packaging    templates uploaded under the digest of their content

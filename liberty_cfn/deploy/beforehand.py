@@ -6,19 +6,21 @@ earlier destroy, a name that is taken, a quota that is used up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from liberty_cfn.deploy import (
     certificates,
-    faults,
     images,
     leftovers,
     named,
     secrets,
 )
+from liberty_cfn.deploy.disks import disk
 from liberty_cfn.deploy.finding import Check, Finding, Level, asked
+from liberty_cfn.deploy.quotas import quotas
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
 from liberty_cfn.deploy.targets import Target
@@ -69,8 +71,9 @@ def in_the_way(
     stack: Mapping[str, Any] | None,
     templates: Mapping[str, str] | None = None,
 ) -> Iterator[Finding]:
-    """Yield what is in the way of what a deploy, of these templates, would make anew."""
+    """Yield what is in the way of what a deploy, of these templates, would make or change."""
     before = deployed(stack)
+    yield from asked("Database", partial(disk, before=before or {}), environment, target)
     if before is None:
         yield from asked(certificates.DELEGATION, certificates.delegation, environment, target)
         yield from leftovers.names(environment, target, templates)
@@ -88,58 +91,6 @@ def in_the_way(
 def deployed(stack: Mapping[str, Any] | None) -> Mapping[str, str] | None:
     """Return the parameters of an environment's stack; None if there is nothing in it."""
     return parameters(stack) if stack and state_of(stack) is not Meaning.ABSENT else None
-
-
-def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the region has room for another VPC and its addresses.
-
-    The codes of quotas are listed in the console of Service Quotas.
-    """
-    ec2 = target.client("ec2")
-    addresses = 2 if environment.settings["NatGatewayPerZone"] == "true" else 1
-
-    def vpcs() -> list[Any]:
-        return list(ec2.get_paginator("describe_vpcs").paginate().search("Vpcs"))
-
-    def in_use() -> list[Any]:
-        return list(ec2.describe_addresses()["Addresses"])
-
-    yield _quota(target, "VPCs", ("vpc", "L-F678F1CE"), 1, vpcs)
-    yield _quota(target, "elastic IP addresses", ("ec2", "L-0263D0A3"), addresses, in_use)
-
-
-def _quota(
-    target: Target,
-    thing: str,
-    quota: tuple[str, str],
-    needed: int,
-    used: Callable[[], list[Any]],
-) -> Finding:
-    """Return whether there is room for what is `needed`, or that AWS doesn't tell."""
-    about, (service, code) = f"Quota of {thing}", quota
-    try:
-        most, taken = _most(target, ServiceCode=service, QuotaCode=code), len(used())
-    except faults.OF_AWS as error:
-        # Whether there is room is worth knowing, but no reason to stop.
-        why = f"not checked, as AWS doesn't tell ({faults.short(error)}); {needed} needed."
-        return Finding(Level.WARNING, about, why)
-    said = f"{taken} of {most} are in use in {target.region}, and {needed} more needed"
-    if taken + needed <= most:
-        return Finding(Level.OK, about, f"{said}.")
-    command = (
-        f"aws service-quotas request-service-quota-increase --region {target.region} "
-        f"--service-code {service} --quota-code {code} "
-        f"--desired-value {taken + needed}"
-    )
-    return Finding(Level.OBSTACLE, about, f"{said}; release some, or ask for more: {command}")
-
-
-def _most(target: Target, **quota: str) -> int:
-    client = target.client("service-quotas")
-    # Told only where it was ever changed.
-    with faults.unless("NoSuchResourceException"):
-        return int(client.get_service_quota(**quota)["Quota"]["Value"])
-    return int(client.get_aws_default_service_quota(**quota)["Quota"]["Value"])
 
 
 def examine(environment: Environment, target: Target) -> list[Finding]:

@@ -1,0 +1,93 @@
+"""Whether a region has room for that of a new environment of which accounts may have few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.environments import Environment
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How many of a thing there may be in a region, and how those that are there are listed.
+
+    `service` and `code` are those of Service Quotas, whose console lists them; `most` is a
+    quota that nobody can have raised.
+    """
+
+    thing: str
+    client: str
+    operation: str
+    listed: str
+    service: str = ""
+    code: str = ""
+    most: int = 0
+
+
+ADDRESSES = "elastic IP addresses"
+BALANCERS = "LoadBalancers[?Type=='application']"
+QUOTAS = (
+    Quota("VPCs", "ec2", "describe_vpcs", "Vpcs", "vpc", "L-F678F1CE"),
+    Quota(ADDRESSES, "ec2", "describe_addresses", "Addresses", "ec2", "L-0263D0A3"),
+    Quota(
+        *("load balancers", "elbv2", "describe_load_balancers", BALANCERS),
+        *("elasticloadbalancing", "L-53DA6B97"),
+    ),
+    Quota("databases", "rds", "describe_db_instances", "DBInstances", "rds", "L-7B6409FD"),
+    # By one, EventBridge may write to the log of tasks that failed.
+    # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutResourcePolicy.html
+    Quota(
+        *("resource policies of logs", "logs", "describe_resource_policies"),
+        "resourcePolicies",
+        most=10,
+    ),
+)
+
+
+def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the region has room for another environment."""
+    per_zone = environment.settings["NatGatewayPerZone"] == "true"
+    for one in QUOTAS:
+        yield _room(target, one, 2 if one.thing == ADDRESSES and per_zone else 1)
+
+
+def _room(target: Target, quota: Quota, needed: int) -> Finding:
+    """Return whether there is room for what is `needed`, or that AWS doesn't tell."""
+    about, where = f"Quota of {quota.thing}", f"--region {target.region}"
+    try:
+        most, taken = quota.most or _most(target, quota), _taken(target, quota)
+    except faults.OF_AWS as error:
+        # Whether there is room is worth knowing, but no reason to stop.
+        why = f"not checked, as AWS doesn't tell ({faults.short(error)}); {needed} needed."
+        return Finding(Level.WARNING, about, why)
+    said = f"{taken} of {most} are in use in {target.region}, and {needed} more needed"
+    if taken + needed <= most:
+        return Finding(Level.OK, about, f"{said}.")
+    asking = (
+        f"aws service-quotas request-service-quota-increase {where} --service-code "
+        f"{quota.service} --quota-code {quota.code} --desired-value {taken + needed}"
+    )
+    listing = f"aws {quota.client} {quota.operation.replace('_', '-')} {where}"
+    solved = f"more can't be had: {listing}" if quota.most else f"or ask for more: {asking}"
+    return Finding(Level.OBSTACLE, about, f"{said}; release some, {solved}")
+
+
+def _most(target: Target, quota: Quota) -> int:
+    client = target.client("service-quotas")
+    asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
+    # Told only where it was ever changed.
+    with faults.unless("NoSuchResourceException"):
+        return int(client.get_service_quota(**asked)["Quota"]["Value"])
+    return int(client.get_aws_default_service_quota(**asked)["Quota"]["Value"])
+
+
+def _taken(target: Target, quota: Quota) -> int:
+    client = target.client(quota.client)
+    if client.can_paginate(quota.operation):
+        pages = client.get_paginator(quota.operation).paginate()
+        return len(list(pages.search(f"{quota.listed}[]")))
+    return len(getattr(client, quota.operation)()[quota.listed])
