@@ -141,6 +141,23 @@ def test_a_deploy_survives_that_all_it_asks_fails_once(fault, faults, design):
     assert not design.deploy()
 
 
+def test_what_was_just_made_and_is_not_found_yet_is_asked_for_again(faults, design):
+    missing = {
+        ("s3", "PutPublicAccessBlock"): "NoSuchBucket",
+        ("s3", "PutObject"): "NoSuchBucket",
+        ("cloudformation", "DescribeChangeSet"): "ChangeSetNotFound",
+    }
+    faults.put(
+        *(
+            rule(refused(code, 404, "It does not exist"), service, operation=asked, times=1)
+            for (service, asked), code in missing.items()
+        )
+    )
+    assert design.deploy()
+    assert set(faults.fired()) == {operation for _, operation in missing}
+    assert design.is_done
+
+
 # The others are boto3's to ask again, whatever is asked.
 @pytest.mark.parametrize("fault", [CUT_OFF, LOST], ids=["case 19", "case 20"])
 def test_who_looks_sets_a_secret_and_destroys_survives_faults_at_every_other_answer(

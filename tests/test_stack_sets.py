@@ -13,8 +13,13 @@ from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 from wire import answering
 
 from liberty_cfn.cli.stack_sets import operations as cli
-from liberty_cfn.deploy import beforehand, drift, linked_roles
-from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
+from liberty_cfn.deploy import beforehand, drift, images, linked_roles
+from liberty_cfn.deploy.errors import (
+    DeployError,
+    FollowError,
+    UnknownStatusError,
+    UnreachableError,
+)
 from liberty_cfn.deploy.protection import nested, protect, protect_from_termination
 from liberty_cfn.deploy.stack import as_parameters, name_of
 from liberty_cfn.deploy.stack_sets import (
@@ -568,6 +573,21 @@ def test_a_new_target_that_cannot_be_looked_into_is_told_before_anything_begins(
         assert (list(plan.unknown), plan.code) == ([SECOND], 1)
         with pytest.raises(DeployError, match="these targets can't be looked into"):
             deploy(fleet, FLAT, Told())
+    assert made_nothing(between)
+
+
+def test_where_it_is_not_known_which_image_is_there_nothing_is_changed(
+    sets, between, monkeypatch
+):
+    # Else a target would get the tag in its digest's place, or tasks without an image.
+    def resolve(_, target):
+        if target.account == OTHER:
+            raise UnreachableError("not for you")
+        return images.Image()
+
+    monkeypatch.setattr(images, "resolve", resolve)
+    with pytest.raises(DeployError, match=f"looked into:\n  {SECOND}: not for you"):
+        deploy(sets.fleet(str(FIRST), str(SECOND)), FLAT, Told())
     assert made_nothing(between)
 
 

@@ -65,8 +65,10 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Say = silent) -> bool:
     try:
         discard(cloudformation, change_set)
     except faults.OF_AWS as error:
+        # It may be gone, and only its stack be left.
+        what = f"change set {change_set.token}{' with its empty stack' * change_set.new}"
         say(
-            f"The change set {change_set.token} could not be deleted; the next deploy does it. "
+            f"The {what} could not be deleted; the next deploy does it. "
             f"{faults.in_words(error)}"
         )
         return False
@@ -76,10 +78,11 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Say = silent) -> bool:
 def discard(cloudformation: Any, change_set: ChangeSet) -> None:
     """Delete a change set, and with that of a new stack the empty stack that it came with."""
     # Somebody may have deleted it, or its stack with it.
-    with faults.unless("ChangeSetNotFound"), faults.unless_missing():
-        _delete(cloudformation, change_set.id)
-    if change_set.new:
-        _drop_if_empty(cloudformation, change_set)
+    with faults.unless_missing():
+        with faults.unless("ChangeSetNotFound"):
+            _delete(cloudformation, change_set.id)
+        if change_set.new:
+            _drop_if_empty(cloudformation, change_set)
 
 
 def _delete(cloudformation: Any, change_set: str) -> None:

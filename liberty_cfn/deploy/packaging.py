@@ -23,12 +23,14 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import AT_FIRST, pause
+from liberty_cfn.deploy.patience import AT_FIRST, answered, pause
 from liberty_cfn.deploy.targets import Target
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
 SENDERS = 4
 FOLDER = "templates/"
+# Also of a bucket that was just made: not all of S3 knows it at once.
+NOT_YET = "NoSuchBucket"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def packaged(
         raise DeployError(
             f"The templates can't be uploaded: the bucket {bucket_name(target)} is "
             "another account's, or these credentials may not use it. "
-            f"{faults.in_words(error)}. Nothing was changed."
+            f"{faults.in_words(error)}. Nothing was deployed."
         ) from error
     return Packaged(_url(into, root), root)
 
@@ -118,10 +120,9 @@ def _keys(bucket: Bucket) -> Iterator[str]:
 
 def _put(bucket: Bucket, text: str) -> None:
     # Someone else may have sent it meanwhile; under that key, it can only be the same.
+    put = partial(bucket.s3.put_object, **bucket.where, Key=_key(text), IfNoneMatch="*")
     with faults.unless("PreconditionFailed", "ConditionalRequestConflict"):
-        bucket.s3.put_object(
-            **bucket.where, Key=_key(text), Body=text.encode(), IfNoneMatch="*"
-        )
+        answered(bucket.s3, partial(put, Body=text.encode()), coming=NOT_YET)
 
 
 SHARED = "StackSetTargets"
@@ -169,11 +170,11 @@ def bucket(target: Target) -> Bucket:
     try:
         return Bucket(target, bare.name, bare.s3.get_bucket_policy(**bare.where)["Policy"])
     except ClientError as error:
-        if faults.code(error) not in ("NoSuchBucket", "NoSuchBucketPolicy"):
+        if faults.code(error) not in (NOT_YET, "NoSuchBucketPolicy"):
             raise
-        if faults.code(error) == "NoSuchBucket":
+        if faults.code(error) == NOT_YET:
             _create(bare)
-    _close(bare)
+    answered(bare.s3, partial(_close, bare), coming=NOT_YET)
     return bare
 
 

@@ -42,8 +42,16 @@ def pause(client: Any, quiet: int) -> None:
         time.sleep(random.uniform(0.5, 1.5) * min(10, 3 + quiet))  # noqa: S311 - no secret
 
 
-def answered(client: Any, question: Callable[[], T], attempts: int = ATTEMPTS) -> T:
+def answered(
+    client: Any,
+    question: Callable[[], T],
+    attempts: int = ATTEMPTS,
+    *,
+    coming: str | None = None,
+) -> T:
     """Return AWS's answer, asked for until there is one that can be read.
+
+    `coming` is AWS's code for there being none of what was just made: it may not be found yet.
 
     Raises:
         ClientError: AWS refuses.
@@ -53,7 +61,7 @@ def answered(client: Any, question: Callable[[], T], attempts: int = ATTEMPTS) -
         try:
             return question()
         except faults.OF_AWS as error:
-            if not faults.passes(error):
+            if not faults.passes(error) and faults.code(error) != coming:
                 raise
             pause(client, 0)
     return question()

@@ -57,7 +57,7 @@ def prepare(
     plan = preview(
         fleet, want, there, different, templates, tell=progress.looked, say=progress.say
     )
-    unknown |= plan.unknown
+    unknown = {**want.untold, **unknown, **plan.unknown}
     return want, there, replace(plan, adopted=adopted, unknown=unknown, last=last)
 
 

@@ -24,6 +24,7 @@ class Wanted:
     """A set as its environment's file and the templates say.
 
     `overrides` has every parameter that differs in a place; `settings` all of a place's.
+    `untold` are places of which it isn't known which image they are to have, each with why.
     """
 
     digest: str
@@ -33,6 +34,7 @@ class Wanted:
     overrides: Mapping[Place, Mapping[str, str]]
     settings: Mapping[Place, Mapping[str, str]]
     advice: tuple[str, ...] = ()
+    untold: Mapping[Place, str] = field(default_factory=dict)
 
     def definition(self, targets: Targets) -> dict[str, Any]:
         """Return what CreateStackSet and UpdateStackSet are told, always whole."""
@@ -96,7 +98,7 @@ def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
             can't be uploaded.
     """
     targets, environment = fleet.targets, fleet.environment
-    found, _ = fleet.everywhere(
+    found, untold = fleet.everywhere(
         targets.places, lambda place: images.resolve(environment.at(place), fleet.at(place))
     )
     if refused := [f"{place}: {i.refusal}" for place, i in found.items() if i.refusal]:
@@ -118,6 +120,7 @@ def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
         overrides,
         {place: {**environment.settings, **own} for place, own in overrides.items()},
         tuple(f"{place}: {i.advice}" for place, i in found.items() if i.advice),
+        untold,
     )
 
 
