@@ -383,6 +383,26 @@ def test_where_all_get_other_tags_what_else_changes_is_seen():
     assert "~ Cache" in said
 
 
+def test_a_service_that_was_scaled_out_and_would_be_set_back_is_told_of(local, monkeypatch):
+    changed = dataclasses.replace(SERVICE, replacement=Replacement.NO)
+    wanted = with_settings(local, DesiredCount="2")
+
+    def notes(count, *changes, settings=wanted):
+        monkeypatch.setattr(preparing, "service", lambda *_: count and {"desiredCount": count})
+        return tuple(preparing._scaled_in(settings, None, changes))  # noqa: SLF001
+
+    [note] = found = notes(6, TOPIC, changed)
+    assert note.startswith("The service was scaled to 6 tasks, and is set back to 2")
+    told = dataclasses.replace(planned(changed), notes=found)
+    assert note in shown(told)
+    assert note in plan_markdown(told)
+    assert plans.as_json(told)["notes"] == [note]
+    made = dataclasses.replace(changed, action="Add")
+    for count, change in ((6, TOPIC), (2, changed), (None, changed), (6, made)):
+        assert not notes(count, change)
+    assert not notes(6, changed, settings=with_settings(local, DesiredCount="0"))
+
+
 def test_tags_that_change_are_told_with_their_values(local):
     before = {DIGEST_TAG: "0", **local.tags, "Environment": "old", "Owner": "us"}
     stack = {"Tags": [{"Key": key, "Value": value} for key, value in before.items()]}

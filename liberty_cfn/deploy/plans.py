@@ -56,7 +56,7 @@ class Plan:
     `parameters` has the values of the root's parameters that change: before and after,
     None where there is none; `tags` likewise those of the stack's tags that do. `reworded` is
     whether templates change that change no resource, but outputs, say. `compared` is what was
-    changed by hand; None if nobody asked.
+    changed by hand; None if nobody asked. `notes` are what else is to be thought of, in words.
     """
 
     stack: str
@@ -66,6 +66,7 @@ class Plan:
     reworded: bool = False
     tags: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     compared: Compared | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def drift(self) -> Meeting | None:
@@ -322,6 +323,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "parameters": _pairs(plan.parameters),
         "tags": _pairs(plan.tags),
         "drift": plan.drift.as_json() if plan.drift else None,
+        "notes": list(plan.notes),
         "changes": [
             {
                 "stack": "/".join(change.stack),

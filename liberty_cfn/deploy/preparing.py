@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from liberty_cfn.deploy import beforehand, change_sets, discarding
-from liberty_cfn.deploy.changes import ChangeSet
+from liberty_cfn.deploy import beforehand, change_sets, discarding, faults
+from liberty_cfn.deploy.changes import Change, ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, changed_values
 from liberty_cfn.deploy.stack import find, parameters, tags
 from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
+from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.tasks import SERVICE_TYPE, service
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG
@@ -80,6 +83,7 @@ def prepare(
         reworded=change_set is not None and not changes,
         tags=_retagged(environment, stack),
         compared=compared,
+        notes=tuple(_scaled_in(environment, work.target, changes)),
     )
     return plan, change_set
 
@@ -120,6 +124,28 @@ def _compared(work: Work, stack: Mapping[str, Any] | None) -> Compared | None:
     from liberty_cfn.deploy.drift import detect  # noqa: PLC0415 - asked for seldom
 
     return detect(work.cloudformation, stack["StackId"], work.environment.name, say=say)
+
+
+def _scaled_in(
+    environment: Environment, target: Target, changes: Iterable[Change]
+) -> Iterator[str]:
+    """Yield that a service runs more tasks than its template says, if that is to change.
+
+    CloudFormation sets the count back with whatever else of the service it changes.
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/187
+    """
+    wanted = int(environment.settings["DesiredCount"])
+    if not wanted or not any((c.type, c.action) == (SERVICE_TYPE, "Modify") for c in changes):
+        return
+    # It is worth a word, and no reason to stop.
+    with contextlib.suppress(*faults.OF_AWS):
+        running = service(environment, target)
+        if running and running["desiredCount"] > wanted:
+            yield (
+                f"The service was scaled to {running['desiredCount']} tasks, and is set back "
+                f"to {wanted} (DesiredCount), from where scaling goes on: under load, say a "
+                "higher DesiredCount for this deploy."
+            )
 
 
 def _retagged(

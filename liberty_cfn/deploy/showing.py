@@ -73,7 +73,7 @@ def plan_tree(plan: Plan) -> RenderableType:
         for what, values in _beside(plan).items()
         for line in (Text(f"{what} that change", style="bold"), *map(Text, values))
     ]
-    said = [*doubts(plan), *_not_compared(plan), *_unlisted(plan)]
+    said = [*doubts(plan), *plan.notes, *_not_compared(plan), *_unlisted(plan)]
     notes = [Text(note, style="yellow") for note in said]
     summary = Text(plan.summary, style="bold")
     return Group(tree, *beside, *notes, summary, f"Templates {plan.digest}")
@@ -90,7 +90,7 @@ def plan_markdown(plan: Plan) -> str:
     if by_hand := _by_hand(plan):
         lines += ["", "**Changed by hand since it was deployed:**", ""]
         lines += [f"- `{'/'.join(o.drift.place)}`: {_code(line)}" for o, _, line in by_hand]
-    for note in _not_compared(plan):
+    for note in (*plan.notes, *_not_compared(plan)):
         lines += ["", note]
     for what, values in _beside(plan).items():
         lines += ["", f"**{what} that change:**", "", *(f"- {_code(one)}" for one in values)]
