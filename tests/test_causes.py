@@ -54,6 +54,18 @@ STEPS = {
         handler("Unauthorized tagging operation", "UnauthorizedTaggingOperation"),
         "AWS refused GetRoleCredentials: No access (ForbiddenException)",
     ],
+    "policy of the organization": [
+        handler(
+            "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: rds:Create on "
+            "resource: y with an explicit deny in a service control policy",
+            "AccessDenied",
+        ),
+        "is not authorized to perform: x because no permissions boundary allows the x action",
+    ],
+    "deleted by hand": [
+        handler("The specified log group does not exist.", "NotFound"),
+        "Resource of type 'AWS::Logs::LogGroup' with identifier '/ecs/x' was not found.",
+    ],
     "CAPABILITY_IAM": ["Requires capabilities : [CAPABILITY_NAMED_IAM]"],
     "did not stay up": [
         handler(

@@ -962,6 +962,14 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     assert "lacks that right" not in said
 
 
+def test_an_image_for_another_processor_is_known_by_what_its_log_says(dev, monkeypatch):
+    said = [{"message": "exec /usr/local/bin/daphne: exec format error"}]
+    monkeypatch.setattr(ecs := Ecs(), "get_log_events", lambda **_: {"events": said})
+    failed = failure(1, "Service", "did not stabilize", "AWS::ECS::Service", physical=SERVICE)
+    told = diagnosis.explain(lambda _: ecs, dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    assert told.count("build it with --platform linux/amd64") == 1
+
+
 @pytest.mark.parametrize(
     ("unanswered", "left"),
     [

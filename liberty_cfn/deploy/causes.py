@@ -46,7 +46,7 @@ CAUSES = {
         "which says so (CAPABILITY_IAM, CAPABILITY_NAMED_IAM). Macros (CAPABILITY_AUTO_EXPAND) "
         "are not for these templates: take them out."
     ),
-    r"matching platform": (
+    r"matching platform|exec format error": (
         "The image is for another processor: build it with --platform linux/amd64, push it, "
         "then deploy again."
     ),
@@ -72,6 +72,10 @@ CAUSES = {
     r"contact AWS Support|aws-verification@|OptInRequired|free (tier|plan)": (
         "The account may not do that yet: finish its sign-up, upgrade a free plan, or ask "
         "AWS's support to allow it."
+    ),
+    r"(service|resource) control policy|permissions boundary": (
+        "A policy of the organization (SCP), or the role's boundary, keeps it from that, "
+        "whatever else the role may: meet it, or have whoever keeps it make an exception."
     ),
     r"not authorized|Unauthorized|Access ?Denied(?! for bucket)|Forbidden|permissions error|"
     r"Access to KMS is not allowed|permission to create service linked role": (
@@ -108,6 +112,10 @@ CAUSES = {
     r"circuit breaker|ECS::Service.*(stabilize|Exceeded attempts to wait)": (
         "The tasks did not stay up: see why they stopped, mend the image or its settings, "
         "then deploy again."
+    ),
+    r"HandlerErrorCode: NotFound|with identifier .* was not found": (
+        "It is gone, deleted by hand, say (`make drift` tells): make it again under the same "
+        "name, or deploy without it first, then with it."
     ),
     r"(deletion|termination)[ _]?protection": (
         "It is protected from deletion: take the protection off on purpose, then try again."

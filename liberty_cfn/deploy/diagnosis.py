@@ -14,7 +14,7 @@ from liberty_cfn.deploy.causes import next_step, refused_early
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
-from liberty_cfn.deploy.tasks import SAID, SERVICE_TYPE, why_stopped
+from liberty_cfn.deploy.tasks import SERVICE_TYPE, steps, why_stopped
 from liberty_cfn.environments import Environment
 
 CANCELLED = "cancelled"
@@ -119,10 +119,7 @@ def explain(
     for event in failures:
         if event.type == SERVICE_TYPE:
             words = list(stopped.get(event.physical_id) or why_stopped(client, event))
-            lines += [f"    {said}" for said in words]
-            # What a program logs may be about anything.
-            known = (next_step(said) for said in words if SAID not in said)
-            lines += [f"    {step}" for step in dict.fromkeys(filter(None, known))]
+            lines += [f"    {said}" for said in (*words, *steps(words))]
     if meaning(status) is not Meaning.GOOD:
         lines.append(what_next(status, environment))
     return "\n".join(lines)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -20,6 +21,7 @@ from liberty_cfn.environments import Environment
 CLUSTER, SERVICE = "liberty-social-backend", "liberty-social-backend-service"
 SERVICE_TYPE = "AWS::ECS::Service"
 SAID = " said: "
+WRONG_PROCESSOR = "exec format error"
 # How ECS says of a service that tasks don't come up, also where none was there to be stopped.
 UNWELL = re.compile("unhealthy|health check|unable to|failed to")
 LINES = 5
@@ -52,6 +54,13 @@ def why_stopped(client: Callable[[str], Any], event: Event) -> Iterator[str]:
         yield from _stopped(client, where, name, event.began)
     with contextlib.suppress(*faults.OF_AWS):
         yield from _unwell(client, where, name, event.began)
+
+
+def steps(words: Iterable[str]) -> Iterator[str]:
+    """Yield what to do about why tasks stopped, each step once."""
+    # What a program logs may be about anything, but for this, which the system says for it.
+    telling = [said for said in words if SAID not in said or WRONG_PROCESSOR in said]
+    yield from dict.fromkeys(filter(None, map(next_step, telling)))
 
 
 def coming_up(client: Callable[[str], Any], event: Event) -> str:

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liberty_cfn.deploy import faults, patience
-from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.certificates import CERTIFICATE, still_lacking
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.tasks import SAID, SERVICE_TYPE, coming_up, why_stopped
+from liberty_cfn.deploy.tasks import SAID, SERVICE_TYPE, coming_up, steps, why_stopped
 from liberty_cfn.environments import Environment
 
 # Of each type that is waited for, in seconds: when the first word is due, and each one after.
@@ -79,12 +78,10 @@ class Watch:
         if (standing := coming_up(self.target.client, service)) and self._is_new([standing]):
             yield f"{service.resource}: {standing}"
         words = list(why_stopped(self.target.client, service))
-        # What a program logs may be about anything, and never twice the same.
-        known = [said for said in words if SAID not in said]
-        if not self._is_new(known):
+        # What a program logs is never twice the same.
+        if not self._is_new([said for said in words if SAID not in said]):
             return
-        yield from (f"  {said}" for said in words)
-        yield from (f"  {step}" for step in dict.fromkeys(filter(None, map(next_step, known))))
+        yield from (f"  {said}" for said in (*words, *steps(words)))
         name = self.environment.name
         if not self._undone and self._is_new(["trying"]):
             yield (
