@@ -18,13 +18,17 @@ from liberty_cfn.deploy.drift import Compared, Difference, Drift
 from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.preparing import plan
+from liberty_cfn.deploy.protection import nested
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
+from liberty_cfn.deploy.stack import described
+from liberty_cfn.stateful import stack_policy
 
 __all__ = ["local", "templates"]
 
 LOG_GROUP, STACK = "AWS::Logs::LogGroup", "AWS::CloudFormation::Stack"
 NO, POSSIBLE, CERTAIN = Replacement.NO, Replacement.POSSIBLE, Replacement.CERTAIN
 DENIED = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
+ANY = '{"Statement": [{"Effect": "Allow", "Action": "Update:*", "Principal": "*"}]}'
 GROUP = "/ecs/liberty-social-backend-local"
 ASKED = ("DetectStackDrift", "DescribeStackResourceDrifts")
 
@@ -261,8 +265,17 @@ def test_a_deploy_tells_of_it_before_it_asks_and_also_where_nothing_is_to_do(
     declined = Listener(consent=False)
     assert deploy(Work(longer(local), target, declined, logs), drift=True) is None
     assert [one.fate for one in declined.plan.drift.by_hand] == [Fate.OVERWRITTEN]
+    client = target.client("cloudformation")
+    [inside] = nested(client, described(client, local.stack)["StackId"])
+    client.set_stack_policy(StackName=inside, StackPolicyBody=ANY)
     idle = Listener()
+    assert not deploy(Work(local, target, Listener(), logs)).changed
+    assert client.get_stack_policy(StackName=inside)["StackPolicyBody"] == ANY
     assert not deploy(Work(local, target, idle, logs), drift=True).changed
+    assert client.get_stack_policy(StackName=inside)["StackPolicyBody"] == stack_policy()
+    assert "Deploying sets stack policies again, changed by hand, of: Logs\n" in shown(
+        idle.plan
+    )
     assert idle.plan.summary.endswith(": no changes; 1 changed by hand (1 left so)")
 
 

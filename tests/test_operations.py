@@ -20,7 +20,7 @@ from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import Work, follow
 from liberty_cfn.deploy.operations import roll_back
 from liberty_cfn.deploy.patience import Patience
-from liberty_cfn.deploy.protection import protect
+from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.stack import NESTED_STACK, standing
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
@@ -516,9 +516,19 @@ def test_what_is_not_stuck_cannot_be_rolled_back(cloudformation, dev, made):
 # Drift
 
 
-def test_what_is_as_deployed_has_not_drifted(liberty, made):
+def test_what_is_as_deployed_has_not_drifted_but_it_is_told_if_a_policy_is_another(
+    liberty, cloudformation, made
+):
+    protect(cloudformation, made)
     code, shown, _ = liberty("drift", "dev")
     assert (code, shown) == (0, "liberty-social-dev: 0 differ, in 2 stacks\n")
+    [inner] = nested(cloudformation, made)
+    cloudformation.set_stack_policy(StackName=inner, StackPolicyBody=stack_policy(["Second"]))
+    code, shown, _ = liberty("drift", "dev")
+    assert code == 1
+    assert "Inner: its stack policy is not the one that keeps what holds data" in shown
+    assert "To set the policies again: make deploy ENV=dev DRIFT=1" in shown
+    assert json.loads(liberty("drift", "dev", "--json")[1])["unprotected"] == ["Inner"]
 
 
 @pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE"])
@@ -572,6 +582,7 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
         stub.add_response("detect_stack_drift", {"StackDriftDetectionId": "d"})
         stub.add_response("describe_stack_drift_detection_status", over)
         stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": [differs]})
+        stub.add_response("get_stack_policy", {"StackPolicyBody": stack_policy()})
         found = drift.detect(cloudformation, STACK, "dev")
     assert [*drift.as_lines(found)][1] == "  /SecretString: expected (hidden), found (hidden)"
 
@@ -610,6 +621,7 @@ def test_a_resource_that_could_not_be_compared_is_named_with_the_reason():
         DescribeStackResourceDrifts=[
             done("DescribeStackResourceDrifts", StackResourceDrifts=UNREAD)
         ],
+        GetStackPolicy=[done("GetStackPolicy")],
     )
     found = drift.detect(wire.client, STACK_ID, "dev")
     assert (found.unknown, found.drifts) == (("Uploads: no right to read it",), ())

@@ -83,8 +83,8 @@ def drift_command(environment: Environment, *, as_json: bool) -> None:
     """Show what in ENV was changed by hand since it was deployed.
 
     Every nested stack is compared with what it was deployed as: each resource that differs,
-    with the properties expected and found. Exits with 1 if anything differs, or could not be
-    compared.
+    with the properties expected and found; and each stack whose policy doesn't keep what holds
+    data. Exits with 1 if anything differs, or could not be compared.
     """
     from liberty_cfn.deploy import drift
     from liberty_cfn.deploy.operations import root
@@ -101,4 +101,6 @@ def drift_command(environment: Environment, *, as_json: bool) -> None:
         common.print_json(stack=environment.stack, **drift.as_json(found))
     else:
         click.echo("\n".join([*drift.as_lines(found), f"{environment.stack}: {found.summary}"]))
+        if found.unprotected:
+            click.echo(f"To set the policies again: make deploy ENV={environment.name} DRIFT=1")
     common.exit_unless(found.same)

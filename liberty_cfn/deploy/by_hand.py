@@ -104,10 +104,14 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Meeting:
-    """All that somebody changed, met by a plan; and what could not be compared."""
+    """All that somebody changed, met by a plan; and what could not be compared.
+
+    `unprotected` are the stacks whose policies somebody changed.
+    """
 
     by_hand: tuple[ByHand, ...]
     unknown: tuple[str, ...]
+    unprotected: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -121,6 +125,7 @@ class Meeting:
             "summary": self.summary,
             "resources": [one.as_json() for one in self.by_hand],
             "unknown": list(self.unknown),
+            "unprotected": list(self.unprotected),
         }
 
 
@@ -130,6 +135,7 @@ def meet(compared: Compared, changes: Iterable[Change]) -> Meeting:
     return Meeting(
         tuple(_met(drift, planned) for drift in compared.drifts),
         (*compared.unknown, *_unchecked(compared, planned.values())),
+        compared.unprotected,
     )
 
 

@@ -118,7 +118,8 @@ def _made(
         stack = described(work.cloudformation, environment.stack)
     # This deploy set the policies already, if it executed anything at the end.
     if last is None:
-        close_again(work.cloudformation, stack["StackId"])
+        known = bool(planned.drift and planned.drift.unprotected)
+        close_again(work.cloudformation, stack["StackId"], known=known)
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(work.cloudformation, stack["StackId"])
     for killed in left:

@@ -27,7 +27,7 @@ def disk(
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
     """
     settings = environment.settings
-    changed = [name for name in (SIZE, LIMIT) if before.get(name) not in (None, settings[name])]
+    changed = [n for n in (SIZE, LIMIT) if n in before and before[n] != settings[n]]
     found = []
     if changed:
         with faults.unless("DBInstanceNotFound"):

@@ -15,6 +15,7 @@ from liberty_cfn.deploy.patience import Patience, Say, pause, silent
 from liberty_cfn.deploy.stack import GONE, NESTED_STACK, Standing, standing
 from liberty_cfn.deploy.statuses import Meaning, in_words, state_of
 from liberty_cfn.environments import Environment
+from liberty_cfn.stateful import stack_policy
 from liberty_cfn.veiling import veiled_text
 
 DELETED = "DELETED"
@@ -57,17 +58,19 @@ class Compared:
     """The outcome: how many stacks, what differs in them, and what could not be compared.
 
     `checked` are the resources that CloudFormation compared; it doesn't know all types.
+    `unprotected` are the stacks whose policy is not the one that deploying sets.
     """
 
     stacks: int
     drifts: tuple[Drift, ...] = ()
     unknown: tuple[str, ...] = ()
     checked: frozenset[tuple[str, ...]] = frozenset()
+    unprotected: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
         """Whether all is as it was deployed, and all could be compared."""
-        return not self.drifts and not self.unknown
+        return not (self.drifts or self.unknown or self.unprotected)
 
     @property
     def summary(self) -> str:
@@ -134,6 +137,7 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
         tuple(drift for one in inside for drift in one.drifts),
         tuple(why for one in inside for why in one.unknown),
         frozenset(place for one in inside for place in one.checked),
+        tuple(stack for one in inside for stack in one.unprotected),
     )
 
 
@@ -158,6 +162,7 @@ def _comparison(
                 break
             yield
         results = ask(lambda: list(_results(cloudformation, stack)))
+        policy = ask(lambda: cloudformation.get_stack_policy(**asked)).get("StackPolicyBody")
     except FollowError as error:
         # What one stack is refused, others needn't be.
         refused = error.__cause__
@@ -177,6 +182,7 @@ def _comparison(
         tuple(_drift(stack.path, raw) for raw in results if _differs(raw)),
         tuple(unknown),
         frozenset((*stack.path, raw["LogicalResourceId"]) for raw in results),
+        () if policy == stack_policy() else (named,),
     )
 
 
@@ -226,10 +232,17 @@ def as_lines(compared: Compared) -> Iterator[str]:
         for one in drift.differences:
             expected, actual = one.expected or "nothing", one.actual or "nothing"
             yield f"  {one.property}: expected {expected}, found {actual}"
+    for stack in compared.unprotected:
+        yield f"{stack}: its stack policy is not the one that keeps what holds data"
     yield from (f"could not be compared: {unknown}" for unknown in compared.unknown)
 
 
 def as_json(compared: Compared) -> dict[str, Any]:
     """Return what became of comparing, for programs; stacks as plans and events name them."""
     drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]
-    return {"stacks": compared.stacks, "drifts": drifts, "unknown": compared.unknown}
+    return {
+        "stacks": compared.stacks,
+        "drifts": drifts,
+        "unknown": compared.unknown,
+        "unprotected": compared.unprotected,
+    }

@@ -52,14 +52,15 @@ def expect(cloudformation: Any, stack_id: str, titles: Collection[str]) -> None:
     cloudformation.set_stack_policy(StackName=stack_id, StackPolicyBody=stack_policy(titles))
 
 
-def close_again(cloudformation: Any, stack_id: str) -> None:
+def close_again(cloudformation: Any, stack_id: str, *, known: bool = False) -> None:
     """Protect all stacks again if the root's policy says that a deploy left some open.
 
-    But not under an operation, as it may be what they are open for: then whoever began that
-    closes them when it is over, or else the next deploy.
+    Or if it is `known` that somebody opened some. But not under an operation, as it may be what
+    they are open for: then whoever began that closes them when it is over, or else the next
+    deploy.
     """
     body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
-    if body != stack_policy() and not at_work(cloudformation, stack_id):
+    if (known or body != stack_policy()) and not at_work(cloudformation, stack_id):
         protect(cloudformation, stack_id)
 
 

@@ -168,9 +168,17 @@ def _branch_of(one: ByHand, branches: dict[tuple[str, ...], Tree]) -> Tree:
 
 
 def _not_compared(plan: Plan) -> list[str]:
-    """Return, in words, of what it isn't known whether somebody changed it; if anything."""
-    unknown = plan.drift.unknown if plan.drift else ()
-    return [f"Not compared with what was deployed: {', '.join(unknown)}"] if unknown else []
+    """Return, in words, of what it isn't known whether somebody changed it; if anything.
+
+    And which stacks' policies somebody did change.
+    """
+    if plan.drift is None:
+        return []
+    told = {
+        "Not compared with what was deployed": plan.drift.unknown,
+        "Deploying sets stack policies again, changed by hand, of": plan.drift.unprotected,
+    }
+    return [f"{what}: {', '.join(stacks)}" for what, stacks in told.items() if stacks]
 
 
 def _beside(plan: Plan) -> dict[str, list[str]]:
