@@ -706,8 +706,7 @@ def test_what_another_deploy_of_the_set_allows_nobody_closes(sets, between, monk
     protect(sets.client("cloudformation", SECOND), stack_of(fleet, SECOND), ["Kept"])
     before = policies(sets, fleet)
     monkeypatch.setattr(running, "under_way", lambda *_: "theirs")
-    begun_last = iter(["ours", "ours", "theirs"])
-    monkeypatch.setattr(deploying, "latest", lambda *_: next(begun_last))
+    monkeypatch.setattr(deploying, "newest", lambda *_: ("theirs", "theirs"))
     assert not deploy(fleet, SMALL, told).changed
     with pytest.raises(DeployError, match="theirs began after this plan was made"):
         deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, told, ["Notes"])
