@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from deployed import Listener
 from local_aws import SOON, Aws
@@ -273,17 +274,37 @@ def test_a_value_that_waits_is_kept_and_others_only_if_data_may_need_them(
     assert values(target) == {kept: "old", **{kept + end: v for end, v in more.items()}}
 
 
-def test_a_secret_without_a_value_is_freed_and_nothing_waits(target, local, manager):
-    missing = {"Error": {"Code": "ResourceNotFoundException"}}
+@pytest.fixture
+def not_found(manager):
+    """Have AWS find no value, as it says it; the local AWS has an empty one instead."""
+    missing = {"Error": {"Code": secrets.MISSING, "Message": "gone"}}
     event = "before-call.secrets-manager.GetSecretValue"
-    manager.create_secret(Name="liberty-social/DEFAULT_FROM_EMAIL-local")
-    # As AWS says it; the local AWS has an empty value instead.
     manager.meta.events.register(
         event, none := lambda **_: (SimpleNamespace(status_code=400), missing)
     )
-    adopting.put_aside(local, target, "DEFAULT_FROM_EMAIL")
+    yield
     manager.meta.events.unregister(event, none)
+
+
+@pytest.mark.usefixtures("not_found")
+def test_a_secret_without_a_value_is_freed_and_nothing_waits(
+    target, local, manager, monkeypatch
+):
+    manager.create_secret(Name="liberty-social/DEFAULT_FROM_EMAIL-local")
+    monkeypatch.setattr(secrets, "has_value", lambda _: False)
+    adopting.put_aside(local, target, "DEFAULT_FROM_EMAIL")
     assert manager.list_secrets()["SecretList"] == []
+
+
+@pytest.mark.usefixtures("not_found")
+def test_a_value_that_there_is_but_is_not_found_is_never_deleted(target, local, manager):
+    names = ["liberty-social/SECRET_KEY-local", "liberty-social/kept/DEFAULT_FROM_EMAIL-local"]
+    for name in names:
+        manager.create_secret(Name=name, SecretString="old")
+    with pytest.raises(ClientError, match="gone"):
+        adopting.put_aside(local, target, "SECRET_KEY")
+    assert adopting.given_back(local, target) == {}
+    assert {each["Name"] for each in manager.list_secrets()["SecretList"]} == {*names}
 
 
 def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(

@@ -78,7 +78,9 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
     _check_is_nobodys(target, full, known)
     if "DeletedDate" in known:
         client.restore_secret(SecretId=full)
-    value, copy = _value(client, full), _place(environment, target, name, known)
+    # One that has a value is deleted only when that was read.
+    value = _value(client, full, there=secrets.has_value(known))
+    copy = _place(environment, target, name, known)
     if value is not None and copy:
         _store(client, copy, value)
         if _value(client, copy) != value:
@@ -142,9 +144,11 @@ def given_back(environment: Environment, target: Target) -> dict[str, bool]:
     client, given = target.client("secretsmanager"), {}
     for name in waiting(environment, target):
         copy, full = aside(environment, name), secrets.full_name(environment, name)
-        value = _value(client, copy)
+        if (value := _value(client, copy)) is None:
+            # AWS may list it for a while after it was deleted.
+            continue
         settable = name == secrets.DJANGO_KEY or not secrets.refusal(environment, name)
-        if value is not None and settable and value != _value(client, full):
+        if settable and value != _value(client, full):
             as_made = not _set_since(environment, target, name)
             stages = {} if as_made else {"VersionStages": [BEFORE]}
             client.put_secret_value(SecretId=full, SecretString=value, **stages)
@@ -177,9 +181,14 @@ def _store(client: Any, name: str, value: str) -> None:
     client.put_secret_value(SecretId=name, SecretString=value)
 
 
-def _value(client: Any, name: str) -> str | None:
-    """Return a secret's value as text; None where it has none, or isn't there."""
-    with faults.unless(secrets.MISSING):
+def _value(client: Any, name: str, *, there: bool = False) -> str | None:
+    """Return a secret's value as text; None where it has none, or isn't there.
+
+    Raises:
+        DeployError: it is no text.
+        ClientError: AWS doesn't find a value that is known to be `there`, among others.
+    """
+    with faults.unless(*[] if there else [secrets.MISSING]):
         found = client.get_secret_value(SecretId=name)
         if "SecretString" not in found:
             raise DeployError(f"{name} is binary, which is none of ours; it was left as it is.")

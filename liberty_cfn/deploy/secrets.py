@@ -172,15 +172,20 @@ def as_json(secret: Secret) -> dict[str, Any]:
 def _known(environment: Environment, target: Target, name: str) -> Secret:
     full = full_name(environment, name)
     found = described(target, full) or {}
-    stages, deleted = found.get("VersionIdsToStages") or {}, "DeletedDate" in found
+    deleted = "DeletedDate" in found
     return Secret(
         name,
         full,
         exists=bool(found) and not deleted,
-        has_value=any(CURRENT in of_version for of_version in stages.values()),
+        has_value=has_value(found),
         changed=found.get("LastChangedDate"),
         scheduled_for_deletion=deleted,
     )
+
+
+def has_value(found: Mapping[str, Any]) -> bool:
+    """Whether a secret has a value, by its description."""
+    return any(CURRENT in stages for stages in found.get("VersionIdsToStages", {}).values())
 
 
 def described(target: Target, full: str) -> Mapping[str, Any] | None:
