@@ -32,6 +32,17 @@ def nowhere():
     return Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
 
 
+def test_only_public_zones_of_the_domains_own_are_those_a_registrar_can_lead_to():
+    zones = [
+        {"Id": "/hostedzone/A", "Name": "example.com.", "Config": {"PrivateZone": True}},
+        {"Id": "/hostedzone/B", "Name": "example.com.", "Config": {"PrivateZone": False}},
+        {"Id": "/hostedzone/C", "Name": "example.org."},
+    ]
+    route53 = SimpleNamespace(list_hosted_zones_by_name=lambda **_: {"HostedZones": zones})
+    target = SimpleNamespace(client=lambda _: route53)
+    assert certificates.public_zones("example.com", target) == ["B"]
+
+
 def checked(monkeypatch, nowhere, environment, answer):
     monkeypatch.setattr(certificates, "name_servers", lambda domain: answer)
     with Stubber(nowhere.client("route53")) as route53:

@@ -307,6 +307,7 @@ def test_a_hosted_zone_that_is_not_there_is_told_before_anything_is_made(target,
     ("zone", "complaint"),
     [
         ("other.org", "is the zone of other.org, which example.com is not in"),
+        ("ample.com", "is the zone of ample.com, which example.com is not in"),
         ("example.com", None),
     ],
 )

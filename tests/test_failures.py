@@ -970,6 +970,23 @@ def test_an_image_for_another_processor_is_known_by_what_its_log_says(dev, monke
     assert told.count("build it with --platform linux/amd64") == 1
 
 
+def test_of_many_tasks_that_stopped_the_last_three_are_told_of(dev):
+    class Many(Ecs):
+        def describe_tasks(self, *, cluster, tasks):
+            [one, *_] = super().describe_tasks(cluster=cluster, tasks=tasks)["tasks"]
+            return {
+                "tasks": [
+                    one | {"taskArn": name, "stoppedAt": START + timedelta(seconds=second)}
+                    for second, name in enumerate(("zeroth", "abc", "abd", "abc"))
+                ]
+            }
+
+    failed = failure(1, "Service", "no", "AWS::ECS::Service", physical=SERVICE)
+    said = diagnosis.explain(lambda _: Many(), dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    told = [line.split()[1] for line in said.splitlines() if " stopped: " in line]
+    assert told == ["abc", "abd", "abc"]
+
+
 @pytest.mark.parametrize(
     ("unanswered", "left"),
     [

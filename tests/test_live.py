@@ -136,6 +136,20 @@ def test_what_was_not_begun_takes_its_time_too():
     assert "at least 9 min 55 s more" in drawn(BEGUN[:3], now=5)[0]
 
 
+@pytest.mark.parametrize(
+    ("action", "replacement", "left"),
+    [
+        ("Modify", Replacement.CERTAIN, ", at least 9 min 55 s more"),
+        ("Modify", Replacement.NO, ", at least 2 min 51 s more"),
+        ("Remove", Replacement.NO, ""),
+    ],
+)
+def test_what_is_made_anew_takes_as_long_as_what_is_added(action, replacement, left):
+    change = dataclasses.replace(CHANGES[1], action=action, replacement=replacement)
+    bar, *_ = drawn(BEGUN[:1], now=5, changes=(NESTED, change))
+    assert bar.endswith(f"0 of 1 resources, 5.0 s{left}")
+
+
 def test_a_clock_that_is_behind_aws_s_counts_nothing_backwards():
     assert drawn(BEGUN, now=-60)[2].endswith("0.0 s of about 9 min 55 s")
 
@@ -160,7 +174,9 @@ def test_where_nothing_can_move_there_are_plain_lines_that_can_be_searched(
     paper = Console(file=io.StringIO(), width=200, force_terminal=terminal, highlight=False)
     progress = ShownProgress(paper, lambda: True)
     progress.planned(Plan("stack", "0" * 64, (), {}))
-    progress.happened(BEGUN)
+    own = event(9, "x-Data-1", NESTED_STACK, "CREATE_COMPLETE")
+    # Its parent says the same of it.
+    progress.happened([*BEGUN, dataclasses.replace(own, is_stack=True)])
     progress.stop()
     shown = paper.file.getvalue().splitlines()[-1]
     assert shown == "00:00:02  CREATE_COMPLETE           Data/Topic  AWS::SNS::Topic  1.0 s"

@@ -24,6 +24,7 @@ from liberty_cfn.deploy.migrating import is_due, is_held
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.environments import DJANGO, MisfitsError, load
+from liberty_cfn.names import CONTAINER
 from liberty_cfn.repository import PARAMS
 
 __all__ = ["local", "templates"]
@@ -201,6 +202,28 @@ def test_a_log_that_is_not_there_yet_is_waited_for():
     where = {"logGroupName": "g", "logStreamName": "s"}
     looks = [list(migrating._fresh(wire.client, where)) for _ in range(2)]  # noqa: SLF001
     assert looks == [[], ["Applying"]]
+
+
+def test_what_a_migration_says_last_is_told_though_it_comes_after_its_end(local):
+    lines = [["Applying"], ["no such table"]]
+
+    def get_log_events(**_):
+        said = [{"message": line} for line in lines.pop(0)]
+        return {"events": said, "nextForwardToken": "next"}
+
+    options = {"awslogs-group": "g", "awslogs-stream-prefix": "ecs"}
+    container = {"name": CONTAINER, "logConfiguration": {"options": options}}
+    aws = SimpleNamespace(
+        get_log_events=get_log_events,
+        describe_tasks=lambda **_: {"tasks": [{"lastStatus": "STOPPED"}]},
+        describe_task_definition=lambda **_: {
+            "taskDefinition": {"containerDefinitions": [container]}
+        },
+    )
+    task, said = {"taskArn": "a/1", "taskDefinitionArn": "d", "clusterArn": "c"}, []
+    target = SimpleNamespace(client=lambda _: aws)
+    migrating._ended(local, target, task, said.append)  # noqa: SLF001 - the local AWS is quick
+    assert said == ["  Applying", "  no such table"]
 
 
 def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatch):

@@ -10,8 +10,20 @@ from html import escape
 import pytest
 from botocore.stub import Stubber
 from deployed import Listener
+from wire import (
+    EXPIRED,
+    START,
+    Wire,
+    answer,
+    answering,
+    decoded,
+    done,
+    events,
+    form,
+    stack,
+    told,
+)
 from wire import STACK as STACK_ID
-from wire import START, Wire, answer, answering, decoded, done, events, form, stack, told
 
 from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.destroying import Kept, what_is_kept
@@ -612,19 +624,38 @@ def test_what_could_not_be_compared_is_not_taken_for_as_deployed(liberty, target
     assert "could not be compared: root: no rights" in shown
 
 
-def test_a_resource_that_could_not_be_compared_is_named_with_the_reason():
+def compared(detected, resource=UNREAD):
+    """Compare a stack of one resource: how that begins, and what AWS says of the resource."""
     wire = Wire(
         DescribeStacks=[stack("CREATE_COMPLETE")],
         ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
-        DetectStackDrift=[done("DetectStackDrift", StackDriftDetectionId="d")],
+        DetectStackDrift=[detected],
         DescribeStackDriftDetectionStatus=[FAILED],
         DescribeStackResourceDrifts=[
-            done("DescribeStackResourceDrifts", StackResourceDrifts=UNREAD)
+            done("DescribeStackResourceDrifts", StackResourceDrifts=resource)
         ],
         GetStackPolicy=[done("GetStackPolicy")],
     )
-    found = drift.detect(wire.client, STACK_ID, "dev")
+    return drift.detect(wire.client, STACK_ID, "dev")
+
+
+DETECTED = done("DetectStackDrift", StackDriftDetectionId="d")
+
+
+def test_a_resource_that_could_not_be_compared_is_named_with_the_reason():
+    found = compared(DETECTED)
     assert (found.unknown, found.drifts) == (("Uploads: no right to read it",), ())
+
+
+def test_a_nested_stack_differs_only_by_what_is_in_it():
+    differs = UNREAD.replace("UNKNOWN", "MODIFIED")
+    assert [one.resource for one in compared(DETECTED, differs).drifts] == ["Uploads"]
+    assert compared(DETECTED, differs.replace("AWS::S3::Bucket", NESTED_STACK)).drifts == ()
+
+
+def test_case_21_credentials_that_expire_while_comparing_are_not_one_stacks_alone():
+    with pytest.raises(FollowError, match="credentials have expired"):
+        compared(EXPIRED)
 
 
 def test_what_one_stack_is_refused_keeps_no_other_from_being_compared(
