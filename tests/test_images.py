@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from botocore.stub import Stubber
 
 from liberty_cfn.deploy import images
 from liberty_cfn.environments import load
@@ -152,3 +153,12 @@ def test_the_local_aws_deploys_an_image_that_is_there(target):
     repository(target, "liberty-social-backend-local")
     digest = push(target, "first", name="liberty-social-backend-local")
     assert images.resolve(load("local"), target).parameters == {"Image": digest}
+
+
+def test_who_may_not_look_for_the_image_is_not_told_to_push_one(target, dev):
+    repository(target)
+    environment, advice = images.as_deployed(dev, target)
+    assert (environment.settings["DesiredCount"], "docker push" in advice) == ("0", True)
+    with Stubber(target.client("ecr")) as ecr:
+        ecr.add_client_error("describe_images", "AccessDeniedException")
+        assert images.as_deployed(dev, target) == (dev, "")
