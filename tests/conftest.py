@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -34,11 +35,6 @@ os.environ |= {
     "no_proxy": "127.0.0.1",
 }
 
-# What compares with what git keeps can't be tried on a machine that has none.
-collect_ignore = (
-    [] if shutil.which("git") else ["review/test_sources.py", "review/test_workflow.py"]
-)
-
 # There is next to no garbage, and looking for it takes a fifteenth of a run.
 gc.disable()
 
@@ -56,8 +52,24 @@ def pytest_xdist_auto_num_workers():
     return (yield) + 1
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.path.stem not in LONG)
+    if not shutil.which("git"):
+        without = [item for item in items if "git" in item.fixturenames]
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
+
+
+@pytest.fixture(scope="session")
+def git():
+    """Ask git; what compares with what it keeps can't be tried on a machine that has none."""
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0")
+
+    def asked(folder, *arguments):
+        command = ["git", *who, "-C", str(folder), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    return asked
 
 
 def pytest_collection_finish():

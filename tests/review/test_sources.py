@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -11,12 +12,6 @@ from versions import resource
 from liberty_cfn.cli import cli
 from liberty_cfn.review import sources
 from liberty_cfn.review.sources import SourceError
-
-GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0")
-
-
-def git(folder, *arguments):
-    subprocess.run([*GIT, "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
 def write(folder, resources, **params):
@@ -32,7 +27,7 @@ def vpc(block):
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory):
+def repository(tmp_path_factory, git):
     """Return a repository whose main has a VPC, and a branch and a folder that changed it."""
     folder = tmp_path_factory.mktemp("repository")
     git(folder, "init", "--quiet", "--initial-branch", "main")
@@ -47,23 +42,30 @@ def repository(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, repository):
-    def run_(*arguments, here=repository):
+def run(monkeypatch, tmp_path):
+    def run_(*arguments, here=tmp_path):
         monkeypatch.chdir(here)
         return CliRunner().invoke(cli, ["diff", *map(str, arguments)])
 
     return run_
 
 
-def test_what_is_here_is_compared_with_where_it_left_main_uncommitted_work_included(run):
-    assert "10.0.0.0/16 → 10.2.0.0/16" in run().stdout
+@pytest.fixture
+def at_work(run, repository):
+    return partial(run, here=repository)
 
 
-def test_any_revision_can_be_the_base(run):
-    assert "10.1.0.0/16 → 10.2.0.0/16" in run("--base", "HEAD").stdout
+def test_what_is_here_is_compared_with_where_it_left_main_uncommitted_work_included(at_work):
+    assert "10.0.0.0/16 → 10.2.0.0/16" in at_work().stdout
 
 
-def test_a_detached_checkout_without_a_main_branch_says_what_to_do(run, repository, tmp_path):
+def test_any_revision_can_be_the_base(at_work):
+    assert "10.1.0.0/16 → 10.2.0.0/16" in at_work("--base", "HEAD").stdout
+
+
+def test_a_detached_checkout_without_a_main_branch_says_what_to_do(
+    run, repository, tmp_path, git
+):
     there = tmp_path / "clone"
     source = f"file://{repository}"
     git(tmp_path, "clone", "--quiet", "--depth", "1", "--branch", "work", source, str(there))
@@ -75,7 +77,7 @@ def test_a_detached_checkout_without_a_main_branch_says_what_to_do(run, reposito
     assert "BASE=" in result.stderr
 
 
-def test_a_shallow_checkout_that_lacks_the_common_past_says_so(run, repository, tmp_path):
+def test_a_shallow_checkout_that_lacks_the_common_past_says_so(run, repository, tmp_path, git):
     there = tmp_path / "clone"
     source = f"file://{repository}"
     git(tmp_path, "clone", "--quiet", "--depth", "1", "--branch", "work", source, str(there))
@@ -132,14 +134,14 @@ def test_single_files_can_be_compared(run, tmp_path):
 @pytest.mark.parametrize(
     ("level", "code"), [("replacement", 3), ("any", 3), ("destructive", 0), ("broadening", 0)]
 )
-def test_a_level_that_is_reached_is_an_exit_code_of_its_own(run, level, code):
-    assert run("--fail-on", level).exit_code == code
+def test_a_level_that_is_reached_is_an_exit_code_of_its_own(at_work, level, code):
+    assert at_work("--fail-on", level).exit_code == code
 
 
-def test_it_is_told_as_text_markdown_and_json(run):
-    assert "Vpc (AWS::EC2::VPC) replaced" in run().stdout
-    assert run("--markdown").stdout.startswith("<!-- liberty-cfn diff -->")
-    (dev,) = json.loads(run("--json").stdout)["environments"]
+def test_it_is_told_as_text_markdown_and_json(at_work):
+    assert "Vpc (AWS::EC2::VPC) replaced" in at_work().stdout
+    assert at_work("--markdown").stdout.startswith("<!-- liberty-cfn diff -->")
+    (dev,) = json.loads(at_work("--json").stdout)["environments"]
     assert dev["changes"][0]["replacement"] == "certain"
 
 

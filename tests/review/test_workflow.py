@@ -67,21 +67,16 @@ def test_a_list_of_comments_that_can_t_be_read_is_no_reason_for_another_one(step
 
 
 def test_a_pull_request_is_compared_with_the_tip_of_the_branch_it_was_merged_into(
-    steps, tmp_path
+    steps, tmp_path, git
 ):
-    def git(*arguments):
-        who = ("-c", "user.name=a", "-c", "user.email=a@b.example")
-        command = ["git", "-C", str(tmp_path), *who, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-    git("init", "--quiet", "--initial-branch=main")
-    git("commit", "--quiet", "--allow-empty", "--message=base")
-    git("checkout", "--quiet", "-b", "change")
-    git("commit", "--quiet", "--allow-empty", "--message=change")
-    git("checkout", "--quiet", "main")
-    git("commit", "--quiet", "--allow-empty", "--message=meanwhile")
-    tip = git("rev-parse", "HEAD").strip()
-    git("merge", "--quiet", "--no-ff", "change")
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message=base")
+    git(tmp_path, "checkout", "--quiet", "-b", "change")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message=change")
+    git(tmp_path, "checkout", "--quiet", "main")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message=meanwhile")
+    tip = git(tmp_path, "rev-parse", "HEAD").strip()
+    git(tmp_path, "merge", "--quiet", "--no-ff", "change")
     (tmp_path / "make").write_text("#!/bin/sh\necho $*\n")
     (tmp_path / "make").chmod(0o755)
     assert run(steps["What it does to AWS"], tmp_path).returncode == 0
