@@ -1,6 +1,7 @@
 """What a deploy says that waits: for a certificate, or for tasks that don't come up."""
 
 import dataclasses
+import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from test_deploy import local, with_settings
 from test_failures import SERVICE, Ecs, failure
 
 from liberty_cfn.cli import cli
-from liberty_cfn.deploy import certificates, patience, targets
+from liberty_cfn.deploy import certificates, patience, targets, tasks
 from liberty_cfn.deploy.certificates import Awaited
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import Event
@@ -141,7 +142,8 @@ class Crashing(Ecs):
         reason = "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."
         back = {"rolloutStateReason": reason} if self.failed > 2 else {}
         deployments = [old, rollout | {"failedTasks": self.failed} | back]
-        return {"services": [service | {"deployments": deployments}]}
+        own = {"status": "ACTIVE", "serviceArn": SERVICE, "runningCount": 2, "desiredCount": 2}
+        return {"services": [service | own | {"deployments": deployments}]}
 
 
 @pytest.fixture
@@ -220,3 +222,27 @@ def test_that_ecs_may_not_be_asked_is_no_reason_to_stop_looking(coming_up, monke
     monkeypatch.setattr(coming_up.ecs, "describe_services", refuse)
     coming_up(0, service("UPDATE_IN_PROGRESS"))
     assert not coming_up(30)
+
+
+def test_status_tells_how_tasks_come_up_and_why_they_do_not(liberty, aws, monkeypatch):
+    dev, ecs = load("dev"), Crashing()
+    topic = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
+    aws.client("cloudformation").create_stack(StackName=dev.stack, TemplateBody=topic)
+
+    def shown():
+        [service] = ecs.describe_services(cluster="backend", services=["web"])["services"]
+        monkeypatch.setattr(tasks, "service", lambda *_: service)
+        why = iter(["task abc stopped: OutOfMemoryError"])
+        monkeypatch.setattr(tasks, "why_stopped", lambda _, arn: why if arn == SERVICE else ())
+        code, said, _ = liberty("status", "dev")
+        assert code == 0
+        return said.splitlines()[1:-1]
+
+    told = ["Service: 0 of 2 tasks run, 2 starting", "  task abc stopped: OutOfMemoryError"]
+    assert shown()[:2] == told
+    assert "choose a larger TaskMemory" in shown()[2]
+    monkeypatch.setattr(ecs, "describe_services", lambda **_: {"services": [steady]})
+    rollout = {"status": "PRIMARY", "desiredCount": 2, "runningCount": 2, "pendingCount": 0}
+    steady = rollout | {"serviceArn": SERVICE, "deployments": [rollout]}
+    assert shown() == ["Service: 2 of 2 tasks run"]
+    assert json.loads(liberty("status", "dev", "--json")[1])["tasks"] == shown()

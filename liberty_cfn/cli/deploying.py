@@ -238,7 +238,8 @@ def _restarted(
         tasks = secrets.restart(environment, target)
         say(
             f"{', '.join(outdated)} changed since the tasks started: the service replaces them "
-            f"({tasks}), which takes some minutes"
+            f"({tasks}), which takes some minutes; make status ENV={environment.name} tells "
+            "how they come up"
         )
     elif restart:
         say("No secret changed since the tasks started, so none is replaced")

@@ -25,13 +25,15 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     """Show how ENV's stacks stand.
 
     The root and each nested stack: when its last operation began, its status, and what is
-    being done to which resources. Then the digest of the templates that were deployed, and
+    being done to which resources. How many tasks of the service run; and if not all do, why
+    tasks stopped in the last hour. Then the digest of the templates that were deployed, and
     what can be done. Exits with 1 where there is no such stack.
     """
     from liberty_cfn.deploy import migrating
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.stack import standing, tags
     from liberty_cfn.deploy.statuses import FAILED, MEANINGS, what_next
+    from liberty_cfn.deploy.tasks import of_the_service
     from liberty_cfn.nesting import DIGEST_TAG
 
     if environment.targets:
@@ -43,6 +45,7 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     digest = tags(stack).get(DIGEST_TAG)
     found = list(standing(cloudformation, stack["StackId"]))
     advice = migrating.is_held(environment, stack) or what_next(found[0].status, environment)
+    tasks = list(of_the_service(environment, target))
     if as_json:
         stacks = [
             {
@@ -55,7 +58,8 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
             }
             for one in found
         ]
-        common.print_json(stack=environment.stack, digest=digest, stacks=stacks, advice=advice)
+        told = {"digest": digest, "stacks": stacks, "tasks": tasks, "advice": advice}
+        common.print_json(stack=environment.stack, **told)
         return
     for one in found:
         named = "/".join(one.path) or environment.stack
@@ -63,6 +67,8 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
         click.echo("  ".join(filter(None, [since, f"{one.status:<24}", named, one.reason])))
         for running in one.running:
             click.echo(f"  {running}")
+    for line in tasks:
+        click.echo(line)
     if digest:
         click.echo(f"Templates {digest}")
     click.echo(advice)

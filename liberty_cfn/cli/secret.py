@@ -53,7 +53,10 @@ def secret_set(environment: Environment, name: str, *, restart: bool, as_json: b
         screen.print(f"{full} is set (version {version})")
         if restart:
             tasks = secrets.restart(environment, target)
-            screen.print(f"The service replaces its tasks ({tasks}), which takes some minutes")
+            screen.print(
+                f"The service replaces its tasks ({tasks}), which takes some minutes; make "
+                f"status ENV={environment.name} tells how they come up"
+            )
     finally:
         common.keep(environment)
     if as_json:

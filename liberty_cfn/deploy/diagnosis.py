@@ -118,7 +118,8 @@ def explain(
             lines.append(f"    {step}")
     for event in failures:
         if event.type == SERVICE_TYPE:
-            words = list(stopped.get(event.physical_id) or why_stopped(client, event))
+            arn = event.physical_id
+            words = list(stopped.get(arn) or why_stopped(client, arn, event.began))
             lines += [f"    {said}" for said in (*words, *steps(words))]
     if meaning(status) is not Meaning.GOOD:
         lines.append(what_next(status, environment))

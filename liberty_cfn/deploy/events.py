@@ -57,9 +57,7 @@ class Event:
 
     @property
     def began(self) -> datetime | None:
-        """When what this tells of began, where that is known."""
-        if not self.over:
-            return self.time
+        """When what this is the end of began, where that is known."""
         return self.time - self.took if self.took is not None else None
 
     @property

@@ -92,7 +92,7 @@ class Operation:
             for event in events:
                 if event.type == SERVICE_TYPE and event.failed:
                     # Undoing what failed takes the service away, and its log.
-                    words = why_stopped(work.target.client, event)
+                    words = why_stopped(work.target.client, event.physical_id, event.began)
                     self.stopped[event.physical_id] = list(words)
 
         def pause(client: Any, quiet: int) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.causes import next_step
-from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -44,16 +43,33 @@ def service(environment: Environment, target: Target) -> dict[str, Any] | None:
     return None
 
 
-def why_stopped(client: Callable[[str], Any], event: Event) -> Iterator[str]:
-    """Yield, in words, what became of a service's tasks since what an event tells began."""
-    where, name = _place(event)
+def of_the_service(environment: Environment, target: Target) -> Iterator[str]:
+    """Yield how many tasks of the environment's service run, and why not all of them do."""
+    # It may not be there yet, and we may not be let look: the stacks are told all the same.
+    with contextlib.suppress(*faults.OF_AWS):
+        found = service(environment, target)
+        if not found or not (standing := how_many_run(found)):
+            return
+        yield f"Service: {standing}"
+        # While others take their place, those of before run on.
+        changing = len(found["deployments"]) > 1
+        if changing or found["runningCount"] < found["desiredCount"]:
+            words = list(why_stopped(target.client, found["serviceArn"]))
+            yield from (f"  {said}" for said in (*words, *steps(words)))
+
+
+def why_stopped(
+    client: Callable[[str], Any], arn: str, since: datetime | None = None
+) -> Iterator[str]:
+    """Yield, in words, what became of a service's tasks since then, or in the last hour."""
+    where, name = _place(arn)
     if not name:
         return
     # The reason why it failed is known already, and not to be hidden by ours.
     with contextlib.suppress(*faults.OF_AWS):
-        yield from _stopped(client, where, name, event.began)
+        yield from _stopped(client, where, name, since)
     with contextlib.suppress(*faults.OF_AWS):
-        yield from _unwell(client, where, name, event.began)
+        yield from _unwell(client, where, name, since)
 
 
 def steps(words: Iterable[str]) -> Iterator[str]:
@@ -63,28 +79,38 @@ def steps(words: Iterable[str]) -> Iterator[str]:
     yield from dict.fromkeys(filter(None, map(next_step, telling)))
 
 
-def coming_up(client: Callable[[str], Any], event: Event) -> str:
+def coming_up(client: Callable[[str], Any], arn: str) -> str:
     """Return, in words, how many of a service's tasks run; empty where ECS doesn't say."""
-    where, name = _place(event)
+    where, name = _place(arn)
     if not name:
         return ""
-    services = client("ecs").describe_services(**where, services=[name])["services"]
-    for rollout in (one for service in services for one in service.get("deployments", [])):
-        if rollout["status"] == "PRIMARY":
-            starting, failed = rollout["pendingCount"], rollout.get("failedTasks")
-            more = f", {starting} starting" if starting else ""
-            more += f", {failed} failed" if failed else ""
-            reason = rollout.get("rolloutStateReason", "")
-            # Then this is of the version before.
-            more += f" ({reason.removesuffix('.')})" if "rolling back" in reason else ""
-            return f"{rollout['runningCount']} of {rollout['desiredCount']} tasks run{more}"
-    return ""
+    found = client("ecs").describe_services(**where, services=[name])["services"]
+    return next(filter(None, map(how_many_run, found)), "")
 
 
-def _place(event: Event) -> tuple[dict[str, str], str]:
-    """Return where the service of an event is, and its name; empty if not known yet."""
+def how_many_run(service: Mapping[str, Any]) -> str:
+    """Return, in words, how many tasks of a described service run; empty if it doesn't say."""
+    rollouts = service.get("deployments", [])
+    newest = next((one for one in rollouts if one["status"] == "PRIMARY"), None)
+    if newest is None:
+        return ""
+    starting, failed = newest["pendingCount"], newest.get("failedTasks")
+    reason = newest.get("rolloutStateReason", "").removesuffix(".")
+    return "".join(
+        (
+            f"{newest['runningCount']} of {newest['desiredCount']} tasks run",
+            f", {starting} starting" if starting else "",
+            f", {failed} failed" if failed else "",
+            # Then these are of the version before.
+            f" ({reason})" if "rolling back" in reason else "",
+        )
+    )
+
+
+def _place(arn: str) -> tuple[dict[str, str], str]:
+    """Return where a service is, and its name; empty if there is none yet."""
     # arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME
-    _, cluster, name = [*event.physical_id.split("/"), "", ""][:3]
+    _, cluster, name = [*arn.split("/"), "", ""][:3]
     return {"cluster": cluster}, name
 
 

@@ -75,9 +75,10 @@ class Watch:
             yield from still_lacking(self.environment, self.target)
             return
         service = self._begun[kind]
-        if (standing := coming_up(self.target.client, service)) and self._is_new([standing]):
+        client, arn = self.target.client, service.physical_id
+        if (standing := coming_up(client, arn)) and self._is_new([standing]):
             yield f"{service.resource}: {standing}"
-        words = list(why_stopped(self.target.client, service))
+        words = list(why_stopped(client, arn, service.time))
         # What a program logs is never twice the same.
         if not self._is_new([said for said in words if SAID not in said]):
             return

@@ -59,7 +59,7 @@ def _told(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterato
     yield from sentences
     for event in failures:
         if event.type == SERVICE_TYPE:
-            yield from why_stopped(target.client, event)
+            yield from why_stopped(target.client, event.physical_id, event.began)
 
 
 def _step(fleet: Fleet, sentence: str) -> str:
