@@ -324,7 +324,7 @@ def test_ctrl_c_while_it_goes_on_says_how_to_come_back_to_it(liberty, monkeypatc
     monkeypatch.setattr(destroying, "destroy", Mock(side_effect=KeyboardInterrupt))
     answer = liberty(*command.split())
     assert answer.returncode == 130
-    assert "No longer looking. AWS goes on with liberty-social-dev" in answer.stderr
+    assert "No longer watching. AWS goes on with liberty-social-dev" in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -641,7 +641,7 @@ def test_who_interrupts_is_told_what_can_be_done_then(
     with pytest.raises(SystemExit), interruptible(load(name), command, list):
         raise KeyboardInterrupt
     said = capsys.readouterr().err
-    assert f"make events ENV={name} ARGS=--follow only looks on" in said
+    assert f"make events ENV={name} ARGS=--follow only watches" in said
     assert (f"make {command} ENV={name} attaches" in said) is goes_on
     assert (f"make cancel ENV={name} {cancelled}.\n" in said) is bool(cancelled)
     assert ("make cancel" in said) is bool(cancelled)

@@ -315,7 +315,7 @@ def test_what_rds_replaces_a_database_for_is_refused_and_what_it_modifies_is_not
     engine = Property("Engine", "a", "b", Replacement.POSSIBLE)
     beside = Property("Description", "c", None, Replacement.NO)
     [said] = refusals(planned(perhaps(engine, beside)), ())
-    assert "may be replaced, because Engine changes: lost would be" in said
+    assert "may be replaced, because Engine changes: this would lose" in said
     engine = Property("Engine", "redis", "valkey", Replacement.POSSIBLE)
     assert not is_lost(perhaps(engine, kind="AWS::ElastiCache::ReplicationGroup"))
 

@@ -556,7 +556,7 @@ def test_case_21_what_is_refused_for_good_is_not_asked_again():
         watch(wire)
     assert in_words(error.value) == (
         "AWS refused DescribeStacks: not authorized (AccessDenied). AWS goes on with "
-        "liberty-social-dev all the same; to look again: make events ENV=dev ARGS=--follow"
+        "liberty-social-dev regardless; to look again: make events ENV=dev ARGS=--follow"
     )
 
 

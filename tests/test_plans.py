@@ -105,7 +105,7 @@ def test_advice_is_not_broken_on_a_narrow_terminal_and_a_tree_keeps_its_shape():
     with screen.capture() as captured:
         screen.print(plan_tree(planned(doubtful)))
     *tree, advice, _, digest = captured.get().splitlines()
-    assert advice.endswith("To let it go all the same: --allow-replace Database")
+    assert advice.endswith("To allow it anyway: --allow-replace Database")
     assert digest == f"Templates {'d' * 64}"
     assert max(map(len, tree)) <= 40
     assert tree[-1].endswith("(older backups are deleted)")
@@ -127,14 +127,14 @@ def test_a_refusal_says_what_goes_why_what_is_lost_and_what_remains():
     [said] = refusals(planned(DATABASE), ())
     assert "Database/Database (AWS::RDS::DBInstance liberty-social-db)" in said
     assert "would be replaced, because DBInstanceIdentifier changes" in said
-    assert "lost would be everything people entered since the last snapshot" in said
+    assert "this would lose everything people entered since the last snapshot" in said
     assert "a snapshot of the old one remains" in said
     assert said.endswith("--allow-replace Database")
 
 
 def test_a_plan_says_what_would_be_lost_and_what_remains_of_it():
     said = shown(planned(DATABASE, SERVICE))
-    assert said.count("lost would be ") == 1
+    assert said.count("this would lose ") == 1
     assert "since the last snapshot; a snapshot of the old one remains\n" in said
 
 
@@ -260,7 +260,7 @@ def test_what_stays_and_keeps_less_is_refused_unless_it_is_named(
     plan = planned(Change(("In",), "Kept", kind, "Modify", Replacement.NO, (known,)))
     told = "".join(refusals(plan, ()))
     assert (f"would keep less, because {name} changes: " in told) is refused
-    assert told.endswith(". To let it go all the same: --allow-replace Kept" * refused)
+    assert told.endswith(". To allow it anyway: --allow-replace Kept" * refused)
     assert (plan.code, plans.doubts(plan)) == (3 if refused else 2, [])
     assert refusals(plan, ["Kept"]) == []
     assert ("Kept" in "".join(plans.needless([plan], ["Kept"]))) is not refused
@@ -562,7 +562,7 @@ def test_a_change_that_would_lose_data_is_refused_and_not_executed(local, target
     with pytest.raises(DeployError) as error:
         deploy(Work(plain, target, listener, after))
     assert "Data would be lost; nothing was changed" in str(error.value)
-    assert "would be deleted: lost would be the files in it" in str(error.value)
+    assert "would be deleted: this would lose the files in it" in str(error.value)
     assert "--allow-replace Files" in str(error.value)
     assert not listener.asked
     assert plan(Work(plain, target, Listener(), before)).code == 0

@@ -38,7 +38,8 @@ def cli() -> None:
     params/prod.yaml is prod.
 
     Exits with 0 when done, 1 when it failed or was refused, 2 when a file or an argument is
-    wrong, 130 when interrupted; plan with 1 for 2, as its 2 and 3 are answers.
+    wrong, 130 when interrupted. `plan` exits with 1 where others exit with 2: its own 2 and 3
+    are answers.
     """
 
 

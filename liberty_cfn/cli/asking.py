@@ -79,7 +79,7 @@ def confirmed_unseen(environment: Environment, given: str | None, where: str) ->
     _named(
         environment,
         given,
-        f"{untold[0].upper()}{untold[1:]}. To change it all the same, type {environment.name}",
+        f"{untold[0].upper()}{untold[1:]}. To change it anyway, type {environment.name}",
         f"Nothing was changed: {untold}; {_saying(environment)}; YES=1 isn't enough.",
     )
 

@@ -56,8 +56,8 @@ def lint_command(paths: tuple[Path, ...], *, as_json: bool, as_sarif: bool) -> N
 def rules_command(ids: tuple[str, ...], *, write: bool) -> None:
     """Say what house rules are for, such as LC1101.
 
-    All of them are listed; of those whose ids are given, what happens to who doesn't keep one,
-    an example of what it finds, one as it should be, and where that is written.
+    Without ids, lists them all. For each id given: what happens where the rule isn't kept, an
+    example of what it finds, one as it should be, and the source.
     """
     from liberty_cfn.linting import RULES_DOCUMENT
     from liberty_cfn.rules.checking import RULES

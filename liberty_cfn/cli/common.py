@@ -33,13 +33,13 @@ drift_option = click.option(
     "--drift",
     is_flag=True,
     envvar="DRIFT",
-    help="Say what would become of what was changed by hand; to find that takes minutes.",
+    help="Say what would become of changes made by hand; finding them takes minutes.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
 class _Trimmed:
-    """Writes on what it is given, without the spaces that fill the lines of a table up."""
+    """Passes on what is written, without the spaces that pad the lines of a table."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -88,7 +88,7 @@ def with_image(environment: Environment, target: Target) -> tuple[Environment, s
 
 
 def keep(environment: Environment) -> None:
-    """Have the local AWS keep what it holds, even if it is killed."""
+    """Have the local AWS save what it holds, in case it is killed."""
     from liberty_cfn.local import control
 
     if environment.is_local and (local := control.status()):
@@ -105,7 +105,7 @@ def interruptible(
     except KeyboardInterrupt:
         stop()
         name = environment.name
-        can = [f"make events ENV={name} ARGS=--follow only looks on"]
+        can = [f"make events ENV={name} ARGS=--follow only watches"]
         if command in ("deploy", "retry", "destroy"):
             can.insert(0, f"make {command} ENV={name} attaches and does what is left to do")
         if environment.targets:
@@ -113,7 +113,7 @@ def interruptible(
         elif command not in ("destroy", "rollback"):
             can.append(f"make cancel ENV={name} undoes an update")
         goes_on = f"AWS goes on with {environment.stack}, if it had begun"
-        fail(f"No longer looking. {goes_on}: {', '.join(can)}.", 130)
+        fail(f"No longer watching. {goes_on}: {', '.join(can)}.", 130)
     finally:
         stop()
 
@@ -152,10 +152,10 @@ def tell_programs(why: str) -> None:
 
 
 def settle(found: list[str], document: Path, text: str, *, write: bool, command: str) -> None:
-    """Say what was found, and keep a document that tells of it; exit 1 if anything is wrong.
+    """Say what was found, and check the document that tells of it; exit 1 if anything is wrong.
 
-    The document is written if asked for; else it is wrong if it isn't as it should be, and
-    `command` mends it.
+    With `write`, the document is written; otherwise a stale one is wrong, and `command` mends
+    it.
     """
     current = document.exists() and document.read_text(encoding="utf-8") == text
     if write and not current:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def destroy_command(environment: Environment, *, confirm: str | None, as_json: bool) -> None:
-    """Delete ENV's stacks, but what is kept by policy.
+    """Delete ENV's stacks, except what policies keep.
 
     Uploads, secrets, images, logs and the hosted zone stay; the database and the cache
     leave snapshots. What stays is listed before and after, and goes on costing money. What

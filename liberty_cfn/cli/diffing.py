@@ -53,9 +53,8 @@ def diff_command(
 ) -> None:
     """Say what a change does to AWS, in every environment.
 
-    Compares templates/ and params/ with where they left the main branch; with OLD and NEW, two
-    folders.
-    Needs no account and no network (but --deployed does).
+    Compares templates/ and params/ with the point where this branch left the main one; with
+    OLD and NEW, two folders. Only --deployed needs an account and the network.
 
     Exits with 0 when done, 1 when it can't compare, 3 when --fail-on finds what it names:
     destructive (data, a secret or a protection is lost), replacement (that, or a resource is

@@ -130,8 +130,8 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
 def outputs_command(environment: Environment, *, as_json: bool) -> None:
     """Show ENV's outputs: addresses, names and ids.
 
-    One a line on no terminal, as Name, a tab, and the value. Exits with 1 where there is no
-    such stack.
+    Where standard output is no terminal: a line for each, its name, a tab, and its value. Exits
+    with 1 where there is no such stack.
     """
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.showing import outputs_text
@@ -192,9 +192,9 @@ def cancel_command(environment: Environment, *, as_json: bool) -> None:
 def rollback_command(environment: Environment, *, skip: tuple[str, ...], as_json: bool) -> None:
     """Continue a rollback of ENV that failed, and follow it.
 
-    One in UPDATE_ROLLBACK_FAILED. Or begin one, where an update failed that was not to be
-    undone (UPDATE_FAILED). Nothing is skipped unless it is named: CloudFormation takes a
-    skipped resource to be as it was, which it may not be.
+    From UPDATE_ROLLBACK_FAILED; or begin one, where a failed update was left as it was
+    (UPDATE_FAILED). Nothing is skipped unless it is named: CloudFormation takes a skipped
+    resource to be as it was, which it may not be.
     """
     from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.operations import roll_back

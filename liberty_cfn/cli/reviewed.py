@@ -1,6 +1,6 @@
-"""Only templates that were reviewed are deployed: as generated, linted, and of their digest.
+"""Only reviewed templates are deployed: as generated, linted, and with the digest approved.
 
-A plan is of what a deploy would be of, also before it is written.
+A plan is made of what would be generated now, even before it is written.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def checked_templates(environment: Environment, screen: Console) -> dict[str, st
 
 
 def generated(screen: Console) -> dict[str, str]:
-    """Return the templates that a deploy would be of, by file name.
+    """Return the templates as they would be generated now, by file name.
 
-    It is said where others are in `templates/`: no deploy takes those.
+    Where those in `templates/` differ, that is said: no deploy takes them.
     """
     from liberty_cfn import checked
     from liberty_cfn.deploy.packaging import read

@@ -28,7 +28,7 @@ def secret_group() -> None:
 @click.option(
     "--restart",
     is_flag=True,
-    help="Replace running tasks, which else keep the old value.",
+    help="Replace running tasks, which otherwise keep the old value.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def secret_set(environment: Environment, name: str, *, restart: bool, as_json: bool) -> None:

@@ -27,7 +27,7 @@ CAUSES = {
         "A template is too large: move some of it to a nested stack of its own."
     ),
     r"denied by stack policy": (
-        "The stack policy keeps what holds data. To let it go all the same: --allow-replace "
+        "The stack policy keeps what holds data. To allow it anyway: --allow-replace "
         "LOGICAL_ID."
     ),
     r"custom-named resource requires replacing": (

@@ -109,7 +109,7 @@ class Patience:
                 ) from error
             if isinstance(error, ClientError) and not faults.passes(error):
                 raise FollowError(
-                    f"{faults.in_words(error)}. AWS goes on with {self._name} all the same; to "
+                    f"{faults.in_words(error)}. AWS goes on with {self._name} regardless; to "
                     f"look again: {self._again}"
                 ) from error
             if not faults.passes(error) and not faults.cut_off(error):
@@ -118,7 +118,7 @@ class Patience:
             if self._failed % WORRYING == 0:
                 self.say(
                     f"AWS has not answered {self._failed} times ({faults.short(error)}). It "
-                    f"goes on with {self._name} all the same; asking again."
+                    f"goes on with {self._name} regardless; asking again."
                 )
             self.check()
             return None

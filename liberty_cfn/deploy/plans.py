@@ -250,7 +250,7 @@ def doubts(plan: Plan) -> list[str]:
     return [
         f"{_where(change)} is replaced only if a change of {_causes(change)} turns out to need "
         "it, which CloudFormation knows when it is there: the stack policy then denies it, "
-        "and the whole update is undone. To let it go all the same: --allow-replace "
+        "and the whole update is undone. To allow it anyway: --allow-replace "
         f"{change.resource}"
         for change in plan.doubtful
     ]
@@ -267,7 +267,7 @@ def needless(plans: Iterable[Plan], allowed: Collection[str]) -> list[str]:
 
 
 def _refusal(change: Change) -> str:
-    passing = f"To let it go all the same: --allow-replace {change.resource}"
+    passing = f"To allow it anyway: --allow-replace {change.resource}"
     if not _goes(change):
         less = f"would keep less, because {' and '.join(_deletions(change))} changes"
         return f"{_where(change)} {less}: {lost_with(change)}. {passing}"
@@ -299,7 +299,7 @@ def lost_with(change: Change) -> str:
             "it remains as the version AWSPREVIOUS, until the value changes again, and a "
             "database keeps it as its password"
         )
-    return f"lost would be {LOSSES[change.type]}; {left}"
+    return f"this would lose {LOSSES[change.type]}; {left}"
 
 
 def _where(change: Change) -> str:

@@ -19,4 +19,4 @@ def misfits(resolved: Resolved) -> Iterator[str]:
         lost = [p for p in POLICIES if resource.body.get(p) not in KEEPING]
         if lost and resource.id not in MAY_GO:
             what = LOSSES[resource.type]
-            yield f"{resource.id}: {' and '.join(lost)} don't keep it; lost would be {what}"
+            yield f"{resource.id}: {' and '.join(lost)} don't keep it; this would lose {what}"

@@ -93,7 +93,7 @@ def _data(change: Change) -> Iterator[Finding]:
         text = f"{change.name} is replaced by {new}: lost is {lost}; {left}"
         yield Finding(Kind.LOSS, change.id, text, POLICY_PAGE)
     elif change.perhaps_replaced:
-        text = f"{change.name} may be replaced by {new}: lost would be {lost}; {left}"
+        text = f"{change.name} may be replaced by {new}: this would lose {lost}; {left}"
         yield Finding(Kind.LOSS, change.id, text, POLICY_PAGE)
 
 

@@ -147,9 +147,9 @@ def cancel(environment: Environment, *, as_json: bool) -> None:
 def retry_command(
     environment: Environment, *, yes: bool, confirm: str | None, as_json: bool
 ) -> None:
-    """Bring targets of a stack set up to date that failed.
+    """Update the targets of a stack set that failed.
 
-    Also those that were not come to. Nothing about the set is changed, and targets that are
+    Also those that were never reached. Nothing about the set is changed, and targets that are
     CURRENT are left alone. Asks first, as deploy does.
     """
     from liberty_cfn.deploy.stack_sets.deploying import retry
