@@ -40,7 +40,7 @@ from liberty_cfn.deploy.stack_sets.previews import merge, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
-from liberty_cfn.deploy.stack_sets.wanted import differences, wanted
+from liberty_cfn.deploy.stack_sets.wanted import Differences, differences, wanted
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.stateful import stack_policy
@@ -269,6 +269,22 @@ def test_a_target_that_the_file_left_is_tried_again_as_well(sets, between):
     sets.aws.fail()
     retry(sets.changed(fleet, without=[SECOND]), Told())
     assert statuses(fleet) == {FIRST: "CURRENT", SECOND: "CURRENT"}
+
+
+def test_where_nobody_gets_in_it_is_told_how_ecs_gets_its_own_role(sets, monkeypatch):
+    fleet, told = sets.fleet(str(FIRST), str(THIRD), str(SECOND)), Told()
+    managed = dataclasses.replace(fleet.targets, units=("ou-1-2",))
+    closed = Fleet(dataclasses.replace(fleet.environment, targets=managed), fleet.home)
+    monkeypatch.setattr(Target, "is_aws", True)
+    monkeypatch.setattr(Fleet, "credentials", Mock(side_effect=UnreachableError("no role")))
+    new = Differences(definition=False, new=(FIRST, THIRD, SECOND))
+    running.Run(closed, None, new, told)._see_to_linked_roles(new.new)  # noqa: SLF001
+    assert told.lines == [f"{one}: {linked_roles.UNREACHED}" for one in (HOME, OTHER)]
+    # Nor does bootstrap make a role there, which it would be told to without.
+    with pytest.raises(UnreachableError, match=r"^no role$"):
+        closed.at(FIRST)
+    with pytest.raises(UnreachableError, match="make bootstrap ENV="):
+        Fleet(fleet.environment, fleet.home).at(FIRST)
 
 
 def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets, between):

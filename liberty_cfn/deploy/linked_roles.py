@@ -14,6 +14,13 @@ import contextlib
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.targets import Target
 
+# What is to be done where nobody gets in.
+UNREACHED = (
+    "the roles of AWS's own services can't be made from here. An account's first cluster fails "
+    "without ECS's: deploy again then, or make it there before: aws iam "
+    "create-service-linked-role --aws-service-name ecs.amazonaws.com"
+)
+
 
 def see_to_them(target: Target) -> None:
     """Make the roles in the target's account that aren't there.

@@ -82,6 +82,9 @@ class Fleet:
             try:
                 self._keys[place.account] = self.credentials(place.account, EXECUTION_ROLE)
             except UnreachableError as error:
+                if self.targets.service_managed:
+                    # Whose roles AWS makes; to look into them, there has to be this one, too.
+                    raise
                 why = f"{error}: make bootstrap ENV={self.environment.name}"
                 raise UnreachableError(why) from error
         return self.home.elsewhere(place.account, place.region, self._keys[place.account])

@@ -116,12 +116,15 @@ class Run:
         self._tell_failures()
 
     def _see_to_linked_roles(self, new: Collection[Place]) -> None:
-        # Nobody gets into the accounts of a service-managed set but AWS.
-        if self.fleet.home.is_aws and not self.fleet.targets.service_managed:
-            first = {place.account: place for place in new}
-            self.fleet.everywhere(
-                first.values(), lambda place: linked_roles.see_to_them(self.fleet.at(place))
-            )
+        if not self.fleet.home.is_aws:
+            return
+        first = {place.account: place for place in new}
+        _, unreached = self.fleet.everywhere(
+            first.values(), lambda place: linked_roles.see_to_them(self.fleet.at(place))
+        )
+        # As a rule, nobody gets into the accounts of a service-managed set but AWS.
+        for place in unreached:
+            self.progress.say(f"{place.account}: {linked_roles.UNREACHED}")
 
     def remove(self, places: Collection[Place]) -> None:
         """Delete the stacks of places that are no longer targets, but what policies keep."""
