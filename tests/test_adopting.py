@@ -17,7 +17,7 @@ from wire import STACK, Wire, done, stack
 
 from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
-from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
@@ -371,7 +371,7 @@ def test_a_deploy_that_fails_after_secrets_were_put_aside_says_where_they_wait(
     aws.fail()
     listener.said.clear()
     work = Work(local, target, listener, small(templates, "Secrets"))
-    deploy(work, adopt=True, failed=local.stack)
+    deploy(work, begin(work, local.stack), adopt=True)
     assert not [line for line in listener.said if "waits in" in line]
 
 
@@ -393,6 +393,29 @@ def test_a_secret_that_somebody_deleted_meanwhile_has_its_name_free(aws, target)
     assert adopting.waiting(local, target) == ["SECRET_KEY"]
 
 
+def test_case_33_a_secret_that_has_its_name_again_by_another_adoption_is_left_alone(
+    target, local, manager, monkeypatch
+):
+    """The other one frees the name, and its stack makes a secret, after this one looked."""
+    full = "liberty-social/SECRET_KEY-local"
+    manager.create_secret(Name=full, SecretString="old")
+    looked = []
+
+    def overtaken(*_):
+        looked.append(full)
+        if len(looked) == 1:
+            adopting.put_aside(local, target, "SECRET_KEY")
+            manager.create_secret(Name=full, SecretString="new")
+
+    monkeypatch.setattr(adopting, "_check_is_nobodys", overtaken)
+    monkeypatch.setattr(adopting, "LOOKS", 1)
+    monkeypatch.setattr(adopting, "PAUSE", 0)
+    with pytest.raises(DeployError, match="deploy again"):
+        adopting.put_aside(local, target, "SECRET_KEY")
+    assert secret(target, "SECRET_KEY") == "new"
+    assert secret(target, "kept/SECRET_KEY") == "old"
+
+
 def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, target, templates):
     local, some = load("local"), small(templates, "Logs", "Secrets", "Service")
     deploy(Work(local, target, Listener(), some))
@@ -405,7 +428,8 @@ def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, targ
         deploy(Work(local, target, Listener(), some), adopt=True)
     assert secret(target, "SECRET_KEY") != people_had
     aws.fail()
-    assert deploy(Work(local, target, Listener(), some), adopt=True, failed=local.stack).changed
+    work = Work(local, target, Listener(), some)
+    assert deploy(work, begin(work, local.stack), adopt=True).changed
     assert secret(target, "SECRET_KEY") == people_had
     assert secret(target, "kept/DB_PASSWORD") == database
 
@@ -447,7 +471,7 @@ def stubbed():
 def test_a_secret_is_deleted_only_when_its_copy_is_proved(local, copied, complaint):
     target, manager = stubbed()
     with manager:
-        manager.add_response("describe_secret", {})
+        manager.add_response("describe_secret", {"ARN": "arn:aws:secretsmanager:::secret:1"})
         manager.add_response("get_secret_value", {"SecretString": "value"})
         manager.add_client_error("describe_secret", secrets.MISSING)
         manager.add_response("create_secret", {})

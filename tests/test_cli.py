@@ -245,9 +245,11 @@ def asked(monkeypatch):
     """Take note of what a deploy is asked for, and whether it has consent; nothing is done."""
     noted = {}
 
-    def take_note(work, **more):
+    def take_note(work, failed, **more):
         noted.update(more, allowed=work.allowed, consents=work.progress.consents())
+        noted["failed"] = failed
 
+    monkeypatch.setattr(deploying, "begin", lambda _, failed: failed)
     monkeypatch.setattr(deploying, "deploy", take_note)
     return noted
 
@@ -314,6 +316,18 @@ def test_what_would_stop_all_tasks_for_want_of_an_image_is_refused(
     answer = liberty(*command)
     assert (answer.returncode, answer.stderr) == (1, f"{refused.refusal}\n")
     assert asked == {}
+
+
+def test_a_tag_that_moves_while_another_deploy_is_awaited_is_deployed_as_it_is_then(
+    liberty, monkeypatch
+):
+    tag = ["sha256:before"]
+    seen = Mock(return_value=None)
+    monkeypatch.setattr(deploying, "begin", lambda *_: tag.append("sha256:after"))
+    monkeypatch.setattr(images, "resolve", lambda *_: images.Image(tag[-1], {"Image": tag[-1]}))
+    monkeypatch.setattr(deploying, "deploy", seen)
+    liberty("deploy", "dev", "--yes")
+    assert seen.call_args.args[0].environment.settings["Image"] == "sha256:after"
 
 
 @pytest.mark.parametrize("command", ["deploy dev --yes", "destroy dev --confirm dev"])

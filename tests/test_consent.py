@@ -435,6 +435,21 @@ def test_a_bucket_that_was_just_made_is_not_asked_what_is_in_it():
         assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
 
 
+def test_case_33_a_bucket_that_another_first_deploy_is_at_is_asked_for_again(monkeypatch):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html: OperationAborted."""
+    monkeypatch.setattr("liberty_cfn.deploy.patience.time.sleep", lambda _: None)
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+    aborted, closing = "OperationAborted", ("put_public_access_block", "put_bucket_encryption")
+    with Stubber(target.client("s3")) as s3:
+        s3.add_client_error("get_bucket_policy", "NoSuchBucket", http_status_code=404)
+        s3.add_client_error("create_bucket", aborted, http_status_code=409)
+        s3.add_client_error("create_bucket", "BucketAlreadyOwnedByYou", http_status_code=409)
+        s3.add_client_error(closing[0], aborted, http_status_code=409)
+        for call in (*closing, "put_bucket_versioning", "put_bucket_policy", "put_object"):
+            s3.add_response(call, {})
+        assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
+
+
 def shared_with(*accounts):
     """Return GetBucketPolicy's answer: S3 tells one reader alone without a list."""
     arns = [f"arn:aws:iam::{account}:root" for account in accounts]

@@ -603,10 +603,26 @@ def test_case_23_a_nested_stack_that_somebody_deleted_hides_no_event_of_its_pare
 
 def test_case_23_what_comes_after_a_stack_said_that_it_was_done_is_told_too():
     done = told(1, "UPDATE_COMPLETE")
-    wire = Wire(DescribeStackEvents=[events(done), events(told(2, "UPDATE_IN_PROGRESS"), done)])
+    more = told(2, "UPDATE_ROLLBACK_IN_PROGRESS")
+    wire = Wire(DescribeStackEvents=[events(done), events(more, done)])
     follower = Follower(wire.client, STACK, START)
     looks = [[event.time.second for event in follower.new_events()] for _ in range(2)]
     assert looks == [[1], [2]]
+
+
+@pytest.mark.parametrize("ours", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+@pytest.mark.parametrize("theirs", [(), ("UPDATE_COMPLETE",), ("UPDATE_ROLLBACK_COMPLETE",)])
+def test_case_33_what_somebody_began_before_the_end_was_seen_is_not_told_as_ours(ours, theirs):
+    """As where a laptop was closed meanwhile."""
+    next_one = [told(4, status) for status in theirs] + [told(3, "UPDATE_IN_PROGRESS")]
+    begun = told(1, "UPDATE_IN_PROGRESS")
+    wire = Wire(
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), stack((*theirs, "UPDATE_IN_PROGRESS")[0])],
+        DescribeStackEvents=[events(begun), events(*next_one, told(2, ours), begun)],
+    )
+    status, happened, _ = watch(wire)
+    assert status == ours
+    assert [event.status for event in happened] == ["UPDATE_IN_PROGRESS", ours]
 
 
 def test_case_23_events_of_older_operations_are_left_out():

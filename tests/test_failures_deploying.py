@@ -9,7 +9,7 @@ import errno
 import functools
 import itertools
 import threading
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 
@@ -21,6 +21,7 @@ from botocore.parsers import ResponseParserError
 from deployed import Listener, Waking
 from kills import state
 from small_sets import small
+from test_consent import settle
 from test_deploy import with_settings
 from wire import (
     BROKEN,
@@ -51,7 +52,7 @@ from liberty_cfn.deploy import (
     targets,
 )
 from liberty_cfn.deploy.changes import ChangeSet
-from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.destroying import destroy, kept
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
@@ -105,11 +106,11 @@ def dev():
     return dataclasses.replace(load("dev"), given={})
 
 
-def have(environment, target, template, listener=None, allowed=(), **more):
+def have(environment, target, template, listener=None, *, allowed=(), failed="", **more):
     """Deploy a design of one template."""
     templates = {"root.yaml": template}
     work = Work(environment, target, listener or Listener(), templates, allowed)
-    return deploy(work, **more)
+    return deploy(work, begin(work, failed), **more)
 
 
 def left_behind(target, environment):
@@ -291,30 +292,23 @@ def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():
     assert discarding.left_behind(wire.client, "liberty-social-dev", pytest.fail) == []
 
 
-@pytest.mark.parametrize("days", [-1, 1])
-def test_what_is_left_behind_goes_however_wrong_this_machines_clock_is(
-    target, dev, monkeypatch, days
+def test_case_33_a_deploy_without_changes_leaves_alone_what_another_waits_for_consent_to(
+    target, dev, monkeypatch
 ):
     have(dev, target, TOPIC)
     cloudformation = target.client("cloudformation")
 
-    def another(name):
-        asked = {"StackName": dev.stack, "ChangeSetName": name, "TemplateBody": MORE}
+    def another(name, template):
+        asked = {"StackName": dev.stack, "ChangeSetName": name, "TemplateBody": template}
         return cloudformation.create_change_set(**asked)["Id"]
 
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime.now(tz) + timedelta(days)
-
-    monkeypatch.setattr(discarding, "datetime", Clock)
-    another("liberty-killed")
-    planned = []
-    monkeypatch.setattr(
-        deploying, "close_again", lambda *_: planned.append(another("liberty-other"))
-    )
+    another("liberty-killed", TOPIC)  # in which nothing changes, so nobody can execute it
+    waits = another("liberty-waits", MORE)
     have(dev, target, TOPIC)
-    assert [each["ChangeSetId"] for each in left_behind(target, dev)] == planned
+    assert [each["ChangeSetId"] for each in left_behind(target, dev)] == [waits]
+    monkeypatch.setattr(discarding, "FORGOTTEN", timedelta())
+    have(dev, target, TOPIC)
+    assert left_behind(target, dev) == []
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -488,7 +482,8 @@ def test_case_04_a_creation_that_failed_leaves_no_name_in_the_way_of_the_next(aw
         deploy(Work(local, target, Listener(), templates))
     assert names(target) == {TEMPLATE_BUCKET}
     aws.fail()
-    assert deploy(Work(local, target, Listener(), templates), failed=local.stack).changed
+    work = Work(local, target, Listener(), templates)
+    assert deploy(work, begin(work, local.stack)).changed
 
 
 PROTECTED = """
@@ -550,7 +545,7 @@ def test_case_02_a_first_plan_that_cannot_be_deleted_is_no_reason_to_stop(target
     production, listener = with_settings(dev, DatabaseDeletionProtection="true"), Listener()
     with answering(target.client("cloudformation"), "DeleteChangeSet", DENIED):
         assert have(production, target, PROTECTED, listener).changed
-    assert "could not be deleted; the next deploy does it" in listener.said[0]
+    assert "could not be deleted; a later deploy does it" in listener.said[0]
     have(production, target, PROTECTED)
     assert left_behind(target, dev) == []
 
@@ -674,6 +669,68 @@ def test_case_33_what_another_deploy_finished_meanwhile_is_done(target, dev):
     listener.happened = happened
     assert have(production, target, PROTECTED, listener).changed
     assert listener.said[-1] == "Nothing is left to do: somebody else deployed meanwhile"
+
+
+def test_case_33_a_new_environment_that_another_deploy_made_meanwhile_is_not_changed(
+    target, dev
+):
+    """It is planned twice, without protection and with it; agreed to was that all is made."""
+    production = with_settings(dev, DatabaseDeletionProtection="true")
+    loser, theirs = Listener(), PROTECTED.replace("'20'", "'30'")
+
+    def consents():
+        return have(production, target, theirs).changed
+
+    loser.consents = consents
+    with pytest.raises(DeployError, match=r"was agreed to.*\nDatabase .*: Modify"):
+        have(production, target, PROTECTED, loser)
+    assert loser.events == []
+    assert left_behind(target, dev) == []
+
+
+def test_case_33_what_another_deploy_adds_between_two_updates_is_not_taken_away(target, dev):
+    production = with_settings(dev, DatabaseDeletionProtection="true")
+    theirs, loser = PROTECTED + "  Theirs: {Type: AWS::SNS::Topic}\n", Listener()
+
+    def happened(events):
+        if any(e.is_root and e.status == "CREATE_COMPLETE" for e in events):
+            have(production, target, theirs)
+
+    loser.happened = happened
+    with pytest.raises(
+        DeployError, match=r"was agreed to.*\nTheirs \(AWS::SNS::Topic\): Remove"
+    ):
+        have(production, target, PROTECTED, loser)
+    assert left_behind(target, dev) == []
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_case_33_what_the_next_update_goes_by_is_closed_only_when_that_is_over(
+    aws, target, dev, monkeypatch, over
+):
+    """Somebody begins it before the end of ours is seen."""
+    have(dev, target, UPLOADS)
+    cloudformation, ours, execute = (
+        target.client("cloudformation"),
+        Listener(),
+        carrying_out.execute,
+    )
+
+    def overtaken(*asked):
+        execute(*asked)
+        settle(cloudformation, dev.stack)
+        protect(cloudformation, dev.stack, ["Theirs"])
+        aws.delay(0 if over else 60)
+        theirs = UPLOADS + "  Theirs: {Type: AWS::SNS::Topic}\n"
+        cloudformation.update_stack(StackName=dev.stack, TemplateBody=theirs)
+        if over:
+            settle(cloudformation, dev.stack)
+
+    monkeypatch.setattr(carrying_out, "execute", overtaken)
+    assert have(dev, target, UPLOADS + "  Ours: {Type: AWS::SNS::Topic}\n", ours).changed
+    found = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
+    assert found == stack_policy(() if over else ["Theirs"])
+    assert ours.said[-1].startswith(f"{dev.stack} ended as UPDATE_COMPLETE; somebody else has")
 
 
 def test_an_update_that_failed_takes_away_what_it_added_and_nothing_else(aws, target, dev):
@@ -897,7 +954,7 @@ def test_a_plan_whose_change_set_cannot_be_deleted_is_shown_and_the_next_deploy_
     [waiting] = left_behind(target, dev)
     assert waiting["ChangeSetName"] in told.said[0]
     assert "DeleteChangeSet: Not yours" in told.said[0]
-    have(dev, target, TOPIC)
+    have(dev, target, UPLOADS)
     assert left_behind(target, dev) == []
 
 
@@ -1168,7 +1225,7 @@ def test_a_change_set_that_is_never_made_is_not_waited_with_for_ever():
     said = []
     discarding.drop(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1"), said.append)
     assert (
-        f"could not be deleted; the next deploy does it. AWS refused DeleteChangeSet: {why}"
+        f"could not be deleted; a later deploy does it. AWS refused DeleteChangeSet: {why}"
         in (said[0])
     )
 
@@ -1312,7 +1369,7 @@ def test_why_nothing_can_be_planned_is_told_though_the_change_set_cannot_be_dele
     said = []
     with pytest.raises(DeployError, match="can't plan this change: It is odd"):
         create(wire, say=said.append)
-    assert "could not be deleted; the next deploy does it" in said[0]
+    assert "could not be deleted; a later deploy does it" in said[0]
 
 
 def test_case_26_a_capability_that_is_missing_is_named_with_what_to_do():
@@ -1440,6 +1497,23 @@ def test_what_nobody_was_told_would_be_lost_stops_a_destroy_before_it_begins(tar
         destroy(Work(dev, target, Listener()), found, ())
     destroy(Work(dev, target, Listener()), found, kept(cloudformation, found))
     assert find(cloudformation, dev.stack) is None
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_case_33_what_somebody_else_deleted_is_not_said_to_be_destroyed_here(
+    target, dev, again
+):
+    have(dev, target, TOPIC)
+    cloudformation = target.client("cloudformation")
+    agreed = find(cloudformation, dev.stack)["StackId"]
+    protect_from_termination(cloudformation, agreed, on=False)
+    destroy(Work(dev, target, Listener()), agreed, ())
+    if again:
+        have(dev, target, TOPIC)
+    with pytest.raises(DeployError, match="deleted meanwhile, by somebody else") as refused:
+        destroy(Work(dev, target, Listener()), agreed, ())
+    assert ("was made since: arn:" in str(refused.value)) is again
+    assert bool(find(cloudformation, dev.stack)) is again
 
 
 def test_case_32_what_aws_would_not_delete_stops_a_destroy_before_it_begins(target, dev):

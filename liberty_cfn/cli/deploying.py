@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -155,11 +156,14 @@ def deploy_command(
     templates = checked_templates(environment, screen)
     check_digest(templates, approved)
     target = common.connect(environment, screen)
-    environment, advice = common.with_image(environment, target)
     progress = showing.ShownProgress(screen, lambda: may_deploy(environment, confirm, yes=yes))
     with common.interruptible(environment, "deploy", progress.stop):
         work = Work(environment, target, progress, templates, allowed)
-        outcome = deploying.deploy(work, adopt=adopt, drift=drift, failed=failed)
+        begun = deploying.begin(work, failed)
+        # Not sooner: while somebody else's deploy was awaited, the tag may have moved.
+        environment, advice = common.with_image(environment, target)
+        work = replace(work, environment=environment)
+        outcome = deploying.deploy(work, begun, adopt=adopt, drift=drift)
     if outcome is None:
         common.fail("Nothing was deployed.")
     if not outcome.changed:

@@ -78,14 +78,17 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
     _check_is_nobodys(target, full, known)
     if "DeletedDate" in known:
         client.restore_secret(SecretId=full)
+    # By its ARN: another adoption may have freed the name, and its stack have it by now.
+    arn = known["ARN"]
     # One that has a value is deleted only when that was read.
-    value = _value(client, full, there=secrets.has_value(known))
+    value = _value(client, arn, there=secrets.has_value(known))
     copy = _place(environment, target, name, known)
     if value is not None and copy:
         _store(client, copy, value)
         if _value(client, copy) != value:
             raise DeployError(f"{full} could not be copied to {copy}; it was left as it is.")
-    client.delete_secret(SecretId=full, ForceDeleteWithoutRecovery=True)
+    with faults.unless(secrets.MISSING):
+        client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
     for _ in range(LOOKS):
         if secrets.described(target, full) is None:
             return

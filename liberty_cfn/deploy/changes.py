@@ -96,7 +96,8 @@ class ChangeSet:
     """A change set, and what would change; that is empty until it was read.
 
     `token` is its name, and that of the operation that executes it. `new` is whether it makes
-    its stack, `adopts` whether it takes in what exists.
+    its stack, `adopts` whether it takes in what exists. `awaited` is whether somebody may
+    still be asked for consent to it.
     """
 
     id: str
@@ -105,6 +106,7 @@ class ChangeSet:
     changes: tuple[Change, ...] = ()
     new: bool = False
     adopts: bool = False
+    awaited: bool = False
 
 
 def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:

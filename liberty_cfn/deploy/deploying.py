@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,47 +27,71 @@ class Outcome:
     outputs: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Begun:
+    """Where a deploy begins: the stack, None where there is none; and what others left."""
+
+    stack: dict[str, Any] | None
+    left: Iterable[ChangeSet]
+
+    def over(self, *, changed: bool) -> Iterator[ChangeSet]:
+        """Yield of what others left what nobody needs, once the stack `changed` or didn't.
+
+        Where it didn't, somebody may still consent to what is awaited.
+        """
+        return (each for each in self.left if changed or not each.awaited)
+
+
+def begin(work: Work, failed: str = "") -> Begun:
+    """Bring the stack to where a deploy can begin: what is under way is seen to its end.
+
+    `failed` is the name of the stack, if what is left of its failed creation may be deleted.
+
+    Raises:
+        DeployError: what was under way failed, or deletes the stack; or what failed may not be
+            deleted, or can't.
+    """
+    # What comes later may be what somebody else is about to deploy.
+    left = discarding.left_behind(
+        work.cloudformation, work.environment.stack, work.progress.say
+    )
+    return Begun(_begin_from(work, failed), left)
+
+
 def deploy(
-    work: Work, *, adopt: bool = False, drift: bool = False, failed: str = ""
+    work: Work, begun: Begun | None = None, *, adopt: bool = False, drift: bool = False
 ) -> Outcome | None:
     """Make the environment what its templates and settings say; None without consent.
 
     With `adopt`, a new environment takes in what an earlier destroy kept. With `drift`, the
-    plan says what would become of what was changed by hand. `failed` is the name of the stack,
-    if what is left of its failed creation may be deleted. What is under way already is seen to
-    its end first.
+    plan says what would become of what was changed by hand.
 
     Raises:
         DeployError: something is in the way, or CloudFormation refused or undid the change, or
             the migration failed: then the service is as it was.
     """
-    name, say = work.environment.stack, work.progress.say
-    # What comes later may be what somebody else is about to deploy.
-    left = discarding.left_behind(work.cloudformation, name, say)
-    stack = _begin_from(work, failed)
-    if adopt and beforehand.deployed(stack) is not None:
-        say(f"{name} is there already, which takes nothing in: it goes on without --adopt")
+    begun = begun or begin(work)
+    if adopt and beforehand.deployed(begun.stack) is not None:
+        name = work.environment.stack
+        work.progress.say(
+            f"{name} is there already, which takes nothing in: it goes on without --adopt"
+        )
         adopt = False
     if not adopt:
-        return _made(work, stack, left, adopt=False, drift=drift)
+        return _made(work, begun, adopt=False, drift=drift)
     try:
-        if not adopting.free_names(work, stack):
+        if not adopting.free_names(work, begun.stack):
             return None
-        stack = find(work.cloudformation, name)
-        return _made(work, stack, left, adopt=True, drift=drift)
+        stack = find(work.cloudformation, work.environment.stack)
+        return _made(work, replace(begun, stack=stack), adopt=True, drift=drift)
     finally:
         adopting.say_what_waits(work)
 
 
 def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
-    """Bring the stack to where a deploy can begin, and return it; None where there is none.
+    """Return the stack as a deploy can begin from it: as `begin`.
 
-    What is under way is seen to its end: somebody else began it, or we did, and were killed.
-    What a failed creation left is deleted, if it was named.
-
-    Raises:
-        DeployError: what was under way failed, or deletes the stack; or what failed may not be
-            deleted, or can't.
+    What is under way somebody else began; or we did, and were killed.
     """
     stack = find(work.cloudformation, work.environment.stack)
     state = state_of(stack)
@@ -92,16 +116,9 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
     return _begin_from(work, failed)
 
 
-def _made(
-    work: Work,
-    stack: Mapping[str, Any] | None,
-    left: Iterable[ChangeSet],
-    *,
-    adopt: bool,
-    drift: bool,
-) -> Outcome | None:
-    """As `deploy`, from the `stack` as it is; `left` are change sets to be discarded then."""
-    environment, progress = work.environment, work.progress
+def _made(work: Work, begun: Begun, *, adopt: bool, drift: bool) -> Outcome | None:
+    """As `deploy`; what others left is discarded then."""
+    environment, progress, stack = work.environment, work.progress, begun.stack
     planned, change_set = prepare(work, stack, adopt=adopt, drift=drift)
     last = None
     if change_set is None:
@@ -122,7 +139,7 @@ def _made(
         close_again(work.cloudformation, stack["StackId"], known=known)
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(work.cloudformation, stack["StackId"])
-    for killed in left:
+    for killed in begun.over(changed=change_set is not None):
         discarding.drop(work.cloudformation, killed, progress.say)
     adopting.give_back(work)
     return Outcome(changed=change_set is not None, outputs=outputs(stack))
@@ -149,7 +166,7 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
     held = migrating.held(environment, target) if migrates else {}
     before = replace(work, environment=environment.with_parameters({**unprotected, **held}))
     with discarding.kept_only_if_well(work.cloudformation, change_set):
-        first = _prepared(before, adopt=change_set.adopts)
+        first = _prepared(before, planned, change_set)
     if first:
         if unprotected:
             progress.say("First without protection from deletion, so that it can be undone")
@@ -158,7 +175,7 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
         carry_out(before, first)
     if migrates:
         migrating.migrate(environment, target, (first or change_set).stack_id, progress.say)
-    last = _prepared(work, adopt=change_set.adopts)
+    last = _prepared(work, planned, replace(change_set, new=False))
     if last is None:
         progress.say("Nothing is left to do: somebody else deployed meanwhile")
     elif unprotected:
@@ -166,17 +183,40 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
     return last
 
 
-def _prepared(work: Work, *, adopt: bool) -> ChangeSet | None:
-    """Return the change set of what was agreed to, made anew.
+def _prepared(work: Work, agreed: Plan, before: ChangeSet) -> ChangeSet | None:
+    """Return the change set of what was agreed to, made anew in the place of the one `before`.
 
     Raises:
-        DeployError: data would be lost, by what somebody else deployed meanwhile.
+        DeployError: it is more than that, by what somebody else deployed meanwhile.
     """
-    planned, change_set = prepare_now(work, adopt=adopt)
+    planned, change_set = prepare_now(work, adopt=before.adopts)
     if change_set:
         with discarding.kept_only_if_well(work.cloudformation, change_set):
             _refuse_losses(work, planned, "by what was deployed meanwhile; it is left at that")
+            _refuse_unseen(planned, agreed, again=before.new and not change_set.new)
     return change_set
+
+
+def _refuse_unseen(planned: Plan, agreed: Plan, *, again: bool) -> None:
+    """Refuse what was not in the plan that was agreed to: by `again`, all, as it was for none.
+
+    What is in stacks that were planned as a whole was in it; so is, beside the tasks' new
+    definition, what it takes to hold the service back, and to have it move on.
+    """
+    seen = {change.place for change in agreed.changes}
+    whole = {c.place for c in agreed.changes if c.opaque or c.action == "Add"}
+    whole |= {c.stack for c in agreed.changes if c.type == migrating.DEFINITION}
+    unseen = [
+        f"{'/'.join(change.place)} ({change.type}): {change.action}"
+        for change in planned.changes
+        if again or (change.place not in seen and change.stack not in whole)
+    ]
+    if unseen:
+        why = (
+            "More would change than was agreed to, by what was deployed meanwhile; it is left "
+            "at that. Deploy again to see a new plan. Not agreed to was:"
+        )
+        raise DeployError("\n".join([why, *unseen]))
 
 
 def _agreed(work: Work, planned: Plan, change_set: ChangeSet) -> bool:

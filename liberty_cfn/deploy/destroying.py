@@ -113,14 +113,19 @@ def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
         DeployError: something can't be deleted, or could not. The message says what and why.
         FollowError: the deadline has passed, or the credentials are over.
     """
+    cloudformation, name = work.cloudformation, work.environment.stack
+    if (stack := find(cloudformation, name)) is None or stack["StackId"] != stack_id:
+        left = f"{name} was deleted meanwhile, by somebody else; nothing was deleted here."
+        again = f" What has its name now was made since: {stack['StackId']}" if stack else ""
+        raise DeployError(left + again)
     kept, hindrances = looked_through(work.environment, work.target, stack_id)
     if lost := [one for one in kept if one.lost and one not in seen]:
         told = [f"{one.type} {one.id} {one.how}" for one in lost]
         hindrances += ["That was not said before, and somebody has deployed since:", *told]
     if hindrances:
         raise DeployError("\n".join(["Nothing was deleted:", *hindrances]))
-    if _has_failed(described(work.cloudformation, stack_id)):
-        protect_from_termination(work.cloudformation, stack_id, on=False)
+    if _has_failed(stack):
+        protect_from_termination(cloudformation, stack_id, on=False)
     delete(work, stack_id)
 
 

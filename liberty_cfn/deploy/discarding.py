@@ -68,7 +68,7 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Say = silent) -> bool:
         # It may be gone, and only its stack be left.
         what = f"change set {change_set.token}{' with its empty stack' * change_set.new}"
         say(
-            f"The {what} could not be deleted; the next deploy does it. "
+            f"The {what} could not be deleted; a later deploy does it. "
             f"{faults.in_words(error)}"
         )
         return False
@@ -126,7 +126,10 @@ def left_behind(
     before = datetime.now(UTC) - FORGOTTEN
     try:
         return [
-            ChangeSet(summary["ChangeSetId"], summary["StackId"], summary["ChangeSetName"])
+            ChangeSet(
+                *(summary["ChangeSetId"], summary["StackId"], summary["ChangeSetName"]),
+                awaited=summary.get("Status") != "FAILED" and summary["CreationTime"] > before,
+            )
             for summary in _summaries(cloudformation, stack)
             if summary["ChangeSetName"].startswith(OURS)
             and summary.get("Status") not in GOING

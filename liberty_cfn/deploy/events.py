@@ -21,6 +21,8 @@ BEGINNINGS = {
     "DELETE_IN_PROGRESS",
     "IMPORT_IN_PROGRESS",
 }
+# And when that is the next one, of the same stack. Deletion isn't, but the end of all.
+NEXT_BEGINS = {"UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS"}
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,11 @@ class Follower:
     is done.
 
     Events before `since` are left out. Without `since`, all that happened before the Follower
-    was made is left out: make it before the operation starts.
+    was made is left out: make it before the operation starts. What comes after the operation
+    is left out, too; `overtaken` is whether the next one has begun.
     """
+
+    overtaken = False
 
     def __init__(
         self, cloudformation: Any, stack_id: str, since: datetime | None = None
@@ -88,6 +93,7 @@ class Follower:
         self._refused: dict[tuple[tuple[str, ...], str], list[str]] = {}
         # Read, but not told: a later call failed.
         self._untold: list[Event] = []
+        self._ended = False
         self._since = since
         if since is None:
             # One page tells where to stop; a stack that was deployed often has many.
@@ -119,7 +125,16 @@ class Follower:
                 self._untold.append(self._event(stack_id, raw))
         found = sorted(self._untold, key=_when)
         self._untold = []
-        return found
+        return list(self._until_the_next(found))
+
+    def _until_the_next(self, events: list[Event]) -> Iterator[Event]:
+        for event in events:
+            if event.is_root:
+                self.overtaken |= self._ended and event.status in NEXT_BEGINS
+                self._ended |= event.over
+            if self.overtaken:
+                return
+            yield event
 
     def _unseen(self, stack_id: str) -> list[dict[str, Any]]:
         """Return a stack's events not seen before, oldest first."""

@@ -120,7 +120,7 @@ class Operation:
 def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) -> None:
     """Follow what is under way to its end, and protect what is there then.
 
-    Unless it is not `ours`, and the next operation is under way: whoever began that does.
+    Unless the next operation is under way: whoever began that does.
 
     Raises:
         DeployError: it failed.
@@ -128,9 +128,15 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
     """
     operation, unprotected = Operation(work, stack_id), ""
     operation.see_to_its_end(follower)
+    if follower.overtaken:
+        work.progress.say(
+            f"{work.environment.stack} ended as {operation.status}; somebody else has begun to "
+            "change it again since: how it stands from here on may be their doing"
+        )
     if operation.meaning in (Meaning.GOOD, Meaning.UNDONE):
         try:
-            if ours or not at_work(work.cloudformation, stack_id):
+            known = ours and not follower.overtaken
+            if known or not at_work(work.cloudformation, stack_id):
                 protect(work.cloudformation, stack_id)
         except faults.OF_AWS as error:
             unprotected = (
@@ -171,7 +177,8 @@ def follow(
 ) -> tuple[str, list[Event]]:
     """Tell what happens until the stack's operation is over; return its status, and all events.
 
-    The stack is meant by its id, not by its name, which another may get meanwhile.
+    The stack is meant by its id, not by its name, which another may get meanwhile. Where the
+    next operation has begun, the status is the one that this one ended with.
 
     Raises:
         FollowError: the deadline has passed, or the credentials are over.
@@ -194,6 +201,8 @@ def follow(
             tell(fresh)
         quiet = 0 if fresh else quiet + 1
         before, own = own, next((e.status for e in reversed(events) if e.is_root), own)
+        if follower.overtaken:
+            return own, events
         if at_work and own != before and not own.endswith("_IN_PROGRESS"):
             # The stack says that it is done: its status is read at once.
             continue

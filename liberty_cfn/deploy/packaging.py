@@ -173,7 +173,8 @@ def bucket(target: Target) -> Bucket:
         if faults.code(error) not in (NOT_YET, "NoSuchBucketPolicy"):
             raise
         if faults.code(error) == NOT_YET:
-            _create(bare)
+            # Another first deploy may be at it, too: S3 refuses both, for a moment.
+            answered(bare.s3, partial(_create, bare))
     answered(bare.s3, partial(_close, bare), coming=NOT_YET)
     return bare
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.following import Work
@@ -67,7 +67,7 @@ def make(
     try:
         target = as_administrator(fleet, place, role)
         work = Work(environment, target, _Telling(place, say), templates)
-        deploy(work, adopt=True, failed=environment.stack)
+        deploy(work, begin(work, environment.stack), adopt=True)
     except DeployError as error:
         raise DeployError(f"{place}: {error}") from error
     stack = str(described(execution, adopted_stack(fleet))["StackId"])
