@@ -408,9 +408,7 @@ def test_case_33_a_secret_that_has_its_name_again_by_another_adoption_is_left_al
             manager.create_secret(Name=full, SecretString="new")
 
     monkeypatch.setattr(adopting, "_check_is_nobodys", overtaken)
-    monkeypatch.setattr(adopting, "LOOKS", 1)
-    monkeypatch.setattr(adopting, "PAUSE", 0)
-    with pytest.raises(DeployError, match="deploy again"):
+    with pytest.raises(ClientError, match="find the specified secret"):
         adopting.put_aside(local, target, "SECRET_KEY")
     assert secret(target, "SECRET_KEY") == "new"
     assert secret(target, "kept/SECRET_KEY") == "old"

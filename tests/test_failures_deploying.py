@@ -971,7 +971,7 @@ def test_case_33_what_another_deploy_is_about_to_do_is_left_to_it(target, dev, m
     have(dev, target, TOPIC)
     cloudformation, planned = target.client("cloudformation"), []
 
-    def meanwhile(*_):
+    def meanwhile(*_, **__):
         asked = {"StackName": dev.stack, "ChangeSetName": "liberty-other", "TemplateBody": MORE}
         planned.append(cloudformation.create_change_set(**asked)["Id"])
 

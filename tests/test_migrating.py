@@ -240,6 +240,18 @@ def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatc
     assert [operation for operation, _ in wire.asked] == ["DeleteChangeSet"]
 
 
+@pytest.mark.parametrize("there", [migrating.DEFINITION, migrating.SERVICE_TYPE])
+def test_what_holds_the_service_back_was_agreed_to_and_what_others_deployed_was_not(there):
+    """Held at no tasks, it isn't scaled either."""
+    agreed, scaled = plan(change(there)), change("AWS::ApplicationAutoScaling::ScalableTarget")
+    scaled, others = (
+        replace(scaled, resource="Else", stack=(at,)) for at in ("Service", "Logs")
+    )
+    deploying._refuse_unseen(plan(scaled), agreed, again=False)  # noqa: SLF001 - AWS's word alone
+    with pytest.raises(DeployError, match="Logs/Else"):
+        deploying._refuse_unseen(plan(scaled, others), agreed, again=False)  # noqa: SLF001
+
+
 # When it is due
 
 

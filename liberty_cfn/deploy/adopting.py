@@ -87,8 +87,7 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
         _store(client, copy, value)
         if _value(client, copy) != value:
             raise DeployError(f"{full} could not be copied to {copy}; it was left as it is.")
-    with faults.unless(secrets.MISSING):
-        client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+    client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
     for _ in range(LOOKS):
         if secrets.described(target, full) is None:
             return

@@ -200,12 +200,12 @@ def _prepared(work: Work, agreed: Plan, before: ChangeSet) -> ChangeSet | None:
 def _refuse_unseen(planned: Plan, agreed: Plan, *, again: bool) -> None:
     """Refuse what was not in the plan that was agreed to: by `again`, all, as it was for none.
 
-    What is in stacks that were planned as a whole was in it; so is, beside the tasks' new
-    definition, what it takes to hold the service back, and to have it move on.
+    What is in stacks that were planned as a whole was in it; so is, beside a service and its
+    tasks, what it takes to hold it back, and to have it move on.
     """
     seen = {change.place for change in agreed.changes}
     whole = {c.place for c in agreed.changes if c.opaque or c.action == "Add"}
-    whole |= {c.stack for c in agreed.changes if c.type == migrating.DEFINITION}
+    whole |= {c.stack for c in agreed.changes if c.type in migrating.MOVING}
     unseen = [
         f"{'/'.join(change.place)} ({change.type}): {change.action}"
         for change in planned.changes

@@ -68,8 +68,7 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Say = silent) -> bool:
         # It may be gone, and only its stack be left.
         what = f"change set {change_set.token}{' with its empty stack' * change_set.new}"
         say(
-            f"The {what} could not be deleted; a later deploy does it. "
-            f"{faults.in_words(error)}"
+            f"The {what} could not be deleted; a later deploy does it. {faults.in_words(error)}"
         )
         return False
     return True

@@ -25,6 +25,7 @@ from liberty_cfn.names import CONTAINER
 
 HELD, COUNT = "HeldTaskDefinition", "DesiredCount"
 DEFINITION = "AWS::ECS::TaskDefinition"
+MOVING = (DEFINITION, SERVICE_TYPE)
 # Letters, numbers, - / and _ at most.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
 STARTED_BY = "liberty-cfn-migrate"
