@@ -228,6 +228,8 @@ def test_a_tree_that_ends_is_followed_by_how_it_ended_and_the_next_has_its_own(m
     assert shown.endswith(
         f"CREATE_COMPLETE           liberty-social-dev  {NESTED_STACK}  9.0 s"
     )
+    progress.happened([])
+    assert paper.file.getvalue().splitlines()[-1] == shown
     progress.happened(BEGUN[:2])
     progress.stop()
     assert "0 of 1 resources" in paper.file.getvalue()

@@ -350,6 +350,8 @@ class ShownProgress:
                     self.say(line(event))
             self._go_on(events)
             return
+        if not events:
+            return
         if not self._tree:
             # Of a deletion, say, or of what somebody else began.
             self._expect(())
