@@ -111,7 +111,7 @@ def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
 
     Raises:
         DeployError: something can't be deleted, or could not. The message says what and why.
-        FollowError: the deadline has passed, or the credentials are over.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     cloudformation, name = work.cloudformation, work.environment.stack
     if (stack := find(cloudformation, name)) is None or stack["StackId"] != stack_id:

@@ -96,7 +96,7 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
     interrupted.
 
     Raises:
-        FollowError: the deadline has passed, or the credentials are over.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     patience = Patience(stack_id, say, again=f"make drift ENV={name}")
 

@@ -1,10 +1,10 @@
-"""What ends a command: its message is for the person at the terminal."""
+"""What ends a command. The messages are for the person at the terminal."""
 
 from __future__ import annotations
 
 
 class DeployError(Exception):
-    """What was asked for was refused, or failed. The message says why, and what to do."""
+    """What was asked for was refused or failed. The message says why, and what to do."""
 
 
 class UnreachableError(DeployError):
@@ -12,7 +12,7 @@ class UnreachableError(DeployError):
 
 
 class FollowError(Exception):
-    """Looking had to end before the operation did. The message says how to look again."""
+    """Watching ended before the operation did. The message says how to watch again."""
 
 
 class UnknownStatusError(Exception):

@@ -1,6 +1,6 @@
-"""What an error of AWS's means: ask again, renew the credentials, or that it is refused.
+"""What an error from AWS means: ask again, renew the credentials, or accept a refusal.
 
-An error that passes by itself says nothing about what was asked.
+A transient error says nothing about what was asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from botocore.parsers import ResponseParserError
 # All errors that a call of AWS can raise.
 OF_AWS = (aws.ClientError, aws.BotoCoreError, ResponseParserError)
 
-# Codes of what passes by itself: too much was asked, or something else is being done there.
+# Codes of transient errors: too many requests, or another operation in the way.
 PASSING = re.compile(
     "Throttl|TooManyRequests|RequestLimitExceeded|RequestTimeout|SlowDown|OperationAborted"
     "|PriorRequestNotComplete"
@@ -29,13 +29,13 @@ EXPIRED = {
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "InvalidToken",
-    # What EC2 says of credentials for a while that is over.
+    # What EC2 says of temporary credentials that have expired.
     "RequestExpired",
     "TokenRefreshRequired",
     "UnrecognizedClientException",
 }
 REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
-# When the time that a request was signed with is too far from AWS's own.
+# The time in a request's signature is too far from AWS's own.
 SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
 SKEWED_WORDS = ("Signature expired", "Signature not yet current")
 SERVER_ERROR = 500
@@ -52,12 +52,12 @@ def code(error: BaseException) -> str:
 
 
 def short(error: BaseException) -> str:
-    """Return AWS's code for an error, or what sort of error it is, where it has none."""
+    """Return AWS's code for an error, or its class where it has none."""
     return code(error) or type(error).__name__
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an error says nothing about what was asked, only that it wasn't answered."""
+    """Whether an error is transient: there was no answer, rather than a refusal."""
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return bool(PASSING.search(code(error))) or status >= SERVER_ERROR
@@ -76,7 +76,7 @@ def cut_off(error: BaseException) -> bool:
 
 
 def expired(error: BaseException) -> bool:
-    """Whether the credentials were good once, and are no longer."""
+    """Whether the credentials are no longer valid, or can't be renewed."""
     return code(error) in EXPIRED or isinstance(
         error,
         aws.CredentialRetrievalError
@@ -89,7 +89,7 @@ def expired(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def unless(*codes: str) -> Iterator[None]:
-    """Go on if AWS refuses with one of these codes: there is no such thing, say."""
+    """Carry on if AWS refuses with one of these codes, such as that there is no such thing."""
     try:
         yield
     except aws.ClientError as error:
@@ -99,7 +99,7 @@ def unless(*codes: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unless_missing() -> Iterator[None]:
-    """Go on if the stack that is asked about is gone, which somebody deleted by itself."""
+    """Carry on if the stack that is asked about is gone: somebody deleted it."""
     try:
         yield
     except aws.ClientError as error:

@@ -1,4 +1,4 @@
-"""What is found about a setting or a thing before a deploy."""
+"""Findings: what is known about a setting or a resource before a deploy."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about a setting or a thing, and what to do about it.
+    """What was found about a setting or a resource, and what to do about it.
 
-    `adopt` is how a deploy takes it in, where it can.
+    `adopt` says how a deploy can take it in, if it can.
     """
 
     level: Level
@@ -34,7 +34,7 @@ class Finding:
 
     @property
     def adoptable(self) -> bool:
-        """Whether it is in the way only unless a deploy adopts it."""
+        """Whether it stops being in the way if a deploy adopts it."""
         return bool(self.adopt)
 
     @property
@@ -47,7 +47,7 @@ class Finding:
 
 
 def hinders(found: Iterable[Finding]) -> bool:
-    """Whether a deploy surely fails by something that was found."""
+    """Whether anything found would surely make a deploy fail."""
     return any(each.level is Level.OBSTACLE for each in found)
 
 
@@ -72,7 +72,7 @@ def asked(
         yield from check(environment, target)
     except ClientError as error:
         code = faults.code(error)
-        # What the settings name and isn't there is told by the check that is for that.
+        # What the settings name and isn't there is reported by the check for it.
         if code not in (*faults.REFUSED, "NoSuchHostedZone", "ResourceNotFoundException"):
             raise
         why = f"not checked: AWS refused {error.operation_name} ({code})."

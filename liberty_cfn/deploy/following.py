@@ -80,7 +80,7 @@ class Operation:
         """Tell what happens until it is over, and what it waits for meanwhile.
 
         Raises:
-            FollowError: the deadline has passed, or the credentials are over.
+            FollowError: the deadline has passed, or the credentials have expired.
             UnknownStatusError: CloudFormation reports a state that this program doesn't know.
         """
         work, progress = self.work, self.work.progress
@@ -124,7 +124,7 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
 
     Raises:
         DeployError: it failed.
-        FollowError: the deadline has passed, or the credentials are over.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     operation, unprotected = Operation(work, stack_id), ""
     operation.see_to_its_end(follower)
@@ -157,7 +157,7 @@ def delete(work: Work, stack_id: str) -> None:
 
     Raises:
         DeployError: it could not be deleted whole.
-        FollowError: the deadline has passed, or the credentials are over.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     deletion, follower = Operation(work, stack_id), Follower(work.cloudformation, stack_id)
     # Only the id means this stack: a new one may have its name before it is gone.
@@ -181,7 +181,7 @@ def follow(
     next operation has begun, the status is the one that this one ended with.
 
     Raises:
-        FollowError: the deadline has passed, or the credentials are over.
+        FollowError: the deadline has passed, or the credentials have expired.
         UnknownStatusError: CloudFormation reports a state that this program doesn't know.
     """
     cloudformation, stack_id = follower.cloudformation, follower.stack_id

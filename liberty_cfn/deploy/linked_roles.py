@@ -1,8 +1,8 @@
-"""The roles of AWS's own services in an account, made before the first of theirs needs them.
+"""Service-linked roles, made before the first resource that needs them.
 
-Services make them while they make the first cluster or database of an account, and take them at
-once, which fails as a rule with ECS, and at times with RDS: IAM isn't that quick. The whole
-creation would be undone, after a quarter of an hour.
+A service makes its role while it makes the account's first cluster or database, and assumes it
+at once. With ECS that usually fails, with RDS sometimes: IAM is eventually consistent. The
+whole creation would be rolled back, after a quarter of an hour.
 https://github.com/aws/containers-roadmap/issues/2614
 https://github.com/cds-snc/terraform-modules/pull/88
 """
@@ -23,9 +23,9 @@ UNREACHED = (
 
 
 def see_to_them(target: Target) -> None:
-    """Make the roles in the target's account that aren't there.
+    """Make the roles that the target's account lacks.
 
-    Where that may not be, services are left to it: an account that has them needs no others.
+    Where that isn't allowed, it is left to the services: the account may have them already.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
     """
     if not target.is_aws:
@@ -33,6 +33,6 @@ def see_to_them(target: Target) -> None:
     from liberty_cfn.bootstrap.grants import LINKED  # noqa: PLC0415 - slow to load
 
     for service in LINKED:
-        # That one is there already, IAM calls an InvalidInput.
+        # IAM answers InvalidInput where the role exists.
         with contextlib.suppress(*faults.OF_AWS):
             target.client("iam").create_service_linked_role(AWSServiceName=service)

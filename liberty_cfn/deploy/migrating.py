@@ -77,7 +77,7 @@ def migrate(environment: Environment, target: Target, stack_id: str, say: Say) -
 
     Raises:
         DeployError: it didn't start, or ended with anything but 0.
-        FollowError: it takes too long, or the credentials are over.
+        FollowError: it takes too long, or the credentials have expired.
     """
     if not (running := service(environment, target)):
         raise DeployError("The migration didn't run: the stack has no service to run it in.")

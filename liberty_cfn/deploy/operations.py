@@ -62,7 +62,7 @@ def roll_back(work: Work, skip: Collection[str]) -> Operation:
 
     Raises:
         DeployError: no rollback failed, or a resource to skip is not one that did.
-        FollowError: the deadline has passed, or the credentials are over.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     environment, cloudformation = work.environment, work.cloudformation
     stack = root(environment, cloudformation)

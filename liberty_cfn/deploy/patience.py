@@ -1,6 +1,6 @@
-"""Asking AWS about what it is at, until it answers.
+"""Asking AWS what it is doing, until it answers.
 
-A poll that fails is not a verdict: AWS goes on whether or not we can look.
+A failed poll is not a verdict: AWS carries on whether or not we can watch.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from liberty_cfn.deploy.errors import FollowError
 from liberty_cfn.deploy.stack import name_of
 
 T = TypeVar("T")
-Say = Callable[[str], object]  # whom a line is told
+Say = Callable[[str], object]  # prints a line
 DEADLINE = timedelta(hours=3)
-# After so many failed polls in a row it is said that AWS doesn't answer; then each time again.
+# Every so many failed polls in a row, people are told that AWS isn't answering.
 WORRYING = 5
-# So often AWS is asked before it counts that there is no answer.
+# How many times AWS is asked before no answer counts.
 ATTEMPTS = 5
-# How long nothing was new, for the pause before the first look: what has just begun has
-# nothing to tell yet, so that look comes soon, but not at once.
+# Passed to `pause` before the first poll: what has just begun has nothing to tell yet, so that
+# poll comes soon, but not at once.
 AT_FIRST = -2
 
 
 def pause(client: Any, quiet: int) -> None:
-    """Wait before AWS is asked again, which would throttle those who ask all the time.
+    """Wait before polling AWS again, so as not to be throttled.
 
-    `quiet` is how many looks in a row brought nothing new: the more, the longer the pause, up
-    to 5 to 15 s. The local AWS doesn't throttle.
+    `quiet` is how many polls in a row brought nothing new: the more, the longer the pause, up
+    to between 5 and 15 s. The local AWS doesn't throttle.
     """
     if client.meta.endpoint_url.startswith("http://127.0.0.1"):
         time.sleep(0.05 if quiet >= 0 else 0.02)
@@ -49,13 +49,13 @@ def answered(
     *,
     coming: str | None = None,
 ) -> T:
-    """Return AWS's answer, asked for until there is one that can be read.
+    """Return AWS's answer, asking again after transient errors.
 
     `coming` is AWS's code for there being none of what was just made: it may not be found yet.
 
     Raises:
         ClientError: AWS refuses.
-        BotoCoreError, ResponseParserError: there is no answer, again and again.
+        BotoCoreError, ResponseParserError: there is still no answer.
     """
     for _ in range(attempts - 1):
         try:
@@ -73,10 +73,10 @@ def silent(_: str) -> None:
 
 @dataclass
 class Patience:
-    """Asks AWS about a stack or a set, and puts up with it when there is no answer.
+    """Asks AWS about a stack or a set, and puts up with missing answers.
 
-    `stack_id` is its id or its name, `deadline` how long it is asked at most. `again` is the
-    command that looks again; empty for the one that follows a stack.
+    `stack_id` is its id or its name, `deadline` how long to keep asking. `again` is the command
+    that resumes watching; empty for the one that follows a stack.
     """
 
     stack_id: str
@@ -96,7 +96,7 @@ class Patience:
         """Return the answer, None where there was none this time.
 
         Raises:
-            FollowError: the deadline has passed, the credentials are over, or AWS refuses.
+            FollowError: the deadline has passed, the credentials have expired, or AWS refuses.
             BotoCoreError: AWS can't be asked like this.
         """
         try:

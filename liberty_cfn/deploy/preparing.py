@@ -50,7 +50,7 @@ def prepare(
 
     Raises:
         DeployError: something is in the way, or CloudFormation can't plan the change.
-        FollowError: comparing takes too long, or the credentials are over.
+        FollowError: comparing takes too long, or the credentials have expired.
     """
     environment, templates = work.environment, work.templates
     look_ahead(work, stack, adopt=adopt)

@@ -1,7 +1,7 @@
-"""boto3 sessions whose clients are quick to make, and quick to read what AWS says.
+"""boto3 sessions whose clients are quick to make, and quick to read AWS's answers.
 
-boto has its descriptions of AWS's services as compressed JSON, half of it documentation. To
-read those takes as long as all that a deploy asks of AWS; here, only what is used is read.
+botocore describes AWS's services in compressed JSON, half of it documentation. Reading that
+takes as long as all the calls of a deploy; here, only what is used is read.
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ KEPT = REPOSITORY / ".local" / "models" / VERSION
 SUCCESS, SERVER_ERROR = 300, 500  # HTTP statuses below and from here
 REFUSALS = (b"</Error>", b"</ErrorResponse>")  # how XML that tells why ends
 
-# What the names of operations begin with that change nothing, or leave the same as once:
-# by themselves, or by the token that each request of theirs has.
+# How the names of operations begin that may be sent twice: they change nothing, or are
+# idempotent, by themselves or by the token in each request.
 REPEATABLE = (
     *("Describe", "Get", "List", "Head"),
     *("DeleteChangeSet", "DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"),
     *("CancelUpdateStack", "ContinueUpdateRollback", "PutSecretValue", "RollbackStack"),
 )
-# As boto's own, but read nowhere: neither in the caller's variables nor in files.
+# As botocore's own, but taken neither from the caller's variables nor from files.
 UNTOLD = {
     name: (None, None, os.devnull if name.endswith("_file") else default, convert)
     for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
 }
-# So often an answer is asked for before it counts that it can't be read.
+# How many times an operation is sent before an unreadable answer counts.
 ATTEMPTS = 3
 WEB_PAGE = "a web page came instead of AWS's answer"
 
 
 @cache
 def models() -> Loader:
-    """Return what boto knows of the services, for all sessions of the process."""
+    """Return botocore's descriptions of the services, shared by all sessions of the process."""
     return _Models(file_loader=_Files())
 
 
 class _Models(Loader):  # type: ignore[misc]  # botocore has no types
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
-        """Return the services there are: the folders, without a look into each of the 400."""
+        """Return the services, by their folders, without looking into each of the 400."""
         folders = [path for path in self.search_paths if os.path.isdir(path)]  # noqa: PTH112
         return [name for folder in folders for name in os.listdir(folder)]  # noqa: PTH208
 
 
 class _Files(JSONFileLoader):  # type: ignore[misc]
-    """As botocore's own, but what comes with it is kept from one run to the next."""
+    """As botocore's own, but the descriptions it ships are cached from one run to the next."""
 
     def load_file(self, file_path: str) -> Any:
         own = Path(Loader.BUILTIN_DATA_PATH)
@@ -76,7 +76,7 @@ class _Files(JSONFileLoader):  # type: ignore[misc]
         try:
             found = marshal.loads(kept.read_bytes())  # noqa: S302 - written by us, beside .venv
         except (OSError, EOFError, ValueError, TypeError):
-            # Not kept yet, or cut off.
+            # Not cached yet, or cut short.
             if found := super().load_file(file_path):
                 found = _sparse(found)
                 keep(kept, marshal.dumps(found))
@@ -93,7 +93,7 @@ class _Files(JSONFileLoader):  # type: ignore[misc]
 
 
 class _Shapes(dict[str, Any]):
-    """The shapes of a service, by name. EC2 has thousands; each is read when asked for."""
+    """The shapes of a service, by name. EC2 has thousands; each is unpacked when used."""
 
     def __getitem__(self, name: str) -> Any:
         shape = super().__getitem__(name)
@@ -103,7 +103,7 @@ class _Shapes(dict[str, Any]):
 
 
 def _sparse(model: dict[str, Any]) -> dict[str, Any]:
-    """Return a model without its documentation, each shape packed for itself."""
+    """Return a model without its documentation, each shape packed separately."""
     parts = {
         part: _unexplained(model[part]) for part in ("operations", "shapes") if part in model
     }
@@ -127,8 +127,8 @@ def _unexplained(part: Any) -> Any:
 def session(*, local: bool = False, credentials: Any = None, **arguments: str) -> boto3.Session:
     """Return a session; `arguments` are those of boto3.Session.
 
-    To the `local` AWS, no profile or proxy of the caller's leads. `credentials` are
-    botocore's, such as those that renew themselves.
+    For the `local` AWS, the caller's profiles and proxies are ignored. `credentials` are
+    botocore's, such as refreshable ones.
     """
     own = botocore.session.get_session(UNTOLD if local else None)
     if local:
@@ -139,20 +139,20 @@ def session(*, local: bool = False, credentials: Any = None, **arguments: str) -
     own.register("before-parse", of_aws)
     own.register("creating-client-class", _asking_again)
     if credentials:
-        # boto has no public way for credentials that are shared.
+        # There is no public way to share credentials.
         own._credentials = credentials  # noqa: SLF001
     return boto3.Session(botocore_session=own, **arguments)
 
 
 def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
-    """Refuse an answer that isn't AWS's: botocore would fail on it, or take it for empty.
+    """Reject an answer that isn't AWS's: botocore would crash on it, or take it for empty.
 
     Raises:
-        ResponseParserError: it isn't.
+        ResponseParserError: it isn't AWS's, or was cut short.
     """
     status, said = response_dict["status_code"], response_dict["body"]
     kind = response_dict["headers"].get("content-type", "")
-    # A server of AWS's that is overloaded may answer so, too; that is asked again.
+    # An overloaded AWS server may answer so, too; that is retried.
     if kind.startswith("text/html") and status < SERVER_ERROR:
         raise ResponseParserError(f"{WEB_PAGE} ({status} {responses.get(status, '')})")
     if status >= SERVER_ERROR:
@@ -160,11 +160,11 @@ def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
     protocol = operation_model.service_model.resolved_protocol
     shape = operation_model.output_shape
     described = shape.serialization if shape and status < SUCCESS else {}
-    # Described for other protocols, too, which have none.
+    # Other protocols have it in their description, but not in their answers.
     wrapper = described.get("resultWrapper") if protocol == "query" else None
     if wrapper and f"<{wrapper}".encode() not in said:
         raise ResponseParserError(f"there is no {wrapper} in it")
-    # botocore takes what was cut off for an empty object, or for a refusal that has no code.
+    # botocore takes a truncated body for an empty object, or for a refusal without a code.
     if status >= SUCCESS and protocol == "rest-xml" and said:
         if not said.rstrip().endswith(REFUSALS):
             raise ResponseParserError("the reason isn't whole")
@@ -176,9 +176,9 @@ def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
 
 
 class _AskingAgain:
-    """A client that asks again what may be asked twice, where the answer can't be read.
+    """A client that repeats an operation that may be sent twice if its answer is unreadable.
 
-    To botocore, that is an answer; whatever else gets none, it asks again by itself.
+    botocore takes that for an answer; every other failure it retries by itself.
     """
 
     def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
@@ -194,10 +194,10 @@ def _asking_again(base_classes: list[type], **_: object) -> None:
 
 
 def moment(said: Any) -> datetime:
-    """Return the time that an answer says, as botocore reads it.
+    """Return the time in an answer, as botocore parses it.
 
-    Most are ISO 8601 with a time zone, which Python reads in a fortieth of botocore's time; a
-    tenth of a deploy went into that.
+    Most are ISO 8601 with a time zone, which Python parses forty times as fast as botocore;
+    that parsing took a tenth of a deploy.
     """
     try:
         found = datetime.fromisoformat(said)

@@ -22,9 +22,9 @@ GONE = "DELETE_COMPLETE"
 
 @dataclass(frozen=True)
 class Standing:
-    """How a stack stands. `path` is that of nested stacks to it, `since` its last change.
+    """The state of a stack. `path` is that of nested stacks to it, `since` its last change.
 
-    `running` are the resources that something is being done to.
+    `running` are the resources being worked on.
     """
 
     path: tuple[str, ...]
@@ -47,7 +47,7 @@ def described(cloudformation: Any, stack: str) -> dict[str, Any]:
 
     Raises:
         ClientError: there is no such stack, among others.
-        ResponseParserError: the answer describes none; what there is, it doesn't say.
+        ResponseParserError: the answer describes no stack, which says nothing.
     """
     found: list[dict[str, Any]] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     if not found:
@@ -60,10 +60,10 @@ def name_of(stack_id: str) -> str:
 
 
 def owner(cloudformation: Any, found: Mapping[str, Any]) -> str:
-    """Return the root of the stack that what was found, with tags, is in; empty if in none.
+    """Return the name of the root stack that a tagged resource belongs to; empty if none.
 
     CloudFormation's own tag stays on what outlives its stack. A stack that these credentials
-    may not look at is taken to be there.
+    may not describe is taken to exist.
     """
     if not (stack_id := tags(found).get("aws:cloudformation:stack-id")):
         return ""
@@ -85,14 +85,14 @@ def resources(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
 
 
 def nested_in(resource: Mapping[str, Any]) -> str:
-    """Return the id of the stack that a resource is; empty if it is none, or never was made."""
+    """Return the id of the nested stack that a resource is; empty if none, or never made."""
     inside = str(resource.get("PhysicalResourceId", ""))
     is_stack = resource["ResourceType"] == NESTED_STACK and inside.startswith("arn:")
     return inside if is_stack else ""
 
 
 def standing(cloudformation: Any, stack_id: str) -> Iterator[Standing]:
-    """Yield how a stack stands, and each one nested in it."""
+    """Yield the state of a stack, and of each one nested in it."""
     return _standing(cloudformation, stack_id, described(cloudformation, stack_id), ())
 
 
@@ -142,7 +142,7 @@ def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
 
 
 def deletion_policies(cloudformation: Any, stack: str) -> dict[str, str]:
-    """Return the DeletionPolicy of each resource, also where the stack's template says none."""
+    """Return each resource's DeletionPolicy, and the default where the template has none."""
     template = cloudformation.get_template(StackName=stack, TemplateStage="Processed")
     body = template["TemplateBody"]
     found = _resources(body) if isinstance(body, str) else body["Resources"]
@@ -155,5 +155,5 @@ def deletion_policies(cloudformation: Any, stack: str) -> dict[str, str]:
 
 @cache
 def _resources(template: str) -> dict[str, Any]:
-    """Read a template; it is asked for again, and the stacks of a set all have the same."""
+    """Parse a template, once: the stacks of a set all have the same one."""
     return parse(template, "template").section("Resources")

@@ -46,7 +46,7 @@ MEANINGS = {
     **dict.fromkeys(("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"), Meaning.BROKEN),
     "DELETE_FAILED": Meaning.UNDELETED,
 }
-# What a deploy can start from; from any other state the person has to go on first.
+# What a deploy can start from; any other state has to be resolved by a person first.
 UPDATABLE = (Meaning.ABSENT, Meaning.GOOD, Meaning.UNDONE)
 # Where the last operation didn't do what it was to do.
 FAILED = set(Meaning) - {Meaning.ABSENT, Meaning.WORKING, Meaning.GOOD}
@@ -72,8 +72,8 @@ NEXT = {
     "destroy ENV={name}` again.",
 }
 
-# Of a set's own stack in a target, where another step is right. What the set can't do is done
-# in the target's account, by its administrator.
+# For a set's own stack in a target, where the next step differs: what the set can't do, an
+# administrator does in the target's account.
 NEXT_IN_A_SET = {
     Meaning.BROKEN: "Its creation failed: mend the cause, then have it made again: `make "
     "deploy ENV={name}`, with ADOPT=1 if it was to take in what is there.",
@@ -93,7 +93,7 @@ def meaning(status: str) -> Meaning:
     """Return what `status` means.
 
     Raises:
-        UnknownStatusError: nobody has said yet; guessing could lose data.
+        UnknownStatusError: it isn't in the list; guessing could lose data.
     """
     try:
         return MEANINGS[status]
@@ -108,13 +108,13 @@ def state_of(stack: Mapping[str, Any] | None) -> Meaning:
     """Return what the state of a described stack means; ABSENT where there is no stack.
 
     Raises:
-        UnknownStatusError: nobody has said yet.
+        UnknownStatusError: the state isn't in the list.
     """
     return meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
 
 
 def in_words(status: str, environment: Environment, but: str = "") -> str:
-    """Return how an environment's stack stands, what that hinders, and what can be done."""
+    """Return the state of an environment's stack, what it prevents, and what can be done."""
     hinders = f": {but}" if but else "."
     return f"{environment.stack} is in {status}{hinders} {what_next(status, environment)}"
 

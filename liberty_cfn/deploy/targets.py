@@ -16,11 +16,11 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.environments import Environment
 from liberty_cfn.local import control
 
-# AWS throttles long deploys; the client slows down by itself rather than fail.
+# AWS throttles long deploys; the client slows down by itself rather than failing.
 PATIENT = Config(
     retries={"mode": "adaptive", "max_attempts": 10}, user_agent_extra="liberty-cfn"
 )
-# To find out whether anybody is there at all.
+# For the first call, which finds out whether AWS can be reached at all.
 BRIEF = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
 
 
@@ -28,7 +28,7 @@ BRIEF = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
 class Target:
     """An account's region, and the means to talk to it.
 
-    `shelf` is the target whose bucket its templates are uploaded to; None is this one's.
+    `shelf` is the target whose bucket its templates are uploaded to; None for its own.
     """
 
     session: Any
@@ -47,7 +47,7 @@ class Target:
 
     @property
     def is_aws(self) -> bool:
-        """Whether this is AWS itself, which has quotas, and whose zones are in DNS."""
+        """Whether this is AWS itself, with quotas, and zones that DNS knows."""
         return ".amazonaws.com" in self.client("cloudformation").meta.endpoint_url
 
     @property
@@ -60,11 +60,11 @@ class Target:
 
     @property
     def domain(self) -> str:
-        """What the names of AWS's servers end with."""
+        """The domain of AWS's endpoints."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def elsewhere(self, account: str, region: str, credentials: Any) -> Target:
-        """Return another account's region, or another region, on this AWS."""
+        """Return another account or region of the same AWS."""
         session = sessions.session(
             local=self.endpoint is not None, credentials=credentials, region_name=region
         )
@@ -80,7 +80,7 @@ def _client(session: Any, service: str, endpoint: str | None, config: Config) ->
     try:
         return session.client(service, endpoint_url=endpoint, config=config)
     except JSONDecodeError:
-        # What gives the credentials doesn't say them as it should.
+        # A credential_process printed something other than credentials.
         raise
     except ValueError as error:
         raise InvalidEndpointConfigurationError(msg=error) from error
@@ -89,7 +89,7 @@ def _client(session: Any, service: str, endpoint: str | None, config: Config) ->
 def connect(environment: Environment, say: Callable[[str], object]) -> Target:
     """Return the environment's target; the local AWS is started if it is not up.
 
-    Elsewhere, credentials come from where boto3 looks for them.
+    On AWS, credentials come from wherever boto3 finds them.
 
     Raises:
         LocalAwsError: the local AWS doesn't start.
@@ -113,6 +113,6 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
 
 
 def target(session: Any, endpoint: str | None = None) -> Target:
-    """Return the target that a session's credentials lead to, if they are good."""
+    """Return the target that a session's credentials belong to, if they are valid."""
     sts = _client(session, "sts", endpoint, BRIEF)
     return Target(session, str(sts.get_caller_identity()["Account"]), endpoint)

@@ -130,7 +130,7 @@ def operate(fleet: Fleet, operation: str, tell: Tell, say: Say, **asked: Any) ->
     Raises:
         ClientError: AWS refuses it.
         BotoCoreError: AWS doesn't answer, again and again.
-        FollowError: the deadline has passed, or the credentials are over.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     number = f"liberty-{uuid.uuid4().hex}"
     attempt = 0
@@ -175,7 +175,7 @@ def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Opera
     """Tell what becomes of each target until an operation is over.
 
     Raises:
-        FollowError: the deadline has passed, or the credentials are over.
+        FollowError: the deadline has passed, or the credentials have expired.
         UnknownStatusError: AWS reports a state that this program doesn't know.
     """
     patience = Patience(fleet.name, say)
