@@ -42,6 +42,7 @@ from wire import (
 )
 
 from liberty_cfn.deploy import (
+    answers,
     carrying_out,
     change_sets,
     deploying,
@@ -1671,8 +1672,8 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
         ),
         (OSError(errno.EMFILE, "Too many"), "This machine says: Too many. What AWS had begun"),
         (
-            ResponseParserError(f"{sessions.WEB_PAGE} (200 OK)"),
-            f"AWS's answer could not be read: {sessions.WEB_PAGE} (200 OK): is there a proxy?",
+            ResponseParserError(f"{answers.WEB_PAGE} (200 OK)"),
+            f"AWS's answer could not be read: {answers.WEB_PAGE} (200 OK): is there a proxy?",
         ),
         (refusal("407", ""), "AWS refused Ask: Proxy Authentication Required (407)"),
     ],

@@ -4,6 +4,7 @@ One idea a module, each importing only from those above it:
 
     errors       what ends a command, said to the person at the terminal
     faults       which errors of AWS pass by themselves
+    answers      how they are read, and asked for again where they can't be
     sessions     clients of boto3 that are quick to make
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
