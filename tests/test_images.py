@@ -136,6 +136,20 @@ def test_a_service_that_runs_is_not_stopped_for_a_missing_image(target, dev):
     assert "would stop what runs (2 tasks)" in image.refusal
 
 
+@pytest.mark.parametrize(("count", "said"), [(2, "refusal"), (0, "advice")])
+def test_a_repository_that_was_deleted_by_hand_is_made_again_before_the_push(
+    target, dev, count, said
+):
+    run_tasks(target, count)
+    told = getattr(images.resolve(dev, target), said)
+    assert f"he repository {NAME} is gone, deleted by hand" in told
+    commands = [line.split() for line in told.splitlines()[1:]]
+    again = f"aws ecr create-repository --region us-east-1 --repository-name {NAME}"
+    assert commands[0] == again.split()
+    repository(target)
+    assert "create-repository" not in getattr(images.resolve(dev, target), said)
+
+
 def test_a_service_without_tasks_stays_so_until_there_is_an_image(target, dev):
     run_tasks(target, 0)
     image = images.resolve(dev, target)

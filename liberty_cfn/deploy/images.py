@@ -19,7 +19,7 @@ REPOSITORY = "liberty-social-backend"
 DIGEST = "sha256:"
 # A tag to push under, where the setting names a digest; nothing can be pushed as a digest.
 ANY_TAG = "latest"
-MISSING = ("RepositoryNotFoundException", "ImageNotFoundException")
+NO_REPOSITORY, NO_IMAGE = "RepositoryNotFoundException", "ImageNotFoundException"
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,22 @@ def resolve(environment: Environment, target: Target) -> Image:
         return Image(digest, {"Image": digest})
     if environment.is_local:
         return Image()
-    commands, running = how_to_push(environment, target), service(environment, target)
+    running = service(environment, target)
+    # Where there is a service, the stack has made both.
+    gone = digest is None and running is not None
+    commands = how_to_push(environment, target, gone=gone)
     image, repository = environment.settings["Image"], environment.named(REPOSITORY)
     kind = "digest" if image.startswith(DIGEST) else "tag"
-    absent = f"he repository {repository} has no image with the {kind} {image}"
+    absent = (
+        f"he repository {repository} is gone, deleted by hand"
+        if gone
+        else f"he repository {repository} has no image with the {kind} {image}"
+    )
+    step = "Make it again, and push" if gone else "Say an Image that is there, or push it"
     if running and (count := running["desiredCount"]):
         refusal = (
             f"Image: t{absent}, and deploying without it would stop what runs "
-            f"({_tasks(count)}). Say an Image that is there, or push it:\n{commands}"
+            f"({_tasks(count)}). {step}:\n{commands}"
         )
         return Image(advice=commands, refusal=refusal)
     count = int(environment.settings["DesiredCount"])
@@ -82,15 +90,23 @@ def as_deployed(environment: Environment, target: Target) -> tuple[Environment, 
     return environment, ""
 
 
-def how_to_push(environment: Environment, target: Target) -> str:
-    """Return the commands that push an image and have it run, one a line."""
+def how_to_push(environment: Environment, target: Target, *, gone: bool = False) -> str:
+    """Return the commands that push an image and have it run, one a line.
+
+    `gone` is whether the stack's repository is, which no deploy makes again.
+    """
     uri = repository_uri(environment, target)
     registry = uri.partition("/")[0]
     image = environment.settings["Image"]
     by_digest = image.startswith(DIGEST)
     tagged = f"{uri}:{ANY_TAG if by_digest else image}"
     password = f"aws ecr get-login-password --region {target.region}"
+    again = (
+        f"aws ecr create-repository --region {target.region} "
+        f"--repository-name {environment.named(REPOSITORY)}"
+    )
     commands = [
+        *([again] if gone else []),
         f"{password} | docker login --username AWS --password-stdin {registry}",
         # The tasks run on this, whatever the machine at hand is.
         f"docker build --platform linux/amd64 --tag {tagged} .",
@@ -109,16 +125,18 @@ def repository_uri(environment: Environment, target: Target) -> str:
     return f"{registry}/{environment.named(REPOSITORY)}"
 
 
-def _digest(environment: Environment, target: Target) -> str:
-    """Return the digest of the image, empty if it, or its repository, isn't there."""
+def _digest(environment: Environment, target: Target) -> str | None:
+    """Return the digest of the image; empty if it isn't there, None without its repository."""
     image = environment.settings["Image"]
     by = "imageDigest" if image.startswith(DIGEST) else "imageTag"
-    with faults.unless(*MISSING):
-        found = target.client("ecr").describe_images(
-            repositoryName=environment.named(REPOSITORY), imageIds=[{by: image}]
-        )["imageDetails"]
-        return str(found[0]["imageDigest"]) if found else ""
-    return ""
+    with faults.unless(NO_REPOSITORY):
+        with faults.unless(NO_IMAGE):
+            found = target.client("ecr").describe_images(
+                repositoryName=environment.named(REPOSITORY), imageIds=[{by: image}]
+            )["imageDetails"]
+            return str(found[0]["imageDigest"]) if found else ""
+        return ""
+    return None
 
 
 def _tasks(count: int) -> str:
