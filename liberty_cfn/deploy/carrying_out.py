@@ -1,4 +1,4 @@
-"""A change set executed once, seen to its end, and what is there then protected."""
+"""A change set executed once and followed to its end, and its stacks then protected."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 
 
 def carry_out(work: Work, change_set: ChangeSet) -> None:
-    """Execute a change set, follow it to its end, and protect what is there then.
+    """Execute a change set, follow it to its end, then protect the stacks.
 
-    Meanwhile what this deploy allows may go; what an earlier one had allowed, which was
-    killed, may not.
+    Meanwhile, what this deploy allows may go; what an earlier deploy, since killed, had allowed
+    may not.
 
     Raises:
         DeployError: it failed, or can't be executed, as its stack was changed meanwhile.
     """
     cloudformation, stack_id = work.cloudformation, change_set.stack_id
     close = partial(close_again, cloudformation, stack_id)
-    # Also without an answer: what arrives later finds nothing to execute. AWS deletes no change
-    # set that it executes already; then what is allowed stays so.
+    # Even if the answer is lost: a request that arrives late then finds nothing to execute. AWS
+    # doesn't delete a change set that is being executed; then what is allowed stays allowed.
     with discarding.kept_only_if_well(cloudformation, change_set, close):
         _open(work, change_set)
         follower = Follower(cloudformation, stack_id)
@@ -41,22 +41,22 @@ def carry_out(work: Work, change_set: ChangeSet) -> None:
     try:
         attend(work, stack_id, follower)
     except DeployError:
-        # One that failed while it was executed stays in the stack's list until it is deleted.
+        # A change set whose execution failed stays in the stack's list until it is deleted.
         discarding.drop(cloudformation, change_set)
         raise
 
 
 def _open(work: Work, change_set: ChangeSet) -> None:
-    """Have the stacks' policies let through what is allowed, and nothing else."""
+    """Have the stack policies let go what is allowed, and nothing else."""
     cloudformation, stack_id = work.cloudformation, change_set.stack_id
     if change_set.new:
-        # Before anything is in it: so it is protected also if we are killed meanwhile.
+        # Before anything is in it, so that it is protected even if we are killed meanwhile.
         protect_from_termination(cloudformation, stack_id)
         linked_roles.see_to_them(work.target)
         return
     open_ = let_through(change_set.changes, work.allowed)
     if open_ or rests_on_policies(change_set.changes):
-        # Another's update that began meanwhile goes by what that one allows.
+        # Don't change the policies under somebody else's update that began meanwhile.
         described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
         if described["ExecutionStatus"] != "AVAILABLE":
             raise DeployError(TOO_LATE)
@@ -70,7 +70,7 @@ def _open(work: Work, change_set: ChangeSet) -> None:
 
 
 def execute(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Execute a change set; an answer that is lost is looked up.
+    """Execute a change set; if the answer is lost, find out whether it began.
 
     Raises:
         DeployError: it can no longer be executed, as its stack was changed meanwhile.
@@ -80,13 +80,13 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
             ChangeSetName=change_set.id,
             ClientRequestToken=change_set.token,
             DisableRollback=False,
-            # When the operation is undone, what it made is deleted, also what policies would
-            # keep; but not what it took in, which was there before (docs/decisions/0019).
+            # If the operation is rolled back, what it made is deleted, even what policies would
+            # keep; but not what it imported, which was there before (docs/decisions/0019).
             RetainExceptOnCreate=not change_set.adopts,
         )
     except faults.OF_AWS as error:
-        # boto sends a request again that got no answer; after the first was heard, the second
-        # is refused.
+        # botocore resends a request that got no answer; if the first arrived, the second is
+        # refused.
         if _has_begun(cloudformation, change_set):
             return
         late = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")

@@ -1,6 +1,6 @@
 """Why something was refused: known causes, each with the next step, and CloudFormation's own.
 
-DescribeEvents alone tells what was refused before anything was made.
+Only DescribeEvents says what was refused before anything was made.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from liberty_cfn.deploy import faults
 
-# The first that matches is told: the particular before the general. What is matched may say
-# before AWS's words of which resource they are, with its type.
+# The first that matches is used: specific ones before general ones. The text may name the
+# resource and its type before AWS's own words.
 CAUSES = {
     r"hook\(s\).*failed: (?!\[AWS::EarlyValidation)": (
         "A hook of the account (Control Tower's, say) refused it: meet its rule, or have "
@@ -131,7 +131,7 @@ CAUSES = {
 
 
 def next_step(reason: str) -> str:
-    """Return what to do about a failure; empty where its cause is not a known one."""
+    """Return what to do about a failure; empty if its cause isn't a known one."""
     found = (step for words, step in CAUSES.items() if re.search(words, reason, re.IGNORECASE))
     return next(found, "")
 
@@ -142,7 +142,7 @@ REFUSED = "hook(s)"
 
 
 def refused_early(cloudformation: Any, **asked: str) -> list[str]:
-    """Return what was refused before anything was made, which a stack's events don't tell.
+    """Return what was refused before anything was made, which isn't among a stack's events.
 
     `asked` is StackName, or ChangeSetName (by its id).
     """
@@ -151,8 +151,8 @@ def refused_early(cloudformation: Any, **asked: str) -> list[str]:
         failed = pages.paginate(**asked, Filters={"FailedEvents": True})
         found = [*filter(None, failed.search("OperationEvents"))]
     except faults.OF_AWS:
-        # The role lacks the right to it, say: then what the stack itself says has to do, and
-        # is not to be hidden by this error.
+        # The role may lack the right, say: then the stack's own reason has to do, and this
+        # error must not hide it.
         return []
     # Those of the last operation; the first event is the newest.
     last = [event for event in found if event.get("OperationId") == found[0].get("OperationId")]
@@ -161,7 +161,7 @@ def refused_early(cloudformation: Any, **asked: str) -> list[str]:
 
 
 def refused_by_hooks(cloudformation: Any, change_set: str) -> list[str]:
-    """Return why hooks refused a change set (its id), of which its own reason names them alone.
+    """Return why hooks refused a change set (by its id), whose own reason only names them.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListHookResults.html
     """
@@ -174,7 +174,7 @@ def refused_by_hooks(cloudformation: Any, change_set: str) -> list[str]:
 
 
 def why_hook_failed(raw: Mapping[str, Any]) -> str:
-    """Return why a hook refused something; empty where it didn't, or only warns."""
+    """Return why a hook refused something; empty if it didn't, or only warned."""
     status = raw.get("HookStatus") or raw.get("Status", "")
     warns = "WARN" in (raw.get("HookFailureMode"), raw.get("FailureMode"))
     failed = status in ("HOOK_COMPLETE_FAILED", "HOOK_FAILED") and not warns
@@ -182,7 +182,7 @@ def why_hook_failed(raw: Mapping[str, Any]) -> str:
 
 
 def _sentence(event: Mapping[str, Any]) -> str:
-    """Return an event that refuses something in words; empty for any other."""
+    """Return, in words, what an event refuses; empty for any other event."""
     where = f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')}"
     if event.get("EventType") == "HOOK_INVOCATION_ERROR" and (why := why_hook_failed(event)):
         return f"{where}): {event.get('HookType', 'a hook')}: {why}"

@@ -22,21 +22,21 @@ from liberty_cfn.deploy.patience import Patience, Say, answered, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, as_tags, nested_in
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-# CloudFormation calls it a failure when there is nothing to do. There is no code for it.
+# CloudFormation reports it as a failure when there is nothing to do, without a code for it.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
-# How it says that the change set of a nested stack, not this one, could not be made. Those that
-# it counts are what it keeps of nested stacks that did not change.
+# How it says that a nested stack's change set, not this one, could not be made. The limit
+# counts those that it keeps for nested stacks without changes.
 NESTED_FAILED = re.compile(r"Nested change set (arn:\S+)|ChangeSet limit exceeded for stack")
-# What is added where it names who refused a change set, and no more is to be had of AWS.
+# Added where AWS names the hook that refused a change set, but not why.
 UNTOLD = (
     " Why can't be told: whoever deploys may lack the rights to ask, "
     "cloudformation:DescribeEvents and cloudformation:ListHookResults."
 )
-# How it says that the stack is no longer as it was found.
+# How it says that the stack is no longer in the state it was found in.
 MEANWHILE = re.compile("Stack.*(already exists|does not exist)")
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 MADE = ("CREATE_COMPLETE", "FAILED")
-# So often AWS may give no answer before it counts that there is none.
+# How many times AWS may fail to answer before that counts.
 LOOKS = 20
 
 
@@ -51,11 +51,11 @@ def create(
     adopt: bool = False,
     say: Say = silent,
 ) -> ChangeSet | None:
-    """Return the change set that makes `stack` what is wanted; None if it is so already.
+    """Return the change set that brings `stack` up to date; None if it already is.
 
-    With `adopt`, what exists under a name that the templates spell out is imported. Where
-    CloudFormation can't tell what changes inside nested stacks, that is said, and the plan is
-    that of the root alone.
+    With `adopt`, resources that exist under a name spelled out in the templates are imported.
+    Where CloudFormation can't tell what changes inside nested stacks, that is said, and the
+    plan covers the root alone.
 
     Raises:
         DeployError: CloudFormation can't make one.
@@ -71,14 +71,14 @@ def create(
         **({"ImportExistingResources": True} if adopt else {}),
     }
     made, why = _completed(cloudformation, asked, say)
-    # The root's plan alone imports nothing that is in a nested stack.
+    # A change set of the root alone imports nothing into nested stacks.
     if why and why.inside and not adopt and REFUSED not in why.reason:
         say(
             "What changes inside nested stacks can't be told: "
             f"{why.reason.removesuffix('.')}. This is the plan of the root alone; stack "
             "policies still keep what holds data."
         )
-        # But not the empty stack that it may have come with: the next one is for that, too.
+        # But keep the empty stack that may have been made with it: the next one is for it, too.
         drop(cloudformation, replace(made, new=False), say)
         made, why = _completed(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
     if not why:
@@ -93,7 +93,7 @@ def create(
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why a change set could not be made; `inside` if it is one of a nested stack."""
+    """Why a change set could not be made; `inside` if that was a nested stack's."""
 
     reason: str
     details: Sequence[str] = ()
@@ -103,7 +103,7 @@ class _Failure:
 def _completed(
     cloudformation: Any, asked: Mapping[str, Any], say: Say
 ) -> tuple[ChangeSet, _Failure | None]:
-    """Return a change set, and why it can't be executed: None if it can."""
+    """Return a change set, and why it can't be executed; None if it can."""
     made = _created_once(cloudformation, asked)
     with kept_only_if_well(cloudformation, made):
         page = _wait(cloudformation, made.id)
@@ -113,7 +113,7 @@ def _completed(
 
 
 def _failure(cloudformation: Any, page: dict[str, Any]) -> _Failure:
-    """Return why a change set could not be made: first-hand, be it by one of a nested stack."""
+    """Return why a change set could not be made: the root cause, even in a nested stack."""
     reason = page.get("StatusReason") or "no reason given"
     if _is_nothing(reason):
         return _Failure(reason)
@@ -138,9 +138,9 @@ def _is_nothing(reason: str) -> bool:
 def _created_once(
     cloudformation: Any, asked: Mapping[str, Any], *, renamed: bool = False
 ) -> ChangeSet:
-    """Make a change set, once, whatever becomes of AWS's answer.
+    """Make a change set exactly once, even if AWS's answer is lost.
 
-    `renamed` if the name that was tried before was taken.
+    `renamed` if the name tried before was taken.
     """
     token = f"{OURS}{uuid.uuid4().hex}"
     named = {"StackName": asked["StackName"], "ChangeSetName": token}
@@ -154,13 +154,13 @@ def _created_once(
         said = cloudformation.create_change_set(**asked, ChangeSetName=token, ClientToken=token)
         return ChangeSet(said["Id"], said["StackId"], token, new=new, adopts=adopts)
     except KeyboardInterrupt:
-        # Ctrl-C came before the answer: it may have been made, and nobody would use it.
+        # Ctrl-C came before the answer: it may have been made, and would be left behind.
         with contextlib.suppress(*faults.OF_AWS):
             discard(cloudformation, found())
         raise
     except faults.OF_AWS as error:
-        # boto sends a request again that got no answer; the second finds what the first made.
-        # It is ours, as nobody else has our token, which is its name.
+        # botocore resends a request that got no answer, and the second finds what the first
+        # made. It is ours: nobody else has our token, which is its name.
         with contextlib.suppress(ClientError):
             return found()
         if faults.unready(error) or MEANWHILE.search(str(error)):
@@ -197,7 +197,7 @@ def _page(cloudformation: Any, change_set: str, **more: str) -> dict[str, Any]:
     asked = {"ChangeSetName": change_set, **more}
     page = cloudformation.describe_change_set(**asked, IncludePropertyValues=True)
     if page["Status"] == "FAILED" and not page.get("StatusReason"):
-        # Asked for values, too, AWS may leave out why: https://github.com/boto/boto3/issues/4178
+        # With values, AWS may leave out the reason: https://github.com/boto/boto3/issues/4178
         page = cloudformation.describe_change_set(**asked)
     return dict(page)
 
@@ -205,11 +205,11 @@ def _page(cloudformation: Any, change_set: str, **more: str) -> dict[str, Any]:
 def _changes(
     cloudformation: Any, page: dict[str, Any], path: tuple[str, ...], say: Say
 ) -> Iterator[Change]:
-    """Yield what changes, by the first page of a change set; in nested stacks, too."""
+    """Yield the changes, from a change set's first page on, including nested stacks'."""
     for resource in _resources(cloudformation, page):
         change = read(resource, path)
         if change.type == NESTED_STACK and change.action not in STAYING:
-            # All in it goes, whatever a change set of it says, or that it has none.
+            # Everything in it goes, whatever its own change set says, if it has one.
             yield change
             yield from removed(cloudformation, nested_in(resource), change.place)
             continue
@@ -223,14 +223,14 @@ def _changes(
             yield replace(change, opaque=bool(why))
             yield from _changes(cloudformation, child, change.place, say)
             continue
-        # Without a look inside, any nested stack may change.
+        # A nested stack without a change set of its own may change in any way.
         yield replace(change, opaque=change.type == NESTED_STACK and change.action != "Add")
 
 
 def _untold(page: dict[str, Any]) -> str:
-    """Return why a nested change set says nothing; empty if it does, or if nothing changes."""
+    """Return why a nested change set can't be read; empty if it can, or nothing changes."""
     reason = page.get("StatusReason") or "no reason given"
-    # One in which nothing changes is called failed, too.
+    # One without changes is FAILED, too.
     return reason if page.get("Status") != "CREATE_COMPLETE" and not _is_nothing(reason) else ""
 
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from liberty_cfn.review.comparing import Difference
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
-# What stands for it in what one nested stack is given of another.
+# What stands in for it in a parameter that one nested stack gets from another.
 # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/759
 STAND_IN = re.compile(r"\{\{IntrinsicFunction:.*?\}\}")
-# What CloudFormation tells, with a digest, in the place of a value that is too long for it.
+# What CloudFormation returns, with a digest, instead of a value that is too long.
 CUT_SHORT, TOO_LONG = "(Truncated-Signature)", "(too long to be told)"
 
 
@@ -32,10 +32,11 @@ class Replacement(Enum):
 
 
 REPLACED = {"False": Replacement.NO, "True": Replacement.CERTAIN}
-# What is done to a resource that stays. Of Dynamic, CloudFormation can't say what it will do; a
-# word that it learns one day may mean anything.
+# Actions after which the resource is still there. What Dynamic will do, CloudFormation can't
+# say; an action added one day may mean anything.
 STAYING = ("Add", "Modify", "Import", "SyncWithActual")
-# Of what the stack doesn't have yet, CloudFormation says True, too, when it tells values.
+# For what the stack doesn't have yet, CloudFormation says Replacement: True when it tells
+# values.
 NOTHING_BEFORE = ("Add", "Import")
 
 
@@ -43,9 +44,9 @@ NOTHING_BEFORE = ("Add", "Import")
 class Property:
     """A property that changes, with its values as JSON or text; None where there is none.
 
-    Both are None where none is told. `create_only` is whether every change of this property
-    replaces the resource. `within` is what of the property changes, as Variables/HOME; empty
-    for all of it.
+    Both are None where AWS tells neither. `create_only` is whether any change of this property
+    replaces the resource. `within` is the part of the property that changes, such as
+    Variables/HOME; empty for all of it.
     """
 
     name: str
@@ -57,12 +58,12 @@ class Property:
 
     @property
     def place(self) -> str:
-        """What changes: the property, or what of it does."""
+        """The property that changes, or the part of it that does."""
         return f"{self.name}/{self.within}" if self.within else self.name
 
     @property
     def told(self) -> bool:
-        """Whether its values are told, be it that there was none, or that one comes later."""
+        """Whether AWS tells its values: that there is none, or one known later, counts, too."""
         return (self.before, self.after) != (None, None)
 
 
@@ -71,8 +72,7 @@ class Change:
     """What would happen to one resource. `stack` is the path of nested stacks to it.
 
     `left` is CloudFormation's word for what remains of a resource that goes: Retain,
-    ReplaceAndSnapshot and so on. `opaque` is whether it is a nested stack of which it can't be
-    told what changes inside.
+    ReplaceAndSnapshot and so on. `opaque` marks a nested stack whose own changes can't be told.
     """
 
     stack: tuple[str, ...]
@@ -93,11 +93,11 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set, and what would change; that is empty until it was read.
+    """A change set, and what would change: empty until it has been read.
 
-    `token` is its name, and that of the operation that executes it. `new` is whether it makes
-    its stack, `adopts` whether it takes in what exists. `awaited` is whether somebody may
-    still be asked for consent to it.
+    `token` is its name, and the request token of the operation that executes it. `new` is
+    whether it creates its stack, `adopts` whether it imports existing resources. `awaited` is
+    whether somebody may still be asked for consent to it.
     """
 
     id: str
@@ -117,7 +117,7 @@ def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
     properties = tuple(_properties(resource))
     said = REPLACED.get(resource.get("Replacement", "False"), Replacement.POSSIBLE)
     told = {changed.replaces for changed in properties}
-    # CloudFormation says True also where a value that it doesn't know yet may replace.
+    # CloudFormation also says True where a value that it doesn't know yet may replace.
     if properties and said is not Replacement.NO:
         said = Replacement.POSSIBLE
     replacement = next(r for r in reversed(Replacement) if r in {said, *told})
@@ -136,7 +136,7 @@ def read(resource: dict[str, Any], path: tuple[str, ...]) -> Change:
 
 
 def _properties(resource: dict[str, Any]) -> Iterator[Property]:
-    """Yield what changes, each place once: of several reasons for it, with the gravest."""
+    """Yield what changes, each place once, with the gravest of the reasons for it."""
     found: dict[str, Property] = {}
     for detail in resource.get("Details", []):
         one = _property(resource["ResourceType"], detail)
@@ -147,7 +147,7 @@ def _properties(resource: dict[str, Any]) -> Iterator[Property]:
 
 
 def _property(kind: str, detail: dict[str, Any]) -> Property:
-    """Return what one reason for a change of a resource says of it.
+    """Return the property that one detail of a resource's change is about.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
     """
@@ -156,13 +156,13 @@ def _property(kind: str, detail: dict[str, Any]) -> Property:
         target["AfterValue"] = STAND_IN.sub(UNKNOWN, after)
     name = target.get("Name") or target.get("Attribute", "")
     path = target.get("Path") or name
-    # What a nested stack is given is called Static, also where nobody knows yet what that is.
+    # A nested stack's parameter is called Static even where its value isn't known yet.
     given = detail.get("ChangeSource") == "ParameterReference"
     known = detail.get("Evaluation") == "Static" and not (
         given and UNKNOWN in target.get("AfterValue", "")
     )
     recreation = target.get("RequiresRecreation", "Never")
-    # A schema may lack what AWS's pages say: then it is likely enough.
+    # A schema may lack what AWS's pages say: then replacement is possible.
     documented = _documented(kind, path) if recreation == "Never" else Replacement.NO
     replaces = {
         "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
@@ -178,7 +178,7 @@ def _property(kind: str, detail: dict[str, Any]) -> Property:
 
 
 def _documented(kind: str, path: str) -> Replacement:
-    """Return whether AWS's pages say that a property is changed by replacing its resource."""
+    """Return whether, by AWS's pages, changing a property replaces its resource."""
     from liberty_cfn.review.documented import (  # noqa: PLC0415 - slow to load
         ONLY_INTERRUPTED,
         REPLACEMENTS,
@@ -195,7 +195,7 @@ def _documented(kind: str, path: str) -> Replacement:
 
 
 def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return a value before and after, where it is told, and no secret."""
+    """Return a value before and after; secrets are veiled."""
     told = (target.get("BeforeValue"), target.get("AfterValue"))
     before, after = (
         value
@@ -214,10 +214,10 @@ def _gravity(changed: Property) -> tuple[int, bool, bool]:
 
 
 def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[Change]:
-    """Yield what goes with a stack, and with those nested in it, which no change set lists.
+    """Yield what goes with a stack and those nested in it, which no change set lists.
 
-    `stack` is its id, `path` that of nested stacks to it. Nothing goes with one that is not
-    there: whose id is empty, as it never was made, or that somebody deleted.
+    `stack` is its id, `path` that of nested stacks to it. Nothing goes with a stack that was
+    never made (its id is empty), or that somebody deleted.
     """
     if not stack:
         return
@@ -240,7 +240,7 @@ def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[
 
 
 def weaknesses(change: Change, changed: Property) -> list[str]:
-    """Return what protects or keeps data, and no longer does when a property changes."""
+    """Return how data is protected or kept less once a property has changed."""
     from liberty_cfn.review.losing import less_kept, why_weaker  # noqa: PLC0415 - slow to load
 
     if change.action == "Modify" and less_kept(changed.name, changed.before, changed.after):

@@ -18,7 +18,7 @@ from liberty_cfn.deploy.tasks import SERVICE_TYPE, steps, why_stopped
 from liberty_cfn.environments import Environment
 
 CANCELLED = "cancelled"
-# How CloudFormation says that somebody asked for it.
+# CloudFormation's reason for what somebody asked for.
 BY_HAND = "User Initiated"
 UNSAID = "CloudFormation gave no reason; see the stack's events in the console."
 NOTHING: Mapping[str, list[str]] = MappingProxyType({})
@@ -28,11 +28,12 @@ def reasons(events: Iterable[Event]) -> list[Event]:
     """Return the failures that no other failure explains, the first of them first."""
     events = list(events)
     failures = sorted((event for event in events if event.failed), key=lambda e: e.time)
-    # A DELETE_FAILED comes after the failure, when it is undone; only of a deletion it is one.
+    # A DELETE_FAILED comes during the rollback, after the failure; it is the failure only of a
+    # deletion.
     if not any(event.is_root and event.status == "DELETE_IN_PROGRESS" for event in events):
         failures.sort(key=lambda e: e.status == "DELETE_FAILED")
-    # Where no resource failed by itself, what the stacks say has to do: a template was
-    # refused, say.
+    # If no resource failed first-hand, as when a template is refused, what the stacks say has
+    # to do.
     said = [event for event in failures if CANCELLED not in event.reason.lower()]
     return (
         [event for event in said if is_first_hand(event)]
@@ -42,10 +43,10 @@ def reasons(events: Iterable[Event]) -> list[Event]:
 
 
 def of_the_root(events: Iterable[Event]) -> str:
-    """Return why the root says that it is undone, where no resource says anything.
+    """Return why the root was rolled back, by its own events, where no resource says anything.
 
     Somebody cancelled the update, say, or a parameter has no value. A deletion that can't
-    begin, as others import what the stack exports, ends as the stack was before.
+    begin, because others import what the stack exports, leaves the stack as it was.
     """
     undone = ("ROLLBACK_IN_PROGRESS", "_COMPLETE")
     said = [e.reason for e in events if e.is_root and e.status.endswith(undone)]
@@ -67,7 +68,7 @@ def in_words(event: Event) -> str:
 def orphans(events: Iterable[Event]) -> list[str]:
     """Return, in words, what an operation that succeeded could not delete.
 
-    CloudFormation calls that a success, and forgets it.
+    CloudFormation reports success, and forgets about it.
     """
     last = {event.place: event for event in events if not event.is_stack}
     return [
@@ -102,10 +103,10 @@ def explain(
     *,
     stopped: Mapping[str, list[str]] = NOTHING,
 ) -> str:
-    """Return why an operation failed, how the stack stands now, and what can be done.
+    """Return why an operation failed, the state the stack is in, and what can be done.
 
-    `client` returns the boto3 client of a service. `stopped` is what was heard of the tasks
-    of ECS services, by their ARNs, while there was still something to be heard.
+    `client` returns the boto3 client of a service. `stopped` is what was learnt about the tasks
+    of ECS services, by their ARNs, before the rollback removed them.
     """
     sentences, failures = first_hand(client("cloudformation"), stack_id, events)
     lines = [f"{environment.stack} ended as {status}."]

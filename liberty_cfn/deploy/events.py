@@ -1,4 +1,4 @@
-"""What happens in a stack, and in those nested in it: their events, each told once.
+"""What happens in a stack and those nested in it: their events, each reported once.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
 """
@@ -29,8 +29,8 @@ NEXT_BEGINS = {"UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS"}
 class Event:
     """Something that happened to a resource. `stack` is the path of nested stacks to it.
 
-    `is_stack` is whether a stack says this of itself. `took` is how long the resource was at
-    work, if this is the end of it.
+    `is_stack` is whether it is a stack's event about itself. `took` is how long the work on the
+    resource took, if this event ends it.
     """
 
     id: str
@@ -59,12 +59,12 @@ class Event:
 
     @property
     def began(self) -> datetime | None:
-        """When what this is the end of began, where that is known."""
+        """When the work that this event ends began, if that is known."""
         return self.time - self.took if self.took is not None else None
 
     @property
     def is_root(self) -> bool:
-        """Whether this is the root stack's own word."""
+        """Whether this is the root stack's event about itself."""
         return self.is_stack and not self.stack
 
 
@@ -89,28 +89,28 @@ class Follower:
         self._resting: set[str] = set()
         self._seen: set[str] = set()
         self._started: dict[tuple[tuple[str, ...], str], datetime] = {}
-        # What hooks that refused a resource say of it, until it fails by that.
+        # Why hooks refused a resource, until its failure is reported.
         self._refused: dict[tuple[tuple[str, ...], str], list[str]] = {}
-        # Read, but not told: a later call failed.
+        # Read, but not reported yet, as a later call failed.
         self._untold: list[Event] = []
         self._ended = False
         self._since = since
         if since is None:
-            # One page tells where to stop; a stack that was deployed often has many.
+            # One page is enough to know where to stop; there may be many.
             newest = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
             self._seen.update(raw["EventId"] for raw in newest)
 
     def new_events(self) -> list[Event]:
         """Return what happened since the last call, oldest first."""
-        # Parents first: they say which of the stacks nested in them are at work again.
+        # Parents first: they say which of their nested stacks are being worked on again.
         waiting = list(self._paths)
         while waiting:
             stack_id = waiting.pop(0)
             if stack_id in self._resting:
                 continue
             for raw in self._unseen(stack_id):
-                # The operation begins with the first event that is new. What nested stacks did
-                # before that, they did by themselves.
+                # The operation begins with the first new event; earlier events of nested stacks
+                # belong to other operations.
                 self._since = self._since or raw["Timestamp"]
                 nested = nested_in(raw)
                 if nested and nested != stack_id:
@@ -120,7 +120,7 @@ class Follower:
                         self._paths[nested] = (*self._paths[stack_id], raw["LogicalResourceId"])
                         waiting.append(nested)
                 elif nested and self._paths[stack_id]:
-                    # Its own word: this stack is at work, or done.
+                    # Its event about itself: it is being worked on, or done.
                     (self._resting.add if _over(raw) else self._resting.discard)(stack_id)
                 self._untold.append(self._event(stack_id, raw))
         found = sorted(self._untold, key=_when)
@@ -138,16 +138,16 @@ class Follower:
 
     def _unseen(self, stack_id: str) -> list[dict[str, Any]]:
         """Return a stack's events not seen before, oldest first."""
-        # By id: what happens while pages are turned moves events on to the next page.
+        # By id: new events push others to the next page while pages are read.
         fresh: dict[str, dict[str, Any]] = {}
-        # A stack that somebody deleted does not hide what the others say.
+        # The events of other stacks are read even if somebody deleted this one.
         with faults.unless_missing():
             for raw in newest_first(self.cloudformation, stack_id):
                 before = self._since and raw["Timestamp"] < self._since
                 if raw["EventId"] in self._seen or before:
                     break
                 fresh[raw["EventId"]] = raw
-            # Seen only when all of the pages could be read.
+            # Only once all pages have been read.
             self._seen.update(fresh)
             return list(fresh.values())[::-1]
         return []
@@ -180,9 +180,9 @@ class Follower:
 
 
 def _when(event: Event) -> tuple[datetime, bool, int]:
-    """Return what events are sorted by.
+    """Return the key that events are sorted by.
 
-    Of those at the same moment, a stack begins before what is in it, and ends after it.
+    At the same moment, a stack begins before what is in it, and ends after it.
     """
     depth = len(event.stack)
     return event.time, event.over, -depth if event.over else depth
@@ -193,20 +193,20 @@ def _over(raw: dict[str, Any]) -> bool:
 
 
 def newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
-    """Yield what a stack's events say, page by page."""
+    """Yield a stack's events as AWS describes them, page by page."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
     yield from pages.search("StackEvents")
 
 
 def last_operation(cloudformation: Any, stack_id: str) -> Follower:
-    """Return a follower of a stack's last operation, from its beginning, if there was one."""
+    """Return a follower of a stack's last operation, if there was one, from its beginning."""
     began: datetime | None = None
     beginning = ""
     for raw in newest_first(cloudformation, stack_id):
         if raw.get("PhysicalResourceId") != stack_id:
             continue
         status = raw["ResourceStatus"]
-        # The stack says it again when all in it is configured (CONFIGURATION_COMPLETE).
+        # The stack repeats it when everything in it is configured (CONFIGURATION_COMPLETE).
         if began and status != beginning:
             break
         if status in BEGINNINGS:

@@ -1,4 +1,4 @@
-"""An operation on a stack, told as it happens, and seen to its end."""
+"""An operation on a stack, reported as it happens, and followed to its end."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.deploy.waiting import Watch
 from liberty_cfn.environments import Environment
 
-# A status read just after an operation began may still be that from before it. If no event
-# says the same, it is believed after this many looks.
+# A status read just after an operation began may still be the one from before it. Without an
+# event to confirm it, it is believed after this many polls.
 LOOKS = 10
-# While a stack's own events say that it is at work, its status is asked for only after so many
-# looks in a row that brought nothing new.
+# While a stack's own events say that it is being worked on, its status is read only after this
+# many polls in a row that brought nothing new.
 QUIET = 3
 
 
@@ -42,7 +42,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """What is done to an environment: where, and with what; who is told and asked.
+    """What a command works on: an environment, where, with what, and whom to tell and ask.
 
     `templates` are by file name. `allowed` are the logical ids of stateful resources that may
     be replaced or deleted.
@@ -61,7 +61,7 @@ class Work:
 
 @dataclass
 class Operation:
-    """An operation on a stack: its last status and its events, once it was seen to its end.
+    """An operation on a stack: its last status and its events, once it has been followed.
 
     `stopped` is why the tasks of each ECS service that failed had stopped, by its ARN.
     """
@@ -99,14 +99,14 @@ class Operation:
             watch.pause(client, quiet)
             progress.happened([])
 
-        # A set's own stack is followed only while it adopts.
+        # A set's own stack is followed only during adoption.
         adopting = f"make deploy ENV={work.environment.name} ADOPT=1"
         again = adopting if work.environment.stack_name else ""
         patience = Patience(self.stack_id, progress.say, again=again)
         self.status, self.events = follow(follower, noticed, patience, pause)
 
     def explained(self) -> str:
-        """Return why it failed, how the stack stands now, and what can be done."""
+        """Return why it failed, the state the stack is in, and what can be done."""
         return diagnosis.explain(
             self.work.target.client,
             self.work.environment,
@@ -153,14 +153,14 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
 
 
 def delete(work: Work, stack_id: str) -> None:
-    """Delete a stack, and see that to its end.
+    """Delete a stack, and follow that to its end.
 
     Raises:
-        DeployError: it could not be deleted whole.
+        DeployError: not all of it could be deleted.
         FollowError: the deadline has passed, or the credentials have expired.
     """
     deletion, follower = Operation(work, stack_id), Follower(work.cloudformation, stack_id)
-    # Only the id means this stack: a new one may have its name before it is gone.
+    # By its id: a new stack may have its name before this one is gone.
     work.cloudformation.delete_stack(
         StackName=stack_id, ClientRequestToken=f"d-{uuid.uuid4().hex}"
     )
@@ -191,8 +191,8 @@ def follow(
     own = ""
     pause(cloudformation, AT_FIRST)
     while True:
-        # The status is read before the events, so that when it says the end, the events have
-        # it, too. While they say that the stack is at work, the status need not be read.
+        # The status is read before the events, so that when it says that all is over, so do the
+        # events. While those say that work goes on, the status needn't be read.
         at_work = own.endswith("_IN_PROGRESS") and quiet < QUIET
         status = None if at_work else patience.ask(lambda: _status(cloudformation, stack_id))
         fresh = patience.ask(follower.new_events)
@@ -204,9 +204,9 @@ def follow(
         if follower.overtaken:
             return own, events
         if at_work and own != before and not own.endswith("_IN_PROGRESS"):
-            # The stack says that it is done: its status is read at once.
+            # The stack says that it is done: read its status at once.
             continue
-        # Not the end yet if the events could not be read: next time they can be.
+        # Not over yet if the events could not be read: the next poll may bring them.
         if status and fresh is not None and _is_over(status):
             if own == status or unproven >= LOOKS:
                 return status, events
@@ -221,5 +221,5 @@ def _status(cloudformation: Any, stack_id: str) -> str:
 
 
 def _is_over(status: str) -> bool:
-    # Read just after a stack's first change set is executed, this is from before it.
+    # Just after a stack's first change set is executed, this is still the status before it.
     return status != "REVIEW_IN_PROGRESS" and meaning(status) is not Meaning.WORKING

@@ -31,15 +31,15 @@ def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
 
 
 def succeeded(status: str, events: list[Event]) -> bool:
-    """Whether an operation, of which these are the events, did what it was to do."""
+    """Whether an operation with these events did what it was meant to do."""
     own = [event.status for event in events if event.is_root]
-    # A deletion that AWS refuses, as others use an export, ends as if there had been none.
+    # A deletion that AWS refuses because an export is in use leaves the status as it was.
     deleted = "DELETE_IN_PROGRESS" in own[:1]
     return meaning(status) is (Meaning.ABSENT if deleted else Meaning.GOOD)
 
 
 def cancel(environment: Environment, cloudformation: Any) -> None:
-    """Have an update that is under way undone.
+    """Cancel an update that is under way: CloudFormation rolls it back.
 
     Raises:
         DeployError: no update is under way.
@@ -55,9 +55,9 @@ def cancel(environment: Environment, cloudformation: Any) -> None:
 
 
 def roll_back(work: Work, skip: Collection[str]) -> Operation:
-    """Continue a rollback that failed, or begin one that was left out, and follow it.
+    """Continue a rollback that failed, or begin one that was disabled, and follow it.
 
-    `skip` are the resources to leave as they are: logical ids, those of a nested stack as
+    `skip` are the resources to leave as they are: logical ids; in a nested stack,
     NestedStack.LogicalId.
 
     Raises:
@@ -85,13 +85,13 @@ def roll_back(work: Work, skip: Collection[str]) -> Operation:
     begin(**asked)
     rollback.see_to_its_end(follower)
     if rollback.meaning is Meaning.UNDONE:
-        # What the update that failed was allowed, nothing is any more.
+        # What the failed update was allowed to replace is protected again.
         close_again(cloudformation, stack_id)
     return rollback
 
 
 def _skipping(cloudformation: Any, stack_id: str, skip: Collection[str]) -> dict[str, Any]:
-    """Return how CloudFormation is told which resources to leave as they are."""
+    """Return the argument that has CloudFormation skip resources."""
     if not skip:
         return {}
     stuck = dict(_stuck(cloudformation, stack_id))
@@ -104,7 +104,7 @@ def _skipping(cloudformation: Any, stack_id: str, skip: Collection[str]) -> dict
 
 
 def _stuck(cloudformation: Any, stack_id: str) -> Iterator[tuple[str, str]]:
-    """Yield what failed to roll back: as people name it, and as CloudFormation wants it."""
+    """Yield each resource that failed to roll back: as people and CloudFormation name it."""
     latest = {
         event.place: event
         for event in last_operation(cloudformation, stack_id).new_events()
@@ -113,8 +113,8 @@ def _stuck(cloudformation: Any, stack_id: str) -> Iterator[tuple[str, str]]:
     failed = {place for place, event in latest.items() if event.status == "UPDATE_FAILED"}
     for place in sorted(failed):
         event = latest[place]
-        # Of a nested stack, only what is stuck in it can be skipped, unless it is gone.
+        # A nested stack can't be skipped itself, only what is stuck in it, unless it is gone.
         if not any(other[: len(place)] == place for other in failed - {place}):
-            # A nested stack is meant by its own name, not by its logical id.
+            # CloudFormation wants the nested stack's name, not its logical id.
             prefix = f"{name_of(latest[event.stack].physical_id)}." if event.stack else ""
             yield ".".join(place), prefix + event.resource

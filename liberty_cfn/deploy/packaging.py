@@ -3,8 +3,8 @@
 A key says what is in the file, so that an upload never changes a file that a deployed
 stack points to, and an unchanged child stack is no update.
 
-The bucket is private, encrypted, versioned and open to TLS only. A stack set's execution roles
-in other accounts may read it, too: CloudFormation fetches nested templates as them.
+The bucket is private, encrypted, versioned and accepts TLS only. A stack set's execution roles
+in other accounts may read it, too: CloudFormation fetches nested templates in their name.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def package(target: Target, templates: Mapping[str, str]) -> str:
 def packaged(
     target: Target, templates: Mapping[str, str], readers: Collection[str] = ()
 ) -> Packaged:
-    """Upload `templates`, by file name, for `readers` (accounts) to read, too.
+    """Upload `templates`, by file name; the accounts in `readers` may read them, too.
 
-    In the uploaded root, each TemplateURL that names a file is the URL of that file.
+    In the uploaded root, each TemplateURL that named a file is that file's URL.
 
     Raises:
         DeployError: a template is missing, or the bucket for them is another account's, or
-            closed to us.
+            these credentials may not use it.
     """
     nested = {found[2] for found in TEMPLATE_URL.finditer(templates.get("root.yaml", ""))}
     if missing := sorted({"root.yaml", *nested} - templates.keys()):
@@ -86,7 +86,7 @@ def read(folder: Path) -> dict[str, str]:
 
 
 def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
-    """Upload what is not there yet; return the text of the root."""
+    """Upload the templates that are missing; return the text of the root."""
     children = {name: text for name, text in templates.items() if name != "root.yaml"}
     root = TEMPLATE_URL.sub(
         lambda found: found[1] + _url(bucket, children[found[2]]), templates["root.yaml"]
@@ -96,7 +96,7 @@ def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
     if lacking:
         with ThreadPoolExecutor(SENDERS) as senders:
             list(senders.map(partial(_put, bucket), lacking))
-    # The root is the last to be sent: then what it points to is there.
+    # The root is sent last, when all that it points to is there.
     if _key(root) not in there:
         _put(bucket, root)
     return root
@@ -112,14 +112,14 @@ def _key(text: str) -> str:
 
 
 def _keys(bucket: Bucket) -> Iterator[str]:
-    """Yield the keys of all templates that are there, in one request for each thousand."""
+    """Yield the keys of all uploaded templates, a thousand for each request."""
     pages = bucket.s3.get_paginator("list_objects_v2")
     for page in pages.paginate(**bucket.where, Prefix=FOLDER):
         yield from (found["Key"] for found in page.get("Contents", []))
 
 
 def _put(bucket: Bucket, text: str) -> None:
-    # Someone else may have sent it meanwhile; under that key, it can only be the same.
+    # Someone else may have sent it meanwhile: the same content, as the key is its digest.
     put = partial(bucket.s3.put_object, **bucket.where, Key=_key(text), IfNoneMatch="*")
     with faults.unless("PreconditionFailed", "ConditionalRequestConflict"):
         answered(bucket.s3, partial(put, Body=text.encode()), coming=NOT_YET)
@@ -131,13 +131,13 @@ CLOSED = (
 )
 # As in templates/bootstrap/stack-set-execution-role.yaml.
 EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
-# So often the policy is written again if others wrote it at the same moment.
+# How many times the policy is written if others write it at the same moment.
 ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """An account's bucket. `policy` is the one that it had, empty if it was not there yet."""
+    """An account's bucket. `policy` is the one that was found; empty if there was none."""
 
     target: Target
     name: str
@@ -149,7 +149,7 @@ class Bucket:
 
     @property
     def where(self) -> dict[str, str]:
-        """Return how S3 is told which bucket, and whose; in another's nothing is done."""
+        """The arguments that name the bucket and its owner: S3 refuses another owner's."""
         return {"Bucket": self.name, "ExpectedBucketOwner": self.target.account}
 
 
@@ -158,13 +158,12 @@ def bucket_name(target: Target) -> str:
 
 
 def bucket(target: Target) -> Bucket:
-    """Return the bucket of a target, which is made if it is missing.
+    """Return a target's bucket; make it if it is missing.
 
-    Its policy is what it gets last: with a policy, the rest is there, too; without, there are
-    no templates in it yet.
+    Its policy is set last: with one, the rest is set, too; without, it holds no templates yet.
 
     Raises:
-        ClientError: it is another account's, or closed to us, among others.
+        ClientError: it is another account's, or these credentials may not use it, among others.
     """
     bare = Bucket(target, bucket_name(target))
     try:
@@ -180,10 +179,10 @@ def bucket(target: Target) -> Bucket:
 
 
 def share(bucket: Bucket, accounts: Collection[str]) -> None:
-    """Let the execution roles of other accounts read what is in the bucket.
+    """Let the execution roles of other accounts read the bucket.
 
-    Who may read already goes on doing so; another stack set may be theirs. What others write
-    at the same moment would take the place of ours: so it is read again, a little later.
+    Accounts that may read already keep that right: other stack sets may need it. Someone else's
+    policy, written at the same moment, would replace ours: so it is read again shortly after.
     """
     readers = set(accounts) - {bucket.target.account}
     if readers <= _shared_with(json.loads(bucket.policy or "{}")):
@@ -198,9 +197,9 @@ def share(bucket: Bucket, accounts: Collection[str]) -> None:
 
 def _create(bucket: Bucket) -> None:
     region = bucket.target.region
-    # us-east-1 is the one region that may not be named.
+    # us-east-1 is the one region that S3 doesn't accept here.
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    # Another deploy may have made it meanwhile, or this one did, and AWS's answer was lost.
+    # Another deploy may have made it meanwhile; or this one has, and the answer was lost.
     with faults.unless("BucketAlreadyOwnedByYou"):
         bucket.s3.create_bucket(
             Bucket=bucket.name, **({} if region == "us-east-1" else elsewhere)
@@ -208,7 +207,7 @@ def _create(bucket: Bucket) -> None:
 
 
 def _close(bucket: Bucket) -> None:
-    """Make a bucket private, encrypted and versioned, and open to TLS only."""
+    """Make a bucket private, encrypted, versioned and TLS-only."""
     s3, where = bucket.s3, bucket.where
     s3.put_public_access_block(
         **where,
@@ -235,12 +234,12 @@ def _close(bucket: Bucket) -> None:
 
 
 def _allow(bucket: Bucket, policy: Mapping[str, Any], accounts: Collection[str]) -> None:
-    """Have the bucket's policy let the execution roles of accounts read, and no others."""
+    """Let the execution roles of these accounts, and no others, read the bucket."""
     arn = f"arn:{bucket.target.partition}:iam::"
     statement = {
         "Sid": SHARED,
         "Effect": "Allow",
-        # Accounts, as a role that isn't there yet would be refused.
+        # Accounts, as S3 refuses a role that doesn't exist yet.
         "Principal": {"AWS": [f"{arn}{account}:root" for account in sorted(accounts)]},
         "Action": "s3:GetObject",
         "Resource": f"arn:{bucket.target.partition}:s3:::{bucket.name}/*",
@@ -252,9 +251,9 @@ def _allow(bucket: Bucket, policy: Mapping[str, Any], accounts: Collection[str])
 
 
 def _shared_with(policy: Mapping[str, Any]) -> set[str]:
-    """Return the accounts that may read, by a bucket's policy.
+    """Return the accounts that a bucket's policy lets read.
 
-    S3 tells a list of one as that one, and an account that was closed by another sort of id.
+    S3 returns a list of one as that one, and a closed account as another kind of id.
     """
     shared = [
         s["Principal"]["AWS"] for s in policy.get("Statement", []) if s.get("Sid") == SHARED

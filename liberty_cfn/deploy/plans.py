@@ -1,4 +1,4 @@
-"""What a change would do, weighed: what is dangerous about it, and what remains."""
+"""What a deploy would do, weighed: what is dangerous about it, and what remains."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import GENERATED, LEFT, LOSSES
 
 if TYPE_CHECKING:
-    # What is asked for seldom isn't loaded for every plan.
+    # Rarely needed, so not loaded for every plan.
     from liberty_cfn.deploy.by_hand import Meeting
     from liberty_cfn.deploy.drift import Compared
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
-# How CloudFormation tells a value that nobody is to see (NoEcho).
+# What CloudFormation returns for a NoEcho parameter.
 HIDDEN = "****"
-# Replacing these, or taking them away, stops what people use for as long as it takes.
+# Replacing or removing these interrupts the service for as long as it takes.
 SERVING = {
     "AWS::ECS::Service",
     "AWS::ECS::Cluster",
@@ -40,7 +40,7 @@ SERVING = {
     "AWS::EC2::VPC",
     "AWS::EC2::Subnet",
 }
-# Taking these away stops it, too; made again, they are there before the old ones go.
+# Removing these interrupts it, too; a replacement is there before the old one goes.
 LEADING = {
     "AWS::EC2::Route",
     "AWS::EC2::SecurityGroupEgress",
@@ -79,18 +79,18 @@ class Plan:
 
     @property
     def resources(self) -> tuple[Change, ...]:
-        """The changes of resources proper; of stacks where nothing is known of their inside."""
+        """The changes to resources; to stacks, if nothing is known of what is in them."""
         inside = tuple(change for change in self.changes if change.type != NESTED_STACK)
         return inside or self.changes
 
     @property
     def lost(self) -> tuple[Change, ...]:
-        """The stateful resources that would go, or may well."""
+        """The stateful resources that would go, or may go."""
         return tuple(change for change in self.changes if is_lost(change))
 
     @property
     def doubtful(self) -> tuple[Change, ...]:
-        """The stateful resources of which CloudFormation can't say that they stay."""
+        """The stateful resources that CloudFormation can't promise to keep."""
         return tuple(change for change in self.changes if _is_doubtful(change))
 
     @property
@@ -133,7 +133,7 @@ class Plan:
 def changed_values(
     before: Mapping[str, str], after: Mapping[str, str]
 ) -> dict[str, tuple[str | None, str | None]]:
-    """Return which named values would change, with what they are before and after."""
+    """Return the named values that would change, each before and after."""
     return {
         name: (before.get(name), after.get(name))
         for name in (*after, *sorted(before.keys() - after.keys()))
@@ -173,21 +173,21 @@ def _is_doubtful(change: Change) -> bool:
 
 
 def rests_on_policies(changes: Iterable[Change]) -> bool:
-    """Whether only stack policies keep what holds data, as not all that changes is known."""
+    """Whether stack policies alone protect data, because not every change is known."""
     return any(change.opaque or _is_doubtful(change) for change in changes)
 
 
 def let_through(changes: Iterable[Change], allowed: Collection[str]) -> set[str]:
-    """Return the logical ids that stack policies have to let go: `allowed`, and nested stacks.
+    """Return the logical ids that stack policies must let go: `allowed`, and nested stacks.
 
-    What is in a nested stack that goes was weighed by itself; to a policy, it goes as a whole.
+    What is in a nested stack that goes is weighed by itself; to a policy, it goes as a whole.
     """
     stacks = (change for change in changes if change.type == NESTED_STACK)
     return {*allowed, *(each.resource for each in stacks if each.action not in STAYING)}
 
 
 def decides(change: Change, changed: Property) -> bool:
-    """Whether a property that changes replaces its resource, as far as is known."""
+    """Whether changing a property replaces its resource, as far as is known."""
     if changed.create_only:
         return True
     if changed.replaces is not Replacement.POSSIBLE or _known_later(changed):
@@ -204,7 +204,7 @@ def decides(change: Change, changed: Property) -> bool:
 
 
 def _known_later(changed: Property) -> bool:
-    """Whether it isn't known yet to what a property changes."""
+    """Whether a property's new value isn't known yet."""
     return not changed.told or UNKNOWN in str(changed.after)
 
 
@@ -221,7 +221,7 @@ def _regenerates(change: Change) -> bool:
 
 
 def stops_service(change: Change) -> bool:
-    """Whether people would notice: what serves them goes, is made again, or is interrupted."""
+    """Whether people would notice: what serves them goes, is replaced, or is interrupted."""
     removed = change.action not in STAYING
     goes = removed or change.replacement is not Replacement.NO
     interrupted = any(interruption(change, changed) for changed in change.properties)
@@ -231,7 +231,7 @@ def stops_service(change: Change) -> bool:
 
 
 def interruption(change: Change, changed: Property) -> str:
-    """Return what stops when a property changes; for a while, as AWS documents it."""
+    """Return what is interrupted when a property changes, as AWS documents it."""
     if (change.type, changed.name, changed.after) == ("AWS::ECS::Service", "DesiredCount", "0"):
         return "no task is left running"
     from liberty_cfn.review.documented import INTERRUPTIONS  # noqa: PLC0415 - slow to load
@@ -241,12 +241,12 @@ def interruption(change: Change, changed: Property) -> str:
 
 
 def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
-    """Return, in words, what of the plan can't go ahead without being named in `allowed`."""
+    """Return, in words, what the plan may not do unless it is named in `allowed`."""
     return [_refusal(change) for change in plan.lost if change.resource not in allowed]
 
 
 def doubts(plan: Plan) -> list[str]:
-    """Return, in words, what may be replaced, and what stands against it."""
+    """Return, in words, what may be replaced, and what prevents that."""
     return [
         f"{_where(change)} is replaced only if a change of {_causes(change)} turns out to need "
         "it, which CloudFormation knows when it is there: the stack policy then denies it, "
@@ -257,7 +257,7 @@ def doubts(plan: Plan) -> list[str]:
 
 
 def needless(plans: Iterable[Plan], allowed: Collection[str]) -> list[str]:
-    """Return, in words, which `allowed` names are those of nothing that a plan puts at risk."""
+    """Return, in words, which `allowed` names match nothing that a plan puts at risk."""
     risked = {change.resource for plan in plans for change in (*plan.lost, *plan.doubtful)}
     return [
         f"--allow-replace {name}: as far as is known, nothing of that name goes"

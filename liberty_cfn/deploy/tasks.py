@@ -1,7 +1,6 @@
-"""The environment's ECS service and its tasks, and why they did not come up: their last words.
+"""The environment's ECS service, and why its tasks did not come up, by their own last words.
 
-All of this may be gone by the time it is asked for, or we may not read it: then what is left
-is told.
+Any of this may be gone by the time it is asked for, or be forbidden: then the rest is reported.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ CLUSTER, SERVICE = "liberty-social-backend", "liberty-social-backend-service"
 SERVICE_TYPE = "AWS::ECS::Service"
 SAID = " said: "
 WRONG_PROCESSOR = "exec format error"
-# How ECS says of a service that tasks don't come up, also where none was there to be stopped.
+# How ECS says that a service's tasks don't come up, even if there was none to be stopped.
 UNWELL = re.compile("unhealthy|health check|unable to|failed to")
 LINES = 5
 TASKS = 3
-# How ECS, and the local AWS, say that a task was stopped because it was meant to be.
+# How ECS, and the local AWS, say that a task was stopped on purpose.
 MEANT = ("Scaling activity initiated", "Deployment completed", "Service scaling down")
 ABSENT = ("ClusterNotFoundException", "ServiceNotFoundException")
 
@@ -65,7 +64,7 @@ def why_stopped(
     where, name = _place(arn)
     if not name:
         return
-    # The reason why it failed is known already, and not to be hidden by ours.
+    # Why it failed is known already, and must not be hidden by errors here.
     with contextlib.suppress(*faults.OF_AWS):
         yield from _stopped(client, where, name, since)
     with contextlib.suppress(*faults.OF_AWS):
@@ -143,7 +142,7 @@ def _stopped(
 
 
 def _is_of_now(when: datetime | None, since: datetime | None) -> bool:
-    """Whether something happened since then. ECS tells of the last hour."""
+    """Whether something happened since then: ECS remembers the last hour."""
     return when is None or since is None or when >= since
 
 
