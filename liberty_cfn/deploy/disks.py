@@ -38,7 +38,14 @@ def disk(
         now = int(database["AllocatedStorage"])
         least = -(-now * 11 // 10)  # a tenth over, rounded up
         size, limit = int(settings[SIZE]), int(settings[LIMIT])
-        if SIZE in changed and size != now and size < least:
+        busy = database.get("DBInstanceStatus") == "storage-optimization"
+        if SIZE in changed and size != now and busy:
+            says = (
+                f"{size} given, and RDS is still at the last change of the disk, which takes "
+                f"six hours and more; till then, expected {now}."
+            )
+            yield Finding(Level.OBSTACLE, SIZE, says)
+        elif SIZE in changed and size != now and size < least:
             says = (
                 f"{size} given, and the disk has {now} GiB, which RDS lets grow by a tenth at "
                 f"least, and never shrink; expected {now}, or {least} or more."
