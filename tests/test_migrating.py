@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -204,8 +205,8 @@ def test_a_log_that_is_not_there_yet_is_waited_for():
     assert looks == [[], ["Applying"]]
 
 
-def test_what_a_migration_says_last_is_told_though_it_comes_after_its_end(local):
-    lines = [["Applying"], ["no such table"]]
+def ended(local, lines, states):
+    """Return what is said of a migration that logs these lines at each look, while it ends."""
 
     def get_log_events(**_):
         said = [{"message": line} for line in lines.pop(0)]
@@ -215,7 +216,8 @@ def test_what_a_migration_says_last_is_told_though_it_comes_after_its_end(local)
     container = {"name": CONTAINER, "logConfiguration": {"options": options}}
     aws = SimpleNamespace(
         get_log_events=get_log_events,
-        describe_tasks=lambda **_: {"tasks": [{"lastStatus": "STOPPED"}]},
+        describe_tasks=lambda **_: {"tasks": [{"lastStatus": states.pop(0)}]},
+        meta=SimpleNamespace(endpoint_url="http://127.0.0.1:1"),
         describe_task_definition=lambda **_: {
             "taskDefinition": {"containerDefinitions": [container]}
         },
@@ -223,7 +225,23 @@ def test_what_a_migration_says_last_is_told_though_it_comes_after_its_end(local)
     task, said = {"taskArn": "a/1", "taskDefinitionArn": "d", "clusterArn": "c"}, []
     target = SimpleNamespace(client=lambda _: aws)
     migrating._ended(local, target, task, said.append)  # noqa: SLF001 - the local AWS is quick
+    return said
+
+
+def test_what_a_migration_says_last_is_told_though_it_comes_after_its_end(local):
+    said = ended(local, [["Applying"], ["no such table"]], ["STOPPED"])
     assert said == ["  Applying", "  no such table"]
+
+
+def test_a_migration_that_says_nothing_for_long_is_said_to_be_under_way(local, monkeypatch):
+    now = [0.0]
+    clocked = partial(migrating.Patience, clock=lambda: now[0])
+    monkeypatch.setattr(migrating, "Patience", clocked)
+    monkeypatch.setattr(migrating, "pause", lambda *_: now.append(now.pop() + 50))
+    states = ["RUNNING"] * 7 + ["STOPPED"]
+    said = ended(local, [["Applying"], *([[]] * 7), ["OK"]], states)
+    still = "  the migration is still under way"  # after 150 and 300 s
+    assert said == ["  Applying", still, still, "  OK"]
 
 
 def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatch):

@@ -14,7 +14,7 @@ from typing import Any
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import Patience, Say, pause
+from liberty_cfn.deploy.patience import SILENCE, Patience, Say, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
@@ -148,14 +148,18 @@ def _ended(
     patience, unread = Patience("the migration", say, again=again), log[CONTAINER]
     where = {"cluster": task["clusterArn"], "tasks": [task["taskArn"]]}
 
-    def tell() -> None:
-        for line in _fresh(logs, unread):
-            say(f"  {line}")
+    def tell() -> bool:
+        said = [say(f"  {line}") for line in _fresh(logs, unread)]
+        return bool(said)
 
-    looks = 0
+    looks, heard = 0, patience.clock()
     while True:
         found = patience.ask(lambda: ecs.describe_tasks(**where)["tasks"])
-        patience.ask(tell)
+        told = patience.ask(tell)
+        if not told and patience.clock() - heard >= SILENCE:
+            told = True
+            say("  the migration is still under way")
+        heard = patience.clock() if told else heard
         if found and found[0]["lastStatus"] == "STOPPED":
             # What it said last may have come after the last look.
             patience.ask(tell)

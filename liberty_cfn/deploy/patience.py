@@ -21,6 +21,8 @@ from liberty_cfn.deploy.stack import name_of
 T = TypeVar("T")
 Say = Callable[[str], object]  # prints a line
 DEADLINE = timedelta(hours=3)
+# Seconds without output, at most: CI systems end jobs that are silent for ten minutes.
+SILENCE = 120.0
 # Every so many failed polls in a row, people are told that AWS isn't answering.
 WORRYING = 5
 # How many times AWS is asked before no answer counts.

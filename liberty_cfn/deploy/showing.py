@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -17,6 +17,7 @@ from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.live import NOTHING, LiveTree, seconds, wrapping
+from liberty_cfn.deploy.patience import SILENCE
 from liberty_cfn.deploy.plans import (
     Plan,
     doubts,
@@ -42,7 +43,6 @@ COLOURS = {
 LEVELS = {Level.OK: "green", Level.WARNING: "yellow", Level.OBSTACLE: "bold red"}
 LONG = 80  # characters of a value shown
 AROUND = 20  # characters before the first that differs
-SILENCE = timedelta(minutes=2)  # after it, lines say what is under way
 KNOWN_LATER = "(known after apply)"
 UNTOUCHED = "="
 MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i", "Dynamic": "?"}
@@ -375,7 +375,7 @@ class ShownProgress:
             elif event.type != NESTED_STACK:
                 self._running.setdefault(event.place, event)
         now = self._clock()
-        if self._running and now - self._spoken >= SILENCE:
+        if self._running and (now - self._spoken).total_seconds() >= SILENCE:
             at_it = [
                 f"{'/'.join(place)} ({seconds(max(NOTHING, now - event.time))})"
                 for place, event in self._running.items()
