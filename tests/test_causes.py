@@ -113,11 +113,13 @@ STEPS = {
         handler("The specified hosted zone contains non-required resource record sets"),
         older("The hosted zone can't be deleted", "HostedZoneNotEmpty"),
     ],
-    "still uses it": [
+    "still in that network": [
         handler("resource sg-1 has a dependent object"),
         handler("The vpc 'vpc-1' has dependencies and cannot be deleted."),
         older("It can't be detached.", "DependencyViolation"),
         handler("Network vpc-1 has some mapped public address(es)."),
+    ],
+    "still uses it": [
         "Export X cannot be deleted as it is in use by other",
         handler("Cannot delete entity, must detach all policies first."),
         handler("The Cluster cannot be deleted while Services are active."),

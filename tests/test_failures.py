@@ -1060,7 +1060,7 @@ def test_case_07_a_deletion_that_failed_is_not_said_to_be_done(dev):
     assert str(error.value).splitlines() == [
         "liberty-social-dev ended as DELETE_FAILED.",
         "  Vpc (AWS::EC2::VPC): has dependencies",
-        "    Something else still uses it: take that away first, then try again.",
+        f"    {next_step('has dependencies')}",
         what_next("DELETE_FAILED", dev),
     ]
     deleted = dict(map(decoded, wire.asked))["DeleteStack"]

@@ -123,8 +123,12 @@ CAUSES = {
     r"not ?empty|still contains|contains non-required": (
         "It still holds something: empty it if nobody needs that, then try again."
     ),
-    r"has dependencies|DependencyViolation|dependent object|mapped public address|\bin use\b|"
-    r"must detach|while .* are active": (
+    r"has dependencies|DependencyViolation|dependent object|mapped public address": (
+        "Something that the stack didn't make is still in that network; `aws ec2 "
+        "describe-network-interfaces --filters Name=vpc-id,Values=VPC_ID` lists it: take that "
+        "away first, then try again."
+    ),
+    r"\bin use\b|must detach|while .* are active": (
         "Something else still uses it: take that away first, then try again."
     ),
 }
