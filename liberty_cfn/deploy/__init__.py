@@ -3,8 +3,8 @@
 One idea a module, each importing only from those above it:
 
     errors       what ends a command, said to the person at the terminal
-    faults       which errors of AWS pass by themselves
-    answers      how they are read, and asked for again where they can't be
+    faults       which errors from AWS are transient, and what the others mean
+    answers      how AWS's are read, and asked for again if they can't be
     sessions     clients of boto3 that are quick to make
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
@@ -12,35 +12,35 @@ One idea a module, each importing only from those above it:
     patience     asking AWS until it answers
     causes       why something was refused, and the step that solves it
     events       what happens in a stack, and in those nested in it
-    finding      what is found about a setting or a thing
+    finding      what is known about a setting or a resource beforehand
     tasks        the environment's ECS service, and why its tasks stopped
-    secrets      what is a person's to set
+    secrets      which have a value, and those that a person sets
     certificates what a certificate needs of DNS, and still lacks
     images       which image runs, by digest
     leftovers    names that a new environment needs, and that are taken
     named        whether what the settings name is there, and can be used
-    disks        what RDS refuses of a disk
+    disks        changes of a disk that RDS refuses
     quotas       whether a region has room for another environment
     beforehand   what would make a deploy fail, asked before anything is made
-    linked_roles those of AWS's own services, made before the first of theirs needs them
+    linked_roles service-linked roles, made before the first resource that needs them
     packaging    templates uploaded under the digest of their content
     changes      what a change set says would change
     drift        every stack compared with what it was deployed as
-    by_hand      what a deploy would do to that
+    by_hand      what a deploy would do to changes made by hand
     discarding   change sets discarded, so that none stays behind
     change_sets  what would change, stack by stack
     plans        what would change, weighed: what is dangerous about it
-    protection   what keeps what is deployed from going by accident
+    protection   what keeps a deployed environment from loss by accident
     diagnosis    why it failed, first-hand
-    waiting      what an operation waits for, said while it does
-    following    an operation told as it happens, and seen to its end
+    waiting      what an operation waits for, said meanwhile
+    following    an operation reported as it happens, and followed to its end
     operations   a stack's life after deploying: cancel, rollback
     preparing    what deploying would do
     migrating    the database, before the service moves to the version that needs it
-    carrying_out a change set executed once, seen to its end, and protected
+    carrying_out a change set executed once and followed, and its stacks protected
     adopting     taking in what an earlier destroy kept
     deploying    the way through all of these
-    destroying   taking everything down, but what is kept
+    destroying   taking everything down, except what is kept
     live         what is happening, as a tree that moves
     showing      tables and trees of the above
     stack_sets/  all this in many accounts and regions

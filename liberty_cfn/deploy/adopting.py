@@ -1,13 +1,13 @@
-"""Taking in what an earlier destroy kept: by import where CloudFormation can, else by value.
+"""Taking in what an earlier destroy kept: by import if CloudFormation can, else by value.
 
-CloudFormation imports by name while it makes a stack (ImportExistingResources), also into
-nested stacks, but only what is retained and has a name that the template spells out.
+CloudFormation imports by name while it creates a stack (ImportExistingResources), nested stacks
+included, but only what is retained and has a name that the template spells out.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
 
-Secrets it can't import so: it knows them by an ARN that no template can say beforehand. Before
-a deploy, their names are freed; their value is put into the secret that the stack makes in
-their place. Until it is there, it is in a second secret, so that a deploy that is interrupted
-loses nothing.
+It can't import secrets that way: it identifies them by an ARN that no template can know. So
+their names are freed before a deploy, and their values put into the secrets that the stack
+creates in their place. Meanwhile a second secret holds each value, so that an interrupted
+deploy loses nothing.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
 KEPT = "liberty-social/kept/"
-# AWS deletes a secret at once when asked to, and has its name free a little later.
+# AWS deletes a secret at once if told to, but its name becomes free a little later.
 LOOKS, PAUSE = 60, 2.0
-# A stack makes a secret and its value at once: a value that is this much younger is another.
+# A stack creates a secret with its value: one that is this much younger was set later.
 AT_ONCE = timedelta(minutes=1)
-BEFORE = "BEFORE-DESTROY"  # the label of a value from before, where a newer one is current
+BEFORE = "BEFORE-DESTROY"  # the stage of the old value, where a newer one is current
 EMPTY = (
     "The database will be a new one, and empty: what the one before held is in the snapshot "
     "that it left, which no deploy restores; its password is kept for one that is restored."
@@ -42,7 +42,7 @@ EMPTY = (
 
 
 def kept_secrets(environment: Environment, target: Target) -> list[str]:
-    """Return which secrets of a new environment are there already.
+    """Return which secrets of a new environment exist already.
 
     Raises:
         DeployError: one belongs to a stack that is there: somebody may be using it.
@@ -101,12 +101,12 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
 def _place(
     environment: Environment, target: Target, name: str, known: Mapping[str, Any]
 ) -> str:
-    """Return the name of the secret that a value is to wait in; empty if it needn't wait.
+    """Return the name of the secret that holds a value meanwhile; empty if none needs to.
 
-    If one waits already, and this secret was made after it, the stack that made it failed, and
-    nobody ever used its value; unless somebody set it, which counts for more than what waits.
-    But a database may have been used with a password since: that waits beside the other, under
-    a name with a number.
+    If one is held already, and this secret was created after it, the stack that created it
+    failed, and nobody ever used its value; unless somebody set it, which takes precedence over
+    the value held. But a database may have used a password since: that is held beside the
+    other, under a numbered name.
     """
     copy = aside(environment, name)
     before = secrets.described(target, copy)
@@ -121,10 +121,10 @@ def _place(
 
 
 def waiting(environment: Environment, target: Target) -> list[str]:
-    """Return the secrets whose values are still to be given back.
+    """Return the secrets whose values are still to be put back.
 
     The database's password stays aside: the new database has a new one, and only a database
-    restored from a snapshot has the old.
+    restored from a snapshot has the old one.
     """
     pages = target.client("secretsmanager").get_paginator("list_secrets")
     kept = pages.paginate(Filters=[{"Key": "name", "Values": [KEPT]}])
@@ -160,7 +160,7 @@ def given_back(environment: Environment, target: Target) -> dict[str, bool]:
 
 
 def _set_since(environment: Environment, target: Target, name: str) -> bool:
-    """Whether a secret has another value than the one its stack made it with."""
+    """Whether a secret no longer has the value that its stack created it with."""
     known = secrets.described(target, secrets.full_name(environment, name)) or {}
     stages = [stage for each in known.get("VersionIdsToStages", {}).values() for stage in each]
     current = secrets.since(environment, target, name)
@@ -228,7 +228,7 @@ def free_names(work: Work, stack: Mapping[str, Any] | None) -> bool:
 
 
 def say_what_waits(work: Work) -> None:
-    """Say where the values of secrets wait whose names were freed for nothing so far.
+    """Say where the values wait of secrets whose names have been freed.
 
     Where AWS refuses, nothing is said: why they still wait matters.
     """
@@ -242,7 +242,7 @@ def say_what_waits(work: Work) -> None:
 
 
 def put_names_back(work: Work) -> None:
-    """Deploy the reviewed templates, in place of those with names spelled out.
+    """Deploy the reviewed templates, replacing those with names spelled out.
 
     Raises:
         DeployError: that failed.

@@ -1,7 +1,7 @@
-"""What would make a deploy fail, asked before anything is made; and all that there is to know.
+"""What would make a deploy fail, asked before anything is made.
 
-First what the settings name, then what is in the way in the account: a leftover of an
-earlier destroy, a name that is taken, a quota that is used up.
+First what the settings name, then what is in the way in the account: a leftover of an earlier
+destroy, a name that is taken, a quota that is used up. The doctor tells all of it, and more.
 """
 
 from __future__ import annotations
@@ -33,12 +33,10 @@ def obstacles(
     stack: Mapping[str, Any] | None,
     templates: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """Return what surely makes a deploy fail: of these templates, where they are known.
+    """Return what would surely make a deploy fail; with `templates`, a deploy of those.
 
-    `stack` is the environment's, as CloudFormation describes it.
-
-    With a setting that leads nowhere, the account is not looked through: with another
-    region or zone, other things may be in the way.
+    `stack` is the environment's, as CloudFormation describes it. If a setting is wrong, the
+    account isn't searched: with another region or zone, other things may be in the way.
     """
     for findings in (
         named_by_settings(environment, target, stack),
@@ -84,7 +82,7 @@ def in_the_way(
         for each in leftovers.names(environment, target, templates):
             yield replace(each, adopt="")
     elif before.get("ExistingExecutionRole"):
-        # The role has been somebody else's so far; now it may be made.
+        # So far, the role was somebody else's; now it may be created.
         yield from asked("Role", leftovers.execution_role, environment, target)
 
 
@@ -94,7 +92,7 @@ def deployed(stack: Mapping[str, Any] | None) -> Mapping[str, str] | None:
 
 
 def examine(environment: Environment, target: Target) -> list[Finding]:
-    """Return all that was found: what is well, what to think of, and what is in the way."""
+    """Return all that was found: what is fine, what needs attention, what is in the way."""
     stack = find(target.client("cloudformation"), environment.stack)
     found = [
         *_stack(environment, stack),
@@ -111,7 +109,7 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
         ask("CreateHostedZone", certificates.own_zone)
     ask("Certificate", _certificate)
     ask("Image", _image)
-    # Before a deploy succeeds there are no secrets.
+    # Until a deploy has succeeded, there are no secrets.
     if state_of(stack) not in (Meaning.ABSENT, Meaning.BROKEN):
         ask("Secrets", _secrets)
     return found

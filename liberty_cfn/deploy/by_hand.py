@@ -1,6 +1,6 @@
-"""What a deploy would do to what was changed by hand.
+"""What a deploy would do to changes made by hand.
 
-Three states of a property are compared: as deployed, as found, and as it is to be.
+Three states of a property are compared: as deployed, as found, and as it will be.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
 """
 
@@ -18,7 +18,7 @@ from liberty_cfn.deploy.drift import DELETED, Compared, Difference, Drift
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.veiling import VEILED
 
-# What AWS changes by itself; drift detection can't tell that from what somebody did.
+# What AWS changes by itself; drift detection can't tell that from a change made by hand.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 BY_AWS = {
     ("AWS::ECS::Service", "DesiredCount"): "by scaling, or by hand",
@@ -26,12 +26,12 @@ BY_AWS = {
     ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): "by an upgrade, or by hand",
     ("AWS::RDS::DBInstance", "EngineVersion"): "by an upgrade, or by hand",
 }
-# What makes, or takes in, what is no part of the stack yet.
+# Actions on what isn't part of the stack yet.
 NEW = ("Add", "Import")
 
 
 class Fate(Enum):
-    """What a deploy would do to what somebody changed; the gravest first."""
+    """What a deploy would do to a change made by hand; the gravest first."""
 
     FAILS = "in the way"
     OVERWRITTEN = "overwritten"
@@ -43,7 +43,7 @@ class Fate(Enum):
 
     @property
     def grave(self) -> bool:
-        """Whether the deploy fails by it, or undoes what somebody did."""
+        """Whether it makes the deploy fail, or is undone by it."""
         return self in (Fate.FAILS, Fate.OVERWRITTEN, Fate.LOST)
 
 
@@ -67,11 +67,11 @@ OF_DELETED = {
 
 @dataclass(frozen=True)
 class Met:
-    """A property that somebody changed: as deployed, as found, as it is to be, and its fate.
+    """A property that somebody changed: as deployed, as found, as it will be, and its fate.
 
-    Values are None where there is none, and `new` where no change says what is to be; it is
-    UNKNOWN where one does, and not to what. `weakens` is what protects or keeps data as it
-    was found, and would no longer.
+    Values are None where there is none, and `new` where nothing in the plan changes it; `new`
+    is UNKNOWN where the plan doesn't say to what. `weakens` is what protects or keeps data now,
+    and would no longer.
     """
 
     property: str
@@ -130,7 +130,7 @@ class Meeting:
 
 
 def meet(compared: Compared, changes: Iterable[Change]) -> Meeting:
-    """Return what changes would do to what was found to be changed by hand."""
+    """Return what a plan's changes would do to what was changed by hand."""
     planned = {change.place: change for change in changes}
     return Meeting(
         tuple(_met(drift, planned) for drift in compared.drifts),
@@ -140,7 +140,7 @@ def meet(compared: Compared, changes: Iterable[Change]) -> Meeting:
 
 
 def _unchecked(compared: Compared, changes: Iterable[Change]) -> Iterator[str]:
-    """Yield what changes, and was not compared: CloudFormation doesn't know all types."""
+    """Yield what changes and was not compared: CloudFormation doesn't support all types."""
     for change in changes:
         known = change.type == NESTED_STACK or change.action in NEW
         if not known and change.place not in compared.checked:
@@ -164,7 +164,7 @@ def _fate_of_deleted(change: Change | None, *, hidden: bool) -> Fate:
     anew = change.replacement is Replacement.CERTAIN
     if anew or change.action == "Remove":
         return Fate.AGREED
-    # The handler of a type has to answer NotFound, which fails the update.
+    # A type's update handler has to return NotFound, which fails the update.
     # https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
     return Fate.FAILS if change.action == "Modify" else Fate.UNTOLD
 
@@ -182,7 +182,7 @@ def _property(one: Difference, change: Change | None, *, hidden: bool) -> Met:
     if not met_by:
         anew = change.replacement is Replacement.CERTAIN
         return replace(met, fate=Fate.LOST if anew else Fate.PERHAPS)
-    # A property, and what is in it, may both be told to change.
+    # The plan may list both a property and a part of it.
     new = _new(met, max(met_by, key=lambda changed: len(changed.place)))
     if _same(found, new):
         return replace(met, new=new, fate=Fate.AGREED)
@@ -197,7 +197,7 @@ def _is_in(place: str, other: str) -> bool:
 
 
 def _new(met: Met, changed: Property) -> str | None:
-    """Return what is to be where somebody changed something, as far as a change says it."""
+    """Return what the plan makes of what somebody changed, as far as it says."""
     if met.property == changed.place and changed.told:
         return changed.after
     if changed.after is None or not _is_in(met.property, changed.place):
@@ -207,7 +207,7 @@ def _new(met: Met, changed: Property) -> str | None:
         if isinstance(value, list) and met.found and _read(met.found) in value:
             return met.found
         if not isinstance(value, dict):
-            # Which item of a list is meant, its number doesn't say.
+            # An index doesn't say which item of a list is meant.
             return UNKNOWN
         value = value.get(step)
     return value if value is None or isinstance(value, str) else json.dumps(value)
@@ -231,9 +231,9 @@ def _read(text: str) -> Any:
 def told(
     one: ByHand, shown: Callable[[str | None, str | None], Iterable[str]]
 ) -> Iterator[tuple[Fate, str]]:
-    """Yield what somebody did to a resource, and what becomes of it: as fate, and in words.
+    """Yield what somebody did to a resource, and what becomes of it: its fate, and in words.
 
-    `shown` is how two values are.
+    `shown` formats two values.
     """
     if one.drift.status == DELETED:
         yield one.fate, f"deleted by hand  ({OF_DELETED[one.fate]})"

@@ -1,7 +1,7 @@
-"""What a certificate needs of DNS, and what one that is not issued yet still lacks.
+"""What a certificate needs from DNS, and what one that is not issued yet still lacks.
 
-Unless DNS delegates the domain to the hosted zone that is to answer for it, nobody finds the
-record that proves a certificate, and a deploy waits for it for hours.
+Unless DNS delegates the domain to its hosted zone, ACM can't find the record that validates a
+certificate, and a deploy waits for hours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DELEGATION = "Delegation"
 
 
 def name_servers(domain: str) -> set[str] | None:
-    """Return the name servers that DNS has for a domain; None where it can't be asked."""
+    """Return the name servers that DNS has for a domain; None if it can't be asked."""
     import dns.exception  # noqa: PLC0415 - slow to load, and seldom needed
     import dns.resolver  # noqa: PLC0415
 
@@ -33,7 +33,7 @@ def name_servers(domain: str) -> set[str] | None:
 
 
 def delegation(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the zone that the settings name is the one that DNS leads to."""
+    """Yield whether DNS delegates to the zone that the settings name."""
     zone_id = environment.settings["HostedZoneId"]
     if not zone_id or not target.is_aws:
         return
@@ -68,7 +68,7 @@ def public_zones(domain: str, target: Target) -> list[str]:
 
 
 def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield a warning if the domain has a zone already, and the environment makes another."""
+    """Yield a warning if the domain has a zone already, and the environment creates another."""
     if environment.settings["CreateHostedZone"] != "true":
         return
     domain = environment.settings["DomainName"]
@@ -102,7 +102,7 @@ CERTIFICATE = "AWS::CertificateManager::Certificate"
 
 @dataclass(frozen=True)
 class Awaited:
-    """A CNAME that has to be found in DNS before ACM issues the certificate."""
+    """A CNAME that ACM has to find in DNS before it issues a certificate."""
 
     domain: str
     name: str
@@ -110,7 +110,7 @@ class Awaited:
     since: datetime
 
     def in_words(self, now: datetime | None = None) -> str:
-        """Return what is awaited, and for how long now."""
+        """Return what is awaited, and how long it has been."""
         waited = ((now or datetime.now(UTC)) - self.since).total_seconds()
         hours, minutes = divmod(max(0, int(waited)) // MINUTE, MINUTE)
         duration = f"{hours} h {minutes} min" if hours else f"{minutes} min"
@@ -123,9 +123,9 @@ class Awaited:
 def awaited(environment: Environment, target: Target) -> list[Awaited]:
     """Return the records that certificates of the environment's domain wait for.
 
-    Each record once: a wildcard's is the same as its domain's, and of several certificates
-    that wait for the same, the newest is that of the deploy under way. A certificate that was
-    just asked for has no records yet.
+    Each record once: a wildcard's is the same as its domain's, and if several certificates wait
+    for the same one, the newest is the current deploy's. A certificate that was just requested
+    has no records yet.
     """
     newest: dict[str, Awaited] = {}
     for arn in _pending(environment, target):
@@ -167,7 +167,7 @@ def still_lacking(environment: Environment, target: Target) -> Iterator[str]:
 
 
 def _registrar(environment: Environment, target: Target) -> Iterator[str]:
-    """Yield what the registrar has to know of a zone that the stack makes."""
+    """Yield what the registrar has to be told about a zone that the stack creates."""
     if environment.settings["CreateHostedZone"] != "true":
         return
     domain, route53 = environment.settings["DomainName"], target.client("route53")

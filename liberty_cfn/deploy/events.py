@@ -71,12 +71,11 @@ class Event:
 class Follower:
     """Reads the events of a stack, and of the stacks nested in it, each once.
 
-    A nested stack is asked about only from when its parent says that it is at work until it
-    is done.
+    A nested stack is polled only while its parent says that it is being worked on.
 
-    Events before `since` are left out. Without `since`, all that happened before the Follower
-    was made is left out: make it before the operation starts. What comes after the operation
-    is left out, too; `overtaken` is whether the next one has begun.
+    Events before `since` are left out; without `since`, those before the Follower was made:
+    make it before the operation starts. What comes after the operation is left out, too;
+    `overtaken` is whether the next one has begun.
     """
 
     overtaken = False

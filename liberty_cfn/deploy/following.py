@@ -29,9 +29,9 @@ QUIET = 3
 
 
 class Progress(Protocol):
-    """Who is told how a deploy goes along, and asked whether it should.
+    """Hears how a deploy is going, and is asked whether it may go ahead.
 
-    What happened is told at each look, also that nothing did.
+    `happened` is called after each poll, even if nothing did.
     """
 
     def say(self, line: str) -> None: ...
@@ -118,9 +118,9 @@ class Operation:
 
 
 def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) -> None:
-    """Follow what is under way to its end, and protect what is there then.
+    """Follow what is under way to its end, then protect the stacks.
 
-    Unless the next operation is under way: whoever began that does.
+    Not if the next operation has begun: whoever began that does it.
 
     Raises:
         DeployError: it failed.
@@ -175,10 +175,10 @@ def follow(
     patience: Patience | None = None,
     pause: Callable[[Any, int], object] = pause,
 ) -> tuple[str, list[Event]]:
-    """Tell what happens until the stack's operation is over; return its status, and all events.
+    """Report what happens until the stack's operation is over; return its status and events.
 
-    The stack is meant by its id, not by its name, which another may get meanwhile. Where the
-    next operation has begun, the status is the one that this one ended with.
+    The stack is meant by its id: another may get its name meanwhile. If the next operation has
+    begun, the status is the one that this one ended with.
 
     Raises:
         FollowError: the deadline has passed, or the credentials have expired.

@@ -17,18 +17,18 @@ from liberty_cfn.environments import Environment
 
 REPOSITORY = "liberty-social-backend"
 DIGEST = "sha256:"
-# A tag to push under, where the setting names a digest; nothing can be pushed as a digest.
+# The tag to push if the setting names a digest, as nothing can be pushed by digest.
 ANY_TAG = "latest"
 NO_REPOSITORY, NO_IMAGE = "RepositoryNotFoundException", "ImageNotFoundException"
 
 
 @dataclass(frozen=True)
 class Image:
-    """The image to deploy with, by what is in the repository.
+    """The image to deploy, by what is in the repository.
 
-    `digest` is empty where there is none. `parameters` take the place of the environment's.
-    `advice` says how to push an image that is missing. `refusal` is why the deploy is refused;
-    empty if it isn't.
+    `digest` is empty if it isn't there. `parameters` override the environment's. `advice` says
+    how to push an image that is missing. `refusal` is why the deploy is refused; empty if it
+    isn't.
     """
 
     digest: str = ""
@@ -57,23 +57,20 @@ def resolve(environment: Environment, target: Target) -> Image:
     commands = how_to_push(environment, target, gone=gone)
     image, repository = environment.settings["Image"], environment.named(REPOSITORY)
     kind = "digest" if image.startswith(DIGEST) else "tag"
-    absent = (
-        f"he repository {repository} is gone, deleted by hand"
-        if gone
-        else f"he repository {repository} has no image with the {kind} {image}"
-    )
+    lacks = "is gone, deleted by hand" if gone else f"has no image with the {kind} {image}"
+    absent = f"repository {repository} {lacks}"
     step = "Make it again, and push" if gone else "Say an Image that is there, or push it"
     if running and (count := running["desiredCount"]):
         refusal = (
-            f"Image: t{absent}, and deploying without it would stop what runs "
+            f"Image: the {absent}, and deploying without it would stop what runs "
             f"({_tasks(count)}). {step}:\n{commands}"
         )
         return Image(advice=commands, refusal=refusal)
     count = int(environment.settings["DesiredCount"])
     advice = (
-        f"T{absent}, so the service has no tasks yet. From the folder with the application's "
-        f"Dockerfile, push one; the deploy after it starts {_tasks(count)} (make, from this "
-        f"repository):\n{commands}"
+        f"The {absent}, so the service has no tasks yet. From the folder with the "
+        f"application's Dockerfile, push one; the deploy after it starts {_tasks(count)} "
+        f"(make, from this repository):\n{commands}"
     )
     return Image(parameters={"DesiredCount": "0"}, advice=advice)
 

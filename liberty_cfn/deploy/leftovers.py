@@ -1,4 +1,4 @@
-"""Names that a new environment needs, and that are taken: by what a destroy kept, say."""
+"""Names that a new environment needs and that are taken, such as by what a destroy kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def names(
 ) -> Iterator[Finding]:
     """Yield the names that a new environment needs and that are taken.
 
-    With the templates' text, only types of resources that are in them are asked about.
+    With the templates' text, only the types of resources in them are checked.
     """
     found: list[Finding] = []
     texts = None if templates is None else list(templates.values())
@@ -42,7 +42,7 @@ def names(
         if texts is None or any(resource_type in text for text in texts):
             found += asked(about, check, environment, target)
         if any(each.about == IN_USE for each in found):
-            # All other names are in use, too, and nothing of them is to be deleted.
+            # All other names are in use, too, and none of that may be deleted.
             break
     yield from found
     if not found:
@@ -72,7 +72,7 @@ def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the name of the bucket is taken, by us or by anybody in the world."""
+    """Yield whether the bucket's name is taken, by this account or by anybody else."""
     name = environment.named(BUCKET)
     try:
         found = target.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=target.account)
@@ -85,14 +85,14 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
             raise
         return
     if (region := found.get("BucketRegion", target.region)) != target.region:
-        # A stack there may be using it; nothing here made or kept it.
+        # A stack there may be using it; no environment here made or kept it.
         says = (
             f"is in {region}, where it may be in use, and bucket names are one in the world; "
             "choose another NameSuffix."
         )
         yield Finding(Level.OBSTACLE, f"Bucket {name}", says)
         return
-    # The CLI empties no bucket that keeps old versions.
+    # The CLI can't empty a bucket of its old versions.
     command = f"empty it in the console of S3, old versions, too; then aws s3 rb s3://{name}"
     yield _taken(environment, "Bucket", name, command, kept=True)
 
@@ -109,7 +109,7 @@ def _log_groups(environment: Environment, target: Target) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class _Named:
-    """A thing whose name is one in its account and region: how it is found, and deleted."""
+    """A resource whose name is unique in its account and region: how to find and delete it."""
 
     kind: str
     type: str
@@ -200,7 +200,7 @@ def _taken(
     kept: bool,
     how: str = "there",
 ) -> Finding:
-    """Return that a name is taken; `kept` is whether an earlier destroy may have kept it."""
+    """Report that a name is taken; `kept` is whether an earlier destroy may have kept it."""
     whose = "kept by an earlier destroy" if kept else "another stack's, or made by hand"
     adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in." if kept else ""
     says = (

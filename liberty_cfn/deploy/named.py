@@ -15,7 +15,7 @@ TASKS = "ecs-tasks.amazonaws.com"
 
 
 def zones(_: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the region has zones enough for the subnets."""
+    """Yield whether the region has enough zones for the subnets."""
     there = target.client("ec2").describe_availability_zones(
         Filters=[
             {"Name": "state", "Values": ["available"]},
@@ -31,7 +31,7 @@ def zones(_: Environment, target: Target) -> Iterator[Finding]:
 
 
 def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the zone is there, public, and one that the domain is in."""
+    """Yield whether the zone exists, is public, and contains the domain."""
     wanted = environment.settings["HostedZoneId"]
     domain = environment.settings["DomainName"]
     zone = None
@@ -58,7 +58,7 @@ def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the certificate that the settings name can be presented."""
+    """Yield whether the certificate that the settings name can be used."""
     about, host, found = "CertificateArn", environment.host, None
     arn = environment.settings[about]
     with faults.unless("ResourceNotFoundException"):
@@ -83,7 +83,7 @@ def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def existing_role(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the role that the settings name is there, and ECS may take it."""
+    """Yield whether the role that the settings name exists, and ECS may assume it."""
     name = environment.settings["ExistingExecutionRole"]
     about, role = "ExistingExecutionRole", leftovers.role(target, name)
     if role is None:

@@ -142,14 +142,14 @@ def changed_values(
 
 
 def is_lost(change: Change) -> bool:
-    """Whether a stateful resource would go, or keep less of what is in it, or may well."""
+    """Whether a stateful resource would go, or keep less of what is in it; or may."""
     return change.type in LOSSES and (_goes(change) or bool(_deletions(change)))
 
 
 def _goes(change: Change) -> bool:
-    """Whether a resource would be replaced, deleted or made anew, or may well be.
+    """Whether a resource would be, or may be, replaced, deleted or given a new value.
 
-    It may well be if what changes can't change without replacing it, or not for all that is
+    It may be if what changes can't change without replacing it, or not for all that is
     known; or if CloudFormation doesn't say what changes, or what becomes of the resource.
     """
     replaced = change.replacement is Replacement.CERTAIN

@@ -1,4 +1,4 @@
-"""Whether a region has room for that of a new environment of which accounts may have few."""
+"""Whether a region has room for the things that an account may have few of."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from liberty_cfn.environments import Environment
 
 @dataclass(frozen=True)
 class Quota:
-    """How many of a thing there may be in a region, and how those that are there are listed.
+    """How many of a thing there may be in a region, and how the existing ones are listed.
 
     `service` and `code` are those of Service Quotas, whose console lists them; `most` is a
-    quota that nobody can have raised.
+    quota that can't be raised.
     """
 
     thing: str
@@ -38,7 +38,7 @@ QUOTAS = (
         *("elasticloadbalancing", "L-53DA6B97"),
     ),
     Quota("databases", "rds", "describe_db_instances", "DBInstances", "rds", "L-7B6409FD"),
-    # By one, EventBridge may write to the log of tasks that failed.
+    # One lets EventBridge write to the log of failed tasks.
     # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutResourcePolicy.html
     Quota(
         *("resource policies of logs", "logs", "describe_resource_policies"),
@@ -56,12 +56,12 @@ def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def _room(target: Target, quota: Quota, needed: int) -> Finding:
-    """Return whether there is room for what is `needed`, or that AWS doesn't tell."""
+    """Return whether there is room for as many as are `needed`, or that AWS doesn't say."""
     about, where = f"Quota of {quota.thing}", f"--region {target.region}"
     try:
         most, taken = quota.most or _most(target, quota), _taken(target, quota)
     except faults.OF_AWS as error:
-        # Whether there is room is worth knowing, but no reason to stop.
+        # Nice to know, but no reason to stop.
         why = f"not checked, as AWS doesn't tell ({faults.short(error)}); {needed} needed."
         return Finding(Level.WARNING, about, why)
     said = f"{taken} of {most} are in use in {target.region}, and {needed} more needed"
@@ -79,7 +79,7 @@ def _room(target: Target, quota: Quota, needed: int) -> Finding:
 def _most(target: Target, quota: Quota) -> int:
     client = target.client("service-quotas")
     asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
-    # Told only where it was ever changed.
+    # There is one only if it was ever changed.
     with faults.unless("NoSuchResourceException"):
         return int(client.get_service_quota(**asked)["Quota"]["Value"])
     return int(client.get_aws_default_service_quota(**asked)["Quota"]["Value"])

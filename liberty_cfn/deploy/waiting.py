@@ -1,7 +1,7 @@
-"""What an operation waits for, said while it does.
+"""What an operation waits for, said meanwhile.
 
-CloudFormation says nothing while a certificate is not issued, or while the tasks of a service
-come up and stop again: for hours, if it is left to it.
+CloudFormation is silent while a certificate isn't issued, or while a service's tasks start and
+stop again: for hours, if nobody steps in.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import SAID, SERVICE_TYPE, coming_up, steps, why_stopped
 from liberty_cfn.environments import Environment
 
-# Of each type that is waited for, in seconds: when the first word is due, and each one after.
-# Most are there before the first.
+# For each type that is waited for, the seconds to the first word about it, and between those
+# after it. Most are ready before the first.
 DUE = {CERTIFICATE: (30.0, 300.0), SERVICE_TYPE: (30.0, 30.0)}
-# What differs between two tasks that stop for the same reason.
+# What differs in the words about two tasks that stop for the same reason.
 IDS = re.compile(r"[0-9a-f]{8,}|\d+(\.\d+){3}|i-\w+")
 
 
 @dataclass
 class Watch:
-    """Says, while an operation waits for something, what that is; of tasks, each word once."""
+    """Says what an operation is waiting for; about tasks, each thing once."""
 
     environment: Environment
     target: Target
@@ -47,7 +47,7 @@ class Watch:
                 self._undone = "ROLLBACK" in event.status
             if event.type not in DUE:
                 continue
-            # What is deleted waits for nothing that could be said.
+            # A deletion waits for nothing worth saying.
             if event.over or event.status.startswith("DELETE"):
                 self._due.pop(event.type, None)
                 self._begun.pop(event.type, None)
@@ -55,7 +55,7 @@ class Watch:
             self._due.setdefault(event.type, self.clock() + DUE[event.type][0])
             begun = self._begun.setdefault(event.type, event)
             if not begun.physical_id:
-                # What is made has an id only from its second event on.
+                # A new resource has an id only from its second event on.
                 self._begun[event.type] = event
 
     def pause(self, client: Any, quiet: int) -> None:
@@ -65,7 +65,7 @@ class Watch:
             if self.clock() < due:
                 continue
             self._due[kind] = self.clock() + DUE[kind][1]
-            # It is worth a word, and no reason to stop looking.
+            # An error here is no reason to stop following.
             with contextlib.suppress(*faults.OF_AWS):
                 for line in self._news(kind):
                     self.say(line)
@@ -79,7 +79,7 @@ class Watch:
         if (standing := coming_up(client, arn)) and self._is_new([standing]):
             yield f"{service.resource}: {standing}"
         words = list(why_stopped(client, arn, service.time))
-        # What a program logs is never twice the same.
+        # A program's log lines are never the same twice.
         if not self._is_new([said for said in words if SAID not in said]):
             return
         yield from (f"  {said}" for said in (*words, *steps(words)))
@@ -91,7 +91,7 @@ class Watch:
             )
 
     def _is_new(self, said: list[str]) -> bool:
-        """Whether something of that was not said before; from now on, it was."""
+        """Whether any of these lines is new; from now on, none is."""
         plain = {IDS.sub("", line) for line in said}
         fresh = not plain <= self._told
         self._told |= plain
