@@ -4,7 +4,9 @@ Heard by botocore's own events, wherever a client of a Target is used; the calls
 tests themselves arrange things are told apart by who made them.
 """
 
+import contextlib
 import inspect
+import re
 from pathlib import Path
 from weakref import WeakSet
 
@@ -12,7 +14,9 @@ import pytest
 from troposphere import Template
 
 from liberty_cfn.bootstrap.deploy_role import deploy_role
+from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.review.actions import fits
 
 TESTS = str(Path(__file__).parent)
 HELPER = str(Path(__file__).parent.parent / "liberty_cfn")
@@ -46,22 +50,81 @@ BY_A_PERSON = {
 }
 
 
+# What a call is about, by what it is told; not known of others, which are about anything.
+PLACE = "{region}:{account}"
+ABOUT = {
+    "ecs:RunTask": "{taskDefinition}",
+    "ecs:UpdateService": f"arn:aws:ecs:{PLACE}:service/{{cluster}}/{{service}}",
+    "iam:CreateServiceLinkedRole": "arn:aws:iam::{account}:role/aws-service-role/A",
+    "logs:GetLogEvents": f"arn:aws:logs:{PLACE}:log-group:{{logGroupName}}:log-stream:A",
+    "s3": "arn:aws:s3:::{Bucket}",
+    "s3:PutObject": "arn:aws:s3:::{Bucket}/{Key}",
+    "secretsmanager": f"arn:aws:secretsmanager:{PLACE}:secret:{{SecretId}}-AbCdEf",
+    "sts:AssumeRole": "{RoleArn}",
+}
+# The same for CloudFormation, which also takes ARNs for names; the first that is told counts.
+STACKS = {"StackName": "stack/{}/*", "StackSetName": "stackset/{}:*", "ChangeSetName": "{}"}
+# Those that change what is in a set's targets are about these, too.
+IN_TARGETS = re.compile("(Create|Delete|Update)StackInstances|UpdateStackSet")
+
+
+def by_itself(build):
+    """Return the statements of a role that don't take CloudFormation to ask."""
+    template = Template()
+    build(template)
+    return [
+        statement
+        for resource in template.to_dict()["Resources"].values()
+        if resource["Type"] == "AWS::IAM::ManagedPolicy"
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        if "ForAnyValue:StringEquals" not in statement.get("Condition", {})
+    ]
+
+
 def allowed():
     """Return what the role may do without CloudFormation asking for it."""
-    template = Template()
-    deploy_role(template)
-    resources = template.to_dict()["Resources"].values()
-    return (
-        FREE
-        | BY_A_PERSON
-        | {
-            action
-            for resource in resources
-            if resource["Type"] == "AWS::IAM::ManagedPolicy"
-            for statement in resource["Properties"]["PolicyDocument"]["Statement"]
-            if "ForAnyValue:StringEquals" not in statement.get("Condition", {})
-            for action in statement["Action"]
-        }
+    may = {action for statement in by_itself(deploy_role) for action in statement["Action"]}
+    return FREE | BY_A_PERSON | may
+
+
+def about(called, params, region, account):
+    """Return the ARNs of what a call is about: AWS's own where it refuses one."""
+    service, _, operation = called.partition(":")
+    if service != "cloudformation":
+        form = ABOUT.get(called) or ABOUT.get(service, "*")
+        with contextlib.suppress(KeyError):
+            return [form.format(region=region, account=account, **params)]
+        return ["*"]
+    here = f"arn:aws:cloudformation:{region}:{account}:"
+    for told, form in STACKS.items():
+        if name := params.get(told):
+            found = [name if name.startswith("arn:") else here + form.format(name)]
+            if IN_TARGETS.fullmatch(operation):
+                found += [f"{here}stackset-target/{name}:1/2", f"{here[:-13]}:type/resource/A"]
+            return found
+    return ["*"]
+
+
+def permits(statement, arn, account, service):
+    """Whether a statement is about an ARN, in the account and environment that it is of."""
+    account = arn.split(":")[4:5][0] or account if arn != "*" else account
+    environment = re.search("liberty-social-([a-z][a-z0-9]*)", arn)
+    values = {
+        "${AWS::Partition}": "aws",
+        "${AWS::AccountId}": account,
+        "${AdministratorAccountId}": account,
+        "${Environment}": environment[1] if environment else "",
+    }
+
+    def filled(resource):
+        text = resource if isinstance(resource, str) else resource["Fn::Sub"]
+        for name, value in values.items():
+            text = text.replace(name, value)
+        return text
+
+    said = statement.get("Condition", {}).get("StringEquals", {})
+    return service in said.get("iam:AWSServiceName", [service]) and any(
+        fits(filled(resource), arn) for resource in statement["Resource"]
     )
 
 
@@ -73,15 +136,14 @@ def action(service, operation):
 
 def is_the_helpers():
     """Whether the helper, rather than a test, is calling."""
-    frame = inspect.currentframe()
+    frame, helper = inspect.currentframe(), False
     while frame := frame and frame.f_back:
         file = frame.f_code.co_filename
-        if file.startswith(TESTS) and file != __file__:
-            return False
         if file.endswith(ADMINISTRATORS):
             return False
-        if file.startswith(HELPER) and not file.endswith(CLIENTS):
-            return True
+        if file.startswith(TESTS) and file != __file__:
+            return helper
+        helper = helper or (file.startswith(HELPER) and not file.endswith(CLIENTS))
     return True
 
 
@@ -95,21 +157,37 @@ def helper_calls():
 def only_what_is_allowed(helper_calls):
     """Refuse, in any test, a call of the helper's that the deploy role doesn't allow."""
     may, client, listening = allowed(), Target.client, WeakSet()
+    # In a target of a stack set, the role there is taken.
+    statements = by_itself(deploy_role) + by_itself(stack_set_execution_role)
 
-    def heard(model, **_):
-        if is_the_helpers():
+    def listener(account, region):
+        def heard(model, params, **_):
+            if not is_the_helpers():
+                return
             called = action(model.service_model.service_name, model.name)
             helper_calls.add(called)
             assert called in may, (
                 f"the deploy role doesn't allow {called}: add it to "
                 "liberty_cfn/bootstrap/rights.py"
             )
+            if called in FREE | BY_A_PERSON:
+                return
+            service = params.get("AWSServiceName")
+            given = [s for s in statements if called in s["Action"]]
+            for arn in about(called, params, region, account):
+                assert any(permits(one, arn, account, service) for one in given), (
+                    f"the deploy role doesn't allow {called} on {arn}: see "
+                    "liberty_cfn/bootstrap/deploy_role.py, and grants.py beside it"
+                )
+
+        return heard
 
     def listened_to(target, service):
         found = client(target, service)
         events = getattr(getattr(found, "meta", None), "events", None)
         if events and found not in listening:
-            events.register("before-call", heard)
+            heard = listener(target.account, found.meta.region_name)
+            events.register("before-parameter-build", heard)
             listening.add(found)
         return found
 

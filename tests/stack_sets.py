@@ -50,7 +50,7 @@ Resources:
     Properties: {LogGroupName: !Sub 'notes${Suffix}', RetentionInDays: !Ref Days}
   Files:
     Type: AWS::S3::Bucket
-    Properties: {BucketName: !Sub 'files${Suffix}'}
+    Properties: {BucketName: !Sub 'liberty-social-files${Suffix}'}
   Kept:
     Type: AWS::Logs::LogGroup
     DependsOn: Notes

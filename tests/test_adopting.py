@@ -13,7 +13,7 @@ from local_aws import SOON, Aws
 from small_sets import small
 from test_consent import settle
 from test_deploy import local, templates, with_settings
-from wire import STACK, Wire, done, stack
+from wire import CHANGE_SET, STACK, Wire, done, stack
 
 from liberty_cfn.deploy import adopting, secrets
 from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
@@ -181,19 +181,20 @@ def test_a_secret_scheduled_for_deletion_is_brought_back_first(target, local, ma
 def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, manager):
     cloudformation, full = target.client("cloudformation"), "liberty-social/SECRET_KEY-local"
     made = cloudformation.create_stack(
-        StackName="another", TemplateBody="Resources: {Topic: {Type: 'AWS::SNS::Topic'}}"
+        StackName="liberty-social-other",
+        TemplateBody="Resources: {Topic: {Type: 'AWS::SNS::Topic'}}",
     )["StackId"]
-    settle(cloudformation, "another")
+    settle(cloudformation, "liberty-social-other")
     tag = {"Key": "aws:cloudformation:stack-id", "Value": made}
     manager.create_secret(Name=full, SecretString="old", Tags=[tag])
-    mine = f"{full} .* belongs to the stack another"
+    mine = f"{full} .* belongs to the stack liberty-social-other"
     with pytest.raises(DeployError, match=mine):
         adopting.kept_secrets(local, target)
     # Nor if the stack got it while consent was waited for.
     with pytest.raises(DeployError, match=mine):
         adopting.put_aside(local, target, "SECRET_KEY")
     assert secret(target, "SECRET_KEY") == "old"
-    cloudformation.delete_stack(StackName="another")
+    cloudformation.delete_stack(StackName="liberty-social-other")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig=SOON)
     assert adopting.kept_secrets(local, target) == ["SECRET_KEY"]
 
@@ -311,7 +312,7 @@ def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
     local, monkeypatch
 ):
     uploads = Change((), "Uploads", "AWS::S3::Bucket", "Modify", Replacement.NO)
-    planned = SimpleNamespace(changes=(uploads,)), ChangeSet("ours", STACK, "liberty-1")
+    planned = SimpleNamespace(changes=(uploads,)), ChangeSet(CHANGE_SET, STACK, "liberty-1")
     monkeypatch.setattr(adopting, "prepare_now", lambda *_: planned)
     wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")])
     progress, clients = Listener(), {"cloudformation": wire.client}
@@ -489,14 +490,17 @@ def held(local_aws, standing_target):
     target, environment = standing_target, load("local")
     template = """
 Resources:
-  Full: {Type: 'AWS::S3::Bucket', Properties: {BucketName: full}}
-  Kept: {Type: 'AWS::S3::Bucket', DeletionPolicy: Retain, Properties: {BucketName: kept}}
-  Empty: {Type: 'AWS::S3::Bucket', Properties: {BucketName: empty}}
+  Full: {Type: 'AWS::S3::Bucket', Properties: {BucketName: liberty-social-full}}
+  Kept:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: Retain
+    Properties: {BucketName: liberty-social-kept}
+  Empty: {Type: 'AWS::S3::Bucket', Properties: {BucketName: liberty-social-empty}}
   Made:
     Type: AWS::S3::Bucket
     DeletionPolicy: RetainExceptOnCreate
-    Properties: {BucketName: made}
-  Images: {Type: 'AWS::ECR::Repository', Properties: {RepositoryName: images}}
+    Properties: {BucketName: liberty-social-made}
+  Images: {Type: 'AWS::ECR::Repository', Properties: {RepositoryName: liberty-social-images}}
   Database:
     Type: AWS::RDS::DBInstance
     Properties:
@@ -512,9 +516,9 @@ Resources:
     cloudformation.create_stack(StackName=environment.stack, TemplateBody=template)
     settle(cloudformation, environment.stack)
     for bucket in ("full", "kept", "made"):
-        target.client("s3").put_object(Bucket=bucket, Key="cat", Body=b"m")
+        target.client("s3").put_object(Bucket=f"liberty-social-{bucket}", Key="cat", Body=b"m")
     target.client("ecr").put_image(
-        repositoryName="images", imageManifest="{}", imageTag="latest"
+        repositoryName="liberty-social-images", imageManifest="{}", imageTag="latest"
     )
     cloudformation.update_termination_protection(
         StackName=environment.stack, EnableTerminationProtection=True
@@ -533,7 +537,7 @@ def test_case_32_what_would_not_be_deleted_is_told_before_anything_is(held, stan
         "AWS::RDS::DBInstance",
     }
     assert len(found) == len(said)
-    assert "AWS::S3::Bucket full holds files" in said["AWS::S3::Bucket"]
+    assert "AWS::S3::Bucket liberty-social-full holds files" in said["AWS::S3::Bucket"]
     database = said["AWS::RDS::DBInstance"]
     assert "say DatabaseDeletionProtection: false in params/local.yaml" in database
     with pytest.raises(DeployError, match="Nothing was deleted"):
@@ -578,17 +582,17 @@ def test_what_remains_is_told_also_where_a_template_does_not_say(held, standing_
     """By default, AWS takes a snapshot of a database that is no member of a cluster."""
     _, stack_id, kept, _ = held
     assert {(one.id, one.how) for one in kept} == {
-        ("kept", "stays"),
-        ("made", "stays"),
+        ("liberty-social-kept", "stays"),
+        ("liberty-social-made", "stays"),
         ("data", "leaves a snapshot"),
     }
     gone = removed(standing_target.client("cloudformation"), stack_id, ())
     assert {one.physical_id: LEFT[one.left] for one in gone} == {
-        "full": "nothing remains",
-        "empty": "nothing remains",
-        "images": "nothing remains",
-        "kept": "the old one remains, no longer managed",
-        "made": "the old one remains, no longer managed",
+        "liberty-social-full": "nothing remains",
+        "liberty-social-empty": "nothing remains",
+        "liberty-social-images": "nothing remains",
+        "liberty-social-kept": "the old one remains, no longer managed",
+        "liberty-social-made": "the old one remains, no longer managed",
         "data": "a snapshot remains",
     }
 
@@ -610,4 +614,5 @@ def test_a_protected_balancer_is_told():
 
 @pytest.mark.parametrize("kind", HELD)
 def test_what_somebody_deleted_keeps_nothing_from_being_deleted(kind, standing_target):
-    assert not HELD[kind].keeps(standing_target, BALANCER if "Balancer" in kind else "no-such")
+    gone = BALANCER if "Balancer" in kind else "liberty-social-gone"
+    assert not HELD[kind].keeps(standing_target, gone)

@@ -4,11 +4,12 @@ import json
 import re
 
 import pytest
-from allowed import ACTIONS, FREE, allowed
+from allowed import ACTIONS, FREE, allowed, permits
 from botocore import xform_name
 from deployed import Listener
 
 from liberty_cfn.bootstrap.deploy_role import GITHUB
+from liberty_cfn.bootstrap.grants import NAMED
 from liberty_cfn.bootstrap.rights import BY_TYPE
 from liberty_cfn.deploy import packaging
 from liberty_cfn.deploy.following import Work
@@ -16,6 +17,7 @@ from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 from liberty_cfn.repository import REPOSITORY
+from liberty_cfn.rules.authorization import forms_of
 
 # What AWS asks for beside an operation: to read a template, to tag a stack, to hand on a role,
 # to compare a stack with what it was deployed as.
@@ -29,6 +31,29 @@ UNASKED = {
     "s3:GetObject",
 }
 LONGEST_POLICY = 6144  # characters, white space aside, of a managed policy
+# What says how things are set up, and nothing of what they hold.
+SETUP = re.compile(r"(?!s3:|secretsmanager:|logs:Get)\S+:(Describe|Get|List)")
+# Types that roles are told by name: the name's property, what it takes, and on what.
+MADE = {
+    "AWS::CloudFormation::Stack": (
+        "",
+        ["cloudformation:CreateStack"],
+        "cloudformation:us-east-1:1:stack/{}/*",
+    ),
+    "AWS::ECR::Repository": (
+        "RepositoryName",
+        ["ecr:CreateRepository"],
+        "ecr:us-east-1:1:repository/{}",
+    ),
+    "AWS::IAM::Role": ("RoleName", ["iam:CreateRole", "iam:PassRole"], "iam::1:role/{}"),
+    "AWS::IAM::User": ("UserName", ["iam:CreateUser"], "iam::1:user/{}"),
+    "AWS::S3::Bucket": ("BucketName", ["s3:CreateBucket"], "s3:::{}"),
+    "AWS::SecretsManager::Secret": (
+        "Name",
+        ["secretsmanager:CreateSecret"],
+        "secretsmanager:us-east-1:1:secret:{}-AbCdEf",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +61,15 @@ def role(bootstraps):
     return bootstraps["bootstrap/deploy-role"]
 
 
-@pytest.fixture(scope="module")
-def policies(role):
-    """Return the statements of each of the role's policies."""
-    return {
-        title: policy["PolicyDocument"]["Statement"]
-        for title, policy in role.of_type("AWS::IAM::ManagedPolicy").items()
-    }
+def given_to(role):
+    """Return the statements of all policies of a role."""
+    policies = role.of_type("AWS::IAM::ManagedPolicy").values()
+    return [s for policy in policies for s in policy["PolicyDocument"]["Statement"]]
 
 
 @pytest.fixture(scope="module")
-def statements(policies):
-    return [statement for policy in policies.values() for statement in policy]
+def statements(role):
+    return given_to(role)
 
 
 def through_cloudformation(statement):
@@ -162,7 +184,45 @@ def test_the_role_may_do_what_aws_asks_for_to_find_what_was_changed_by_hand():
 def test_what_was_refused_early_may_be_asked_of_change_sets_which_are_no_stacks(statements):
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_cloudformation.html
     [said] = [s for s in statements if "cloudformation:DescribeEvents" in s["Action"]]
-    assert said["Resource"] == ["*"]
+    assert "changeSet/liberty-social-${Environment}-*" in str(said["Resource"])
+
+
+@pytest.mark.parametrize(
+    ("role", "stack"),
+    [
+        ("deploy-role", "liberty-social-prod"),
+        ("stack-set-execution-role", "StackSet-liberty-social-global-5c1d8a7e"),
+    ],
+)
+def test_what_is_named_may_be_made_by_its_name_and_what_is_not_by_its_stacks(
+    bootstraps, templates, role, stack
+):
+    given = given_to(bootstraps[f"bootstrap/{role}"])
+    for of, template in templates.items():
+        inside = stack if of == "root" else f"{stack}-{of}-1A2B3C"
+        for title, resource in template.body["Resources"].items():
+            if resource["Type"] not in MADE:
+                continue
+            key, actions, form = MADE[resource["Type"]]
+            said = resource["Properties"].get(key)
+            name = said["Fn::Join"][1][0] + "-dev" if said else f"{inside}-{title}-4D5E6F"
+            arn = "arn:aws:" + form.format(name.lower() if form.startswith("s3:") else name)
+            for action in actions:
+                may = [s for s in given if action in s["Action"] and permits(s, arn, "1", "")]
+                assert may, f"{action} on {arn}"
+
+
+def test_what_aws_tells_apart_is_not_allowed_on_everything_but_how_it_is_set_up(bootstraps):
+    for statement in (s for role in bootstraps.values() for s in given_to(role)):
+        apart = {action for action in statement["Action"] if forms_of(action)}
+        if statement["Resource"] != ["*"]:
+            # AWS refuses what knows no resources on any but all of them.
+            assert apart == set(statement["Action"])
+        elif through_cloudformation(statement):
+            # Of other services, ids are not known beforehand.
+            assert not {action for action in apart if action.partition(":")[0] in NAMED}
+        else:
+            assert not {action for action in apart if not SETUP.match(action)}
 
 
 @pytest.mark.parametrize("of", ["CreateChangeSet", "UpdateStackSet"])
@@ -200,11 +260,7 @@ def test_a_targets_role_may_do_what_the_types_ask_for_and_only_through_cloudform
     execution,
 ):
     asked = {action.JSONrepr() for actions in BY_TYPE.values() for action in actions}
-    given = [
-        statement
-        for policy in execution.of_type("AWS::IAM::ManagedPolicy").values()
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
+    given = given_to(execution)
     through = {a for s in given if through_cloudformation(s) for a in s["Action"]}
     assert through == asked
     alone = {a for s in given if not through_cloudformation(s) for a in s["Action"]}
@@ -217,11 +273,10 @@ def test_a_targets_role_may_do_what_the_types_ask_for_and_only_through_cloudform
 
 def test_a_targets_role_cannot_change_itself(execution):
     name = execution["Role"]["RoleName"]
-    for policy in execution.of_type("AWS::IAM::ManagedPolicy").values():
-        for statement in policy["PolicyDocument"]["Statement"]:
-            for resource in statement["Resource"]:
-                pattern = str(resource).partition(":role/")[2].strip("'}").replace("*", ".*")
-                assert ":role/" not in str(resource) or not re.fullmatch(pattern, name)
+    for statement in given_to(execution):
+        for resource in statement["Resource"]:
+            pattern = str(resource).partition(":role/")[2].strip("'}").replace("*", ".*")
+            assert ":role/" not in str(resource) or not re.fullmatch(pattern, name)
 
 
 def test_the_administrators_role_acts_for_its_own_accounts_stack_sets_alone(bootstraps):

@@ -863,7 +863,7 @@ def test_a_stack_that_could_not_be_deleted_is_inoperable_and_left_out_with_a_way
     deploy(fleet, SMALL, Told())
     suffix = fleet.targets.overrides[SECOND]["NameSuffix"]
     s3 = sets.client("s3", SECOND)
-    s3.put_object(Bucket=f"files{suffix}", Key="a", Body=b"a")
+    s3.put_object(Bucket=f"liberty-social-files{suffix}", Key="a", Body=b"a")
     client, asked = fleet.cloudformation, {"Accounts": [OTHER], "Regions": [US]}
     client.delete_stack_instances(StackSetName=fleet.name, RetainStacks=False, **asked)
     attach(fleet, Told())
@@ -904,7 +904,8 @@ def test_what_would_not_be_deleted_is_told_before_anything_is(sets):
     fleet = sets.fleet(str(FOURTH))
     deploy(fleet, SMALL, Told())
     suffix = fleet.targets.overrides[FOURTH]["NameSuffix"]
-    sets.client("s3", FOURTH).put_object(Bucket=f"files{suffix}", Key="a", Body=b"a")
+    bucket = f"liberty-social-files{suffix}"
+    sets.client("s3", FOURTH).put_object(Bucket=bucket, Key="a", Body=b"a")
     _, held, _ = remaining(fleet, standing(fleet))
     assert "holds files" in held[FOURTH][0]
 

@@ -16,7 +16,7 @@ from liberty_cfn.deploy import sessions
 
 STACK = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev/1"
 NESTED = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev-Database-X/2"
-CHANGE_SET = "arn:aws:cloudformation:us-east-1:000000000000:changeSet/ours/3"
+CHANGE_SET = "arn:aws:cloudformation:us-east-1:000000000000:changeSet/liberty-social-dev-3/3"
 TYPE = "AWS::CloudFormation::Stack"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 THROTTLED = (400, "<Code>Throttling</Code><Message>Rate exceeded</Message>")

@@ -9,15 +9,17 @@ from awacs.aws import Allow, Condition, Principal, Statement, StringEquals
 from troposphere import Equals, GetAtt, If, Output, Parameter, Ref, Sub, Template, iam
 
 from liberty_cfn.bootstrap.grants import (
+    CHANGE_SETS,
     PARTS,
     allow,
     attached,
     by_service,
+    reads,
     sid,
     through_cloudformation,
     where,
 )
-from liberty_cfn.bootstrap.rights import CHANGES, READS, STACK_SETS, STACKS, TEMPLATES
+from liberty_cfn.bootstrap.rights import CHANGES, STACK_SETS, STACKS, TEMPLATES
 from liberty_cfn.bootstrap.stack_set_execution_role import EXECUTION_ROLE
 from liberty_cfn.policies import policy
 
@@ -34,6 +36,7 @@ SENT = (
     "arn:${AWS::Partition}:s3:::liberty-cfn-templates-${AWS::AccountId}-*/*",
 )
 STACKS_HERE = ("liberty-social-${Environment}", "liberty-social-${Environment}-*")
+CHANGE_SETS_HERE = CHANGE_SETS + "liberty-social-${Environment}-*"
 # A set, its instances, and the types in it: what an operation on a set is about.
 HOME = "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:"
 SETS_HERE = (
@@ -109,6 +112,7 @@ def deploy_role(t: Template) -> None:
         )
     )
     t.add_resource(attached("Deploying", role, _helper()))
+    t.add_resource(attached("Reading", role, reads()))
     for part, services in PARTS.items():
         t.add_resource(attached(part, role, through_cloudformation(services, STACKS_HERE)))
     t.add_output(
@@ -122,7 +126,8 @@ def deploy_role(t: Template) -> None:
 
 def _helper() -> Iterator[Statement]:
     """Yield what the helper itself may do."""
-    yield allow("Stacks", STACKS, where("cloudformation", STACKS_HERE))
+    stacks = where("cloudformation", STACKS_HERE)
+    yield allow("Stacks", STACKS, (*stacks, CHANGE_SETS_HERE))
     # A set that isn't there yet has no ARN to be told by.
     yield allow("NewStackSets", [cloudformation.CreateStackSet], ("*",))
     yield allow("StackSets", STACK_SETS, SETS_HERE)
@@ -131,4 +136,3 @@ def _helper() -> Iterator[Statement]:
     for service, actions in by_service(CHANGES).items():
         changed = STARTED if service == "ecs" else where(service, STACKS_HERE)
         yield allow(f"Change{sid(service)}", actions, changed)
-    yield allow("Read", READS, ("*",))

@@ -21,7 +21,7 @@ from awacs.aws import (
 )
 from troposphere import Ref, Sub, iam
 
-from liberty_cfn.bootstrap.rights import BY_TYPE
+from liberty_cfn.bootstrap.rights import BY_TYPE, READS, READS_OF_OURS
 from liberty_cfn.policies import policy
 
 Names = tuple[str, ...]
@@ -37,19 +37,31 @@ LINKED = (
     "rds.amazonaws.com",
 )
 # What is told apart by name; of other services, ids are not known beforehand. Roles are
-# one for all regions, and so is this one.
+# one for all regions, and so is this one. What the templates don't name, CloudFormation names
+# after its stack: StackSet-... in a target of a stack set, and buckets in small letters.
 NAMED = {
     "ecr": ("arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/liberty-social-*",),
     "iam": (
         "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/ecsTask*",
         "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/liberty-social-*",
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/StackSet-liberty-social-*",
         "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/liberty-social-*",
     ),
-    "s3": ("arn:${AWS::Partition}:s3:::liberty-social-*",),
+    "s3": (
+        "arn:${AWS::Partition}:s3:::liberty-social-*",
+        "arn:${AWS::Partition}:s3:::stackset-liberty-social-*",
+    ),
     "secretsmanager": (
         "arn:${AWS::Partition}:secretsmanager:*:${AWS::AccountId}:secret:liberty-social/*",
     ),
 }
+# The logs that are read; a stream's ARN begins with its group's.
+LOGS = ("arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/ecs/liberty-social-*",)
+# Told by its own ARN, a change set is no part of a stack: only its name says whose it is, and
+# that of a nested stack begins with its parent's.
+# https://github.com/widdix/complete-aws-iam-reference/issues/6
+# https://github.com/aws/aws-sam-cli/issues/2406
+CHANGE_SETS = "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:changeSet/"
 # These know no resources.
 ANYWHERE = ("secretsmanager:GetRandomPassword", "secretsmanager:ListSecrets")
 # The services of each policy: one alone would be longer than IAM lets a policy be.
@@ -76,7 +88,7 @@ def through_cloudformation(services: Iterable[str], stacks: Names) -> Iterator[S
         yield allow(
             "HandRoles",
             [may.PassRole],
-            NAMED["iam"][:2],
+            [arn for arn in NAMED["iam"] if ":role/" in arn],
             Condition(StringEquals("iam:PassedToService", list(PASSED_TO))),
         )
         yield allow(
@@ -85,6 +97,14 @@ def through_cloudformation(services: Iterable[str], stacks: Names) -> Iterator[S
             ("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/*",),
             Condition(StringEquals("iam:AWSServiceName", list(LINKED))),
         )
+
+
+def reads() -> Iterator[Statement]:
+    """Yield what a role may read by itself."""
+    for service, actions in by_service(READS_OF_OURS).items():
+        ours = LOGS if service == "logs" else NAMED[service]
+        yield allow(f"Read{sid(service)}", actions, ours)
+    yield allow("Read", READS, ("*",))
 
 
 def allow(

@@ -503,6 +503,7 @@ STACKS: Actions = (
     cloudformation.DeleteChangeSet,
     cloudformation.DeleteStack,
     cloudformation.DescribeChangeSet,
+    cloudformation.DescribeEvents,
     cloudformation.DescribeStackEvents,
     cloudformation.DescribeStackResourceDrifts,
     cloudformation.DescribeStacks,
@@ -550,14 +551,28 @@ TEMPLATES: Actions = (
 )
 # `secret set`, the restart of tasks that read what was set, and the task that migrates.
 CHANGES: Actions = (ecs.RunTask, ecs.UpdateService, secretsmanager.PutSecretValue)
+# Logs, the names of files, and secrets are read where they are ours. How all else is set up, is
+# anywhere: not all names are ours (ExistingExecutionRole), and of most actions AWS knows none.
+READS_OF_OURS: Actions = (
+    logs.GetLogEvents,
+    s3.GetBucketCORS,
+    s3.GetBucketLocation,
+    s3.GetBucketPolicy,
+    s3.GetBucketPublicAccessBlock,
+    s3.GetBucketVersioning,
+    s3.GetEncryptionConfiguration,
+    s3.GetLifecycleConfiguration,
+    s3.ListBucket,
+    s3.ListBucketVersions,
+    secretsmanager.DescribeSecret,
+    secretsmanager.ListSecretVersionIds,
+)
 READS: Actions = (
     acm.DescribeCertificate,
     acm.ListCertificates,
     application_autoscaling.DescribeScalableTargets,
     application_autoscaling.DescribeScalingPolicies,
     cloudformation.BatchDescribeTypeConfigurations,
-    # Of change sets, too, which have ARNs of their own.
-    cloudformation.DescribeEvents,
     cloudformation.DescribeStackDriftDetectionStatus,
     cloudformation.ListHookResults,
     cloudwatch.DescribeAlarms,
@@ -599,7 +614,6 @@ READS: Actions = (
     logs.DescribeLogGroups,
     logs.DescribeMetricFilters,
     logs.DescribeResourcePolicies,
-    logs.GetLogEvents,
     organizations.ListAccountsForParent,
     organizations.ListOrganizationalUnitsForParent,
     organizations.ListParents,
@@ -607,17 +621,6 @@ READS: Actions = (
     route53.GetHostedZone,
     route53.ListHostedZonesByName,
     route53.ListResourceRecordSets,
-    s3.GetBucketCORS,
-    s3.GetBucketLocation,
-    s3.GetBucketPolicy,
-    s3.GetBucketPublicAccessBlock,
-    s3.GetBucketVersioning,
-    s3.GetEncryptionConfiguration,
-    s3.GetLifecycleConfiguration,
-    s3.ListBucket,
-    s3.ListBucketVersions,
-    secretsmanager.DescribeSecret,
-    secretsmanager.ListSecretVersionIds,
     secretsmanager.ListSecrets,
     servicequotas.GetAWSDefaultServiceQuota,
     servicequotas.GetServiceQuota,

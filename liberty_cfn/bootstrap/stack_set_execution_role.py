@@ -9,13 +9,15 @@ from awacs.aws import Allow, Principal, Statement
 from troposphere import GetAtt, Output, Parameter, Sub, Template, iam
 
 from liberty_cfn.bootstrap.grants import (
+    CHANGE_SETS,
     PARTS,
     allow,
     attached,
+    reads,
     through_cloudformation,
     where,
 )
-from liberty_cfn.bootstrap.rights import READS, STACKS
+from liberty_cfn.bootstrap.rights import STACKS
 from liberty_cfn.policies import policy
 
 EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
@@ -63,9 +65,9 @@ def _stacks() -> Iterator[Statement]:
     yield allow(
         "Stacks",
         [cloudformation.CreateStack, *STACKS, cloudformation.UpdateStack],
-        where("cloudformation", INSTANCES),
+        (*where("cloudformation", INSTANCES), CHANGE_SETS + "liberty-*"),
     )
     # The templates are the administrator's.
     templates = "arn:${AWS::Partition}:s3:::liberty-cfn-templates-${AdministratorAccountId}-*"
     yield allow("Templates", [s3.GetObject], (f"{templates}/*",))
-    yield allow("Read", READS, ("*",))
+    yield from reads()

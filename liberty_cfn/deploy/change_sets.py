@@ -142,7 +142,9 @@ def _created_once(
 
     `renamed` if the name tried before was taken.
     """
-    token = f"{OURS}{uuid.uuid4().hex}"
+    # Named after the stack: told by its own ARN, a role may use the change sets of some names.
+    stack = asked["StackName"] if asked["StackName"].startswith(OURS) else OURS.rstrip("-")
+    token = f"{stack}-{uuid.uuid4().hex}"
     named = {"StackName": asked["StackName"], "ChangeSetName": token}
     new, adopts = asked["ChangeSetType"] == "CREATE", "ImportExistingResources" in asked
 
