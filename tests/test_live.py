@@ -207,6 +207,25 @@ def test_lines_say_now_and_then_what_is_under_way():
     assert after(600) == end
 
 
+def test_lines_say_now_and_then_in_which_targets_a_set_is_under_way():
+    now = [0.0]
+    paper = Console(file=io.StringIO(), width=200, force_terminal=False)
+    board = Board(paper, clock=lambda: now[0])
+
+    def after(number, *results):
+        now[0] = number
+        board.happened(list(results))
+        return paper.file.getvalue().splitlines()[-1]
+
+    one, other = Place("1", "eu-west-1"), Place("2", "eu-west-1")
+    after(0, Result(one, "SUCCEEDED", ""))
+    begun = after(0, Result(other, "RUNNING", ""))
+    assert after(119) == begun
+    assert after(120) == "still under way: 2/eu-west-1"
+    end = after(121, Result(other, "SUCCEEDED", ""))
+    assert after(600) == end
+
+
 def test_on_a_terminal_what_somebody_else_began_has_its_tree_too(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")

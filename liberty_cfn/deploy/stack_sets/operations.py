@@ -198,8 +198,7 @@ def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Opera
             took = timedelta(seconds=now - since[place]) if ended else None
             known[place] = Result(place, status, reason, took)
             fresh.append(known[place])
-        if fresh:
-            tell(fresh)
+        tell(fresh)
         quiet = 0 if fresh else quiet + 1
         if state and found is not None and _is_over(state["Status"]):
             began = state["CreationTimestamp"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from liberty_cfn.deploy.adopting import EMPTY
 from liberty_cfn.deploy.live import seconds
+from liberty_cfn.deploy.patience import SILENCE
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
 from liberty_cfn.deploy.showing import kept_table, moves, plan_markdown, plan_tree, titled
@@ -182,10 +184,14 @@ def verified_table(reports: Mapping[Place, Report], unknown: Mapping[Place, str]
 
 
 class Board:
-    """Shows what becomes of every target: a live table on a terminal, lines elsewhere."""
+    """Shows what becomes of every target: a live table on a terminal, lines elsewhere.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    Lines say now and then what is under way, as CI systems end jobs that are silent for long.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._spoken = clock()
         self._moves = moves(console)
         self._results: dict[Place, Result] = {}
         self._live: Live | None = None
@@ -194,6 +200,7 @@ class Board:
 
     def say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)
+        self._spoken = self._clock()
 
     def looked(self, done: int, of: int) -> None:
         """Tell how far looking is: on a terminal each time, elsewhere at every tenth part."""
@@ -210,6 +217,11 @@ class Board:
             for result in results:
                 if result.status != "PENDING":
                     self.say("  ".join(_cells(result)).rstrip())
+            running = [p for p, result in self._results.items() if result.status == "RUNNING"]
+            if running and self._clock() - self._spoken >= SILENCE:
+                self.say(f"still under way: {_listed(running)}")
+            return
+        if not results:
             return
         with self._lock:
             if self._live is None:
@@ -252,9 +264,14 @@ def _as_plan(plan: SetPlan, part: Part, name: str) -> Plan:
 def _whose(places: tuple[Place, ...], plan: SetPlan) -> str:
     if len(places) == len(plan.plans) > 1:
         return f"All {len(places)} targets"
+    named = _listed(places)
+    return named if len(places) > 1 else f"Only {named}"
+
+
+def _listed(places: Sequence[Place]) -> str:
+    """Return the first places by name, and how many more there are."""
     named = ", ".join(map(str, places[:NAMED]))
-    more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
-    return f"{named}{more}" if len(places) > 1 else f"Only {named}"
+    return f"{named} and {len(places) - NAMED} more" if len(places) > NAMED else named
 
 
 def _new(plan: SetPlan) -> RenderableType:
