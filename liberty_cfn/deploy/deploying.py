@@ -21,7 +21,7 @@ from liberty_cfn.deploy.statuses import Meaning, in_words, state_of, what_next
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a deploy ended well: whether anything changed, and the stack's outputs."""
+    """What a successful deploy came to: whether anything changed, and the stack's outputs."""
 
     changed: bool
     outputs: Mapping[str, str]
@@ -51,7 +51,7 @@ def begin(work: Work, failed: str = "") -> Begun:
         DeployError: what was under way failed, or deletes the stack; or what failed may not be
             deleted, or can't.
     """
-    # What comes later may be what somebody else is about to deploy.
+    # Any made later may be what somebody else is about to deploy.
     left = discarding.left_behind(
         work.cloudformation, work.environment.stack, work.progress.say
     )
@@ -112,7 +112,7 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
         work.progress.say(f"Deleting what is left of {name}, {stack_id}")
         protect_from_termination(work.cloudformation, stack_id, on=False)
         delete(work, stack_id)
-    # What another deploy does next, as it may make two updates, is seen to its end, too.
+    # Another deploy may make a second update: that is followed to its end, too.
     return _begin_from(work, failed)
 
 
@@ -133,7 +133,7 @@ def _made(work: Work, begun: Begun, *, adopt: bool, drift: bool) -> Outcome | No
         adopting.put_names_back(work)
     if stack is None or change_set:
         stack = described(work.cloudformation, environment.stack)
-    # This deploy set the policies already, if it executed anything at the end.
+    # If the last change set was executed, the policies are set already.
     if last is None:
         known = bool(planned.drift and planned.drift.unprotected)
         close_again(work.cloudformation, stack["StackId"], known=known)
@@ -146,11 +146,11 @@ def _made(work: Work, begun: Begun, *, adopt: bool, drift: bool) -> Outcome | No
 
 
 def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> ChangeSet | None:
-    """Deploy what comes before the last; return the last's change set, None if it is done.
+    """Deploy all but the last step; return that one's change set, or None if nothing is left.
 
-    Last comes what would stand in the way if the rest failed: protection from deletion, as a
-    stack can't be undone with it, and the service's move, before which the database is
-    migrated. With neither, all is the last.
+    Last comes what would be in the way if the rest failed: protection from deletion, with which
+    a stack can't be rolled back, and the service's move, before which the database is migrated.
+    With neither, everything is the last step.
 
     Raises:
         DeployError: the deploy failed, or the migration: then the service is as it was.
@@ -160,8 +160,8 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
     migrates = migrating.is_due(environment, planned)
     if not unprotected and not migrates:
         return change_set
-    # But not the empty stack that it came with: the next change set is for that, too, and
-    # there is none for a stack that is being deleted.
+    # But keep the empty stack that was made with it: the next change set is for it, too, and
+    # can't be made for a stack that is being deleted.
     discarding.drop(work.cloudformation, replace(change_set, new=False), progress.say)
     held = migrating.held(environment, target) if migrates else {}
     before = replace(work, environment=environment.with_parameters({**unprotected, **held}))
@@ -220,7 +220,7 @@ def _refuse_unseen(planned: Plan, agreed: Plan, *, again: bool) -> None:
 
 
 def _agreed(work: Work, planned: Plan, change_set: ChangeSet) -> bool:
-    """Whether a plan may go ahead. If not, its change set is discarded, also on Ctrl-C."""
+    """Whether a plan may go ahead. If not, its change set is discarded, even on Ctrl-C."""
     agreed = False
     try:
         work.progress.planned(planned)
@@ -229,7 +229,7 @@ def _agreed(work: Work, planned: Plan, change_set: ChangeSet) -> bool:
         agreed = work.progress.consents()
     finally:
         if not agreed:
-            # drop() raises nothing of its own, which would hide why the plan is not agreed to.
+            # drop() raises nothing that would hide why the plan may not go ahead.
             discarding.drop(work.cloudformation, change_set, work.progress.say)
     return agreed
 

@@ -1,4 +1,4 @@
-"""Taking an environment down, but not what its templates keep."""
+"""Taking an environment down, except what its templates keep."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import LOSSES
 
-# What AWS deletes only when nothing is in it.
+# What AWS deletes only if it is empty.
 EMPTY_ALONE = {"AWS::S3::Bucket", "AWS::ECR::Repository"}
 KEPT = {"Retain": "stays", "RetainExceptOnCreate": "stays", "Snapshot": "leaves a snapshot"}
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A resource that holds data, and the DeletionPolicy that says what of it is kept."""
+    """A resource that holds data, and its DeletionPolicy, which says what is kept of it."""
 
     type: str
     id: str
@@ -48,12 +48,12 @@ def stack_to_go(environment: Environment, target: Target) -> str:
 
 
 def kept(cloudformation: Any, stack_id: str) -> list[Kept]:
-    """Return what deleting a stack, and those nested in it, would keep, and what it loses."""
+    """Return what deleting a stack, and those nested in it, would keep and lose."""
     return _telling(_left(cloudformation, stack_id))
 
 
 def _telling(left: Iterable[Kept]) -> list[Kept]:
-    """Return what there is to tell: what is kept, and what data is lost."""
+    """Return what people need to know of: what is kept, and what data is lost."""
     losing = LOSSES.keys() - EMPTY_ALONE
     return [one for one in left if one.type in losing or not one.lost]
 
@@ -61,15 +61,15 @@ def _telling(left: Iterable[Kept]) -> list[Kept]:
 def looked_through(
     environment: Environment, target: Target, stack_id: str, *, unprotected: bool = False
 ) -> tuple[list[Kept], list[str]]:
-    """Return what deleting a stack would keep and lose; and, in words, what would hinder it.
+    """Return what deleting a stack would keep and lose; and, in words, what would prevent it.
 
-    CloudFormation would find that out only when half of the stack is gone. `unprotected` is
-    for a stack whose protection from termination is going to be lifted.
+    CloudFormation would find that out only with half of the stack gone. `unprotected` is for a
+    stack whose termination protection is about to be lifted.
     """
     cloudformation = target.client("cloudformation")
     stack, left = described(cloudformation, stack_id), list(_left(cloudformation, stack_id))
     hindrances, status, name = [], stack["StackStatus"], stack["StackName"]
-    # AWS deletes what is being made, but nothing that is being changed.
+    # AWS deletes a stack that is being created, but not one that is being updated.
     if state_of(stack) is Meaning.WORKING and status.startswith(("UPDATE", "IMPORT")):
         said = what_next(status, environment)
         hindrances.append(f"{name} is in {status}. {said}")
@@ -96,7 +96,7 @@ def as_json(kept: Iterable[Kept], *, lost: bool = False) -> list[dict[str, str]]
 
 
 def what_is_kept(kept: Iterable[Kept], adopting: str) -> str:
-    """Return, in words, how much is kept, and how a deploy takes it in: a command, if any."""
+    """Return, in words, how much is kept; `adopting` is the command that takes it in."""
     if not (number := sum(not one.lost for one in kept)):
         return "nothing was to be kept."
     count = "1 resource is" if number == 1 else f"{number} resources are"
@@ -105,12 +105,12 @@ def what_is_kept(kept: Iterable[Kept], adopting: str) -> str:
 
 
 def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
-    """Delete the environment's stack, and all that its templates don't keep.
+    """Delete the environment's stack, except what its templates keep.
 
-    `seen` is what is kept and lost, as somebody saw it who agreed to that.
+    `seen` is what is kept and lost, as shown to the person who agreed to it.
 
     Raises:
-        DeployError: something can't be deleted, or could not. The message says what and why.
+        DeployError: something can't, or could not, be deleted. The message says what and why.
         FollowError: the deadline has passed, or the credentials have expired.
     """
     cloudformation, name = work.cloudformation, work.environment.stack
@@ -130,15 +130,16 @@ def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
 
 
 def _has_failed(stack: dict[str, Any]) -> bool:
-    """Whether a stack's creation failed: there is nothing in it that is worth protection."""
+    """Whether a stack's creation failed: nothing in it is worth protecting."""
     return state_of(stack) is Meaning.BROKEN
 
 
 @dataclass(frozen=True)
 class _Held:
-    """What keeps a resource from being deleted: how it is asked, and what is to be done.
+    """What keeps a type of resource from being deleted: how to find out, and what to do.
 
-    `gone` is AWS's code for there being none: what was deleted by hand hinders nothing.
+    `gone` is AWS's code for a resource that doesn't exist: if deleted by hand, it prevents
+    nothing.
     """
 
     by: Callable[[Target, str], bool]

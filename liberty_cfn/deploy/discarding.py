@@ -1,4 +1,4 @@
-"""Change sets discarded, so that none stays behind, nor an empty stack that one came with."""
+"""Change sets discarded, so that none is left behind, nor the empty stack made with one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import Say, pause, silent
 from liberty_cfn.deploy.stack import find
 
-# What the names of our change sets begin with.
+# How the names of our change sets begin.
 OURS = "liberty-"
 GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
 EXECUTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
-# How it says that a change set, or one of a nested stack, is still being made.
+# How CloudFormation says that a change set, or a nested stack's, is still being made.
 BUSY = re.compile(
     "Cannot delete ChangeSet in status CREATE_|ChangeSet is currently in progress"
 )
-# So often it is looked whether a change set is gone, or can go.
+# How many times to check whether a change set is gone, or can be deleted.
 LOOKS = 20
-# A plan as old as this was forgotten: nobody still waits for consent to it.
+# A plan as old as this was forgotten: nobody is still being asked about it.
 FORGOTTEN = timedelta(days=1)
 
 
@@ -34,9 +34,9 @@ FORGOTTEN = timedelta(days=1)
 def kept_only_if_well(
     cloudformation: Any, change_set: ChangeSet, afterwards: Callable[[], object] = lambda: None
 ) -> Iterator[None]:
-    """Discard a change set if what is done meanwhile fails, or is interrupted.
+    """Discard a change set if the block fails, or is interrupted.
 
-    `afterwards` is what is to be done when it is gone.
+    `afterwards` is called once it is gone.
 
     Raises:
         DeployError: somebody else discarded it.
@@ -44,7 +44,7 @@ def kept_only_if_well(
     try:
         yield
     except BaseException as error:
-        # Where AWS can't be reached, asking for that would take minutes, too.
+        # If AWS can't be reached, trying to would take minutes.
         reached = not isinstance(error, aws.ConnectionError)
         if reached and drop(cloudformation, change_set):
             with contextlib.suppress(*faults.OF_AWS):
@@ -58,9 +58,9 @@ def kept_only_if_well(
 
 
 def drop(cloudformation: Any, change_set: ChangeSet, say: Say = silent) -> bool:
-    """Discard a change set, and return whether it is gone; where AWS refuses, say so.
+    """Discard a change set, and return whether it is gone; if AWS refuses, say so.
 
-    Nothing is said where what went wrong before matters more.
+    By default nothing is said: an earlier error matters more.
     """
     try:
         discard(cloudformation, change_set)
@@ -75,8 +75,8 @@ def drop(cloudformation: Any, change_set: ChangeSet, say: Say = silent) -> bool:
 
 
 def discard(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Delete a change set, and with that of a new stack the empty stack that it came with."""
-    # Somebody may have deleted it, or its stack with it.
+    """Delete a change set; a new stack's, with the empty stack that was made with it."""
+    # Somebody may have deleted it, or the whole stack.
     with faults.unless_missing():
         with faults.unless("ChangeSetNotFound"):
             _delete(cloudformation, change_set.id)
@@ -85,7 +85,7 @@ def discard(cloudformation: Any, change_set: ChangeSet) -> None:
 
 
 def _delete(cloudformation: Any, change_set: str) -> None:
-    """Delete a change set; one that is still being made, once it is."""
+    """Delete a change set; if it is still being made, as soon as it is."""
     for _ in range(LOOKS):
         try:
             cloudformation.delete_change_set(ChangeSetName=change_set)
@@ -121,7 +121,7 @@ def left_behind(
 
     Where AWS refuses, that is said, and no error: nothing depends on it.
     """
-    # By a day, this machine's clock and AWS's don't differ: it would take no request.
+    # This machine's clock isn't off by a day: AWS would take no request.
     before = datetime.now(UTC) - FORGOTTEN
     try:
         return [
@@ -145,17 +145,17 @@ def left_behind(
 
 
 def sweep_forgotten(cloudformation: Any, stack: str, say: Say) -> None:
-    """Discard what plans and deploys that were killed left behind, if nobody waits for it."""
+    """Discard what killed plans and deploys left behind, once nobody can be waiting for it."""
     for change_set in left_behind(cloudformation, stack, say, forgotten=True):
         drop(cloudformation, change_set, say)
 
 
 def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
-    """Whether a stack has change sets beside one that is being `deleted`.
+    """Whether a stack has change sets other than the one being `deleted`.
 
-    One that is being executed, too: the stack is then filled, however empty it still reads.
-    Waits until the one is gone, as AWS deletes no stack before: with it go the change sets of
-    nested stacks, which takes a moment.
+    One being executed counts: it fills the stack, even if that still looks empty. Waits until
+    the deleted one is gone, with those of its nested stacks: AWS doesn't delete the stack
+    before.
     """
     for _ in range(LOOKS):
         there = {summary["ChangeSetId"] for summary in _summaries(cloudformation, stack)}

@@ -29,7 +29,7 @@ Ask = Callable[[Callable[[], Any]], Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """A property that is not as deployed. Values are empty where there is none."""
+    """A property that is not as deployed. Values are empty if there is none."""
 
     property: str
     how: str
@@ -69,7 +69,7 @@ class Compared:
 
     @property
     def same(self) -> bool:
-        """Whether all is as it was deployed, and all could be compared."""
+        """Whether everything could be compared, and is as deployed."""
         return not (self.drifts or self.unknown or self.unprotected)
 
     @property
@@ -79,10 +79,10 @@ class Compared:
 
 
 def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -> None:
-    """Refuse to compare what CloudFormation doesn't compare: what is changing, or never was.
+    """Refuse to compare a stack that is changing, or whose creation failed.
 
     Raises:
-        DeployError: it is in such a state.
+        DeployError: CloudFormation compares no stack in this state.
     """
     if state_of(stack) not in STANDS:
         but = "only what stands can be compared."
@@ -92,8 +92,8 @@ def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -
 def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) -> Compared:
     """Compare a stack, and all that are nested in it, with what they were deployed as.
 
-    `name` is the environment's. Some are compared at once, all by this one thread: so it can be
-    interrupted.
+    `name` is the environment's. Several are compared at once, in this one thread, so that it
+    can be interrupted.
 
     Raises:
         FollowError: the deadline has passed, or the credentials have expired.
@@ -144,7 +144,7 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
 def _comparison(
     cloudformation: Any, stack: Standing, ask: Ask
 ) -> Generator[None, None, Compared]:
-    """Compare one stack: yield as long as it takes, and return what was found."""
+    """Compare one stack: yield while it is under way, and return what was found."""
     if stack.status == GONE:
         [*above, title] = stack.path
         gone = Drift(tuple(above), title, NESTED_STACK, stack.stack_id, DELETED, ())
@@ -164,7 +164,7 @@ def _comparison(
         results = ask(lambda: list(_results(cloudformation, stack)))
         policy = ask(lambda: cloudformation.get_stack_policy(**asked)).get("StackPolicyBody")
     except FollowError as error:
-        # What one stack is refused, others needn't be.
+        # What is refused for one stack may be allowed for others.
         refused = error.__cause__
         if not isinstance(refused, ClientError) or faults.expired(refused):
             raise
@@ -187,7 +187,7 @@ def _comparison(
 
 
 def _results(cloudformation: Any, stack: Standing) -> Iterator[dict[str, Any]]:
-    """Yield what became of each resource that CloudFormation could compare, or tried to."""
+    """Yield the result for each resource that CloudFormation compared, or tried to."""
     more: dict[str, str] = {}
     while True:
         page = cloudformation.describe_stack_resource_drifts(StackName=stack.stack_id, **more)
@@ -198,7 +198,7 @@ def _results(cloudformation: Any, stack: Standing) -> Iterator[dict[str, Any]]:
 
 
 def _differs(raw: Mapping[str, Any]) -> bool:
-    # A nested stack is compared by itself, and not as its parent's resource.
+    # A nested stack is compared by itself, not as a resource of its parent.
     differs = raw["StackResourceDriftStatus"] in ("MODIFIED", DELETED)
     return differs and raw["ResourceType"] != NESTED_STACK
 
@@ -225,7 +225,7 @@ def _difference(raw: Mapping[str, Any]) -> Difference:
 
 
 def as_lines(compared: Compared) -> Iterator[str]:
-    """Yield what differs, a line for each resource and property; and what isn't known."""
+    """Yield what differs, a line for each resource and property, and what isn't known."""
     for drift in compared.drifts:
         where = "/".join(drift.place)
         yield f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}"
@@ -238,7 +238,7 @@ def as_lines(compared: Compared) -> Iterator[str]:
 
 
 def as_json(compared: Compared) -> dict[str, Any]:
-    """Return what became of comparing, for programs; stacks as plans and events name them."""
+    """Return the result for programs; stacks are named as in plans and events."""
     drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]
     return {
         "stacks": compared.stacks,

@@ -1,7 +1,7 @@
-"""What is happening, as a tree that moves: stacks, what each is at, and how long that takes.
+"""What is happening, as a live tree: stacks, what each is doing, and how long that takes.
 
-Estimates are the typical times of liberty_cfn/model/times.py: what one resource takes, not
-what it waits for. So what is left overall is said as the least that it can be.
+Estimates are the typical times of liberty_cfn/model/times.py: what a resource takes by itself,
+without what it waits for. So the time left overall is given as a minimum.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ NOTHING = timedelta(0)
 
 
 class LiveTree:
-    """The stacks and what is being done in them, under a bar of how much is done.
+    """The stacks and what is being done in them, below a progress bar.
 
-    `changes` are those that were planned; without them, the events are counted.
+    `changes` are the planned ones; without them, the events are counted.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class LiveTree:
         self._console, self._clock = console, clock
         planned = {(c.stack, c.resource): c for c in changes}
         inside = {key: c for key, c in planned.items() if c.type != NESTED_STACK}
-        # Where the plan doesn't go into nested stacks, the stacks are what is counted.
+        # If the plan doesn't cover what is in nested stacks, the stacks are counted.
         self._stacks = not inside and bool(planned)
         self._expected = {key: _typical(c) for key, c in (inside or planned).items()}
         self._latest: dict[Key, Event] = {}
@@ -65,7 +65,7 @@ class LiveTree:
                 # What had not begun by then won't any more.
                 self._ends = event.over or "ROLLBACK" in event.status
             self._began = self._began or event.time
-        # Not started before consent was asked for.
+        # Not earlier: it would be in the way of asking for consent.
         if not self._live.is_started:
             self._whole = False
             self._live.start()
@@ -83,7 +83,7 @@ class LiveTree:
         branches: dict[tuple[str, ...], Tree] = {(): tree}
         latest = list(self._latest.items())
         told = [(key, e) for key, e in latest if e.type == NESTED_STACK or _matters(e)]
-        # What doesn't fit is cut off at the end: what is done goes first, as long as it moves.
+        # What doesn't fit on the screen is cut off: so what is done is left out while it moves.
         if not self._whole and 1 + len(told) > self._console.height:
             told = [(key, e) for key, e in told if _matters(e)]
         for (path, resource), event in sorted(told, key=lambda item: len(item[0][0])):
@@ -95,7 +95,7 @@ class LiveTree:
         return Group(self._bar(now, latest), tree)
 
     def left(self, now: datetime) -> timedelta:
-        """Return how long it takes at least, by typical times, until all is done."""
+        """Return the least time left until all is done, by typical times."""
         if self._ends:
             return NOTHING
         latest = dict(self._latest)
@@ -170,7 +170,7 @@ def styled(event: Event) -> Text:
 
 
 def wrapping(text: str, style: str = "") -> Text:
-    """Return text that keeps to its place in a tree, also where lines are printed unbroken."""
+    """Return text that wraps within its place in a tree, even if other lines aren't wrapped."""
     return Text(text, style, no_wrap=False, overflow="fold")
 
 

@@ -1,7 +1,7 @@
 """Migrating the database, before the service moves to the version that needs it.
 
-The stacks are deployed with the service held at the task definition that it has; a one-off task
-of the new one runs the migration; and only when that ended well, the service moves on.
+The stacks are deployed with the service held at its present task definition; a one-off task of
+the new one runs the migration; and the service moves on only if that succeeded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def is_due(environment: Environment, plan: Plan) -> bool:
     if not environment.migrate or environment.settings[COUNT] == "0":
         return False
     if not any(change.stack for change in plan.changes):
-        # CloudFormation didn't say what changes inside of the nested stacks.
+        # CloudFormation didn't say what changes inside the nested stacks.
         return bool(plan.changes)
     return any(
         change.type == DEFINITION
@@ -51,7 +51,7 @@ def is_due(environment: Environment, plan: Plan) -> bool:
 
 
 def held(environment: Environment, target: Target) -> dict[str, str]:
-    """Return the parameters that keep the service as it is: its tasks, or that it has none."""
+    """Return the parameters that keep the service as it is: its tasks, or none."""
     running = service(environment, target)
     if running and running["desiredCount"]:
         return {HELD: running["taskDefinition"]}
@@ -59,7 +59,7 @@ def held(environment: Environment, target: Target) -> dict[str, str]:
 
 
 def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
-    """Return, in words, that the service waits for a migration that failed; empty if not."""
+    """Return, in words, that the service is held by a failed migration; empty if it isn't."""
     if state_of(stack) is not Meaning.GOOD or not parameters(stack).get(HELD):
         return ""
     return (
@@ -72,11 +72,11 @@ def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
 def migrate(environment: Environment, target: Target, stack_id: str, say: Say) -> None:
     """Run the migration in a task of the stack's task definition; say what it logs.
 
-    One that an interrupted deploy began, and that still runs, is seen to its end first: two at
-    once could harm the database.
+    If one that an interrupted deploy began is still running, it is followed to its end first:
+    two at once could harm the database.
 
     Raises:
-        DeployError: it didn't start, or ended with anything but 0.
+        DeployError: it didn't start, or ended with an exit code other than 0.
         FollowError: it takes too long, or the credentials have expired.
     """
     if not (running := service(environment, target)):
@@ -98,9 +98,9 @@ def migrate(environment: Environment, target: Target, stack_id: str, say: Say) -
 
 
 def _under_way(environment: Environment, target: Target) -> list[dict[str, Any]]:
-    """Return the tasks of migrations that run."""
+    """Return the tasks of migrations that are running."""
     ecs, where = target.client("ecs"), {"cluster": environment.named(CLUSTER)}
-    # With startedBy, AWS takes no other filter; it lists those that are to run.
+    # With startedBy, AWS takes no other filter; it lists those whose desired status is RUNNING.
     arns = ecs.list_tasks(**where, startedBy=STARTED_BY)["taskArns"]
     return list(ecs.describe_tasks(**where, tasks=arns)["tasks"]) if arns else []
 
@@ -131,7 +131,7 @@ def _start(
 
 
 def _fresh(logs: Any, where: dict[str, str]) -> Iterator[str]:
-    """Yield the lines that a task logged since the last call, which is noted in `where`."""
+    """Yield the lines that a task has logged since the last call; `where` has the position."""
     # There is no log until the container starts.
     with faults.unless("ResourceNotFoundException"):
         page = logs.get_log_events(**where, startFromHead=True)
@@ -142,7 +142,7 @@ def _fresh(logs: Any, where: dict[str, str]) -> Iterator[str]:
 def _ended(
     environment: Environment, target: Target, task: Mapping[str, Any], say: Say
 ) -> dict[str, Any]:
-    """Return how a task ended, once it has; tell what it logs meanwhile."""
+    """Wait until a task ends, and return it; say what it logs meanwhile."""
     ecs, logs, log = target.client("ecs"), target.client("logs"), logs_of(target.client, task)
     again = f"make deploy ENV={environment.name}"
     patience, unread = Patience("the migration", say, again=again), log[CONTAINER]
@@ -161,7 +161,7 @@ def _ended(
             say("  the migration is still under way")
         heard = patience.clock() if told else heard
         if found and found[0]["lastStatus"] == "STOPPED":
-            # What it said last may have come after the last look.
+            # Its last lines may have come after the last look.
             patience.ask(tell)
             return dict(found[0])
         patience.check()

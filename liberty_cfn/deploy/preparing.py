@@ -27,12 +27,12 @@ NAME = re.compile(r"(?<=: )!Sub '?([\w./-]+)\$\{Suffix\}'?$", re.MULTILINE)
 
 
 def look_ahead(work: Work, stack: Mapping[str, Any] | None, *, adopt: bool = False) -> None:
-    """Look for what surely makes a deploy to a stack fail.
+    """Check that nothing is in the way that would surely make a deploy fail.
 
-    With `adopt`, what is there under the environment's names is not in the way.
+    With `adopt`, what exists under the environment's names is not in the way.
 
     Raises:
-        DeployError: there is something.
+        DeployError: something is.
     """
     obstacles = beforehand.obstacles(work.environment, work.target, stack, work.templates)
     if found := [str(each) for each in obstacles if not (adopt and each.adoptable)]:
@@ -42,11 +42,11 @@ def look_ahead(work: Work, stack: Mapping[str, Any] | None, *, adopt: bool = Fal
 def prepare(
     work: Work, stack: Mapping[str, Any] | None, *, adopt: bool = False, drift: bool = False
 ) -> tuple[Plan, ChangeSet | None]:
-    """Return what deploying would do, and the change set that would do it: None for nothing.
+    """Return what deploying would do, and the change set that would do it; None for nothing.
 
-    `stack` is the environment's, as it was found. With `adopt`, what is there under the
-    environment's names is taken in. With `drift`, the plan says what would become of what was
-    changed by hand, which takes minutes.
+    `stack` is the environment's, as it was found. With `adopt`, what exists under the
+    environment's names is taken in. With `drift`, the plan says what would become of changes
+    made by hand, which takes minutes.
 
     Raises:
         DeployError: something is in the way, or CloudFormation can't plan the change.
@@ -57,7 +57,7 @@ def prepare(
     whole, state = digest(templates), state_of(stack)
     if stack and state not in UPDATABLE:
         raise DeployError(in_words(stack["StackStatus"], environment))
-    # A stack whose first change set was never executed is there, but empty.
+    # A stack whose first change set was never executed exists, but is empty.
     new = state is Meaning.ABSENT
     compared = _compared(work, None if new else stack) if drift else None
     spelled = spelled_out(templates, environment) if adopt else templates
@@ -67,8 +67,8 @@ def prepare(
         new=new,
         template_url=package(work.target, spelled),
         parameters=environment.given,
-        # CloudFormation copies these tags to all resources, also to nested ones; but not the
-        # digest's, as each nested stack has a value of its own for that (nesting.py).
+        # CloudFormation copies these tags to all resources, nested ones included; not the
+        # digest's, for which each nested stack has its own value (nesting.py).
         tags={**environment.tags, DIGEST_TAG: whole},
         adopt=adopt,
         say=work.progress.say,
@@ -91,13 +91,13 @@ def prepare(
 def prepare_now(
     work: Work, *, adopt: bool = False, drift: bool = False
 ) -> tuple[Plan, ChangeSet | None]:
-    """As `prepare`, of the environment's stack as it is now."""
+    """As `prepare`, with the environment's stack as it is now."""
     stack = find(work.cloudformation, work.environment.stack)
     return prepare(work, stack, adopt=adopt, drift=drift)
 
 
 def plan(work: Work, *, drift: bool = False) -> Plan:
-    """Return what deploying would do, and leave no trace of having asked; as `prepare`.
+    """Return what deploying would do, and leave no trace; as `prepare`.
 
     Raises:
         DeployError: something is in the way, or CloudFormation can't plan the change.
@@ -111,7 +111,7 @@ def plan(work: Work, *, drift: bool = False) -> Plan:
 
 
 def spelled_out(templates: Mapping[str, str], environment: Environment) -> dict[str, str]:
-    """Return the templates with the names that the suffix ends written as plain text."""
+    """Return the templates with names that end with the suffix spelled out, not substituted."""
     suffix = environment.named("")
     return {name: NAME.sub(rf"\g<1>{suffix}", text) for name, text in templates.items()}
 

@@ -1,6 +1,6 @@
-"""What keeps a deployed environment from going by accident: stack policies, and protection.
+"""What keeps a deployed environment from loss by accident: stack policies, and protection.
 
-A stack's policy doesn't reach into the stacks nested in it, so each has the same one. It is
+A stack's policy doesn't apply to the stacks nested in it, so each has the same one. It is
 reviewed in templates/stack-policy.json.
 """
 
@@ -22,15 +22,15 @@ FROM_DELETION = ("BalancerDeletionProtection", "DatabaseDeletionProtection")
 
 
 def lifted(environment: Environment) -> dict[str, str]:
-    """Return parameters to make a stack with, so that AWS can delete it again if it fails."""
+    """Return the parameters with which a new stack can be deleted again if it fails."""
     settings = environment.settings
     return {name: "false" for name in FROM_DELETION if settings[name] == "true"}
 
 
 def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -> None:
-    """Deny replacing and deleting stateful resources, but those with `allowed` logical ids.
+    """Deny replacing and deleting stateful resources, except those with `allowed` logical ids.
 
-    The root is the first to be opened and the last to be closed: while it is closed, all are.
+    The root is opened first and closed last: so if it is closed, all are.
     """
     stacks = [stack_id, *nested(cloudformation, stack_id)]
     for one in stacks if allowed else stacks[::-1]:
@@ -44,10 +44,10 @@ def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -
 
 
 def expect(cloudformation: Any, stack_id: str, titles: Collection[str]) -> None:
-    """Mark in the root's policy that stacks are to come, which have no policy of their own yet.
+    """Mark in the root's policy that stacks are coming, which will have no policy at first.
 
-    If this process is killed before it protects them, `close_again` sees by the mark that
-    they are open.
+    If this process is killed before it protects them, the mark tells `close_again` that they
+    are open.
     """
     cloudformation.set_stack_policy(StackName=stack_id, StackPolicyBody=stack_policy(titles))
 
@@ -69,7 +69,7 @@ def at_work(cloudformation: Any, stack_id: str) -> bool:
 
 
 def protect_from_termination(cloudformation: Any, stack_id: str, *, on: bool = True) -> None:
-    """Refuse to delete the whole stack, until that is switched off."""
+    """Switch the stack's termination protection on or off."""
     cloudformation.update_termination_protection(
         StackName=stack_id, EnableTerminationProtection=on
     )

@@ -1,6 +1,6 @@
 """The environment's secrets: which have a value, and setting those that need a person.
 
-Values are never read here, and go nowhere but to AWS.
+Values are never read here, and are sent to AWS alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MISSING = "ResourceNotFoundException"
 
 @dataclass(frozen=True)
 class Secret:
-    """What there is to know of a secret but its value."""
+    """What is known of a secret, except its value."""
 
     name: str
     secret: str  # its name in AWS
@@ -49,7 +49,7 @@ def full_name(environment: Environment, name: str) -> str:
 
 
 def refusal(environment: Environment, name: str) -> str:
-    """Return why `name` is not a person's to set; empty if it is."""
+    """Return why a person may not set the secret `name`; empty if they may."""
     made = environment.settings["ApplicationAccessKey"] == "true"
     settable = (SENDER,) if made else (SENDER, *ACCESS_KEY)
     if name in settable:
@@ -74,14 +74,14 @@ def listed(environment: Environment, target: Target) -> list[Secret]:
 def missing(environment: Environment, target: Target) -> list[str]:
     """Return the secrets that the application needs, a person sets, and have no value.
 
-    The access key is not needed where it isn't made: its secrets are empty on purpose, and
-    not given to the container.
+    The access key is not needed if the stack makes none: its secrets are then empty on purpose,
+    and the container doesn't get them.
     """
     return [SENDER] if not _known(environment, target, SENDER).has_value else []
 
 
 def store(environment: Environment, target: Target, name: str, value: str) -> str:
-    """Make `value` the secret's, and return the id of this version.
+    """Set a secret to `value`, and return the id of the new version.
 
     Raises:
         DeployError: it isn't a person's to set, isn't there, or AWS can't take the value.
@@ -132,10 +132,10 @@ def restart(environment: Environment, target: Target) -> int:
 
 
 def outdated(environment: Environment, target: Target) -> list[str]:
-    """Return the secrets of which running tasks have another value than the current one.
+    """Return the secrets that running tasks have an old value of.
 
-    They are those with a version newer than the deployment that the tasks belong to. A change
-    of tags or of the description makes no version.
+    Those are the ones with a version newer than the deployment that the tasks belong to. A
+    change of tags or description makes no new version.
     """
     began = _deployed_at(environment, target)
     if began is None:
@@ -146,7 +146,7 @@ def outdated(environment: Environment, target: Target) -> list[str]:
 
 
 def _deployed_at(environment: Environment, target: Target) -> datetime | None:
-    """Return when the deployment began that running tasks belong to; None without tasks."""
+    """Return when the running tasks' deployment began; None without tasks."""
     found = service(environment, target)
     if not found or not found["desiredCount"]:
         return None
@@ -196,7 +196,7 @@ def described(target: Target, full: str) -> Mapping[str, Any] | None:
 
 
 def setting(environment: Environment, name: str) -> str:
-    """Return the command that sets a secret: in a target of a set, that account's own."""
+    """Return the command that sets a secret; in a set's target, one for its own account."""
     if not environment.stack_name:
         return f"make secret ENV={environment.name} NAME={name} ARGS=--restart"
     return (

@@ -156,7 +156,7 @@ def _by_hand(plan: Plan) -> list[tuple[ByHand, Fate, str]]:
 
 
 def _branch_of(one: ByHand, branches: dict[tuple[str, ...], Tree]) -> Tree:
-    """Return the branch of a resource; one that is not to change gets one, and its stack."""
+    """Return a resource's branch; one is made for what doesn't change, and for its stack."""
     place = one.drift.place
     for depth in range(1, len(place) + 1):
         here = place[:depth]
@@ -182,8 +182,8 @@ def _not_compared(plan: Plan) -> list[str]:
 
 
 def _beside(plan: Plan) -> dict[str, list[str]]:
-    """Return what changes about a deployed environment as a whole, by its kind."""
-    # A new environment's settings are no change, nor are those that are new themselves.
+    """Return what changes for a deployed environment as a whole: settings, and tags."""
+    # Neither a new environment's settings nor new settings count as changes.
     settings = {name: v for name, v in plan.parameters.items() if v[0] is not None}
     kinds = {"Settings": settings, "Tags": plan.tags}
     return {
@@ -197,13 +197,13 @@ def _beside(plan: Plan) -> dict[str, list[str]]:
 
 
 def _code(text: str) -> str:
-    """Return text as code in a cell of a Markdown table, where a bar would end it."""
+    """Return text as code for a cell of a Markdown table, where a bar would end it."""
     fence = "``" if "`" in text else "`"
     return f"{fence}{text}{fence}".replace("|", "\\|")
 
 
 def _marks(change: Change) -> dict[str, str]:
-    """Return what is to be thought of when a resource changes, and in which style."""
+    """Return the warnings about a resource that changes, each with its style."""
     holds = "holds data" + (", AT RISK" if is_lost(change) else "")
     return {
         **({holds: "magenta"} if change.type in LOSSES else {}),
@@ -239,7 +239,7 @@ def _changed(change: Change, changed: Property) -> Text:
 
 
 def _notes(change: Change, changed: Property) -> list[str]:
-    """Return what is to be thought of when a property changes."""
+    """Return the warnings about a property that changes."""
     replaces = changed.replaces.value
     stops = interruption(change, changed)
     said = (f"replacement {replaces}" if replaces else "", stops, *weaknesses(change, changed))
@@ -269,7 +269,7 @@ def _short(line: str) -> str:
 
 
 def outputs_text(outputs: Mapping[str, str]) -> Text:
-    """Return a stack's outputs, one a line: to be printed unbroken, as people copy them."""
+    """Return a stack's outputs, one to a line; not to be wrapped, as people copy them."""
     widest = max(map(len, outputs), default=0)
     return Text("\n").join(
         Text.assemble((f"{name:<{widest}}", "bold"), f"  {value}")
@@ -294,7 +294,7 @@ def kept_table(kept: Collection[Kept]) -> RenderableType:
 
 
 def findings_text(findings: Iterable[Finding]) -> Text:
-    """Return what was found before a deploy: to be printed unbroken, for its commands."""
+    """Return what was found before a deploy; not to be wrapped, as people copy its commands."""
     found = list(findings)
     widest = max((len(each.level.value) for each in found), default=0)
     below = f"\n{'':<{widest}}  "
@@ -308,7 +308,7 @@ def findings_text(findings: Iterable[Finding]) -> Text:
 
 
 def moves(console: Console) -> bool:
-    """Whether what is shown can move: on a terminal that can, but not in CI."""
+    """Whether a live display is possible: on a capable terminal, and not in CI."""
     stays = console.is_dumb_terminal or bool(os.environ.get("CI"))
     return console.is_terminal and not stays
 
@@ -345,7 +345,7 @@ class ShownProgress:
     def happened(self, events: list[Event]) -> None:
         if not self._moves:
             for event in events:
-                # A nested stack's own events say the same as its parent's events of it.
+                # A nested stack's events about itself repeat its parent's events about it.
                 if event.over and not (event.is_stack and event.stack):
                     self.say(line(event))
             self._go_on(events)
@@ -353,12 +353,12 @@ class ShownProgress:
         if not events:
             return
         if not self._tree:
-            # Of a deletion, say, or of what somebody else began.
+            # There was no plan: it is a deletion, say, or somebody else began it.
             self._expect(())
         if self._tree:
             self._tree.grow(events)
         if ends := [event for event in events if event.is_root and event.over]:
-            # What comes after it is another operation, with a tree of its own.
+            # What follows is another operation, with its own tree.
             self.stop()
             self.say(line(ends[-1]))
 
