@@ -1,21 +1,21 @@
 """The same design in many accounts and regions, as a CloudFormation stack set.
 
-AWS's own engine fans out; these make it safe to use. One idea a module, each importing only
-from those above it:
+AWS's own engine fans out; these modules make it safe to use. One idea a module, each importing
+only from those above it:
 
     reaching     the targets' accounts, each through its execution role
-    bootstrap    the roles of a self-managed set, put in and looked for
-    standing     what there is of a set: its definition, its instances
+    bootstrap    the roles of a self-managed set, installed and looked for
+    standing     what exists of a set: its definition, its instances
     beforehand   what would make an operation fail in a target, asked before it begins
-    wanted       what it should be, and what differs
-    previews     what would change in every target, before anything does; what all share
-    steps        the operations that it takes, as few as there can be
+    wanted       what a set should be, and what differs
+    previews     what would change in every target, before anything does; common parts once
+    steps        the operations that it takes, as few as possible
     operations   an operation begun once, and followed by its id
     failures     why a target failed, first-hand
     adopting     taking in what an earlier destroy kept
-    running      operations one after another, until more failed than may; policies in targets
+    running      operations one after another, until too many fail; policies in targets
     deploying    the way through these: canary first, then region by region
-    destroying   instances, then the set; what is kept of them
+    destroying   the instances, then the set; what is kept of them
     comparing    drift, and the checklist, target by target
     showing      tables of the above
 """

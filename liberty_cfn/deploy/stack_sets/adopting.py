@@ -1,7 +1,7 @@
 """Taking in what an earlier destroy kept, in the targets of a self-managed set.
 
-A set's own operations take nothing in. So the stack of a target is made by a change set that
-does, as that of a single environment is (deploy/adopting.py), and is then taken into the set.
+A set's own operations can't import resources. So a target's stack is created by a change set
+that does, as a single environment's is (deploy/adopting.py), and then imported into the set.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-import.html
 """
 
@@ -27,7 +27,7 @@ from liberty_cfn.deployment_targets import Place
 
 
 class _Telling:
-    """Says a target's name before each line of its deploy; consent was given to all before."""
+    """Puts a target's name before each line of its deploy; consent was given for all."""
 
     def __init__(self, place: Place, say: Say) -> None:
         self._place, self._say = place, say
@@ -56,8 +56,8 @@ def make(
 ) -> str:
     """Return the id of a target's stack, which takes in what is there under its names.
 
-    Its stacks are made as the set's are, by the execution role; secrets are read and deleted
-    as `role`, which is an administrator's. What was interrupted is taken up where it was.
+    Its stacks are created as the set's are, by the execution role; secrets are read and deleted
+    by `role`, an administrator's. After an interruption, it carries on where it was.
 
     Raises:
         DeployError: it failed. The message says where and why; what was kept is still there.
@@ -71,18 +71,18 @@ def make(
     except DeployError as error:
         raise DeployError(f"{place}: {error}") from error
     stack = str(described(execution, adopted_stack(fleet))["StackId"])
-    # From now on the set deletes it, and can't lift the protection.
+    # From now on the set deletes it, which can't lift the protection.
     protect_from_termination(execution, stack, on=False)
     return stack
 
 
 def as_administrator(fleet: Fleet, place: Place, role: str) -> Target:
-    """Return a target as seen by its administrator, but its stacks by the execution role.
+    """Return a target as its administrator, but with its stacks by the execution role.
 
-    Only that role may read the set's templates, and it changes the stacks ever after.
+    Only that role may read the set's templates, and it changes the stacks from then on.
 
     Raises:
-        UnreachableError: either role isn't there, or can't be taken.
+        UnreachableError: either role doesn't exist, or can't be assumed.
     """
     found = administrator(fleet, place.account, role, place.region)
     return dataclasses.replace(

@@ -1,7 +1,7 @@
 """What would make an operation fail in a target, asked of all of them before it begins.
 
-First the regions: one that an account hasn't switched on answers nobody, so nothing else can
-be asked there. Then what the settings name, and what is in the way of what is to be made.
+First the regions: one that an account hasn't enabled doesn't answer, so nothing else can be
+asked there. Then what the settings name, and what is in the way of what will be created.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import Environment
 
-# Of a stack that failed in its creation, what is kept by policy is still there.
+# What policies keep of a stack whose creation failed still exists.
 LEFT = "ROLLBACK_COMPLETE"
 
 
 def switched_off(fleet: Fleet) -> dict[Place, list[Finding]]:
-    """Return the targets whose region is not switched on.
+    """Return the targets whose region is not enabled.
 
-    It has to be in their account, and in the set's own, too. Each account is asked once, in the
+    It has to be, both in their account and in the set's own. Each account is asked once, in the
     set's own region. Accounts that can't be reached are left out.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-opt-in-regions.html
     """
@@ -57,10 +57,10 @@ def in_the_way(
     there: Standing | None,
     templates: Mapping[str, str] | None = None,
 ) -> tuple[dict[Place, list[Finding]], dict[Place, str]]:
-    """Return what surely makes an operation fail, by place; and which can't be told, why.
+    """Return what would surely make an operation fail, by place; and why some can't be checked.
 
-    What can be taken in is `adoptable`. Without the templates, all that might be in the way of
-    ours is looked for.
+    What can be adopted is `adoptable`. Without templates, everything that might be in the way
+    of ours is looked for.
     """
 
     def looked(place: Place) -> list[Finding]:
@@ -82,18 +82,18 @@ def in_the_way(
 
 
 def adopted_stack(fleet: Fleet) -> str:
-    """Return what a target's stack is called that takes in what is there.
+    """Return the name of a target's stack that takes in what exists.
 
-    Always the same, so that it is found again; and with the beginning that the execution role
-    is bound to.
+    Always the same, so that it is found again; with the prefix that the execution role is bound
+    to.
     """
     return f"StackSet-{fleet.name}-adopted"
 
 
 def with_stack(fleet: Fleet, place: Place, there: Standing | None) -> Environment:
-    """Return what the environment is in a place, called as the set's stack there is.
+    """Return the environment in a place, with the name of the set's stack there.
 
-    Before there is one, it is called as if it adopted.
+    Before there is one, it has the name of one that adopts.
     """
     instance = there.instances.get(place) if there else None
     stack = (instance.stack_id if instance else "") or adopted_stack(fleet)
@@ -101,10 +101,10 @@ def with_stack(fleet: Fleet, place: Place, there: Standing | None) -> Environmen
 
 
 def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
-    """Refuse to begin with what is in the way, of every target at once.
+    """Refuse to begin if anything is in the way, for every target at once.
 
     Raises:
-        DeployError: there is something. The message says what, where, and what to do.
+        DeployError: something is. The message says what, where, and what to do.
     """
     if not found:
         return
@@ -117,7 +117,7 @@ def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
 
 
 def as_lines(findings: Collection[Finding]) -> Iterator[str]:
-    """Yield what was found, the names that are taken in one line for each kind."""
+    """Yield what was found, with one line for the taken names of each kind."""
     taken: dict[str, list[str]] = {}
     for each in findings:
         if each.adoptable:

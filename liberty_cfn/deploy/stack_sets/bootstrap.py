@@ -1,4 +1,4 @@
-"""The roles of a self-managed set: put into accounts by their administrators, and looked for.
+"""The roles of a self-managed set: installed in accounts by administrators, and looked for.
 
 The templates are reviewed in templates/bootstrap/.
 """
@@ -38,7 +38,7 @@ ADMINISTRATION, EXECUTION = stack_set_administration_role, stack_set_execution_r
 
 
 def missing(fleet: Fleet) -> dict[str, str]:
-    """Return the accounts in which a role is missing, each with what that is."""
+    """Return the accounts in which a role is missing, each with what is missing."""
     if fleet.targets.service_managed:
         return {}
     lacking = {}
@@ -54,14 +54,14 @@ def missing(fleet: Fleet) -> dict[str, str]:
 
 
 def install(fleet: Fleet, role: str, say: Say) -> tuple[dict[str, str], dict[str, str]]:
-    """Put the roles into the home account and every target's; return what was done, and not.
+    """Install the roles in the home account and every target's; return what was done, and not.
 
     Other accounts are reached through their `role`; on the local AWS, an account's number is
-    its access key. Where one fails, the others get theirs.
+    its access key. If one fails, the others still get theirs.
     """
     done: dict[str, str] = {}
     failed: dict[str, str] = {}
-    # What other sets need stays.
+    # Keep what other sets need.
     services = {SERVICES: ",".join(sorted(_services(fleet) | _trusted(fleet)))}
     done[f"{fleet.home.account} (administrator)"] = _put(
         fleet, fleet.home, ADMINISTRATION, services
@@ -85,14 +85,14 @@ def install(fleet: Fleet, role: str, say: Say) -> tuple[dict[str, str], dict[str
 
 
 def _services(fleet: Fleet) -> set[str]:
-    """Return who has to take the administrator's role, for the regions that there are."""
+    """Return the services that have to assume the administration role in the set's regions."""
     regions = opting(fleet.home.client("ec2"), [place.region for place in fleet.targets.places])
     own = (f"cloudformation.{region}.amazonaws.com" for region, on in regions.items() if on)
     return {SERVICE, *own}
 
 
 def _trusted(fleet: Fleet) -> set[str]:
-    """Return which services may take the administrator's role; none where it isn't there."""
+    """Return the services that may assume the administration role; none if it doesn't exist."""
     if (found := leftovers.role(fleet.home, ADMINISTRATION_ROLE)) is None:
         return set()
     named = each(
@@ -102,7 +102,7 @@ def _trusted(fleet: Fleet) -> set[str]:
 
 
 def by_hand(fleet: Fleet, account: str) -> str:
-    """Return the command that puts the execution role into an account by hand."""
+    """Return the command that installs the execution role in an account by hand."""
     name, _ = bootstrap(EXECUTION)
     return (
         f"aws cloudformation deploy --stack-name liberty-cfn-{name} --template-file "
@@ -115,10 +115,10 @@ def by_hand(fleet: Fleet, account: str) -> str:
 def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
     """Return an account's region as its administrator.
 
-    In the home account the credentials are those that we have, in others those of `role`.
+    In the home account with the credentials at hand, in others with those of `role`.
 
     Raises:
-        UnreachableError: the role isn't there, or can't be taken.
+        UnreachableError: the role doesn't exist, or can't be assumed.
     """
     home = fleet.home
     if account == home.account:
@@ -133,10 +133,10 @@ def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
 def _put(
     fleet: Fleet, target: Target, build: Callable[[Any], object], given: Mapping[str, str]
 ) -> str:
-    """Make or change the stack of one role; say which, or that nothing was needed.
+    """Create or update the stack of one role; return which, or that neither was needed.
 
     Raises:
-        DeployError: it failed, or is in a state to be mended first.
+        DeployError: it failed, or is in a state that has to be resolved first.
     """
     cloudformation = target.client("cloudformation")
     name, template = bootstrap(build)

@@ -25,7 +25,7 @@ Unknown = dict[Place, str]
 def drifted(fleet: Fleet, there: Standing, say: Say) -> tuple[dict[Place, Compared], Unknown]:
     """Compare every target's stacks with what they were deployed as.
 
-    CloudFormation's own detection, which `status` then tells of, looks at the root stacks
+    CloudFormation's own detection, whose result `status` then shows, looks at the root stacks
     alone; those nested in them are compared here, one by one.
     """
     operate(fleet, "detect_stack_set_drift", list, say)
@@ -43,7 +43,7 @@ def drifted(fleet: Fleet, there: Standing, say: Say) -> tuple[dict[Place, Compar
 def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
     """Compare what exists in every target with the spec's checklist.
 
-    Returns also what to do where there is no image yet.
+    Also returns what to do where there is no image yet.
     """
     found, unknown = fleet.everywhere(fleet.targets.places, partial(verified_at, fleet))
     advice = [f"{place}: {said}" for place, (_, said) in found.items() if said]
@@ -65,7 +65,7 @@ def verified_at(fleet: Fleet, place: Place) -> tuple[Report, str]:
 
 
 def examined(fleet: Fleet) -> dict[str, list[Finding]]:
-    """Return what there is to know before a deploy: of the roles, then of every target."""
+    """Return what the doctor finds: about the roles, then about every target."""
     lacking = bootstrap.missing(fleet)
     accounts = dict.fromkeys(place.account for place in fleet.targets.places)
     roles = [

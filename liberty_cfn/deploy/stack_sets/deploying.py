@@ -1,6 +1,6 @@
-"""The way to a stack set that is as its environment says: canary first, then the rest.
+"""Bringing a stack set to what its environment says: canary first, then the rest.
 
-It takes several operations (steps.py), done one after another (running.py).
+That takes several operations (steps.py), run one after another (running.py).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, difference
 def prepare(
     fleet: Fleet, templates: Mapping[str, str], progress: Progress, *, adopt: bool = False
 ) -> tuple[Wanted, Standing | None, SetPlan]:
-    """Return what the set should be, how it stands, and what deploying would do.
+    """Return what the set should be, what exists of it, and what deploying would do.
 
-    With `adopt`, what is there under the names of new targets is taken in.
+    With `adopt`, what exists under the names of new targets is taken in.
 
     Raises:
         DeployError: something is in the way.
@@ -91,7 +91,7 @@ def deploy(
         return Outcome(changed=False)
     if not progress.consents(different):
         return None
-    # No change set of CloudFormation's would be obsolete by it.
+    # There is no change set that CloudFormation would call obsolete.
     if (other := newest(fleet)[0]) != plan.last:
         raise DeployError(
             f"Nothing was changed: {other} began after this plan was made, by somebody else. "
@@ -105,7 +105,7 @@ def deploy(
     )
     run = Run(fleet, want, different, progress, plan.adopted, adopt)
     if there:
-        # What an earlier deploy had allowed, which was killed, may not go in this one.
+        # What an earlier deploy, since killed, had allowed may not go in this one.
         running.close(fleet, progress, known)
     changes = [change for one in plan.changing.values() for change in one.changes]
     if (open_ := let_through(changes, allowed)) or rests_on_policies(changes):
@@ -127,9 +127,9 @@ def deploy(
 
 
 def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
-    """Bring the targets up to date that failed, or were not come to; the rest stays as it is.
+    """Update the targets that failed, or were never reached; the rest stays as it is.
 
-    Nothing about the set is changed. None without consent, and where there is no set.
+    Nothing about the set is changed. None without consent, and if there is no set.
 
     Raises:
         DeployError: something is in the way, or targets failed again.
@@ -140,15 +140,15 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     outdated = tuple(p for p, i in there.instances.items() if i.status == "OUTDATED")
     stuck = tuple(p for p, i in there.instances.items() if i.status == "INOPERABLE")
     known = Differences(definition=False, outdated=outdated, inoperable=stuck)
-    # Of targets that the file no longer names, nothing is known; where looking fails, the
-    # operation itself tells.
+    # Nothing is known of targets that the file no longer names; if one can't be checked, the
+    # operation itself will tell.
     known_here = [place for place in outdated if place in fleet.targets.overrides]
     beforehand.refuse(fleet, beforehand.in_the_way(fleet, known_here, there)[0])
     if outdated:
         progress.say(f"{fleet.name}, to be tried again: {', '.join(map(str, outdated))}")
         if not progress.consents(known):
             return None
-    # What a deploy had allowed, which was killed, no other operation may do.
+    # What a deploy, since killed, had allowed, no other operation may do.
     running.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
         # Nobody has looked at what changes there: only policies keep what holds data.
@@ -179,7 +179,7 @@ def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
 
 
 def _make(fleet: Fleet, want: Wanted) -> None:
-    """Make the set. One that is there already, and as wanted, is ours: its answer was lost.
+    """Create the set. If it exists already, and is as wanted, it is ours: the answer was lost.
 
     Raises:
         DeployError: somebody else made another one meanwhile.
@@ -206,7 +206,7 @@ def _make(fleet: Fleet, want: Wanted) -> None:
 
 
 def _check_inoperable(fleet: Fleet, different: Differences) -> None:
-    """Raise DeployError with what to do about instances that take part in nothing any more."""
+    """Raise DeployError with what to do about INOPERABLE instances, if there are any."""
     if not different.inoperable:
         return
     lines = [f"  {place}: {taking_out(fleet, place)}" for place in different.inoperable]

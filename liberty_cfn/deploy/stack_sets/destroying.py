@@ -1,4 +1,4 @@
-"""Taking a stack set down: its instances, then the set, but not what templates keep."""
+"""Taking a stack set down: its instances, then the set, except what templates keep."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from liberty_cfn.deployment_targets import Place
 def remaining(
     fleet: Fleet, there: Standing
 ) -> tuple[dict[Place, list[Kept]], dict[Place, list[str]], dict[Place, str]]:
-    """Return what would be kept in every target, what is in the way, and what isn't known."""
+    """Return what every target would keep, what is in the way, and where that isn't known."""
 
     def look(place: Place) -> tuple[list[Kept], list[str]]:
         stack_id = there.instances[place].stack_id
@@ -34,7 +34,7 @@ def remaining(
 
 
 def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place, str]:
-    """Delete the set's stacks in every target, then the set; what became of each target.
+    """Delete the set's stacks in every target, then the set; return each target's status.
 
     Raises:
         DeployError: some could not be deleted. The message says which, and why.

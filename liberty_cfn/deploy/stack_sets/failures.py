@@ -1,6 +1,6 @@
 """Why a target failed, first-hand: from the events of its own stacks, nested ones included.
 
-A stack set's own word is "ResourceLogicalId: ..., ResourceStatusReason: ...", of the root.
+A stack set's own reason is the root's: "ResourceLogicalId: ..., ResourceStatusReason: ...".
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from liberty_cfn.deploy.stack_sets.standing import stack_ids, standing
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.deployment_targets import Place
 
-# What a stack set says where it can't take its role in an account.
+# What a stack set says if it can't assume its role in an account.
 OF_ROLES = re.compile(r"with trust relationship|perform: sts:AssumeRole on")
 
 
 def first_hand(
     fleet: Fleet, places: Iterable[Place], since: datetime
 ) -> tuple[dict[Place, list[str]], dict[Place, str]]:
-    """Return what failed in places since then, in words; and where that can't be told."""
+    """Return what has failed in places since then, in words; and where that can't be told."""
     there = standing(fleet)
     ids = stack_ids(there.instances) if there else {}
     return fleet.everywhere(

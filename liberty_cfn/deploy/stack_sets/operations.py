@@ -1,6 +1,6 @@
-"""An operation on a stack set: begun once, whatever becomes of the answer, and followed.
+"""An operation on a stack set: begun exactly once, even if the answer is lost, and followed.
 
-A set does one operation at a time: one that is under way already is followed first.
+A set runs one operation at a time: one that is under way already is followed first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one target. `took` is how long it was seen to be worked on."""
+    """The result in one target. `took` is how long it was seen being worked on."""
 
     place: Place
     status: str
@@ -64,7 +64,7 @@ Tell = Callable[[list[Result]], object]
 
 
 class Progress(Protocol):
-    """Who is told how a deploy of a set goes along, and asked whether it should."""
+    """Hears how a deploy of a set is going, and is asked whether it may go ahead."""
 
     def say(self, line: str) -> None: ...
     def looked(self, done: int, of: int) -> None: ...
@@ -99,9 +99,9 @@ def newest(fleet: Fleet) -> tuple[str, str]:
 
 
 def stop(fleet: Fleet) -> str:
-    """Stop the operation that is under way, and return its id; empty where there is none.
+    """Stop the operation that is under way, and return its id; empty if there is none.
 
-    Stacks that it has begun go on to their end.
+    Stacks that it has begun are finished.
     """
     if number := under_way(fleet):
         fleet.cloudformation.stop_stack_set_operation(
@@ -123,13 +123,13 @@ def attach(fleet: Fleet, progress: Progress) -> str:
 
 
 def operate(fleet: Fleet, operation: str, tell: Tell, say: Say, **asked: Any) -> Operation:
-    """Do an operation, such as create_stack_instances, once, and follow it to its end.
+    """Run an operation, such as create_stack_instances, once, and follow it to its end.
 
-    What is under way already is followed first.
+    One that is under way already is followed first.
 
     Raises:
         ClientError: AWS refuses it.
-        BotoCoreError: AWS doesn't answer, again and again.
+        BotoCoreError: AWS keeps not answering.
         FollowError: the deadline has passed, or the credentials have expired.
     """
     number = f"liberty-{uuid.uuid4().hex}"
@@ -144,8 +144,8 @@ def operate(fleet: Fleet, operation: str, tell: Tell, say: Say, **asked: Any) ->
             ours = faults.code(error) == "OperationIdAlreadyExistsException"
             if not busy and not ours and not faults.passes(error):
                 raise
-            # The answer was lost, and the operation is under way: sending once more is a
-            # second of the same, which AWS refuses in one of these ways.
+            # The answer was lost, and the operation is under way: AWS refuses to begin it a
+            # second time in one of these ways.
             if ours or _is_there(fleet, number):
                 break
             attempt += not busy
@@ -172,7 +172,7 @@ def _is_there(fleet: Fleet, number: str) -> bool:
 
 
 def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Operation:
-    """Tell what becomes of each target until an operation is over.
+    """Report each target's result until an operation is over.
 
     Raises:
         FollowError: the deadline has passed, or the credentials have expired.
@@ -184,7 +184,7 @@ def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Opera
     quiet = 0
     pause(fleet.cloudformation, AT_FIRST)
     while True:
-        # The status first: what happened before it was read is told, too.
+        # The status first, so that whatever happened before it was read is reported.
         state = patience.ask(lambda: _described(fleet, number))
         found = patience.ask(lambda: _results(fleet, number))
         fresh = []

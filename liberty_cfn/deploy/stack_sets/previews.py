@@ -1,7 +1,7 @@
-"""What would change in every target, before anything does; what all share said once.
+"""What would change in every target, before anything does; common parts said once.
 
 Stack sets have no change sets, but every target's own stack can have one: made through its
-account's execution role, read and discarded.
+account's execution role, read, and discarded.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ def preview(
     tell: Callable[[int, int], object],
     say: Say,
 ) -> SetPlan:
-    """Return what deploying would do to every target, and leave no trace of having asked.
+    """Return what deploying would do to every target, and leave no trace.
 
-    `tell` hears how many targets were looked into, and of how many.
+    `tell` hears how many targets have been looked into, and of how many.
     """
     instances = there.instances if there else {}
     design = flatten(from_texts({n: t for n, t in templates.items() if n.endswith(".yaml")}))
@@ -109,7 +109,7 @@ def preview(
             going = tuple(removed(cloudformation, stack, ())) if stack else ()
             return Plan(str(place), want.digest, going, {})
         found = find(cloudformation, stack) if stack else None
-        # A stack whose creation failed can't be changed; it is deleted, and made anew.
+        # A stack whose creation failed can't be updated; it is deleted and created again.
         if found is None or state_of(found) in ANEW:
             return made_anew(place)
         return _changed(
@@ -127,8 +127,8 @@ def preview(
 
     looked = [place for place in fleet.targets.places if place not in different.inoperable]
     plans, unknown = fleet.everywhere([*looked, *different.gone], plan, tell)
-    # What remains is said before anything goes; where it can't be told, the plan has no
-    # answer either.
+    # What remains is said before anything goes; a target where it can't be told counts as
+    # unknown.
     ids = stack_ids(instances)
     remains, untold = fleet.everywhere(
         [place for place in different.gone if place in plans and place in ids],
@@ -161,7 +161,7 @@ Parameter = tuple[str, str | None, str | None]
 
 @dataclass(frozen=True)
 class Part:
-    """What is the same in all of `places`. Values that differ among them are left out."""
+    """What is the same in all of `places`; values that differ between them are left out."""
 
     places: tuple[Place, ...]
     changes: tuple[Change, ...]
@@ -169,7 +169,7 @@ class Part:
 
 
 def merge(plans: Mapping[Place, Plan]) -> list[Part]:
-    """Return the plans of targets as parts: what most of them share first."""
+    """Return the targets' plans as parts, those that most of them share first."""
     changes: dict[Any, dict[Place, Change]] = {}
     parameters: dict[Parameter, list[Place]] = {}
     for place, plan in plans.items():
@@ -187,14 +187,14 @@ def merge(plans: Mapping[Place, Plan]) -> list[Part]:
 
 
 def _identity(change: Change) -> Any:
-    """Return what makes a change the same in two targets: all but names and plain values."""
+    """Return what identifies a change across targets: all but names and harmless values."""
     causes = tuple((p.place, p.replaces, _telling(change, p)) for p in change.properties)
     where = (change.stack, change.resource, change.type)
     return (*where, change.action, change.replacement, change.left, causes)
 
 
 def _telling(change: Change, changed: Property) -> Any:
-    """Return the values of a property, if without them less would be known of its danger."""
+    """Return a property's values if its danger couldn't be judged without them."""
     seen, unseen = (
         (decides(change, one), interruption(change, one), weaknesses(change, one))
         for one in (changed, _without_values(changed))
@@ -207,7 +207,7 @@ def _without_values(changed: Property) -> Property:
 
 
 def _common(changes: list[Change]) -> Change:
-    """Return one change for several, with the values that they share."""
+    """Return one change for several, with the values that they have in common."""
     first, *others = changes
     properties = tuple(
         known

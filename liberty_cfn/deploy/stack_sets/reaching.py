@@ -24,7 +24,7 @@ from liberty_cfn.environments import Environment
 
 T = TypeVar("T")
 Given = TypeVar("Given")
-# In as many targets at once as AWS answers without throttling those who ask.
+# As many targets at once as AWS answers without throttling.
 AT_ONCE = 8
 KEPT = 2 * AT_ONCE
 NEEDLESS = "opt-in-not-required"
@@ -35,7 +35,7 @@ SESSION_NAME = "liberty-cfn"
 class Fleet:
     """A stack set's environment, its home, and the way to each of its targets.
 
-    `environment` has its places account by account, also where the file names units.
+    `environment` lists its places account by account, even if the file names units.
     """
 
     environment: Environment
@@ -57,7 +57,7 @@ class Fleet:
         """Return what the environment's file says of targets.
 
         Raises:
-            TypeError: it says nothing of them; it is no stack set.
+            TypeError: it names none: the environment is no stack set.
         """
         if self.environment.targets is None:
             raise TypeError(f"{self.environment.name} has no Targets")
@@ -67,12 +67,12 @@ class Fleet:
         """Return a place's target.
 
         Raises:
-            UnreachableError: the execution role isn't there, or can't be taken.
+            UnreachableError: the execution role doesn't exist, or can't be assumed.
         """
         with self._lock:
             if place not in self._targets:
                 self._targets[place] = self._target(place)
-                # A hundred targets' clients would fill the memory.
+                # A hundred targets' clients would take too much memory.
                 if len(self._targets) > KEPT:
                     self._targets.pop(next(iter(self._targets)))
             return self._targets[place]
@@ -90,10 +90,10 @@ class Fleet:
         return self.home.elsewhere(place.account, place.region, self._keys[place.account])
 
     def credentials(self, account: str, role: str) -> Any:
-        """Return an account's credentials by one of its roles, renewed when they end.
+        """Return an account's credentials by one of its roles; they renew themselves.
 
         Raises:
-            UnreachableError: the role isn't there, or can't be taken.
+            UnreachableError: the role doesn't exist, or can't be assumed.
         """
         sts = self.home.client("sts")
         arn = f"arn:{self.home.partition}:iam::{account}:role/{role}"
@@ -116,7 +116,7 @@ class Fleet:
         work: Callable[[Place], T],
         tell: Callable[[int, int], object] = lambda _done, _all: None,
     ) -> tuple[dict[Place, T], dict[Place, str]]:
-        """Do `work` in many places, several at a time: what came of it, and where none did.
+        """Do `work` in many places, several at a time; return the results, and why some failed.
 
         `tell` hears how many are done, and of how many.
         """
@@ -128,7 +128,7 @@ class Fleet:
             try:
                 return place, work(place), ""
             except (DeployError, FollowError, *faults.OF_AWS) as error:
-                # Without credentials, there is nothing to be had from any other place.
+                # Without credentials, no other place would answer either.
                 if faults.expired(error.__cause__ or error):
                     raise
                 of_aws = isinstance(error, faults.OF_AWS)
@@ -145,7 +145,7 @@ class Fleet:
 
 
 def fleet(environment: Environment, home: Target) -> Fleet:
-    """Return an environment's fleet; units taken whole are their accounts as of now.
+    """Return an environment's fleet; whole units stand for the accounts in them now.
 
     Raises:
         DeployError: the accounts of a unit would want the same names.
@@ -173,7 +173,7 @@ def fleet(environment: Environment, home: Target) -> Fleet:
     canary = targets.canary if targets.canary in overrides else next(iter(overrides))
     units = [*targets.units]
     if targets.account_filter == "UNION":
-        # AWS makes no stacks by UNION, but by units and accounts that are in them.
+        # AWS creates no stacks by UNION, only by units and the accounts in them.
         inside = set(itertools.chain(*members.values()))
         outside = [account for account in targets.accounts if account not in inside]
         parents = [organizations.list_parents(ChildId=one)["Parents"][0] for one in outside]
@@ -196,7 +196,7 @@ def _members(organizations: Any, unit: str) -> Iterator[str]:
 
 
 def opting(ec2: Any, regions: Iterable[str]) -> dict[str, bool]:
-    """Return which of some regions an account has to switch on itself, and whether it has."""
+    """Return which of these regions are opt-in, and whether the account has enabled them."""
     found = ec2.describe_regions(RegionNames=sorted(set(regions)), AllRegions=True)["Regions"]
     states = {each["RegionName"]: each.get("OptInStatus", NEEDLESS) for each in found}
     return {
@@ -207,9 +207,9 @@ def opting(ec2: Any, regions: Iterable[str]) -> dict[str, bool]:
 def side_by_side(
     work: Callable[[Given], T], things: Iterable[Given], at_once: int
 ) -> Iterator[T]:
-    """Yield what comes of each, in order, so many `at_once`.
+    """Yield the result for each, in order, with so many `at_once`.
 
-    One after another needs no threads, and is interrupted at once.
+    One at a time needs no threads, and can be interrupted at once.
     """
     if at_once <= 1:
         yield from map(work, things)
@@ -219,7 +219,7 @@ def side_by_side(
 
 
 def products(places: Iterable[Place]) -> list[tuple[list[str], list[str]]]:
-    """Return places as accounts x regions, as few as there can be: what an operation takes."""
+    """Return places as few pairs of accounts and regions, which is what an operation takes."""
     by_region: dict[str, list[str]] = {}
     for place in places:
         by_region.setdefault(place.region, []).append(place.account)
@@ -230,7 +230,7 @@ def products(places: Iterable[Place]) -> list[tuple[list[str], list[str]]]:
 
 
 def where(targets: Targets, accounts: list[str], regions: list[str]) -> dict[str, Any]:
-    """Return how an operation is told its targets."""
+    """Return the arguments that tell an operation its targets."""
     if not targets.service_managed:
         return {"Accounts": accounts, "Regions": regions}
     return {
@@ -244,7 +244,7 @@ def where(targets: Targets, accounts: list[str], regions: list[str]) -> dict[str
 
 
 def taking_out(fleet: Fleet, place: Place) -> str:
-    """Return the command that takes a place out of its set, and leaves its stacks.
+    """Return the command that takes a place out of its set, and keeps its stacks.
 
     https://repost.aws/knowledge-center/cloudformation-removal-stacksets
     """

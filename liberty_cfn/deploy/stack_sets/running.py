@@ -1,6 +1,7 @@
-"""Operations on a set, one after another, until more of its targets failed than may.
+"""Operations on a set, one after another, until more targets have failed than may.
 
-CloudFormation minds the failure tolerance within an operation; between them, it is minded here.
+CloudFormation applies the failure tolerance within an operation; across operations, it is
+applied here.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from liberty_cfn.deployment_targets import Place
 
 @dataclass
 class Outcome:
-    """What a deploy came to: each target's result, and what was begun."""
+    """What a deploy came to: each target's result, and the operations."""
 
     changed: bool
     results: dict[Place, Result] = field(default_factory=dict)
@@ -40,10 +41,10 @@ class Outcome:
 
 @dataclass
 class Run:
-    """The operations of a deploy, one after another, until more targets failed than may.
+    """The operations of a deploy, one after another, until more targets have failed than may.
 
-    `want` is None where the set stays as it is. `adopted` are the places that take in what is
-    there, and `adopt` makes the stack of one that does, and returns its id.
+    `want` is None if the set itself stays as it is. `adopted` are the places that take in what
+    exists; `adopt` creates such a place's stack, and returns its id.
     """
 
     fleet: Fleet
@@ -57,9 +58,9 @@ class Run:
 
     @contextmanager
     def protecting(self) -> Iterator[None]:
-        """Protect what is done meanwhile from loss, also if something failed then.
+        """Protect the stacks that the block changed, even if it failed.
 
-        What somebody interrupts is protected by the next deploy.
+        After an interruption, the next deploy does that.
         """
         try:
             yield
@@ -68,7 +69,7 @@ class Run:
                 known = self._protect()
                 close(self.fleet, self.progress, known)
             except faults.OF_AWS as error:
-                # Why it failed is not to be hidden by what goes wrong afterwards.
+                # This must not hide why it failed.
                 self.progress.say(
                     f"{self.fleet.name}: its stacks may have no policy against loss until the "
                     f"next deploy. {faults.in_words(error)}"
@@ -77,7 +78,7 @@ class Run:
         self._protect()
 
     def _protect(self) -> Mapping[Place, Instance]:
-        """Protect the stacks that were changed; return all there are."""
+        """Protect the stacks that were changed; return all instances."""
         known = instances(self.fleet)
         results = self.outcome.results.values()
         done = [result.place for result in results if result.status == "SUCCEEDED"]
@@ -92,7 +93,7 @@ class Run:
         return known
 
     def through(self, places: Collection[Place]) -> None:
-        """Do all there is to do at some places.
+        """Bring some places up to date.
 
         Raises:
             DeployError: more failed than may. The message says why, first-hand.
@@ -102,7 +103,7 @@ class Run:
         for place in places:
             if self.want and self.adopt and place in self.adopted:
                 if place not in self.different.new:
-                    # What is left of its failed creation goes first.
+                    # First remove what is left of its failed creation.
                     self.remove([place])
                 self._take_in(self.want, self.adopt(place), place)
         steps = list(steps_to(self.fleet, self.want, self.different, places))
@@ -127,23 +128,23 @@ class Run:
             self.progress.say(f"{place.account}: {linked_roles.UNREACHED}")
 
     def remove(self, places: Collection[Place]) -> None:
-        """Delete the stacks of places that are no longer targets, but what policies keep."""
+        """Delete the stacks of places that are no longer targets, except what policies keep."""
         for accounts, regions in products(places):
             self._do(Step("delete_stack_instances", accounts, regions, {"RetainStacks": False}))
         self._end_if_stopped()
         self._tell_failures()
 
     def _take_in(self, want: Wanted, stack: str, place: Place) -> None:
-        """Take a stack into the set, and see what it lacks to be what is wanted.
+        """Import a stack into the set, and note what it still needs to be as wanted.
 
         Raises:
-            DeployError: it isn't taken in; it stands by itself.
+            DeployError: it wasn't imported, and remains a stack by itself.
         """
         asked = {"StackIds": [stack]}
         self._do(Step("import_stacks_to_stack_set", [place.account], [place.region], asked))
         self._end_if_stopped()
         self._tell_failures()
-        # Where AWS doesn't list it yet, it counts as outdated, which at worst does it again.
+        # If AWS doesn't list it yet, it counts as outdated: at worst, it is updated again.
         one = instances(self.fleet).get(place)
         current = one is not None and one.current
         as_wanted = overrides(self.fleet, place) == want.overrides[place]
@@ -161,7 +162,7 @@ class Run:
 
     def _do(self, step: Step) -> None:
         fleet = self.fleet
-        # What ran beside this may have failed too often meanwhile.
+        # Operations running beside this one may have failed too often meanwhile.
         if self._too_many(step.regions):
             return
         done = operate(
@@ -181,7 +182,7 @@ class Run:
         return any(self.failed[r] > _tolerance(self.fleet, r) for r in regions)
 
     def _end_if_stopped(self) -> None:
-        """Go no further where somebody stopped an operation (make cancel)."""
+        """Go no further if somebody stopped an operation (make cancel)."""
         if any(done.status == "STOPPED" for done in self.outcome.operations):
             raise DeployError(
                 "The operation was stopped; what it had come to stays. To go on: make deploy "
@@ -199,7 +200,7 @@ class Run:
         how = "" if all_done else ", more than may; the others were left as they are"
         lines = [f"{self.fleet.name}: {count} failed{how}."]
         lines += failures.explain(self.fleet, failed, began)
-        # What its templates keep is still there, and in the way of the next creation.
+        # What the templates keep still exists, in the way of the next creation.
         made = any(result.place in self.different.new for result in failed)
         adopts = made and not self.fleet.targets.service_managed
         lines.append(
@@ -233,12 +234,12 @@ def protect(
 
 
 def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> None:
-    """Close in every target what a deploy that ended early left open, or never closed.
+    """Close in every target the policies that a deploy left open when it ended early.
 
-    But not during an operation, as it may be what they are open for: who began that closes
+    But not during an operation, which may be what they are open for: whoever began it closes
     them.
     """
-    # Nobody gets into the accounts of a service-managed set but AWS.
+    # Only AWS gets into the accounts of a service-managed set.
     if not fleet.targets.service_managed and not under_way(fleet):
         _in_stacks(fleet, progress, protection.close_again, fleet.targets.places, known)
 
@@ -250,7 +251,7 @@ def _in_stacks(
     places: Collection[Place],
     known: Mapping[Place, Instance],
 ) -> None:
-    """Do something to the stacks of some places, as far as AWS lists them."""
+    """Do something to the stacks of some places, if AWS lists them."""
     ids = stack_ids(known)
     _, failed = fleet.everywhere(
         [place for place in places if place in ids],

@@ -57,7 +57,7 @@ def summary(plan: SetPlan, targets: Targets) -> str:
 
 
 def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
-    """Return what would change: what all targets share once, then what is particular."""
+    """Return what would change: what all targets share once, then what is specific."""
     different = plan.differences
     shown: list[RenderableType] = [
         plan_tree(_as_plan(plan, part, _whose(part.places, plan)))
@@ -82,7 +82,7 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
 
 
 def how(targets: Targets, touched: Sequence[Place]) -> str:
-    """Return, in words, in which order and how carefully operations go."""
+    """Return, in words, the order of the operations, and how many run at once, and may fail."""
     asked = targets.preferences
     accounts = max(
         (sum(place.region == r for place in targets.places) for r in targets.regions), default=0
@@ -157,7 +157,7 @@ def set_as_json(plan: SetPlan, targets: Targets) -> dict[str, Any]:
 def standing_table(
     instances: Iterable[Instance], reasons: Mapping[Place, Sequence[str]]
 ) -> Table:
-    """Return how every target stands; `reasons` are those that are known first-hand."""
+    """Return the state of every target; `reasons` are those that are known first-hand."""
     table = titled("Target", "Status", "Last", "Drift", "Reason")
     for one in instances:
         cells = (one.status, one.detailed, one.drift)
@@ -203,7 +203,7 @@ class Board:
         self._spoken = self._clock()
 
     def looked(self, done: int, of: int) -> None:
-        """Tell how far looking is: on a terminal each time, elsewhere at every tenth part."""
+        """Show how far looking has come: every step on a terminal, every tenth elsewhere."""
         if self._moves:
             end = "\n" if done == of else "\r"
             self._console.print(f"looked into {done} of {of} targets", end=end)
@@ -230,7 +230,7 @@ class Board:
             self._live.update(self._drawn())
 
     def stop(self) -> None:
-        """Leave the table as it is now; the next one begins anew."""
+        """Leave the table as it is now; the next one starts empty."""
         if self._live:
             self._live.stop()
             self._live = None

@@ -1,4 +1,4 @@
-"""What there is of a stack set: its definition, its instances, and its operations."""
+"""What exists of a stack set: its definition, its instances, and its operations."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MEANINGS = {
     "OUTDATED": "not as the set says: not yet, or the last operation failed there",
     "INOPERABLE": "its stack could not be deleted; it takes part in no update any more",
 }
-# The detailed status of what AWS leaves out, though it counts as a success.
+# The detailed status of an instance that AWS skips, and counts as a success.
 SUSPENDED = "SKIPPED_SUSPENDED_ACCOUNT"
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One stack of a set: where, and how it stands. `stack_id` is empty before there is one."""
+    """An instance of a set: where, and in what state. `stack_id` is empty before it has one."""
 
     place: Place
     stack_id: str
@@ -59,7 +59,7 @@ class Standing:
 
 
 def standing(fleet: Fleet) -> Standing | None:
-    """Return how a fleet's stack set stands; None if there is none.
+    """Return what exists of a fleet's stack set; None if nothing does.
 
     Raises:
         UnknownStatusError: an instance is in a state that this program doesn't know.
@@ -82,7 +82,7 @@ def standing(fleet: Fleet) -> Standing | None:
 
 
 def instances(fleet: Fleet) -> dict[Place, Instance]:
-    """Return the instances of a stack set that is there.
+    """Return the instances of a stack set that exists.
 
     Raises:
         UnknownStatusError: an instance is in a state that this program doesn't know.

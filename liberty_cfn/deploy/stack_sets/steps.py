@@ -1,4 +1,4 @@
-"""The operations that make a set's targets what they should be, as few as there can be.
+"""The operations that make a set's targets what they should be, as few as possible.
 
 An operation is told accounts x regions, and one list of overrides.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStackInstances.html
@@ -14,13 +14,13 @@ from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deployment_targets import Place
 
-# Overrides as an operation is told them: a name, and its value; None leaves it as it is.
+# Overrides as an operation gets them: names and values; None keeps the present one.
 Told = tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One operation: which, where, and what it is told beside its targets."""
+    """One operation: which, where, and its arguments besides its targets."""
 
     operation: str
     accounts: list[str]
@@ -28,7 +28,7 @@ class Step:
     asked: Mapping[str, Any]
 
     def where(self, fleet: Fleet) -> dict[str, Any]:
-        """Return how the operation is told its targets: stacks say it by their ids."""
+        """Return the arguments for its targets; none if its stacks' ids say it."""
         if "StackIds" in self.asked:
             return {}
         return where(fleet.targets, self.accounts, self.regions)
@@ -37,7 +37,7 @@ class Step:
 def steps_to(
     fleet: Fleet, want: Wanted | None, different: Differences, places: Collection[Place]
 ) -> Iterator[Step]:
-    """Yield the operations that make places what they should be, region by region."""
+    """Yield the operations that bring places up to date, region by region."""
     there = [p for p in places if p not in different.new]
     if want is None or not different.definition:
         there = [place for place in there if place in different.outdated]
@@ -62,9 +62,9 @@ def steps_to(
 def preferences(
     fleet: Fleet, regions: Collection[str], failed: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return how an operation in some regions is to go about it.
+    """Return the operation preferences for some regions.
 
-    `failed` is how many failed in each region in operations before this one: they count.
+    `failed` is how many targets failed in each region in earlier operations: they count.
     """
     said = dict(fleet.targets.preferences)
     order = [region for region in said["RegionOrder"] if region in regions]
@@ -76,10 +76,10 @@ def preferences(
 
 
 def _told(before: Mapping[str, str], overrides: Mapping[str, str]) -> Told:
-    """Return all of a place's overrides, as AWS forgets one that is left out.
+    """Return all of a place's overrides: AWS forgets any that is left out.
 
-    A value that stays is told as None, so that places that differ only in such values are
-    told the same, in one operation.
+    A value that stays is None, so that places that differ only in such values share an
+    operation.
     """
     return tuple(
         (name, None if before.get(name) == value else value)
@@ -98,9 +98,9 @@ def _as_parameters(told: Told) -> list[dict[str, Any]]:
 def _in_order(
     fleet: Fleet, groups: Mapping[Told, list[Place]]
 ) -> Iterator[tuple[Told, list[str], list[str]]]:
-    """Yield what groups of places are told, and where, as accounts and regions.
+    """Yield the overrides for groups of places, each with its accounts and regions.
 
-    Where regions have their turns, all groups have one region's before the next.
+    If regions take turns, all groups are done in one region before the next.
     """
     if fleet.targets.preferences["RegionConcurrencyType"] == "PARALLEL":
         for told, places in groups.items():
@@ -116,7 +116,7 @@ def _in_order(
             if (accounts := [place.account for place in places if place.region == region])
         ]
         for told, accounts in here:
-            # If the region before ended with the same, one operation does for both.
+            # If the previous region ended with the same, one operation does both.
             if found and found[-1][:2] == (told, accounts):
                 found[-1][2].append(region)
             else:
@@ -125,7 +125,7 @@ def _in_order(
 
 
 def _as_before(fleet: Fleet) -> dict[str, Any]:
-    """Return what UpdateStackSet is told to change nothing about the set."""
+    """Return the arguments with which UpdateStackSet changes nothing about the set."""
     found = fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)["StackSet"]
     return {
         "UsePreviousTemplate": True,

@@ -1,4 +1,4 @@
-"""What a stack set should be, and what differs from it in what there is."""
+"""What a stack set should be, and how what exists differs from it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Wanted:
     untold: Mapping[Place, str] = field(default_factory=dict)
 
     def definition(self, targets: Targets) -> dict[str, Any]:
-        """Return what CreateStackSet and UpdateStackSet are told, always whole."""
+        """Return the arguments of CreateStackSet and UpdateStackSet, always complete."""
         said: dict[str, Any] = {
             "TemplateURL": self.root.url,
             "Parameters": as_parameters(self.parameters),
@@ -54,7 +54,7 @@ class Wanted:
 
 
 def _automatic(targets: Targets) -> dict[str, bool]:
-    """Return what AWS does by itself where accounts come into the units, and leave them."""
+    """Return what AWS does by itself when accounts join the units, and leave them."""
     enabled, retain = targets.auto_deployment, targets.retain_on_removal
     retaining = {"RetainStacksOnAccountRemoval": retain} if enabled else {}
     return {"Enabled": enabled, **retaining}
@@ -64,8 +64,8 @@ def _automatic(targets: Targets) -> dict[str, bool]:
 class Differences:
     """What has to be done to a set: to all of it (`definition`), and where.
 
-    `outdated` are places where the last operation failed, or that it never came to. `before`
-    has what is overridden in places that are there.
+    `outdated` are places where the last operation failed, or that it never reached. `before`
+    has the present overrides of existing places.
     """
 
     definition: bool
@@ -80,7 +80,7 @@ class Differences:
         return self.definition or bool(self.new or self.changed or self.outdated or self.gone)
 
     def touched(self, targets: Targets) -> list[Place]:
-        """Return the places where something is done, the canary first if it is one of them."""
+        """Return the places where something is done, the canary first if it is among them."""
         some = (*self.new, *self.changed, *self.outdated)
         found = [
             place
@@ -91,7 +91,7 @@ class Differences:
 
 
 def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
-    """Return what the set should be; its templates are uploaded for every target to read.
+    """Return what the set should be; upload its templates for every target to read.
 
     Raises:
         DeployError: tasks that run would be stopped, as their image is gone; or the templates
@@ -134,7 +134,7 @@ def differences(fleet: Fleet, want: Wanted, there: Standing | None) -> Differenc
         and there.parameters == want.parameters
         and there.tags == want.tags
         and there.managed_execution == targets.managed_execution
-        # What is off, AWS may leave out.
+        # AWS may leave out what is off.
         and {k for k, on in there.auto_deployment.items() if on}
         == {k for k, on in _automatic(targets).items() if on}
     )
