@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 from datetime import UTC, datetime
+from functools import partial
 from unittest.mock import Mock
 
 import pytest
@@ -25,7 +26,6 @@ from liberty_cfn.deploy.stack import as_parameters, name_of
 from liberty_cfn.deploy.stack_sets import (
     bootstrap,
     comparing,
-    deploying,
     destroying,
     failures,
     operations,
@@ -278,7 +278,7 @@ def test_where_nobody_gets_in_it_is_told_how_ecs_gets_its_own_role(sets, monkeyp
     monkeypatch.setattr(Target, "is_aws", True)
     monkeypatch.setattr(Fleet, "credentials", Mock(side_effect=UnreachableError("no role")))
     new = Differences(definition=False, new=(FIRST, THIRD, SECOND))
-    running.Run(closed, None, new, told)._see_to_linked_roles(new.new)  # noqa: SLF001
+    running.Run(closed, None, new, told, set())._see_to_linked_roles(new.new)  # noqa: SLF001
     assert told.lines == [f"{one}: {linked_roles.UNREACHED}" for one in (HOME, OTHER)]
     # Nor does bootstrap make a role there, which it would be told to without.
     with pytest.raises(UnreachableError, match=r"^no role$"):
@@ -699,6 +699,42 @@ def test_what_somebody_deployed_to_a_set_while_consent_was_asked_stays(sets):
     assert before == [1]
 
 
+@pytest.mark.parametrize("drift", [False, True])
+def test_what_somebody_deployed_to_a_set_after_its_canary_stays(sets, drift):
+    """Else some targets would be as one says, some as the other; looking for drift is well."""
+    fleet = sets.fleet(str(FIRST), str(FOURTH))
+    deploy(fleet, FLAT, Told())
+    theirs, told = sets.changed(fleet, LogRetentionDays="90"), Told()
+
+    def goes_on(_):
+        if drift:
+            operations.operate(fleet, "detect_stack_set_drift", list, told.say)
+            return True
+        return deploy(theirs, FLAT, Told()).changed
+
+    told.goes_on = goes_on
+    mine = sets.changed(fleet, LogRetentionDays="60")
+    if drift:
+        assert deploy(mine, FLAT, told).changed
+    else:
+        with pytest.raises(DeployError, match=r"by somebody else, so nothing more was done"):
+            deploy(mine, FLAT, told)
+    found = {retention(sets, fleet, place) for place in (FIRST, FOURTH)}
+    assert found == {60 if drift else 90}
+
+
+def test_what_somebody_deployed_to_a_set_while_its_name_was_typed_is_not_destroyed(sets):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, FLAT, Told())
+    agreed, last = standing(fleet), operations.newest(fleet)[0]
+    deploy(sets.changed(fleet, LogRetentionDays="60"), FLAT, Told())
+    with pytest.raises(DeployError, match="by somebody else, so nothing more was done"):
+        destroy(fleet, agreed, Told(), last)
+    assert retention(sets, fleet, FIRST) == 60
+    destroy(fleet, agreed, Told(), operations.newest(fleet)[0])
+    assert standing(fleet) is None
+
+
 def test_every_targets_stacks_are_protected_from_loss(there, sets):
     client = sets.client("cloudformation", FOURTH)
     policy = client.get_stack_policy(StackName=stack_of(there, FOURTH))["StackPolicyBody"]
@@ -722,8 +758,9 @@ def test_what_another_deploy_of_the_set_allows_nobody_closes(sets, between, monk
     protect(sets.client("cloudformation", SECOND), stack_of(fleet, SECOND), ["Kept"])
     before = policies(sets, fleet)
     monkeypatch.setattr(running, "under_way", lambda *_: "theirs")
-    monkeypatch.setattr(deploying, "newest", lambda *_: ("theirs", "theirs"))
     assert not deploy(fleet, SMALL, told).changed
+    theirs = partial(monkeypatch.setattr, operations, "newest", lambda *_, **__: ["theirs"])
+    told.consents = lambda _: theirs() is None
     with pytest.raises(DeployError, match="theirs began after this plan was made"):
         deploy(sets.changed(fleet, LogRetentionDays="30"), SMALL, told, ["Notes"])
     assert policies(sets, fleet) == before

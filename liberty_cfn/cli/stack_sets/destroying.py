@@ -21,31 +21,34 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.deploy.destroying import what_is_kept
     from liberty_cfn.deploy.showing import kept_table
     from liberty_cfn.deploy.stack_sets import destroying
+    from liberty_cfn.deploy.stack_sets.operations import attach
     from liberty_cfn.deploy.stack_sets.standing import standing
 
     screen = console(stderr=as_json)
     fleet = fleet_of(environment, screen)
-    there = standing(fleet)
-    if there is None:
-        if as_json:
-            print_json(stack_set=fleet.name, deleted=False, kept={}, lost={})
-        else:
-            click.echo(f"{fleet.name}: there is none")
-        return
-    kept, held, unknown = destroying.remaining(fleet, there)
-    if held:
-        told = [f"{place}: {why}" for place, found in held.items() for why in found]
-        fail("\n".join(["Nothing was deleted:", *told]))
-    for place, left in kept.items():
-        if left:
-            screen.print(f"{place}: what is lost, and what is kept")
-            screen.print(kept_table(left))
-    for place, why in unknown.items():
-        screen.print(f"{place}: what is kept isn't known: {why}")
-    if not environment.is_local:
-        confirmed(environment, confirm)
     with watched(fleet, screen, "destroy") as asked:
-        results = destroying.destroy(fleet, there, asked)
+        # What is listed is what goes: nothing comes in between.
+        last = attach(fleet, asked)
+        there = standing(fleet)
+        if there is None:
+            if as_json:
+                print_json(stack_set=fleet.name, deleted=False, kept={}, lost={})
+            else:
+                click.echo(f"{fleet.name}: there is none")
+            return
+        kept, held, unknown = destroying.remaining(fleet, there)
+        if held:
+            told = [f"{place}: {why}" for place, found in held.items() for why in found]
+            fail("\n".join(["Nothing was deleted:", *told]))
+        for place, left in kept.items():
+            if left:
+                screen.print(f"{place}: what is lost, and what is kept")
+                screen.print(kept_table(left))
+        for place, why in unknown.items():
+            screen.print(f"{place}: what is kept isn't known: {why}")
+        if not environment.is_local:
+            confirmed(environment, confirm)
+        results = destroying.destroy(fleet, there, asked, last)
     keep(environment)
     if as_json:
         listed = {

@@ -17,7 +17,7 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.plans import let_through, needless, rests_on_policies
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, running
-from liberty_cfn.deploy.stack_sets.operations import Progress, attach, newest
+from liberty_cfn.deploy.stack_sets.operations import Progress, attach, refuse_others
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
@@ -91,19 +91,14 @@ def deploy(
         return Outcome(changed=False)
     if not progress.consents(different):
         return None
-    # There is no change set that CloudFormation would call obsolete.
-    if (other := newest(fleet)[0]) != plan.last:
-        raise DeployError(
-            f"Nothing was changed: {other} began after this plan was made, by somebody else. "
-            "Deploy again: that follows it to its end, and makes a new plan."
-        )
+    refuse_others(fleet, [plan.last])
     if there is None:
         _make(fleet, want)
         different = replace(different, definition=False)
     adopt = partial(
         adopting.make, fleet, want, templates=templates, role=adopting_as, say=progress.say
     )
-    run = Run(fleet, want, different, progress, plan.adopted, adopt)
+    run = Run(fleet, want, different, progress, {plan.last}, plan.adopted, adopt)
     if there:
         # What an earlier deploy, since killed, had allowed may not go in this one.
         running.close(fleet, progress, known)
@@ -134,7 +129,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     Raises:
         DeployError: something is in the way, or targets failed again.
     """
-    attach(fleet, progress)
+    last = attach(fleet, progress)
     if (there := standing(fleet)) is None:
         return None
     outdated = tuple(p for p, i in there.instances.items() if i.status == "OUTDATED")
@@ -153,7 +148,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     if not fleet.targets.service_managed:
         # Nobody has looked at what changes there: only policies keep what holds data.
         running.protect(fleet, outdated, progress, there.instances)
-    run = Run(fleet, None, known, progress)
+    run = Run(fleet, None, known, progress, {last})
     with run.protecting():
         run.through(list(outdated))
     _check_inoperable(fleet, known)

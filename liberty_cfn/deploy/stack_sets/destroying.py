@@ -33,13 +33,20 @@ def remaining(
     )
 
 
-def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place, str]:
+def destroy(
+    fleet: Fleet, there: Standing, progress: Progress, last: str | None = None
+) -> Mapping[Place, str]:
     """Delete the set's stacks in every target, then the set; return each target's status.
 
+    `last` is the id of the operation that had begun last when somebody was asked; None if
+    nobody was.
+
     Raises:
-        DeployError: some could not be deleted. The message says which, and why.
+        DeployError: some could not be deleted. The message says which, and why. Or somebody
+            else changed the set since.
     """
     attach(fleet, progress)
+    ours = None if last is None else {last}
     results: dict[Place, str] = {}
     done: list[Operation] = []
     for accounts, regions in products(there.instances):
@@ -48,6 +55,7 @@ def destroy(fleet: Fleet, there: Standing, progress: Progress) -> Mapping[Place,
             "delete_stack_instances",
             progress.happened,
             progress.say,
+            ours=ours,
             RetainStacks=False,
             OperationPreferences={
                 "RegionConcurrencyType": "PARALLEL",

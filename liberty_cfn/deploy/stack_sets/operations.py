@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.errors import UnknownStatusError
+from liberty_cfn.deploy.errors import DeployError, UnknownStatusError
 from liberty_cfn.deploy.patience import (
     AT_FIRST,
     ATTEMPTS,
@@ -79,16 +79,18 @@ def under_way(fleet: Fleet) -> str:
     return newest(fleet)[1]
 
 
-def newest(fleet: Fleet) -> tuple[str, str]:
+def newest(fleet: Fleet, *, changing: bool = False) -> tuple[str, str]:
     """Return the ids of the operation that began last, and of the one that is under way.
 
-    Each is empty where there is none.
+    Each is empty where there is none. With `changing`, one that only looks for drift isn't the
+    last.
     """
 
     def listed() -> tuple[str, str]:
         last = ""
         for one in operations(fleet):
-            last = last or str(one["OperationId"])
+            if not changing or one["Action"] != "DETECT_DRIFT":
+                last = last or str(one["OperationId"])
             if one["Status"] in GOING:
                 return last, str(one["OperationId"])
         return last, ""
@@ -115,38 +117,64 @@ def attach(fleet: Fleet, progress: Progress) -> str:
 
     Returns the id of the one that had begun last; empty where there was none.
     """
-    last, number = newest(fleet)
+    last, number = newest(fleet, changing=True)
     if number:
         progress.say(f"{fleet.name}: an operation is under way; following {number}")
         follow(fleet, number, progress.happened, say=progress.say)
     return last
 
 
-def operate(fleet: Fleet, operation: str, tell: Tell, say: Say, **asked: Any) -> Operation:
+def refuse_others(fleet: Fleet, ours: Collection[str]) -> None:
+    """Refuse to go on if an operation began last that isn't among `ours`, by its id.
+
+    There is no change set that CloudFormation would call obsolete.
+    """
+    if (other := newest(fleet, changing=True)[0]) not in ours:
+        raise DeployError(
+            f"{other} began after this plan was made, by somebody else, so nothing more was "
+            f"done to {fleet.name}. The same command again makes a new plan, after its end."
+        )
+
+
+def operate(
+    fleet: Fleet,
+    operation: str,
+    tell: Tell,
+    say: Say,
+    *,
+    ours: set[str] | None = None,
+    **asked: Any,
+) -> Operation:
     """Run an operation, such as create_stack_instances, once, and follow it to its end.
 
-    One that is under way already is followed first.
+    One that is under way already is followed first. `ours` are the ids of the operations that
+    the caller knows of, to which this one is added; None if any may come in between.
 
     Raises:
+        DeployError: another operation came in between.
         ClientError: AWS refuses it.
         BotoCoreError: AWS keeps not answering.
         FollowError: the deadline has passed, or the credentials have expired.
     """
     number = f"liberty-{uuid.uuid4().hex}"
     attempt = 0
+    if ours is not None:
+        ours.add(number)
     while True:
+        if ours is not None:
+            refuse_others(fleet, ours)
         try:
             getattr(fleet.cloudformation, operation)(
                 StackSetName=fleet.name, OperationId=number, **asked
             )
         except faults.OF_AWS as error:
             busy = faults.code(error) == "OperationInProgressException"
-            ours = faults.code(error) == "OperationIdAlreadyExistsException"
-            if not busy and not ours and not faults.passes(error):
+            heard = faults.code(error) == "OperationIdAlreadyExistsException"
+            if not busy and not heard and not faults.passes(error):
                 raise
             # The answer was lost, and the operation is under way: AWS refuses to begin it a
             # second time in one of these ways.
-            if ours or _is_there(fleet, number):
+            if heard or _is_there(fleet, number):
                 break
             attempt += not busy
             if attempt >= ATTEMPTS:

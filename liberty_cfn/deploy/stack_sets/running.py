@@ -43,14 +43,16 @@ class Outcome:
 class Run:
     """The operations of a deploy, one after another, until more targets have failed than may.
 
-    `want` is None if the set itself stays as it is. `adopted` are the places that take in what
-    exists; `adopt` creates such a place's stack, and returns its id.
+    `want` is None if the set itself stays as it is. `ours` are the ids of its operations, and
+    of the one that had begun last when they were planned. `adopted` are the places that take
+    in what exists; `adopt` creates such a place's stack, and returns its id.
     """
 
     fleet: Fleet
     want: Wanted | None
     different: Differences
     progress: Progress
+    ours: set[str]
     adopted: Collection[Place] = ()
     adopt: Callable[[Place], str] | None = None
     outcome: Outcome = field(default_factory=lambda: Outcome(changed=True))
@@ -170,6 +172,7 @@ class Run:
             step.operation,
             self.progress.happened,
             self.progress.say,
+            ours=self.ours,
             OperationPreferences=preferences(fleet, step.regions, self.failed),
             **step.where(fleet),
             **step.asked,
