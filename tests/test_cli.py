@@ -259,6 +259,7 @@ def asked(monkeypatch):
     [
         ("dev --yes", {}),
         ("YES=1 dev", {}),
+        ("CONFIRM=dev dev", {}),
         ("prod --confirm prod", {}),
         ("CONFIRM=prod prod", {}),
         ("dev --yes --allow-replace A --allow-replace B", {"allowed": ("A", "B")}),

@@ -36,14 +36,14 @@ def agrees(question: str) -> bool:
 
 
 def may_deploy(environment: Environment, given: str | None, *, yes: bool) -> bool:
-    """Whether a deploy has consent: a yes, and for production its name, typed or `given`.
+    """Whether a deploy has consent: a yes, or its name; for production that, typed or `given`.
 
     Production is whose names have no suffix; of a stack set, one such target is enough.
     """
     if environment.is_local:
         return True
     if all(part.settings["NameSuffix"] for part in environment.parts):
-        return yes or agrees(f"Deploy {environment.name}?")
+        return yes or given == environment.name or agrees(f"Deploy {environment.name}?")
     _named(
         environment,
         given,
