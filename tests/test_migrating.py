@@ -244,6 +244,15 @@ def test_a_migration_that_says_nothing_for_long_is_said_to_be_under_way(local, m
     assert said == ["  Applying", still, still, "  OK"]
 
 
+def test_a_service_that_ecs_does_not_tell_of_is_not_held_at_no_tasks(local, monkeypatch):
+    monkeypatch.setattr(migrating, "service", lambda *_: None)
+    assert migrating.held(local, None, plan(change(migrating.SERVICE_TYPE, "Add"))) == {
+        "DesiredCount": "0"
+    }
+    with pytest.raises(DeployError, match="ECS doesn't tell of liberty-social-backend-service"):
+        migrating.held(local, None, plan(change(migrating.SERVICE_TYPE)))
+
+
 def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatch):
     wire = Wire(DeleteChangeSet=[done("DeleteChangeSet")])
     target = SimpleNamespace(client=lambda _: wire.client)

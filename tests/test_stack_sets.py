@@ -517,6 +517,14 @@ def switched_off(fleet, account, region):
     events.unregister("after-call.ec2.DescribeRegions", unique_id="off")
 
 
+def test_what_nobody_knows_of_a_region_is_not_that_it_is_switched_off():
+    ec2 = Mock()
+    for state, on in (("opted-in", True), ("not-opted-in", False), ("opting-in", True)):
+        regions = [{"RegionName": EU, "OptInStatus": state}]
+        ec2.describe_regions.return_value = {"Regions": regions}
+        assert reaching.opting(ec2, [EU]) == {EU: on}
+
+
 @pytest.mark.parametrize(("account", "where"), [(OTHER, [FOURTH]), (HOME, [THIRD, FOURTH])])
 def test_a_region_that_an_account_has_not_switched_on_is_told_before_anything_begins(
     sets, between, monkeypatch, account, where

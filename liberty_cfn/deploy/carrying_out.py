@@ -16,7 +16,7 @@ from liberty_cfn.deploy.stack import NESTED_STACK
 
 TOO_LATE = (
     "The stack was changed by someone else after this plan was made, which can no longer be "
-    "executed; nothing was changed. Deploy again to see a new plan."
+    "executed; it changed nothing. Deploy again to see a new plan."
 )
 BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 

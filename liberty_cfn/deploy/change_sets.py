@@ -185,13 +185,13 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
         if described["Status"] not in PENDING:
             raise DeployError(
                 f"CloudFormation says {described['Status']} of the plan, so it can't be "
-                "read; nothing was changed. Try again."
+                "read; it changed nothing. Try again."
             )
         pause(cloudformation, 0)
     hours = patience.deadline / timedelta(hours=1)
     raise DeployError(
         f"CloudFormation has not made the plan after {hours:g} h, and it is no longer waited "
-        "for; nothing was changed. Try again: a deploy deletes what is left."
+        "for; it changed nothing. Try again: a deploy deletes what is left."
     )
 
 

@@ -163,7 +163,7 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
     # But keep the empty stack that was made with it: the next change set is for it, too, and
     # can't be made for a stack that is being deleted.
     discarding.drop(work.cloudformation, replace(change_set, new=False), progress.say)
-    held = migrating.held(environment, target) if migrates else {}
+    held = migrating.held(environment, target, planned) if migrates else {}
     before = replace(work, environment=environment.with_parameters({**unprotected, **held}))
     with discarding.kept_only_if_well(work.cloudformation, change_set):
         first = _prepared(before, planned, change_set)

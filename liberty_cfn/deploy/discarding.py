@@ -51,8 +51,8 @@ def kept_only_if_well(
                 afterwards()
         if faults.code(error) == "ChangeSetNotFound" or faults.missing(error):
             raise DeployError(
-                "The plan, or its stack, was deleted meanwhile, by somebody else; nothing was "
-                "changed. Try again."
+                "The plan, or its stack, was deleted meanwhile, by somebody else; it changed "
+                "nothing. Try again."
             ) from error
         raise
 

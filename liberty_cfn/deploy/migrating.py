@@ -19,7 +19,7 @@ from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.tasks import CLUSTER, SERVICE_TYPE, logs_of, service
+from liberty_cfn.deploy.tasks import CLUSTER, SERVICE, SERVICE_TYPE, logs_of, service
 from liberty_cfn.environments import Environment
 from liberty_cfn.names import CONTAINER
 
@@ -50,9 +50,22 @@ def is_due(environment: Environment, plan: Plan) -> bool:
     )
 
 
-def held(environment: Environment, target: Target) -> dict[str, str]:
-    """Return the parameters that keep the service as it is: its tasks, or none."""
+def held(environment: Environment, target: Target, plan: Plan) -> dict[str, str]:
+    """Return the parameters that keep the service as it is: its tasks, or none.
+
+    Raises:
+        DeployError: it is there, by the plan, and not by ECS. To hold it at no tasks would stop
+            those that may run.
+    """
     running = service(environment, target)
+    if running is None and any(
+        (change.type, change.action) == (SERVICE_TYPE, "Modify") for change in plan.changes
+    ):
+        raise DeployError(
+            f"ECS doesn't tell of {environment.named(SERVICE)}, which is to change: it can't "
+            "be held back until the database is migrated. Nothing was changed; try again, or "
+            f"if somebody deleted it: make drift ENV={environment.name}"
+        )
     if running and running["desiredCount"]:
         return {HELD: running["taskDefinition"]}
     return {COUNT: "0"}

@@ -200,7 +200,7 @@ def opting(ec2: Any, regions: Iterable[str]) -> dict[str, bool]:
     found = ec2.describe_regions(RegionNames=sorted(set(regions)), AllRegions=True)["Regions"]
     states = {each["RegionName"]: each.get("OptInStatus", NEEDLESS) for each in found}
     return {
-        region: state == "opted-in" for region, state in states.items() if state != NEEDLESS
+        region: state != "not-opted-in" for region, state in states.items() if state != NEEDLESS
     }
 
 
