@@ -484,7 +484,8 @@ def quotas(nowhere, environment, *, used, policies=0, default=False):
         ec2.add_response("describe_vpcs", {"Vpcs": [{}] * used})
         ec2.add_response("describe_addresses", {"Addresses": [{}] * used})
         elbv2.add_response("describe_load_balancers", {"LoadBalancers": balancers})
-        rds.add_response("describe_db_instances", {"DBInstances": [{}] * used})
+        databases = [{"Engine": "postgres"}] * used + [{"Engine": "docdb"}] * 5
+        rds.add_response("describe_db_instances", {"DBInstances": databases})
         told = {"resourcePolicies": [{}] * policies}
         logs.add_response("describe_resource_policies", told)
         return list(beforehand.quotas(environment, nowhere))

@@ -30,6 +30,8 @@ class Quota:
 
 ADDRESSES = "elastic IP addresses"
 BALANCERS = "LoadBalancers[?Type=='application']"
+# RDS lists those of its neighbours, too, which have quotas of their own.
+DATABASES = "DBInstances[?Engine!='docdb' && Engine!='neptune']"
 QUOTAS = (
     Quota("VPCs", "ec2", "describe_vpcs", "Vpcs", "vpc", "L-F678F1CE"),
     Quota(ADDRESSES, "ec2", "describe_addresses", "Addresses", "ec2", "L-0263D0A3"),
@@ -37,7 +39,7 @@ QUOTAS = (
         *("load balancers", "elbv2", "describe_load_balancers", BALANCERS),
         *("elasticloadbalancing", "L-53DA6B97"),
     ),
-    Quota("databases", "rds", "describe_db_instances", "DBInstances", "rds", "L-7B6409FD"),
+    Quota("databases", "rds", "describe_db_instances", DATABASES, "rds", "L-7B6409FD"),
     # One lets EventBridge write to the log of failed tasks.
     # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutResourcePolicy.html
     Quota(
