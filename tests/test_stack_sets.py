@@ -561,6 +561,18 @@ def test_a_region_to_be_switched_on_has_a_service_of_its_own_that_takes_the_role
     assert [bootstrap.missing(fleet) for fleet in fleets] == [{}, {}]
 
 
+def test_a_role_that_was_deleted_by_hand_is_made_again(sets, there):
+    iam = sets.client("iam", Place(OTHER, US))
+    name = {"RoleName": bootstrap.ROLES[bootstrap.EXECUTION]}
+    for policy in iam.list_attached_role_policies(**name)["AttachedPolicies"]:
+        iam.detach_role_policy(**name, PolicyArn=policy["PolicyArn"])
+    iam.delete_role(**name)
+    done, failed = bootstrap.install(there, "", list)
+    assert (done[HOME], done[OTHER], failed) == ("is as it should be", "made", {})
+    assert len(iam.list_attached_role_policies(**name)["AttachedPolicies"]) > 1
+    assert bootstrap.missing(there) == {}
+
+
 def test_where_a_role_cannot_be_made_the_other_accounts_get_theirs(there, monkeypatch):
     def made(_, target, *more):
         if target.account == HOME and more[0] is bootstrap.EXECUTION:

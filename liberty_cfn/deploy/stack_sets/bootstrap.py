@@ -17,7 +17,10 @@ from liberty_cfn.bootstrap.stack_set_administration_role import (
     SERVICES,
     stack_set_administration_role,
 )
-from liberty_cfn.bootstrap.stack_set_execution_role import stack_set_execution_role
+from liberty_cfn.bootstrap.stack_set_execution_role import (
+    EXECUTION_ROLE,
+    stack_set_execution_role,
+)
 from liberty_cfn.deploy import faults, leftovers
 from liberty_cfn.deploy.change_sets import CAPABILITIES, NOTHING
 from liberty_cfn.deploy.diagnosis import in_words, reasons
@@ -35,6 +38,10 @@ from liberty_cfn.rendering import render
 from liberty_cfn.rules.rule import each
 
 ADMINISTRATION, EXECUTION = stack_set_administration_role, stack_set_execution_role
+ROLES: Mapping[Callable[[Any], object], str] = {
+    ADMINISTRATION: ADMINISTRATION_ROLE,
+    EXECUTION: EXECUTION_ROLE,
+}
 
 
 def missing(fleet: Fleet) -> dict[str, str]:
@@ -144,7 +151,10 @@ def _put(
     there = find(cloudformation, stack)
     again = f"make bootstrap ENV={fleet.environment.name}"
     state = state_of(there)
-    if there and state is Meaning.BROKEN:
+    stands = state in (Meaning.GOOD, Meaning.UNDONE)
+    # Someone deleted the role by hand: an update of its stack would find nothing to change.
+    lost = stands and leftovers.role(target, ROLES[build]) is None
+    if there and (state is Meaning.BROKEN or lost):
         gone = Follower(cloudformation, there["StackId"])
         cloudformation.delete_stack(StackName=there["StackId"])
         follow(gone, list, Patience(there["StackId"], again=again))
@@ -155,7 +165,7 @@ def _put(
         "Capabilities": CAPABILITIES,
     }
     try:
-        if state in (Meaning.GOOD, Meaning.UNDONE):
+        if stands and not lost:
             stack_id = str(cloudformation.update_stack(**asked)["StackId"])
         else:
             stack_id = str(cloudformation.create_stack(**asked)["StackId"])
