@@ -100,7 +100,12 @@ def about(called, params, region, account):
         if name := params.get(told):
             found = [name if name.startswith("arn:") else here + form.format(name)]
             if IN_TARGETS.fullmatch(operation):
-                found += [f"{here}stackset-target/{name}:1/2", f"{here[:-13]}:type/resource/A"]
+                # AWS's examples have types with the account, and without.
+                kinds = [
+                    f"arn:aws:cloudformation:{region}:{a}:type/resource/A"
+                    for a in (account, "")
+                ]
+                found += [f"{here}stackset-target/{name}:1/2", *kinds]
             return found
     return ["*"]
 

@@ -6,14 +6,20 @@ import re
 import pytest
 from allowed import ACTIONS, FREE, allowed, permits
 from botocore import xform_name
+from botocore.exceptions import ClientError
 from deployed import Listener
+from local_aws import SOON
+from small_sets import small
 
 from liberty_cfn.bootstrap.deploy_role import GITHUB
 from liberty_cfn.bootstrap.grants import NAMED
 from liberty_cfn.bootstrap.rights import BY_TYPE
 from liberty_cfn.deploy import packaging
+from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.preparing import plan
+from liberty_cfn.deploy.sessions import session
+from liberty_cfn.deploy.stack import as_parameters
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 from liberty_cfn.repository import REPOSITORY
@@ -70,6 +76,11 @@ def given_to(role):
 @pytest.fixture(scope="module")
 def statements(role):
     return given_to(role)
+
+
+def some():
+    """Return templates that a deploy takes no time for."""
+    return small(packaging.read(REPOSITORY / "templates"), "Logs", "Secrets")
 
 
 def through_cloudformation(statement):
@@ -236,12 +247,58 @@ def test_what_the_helper_calls_is_compared_with_what_the_role_allows(aws, helper
     """All over the test run (tests/allowed.py); here, that such calls are heard at all."""
     target = Target(aws.session, "000000000000", aws.endpoint)
     helper_calls.clear()
-    templates = packaging.read(REPOSITORY / "templates")
-    plan(Work(load("local"), target, Listener(), templates))
+    plan(Work(load("local"), target, Listener(), some()))
     assert {"cloudformation:CreateChangeSet", "s3:PutObject"} <= helper_calls <= allowed()
     # This is the test's own, and not for the role.
     target.client("ec2").delete_vpc_endpoints(VpcEndpointIds=["vpce-1"])
     assert "ec2:DeleteVpcEndpoints" not in helper_calls | allowed()
+
+
+@pytest.fixture
+def as_the_role(target, role):
+    """Return the target, with the credentials of the role of the environment local."""
+    body, named = json.loads(json.dumps(role.body)), "liberty-cfn-deploy-local"
+    # Nobody signs in to the local AWS by GitHub.
+    del body["Resources"]["Provider"]
+    trust = body["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]
+    trust["Statement"] = [
+        {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["sts:AssumeRole"]}
+    ]
+    given = {"Repository": "owner/name", "Environment": "local"}
+    cloudformation = target.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=named,
+        TemplateBody=json.dumps(body),
+        Parameters=as_parameters(given),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    made = cloudformation.get_waiter("stack_create_complete")
+    made.wait(StackName=named, WaiterConfig=SOON)
+    arn = f"arn:aws:iam::{target.account}:role/{named}"
+    taken = target.client("sts").assume_role(RoleArn=arn, RoleSessionName="deploying")
+    keys = taken["Credentials"]
+    ours = session(
+        local=True,
+        region_name=target.region,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+    return Target(ours, target.account, target.endpoint)
+
+
+def test_an_aws_that_looks_at_every_call_lets_the_role_deploy_and_no_more(as_the_role):
+    """The local AWS has its own opinion of what a call is about."""
+    assert deploy(Work(load("local"), as_the_role, Listener(), some()))
+    asked = {
+        "cloudformation": ("describe_stacks", {"StackName": "liberty-social-prod"}),
+        "ec2": ("create_vpc", {"CidrBlock": "10.0.0.0/16"}),
+        "logs": ("get_log_events", {"logGroupName": "/ecs/else", "logStreamName": "a"}),
+        "secretsmanager": ("get_secret_value", {"SecretId": "liberty-social/SECRET_KEY-local"}),
+    }
+    for service, (operation, arguments) in asked.items():
+        with pytest.raises(ClientError, match="not authorized"):
+            getattr(as_the_role.client(service), operation)(**arguments)
 
 
 @pytest.fixture(scope="module")

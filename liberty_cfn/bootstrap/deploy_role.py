@@ -42,7 +42,7 @@ HOME = "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:"
 SETS_HERE = (
     HOME + "stackset/liberty-social-${Environment}:*",
     HOME + "stackset-target/liberty-social-${Environment}:*",
-    "arn:${AWS::Partition}:cloudformation:*::type/resource/*",
+    "arn:${AWS::Partition}:cloudformation:*:*:type/resource/*",
 )
 # In whatever accounts the set's targets are; each says itself whom it trusts.
 EXECUTION_ROLES = f"arn:${{AWS::Partition}}:iam::*:role/{EXECUTION_ROLE}"
