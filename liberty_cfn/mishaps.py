@@ -11,8 +11,8 @@ NO_CREDENTIALS = (
 )
 # Files that are not ours.
 FORBIDDEN = (errno.EACCES, errno.EPERM)
-# And a disk that is full or can't be written to, files that are folders, folders that aren't,
-# too many of them open.
+# And a disk that is full or can't be written to, a file where a folder is expected or the other
+# way round, too many open files.
 OF_THE_MACHINE = (
     *FORBIDDEN,
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
@@ -26,10 +26,7 @@ EXPIRED = (
 
 
 def in_words(error: Exception, name: str = "ENV") -> str | None:
-    """Return what `error` means to the environment called `name`.
-
-    None for a fault in this program.
-    """
+    """Return what `error` means for the environment `name`; None for this program's faults."""
     if _is_of_a_file(error):
         return str(error)
     from liberty_cfn.deploy import errors  # noqa: PLC0415
@@ -49,13 +46,13 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
 
 
 def exit_code(error: Exception) -> int:
-    """Return 2 where the person's own file is wrong, else 1."""
+    """Return 2 if one of the person's own files is wrong, else 1."""
     return 2 if _is_of_a_file(error) else 1
 
 
 def _is_of_a_file(error: Exception) -> bool:
-    """Whether something is wrong with the person's own files."""
-    # Not sooner: on Ctrl-C, this module is imported where others may be so by half.
+    """Whether one of the person's own files is wrong."""
+    # Imported here: on Ctrl-C, other modules may be half imported when this one is loaded.
     from liberty_cfn.environments import MisfitsError  # noqa: PLC0415
     from liberty_cfn.model.loading import LoadError  # noqa: PLC0415
     from liberty_cfn.model.parsing import ParseError  # noqa: PLC0415
@@ -85,13 +82,13 @@ def _of_aws(error: Exception, name: str) -> str | None:
         return _of_what_gives_credentials(error, name)
     said = faults.in_words(error)
     again = f"Try again. {GOES_ON.format(name=name)}"
-    # Known causes are those that AWS names; a proxy's may sound alike.
+    # Known causes are matched by AWS's words; a proxy's might match by chance.
     step = again if faults.passes(error) else next_step(said) if faults.code(error) else ""
     return f"{said}. {step}" if step else said
 
 
 def _of_what_gives_credentials(error: Exception, name: str) -> str | None:
-    """Return what is wrong with the program or file that gives them: boto passes that on."""
+    """Return what is wrong with what gives the credentials: botocore passes its errors on."""
     frames = (frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__))
     if "botocore.credentials" not in frames:
         return None
@@ -114,6 +111,6 @@ def _of_credentials(error: Exception, name: str) -> str:
     if not faults.expired(error):
         return ""
     said = faults.in_words(error)
-    # What gives the credentials says itself why it has none.
+    # The source of the credentials says itself why it has none.
     why = f"{EXPIRED} {said}" if faults.code(error) else said
     return f"{why}. Sign in again (aws sso login). {GOES_ON.format(name=name)}"

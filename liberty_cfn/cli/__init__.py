@@ -74,10 +74,10 @@ for command in (
 
 def main() -> NoReturn:
     """Run the command line; say what went wrong in words."""
-    # Most of what a run makes stays until it is over; to keep looking takes a tenth of it.
+    # Most objects live until the run is over; collecting garbage would take a tenth of it.
     gc.set_threshold(300_000)
     if sys.stdin is None:
-        # It was closed (<&-): there is nobody to ask, and nothing to read.
+        # It is closed (<&-): there is nobody to ask, and nothing to read.
         sys.stdin = io.TextIOWrapper(io.BytesIO())
     try:
         cli.main(standalone_mode=False)
@@ -91,10 +91,10 @@ def main() -> NoReturn:
         from liberty_cfn.mishaps import GOES_ON
 
         name = _environment()
-        # What is of no environment, such as lint, asks AWS for nothing.
+        # Commands without an environment, such as lint, don't ask AWS for anything.
         fail(f"Interrupted. {GOES_ON.format(name=name) if name else ''}".rstrip(), 130)
     except BrokenPipeError:
-        # Whoever read along has read enough.
+        # The reader has closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
@@ -107,13 +107,12 @@ def main() -> NoReturn:
 
 
 def run() -> NoReturn:
-    """Run the command line as a process, and leave without taking apart what it made.
+    """Run the command line as a process, and exit without tearing the interpreter down.
 
-    Python would look for what could go, and free each thing by itself: a fifth of the time
-    of a deploy that changes nothing.
+    Freeing every object would take a fifth of the time of a deploy that changes nothing.
     """
     # From here on, Ctrl-C is answered in words (liberty_cfn/__main__.py), and plans are
-    # discarded, which goes for terminals that are closed, and for jobs that are ended, too.
+    # discarded; so they are when the terminal is closed, or the job is ended.
     ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     answered = [one for one in ending if signal.getsignal(one) is signal.SIG_DFL]
     for one in answered:
@@ -123,27 +122,27 @@ def run() -> NoReturn:
     except SystemExit as left:
         code = left.code
     except KeyboardInterrupt:
-        # Another Ctrl-C, while the first was answered.
+        # Another Ctrl-C while the first was being answered.
         code = 130
     for one in answered:
         signal.signal(one, signal.SIG_DFL)
-    # As when Python leaves by itself: processes that are still at work are waited for.
+    # As when Python exits by itself: wait for child processes.
     atexit._run_exitfuncs()  # noqa: SLF001
     try:
         for shown in filter(None, (sys.stdout, sys.stderr)):
             shown.flush()
     except OSError:
-        # Whoever read along has read enough, or can't be reached.
+        # The reader has closed the pipe, or the file can't be written to.
         os._exit(1)
     os._exit(code if isinstance(code, int) else 1)
 
 
 def _failing(code: int) -> int:
-    """Return what a command that failed exits with: for plan, 2 says that there are changes."""
+    """Return a failing command's exit code: for plan, 2 would mean that there are changes."""
     return 1 if sys.argv[1:2] == ["plan"] else code
 
 
 def _environment() -> str:
-    """Return the environment that was typed, if any, which no command is there to tell."""
+    """Return the environment that was typed, if any; the command itself may not have begun."""
     there = {file.stem for file in PARAMS.glob("*.yaml")}
     return next((one for one in sys.argv[1:] if one in there), "")

@@ -1,4 +1,4 @@
-"""Consent: a yes, or an environment's name, from whoever sits at the terminal."""
+"""Consent: a yes, or an environment's name, from the person at the terminal."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ confirm_option = click.option(
 
 
 def agrees(question: str) -> bool:
-    """Whether the person at the terminal says yes; with nobody there, nothing is done."""
+    """Whether the person at the terminal says yes; fail if there is nobody to ask."""
     if not sys.stdin.isatty():
         fail(f"{question} There is nobody to ask; say so with --yes, or YES=1 for make.")
     try:
         return click.confirm(question, err=True)
     except click.Abort:
-        # Ctrl-C, or the end of what is typed, is no answer; nothing had begun.
+        # Ctrl-C, or the end of input, is a no: nothing has begun.
         click.echo(err=True)
         return False
 
@@ -38,7 +38,7 @@ def agrees(question: str) -> bool:
 def may_deploy(environment: Environment, given: str | None, *, yes: bool) -> bool:
     """Whether a deploy has consent: a yes, or its name; for production that, typed or `given`.
 
-    Production is whose names have no suffix; of a stack set, one such target is enough.
+    Production has names without a suffix; one such target makes a stack set production.
     """
     if environment.is_local:
         return True
@@ -54,7 +54,7 @@ def may_deploy(environment: Environment, given: str | None, *, yes: bool) -> boo
 
 
 def named_otherwise(environment: Environment, given: str | None, undone: str) -> None:
-    """Refuse a name that was given, and is another environment's."""
+    """Refuse a confirmation that names another environment."""
     if given not in (None, environment.name):
         said = given or "an empty name"
         fail(f"Nothing was {undone}: {said} is confirmed, and this is {environment.name}.")
@@ -63,7 +63,7 @@ def named_otherwise(environment: Environment, given: str | None, undone: str) ->
 def confirmed(environment: Environment, given: str | None, going: str = "") -> None:
     """Have the environment's name typed, unless it was given; refuse otherwise.
 
-    `going` is what is going to be deleted, if it isn't all of the environment.
+    `going` is what will be deleted, if that isn't the whole environment.
     """
     _named(
         environment,
@@ -74,7 +74,7 @@ def confirmed(environment: Environment, given: str | None, going: str = "") -> N
 
 
 def confirmed_unseen(environment: Environment, given: str | None, where: str) -> None:
-    """Have the environment's name typed, unless it was given: nobody could look `where`."""
+    """Have the environment's name typed, unless it was given, as `where` can't be checked."""
     untold = f"what would be lost in {where} can't be told"
     _named(
         environment,

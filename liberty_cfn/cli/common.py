@@ -52,18 +52,18 @@ class _Trimmed:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return where people read along."""
+    """Return the console for what people read."""
     from rich.console import Console
 
     # None where it was closed: >&-
     shown = (sys.stderr if stderr else sys.stdout) or io.StringIO()
     return Console(
         file=shown if shown.isatty() else cast("IO[str]", _Trimmed(shown)),
-        # Read by a program or kept in a file: lines are not to be broken.
+        # Not wrapped if a program reads it, or it goes to a file.
         width=None if shown.isatty() else 1000,
-        # Nor on a narrow terminal, as commands are there to be copied; trees still are.
+        # Nor on a narrow terminal, as people copy commands; trees still are.
         soft_wrap=True,
-        # What is shown comes from AWS and from people: `:secret:` in an ARN is no emoji.
+        # Text from AWS and from people is shown as it is: `:secret:` in an ARN is no emoji.
         highlight=False,
         emoji=False,
         markup=False,
@@ -71,7 +71,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def connect(environment: Environment, screen: Console) -> Target:
-    """Return the environment's target; what it takes to get there is said on `screen`."""
+    """Return the environment's target; progress in reaching it is shown on `screen`."""
     from liberty_cfn.deploy import targets
 
     return targets.connect(environment, screen.print)
@@ -99,7 +99,7 @@ def keep(environment: Environment) -> None:
 def interruptible(
     environment: Environment, command: str, stop: Callable[[], None]
 ) -> Iterator[None]:
-    """On Ctrl-C in a command, say that AWS goes on, and what can be done."""
+    """On Ctrl-C in a command, say that AWS carries on, and what can be done."""
     try:
         yield
     except KeyboardInterrupt:
@@ -119,12 +119,12 @@ def interruptible(
 
 
 def print_json(whole: Any = None, **parts: Any) -> None:
-    """Print what a program is to read: as a whole, or by its parts."""
+    """Print JSON for a program: a whole value, or an object of these parts."""
     click.echo(json.dumps(parts or whole, indent=2))
 
 
 def exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is about
-    """Exit with 1 if something is not as it should be."""
+    """Exit with 1 unless all is as it should be."""
     if not ok:
         raise SystemExit(1)
 
@@ -138,7 +138,7 @@ def one_of(**given: object) -> None:
 
 def fail(why: str, code: int = 1) -> NoReturn:
     """Say why on standard error, and to a program that asked for JSON, and exit."""
-    # On a terminal that is closed or a disk that is full, it is written in vain.
+    # The terminal may be closed, or the disk full.
     with suppress(OSError):
         click.echo(why, err=True)
         tell_programs(why)
@@ -146,7 +146,7 @@ def fail(why: str, code: int = 1) -> NoReturn:
 
 
 def tell_programs(why: str) -> None:
-    """Print what went wrong as JSON, if that was asked for: a program finds no other there."""
+    """Print what went wrong as JSON, if that was asked for, as nothing else is printed then."""
     if "--json" in sys.argv:
         print_json(error=why)
 

@@ -75,7 +75,7 @@ def plan_command(
 @click.option(
     "--template-digest",
     "approved",
-    # Not as envvar, which takes an empty one for none: whatever it was read from is missing.
+    # Not by envvar, which ignores an empty one: then whatever should have set it is missing.
     default=lambda: os.environ.get("APPROVED"),
     metavar="DIGEST",
     help="Deploy only if the templates have this digest, which every plan shows.",
@@ -193,7 +193,7 @@ def _refuse_unfit(
 ) -> None:
     """Refuse options that would do nothing here, or more than they say."""
     for name in allowed:
-        # A stack policy would take a * for any.
+        # A stack policy would take a * for any name.
         if not (name.isascii() and name.isalnum()):
             common.fail(
                 f"Nothing was deployed: --allow-replace {name!r} is no LOGICAL_ID; expected "
@@ -217,7 +217,7 @@ def _refuse_unfit(
 def _next_steps(
     environment: Environment, target: Target, advice: str, *, differs: bool
 ) -> Iterator[str]:
-    """Yield what is left to be done by hand; `differs` is whether what was taken in does."""
+    """Yield what is left to do by hand; `differs` if what was taken in isn't as specified."""
     from liberty_cfn.deploy import secrets
 
     if differs:
@@ -234,7 +234,7 @@ def _next_steps(
 def _restarted(
     environment: Environment, target: Target, say: Callable[[str], object], *, restart: bool
 ) -> list[str]:
-    """Say, and return, of which secrets tasks have an old value; replace them if asked to."""
+    """Say, and return, which secrets tasks have an old value of; replace the tasks if asked."""
     from liberty_cfn.deploy import secrets
 
     outdated = secrets.outdated(environment, target)

@@ -46,7 +46,7 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     if not (stack_id := stack_to_go(environment, target)):
         _say(environment, [], deleted=False, as_json=as_json)
         return
-    # Nobody is asked before the local AWS is emptied, in words or by its protection.
+    # On the local AWS nobody is asked, and termination protection is lifted.
     unasked = environment.is_local
     kept, held = looked_through(environment, target, stack_id, unprotected=unasked)
     if held:
@@ -54,7 +54,7 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     if kept:
         screen.print(kept_table(kept))
     if unasked:
-        # One that is being deleted may be gone meanwhile.
+        # If it is being deleted already, it may be gone by now.
         with unless_missing():
             protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from liberty_cfn.review.sources import Version
 
 LEVELS = ("destructive", "replacement", "broadening", "any")
-FAILED = 3  # what `--fail-on` asked for is there
+FAILED = 3  # what `--fail-on` names was found
 
 
 @click.command("diff")
@@ -66,7 +66,7 @@ def diff_command(
     from liberty_cfn.review.values import ValuesError
 
     one_of(json=as_json, markdown=markdown)
-    # It is over before there is anything to collect; looking takes a tenth of its time.
+    # It is over before there is garbage worth collecting, which would take a tenth of its time.
     gc.disable()
     try:
         found = _review(old, new, base, environments, deployed)

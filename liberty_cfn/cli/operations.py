@@ -219,7 +219,7 @@ def rollback_command(environment: Environment, *, skip: tuple[str, ...], as_json
 
 
 def _at(environment: Environment) -> tuple[Target, Console]:
-    """Return an environment's target, and where what is not the answer is said."""
+    """Return an environment's target, and the console for all but the answer."""
     screen = common.console(stderr=True)
     refuse(environment, "this")
     return common.connect(environment, screen), screen

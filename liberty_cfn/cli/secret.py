@@ -49,7 +49,7 @@ def secret_set(environment: Environment, name: str, *, restart: bool, as_json: b
     full, tasks = secrets.full_name(environment, name), 0
     try:
         version = secrets.store(environment, target, name, value)
-        # Said at once: what follows may fail.
+        # Said at once, as what follows may fail.
         screen.print(f"{full} is set (version {version})")
         if restart:
             tasks = secrets.restart(environment, target)
@@ -98,7 +98,7 @@ def secret_list(environment: Environment, *, as_json: bool) -> None:
 
 
 def _value(name: str) -> str:
-    """Return the value that a person types unseen, or that comes from standard input."""
+    """Return the value that a person types, without echo, or that comes from standard input."""
     if sys.stdin.isatty():
         try:
             typed: str = click.prompt(name, hide_input=True, confirmation_prompt=True, err=True)
@@ -111,5 +111,5 @@ def _value(name: str) -> str:
     except UnicodeDecodeError:
         # The error itself would quote the value.
         common.fail(f"{name} was not changed: what was given is not text in UTF-8.", 2)
-    # The line's end is the shell's, not the value's.
+    # The newline at the end is the shell's, not the value's.
     return text.removesuffix("\n").removesuffix("\r")

@@ -1,8 +1,7 @@
 """The spec's checklist, ticked from what really exists.
 
 It reads AWS by the spec's names, never the templates or the stack, and what it expects is
-the spec's, written here once more: two statements of one thing, so that a slip in the
-templates is not repeated here.
+stated here once more, from the spec: so a slip in the templates is not repeated.
 
 From the bottom up: facts (what was expected, what was found), reading (of AWS, each answer
 once), policies and places (AWS's answers in words), a module for each part of the spec,

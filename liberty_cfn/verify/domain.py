@@ -14,7 +14,7 @@ def record(aws: Aws) -> Iterator[Fact]:
     """State what the spec says of the DNS record."""
     zone, found = _find_record(aws)
     domain, name = aws.settings["DomainName"], _bare(zone["Name"])
-    # The zone can be that of a domain further up.
+    # The zone can be a parent domain's.
     yield equal("hosted zone", name if f".{domain}".endswith(f".{name}") else domain, name)
     private = zone.get("Config", {}).get("PrivateZone", False)
     yield equal("hosted zone is private", expected=False, found=private)
@@ -73,7 +73,7 @@ def _find_record(aws: Aws) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """
     host = aws.environment.host
     for zone in _zones(aws):
-        # Sorted from this name on, so that the first is it; all of them may be thousands.
+        # They are listed from this name on, so the first is it; there may be thousands.
         answer = aws.read_page(
             "route53",
             "list_resource_record_sets",
@@ -89,7 +89,7 @@ def _find_record(aws: Aws) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def _zones(aws: Aws) -> list[Any]:
-    """Return the setting's zone, or the public ones of the domain: there can be several."""
+    """Return the zone that the settings name, or all of the domain's public ones."""
     domain = aws.settings["DomainName"]
     if zone_id := aws.settings["HostedZoneId"]:
         try:
@@ -108,7 +108,7 @@ def _zones(aws: Aws) -> list[Any]:
 
 
 def _find_certificate(aws: Aws) -> Any:
-    """Return the setting's certificate, or the domain's: best the one that is presented."""
+    """Return the certificate that the settings name, or the domain's, best the one in use."""
     if arn := aws.settings["CertificateArn"]:
         return aws.read("acm", "describe_certificate", CertificateArn=arn)["Certificate"]
     answer = aws.read("acm", "list_certificates")

@@ -136,7 +136,7 @@ def _https(aws: Aws, listener: Mapping[str, Any]) -> Iterator[Fact]:
 
 
 def _action(listener: Mapping[str, Any]) -> Any:
-    """Return what is done last: before it, somebody may be asked to sign in."""
+    """Return the last action: before it, people may be asked to sign in."""
     actions = sorted(listener.get("DefaultActions", []), key=lambda each: each.get("Order", 1))
     return actions[-1] if actions else {}
 

@@ -132,7 +132,7 @@ class Report:
 
 
 def _all_ok(facts: tuple[Fact, ...]) -> bool:
-    # What nothing is known about is not ticked.
+    # Without facts, nothing is known: then it isn't ticked.
     return bool(facts) and all(fact.ok for fact in facts)
 
 
@@ -152,13 +152,13 @@ def one_of(what: str, expected: Iterable[str], found: Any) -> Fact:
 
 
 def version(what: str, expected: str, found: Any) -> Fact:
-    """State a version; AWS says which minor version of it there is."""
+    """State a version; AWS's answer includes the minor version."""
     ok = isinstance(found, str) and f"{found}.".startswith(f"{expected}.")
     return Fact(what, expected, found, ok)
 
 
 def same(what: str, expected: Iterable[str], found: Iterable[str], *, part: str = "") -> Fact:
-    """State a list whose order says nothing."""
+    """State a list whose order doesn't matter."""
     return equal(what, sorted(expected), sorted(found), part=part)
 
 
@@ -170,7 +170,7 @@ def exactly(
     harmless: Iterable[str] = (),
     part: str = "",
 ) -> Iterator[Fact]:
-    """State that there is each of these, and no other: a fact for each, missing and extra."""
+    """State that exactly these are there: a fact for each, and for each extra one."""
     wanted, there = list(expected), set(found)
     for each in wanted:
         yield equal(what, each, each if each in there else None, part=part)
@@ -181,7 +181,7 @@ def exactly(
 
 
 def words(value: Any) -> str:
-    """Return a value as it is told: nothing, true, a list with commas."""
+    """Return a value in words: nothing, true, a list with commas."""
     if value is None or value in ("", [], ()):
         return NOTHING
     if isinstance(value, bool):

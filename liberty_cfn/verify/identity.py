@@ -33,10 +33,10 @@ def execution_role(aws: Aws) -> Iterator[Fact]:
     existing = bool(aws.settings["ExistingExecutionRole"])
     found = aws.read("iam", "get_role", RoleName=name)["Role"]
     yield equal("name", name, found["RoleName"])
-    # One under a path has another ARN than the task definition is given.
+    # A role with a path has another ARN than the one in the task definition.
     yield equal("ARN", aws.arn("iam", f"role/{name}", regional=False), found["Arn"])
     if existing:
-        # It was somebody's before it was ours: what else it may do is theirs to say.
+        # Somebody else's role: what else it may do is up to them.
         trusted = any(f"to {TASKS}" in each for each in _trusted(found))
         yield equal(f"trusts {TASKS}", expected=True, found=trusted)
     else:
@@ -78,7 +78,7 @@ def task_role(aws: Aws) -> Iterator[Fact]:
     }
     if aws.flag("ExecuteCommand"):
         expected["ExecuteCommand"] = [grant("Allow", action, "*") for action in SHELL_ACTIONS]
-    # The spec says four actions on both resources: in four of the pairs, nothing.
+    # The spec grants four actions on both resources; half of those pairs have no effect.
     harmless = [
         grant("Allow", "s3:ListBucket", files),
         *(grant("Allow", action, bucket) for action in OBJECT_ACTIONS),
@@ -113,7 +113,7 @@ def _inline(
     harmless: Iterable[str] = (),
     others: bool = False,
 ) -> Iterator[Fact]:
-    """State the policies in a role, and what each grants; `others` may be there besides."""
+    """State a role's inline policies and what each grants; `others` says if more are fine."""
     there = aws.read("iam", "list_role_policies", RoleName=name).get("PolicyNames", [])
     yield from exactly("policy", expected, there, harmless=there if others else ())
     for policy, granted in expected.items():

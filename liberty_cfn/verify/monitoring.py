@@ -1,4 +1,4 @@
-"""Monitoring: the spec's three alarms, and where the third has its metric from."""
+"""Monitoring: the spec's three alarms, and where the third one's metric comes from."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _find(aws: Aws, name: str) -> Any:
 
 
 def _told(aws: Aws, found: Any) -> Iterator[Fact]:
-    """State that somebody is told of the alarm, and that silence is no alarm."""
+    """State that the alarm notifies somebody, and that missing data is no alarm."""
     yield equal("missing data", "notBreaching", found.get("TreatMissingData"))
     yield equal("actions enabled", expected=True, found=found.get("ActionsEnabled"))
     topic = aws.arn("sns", aws.named(TOPIC))
@@ -76,7 +76,7 @@ def _told(aws: Aws, found: Any) -> Iterator[Fact]:
 
 
 def _path(aws: Aws) -> Iterator[Fact]:
-    """State each step of a failure's way: event, rule, log group, filter, metric."""
+    """State each step from a failure to the metric: event, rule, log group, filter."""
     name = aws.named(FAILURES)
     try:
         logs.find(aws, name)
@@ -100,7 +100,7 @@ def _path(aws: Aws) -> Iterator[Fact]:
 
 def _rule(aws: Aws, log_group: str) -> Iterator[Fact]:
     rules: list[str] = []
-    # A target is found only by the words it was given in, and a log group has two ARNs.
+    # A target is found only by the exact ARN it was given, and a log group has two.
     for arn in (log_group, f"{log_group}:*"):
         answer = aws.read("events", "list_rule_names_by_target", TargetArn=arn)
         rules += answer.get("RuleNames", [])
@@ -140,7 +140,7 @@ def _like(expected: Any, found: Any) -> str:
 
 
 def _sorted(value: Any) -> Any:
-    """Return JSON in one order: in a pattern, that of a list says nothing."""
+    """Return JSON in a fixed order: in a pattern, the order of a list doesn't matter."""
     if isinstance(value, dict):
         return {key: _sorted(each) for key, each in sorted(value.items())}
     if isinstance(value, list):
@@ -149,7 +149,7 @@ def _sorted(value: Any) -> Any:
 
 
 def _delivery(aws: Aws, log_group: str) -> Iterator[Fact]:
-    """State that events may be written there: without that, they are dropped in silence."""
+    """State that events may be written there: without that right, they are dropped silently."""
     answer = aws.read("logs", "describe_resource_policies")
     granted = [
         said.partition(", if ")[0]

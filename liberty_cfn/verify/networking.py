@@ -58,7 +58,7 @@ def _subnet(aws: Aws, found: Any, part: str, *, public: bool) -> Iterator[Fact]:
         way = "NAT gateway" if route.get("NatGatewayId") else None
         yield equal("way out", "NAT gateway", way or _way(route), part=part)
     if route:
-        # A route to what was deleted stays, and swallows everything.
+        # A route to a deleted target stays, as a black hole.
         yield equal("state of the way out", "active", route.get("State"), part=part)
     if not public and aws.flag("NatGatewayPerZone") and route.get("NatGatewayId"):
         zone = _zone_of_gateway(aws, found["VpcId"], route["NatGatewayId"])
@@ -83,7 +83,7 @@ def _nat_gateways(aws: Aws, vpc_id: str) -> Iterator[Fact]:
 
 
 def _gateways(aws: Aws, vpc_id: str) -> list[Any]:
-    """Return the NAT gateways; one that was deleted can still be found for an hour."""
+    """Return the NAT gateways; a deleted one is listed for another hour."""
     asked = {"Filter": filters(vpc_id=vpc_id)}
     found = aws.read("ec2", "describe_nat_gateways", **asked).get("NatGateways", [])
     return [each for each in found if each.get("State") not in ("deleting", "deleted")]
@@ -98,7 +98,7 @@ def _zone_of_gateway(aws: Aws, vpc_id: str, gateway_id: str) -> str | None:
 
 
 def _s3_endpoint(aws: Aws, vpc_id: str) -> Iterator[Fact]:
-    # Services have their names backwards, and in China start with cn.
+    # Service names are reversed domains, which start with cn. in China.
     services = [f"{prefix}com.amazonaws.{aws.region}.s3" for prefix in ("", "cn.")]
     answer = aws.read("ec2", "describe_vpc_endpoints", Filters=filters(vpc_id=vpc_id))
     found = [
@@ -141,7 +141,7 @@ def _route_table(aws: Aws, subnet_id: str) -> Any:
 
 
 def _way(route: Any) -> str | None:
-    """Return what a route leads to, which is not what it should."""
+    """Return what a route leads to, if that isn't what it should be."""
     known = ("GatewayId", "NatGatewayId", "TransitGatewayId", "NetworkInterfaceId")
     return next((str(route[key]) for key in known if route.get(key)), None)
 

@@ -1,4 +1,4 @@
-"""Reading AWS: each answer once, all its pages, and its refusals as sentences."""
+"""Reading AWS: each answer once, with all its pages, and refusals as sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from liberty_cfn.environments import Environment
 
-# How the services say that something isn't there. A bucket's is the bare HTTP status.
+# How services say that something doesn't exist. For a bucket, it is the bare HTTP status.
 NOT_FOUND = {
     "404",
     "CacheClusterNotFound",
@@ -37,7 +37,7 @@ NOT_FOUND = {
     "ServiceNotFoundException",
     "TargetGroupNotFound",
 }
-# Whoever asks is not known: no other question would get an answer either.
+# The credentials aren't accepted: no other call would be answered either.
 NOT_KNOWN = {
     "AuthFailure",
     "ExpiredToken",
@@ -64,11 +64,11 @@ UNREACHABLE = (
 
 
 class VerifyError(Exception):
-    """AWS can't be asked at all: it can't be reached, or doesn't know who asks."""
+    """AWS can't be asked at all: it can't be reached, or rejects the credentials."""
 
 
 class MissingError(Exception):
-    """Something isn't there. `thing` says what, if it isn't what the row is about."""
+    """Something doesn't exist. `thing` says what, if not what the row is about."""
 
     def __init__(self, thing: str = "") -> None:
         super().__init__(thing)
@@ -76,14 +76,13 @@ class MissingError(Exception):
 
 
 class RefusedError(Exception):
-    """AWS didn't answer one question. The message says which, and what it said."""
+    """AWS refused one question. The message says which, and AWS's words."""
 
 
 class Aws:
     """What exists in an environment's account and region.
 
-    Rows ask at the same time and often the same, so an answer is kept, also one that is a
-    refusal.
+    Rows ask at the same time, and often for the same, so answers are kept, refusals included.
     """
 
     def __init__(self, environment: Environment, client: Callable[[str], Any]) -> None:
@@ -129,7 +128,7 @@ class Aws:
         return self._once(service, operation, arguments, paged=True)
 
     def read_page(self, service: str, operation: str, **arguments: Any) -> Any:
-        """Return one page: where what is wanted comes first, and the rest may be long.
+        """Return the first page only: what is wanted comes first, and the rest may be long.
 
         Raises:
             MissingError: what was asked for isn't there.
@@ -139,7 +138,7 @@ class Aws:
         return self._once(service, operation, arguments, paged=False)
 
     def read_if_any(self, service: str, operation: str, **arguments: Any) -> Any:
-        """Return what an operation answers; nothing of it, if there is no such thing.
+        """Return what an operation answers; {} if there is no such thing.
 
         Raises:
             RefusedError: AWS didn't answer.
@@ -181,7 +180,7 @@ class Aws:
             raise RefusedError(f"{asked}: {error}") from error
 
     def _client_of(self, service: str) -> Any:
-        # Making clients is the one thing that boto3 can't do in two threads.
+        # Creating clients is not thread-safe in boto3.
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._client(service)
@@ -194,7 +193,7 @@ def _in_words(asked: str, error: exceptions.ClientError) -> Exception:
     sentence = f"{asked}: {code}: {message}".rstrip(": ")
     if code in NOT_KNOWN:
         return VerifyError(f"AWS does not know who asks ({sentence})")
-    # ECS has no code of its own for a task definition that isn't there, only words.
+    # ECS has no code for a task definition that doesn't exist, only words.
     if code in NOT_FOUND or (code == "ClientException" and "Unable to describe" in message):
         return MissingError()
     return RefusedError(sentence)

@@ -17,12 +17,12 @@ AT_ONCE = 8
 
 
 def verify(environment: Environment, client: Callable[[str], Any]) -> Report:
-    """Return what of the spec exists in an environment, and what doesn't.
+    """Return how much of the spec exists in an environment, and what doesn't.
 
     `client` gives the boto3 client of a service, of the environment's account and region.
 
     Raises:
-        VerifyError: AWS can't be reached, or doesn't know who asks.
+        VerifyError: AWS can't be reached, or rejects the credentials.
     """
     aws = Aws(environment, client)
 
@@ -47,7 +47,7 @@ def verify(environment: Environment, client: Callable[[str], Any]) -> Report:
 
 
 def _known(facts: Callable[[Aws], Iterator[Fact]], aws: Aws, thing: str) -> tuple[Fact, ...]:
-    """Return the facts as far as they can be known, and at the end what kept us from more."""
+    """Return the facts as far as they can be known, and last what prevented more."""
     known: list[Fact] = []
     try:
         known.extend(facts(aws))

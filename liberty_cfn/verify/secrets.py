@@ -1,4 +1,4 @@
-"""Secrets: the five in Secrets Manager. Whether they have a value is looked at, never which."""
+"""Secrets: the five in Secrets Manager. Whether they have a value is checked, never which."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def secret(aws: Aws, name: str) -> Iterator[Fact]:
     found = find(aws, name)
     yield equal("name", full_name(aws, name), found["Name"])
     yield equal("region", aws.region, found["ARN"].split(":")[3])
-    # For some days, what was deleted can be brought back, and is found.
+    # A deleted secret can still be restored, and found, for some days.
     deleted = found.get("DeletedDate")
     yield equal("deleted", None, deleted.date().isoformat() if deleted else None)
     if name not in OF_A_USER or aws.flag("ApplicationAccessKey"):
@@ -67,8 +67,8 @@ def in_container(aws: Aws) -> dict[str, str]:
 def called(aws: Aws, arn: str) -> str:
     """Return the name of the secret with this ARN; the ARN, if it is none of the five.
 
-    It has to be whole, and the secret's that is there now. If there is none, its row says
-    so, and any ARN that it can have had will do.
+    The ARN has to be complete, and of the secret that exists now. If none exists, its row says
+    so, and any ARN that it may have had is accepted.
     """
     for name in NAMES:
         found = find_if_any(aws, name)

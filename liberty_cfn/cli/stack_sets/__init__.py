@@ -1,4 +1,4 @@
-"""The commands, where an environment is a stack set; and those that only a set has."""
+"""The commands for environments that are stack sets, and those that only sets have."""
 
 from liberty_cfn.cli.stack_sets.operations import bootstrap_command, retry_command
 

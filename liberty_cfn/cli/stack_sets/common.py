@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from liberty_cfn.deployment_targets import Place
     from liberty_cfn.environments import Environment
 
-# What AWS Organizations makes in the accounts that it makes.
+# The role that AWS Organizations creates in the accounts that it creates.
 ADMINISTRATOR = "OrganizationAccountAccessRole"
 
 
 def refuse(environment: Environment, command: str) -> None:
-    """Say that a command is for one stack, where the environment is a set of them."""
+    """Refuse a command for single stacks if the environment is a stack set."""
     if environment.targets:
         fail(
             f"{environment.name} is a stack set, and {command} is for one stack. What a set "
@@ -33,7 +33,7 @@ def refuse(environment: Environment, command: str) -> None:
 
 
 def refuse_alone(environment: Environment, alone: Mapping[str, bool]) -> None:
-    """Refuse the first option for one stack that was given, where there is a set of them."""
+    """Refuse the first option given that is for single stacks."""
     for option, given in alone.items():
         if given:
             instead = f": see make drift ENV={environment.name}" if option == "--drift" else ""
@@ -41,21 +41,21 @@ def refuse_alone(environment: Environment, alone: Mapping[str, bool]) -> None:
 
 
 def refuse_single(environment: Environment, command: str) -> None:
-    """Say that a command is for stack sets, where the environment is a single stack."""
+    """Refuse a command for stack sets if the environment is a single stack."""
     if not environment.targets:
         file = f"params/{environment.name}.yaml"
         fail(f"{command} is for stack sets, and {file} names no Targets.")
 
 
 def fleet_of(environment: Environment, screen: Console) -> Fleet:
-    """Return a set's targets; what it takes to get there is said on `screen`."""
+    """Return a set's fleet; progress in reaching it is shown on `screen`."""
     from liberty_cfn.deploy.stack_sets.reaching import fleet
 
     return fleet(environment, connect(environment, screen))
 
 
 def there_is(fleet: Fleet) -> Standing:
-    """Return how the set stands; refuse to go on where there is none."""
+    """Return what exists of the set; refuse to go on if nothing does."""
     from liberty_cfn.deploy.stack_sets.standing import standing
 
     if (found := standing(fleet)) is None:
@@ -67,7 +67,7 @@ def there_is(fleet: Fleet) -> Standing:
 
 
 def told(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return what became of each target, for a program to read."""
+    """Return each target's result, for a program to read."""
     return [
         {
             "account": result.place.account,
@@ -81,11 +81,11 @@ def told(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 
 def by_name(unknown: Mapping[Place, str]) -> dict[str, str]:
-    """Return of which targets nothing is known, and why, for a program to read."""
+    """Return which targets are unknown, and why, for a program to read."""
     return {str(place): why for place, why in unknown.items()}
 
 
 def say_unknown(unknown: Mapping[Place, str]) -> None:
-    """Say of which targets nothing is known, and why."""
+    """Say which targets are unknown, and why."""
     for place, why in unknown.items():
         click.echo(f"{place} can't be looked into: {why}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> None:
-    """Delete a set's stacks in every target, but what policies keep; then the set."""
+    """Delete a set's stacks in every target, except what policies keep; then the set."""
     from liberty_cfn.deploy.destroying import as_json as kept_as_json
     from liberty_cfn.deploy.destroying import what_is_kept
     from liberty_cfn.deploy.showing import kept_table
@@ -59,7 +59,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     else:
         count = "1 target" if len(results) == 1 else f"{len(results)} targets"
         everywhere = [one for left in kept.values() for one in left]
-        # Into the accounts of a service-managed set, nobody else gets to adopt.
+        # Only AWS gets into the accounts of a service-managed set, so nobody can adopt.
         ours = not fleet.targets.service_managed
         adopting = f"make deploy ENV={environment.name} ADOPT=1" if ours else ""
         click.echo(f"{fleet.name} is deleted, in {count}; {what_is_kept(everywhere, adopting)}")

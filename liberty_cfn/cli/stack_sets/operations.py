@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def status(environment: Environment, *, as_json: bool) -> None:
-    """Show how a set and every target of it stand."""
+    """Show the state of a set, and of each of its targets."""
     from liberty_cfn.deploy.stack_sets.failures import first_hand
     from liberty_cfn.deploy.stack_sets.operations import under_way
     from liberty_cfn.deploy.stack_sets.showing import standing_table

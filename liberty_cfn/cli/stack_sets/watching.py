@@ -1,4 +1,4 @@
-"""Who is told of an operation on a set at the terminal, and asked."""
+"""An operation on a set, watched at the terminal, with the questions that it asks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def watched(
 
 
 class Asked:
-    """A board that asks, too: before a deploy, and after its canary."""
+    """A board that also asks for consent: before a deploy, and after its canary."""
 
     def __init__(
         self, fleet: Fleet, screen: Console, board: Board, *, yes: bool, confirm: str | None
@@ -64,7 +64,7 @@ class Asked:
             confirmed_unseen(environment, confirm, self._unseen)
             return True
         if different.gone and not self._local:
-            # As much goes as with `destroy`, which a yes isn't enough for either.
+            # As much is deleted as by `destroy`, for which a yes isn't enough either.
             where = ", ".join(map(str, different.gone))
             confirmed(environment, confirm, f"the stacks in {where}, but what is kept as above")
             return True
