@@ -21,7 +21,7 @@ from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.sessions import session
 from liberty_cfn.deploy.stack import as_parameters
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.environments import load
+from liberty_cfn.environments import NAME, load
 from liberty_cfn.repository import REPOSITORY
 from liberty_cfn.rules.authorization import forms_of
 
@@ -97,6 +97,10 @@ def test_only_a_workflow_of_this_repository_and_environment_may_take_the_role(ro
         }
     }
     assert trust["Action"] == ["sts:AssumeRoleWithWebIdentity"]
+
+
+def test_every_environment_there_may_be_may_have_a_role(role):
+    assert role.body["Parameters"]["Environment"]["AllowedPattern"] == NAME.pattern
 
 
 def test_every_type_in_the_templates_has_its_rights_and_no_other_has(templates):

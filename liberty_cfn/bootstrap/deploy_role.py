@@ -63,7 +63,7 @@ def deploy_role(t: Template) -> None:
             "Environment",
             Type="String",
             Description="Name of the file in params/, and of the environment on GitHub.",
-            AllowedPattern="[a-z][a-z0-9]*",
+            AllowedPattern="[A-Za-z0-9-]+",
         )
     )
     provider = t.add_parameter(
