@@ -39,7 +39,7 @@ from liberty_cfn.deploy.stack_sets.operations import Result, attach
 from liberty_cfn.deploy.stack_sets.previews import merge, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
-from liberty_cfn.deploy.stack_sets.standing import Instance, Standing, overrides, standing
+from liberty_cfn.deploy.stack_sets.standing import Instance, StackSet, overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, differences, wanted
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
@@ -907,7 +907,7 @@ def test_a_change_set_that_a_plan_cannot_delete_is_said_and_the_plan_is_made(set
 def test_a_target_that_goes_before_it_had_a_stack_has_nothing_to_lose(sets):
     fleet = sets.fleet(str(FIRST))
     one = Instance(SECOND, "", "OUTDATED", "CANCELLED", "NOT_CHECKED", "")
-    there = Standing("", {}, {}, "NOT_CHECKED", False, {}, {SECOND: one})  # noqa: FBT003
+    there = StackSet("", {}, {}, "NOT_CHECKED", False, {}, {SECOND: one})  # noqa: FBT003
     want = wanted(fleet, SMALL)
     different, told = differences(fleet, want, there), Told()
     plan = preview(fleet, want, there, different, SMALL, tell=told.looked, say=told.say)

@@ -133,9 +133,9 @@ def _certificate(environment: Environment, target: Target) -> Iterator[Finding]:
 
 def _image(environment: Environment, target: Target) -> Iterator[Finding]:
     image = images.resolve(environment, target)
-    named = environment.settings["Image"]
+    setting = environment.settings["Image"]
     if image.digest:
-        yield Finding(Level.OK, "Image", f"{named} is {image.digest}.")
+        yield Finding(Level.OK, "Image", f"{setting} is {image.digest}.")
     elif image.refusal:
         yield Finding(Level.OBSTACLE, "Image", image.refusal.removeprefix("Image: "))
     elif image.advice:

@@ -54,7 +54,7 @@ def delegation(environment: Environment, target: Target) -> Iterator[Finding]:
     else:
         made = not environment.settings["CertificateArn"]
         level = Level.OBSTACLE if made and not found & servers else Level.WARNING
-        yield Finding(level, DELEGATION, _elsewhere(name, zone_id, found, wanted))
+        yield Finding(level, DELEGATION, _not_delegated(name, zone_id, found, wanted))
 
 
 def public_zones(domain: str, target: Target) -> list[str]:
@@ -81,7 +81,7 @@ def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "CreateHostedZone", says)
 
 
-def _elsewhere(name: str, zone_id: str, found: set[str], wanted: str) -> str:
+def _not_delegated(name: str, zone_id: str, found: set[str], wanted: str) -> str:
     leads = f"DNS leads from {name} to {', '.join(sorted(found))}" if found else ""
     return (
         f"{leads or f'DNS knows no name servers of {name}'}, and {zone_id} is at {wanted}: "

@@ -49,10 +49,10 @@ def stack_to_go(environment: Environment, target: Target) -> str:
 
 def kept(cloudformation: Any, stack_id: str) -> list[Kept]:
     """Return what deleting a stack, and those nested in it, would keep and lose."""
-    return _telling(_left(cloudformation, stack_id))
+    return _worth_telling(_resources(cloudformation, stack_id))
 
 
-def _telling(left: Iterable[Kept]) -> list[Kept]:
+def _worth_telling(left: Iterable[Kept]) -> list[Kept]:
     """Return what people need to know of: what is kept, and what data is lost."""
     losing = LOSSES.keys() - EMPTY_ALONE
     return [one for one in left if one.type in losing or not one.lost]
@@ -67,7 +67,10 @@ def looked_through(
     stack whose termination protection is about to be lifted.
     """
     cloudformation = target.client("cloudformation")
-    stack, left = described(cloudformation, stack_id), list(_left(cloudformation, stack_id))
+    stack, left = (
+        described(cloudformation, stack_id),
+        list(_resources(cloudformation, stack_id)),
+    )
     hindrances, status, name = [], stack["StackStatus"], stack["StackName"]
     # AWS deletes a stack that is being created, but not one that is being updated.
     if state_of(stack) is Meaning.WORKING and status.startswith(("UPDATE", "IMPORT")):
@@ -85,7 +88,7 @@ def looked_through(
         if held and KEPT.get(one.policy) != "stays" and held.keeps(target, one.id):
             said = held.says.format(name=environment.name, id=one.id, region=target.region)
             hindrances.append(f"{one.type} {one.id} {said}")
-    return _telling(left), hindrances
+    return _worth_telling(left), hindrances
 
 
 def as_json(kept: Iterable[Kept], *, lost: bool = False) -> list[dict[str, str]]:
@@ -209,7 +212,7 @@ HELD = {
 }
 
 
-def _left(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
+def _resources(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
     """Yield a stack's resources, and those of the stacks nested in it."""
     for change in removed(cloudformation, stack_id, ()):
         if change.type != NESTED_STACK and change.physical_id:

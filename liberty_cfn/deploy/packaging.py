@@ -47,7 +47,7 @@ def package(target: Target, templates: Mapping[str, str]) -> str:
     Raises:
         DeployError: as `packaged`.
     """
-    return packaged(target.shelf or target, templates, [target.account]).url
+    return packaged(target.uploads_to or target, templates, [target.account]).url
 
 
 def packaged(

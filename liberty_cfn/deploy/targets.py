@@ -28,13 +28,13 @@ BRIEF = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
 class Target:
     """An account's region, and the means to talk to it.
 
-    `shelf` is the target whose bucket its templates are uploaded to; None for its own.
+    `uploads_to` is the target whose bucket its templates are uploaded to; None for its own.
     """
 
     session: Any
     account: str
     endpoint: str | None = None
-    shelf: Target | None = None
+    uploads_to: Target | None = None
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from liberty_cfn.deploy.stack_sets.operations import Result
     from liberty_cfn.deploy.stack_sets.reaching import Fleet
-    from liberty_cfn.deploy.stack_sets.standing import Standing
+    from liberty_cfn.deploy.stack_sets.standing import StackSet
     from liberty_cfn.deployment_targets import Place
     from liberty_cfn.environments import Environment
 
@@ -54,7 +54,7 @@ def fleet_of(environment: Environment, screen: Console) -> Fleet:
     return fleet(environment, connect(environment, screen))
 
 
-def there_is(fleet: Fleet) -> Standing:
+def there_is(fleet: Fleet) -> StackSet:
     """Return what exists of the set; refuse to go on if nothing does."""
     from liberty_cfn.deploy.stack_sets.standing import standing
 

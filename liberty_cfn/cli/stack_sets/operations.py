@@ -19,7 +19,7 @@ from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
     from liberty_cfn.deploy.stack_sets.reaching import Fleet
-    from liberty_cfn.deploy.stack_sets.standing import Standing
+    from liberty_cfn.deploy.stack_sets.standing import StackSet
     from liberty_cfn.environments import Environment
 
 
@@ -62,7 +62,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
     click.echo(_advice(fleet, there, running, missing))
 
 
-def _advice(fleet: Fleet, there: Standing, running: str, missing: list[str]) -> str:
+def _advice(fleet: Fleet, there: StackSet, running: str, missing: list[str]) -> str:
     from liberty_cfn.deploy.stack_sets.reaching import taking_out
     from liberty_cfn.deploy.stack_sets.standing import SUSPENDED
 

@@ -26,7 +26,7 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
 
 
-class _Telling:
+class _Prefixed:
     """Puts a target's name before each line of its deploy; consent was given for all."""
 
     def __init__(self, place: Place, say: Say) -> None:
@@ -66,7 +66,7 @@ def make(
     execution = fleet.at(place).client("cloudformation")
     try:
         target = as_administrator(fleet, place, role)
-        work = Work(environment, target, _Telling(place, say), templates)
+        work = Work(environment, target, _Prefixed(place, say), templates)
         deploy(work, begin(work, environment.stack), adopt=True)
     except DeployError as error:
         raise DeployError(f"{place}: {error}") from error
@@ -87,6 +87,6 @@ def as_administrator(fleet: Fleet, place: Place, role: str) -> Target:
     found = administrator(fleet, place.account, role, place.region)
     return dataclasses.replace(
         found,
-        shelf=fleet.home,
+        uploads_to=fleet.home,
         _clients={"cloudformation": fleet.at(place).client("cloudformation")},
     )

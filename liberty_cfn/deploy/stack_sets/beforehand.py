@@ -14,7 +14,7 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
-from liberty_cfn.deploy.stack_sets.standing import Standing
+from liberty_cfn.deploy.stack_sets.standing import StackSet
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import Environment
@@ -42,7 +42,7 @@ def switched_off(fleet: Fleet) -> dict[Place, list[Finding]]:
     by_account = {here.account: regions for here, regions in told.items()}
     found = {
         place: [
-            _told(account, place.region)
+            _not_enabled(account, place.region)
             for account in dict.fromkeys((place.account, home.account))
             if place.region in by_account.get(account, ())
         ]
@@ -54,7 +54,7 @@ def switched_off(fleet: Fleet) -> dict[Place, list[Finding]]:
 def in_the_way(
     fleet: Fleet,
     places: Iterable[Place],
-    there: Standing | None,
+    there: StackSet | None,
     templates: Mapping[str, str] | None = None,
 ) -> tuple[dict[Place, list[Finding]], dict[Place, str]]:
     """Return what would surely make an operation fail, by place; and why some can't be checked.
@@ -90,7 +90,7 @@ def adopted_stack(fleet: Fleet) -> str:
     return f"StackSet-{fleet.name}-adopted"
 
 
-def with_stack(fleet: Fleet, place: Place, there: Standing | None) -> Environment:
+def with_stack(fleet: Fleet, place: Place, there: StackSet | None) -> Environment:
     """Return the environment in a place, with the name of the set's stack there.
 
     Before there is one, it has the name of one that adopts.
@@ -112,7 +112,7 @@ def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
     for place, findings in found.items():
         lines += [f"{place}:", *(f"  {line}" for line in as_lines(findings))]
     if any(each.adoptable for findings in found.values() for each in findings):
-        lines.append(_free(fleet))
+        lines.append(_how_to_free_names(fleet))
     raise DeployError("\n".join(lines))
 
 
@@ -129,7 +129,7 @@ def as_lines(findings: Collection[Finding]) -> Iterator[str]:
         yield f"{kind} that is there: {', '.join(names)}"
 
 
-def _free(fleet: Fleet) -> str:
+def _how_to_free_names(fleet: Fleet) -> str:
     """Return what can be done about names that are taken."""
     name = fleet.environment.name
     adopt = f"To take it in: make deploy ENV={name} ADOPT=1. Or delete"
@@ -145,7 +145,7 @@ def _free(fleet: Fleet) -> str:
     return said
 
 
-def _told(account: str, region: str) -> Finding:
+def _not_enabled(account: str, region: str) -> Finding:
     says = (
         f"account {account} has not switched on {region}: aws account enable-region "
         f"--region-name {region}, as its administrator, which takes some minutes; or take it "

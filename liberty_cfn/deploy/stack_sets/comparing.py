@@ -15,14 +15,14 @@ from liberty_cfn.deploy.stack import described
 from liberty_cfn.deploy.stack_sets import beforehand, bootstrap
 from liberty_cfn.deploy.stack_sets.operations import operate
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids, standing
+from liberty_cfn.deploy.stack_sets.standing import StackSet, stack_ids, standing
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.verify import Report, VerifyError, verify
 
 Unknown = dict[Place, str]
 
 
-def drifted(fleet: Fleet, there: Standing, say: Say) -> tuple[dict[Place, Compared], Unknown]:
+def drifted(fleet: Fleet, there: StackSet, say: Say) -> tuple[dict[Place, Compared], Unknown]:
     """Compare every target's stacks with what they were deployed as.
 
     CloudFormation's own detection, whose result `status` then shows, looks at the root stacks

@@ -21,13 +21,13 @@ from liberty_cfn.deploy.stack_sets.operations import Progress, attach, refuse_ot
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
-from liberty_cfn.deploy.stack_sets.standing import Standing, standing
+from liberty_cfn.deploy.stack_sets.standing import StackSet, standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
 
 
 def prepare(
     fleet: Fleet, templates: Mapping[str, str], progress: Progress, *, adopt: bool = False
-) -> tuple[Wanted, Standing | None, SetPlan]:
+) -> tuple[Wanted, StackSet | None, SetPlan]:
     """Return what the set should be, what exists of it, and what deploying would do.
 
     With `adopt`, what exists under the names of new targets is taken in.
@@ -108,14 +108,14 @@ def deploy(
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     with run.protecting():
-        run.through(first)
+        run.bring_up_to_date(first)
         if rest and not progress.goes_on(first[0]):
             again = " ADOPT=1" if plan.adopted else ""
             raise DeployError(
                 f"Only {first[0]} was changed. The others are as they were; to go on: make "
                 f"deploy ENV={fleet.environment.name}{again}"
             )
-        run.through(rest)
+        run.bring_up_to_date(rest)
         run.remove(different.gone)
     _check_inoperable(fleet, different)
     return run.outcome
@@ -150,7 +150,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         running.protect(fleet, outdated, progress, there.instances)
     run = Run(fleet, None, known, progress, {last})
     with run.protecting():
-        run.through(list(outdated))
+        run.bring_up_to_date(list(outdated))
     _check_inoperable(fleet, known)
     return run.outcome
 

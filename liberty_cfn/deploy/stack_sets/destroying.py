@@ -10,12 +10,12 @@ from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.stack_sets import failures
 from liberty_cfn.deploy.stack_sets.operations import Operation, Progress, attach, operate
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
-from liberty_cfn.deploy.stack_sets.standing import Standing, standing
+from liberty_cfn.deploy.stack_sets.standing import StackSet, standing
 from liberty_cfn.deployment_targets import Place
 
 
 def remaining(
-    fleet: Fleet, there: Standing
+    fleet: Fleet, there: StackSet
 ) -> tuple[dict[Place, list[Kept]], dict[Place, list[str]], dict[Place, str]]:
     """Return what every target would keep, what is in the way, and where that isn't known."""
 
@@ -34,7 +34,7 @@ def remaining(
 
 
 def destroy(
-    fleet: Fleet, there: Standing, progress: Progress, last: str | None = None
+    fleet: Fleet, there: StackSet, progress: Progress, last: str | None = None
 ) -> Mapping[Place, str]:
     """Delete the set's stacks in every target, then the set; return each target's status.
 

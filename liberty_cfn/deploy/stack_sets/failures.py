@@ -30,7 +30,7 @@ def first_hand(
     ids = stack_ids(there.instances) if there else {}
     return fleet.everywhere(
         [place for place in places if place in ids],
-        lambda place: list(_told(fleet, place, ids[place], since)),
+        lambda place: list(_explained_at(fleet, place, ids[place], since)),
     )
 
 
@@ -51,7 +51,7 @@ def explain(fleet: Fleet, failed: list[Result], since: datetime) -> list[str]:
     return lines
 
 
-def _told(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterator[str]:
+def _explained_at(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterator[str]:
     target = fleet.at(place)
     cloudformation = target.client("cloudformation")
     events = Follower(cloudformation, stack_id, since).new_events()

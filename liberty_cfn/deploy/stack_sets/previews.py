@@ -27,7 +27,7 @@ from liberty_cfn.deploy.plans import (
 )
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import Standing, stack_ids
+from liberty_cfn.deploy.stack_sets.standing import StackSet, stack_ids
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deployment_targets import Place
@@ -88,7 +88,7 @@ class SetPlan:
 def preview(
     fleet: Fleet,
     want: Wanted,
-    there: Standing | None,
+    there: StackSet | None,
     different: Differences,
     templates: Mapping[str, str],
     *,
@@ -188,12 +188,14 @@ def merge(plans: Mapping[Place, Plan]) -> list[Part]:
 
 def _identity(change: Change) -> Any:
     """Return what identifies a change across targets: all but names and harmless values."""
-    causes = tuple((p.place, p.replaces, _telling(change, p)) for p in change.properties)
+    causes = tuple(
+        (p.place, p.replaces, _values_that_matter(change, p)) for p in change.properties
+    )
     where = (change.stack, change.resource, change.type)
     return (*where, change.action, change.replacement, change.left, causes)
 
 
-def _telling(change: Change, changed: Property) -> Any:
+def _values_that_matter(change: Change, changed: Property) -> Any:
     """Return a property's values if its danger couldn't be judged without them."""
     seen, unseen = (
         (decides(change, one), interruption(change, one), weaknesses(change, one))

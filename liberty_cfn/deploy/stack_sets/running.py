@@ -94,7 +94,7 @@ class Run:
                 )
         return known
 
-    def through(self, places: Collection[Place]) -> None:
+    def bring_up_to_date(self, places: Collection[Place]) -> None:
         """Bring some places up to date.
 
         Raises:
@@ -121,9 +121,9 @@ class Run:
     def _see_to_linked_roles(self, new: Collection[Place]) -> None:
         if not self.fleet.home.is_aws:
             return
-        first = {place.account: place for place in new}
+        one_each = {place.account: place for place in new}
         _, unreached = self.fleet.everywhere(
-            first.values(), lambda place: linked_roles.see_to_them(self.fleet.at(place))
+            one_each.values(), lambda place: linked_roles.see_to_them(self.fleet.at(place))
         )
         # As a rule, nobody gets into the accounts of a service-managed set but AWS.
         for place in unreached:

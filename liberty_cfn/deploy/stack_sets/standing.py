@@ -48,7 +48,9 @@ def stack_ids(instances: Mapping[Place, Instance]) -> dict[Place, str]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class StackSet:
+    """What exists of a set. `template` is the root's text, `drift` the last detection's."""
+
     template: str
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
@@ -58,7 +60,7 @@ class Standing:
     instances: Mapping[Place, Instance]
 
 
-def standing(fleet: Fleet) -> Standing | None:
+def standing(fleet: Fleet) -> StackSet | None:
     """Return what exists of a fleet's stack set; None if nothing does.
 
     Raises:
@@ -69,7 +71,7 @@ def standing(fleet: Fleet) -> Standing | None:
         found = answered(fleet.cloudformation, ask)["StackSet"]
         drift = found.get("StackSetDriftDetectionDetails", {})
         if found["Status"] != "DELETED":
-            return Standing(
+            return StackSet(
                 found.get("TemplateBody", ""),
                 parameters(found),
                 tags(found),

@@ -15,7 +15,7 @@ from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deployment_targets import Place
 
 # Overrides as an operation gets them: names and values; None keeps the present one.
-Told = tuple[tuple[str, str | None], ...]
+Overrides = tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def steps_to(
         ("update_stack_instances", different.changed),
         ("create_stack_instances", different.new),
     ):
-        groups: dict[Told, list[Place]] = {}
+        groups: dict[Overrides, list[Place]] = {}
         for place in (place for place in places if place in chosen):
-            told = _told(different.before.get(place, {}), want.overrides[place])
+            told = _to_send(different.before.get(place, {}), want.overrides[place])
             groups.setdefault(told, []).append(place)
         for overrides, accounts, regions in _in_order(fleet, groups):
             asked = {"ParameterOverrides": _as_parameters(overrides)}
@@ -75,7 +75,7 @@ def preferences(
     return said
 
 
-def _told(before: Mapping[str, str], overrides: Mapping[str, str]) -> Told:
+def _to_send(before: Mapping[str, str], overrides: Mapping[str, str]) -> Overrides:
     """Return all of a place's overrides: AWS forgets any that is left out.
 
     A value that stays is None, so that places that differ only in such values share an
@@ -87,7 +87,7 @@ def _told(before: Mapping[str, str], overrides: Mapping[str, str]) -> Told:
     )
 
 
-def _as_parameters(told: Told) -> list[dict[str, Any]]:
+def _as_parameters(told: Overrides) -> list[dict[str, Any]]:
     return [
         {"ParameterKey": name}
         | ({"UsePreviousValue": True} if value is None else {"ParameterValue": value})
@@ -96,8 +96,8 @@ def _as_parameters(told: Told) -> list[dict[str, Any]]:
 
 
 def _in_order(
-    fleet: Fleet, groups: Mapping[Told, list[Place]]
-) -> Iterator[tuple[Told, list[str], list[str]]]:
+    fleet: Fleet, groups: Mapping[Overrides, list[Place]]
+) -> Iterator[tuple[Overrides, list[str], list[str]]]:
     """Yield the overrides for groups of places, each with its accounts and regions.
 
     If regions take turns, all groups are done in one region before the next.
@@ -108,7 +108,7 @@ def _in_order(
                 yield told, accounts, regions
         return
     there = {place.region for places in groups.values() for place in places}
-    found: list[tuple[Told, list[str], list[str]]] = []
+    found: list[tuple[Overrides, list[str], list[str]]] = []
     for region in preferences(fleet, there, {})["RegionOrder"] if there else ():
         here = [
             (told, accounts)

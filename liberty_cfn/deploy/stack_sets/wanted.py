@@ -12,7 +12,7 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import Packaged, packaged
 from liberty_cfn.deploy.stack import as_parameters, as_tags
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import Standing, overrides
+from liberty_cfn.deploy.stack_sets.standing import StackSet, overrides
 from liberty_cfn.deployment_targets import Place, Targets
 from liberty_cfn.digests import digest
 from liberty_cfn.model.one_template import one_template
@@ -124,7 +124,7 @@ def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
     )
 
 
-def differences(fleet: Fleet, want: Wanted, there: Standing | None) -> Differences:
+def differences(fleet: Fleet, want: Wanted, there: StackSet | None) -> Differences:
     """Return what differs between what a set should be and what there is of it."""
     targets = fleet.targets
     if there is None:
