@@ -176,11 +176,19 @@ def test_what_leaves_the_tasks_alone_migrates_nothing(life):
     assert len(life.tasks.asked) == 3
 
 
-def test_a_migration_that_ecs_does_not_start_is_a_sentence(local):
-    refused = {"failures": [{"reason": "RESOURCE:ENI"}], "tasks": []}
+@pytest.mark.parametrize(
+    ("failures", "why"),
+    [
+        ([{"reason": "RESOURCE:ENI"}], "RESOURCE:ENI"),
+        ([{}], "no reason given"),
+        ([], "no reason"),
+    ],
+)
+def test_a_migration_that_ecs_does_not_start_is_a_sentence(local, failures, why):
+    refused = {"failures": failures, "tasks": []}
     ecs = SimpleNamespace(run_task=lambda **_: refused)
     target, plain = SimpleNamespace(client=lambda _: ecs), replace(local, migrate="./migrate")
-    with pytest.raises(DeployError, match=r"didn't start: RESOURCE:ENI\. The service is as"):
+    with pytest.raises(DeployError, match=rf"didn't start: {why}.*\. The service is as"):
         migrating._start(plain, target, "definition", {})  # noqa: SLF001 - ECS's word alone
 
 

@@ -137,8 +137,9 @@ def _start(
         startedBy=STARTED_BY,
         clientToken=uuid.uuid4().hex,
     )
-    if failures := started.get("failures"):
-        why = "; ".join(str(each.get("reason", "no reason given")) for each in failures)
+    if not started["tasks"]:
+        reasons = (each.get("reason", "") for each in started.get("failures", []))
+        why = "; ".join(filter(None, reasons)) or "no reason given"
         raise DeployError(f"The migration didn't start: {why}. The service is as it was.")
     return dict(started["tasks"][0])
 
