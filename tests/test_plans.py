@@ -240,9 +240,10 @@ def test_what_keeps_data_less_long_or_protects_less_is_told():
     [
         ("AWS::RDS::DBInstance", "BackupRetentionPeriod", None, "0", True),
         ("AWS::ElastiCache::CacheCluster", "SnapshotRetentionLimit", "7", "1", True),
-        ("AWS::Logs::LogGroup", "RetentionInDays", "7", "30", False),
-        ("AWS::Logs::LogGroup", "RetentionInDays", "7", UNKNOWN, True),
-        ("AWS::Logs::LogGroup", "RetentionInDays", None, None, False),
+        ("AWS::RDS::DBInstance", "BackupRetentionPeriod", "7", "30", False),
+        ("AWS::RDS::DBInstance", "BackupRetentionPeriod", "7", UNKNOWN, True),
+        ("AWS::RDS::DBInstance", "BackupRetentionPeriod", None, None, False),
+        ("AWS::Logs::LogGroup", "RetentionInDays", "30", "7", False),
         ("AWS::Logs::LogGroup", "DeletionPolicy", "Retain", "Delete", False),
         ("AWS::S3::Bucket", "LifecycleConfiguration", TOO_LONG, TOO_LONG, True),
         ("AWS::S3::Bucket", "VersioningConfiguration", '{"Status": "Enabled"}', None, False),

@@ -381,7 +381,7 @@ def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
         Accounts=[HOME],
         Regions=[US],
         ParameterOverrides=as_parameters(
-            {**fleet.targets.overrides[FIRST], "LogRetentionDays": "3"}
+            {**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"}
         ),
     )["OperationId"]
     told = Told(heard=lambda _: sets.aws.delay(0))

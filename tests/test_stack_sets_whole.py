@@ -113,7 +113,7 @@ def test_an_override_for_one_region_is_planned_for_that_one_only_and_what_it_lac
 ):
     text = (PARAMS / "global.yaml").read_text()
     (tmp_path / "global.yaml").write_text(
-        text.replace("LogRetentionDays: 90", "LogRetentionDays: 120")
+        text.replace("LogRetentionDays: 90", "LogRetentionDays: 60")
     )
     monkeypatch.setattr(
         "liberty_cfn.environments.load", lambda name: some(load(name, tmp_path))

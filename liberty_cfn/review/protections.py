@@ -222,7 +222,6 @@ DELETIONS: dict[str, tuple[Protection, ...]] = {
             "images may be deleted by another rule",
         ),
     ),
-    "AWS::Logs::LogGroup": _all(("RetentionInDays", _shorter, "older entries are deleted")),
     "AWS::KMS::Key": _all(("Enabled", _turned_off, "what it encrypted can't be read")),
     "AWS::Kinesis::Stream": _all(
         ("RetentionPeriodHours", _lower_than(24), "older records are deleted"),
@@ -245,6 +244,8 @@ PROTECTIONS: dict[str, tuple[Protection, ...]] = {
     "AWS::S3::Bucket": BUCKET,
     "AWS::ECR::Repository": REPOSITORY,
     "AWS::Logs::LogGroup": _all(
+        # How long logs are kept is everyday business: what goes would go in some days anyway.
+        ("RetentionInDays", _shorter, "older entries are deleted"),
         ("DeletionProtectionEnabled", _off, "it can be deleted"),
         ("KmsKeyId", _gone, "new entries are encrypted with AWS's own key only"),
     ),
