@@ -788,7 +788,8 @@ def test_case_10_what_somebody_else_began_is_attached_to_by_its_id(aws, target, 
     begun = cloudformation.create_stack(StackName=dev.stack, TemplateBody=MORE)["StackId"]
     listener = Waking(aws)
     if fails:
-        with pytest.raises(DeployError, match="LIBERTY_LOCAL_FAIL asks that AWS::SNS::Topic"):
+        failed = r"^This deploy began nothing: .*\n.*\n.*LIBERTY_LOCAL_FAIL asks that AWS::SNS"
+        with pytest.raises(DeployError, match=failed):
             have(dev, target, TOPIC, listener)
     else:
         have(dev, target, MORE, listener)

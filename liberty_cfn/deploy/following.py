@@ -148,7 +148,10 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
         for orphan in diagnosis.orphans(operation.events):
             work.progress.say(orphan)
     failed = "" if operation.meaning is Meaning.GOOD else operation.explained()
-    if why := "\n".join(filter(None, [failed, unprotected])):
+    whose = (
+        "" if ours or not failed else "This deploy began nothing: what was under way failed."
+    )
+    if why := "\n".join(filter(None, [whose, failed, unprotected])):
         raise DeployError(why)
 
 
