@@ -525,6 +525,17 @@ def test_a_job_that_is_ended_and_a_terminal_that_is_closed_are_answered_as_ctrl_
     assert answering == [signal.default_int_handler, signal.SIG_IGN]
 
 
+def test_ctrl_c_when_all_is_done_changes_nothing(monkeypatch):
+    leave = Mock()
+    monkeypatch.setattr("liberty_cfn.cli.main", Mock(side_effect=SystemExit(2)))
+    monkeypatch.setattr("atexit._run_exitfuncs", Mock())
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_DFL)
+    monkeypatch.setattr(signal, "signal", Mock(side_effect=[None] * 3 + [KeyboardInterrupt]))
+    run_as_process()
+    leave.assert_called_once_with(2)
+
+
 def test_what_is_closed_is_nobody_to_ask_and_nothing_to_read(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["liberty-cfn", "environments"])
     monkeypatch.setattr(sys, "stdin", None)

@@ -7,6 +7,7 @@ and the linters take longer to load than `--help` should.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import io
 import os
@@ -117,15 +118,15 @@ def run() -> NoReturn:
     answered = [one for one in ending if signal.getsignal(one) is signal.SIG_DFL]
     for one in answered:
         signal.signal(one, signal.default_int_handler)
-    try:
-        main()
-    except SystemExit as left:
-        code = left.code
-    except KeyboardInterrupt:
-        # Another Ctrl-C while the first was being answered.
-        code = 130
-    for one in answered:
-        signal.signal(one, signal.SIG_DFL)
+    code: str | int | None = 130
+    # Another Ctrl-C, while the first was being answered, or when all is done.
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            main()
+        except SystemExit as left:
+            code = left.code
+        for one in answered:
+            signal.signal(one, signal.SIG_DFL)
     # As when Python exits by itself: wait for child processes.
     atexit._run_exitfuncs()  # noqa: SLF001
     try:
