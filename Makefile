@@ -45,7 +45,7 @@ check: ready ## Everything a pull request must pass; changes nothing
 	$(LIBERTY) prove
 	@$(MAKE) --no-print-directory test
 
-format: ready ## Format the Python, and mend what ruff can
+format: ready ## Format the Python, and fix what ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 

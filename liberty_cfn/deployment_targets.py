@@ -235,12 +235,16 @@ def crowding(settings: Mapping[Place, Mapping[str, str]]) -> Iterator[tuple[Plac
     for place, chosen in settings.items():
         suffix, domain = chosen.get("NameSuffix", ""), chosen.get("DomainName", "")
         if not suffix:
-            why = "missing; every target needs one of its own, as buckets are one in the world"
+            why = "missing; each target needs its own, as bucket names are unique worldwide"
             yield place, "NameSuffix", why
         elif (other := suffixes.setdefault(suffix, place)) != place:
             same = other.account == place.account
-            kind = "roles are one in an account, and buckets" if same else "buckets are"
-            why = f"{suffix} is that of {other}, too; {kind} one in the world"
+            kind = (
+                "role names are unique in an account, bucket names"
+                if same
+                else "bucket names are"
+            )
+            why = f"{suffix} is that of {other}, too; {kind} unique worldwide"
             yield place, "NameSuffix", why
         label = chosen.get("RecordLabel", "")
         host = f"{label}.{domain}" if label else domain

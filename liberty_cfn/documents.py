@@ -50,8 +50,8 @@ def settings_document() -> str:
         "|---|---|",
         *(f"| `{key}` | {says} |" for key, says in TARGETS.items()),
         "",
-        "Each target needs a `NameSuffix` of its own, as buckets are one in the world and",
-        "roles one in an account, and a name of its own in DNS.",
+        "Each target needs a `NameSuffix` of its own, as bucket names are unique worldwide and",
+        "role names in an account, and a name of its own in DNS.",
     ]
     for group, members in groupby(declarations().values(), key=lambda d: d.group):
         lines += ["", f"## {group}", "", "| Setting | Type | Default | Limits | Meaning |"]

@@ -548,7 +548,7 @@ def test_case_32_what_would_not_be_deleted_is_told_before_anything_is(held, stan
 @pytest.mark.parametrize(
     ("status", "lifting", "told"),
     [
-        ("UPDATE_IN_PROGRESS", False, "AWS is still at it"),
+        ("UPDATE_IN_PROGRESS", False, "AWS is still working on it"),
         ("CREATE_IN_PROGRESS", False, None),
         ("UPDATE_COMPLETE", False, None),
         ("UPDATE_COMPLETE, protected", False, "is protected from termination"),

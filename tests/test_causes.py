@@ -38,7 +38,7 @@ STEPS = {
         older("You own it.", "BucketAlreadyOwnedByYou"),
         "It is attempting to import some resources because they already exist in your account.",
     ],
-    "one in the world": [
+    "unique worldwide": [
         handler("The requested bucket name is not available."),
         older("It is not available.", "BucketAlreadyExists"),
     ],

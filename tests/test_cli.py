@@ -371,7 +371,7 @@ def test_tasks_that_have_an_old_secret_are_replaced_if_that_is_typed(
 def test_what_was_taken_in_and_is_otherwise_is_told_to_be_set_by_hand(liberty, monkeypatch):
     outcome = deploying.Outcome(changed=False, outputs={})
     monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
-    advice = "make drift ENV=dev says what is different, and to be mended by hand"
+    advice = "make drift ENV=dev says what is different, and to be fixed by hand"
     assert advice in liberty("deploy", "dev", "--yes", "--adopt").stdout
     assert advice not in liberty("deploy", "dev", "--yes").stdout
 

@@ -222,15 +222,15 @@ def test_accounts_narrow_or_widen_the_units(written, chosen, holders):
         ),
         (
             {"ParameterOverrides": GOOD["ParameterOverrides"].replace("-a", "''")},
-            "Targets.111111111111/us-east-1.NameSuffix: missing; every target needs one",
+            "Targets.111111111111/us-east-1.NameSuffix: missing; each target needs its own",
         ),
         (
             {"ParameterOverrides": GOOD["ParameterOverrides"].replace("-b", "-a")},
-            "-a is that of 111111111111/us-east-1, too; roles are one in an account",
+            "-a is that of 111111111111/us-east-1, too; role names are unique in an account",
         ),
         (
             {"ParameterOverrides": GOOD["ParameterOverrides"].replace("-c", "-a")},
-            "-a is that of 111111111111/us-east-1, too; buckets are one in the world",
+            "-a is that of 111111111111/us-east-1, too; bucket names are unique worldwide",
         ),
         (
             {"ParameterOverrides": GOOD["ParameterOverrides"].replace("Label: d", "Label: a")},

@@ -852,7 +852,7 @@ def test_case_25_what_early_validation_refused_is_told(dev):
                 operation_event("new", "There are too many", 3, where=""),
                 operation_event("new", "only a warning", 2, mode="WARN"),
                 operation_event("new", "not looked at", 2, status="SKIPPED"),
-                operation_event("old", "mended long ago", 1),
+                operation_event("old", "fixed long ago", 1),
             )
         ]
     )
@@ -974,7 +974,7 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     # What to do about why it stopped, once; but not about what a program says.
     assert said.count("choose a larger TaskMemory") == 1
     assert said.count("The image could not be pulled") == 1
-    assert said.count("look whether its secrets have values") == 1
+    assert said.count("check whether its secrets have values") == 1
     assert "lacks that right" not in said
 
 

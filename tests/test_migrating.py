@@ -83,7 +83,7 @@ def life(local_aws, standing_target, templates):
     aws.reset()
     environment = dataclasses.replace(load("local"), migrate=DJANGO)
     with Tasks(target) as tasks:
-        first, failed, mended, idle = Listener(), Listener(), Listener(), Listener()
+        first, failed, fixed, idle = Listener(), Listener(), Listener(), Listener()
         templates = small(templates, "Logs", "Service")
         aws.end_tasks(0, "Applying 0001_users... OK", "Applying 0002_cats... OK")
         deploy(Work(environment, target, first, templates))
@@ -98,7 +98,7 @@ def life(local_aws, standing_target, templates):
         aws.end_tasks(0)
         # As if the last one ran until it is asked about.
         tasks.running = tasks.made[-1:]
-        deploy(Work(newer, target, mended, templates))
+        deploy(Work(newer, target, fixed, templates))
         tasks.running = []
         moved = service(target)["taskDefinition"]
         deploy(Work(with_settings(newer, LogRetentionDays="60"), target, idle, templates))
@@ -134,7 +134,7 @@ def test_its_log_lines_are_shown(life):
         "  no such table",
     ]
     assert life.idle.said == []
-    assert not any("protected" in line for line in life.first.said + life.mended.said)
+    assert not any("protected" in line for line in life.first.said + life.fixed.said)
 
 
 def test_the_service_is_held_at_its_version_meanwhile(life):
@@ -159,7 +159,7 @@ def test_the_next_deploy_migrates_again_and_moves_the_service(life):
 
 
 def test_a_migration_that_still_runs_is_seen_to_its_end_before_another_begins(life):
-    said = life.mended.said
+    said = life.fixed.said
     awaited = said.index(
         f"A migration is under way already; first its end is awaited: {life.tasks.made[1]}"
     )

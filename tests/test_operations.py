@@ -341,7 +341,7 @@ def test_why_the_last_operation_failed_is_told_afterwards_too(
     code, shown, _ = liberty("events", "dev")
     assert code == 0
     assert "Third in Inner (AWS::Logs::LogGroup)" in shown
-    assert shown.endswith("Mend the cause, then deploy again.\n")
+    assert shown.endswith("Fix the cause, then deploy again.\n")
 
 
 def test_a_deletion_that_is_followed_ends_well(liberty, until_awaited, cloudformation, made):

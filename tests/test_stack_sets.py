@@ -638,8 +638,8 @@ def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(set
         with pytest.raises(DeployError) as error:
             retry(fleet, Told())
     assert "should have 'AWSCloudFormationStackSetExecutionRole' role" in str(error.value)
-    mended = f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
-    assert mended in str(error.value)
+    fixed = f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
+    assert fixed in str(error.value)
     retry(fleet, Told())
     assert statuses(fleet) == {SECOND: "CURRENT"}
 
@@ -654,8 +654,8 @@ def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(set
 def test_where_a_set_cannot_take_its_role_the_step_is_about_the_role(sets, why):
     fleet = sets.fleet(str(FIRST))
     failed, now = [Result(FIRST, "FAILED", why)], datetime.now(UTC)
-    mended = f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
-    assert failures.explain(fleet, failed, now)[2].strip() == mended
+    fixed = f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
+    assert failures.explain(fleet, failed, now)[2].strip() == fixed
     managed = dataclasses.replace(fleet.targets, units=("ou-1-2",))
     environment = dataclasses.replace(fleet.environment, targets=managed)
     told = failures.explain(Fleet(environment, fleet.home), failed, now)

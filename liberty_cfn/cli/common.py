@@ -154,7 +154,7 @@ def tell_programs(why: str) -> None:
 def settle(found: list[str], document: Path, text: str, *, write: bool, command: str) -> None:
     """Say what was found, and check the document that tells of it; exit 1 if anything is wrong.
 
-    With `write`, the document is written; otherwise a stale one is wrong, and `command` mends
+    With `write`, the document is written; otherwise a stale one is wrong, and `command` fixes
     it.
     """
     current = document.exists() and document.read_text(encoding="utf-8") == text

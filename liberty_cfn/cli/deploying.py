@@ -223,7 +223,7 @@ def _next_steps(
     if differs:
         yield (
             "What was taken in is as it was left, which deploying won't change: make drift "
-            f"ENV={environment.name} says what is different, and to be mended by hand"
+            f"ENV={environment.name} says what is different, and to be fixed by hand"
         )
     if advice:
         yield advice

@@ -35,7 +35,7 @@ CAUSES = {
         "choose another NameSuffix."
     ),
     r"BucketAlreadyExists|requested bucket name is not available": (
-        "Bucket names are one in the world, and this one is taken: choose another NameSuffix."
+        "Bucket names are unique worldwide, and this one is taken: choose another NameSuffix."
     ),
     r"already ?exist|AlreadyOwnedByYou|already scheduled|same name .*exists": (
         "The name is taken: by what an earlier destroy kept, or by another environment. "
@@ -56,12 +56,12 @@ CAUSES = {
         "What the application must do in README."
     ),
     r"CannotPull": (
-        "The image could not be pulled: look whether it is there (push it, or say another "
+        "The image could not be pulled: check whether it is there (push it, or name another "
         "tag), whether the execution role may pull it, and whether the subnets lead to the "
         "registry (NAT gateway). Then deploy again."
     ),
     r"ResourceInitializationError": (
-        "The task could not start: look whether its secrets have values, whether the "
+        "The task could not start: check whether its secrets have values, whether the "
         "execution role may read them, and whether the subnets lead to the internet (NAT "
         "gateway)."
     ),
@@ -110,7 +110,7 @@ CAUSES = {
         "AWS has no capacity of that size there at the moment: wait, or choose another size."
     ),
     r"circuit breaker|ECS::Service.*(stabilize|Exceeded attempts to wait)": (
-        "The tasks did not stay up: see why they stopped, mend the image or its settings, "
+        "The tasks did not stay up: see why they stopped, fix the image or its settings, "
         "then deploy again."
     ),
     r"HandlerErrorCode: NotFound|with identifier .* was not found": (

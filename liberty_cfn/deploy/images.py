@@ -59,7 +59,7 @@ def resolve(environment: Environment, target: Target) -> Image:
     kind = "digest" if image.startswith(DIGEST) else "tag"
     lacks = "is gone, deleted by hand" if gone else f"has no image with the {kind} {image}"
     absent = f"repository {repository} {lacks}"
-    step = "Make it again, and push" if gone else "Say an Image that is there, or push it"
+    step = "Make it again, and push" if gone else "Set Image to one that exists, or push it"
     if running and (count := running["desiredCount"]):
         refusal = (
             f"Image: the {absent}, and deploying without it would stop what runs "

@@ -87,7 +87,7 @@ def bucket(environment: Environment, target: Target) -> Iterator[Finding]:
     if (region := found.get("BucketRegion", target.region)) != target.region:
         # A stack there may be using it; no environment here made or kept it.
         says = (
-            f"is in {region}, where it may be in use, and bucket names are one in the world; "
+            f"is in {region}, where it may be in use, and bucket names are unique worldwide; "
             "choose another NameSuffix."
         )
         yield Finding(Level.OBSTACLE, f"Bucket {name}", says)

@@ -77,7 +77,7 @@ def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
         return ""
     return (
         "The service stays with the version before, as the migration for the new one failed, "
-        "or was interrupted: see its log, mend it, then deploy again: make deploy "
+        "or was interrupted: see its log, fix it, then deploy again: make deploy "
         f"ENV={environment.name}"
     )
 
@@ -195,6 +195,6 @@ def _failure(
     step = f" {known}" if (known := next_step(why)) else ""
     return (
         f"The migration `{environment.migrate}` {ended} ({why}).{step} The service is as it "
-        "was: its tasks are of the version before. Mend it, then deploy again: make deploy "
+        "was: its tasks are of the version before. Fix it, then deploy again: make deploy "
         f"ENV={environment.name}"
     )

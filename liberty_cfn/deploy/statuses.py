@@ -54,36 +54,37 @@ FAILED = set(Meaning) - {Meaning.ABSENT, Meaning.WORKING, Meaning.GOOD}
 NEXT = {
     Meaning.ABSENT: "There is nothing there now. Deploy when you are ready: `make deploy "
     "ENV={name}`.",
-    Meaning.WORKING: "AWS is still at it; to attach: `make events ENV={name} ARGS=--follow`.",
+    Meaning.WORKING: "AWS is still working on it; to attach: `make events ENV={name} "
+    "ARGS=--follow`.",
     Meaning.GOOD: "Nothing needs to be done.",
-    Meaning.UNDONE: "Everything is as it was before. Mend the cause, then deploy again.",
-    Meaning.BROKEN: "Its creation failed, so it can only be deleted: mend the cause, then have "
+    Meaning.UNDONE: "Everything is as it was before. Fix the cause, then deploy again.",
+    Meaning.BROKEN: "Its creation failed, so it can only be deleted: fix the cause, then have "
     "what is left of it deleted, and all made again: `make deploy ENV={name} "
     'ARGS="--delete-failed liberty-social-{name}"`; or only deleted: `make destroy '
     "ENV={name}`.",
     Meaning.HALTED: "Somebody's update failed, and was not to be undone by itself: "
     "`make rollback ENV={name}` undoes it; then deploy again.",
-    Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Mend "
-    "what is in the way, then `make rollback ENV={name}`; only what can't be mended is "
+    Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Fix "
+    "what is in the way, then `make rollback ENV={name}`; only what can't be fixed is "
     'skipped: `ARGS="--skip NestedStack.LogicalId"`.',
     Meaning.ASTRAY: "CloudFormation has no command that goes on from here: see the stack's "
-    "events in the console, mend what is in the way, and ask AWS's support if nothing helps.",
-    Meaning.UNDELETED: "What could not be deleted is still there. Mend the cause, then `make "
+    "events in the console, fix what is in the way, and ask AWS's support if nothing helps.",
+    Meaning.UNDELETED: "What could not be deleted is still there. Fix the cause, then `make "
     "destroy ENV={name}` again.",
 }
 
 # For a set's own stack in a target, where the next step differs: what the set can't do, an
 # administrator does in the target's account.
 NEXT_IN_A_SET = {
-    Meaning.BROKEN: "Its creation failed: mend the cause, then have it made again: `make "
+    Meaning.BROKEN: "Its creation failed: fix the cause, then have it made again: `make "
     "deploy ENV={name}`, with ADOPT=1 if it was to take in what is there.",
     Meaning.HALTED: "Somebody's update failed, and was not to be undone by itself: `aws "
     "cloudformation rollback-stack --region {region} --stack-name {stack}` undoes it, in its "
     "account; then `make retry ENV={name}`.",
-    Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Mend "
+    Meaning.STUCK: "Undoing the update failed; it can't be updated until that is over. Fix "
     "what is in the way, then, in its account: `aws cloudformation continue-update-rollback "
     "--region {region} --stack-name {stack}`; then `make retry ENV={name}`.",
-    Meaning.UNDELETED: "What could not be deleted is still there. Mend the cause, then, in its "
+    Meaning.UNDELETED: "What could not be deleted is still there. Fix the cause, then, in its "
     "account: `aws cloudformation delete-stack --region {region} --stack-name {stack}`; then "
     "`make deploy ENV={name}`.",
 }

@@ -207,7 +207,7 @@ class Run:
         made = any(result.place in self.different.new for result in failed)
         adopts = made and not self.fleet.targets.service_managed
         lines.append(
-            f"Mend the cause, then: make retry ENV={name} (only what failed), or make deploy "
+            f"Fix the cause, then: make retry ENV={name} (only what failed), or make deploy "
             f"ENV={name}" + (", with ADOPT=1 if what was kept is in the way" if adopts else "")
         )
         raise DeployError("\n".join(lines))
