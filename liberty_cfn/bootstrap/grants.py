@@ -1,6 +1,7 @@
 """Policies of roles that act on our design, and on nothing else where AWS can tell.
 
 Most of it only through CloudFormation: `aws:CalledVia` says who asks on the role's behalf.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html
 """
 
 from __future__ import annotations
