@@ -316,6 +316,15 @@ def test_a_set_whose_answer_was_lost_is_known_as_ours_and_gone_on_with(sets, bet
     assert statuses(fleet) == {FIRST: "CURRENT"}
 
 
+def test_a_set_that_was_not_found_and_has_stacks_is_not_changed_unseen(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, FLAT, Told())
+    between.refuse("DescribeStackSet", "StackSetNotFoundException")
+    with pytest.raises(DeployError, match="made by somebody else"):
+        deploy(sets.changed(fleet, LogRetentionDays="30"), FLAT, Told())
+    assert retention(sets, fleet, FIRST) == 7
+
+
 def test_a_set_that_somebody_else_made_meanwhile_is_not_ours(sets, between):
     fleet = sets.fleet(str(FIRST))
     other = FLAT["root.yaml"].replace("!Ref LogRetentionDays", "14")
@@ -325,7 +334,7 @@ def test_a_set_that_somebody_else_made_meanwhile_is_not_ours(sets, between):
             fleet.cloudformation.create_stack_set(StackSetName=fleet.name, TemplateBody=other)
             return True
 
-    with pytest.raises(DeployError, match="was made by somebody else meanwhile"):
+    with pytest.raises(DeployError, match="made by somebody else"):
         deploy(fleet, FLAT, Meanwhile())
     assert statuses(fleet) == {}
 

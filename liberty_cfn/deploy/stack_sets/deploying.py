@@ -192,11 +192,12 @@ def _make(fleet: Fleet, want: Wanted) -> None:
         if faults.code(error) != "NameAlreadyExistsException":
             raise
         there = standing(fleet)
-        if there and not differences(fleet, want, there).definition:
+        # What it has in targets, nobody has looked at.
+        if there and not there.instances and not differences(fleet, want, there).definition:
             return
         raise DeployError(
-            f"{fleet.name} was made by somebody else meanwhile, and is not as planned; nothing "
-            "was changed. Deploy again to see a new plan."
+            f"{fleet.name} is there by now, made by somebody else, and not as planned; "
+            "nothing was changed. Deploy again to see a new plan."
         ) from error
 
 
