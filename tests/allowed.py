@@ -48,8 +48,6 @@ BY_A_PERSON = {
         for name in ("CreateSecret", "DeleteSecret", "GetSecretValue", "RestoreSecret")
     ),
 }
-
-
 # What a call is about, by what it is told; not known of others, which are about anything.
 PLACE = "{region}:{account}"
 ABOUT = {
@@ -112,7 +110,8 @@ def about(called, params, region, account):
 
 def permits(statement, arn, account, service):
     """Whether a statement is about an ARN, in the account and environment that it is of."""
-    account = arn.split(":")[4:5][0] or account if arn != "*" else account
+    of = re.match("arn:aws:[^:]+:[^:]*:([0-9]+):", arn)
+    account = of[1] if of else account
     environment = re.search("liberty-social-([a-z][a-z0-9]*)", arn)
     values = {
         "${AWS::Partition}": "aws",
