@@ -372,6 +372,15 @@ def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named
     assert made["StackStatus"] == "CREATE_COMPLETE"
 
 
+def test_case_04_a_stack_that_did_not_fail_is_not_deleted_whatever_is_named(target, dev):
+    have(dev, target, TOPIC)
+    listener = Listener()
+    assert not have(dev, target, TOPIC, listener, failed="liberty-social-prod").changed
+    assert listener.said == [
+        "liberty-social-dev is in CREATE_COMPLETE, so --delete-failed deletes nothing"
+    ]
+
+
 def test_a_new_stack_is_protected_from_termination_before_anything_is_in_it(target, dev):
     seen = []
 

@@ -29,23 +29,23 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Begun:
-    """Where a deploy begins: the stack, None where there is none; and what others left."""
+    """What a deploy starts from: the stack, or None without one; and what others left."""
 
     stack: dict[str, Any] | None
     left: Iterable[ChangeSet]
 
     def over(self, *, changed: bool) -> Iterator[ChangeSet]:
-        """Yield of what others left what nobody needs, once the stack `changed` or didn't.
+        """Yield the change sets that nobody needs any more, whether the stack `changed` or not.
 
-        Where it didn't, somebody may still consent to what is awaited.
+        If it didn't, somebody may still consent to those that are awaited.
         """
         return (each for each in self.left if changed or not each.awaited)
 
 
 def begin(work: Work, failed: str = "") -> Begun:
-    """Bring the stack to where a deploy can begin: what is under way is seen to its end.
+    """Bring the stack to a state that a deploy can start from: follow what is under way.
 
-    `failed` is the name of the stack, if what is left of its failed creation may be deleted.
+    `failed` is the name of the stack if what is left of its failed creation may be deleted.
 
     Raises:
         DeployError: what was under way failed, or deletes the stack; or what failed may not be
@@ -89,15 +89,16 @@ def deploy(
 
 
 def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
-    """Return the stack as a deploy can begin from it: as `begin`.
+    """Return the stack in a state that a deploy can start from; as `begin`.
 
-    What is under way somebody else began; or we did, and were killed.
+    What is under way was begun by somebody else; or by us, and we were killed.
     """
     stack = find(work.cloudformation, work.environment.stack)
     state = state_of(stack)
     if not stack or state not in (Meaning.WORKING, Meaning.BROKEN):
         if failed and stack:
-            work.progress.say(f"{failed} is in {stack['StackStatus']}: it isn't deleted first")
+            name, status = work.environment.stack, stack["StackStatus"]
+            work.progress.say(f"{name} is in {status}, so --delete-failed deletes nothing")
         return stack
     stack_id, status, name = stack["StackId"], stack["StackStatus"], work.environment.stack
     if status == "DELETE_IN_PROGRESS":
@@ -117,7 +118,7 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
 
 
 def _made(work: Work, begun: Begun, *, adopt: bool, drift: bool) -> Outcome | None:
-    """As `deploy`; what others left is discarded then."""
+    """As `deploy`, then discard what others left."""
     environment, progress, stack = work.environment, work.progress, begun.stack
     planned, change_set = prepare(work, stack, adopt=adopt, drift=drift)
     last = None
@@ -184,10 +185,10 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
 
 
 def _prepared(work: Work, agreed: Plan, before: ChangeSet) -> ChangeSet | None:
-    """Return the change set of what was agreed to, made anew in the place of the one `before`.
+    """Return a new change set for what was agreed to, replacing the one `before`.
 
     Raises:
-        DeployError: it is more than that, by what somebody else deployed meanwhile.
+        DeployError: it is more than that, because somebody else deployed meanwhile.
     """
     planned, change_set = prepare_now(work, adopt=before.adopts)
     if change_set:
@@ -198,10 +199,10 @@ def _prepared(work: Work, agreed: Plan, before: ChangeSet) -> ChangeSet | None:
 
 
 def _refuse_unseen(planned: Plan, agreed: Plan, *, again: bool) -> None:
-    """Refuse what was not in the plan that was agreed to: by `again`, all, as it was for none.
+    """Refuse what was not in the plan that was agreed to; with `again`, everything.
 
-    What is in stacks that were planned as a whole was in it; so is, beside a service and its
-    tasks, what it takes to hold it back, and to have it move on.
+    What is in stacks that were planned as a whole was in it; so is what it takes to hold a
+    service back, and to have it move on.
     """
     seen = {change.place for change in agreed.changes}
     whole = {c.place for c in agreed.changes if c.opaque or c.action == "Add"}
