@@ -377,7 +377,7 @@ def test_case_04_a_stack_that_did_not_fail_is_not_deleted_whatever_is_named(targ
     listener = Listener()
     assert not have(dev, target, TOPIC, listener, failed="liberty-social-prod").changed
     assert listener.said == [
-        "liberty-social-dev is in CREATE_COMPLETE, so --delete-failed deletes nothing"
+        "liberty-social-dev is in CREATE_COMPLETE, so it isn't deleted first"
     ]
 
 

@@ -98,7 +98,7 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
     if not stack or state not in (Meaning.WORKING, Meaning.BROKEN):
         if failed and stack:
             name, status = work.environment.stack, stack["StackStatus"]
-            work.progress.say(f"{name} is in {status}, so --delete-failed deletes nothing")
+            work.progress.say(f"{name} is in {status}, so it isn't deleted first")
         return stack
     stack_id, status, name = stack["StackId"], stack["StackStatus"], work.environment.stack
     if status == "DELETE_IN_PROGRESS":
