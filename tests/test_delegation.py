@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from test_deploy import local, with_settings
 
 from liberty_cfn.deploy import beforehand, certificates
-from liberty_cfn.deploy.finding import Level
+from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
 
@@ -115,8 +115,12 @@ def test_dns_that_cannot_be_asked_is_told_apart_from_a_domain_that_is_not_there(
     assert ASK("example.com") == found
 
 
-def test_the_doctor_tells_whom_dns_leads_to_once(monkeypatch, production, target):
-    calls = []
-    monkeypatch.setattr(certificates, "delegation", lambda *_: calls.append(1) or iter(()))
-    beforehand.examine(production, target)
-    assert calls
+@pytest.mark.parametrize("deployed", [False, True])
+def test_the_doctor_tells_whom_dns_leads_to_once(monkeypatch, production, target, deployed):
+    if deployed:
+        topic = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
+        made = {"StackName": production.stack, "TemplateBody": topic}
+        target.client("cloudformation").create_stack(**made)
+    said = Finding(Level.OK, certificates.DELEGATION, "DNS leads there.")
+    monkeypatch.setattr(certificates, "delegation", lambda *_: iter([said]))
+    assert beforehand.examine(production, target).count(said) == 1
