@@ -252,7 +252,8 @@ def test_a_nested_stack_that_somebody_deleted_keeps_nothing_from_being_protected
     target, cloudformation, inner_gone
 ):
     protect(target.client("cloudformation"), inner_gone)
-    assert "StackPolicyBody" in cloudformation.get_stack_policy(StackName=inner_gone)
+    found = cloudformation.get_stack_policy(StackName=inner_gone)
+    assert found["StackPolicyBody"] == stack_policy()
 
 
 @pytest.mark.parametrize(
@@ -404,7 +405,7 @@ def stuck(aws, cloudformation, made):
     return made
 
 
-def test_05_a_failed_rollback_is_continued_when_its_cause_is_mended(liberty, aws, stuck):
+def test_case_05_a_failed_rollback_is_continued_when_its_cause_is_mended(liberty, aws, stuck):
     assert "make rollback ENV=dev" in liberty("status", "dev")[1]
     aws.fail()
     code, shown, said = liberty("rollback", "dev")
@@ -412,7 +413,7 @@ def test_05_a_failed_rollback_is_continued_when_its_cause_is_mended(liberty, aws
     assert "is as it was before the update" in shown
 
 
-def test_05_a_resource_that_cannot_be_mended_is_skipped_only_when_named(liberty, stuck):
+def test_case_05_a_resource_that_cannot_be_mended_is_skipped_only_when_named(liberty, stuck):
     code, shown, _ = liberty("rollback", "dev", "--json")
     assert code == 1
     told = json.loads(shown)
