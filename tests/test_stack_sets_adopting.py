@@ -12,6 +12,7 @@ from liberty_cfn.deploy.stack_sets import adopting, running
 from liberty_cfn.deploy.stack_sets.deploying import deploy
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import Operation, attach
+from liberty_cfn.deploy.stack_sets.reaching import taking_out
 from liberty_cfn.deploy.stack_sets.standing import standing
 from liberty_cfn.deployment_targets import Place
 
@@ -163,6 +164,27 @@ def test_the_stacks_are_made_by_the_execution_role_that_changes_them_ever_after(
         for service in ("cloudformation", "secretsmanager")
     }
     assert who == {"cloudformation": True, "secretsmanager": False}
+
+
+def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(sets, between):
+    fleet = sets.fleet(str(SECOND))
+    deploy(fleet, KEEPING, Told())
+    had, stack = secret(sets, fleet, SECOND), standing(fleet).instances[SECOND].stack_id
+    cloudformation = sets.client("cloudformation", SECOND)
+    cloudformation.delete_stack(StackName=stack)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=SOON)
+    without_notes(sets, fleet, SECOND)
+    other = {**KEEPING, "inside.yaml": KEEPING["inside.yaml"].replace("!Ref Days", "14")}
+    # Whether or not the set changes, too.
+    for templates in (KEEPING, other):
+        with pytest.raises(DeployError, match="was deleted, and not by the set") as refused:
+            deploy(fleet, templates, Told(), adopting_as=ROLE)
+        assert taking_out(fleet, SECOND) in str(refused.value)
+    fleet.cloudformation.delete_stack_instances(
+        StackSetName=fleet.name, Accounts=[OTHER], Regions=[US], RetainStacks=True
+    )
+    deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
+    assert secret(sets, fleet, SECOND) == had
 
 
 def test_a_set_that_changes_too_is_to_be_deployed_first(sets, between):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 from liberty_cfn.deploy import beforehand
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.stack import find, name_of
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting, taking_out
 from liberty_cfn.deploy.stack_sets.standing import StackSet
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deployment_targets import Place
@@ -72,6 +73,8 @@ def in_the_way(
             says = "was being adopted, and is not in the set yet."
             goes_on = f"make deploy ENV={environment.name} ADOPT=1 goes on with it."
             return [Finding(Level.OBSTACLE, f"Stack {environment.stack}", says, goes_on)]
+        if lost := without_its_stack(fleet, place, there, stack):
+            return [lost]
         if stack and stack["StackStatus"] == LEFT:
             environment = with_stack(fleet, place, None)
             stack = find(cloudformation, environment.stack)
@@ -79,6 +82,25 @@ def in_the_way(
 
     found, unknown = fleet.everywhere(places, looked)
     return {place: findings for place, findings in found.items() if findings}, unknown
+
+
+def without_its_stack(
+    fleet: Fleet, place: Place, there: StackSet | None, found: Mapping[str, Any] | None
+) -> Finding | None:
+    """Return what to do about a target whose stack somebody deleted; None if nobody did.
+
+    `found` is its stack. The set takes it to be CURRENT, and nobody documents what an operation
+    makes of it.
+    """
+    instance = there.instances.get(place) if there else None
+    if not (instance and instance.current) or state_of(found) is not Meaning.ABSENT:
+        return None
+    name = fleet.environment.name
+    says = (
+        "was deleted, and not by the set, which takes it to be there. Take the target out of "
+        f"the set: {taking_out(fleet, place)}; then have it made anew: make deploy ENV={name}."
+    )
+    return Finding(Level.OBSTACLE, f"Stack {name_of(instance.stack_id)}", says)
 
 
 def adopted_stack(fleet: Fleet) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from liberty_cfn.deploy import change_sets, discarding
 from liberty_cfn.deploy.changes import Change, Property, Replacement, removed, weaknesses
 from liberty_cfn.deploy.destroying import Kept, kept
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.plans import (
@@ -26,6 +27,7 @@ from liberty_cfn.deploy.plans import (
     refusals,
 )
 from liberty_cfn.deploy.stack import find, parameters
+from liberty_cfn.deploy.stack_sets.beforehand import without_its_stack
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import StackSet, stack_ids
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
@@ -109,6 +111,8 @@ def preview(
             going = tuple(removed(cloudformation, stack, ())) if stack else ()
             return Plan(str(place), want.digest, going, {})
         found = find(cloudformation, stack) if stack else None
+        if lost := without_its_stack(fleet, place, there, found):
+            raise DeployError(str(lost))
         # A stack whose creation failed can't be updated; it is deleted and created again.
         if found is None or state_of(found) in ANEW:
             return made_anew(place)
