@@ -215,7 +215,7 @@ def test_a_destroy_that_something_hinders_leaves_the_stack_protected(
     full = SimpleNamespace(keeps=lambda *_: True, says="is held.")
     monkeypatch.setattr("liberty_cfn.deploy.destroying.HELD", {"AWS::S3::Bucket": full})
     bucket = Kept("AWS::S3::Bucket", "full", "Delete")
-    monkeypatch.setattr("liberty_cfn.deploy.destroying._left", lambda *_: [bucket])
+    monkeypatch.setattr("liberty_cfn.deploy.destroying._resources", lambda *_: [bucket])
     assert "is held." in run("destroy", "dev", "--confirm", "dev").stderr
     stack = find(standing_target.client("cloudformation"), environment.stack)
     assert stack["EnableTerminationProtection"]

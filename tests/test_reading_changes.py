@@ -188,4 +188,4 @@ def test_a_refusal_says_what_aws_leaves(action, left, remains):
         kind="AWS::RDS::DBInstance", action=action, Replacement="True", PolicyAction=left
     )
     [said] = refusals(shown(one)[2], ())
-    assert f"; {remains}. To let it go" in said
+    assert f"; {remains}. To allow it anyway" in said
