@@ -3,22 +3,17 @@
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import cloudformation
 
 from .asking import Function, around
 
 
 def _about(find: Function, service: str, *request: Any) -> Any:
-    """A change set that is named by its id alone is a matter of its stack's."""
+    """A change set that is named by its id alone is what is asked about, not its stack."""
     found = find(service, *request)
-    *_, query, region, account = request
+    query = request[-3]
     named = (query.get("ChangeSetName") or [""])[0]
-    if service == "cloudformation" and found == "*" and named.startswith("arn:"):
-        known = cloudformation._change_sets.get_scoped(account, region, named)
-        stack = f"arn:aws:cloudformation:{region}:{account}:stack"
-        # A nested stack that is only planned has a name, and no id yet.
-        return known["StackId"] or f"{stack}/{known['StackName']}/new" if known else named
-    return found
+    change_set = service == "cloudformation" and named.startswith("arn:")
+    return named if found == "*" and change_set else found
 
 
 def _value(resolve: Function, key: str, context: Any) -> Any:
