@@ -1322,6 +1322,22 @@ def test_an_endpoint_that_does_not_answer_is_said_once():
             )
 
 
+def test_ctrl_c_leaves_no_other_row_waiting_for_an_answer_that_never_comes():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    caller = {"Account": "000000000000", "Arn": "arn:aws:iam::000000000000:root"}
+    client = SimpleNamespace(
+        can_paginate=lambda _: False,
+        get_caller_identity=lambda: caller,
+        list_users=interrupted,
+    )
+    aws = Aws(load("local"), lambda _: client)
+    with pytest.raises(KeyboardInterrupt):
+        aws.read("iam", "list_users")
+    assert all(answer.done() for answer in aws._answers.values())  # noqa: SLF001
+
+
 def test_no_credentials_are_said_once():
     class Nobody:
         def can_paginate(self, _operation):

@@ -159,7 +159,8 @@ class Aws:
         if known is None:
             try:
                 answer.set_result(self._ask(service, operation, arguments, paged=paged))
-            except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
+            # Ctrl-C, too: else whoever waits for the answer would wait for ever.
+            except BaseException as error:  # noqa: BLE001
                 answer.set_exception(error)
         return answer.result()
 
