@@ -14,7 +14,7 @@ from stack_sets import EU, FLAT, HOME, KEEPING, OTHER, SMALL, US, Told
 from wire import answering
 
 from liberty_cfn.cli.stack_sets import operations as cli
-from liberty_cfn.deploy import beforehand, drift, images, linked_roles
+from liberty_cfn.deploy import beforehand, drift, images, linked_roles, protection
 from liberty_cfn.deploy.errors import (
     DeployError,
     FollowError,
@@ -236,7 +236,9 @@ def test_in_the_region_where_one_failed_nobody_follows(sets, between):
     assert statuses(fleet) == {FOURTH: "CURRENT", FIRST: "OUTDATED"}
 
 
-def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, between):
+def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(
+    sets, between, monkeypatch
+):
     fleet = sets.tolerating(sets.fleet(str(FIRST), str(SECOND), str(THIRD)), 1)
     sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
     with pytest.raises(
@@ -256,6 +258,11 @@ def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(sets, 
     refusing.consents = lambda _: False
     assert retry(fleet, refusing) is None
     assert refusing.lines == [f"{fleet.name}, to be tried again: {SECOND}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(protection, "protect", Mock(side_effect=UnreachableError("not you")))
+        # Nobody has looked at what changes: policies alone keep what holds data.
+        with pytest.raises(DeployError, match=f"data could be lost in\n  {SECOND}: not you"):
+            retry(fleet, Told())
     retry(fleet, Told())
     assert begun(fleet)[before:] == [("UPDATE", {(OTHER, US): "SUCCEEDED"})]
     assert statuses(fleet)[SECOND] == "CURRENT"
@@ -636,7 +643,8 @@ def test_where_it_is_not_known_which_image_is_there_nothing_is_changed(
     assert made_nothing(between)
 
 
-def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(sets):
+def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(sets, monkeypatch):
+    monkeypatch.setattr(running, "protect_first", Mock())
     fleet = sets.fleet(str(SECOND))
     deploy(fleet, FLAT, Told())
     with sets.without_role(OTHER):

@@ -18,8 +18,9 @@ from liberty_cfn.cli.stack_sets import deploying
 from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import read
-from liberty_cfn.deploy.stack_sets import operations, reaching, running
+from liberty_cfn.deploy.stack_sets import destroying, operations, reaching, running
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import load
 from liberty_cfn.local import control
 from liberty_cfn.repository import PARAMS, TEMPLATES
@@ -243,6 +244,16 @@ def test_in_accounts_that_only_aws_gets_into_nothing_is_adopted(command, monkeyp
     monkeypatch.setattr("liberty_cfn.environments.load", lambda _name: managed)
     code, _, said = command("deploy", "global", "--adopt")
     assert (code, "nothing there can be adopted" in said) == (1, True)
+
+
+def test_nothing_is_deleted_where_it_is_not_known_what_would_be_lost(
+    deployed, command, monkeypatch
+):
+    untold = {Place(OTHER, EU): "not for you"}
+    monkeypatch.setattr(destroying, "remaining", lambda *_: ({}, {}, untold))
+    with pytest.raises(DeployError, match="Nothing was deleted: these targets can't be looked"):
+        command("destroy", "global")
+    assert command("status", "global")[0] == 0
 
 
 def test_without_an_operation_there_is_nothing_to_cancel(deployed, command):

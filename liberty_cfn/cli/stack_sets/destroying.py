@@ -8,7 +8,7 @@ import click
 
 from liberty_cfn.cli.asking import confirmed
 from liberty_cfn.cli.common import console, fail, keep, print_json
-from liberty_cfn.cli.stack_sets.common import fleet_of
+from liberty_cfn.cli.stack_sets.common import by_name, fleet_of
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.deploy.destroying import as_json as kept_as_json
     from liberty_cfn.deploy.destroying import what_is_kept
     from liberty_cfn.deploy.showing import kept_table
-    from liberty_cfn.deploy.stack_sets import destroying
+    from liberty_cfn.deploy.stack_sets import beforehand, destroying
     from liberty_cfn.deploy.stack_sets.operations import attach
     from liberty_cfn.deploy.stack_sets.standing import standing
 
@@ -32,11 +32,12 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         there = standing(fleet)
         if there is None:
             if as_json:
-                print_json(stack_set=fleet.name, deleted=False, kept={}, lost={})
+                print_json(stack_set=fleet.name, deleted=False, kept={}, lost={}, unknown={})
             else:
                 click.echo(f"{fleet.name}: there is none")
             return
         kept, held, unknown = destroying.remaining(fleet, there)
+        beforehand.refuse_unseen(fleet, unknown, "deleted")
         if held:
             told = [f"{place}: {why}" for place, found in held.items() for why in found]
             fail("\n".join(["Nothing was deleted:", *told]))
@@ -55,11 +56,14 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
             key: {str(place): kept_as_json(left, lost=lost) for place, left in kept.items()}
             for key, lost in (("kept", False), ("lost", True))
         }
-        print_json(stack_set=fleet.name, deleted=True, **listed)
+        print_json(stack_set=fleet.name, deleted=True, **listed, unknown=by_name(unknown))
     else:
         count = "1 target" if len(results) == 1 else f"{len(results)} targets"
         everywhere = [one for left in kept.values() for one in left]
         # Only AWS gets into the accounts of a service-managed set, so nobody can adopt.
         ours = not fleet.targets.service_managed
         adopting = f"make deploy ENV={environment.name} ADOPT=1" if ours else ""
-        click.echo(f"{fleet.name} is deleted, in {count}; {what_is_kept(everywhere, adopting)}")
+        remains = what_is_kept(everywhere, adopting)
+        if unknown:
+            remains = "what is kept isn't known, as above."
+        click.echo(f"{fleet.name} is deleted, in {count}; {remains}")

@@ -138,6 +138,28 @@ def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
     raise DeployError("\n".join(lines))
 
 
+def refuse_unseen(
+    fleet: Fleet, unknown: Mapping[Place, str], undone: str, new: Collection[Place] = ()
+) -> None:
+    """Refuse to go on if targets can't be looked into, of which `new` have no stack yet.
+
+    Raises:
+        DeployError: some can't. The message says why, and what to do.
+    """
+    # Nobody may take roles in the accounts of a service-managed set but AWS.
+    if not unknown or fleet.targets.service_managed:
+        return
+    lines = [f"Nothing was {undone}: these targets can't be looked into:"]
+    lines += [f"  {place}: {why}" for place, why in unknown.items()]
+    if there := [place for place in unknown if place not in new]:
+        file = f"params/{fleet.environment.name}.yaml"
+        lines += [
+            f"An account that is closed or suspended: out of {file}, and out of the set:",
+            *(f"  {place}: {taking_out(fleet, place)}" for place in there),
+        ]
+    raise DeployError("\n".join(lines))
+
+
 def as_lines(findings: Collection[Finding]) -> Iterator[str]:
     """Yield what was found, with one line for the taken names of each kind."""
     taken: dict[str, list[str]] = {}

@@ -104,7 +104,7 @@ def deploy(
         running.close(fleet, progress, known)
     changes = [change for one in plan.changing.values() for change in one.changes]
     if (open_ := let_through(changes, allowed)) or rests_on_policies(changes):
-        running.protect(fleet, list(plan.changing), progress, known, open_)
+        running.protect_first(fleet, list(plan.changing), known, open_)
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     with run.protecting():
@@ -147,7 +147,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     running.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
         # Nobody has looked at what changes there: only policies keep what holds data.
-        running.protect(fleet, outdated, progress, there.instances)
+        running.protect_first(fleet, outdated, there.instances)
     run = Run(fleet, None, known, progress, {last})
     with run.protecting():
         run.bring_up_to_date(list(outdated))
@@ -157,18 +157,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
 
 def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
     """Refuse what would lose data that nobody named, and targets that can't be looked into."""
-    # Nobody may take roles in the accounts of a service-managed set but AWS.
-    if plan.unknown and not fleet.targets.service_managed:
-        told = [f"  {place}: {why}" for place, why in plan.unknown.items()]
-        if there := [place for place in plan.unknown if place not in plan.differences.new]:
-            file = f"params/{fleet.environment.name}.yaml"
-            told += [
-                f"An account that is closed or suspended: out of {file}, and out of the set:",
-                *(f"  {place}: {taking_out(fleet, place)}" for place in there),
-            ]
-        raise DeployError(
-            "\n".join(["Nothing was changed: these targets can't be looked into:", *told])
-        )
+    beforehand.refuse_unseen(fleet, plan.unknown, "changed", new=plan.differences.new)
     if refused := plan.refusals(allowed):
         raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
 

@@ -222,18 +222,34 @@ def _tolerance(fleet: Fleet, region: str) -> int:
 
 
 def protect(
+    fleet: Fleet, places: Collection[Place], progress: Progress, known: Mapping[Place, Instance]
+) -> None:
+    """Deny replacing and deleting what holds data in some targets' stacks."""
+    _say(progress, _in_stacks(fleet, protection.protect, places, known))
+
+
+def protect_first(
     fleet: Fleet,
     places: Collection[Place],
-    progress: Progress,
     known: Mapping[Place, Instance],
     allowed: Collection[str] = (),
 ) -> None:
-    """Deny replacing and deleting what holds data in some targets' stacks."""
+    """As `protect`, before an operation that only policies keep from what is not `allowed`.
+
+    Raises:
+        DeployError: somewhere they can't be set.
+    """
 
     def deny(cloudformation: Any, stack_id: str) -> None:
-        protection.protect(cloudformation, stack_id, allowed)
+        # Nothing is lost with a stack that no longer exists.
+        with faults.unless_missing():
+            protection.protect(cloudformation, stack_id, allowed)
 
-    _in_stacks(fleet, progress, deny, places, known)
+    if failed := _in_stacks(fleet, deny, places, known):
+        told = [f"  {place}: {why}" for place, why in failed.items()]
+        raise DeployError(
+            "\n".join(["Nothing was changed: without a policy, data could be lost in", *told])
+        )
 
 
 def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> None:
@@ -244,21 +260,25 @@ def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> 
     """
     # Only AWS gets into the accounts of a service-managed set.
     if not fleet.targets.service_managed and not under_way(fleet):
-        _in_stacks(fleet, progress, protection.close_again, fleet.targets.places, known)
+        places = fleet.targets.places
+        _say(progress, _in_stacks(fleet, protection.close_again, places, known))
 
 
 def _in_stacks(
     fleet: Fleet,
-    progress: Progress,
     do: Callable[[Any, str], None],
     places: Collection[Place],
     known: Mapping[Place, Instance],
-) -> None:
-    """Do something to the stacks of some places, if AWS lists them."""
+) -> dict[Place, str]:
+    """Do something to the stacks of some places, if AWS lists them; return where it failed."""
     ids = stack_ids(known)
     _, failed = fleet.everywhere(
         [place for place in places if place in ids],
         lambda place: do(fleet.at(place).client("cloudformation"), ids[place]),
     )
+    return failed
+
+
+def _say(progress: Progress, failed: Mapping[Place, str]) -> None:
     for place, why in failed.items():
         progress.say(f"{place}: its stacks have no policy against loss: {why}")
