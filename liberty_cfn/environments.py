@@ -125,7 +125,7 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
     if name not in names(folder):
         there = ", ".join(names(folder)) or "none"
         missing = f"There is no environment {name!r}: {shown} is missing."
-        asked = missing if name else "Which environment? Say it with ENV=..."
+        asked = missing if name else "Which environment? Name it with ENV=..."
         raise MisfitsError(f"{asked} There are: {there}.")
     if not NAME.fullmatch(name):
         raise MisfitsError(

@@ -149,7 +149,7 @@ def test_a_zone_that_is_kept_is_told_with_the_setting_that_uses_it(target, local
     deploy(Work(dataclasses.replace(local, given={}), target, listener, template), adopt=True)
     zone = made["HostedZone"]["Id"].rpartition("/")[2]
     [said] = listener.said
-    assert f"say HostedZoneId: {zone}, and CreateHostedZone: false" in said
+    assert f"set HostedZoneId: {zone}, and CreateHostedZone: false" in said
 
 
 def test_names_are_spelled_out_and_nothing_else_is_changed(templates, local):
@@ -335,7 +335,7 @@ def test_which_value_a_secret_has_is_told(local, monkeypatch):
     progress = Listener()
     adopting.give_back(Work(local, None, progress))
     one, two, tasks = progress.said
-    assert one == "one has the value again that it had before"
+    assert one == "one has its previous value again"
     assert two.startswith("two was set meanwhile, and keeps that value; the one from before is")
     assert tasks.startswith("The service replaces its tasks")
 
@@ -539,7 +539,7 @@ def test_case_32_what_would_not_be_deleted_is_told_before_anything_is(held, stan
     assert len(found) == len(said)
     assert "AWS::S3::Bucket liberty-social-full holds files" in said["AWS::S3::Bucket"]
     database = said["AWS::RDS::DBInstance"]
-    assert "say DatabaseDeletionProtection: false in params/local.yaml" in database
+    assert "set DatabaseDeletionProtection: false in params/local.yaml" in database
     with pytest.raises(DeployError, match="Nothing was deleted"):
         destroy(Work(environment, standing_target, Listener()), stack_id, ())
     assert stack_to_go(environment, standing_target)

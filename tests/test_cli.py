@@ -237,7 +237,7 @@ def test_an_aws_that_cannot_be_reached_is_a_sentence(nearby):
 def test_with_nobody_to_ask_nothing_is_deployed(liberty):
     answer = liberty("deploy", "dev")
     assert answer.returncode == 1
-    assert "say so with --yes, or YES=1 for make" in answer.stderr
+    assert "consent with --yes, or YES=1 for make" in answer.stderr
 
 
 @pytest.fixture
@@ -419,7 +419,7 @@ def test_an_environment_goes_up_is_verified_and_comes_down(liberty, nearby, know
     )
     refused = liberty("destroy", "dev")
     assert refused.returncode == 1
-    assert "Nothing was deleted: say --confirm dev" in refused.stderr
+    assert "Nothing was deleted: give --confirm dev" in refused.stderr
     down = liberty("destroy", "dev", "--confirm", "dev")
     assert down.returncode == 0, down.stderr
     assert "liberty-social-uploads-dev" in down.stdout
@@ -679,7 +679,7 @@ def test_production_wants_its_name_not_a_mere_yes(changed, liberty, aws):
     changed("prod", f"HostedZoneId: {zone_id}")
     answer = liberty("deploy", "prod", "--yes")
     assert answer.returncode == 1
-    assert "this is production; say --confirm prod" in answer.stderr
+    assert "this is production; give --confirm prod" in answer.stderr
     assert aws.client("ec2").describe_nat_gateways()["NatGateways"] == []
 
 

@@ -253,7 +253,7 @@ def test_destroying_wants_the_name_and_tells_a_program_what_is_kept(
     )
     refused = run("destroy", "dev", "--json", YES="1")
     assert refused.exit_code == 1
-    assert "say --confirm dev" in refused.stderr
+    assert "give --confirm dev" in refused.stderr
     assert find(cloudformation, environment.stack)
     said = json.loads(run("destroy", "dev", "--json", "--confirm", "dev").stdout)
     assert said["deleted"]

@@ -297,7 +297,7 @@ def test_the_bucket_for_templates_is_private_encrypted_versioned_and_tls_only(ta
 
 def test_a_hosted_zone_that_is_not_there_is_told_before_anything_is_made(target, templates):
     with pytest.raises(
-        DeployError, match=r"no hosted zone Z0EXAMPLE; say the id of example\.com's"
+        DeployError, match=r"no hosted zone Z0EXAMPLE; give the id of example\.com's"
     ):
         deploy(Work(load("prod"), target, Listener(), templates))
     assert target.client("s3").list_buckets()["Buckets"] == []

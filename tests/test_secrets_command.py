@@ -148,7 +148,7 @@ def test_an_unknown_name_is_answered_with_those_there_are(dev):
     said = secrets.refusal(dev, "SENDER")
     assert said.startswith("There is no secret SENDER.")
     assert "DEFAULT_FROM_EMAIL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY" in said
-    assert secrets.refusal(dev, "").startswith("Which secret? Say it with NAME=...")
+    assert secrets.refusal(dev, "").startswith("Which secret? Name it with NAME=...")
 
 
 def test_before_the_first_deploy_there_is_nothing_to_set(target, dev):

@@ -26,7 +26,7 @@ confirm_option = click.option(
 def agrees(question: str) -> bool:
     """Whether the person at the terminal says yes; fail if there is nobody to ask."""
     if not sys.stdin.isatty():
-        fail(f"{question} There is nobody to ask; say so with --yes, or YES=1 for make.")
+        fail(f"{question} There is nobody to ask; consent with --yes, or YES=1 for make.")
     try:
         return click.confirm(question, err=True)
     except click.Abort:
@@ -95,4 +95,4 @@ def _named(environment: Environment, given: str | None, question: str, refusal: 
 
 
 def _saying(environment: Environment) -> str:
-    return f"say --confirm {environment.name}, or CONFIRM={environment.name} for make"
+    return f"give --confirm {environment.name}, or CONFIRM={environment.name} for make"

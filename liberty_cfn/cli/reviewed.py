@@ -39,7 +39,7 @@ def checked_templates(environment: Environment, screen: Console) -> dict[str, st
         if not environment.is_local:
             fail(f"{_named(found)}\nRun `make templates`, and have it reviewed.")
         write(wanted)
-        screen.print(f"As generated again: {', '.join(found)}")
+        screen.print(f"Generated again: {', '.join(found)}")
     if findings := lint_ours():
         for finding in findings:
             screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")

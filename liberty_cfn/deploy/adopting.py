@@ -264,7 +264,7 @@ def give_back(work: Work) -> None:
     given = given_back(environment, target)
     for full, as_before in given.items():
         progress.say(
-            f"{full} has the value again that it had before"
+            f"{full} has its previous value again"
             if as_before
             else f"{full} was set meanwhile, and keeps that value; the one from before is its "
             f"version with the label {BEFORE}"

@@ -75,7 +75,7 @@ def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
     if ids := public_zones(domain, target):
         says = (
             f"{domain} has a public zone already ({', '.join(ids)}), and a new one will have "
-            f"other name servers than the registrar knows; to use it, say HostedZoneId: "
+            f"other name servers than the registrar knows; to use it, set HostedZoneId: "
             f"{ids[0]}, and CreateHostedZone: false."
         )
         yield Finding(Level.WARNING, "CreateHostedZone", says)
@@ -86,7 +86,7 @@ def _not_delegated(name: str, zone_id: str, found: set[str], wanted: str) -> str
     return (
         f"{leads or f'DNS knows no name servers of {name}'}, and {zone_id} is at {wanted}: "
         "with others, the certificate is never issued. Enter those of the zone at the "
-        f"domain's registrar (or in the zone above), or say the HostedZoneId of the zone that "
+        f"domain's registrar (or in the zone above), or set HostedZoneId to the zone that "
         "answers."
     )
 

@@ -177,7 +177,7 @@ def _protected_balancer(target: Target, balancer: str) -> bool:
 
 
 _PROTECTED = (
-    "is protected from deletion: say {setting}: false in params/{{name}}.yaml, and "
+    "is protected from deletion: set {setting}: false in params/{{name}}.yaml, and "
     "make deploy ENV={{name}}, first; where it says so, somebody protected it by hand: aws "
     "{command} {{id}} --region {{region}}"
 )

@@ -180,7 +180,7 @@ def execution_role(environment: Environment, target: Target) -> Iterator[Finding
         return
     says = (
         "is there already, and not this stack's (the ECS console makes one); to start tasks "
-        f"with it, say ExistingExecutionRole: {name}."
+        f"with it, set ExistingExecutionRole: {name}."
     )
     yield Finding(Level.OBSTACLE, f"Role {name}", says)
 

@@ -39,7 +39,7 @@ def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
         zone = target.client("route53").get_hosted_zone(Id=wanted)["HostedZone"]
     if zone is None:
         says = (
-            f"this account has no hosted zone {wanted}; say the id of {domain}'s public zone, "
+            f"this account has no hosted zone {wanted}; give the id of {domain}'s public zone, "
             "or CreateHostedZone: true to have it made."
         )
         yield Finding(Level.OBSTACLE, "HostedZoneId", says)

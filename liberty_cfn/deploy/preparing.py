@@ -143,7 +143,7 @@ def _scaled_in(
         if running and running["desiredCount"] > wanted:
             yield (
                 f"The service was scaled to {running['desiredCount']} tasks, and is set back "
-                f"to {wanted} (DesiredCount), from where scaling goes on: under load, say a "
+                f"to {wanted} (DesiredCount), from where scaling goes on: under load, set a "
                 "higher DesiredCount for this deploy."
             )
 

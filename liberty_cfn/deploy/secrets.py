@@ -62,7 +62,7 @@ def refusal(environment: Environment, name: str) -> str:
             f"{name} is not set by hand in {environment.name}: with ApplicationAccessKey, the "
             f"key is made and kept by the stack. {theirs}"
         )
-    unknown = f"There is no secret {name}." if name else "Which secret? Say it with NAME=..."
+    unknown = f"There is no secret {name}." if name else "Which secret? Name it with NAME=..."
     return f"{unknown} {theirs}"
 
 
