@@ -132,6 +132,27 @@ def test_targets_that_are_told_of_at_once_stand_in_one_table(monkeypatch):
     assert len(made) == 1
 
 
+def test_a_target_that_is_told_of_while_others_are_looked_through_waits():
+    board, asked = Board(Console(file=io.StringIO())), []
+    other = [Result(Place("2", "x"), "PENDING", "")]
+    second = threading.Thread(target=board.happened, args=(other,))
+
+    class Looked:
+        place = Place("1", "x")
+
+        @property
+        def status(self):
+            asked.append(self)
+            if len(asked) == 2:
+                second.start()
+                second.join(0.1)
+            return "PENDING"
+
+    board.happened([Looked()])
+    second.join()
+    assert len(asked) > 2
+
+
 def test_what_was_not_begun_takes_its_time_too():
     assert "at least 9 min 55 s more" in drawn(BEGUN[:3], now=5)[0]
 

@@ -212,22 +212,23 @@ class Board:
             self.say(f"looked into {done} of {of} targets")
 
     def happened(self, results: list[Result]) -> None:
-        self._results |= {result.place: result for result in results}
-        if not self._moves:
-            for result in results:
-                if result.status != "PENDING":
-                    self.say("  ".join(_cells(result)).rstrip())
-            running = [p for p, result in self._results.items() if result.status == "RUNNING"]
-            if running and self._clock() - self._spoken >= SILENCE:
-                self.say(f"still under way: {_listed(running)}")
-            return
-        if not results:
-            return
         with self._lock:
-            if self._live is None:
-                self._live = Live(console=self._console, refresh_per_second=8)
-                self._live.start()
-            self._live.update(self._drawn())
+            self._results |= {result.place: result for result in results}
+            if not self._moves:
+                self._tell(results)
+            elif results:
+                if self._live is None:
+                    self._live = Live(console=self._console, refresh_per_second=8)
+                    self._live.start()
+                self._live.update(self._drawn())
+
+    def _tell(self, results: list[Result]) -> None:
+        for result in results:
+            if result.status != "PENDING":
+                self.say("  ".join(_cells(result)).rstrip())
+        running = [p for p, result in self._results.items() if result.status == "RUNNING"]
+        if running and self._clock() - self._spoken >= SILENCE:
+            self.say(f"still under way: {_listed(running)}")
 
     def stop(self) -> None:
         """Leave the table as it is now; the next one starts empty."""
