@@ -692,10 +692,30 @@ def test_case_33_a_new_environment_that_another_deploy_made_meanwhile_is_not_cha
         return have(production, target, theirs).changed
 
     loser.consents = consents
-    with pytest.raises(DeployError, match=r"was agreed to.*\nDatabase .*: Modify"):
+    with pytest.raises(DeployError, match="Somebody else made or deleted the stack"):
         have(production, target, PROTECTED, loser)
     assert loser.events == []
     assert left_behind(target, dev) == []
+
+
+def test_case_33_a_new_environment_that_is_destroyed_between_two_updates_stays_so(
+    target, dev, monkeypatch
+):
+    production, plans = with_settings(dev, DatabaseDeletionProtection="true"), []
+    cloudformation, prepare_now = target.client("cloudformation"), deploying.prepare_now
+
+    def overtaken(*asked, **more):
+        plans.append(asked)
+        if len(plans) == 2:
+            there = find(cloudformation, dev.stack)["StackId"]
+            protect_from_termination(cloudformation, there, on=False)
+            destroy(Work(production, target, Listener()), there, kept(cloudformation, there))
+        return prepare_now(*asked, **more)
+
+    monkeypatch.setattr(deploying, "prepare_now", overtaken)
+    with pytest.raises(DeployError, match="Somebody else made or deleted the stack"):
+        have(production, target, PROTECTED)
+    assert find(cloudformation, dev.stack) is None
 
 
 def test_case_33_what_another_deploy_adds_between_two_updates_is_not_taken_away(target, dev):
@@ -712,6 +732,20 @@ def test_case_33_what_another_deploy_adds_between_two_updates_is_not_taken_away(
     ):
         have(production, target, PROTECTED, loser)
     assert left_behind(target, dev) == []
+
+
+def test_case_13_what_is_told_at_the_end_is_of_the_stack_that_was_deployed(
+    target, dev, monkeypatch
+):
+    asked, described_ = [], deploying.described
+
+    def noted(cloudformation, stack):
+        asked.append(stack)
+        return described_(cloudformation, stack)
+
+    monkeypatch.setattr(deploying, "described", noted)
+    have(dev, target, TOPIC)
+    assert asked == [find(target.client("cloudformation"), dev.stack)["StackId"]]
 
 
 @pytest.mark.parametrize("over", [False, True])

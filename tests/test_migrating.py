@@ -282,9 +282,9 @@ def test_what_holds_the_service_back_was_agreed_to_and_what_others_deployed_was_
     scaled, others = (
         replace(scaled, resource="Else", stack=(at,)) for at in ("Service", "Logs")
     )
-    deploying._refuse_unseen(plan(scaled), agreed, again=False)  # noqa: SLF001 - AWS's word alone
+    deploying._refuse_unseen(plan(scaled), agreed)  # noqa: SLF001 - AWS's word alone
     with pytest.raises(DeployError, match="Logs/Else"):
-        deploying._refuse_unseen(plan(scaled, others), agreed, again=False)  # noqa: SLF001
+        deploying._refuse_unseen(plan(scaled, others), agreed)  # noqa: SLF001
 
 
 # When it is due

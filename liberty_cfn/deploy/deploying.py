@@ -18,6 +18,11 @@ from liberty_cfn.deploy.protection import close_again, lifted, protect_from_term
 from liberty_cfn.deploy.stack import described, find, outputs
 from liberty_cfn.deploy.statuses import Meaning, in_words, state_of, what_next
 
+ANOTHER = (
+    "Somebody else made or deleted the stack meanwhile, so this is no longer what was agreed "
+    "to; it is left at that. Deploy again to see a new plan."
+)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -133,7 +138,8 @@ def _made(work: Work, begun: Begun, *, adopt: bool, drift: bool) -> Outcome | No
     if adopt:
         adopting.put_names_back(work)
     if stack is None or change_set:
-        stack = described(work.cloudformation, environment.stack)
+        # By its id: somebody may have made another one under its name.
+        stack = described(work.cloudformation, last.stack_id if last else environment.stack)
     # If the last change set was executed, the policies are set already.
     if last is None:
         known = bool(planned.drift and planned.drift.unprotected)
@@ -194,12 +200,14 @@ def _prepared(work: Work, agreed: Plan, before: ChangeSet) -> ChangeSet | None:
     if change_set:
         with discarding.kept_only_if_well(work.cloudformation, change_set):
             _refuse_losses(work, planned, "by what was deployed meanwhile; it is left at that")
-            _refuse_unseen(planned, agreed, again=before.new and not change_set.new)
+            if before.new is not change_set.new:
+                raise DeployError(ANOTHER)
+            _refuse_unseen(planned, agreed)
     return change_set
 
 
-def _refuse_unseen(planned: Plan, agreed: Plan, *, again: bool) -> None:
-    """Refuse what was not in the plan that was agreed to; with `again`, everything.
+def _refuse_unseen(planned: Plan, agreed: Plan) -> None:
+    """Refuse what was not in the plan that was agreed to.
 
     What is in stacks that were planned as a whole was in it; so is what it takes to hold a
     service back, and to have it move on.
@@ -210,7 +218,7 @@ def _refuse_unseen(planned: Plan, agreed: Plan, *, again: bool) -> None:
     unseen = [
         f"{'/'.join(change.place)} ({change.type}): {change.action}"
         for change in planned.changes
-        if again or (change.place not in seen and change.stack not in whole)
+        if change.place not in seen and change.stack not in whole
     ]
     if unseen:
         why = (
