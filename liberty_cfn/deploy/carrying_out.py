@@ -15,8 +15,8 @@ from liberty_cfn.deploy.protection import close_again, expect, protect, protect_
 from liberty_cfn.deploy.stack import NESTED_STACK
 
 TOO_LATE = (
-    "The stack was changed by someone else after this plan was made, or the plan was deleted: it "
-    "can no longer be executed, and changed nothing. Deploy again to see a new plan."
+    "The stack was changed by someone else after this plan was made, or the plan was deleted: "
+    "it can no longer be executed, and changed nothing. Deploy again to see a new plan."
 )
 BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 
