@@ -368,12 +368,15 @@ def test_tasks_that_have_an_old_secret_are_replaced_if_that_is_typed(
     assert (none in liberty("deploy", "dev", "--yes", *options).stdout) is bool(options)
 
 
-def test_what_was_taken_in_and_is_otherwise_is_told_to_be_set_by_hand(liberty, monkeypatch):
+def test_what_is_not_as_specified_after_a_deploy_is_told_to_be_fixed_by_hand(
+    liberty, monkeypatch
+):
     outcome = deploying.Outcome(changed=False, outputs={})
     monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
     advice = "make drift ENV=dev says what is different, and to be fixed by hand"
-    assert advice in liberty("deploy", "dev", "--yes", "--adopt").stdout
-    assert advice not in liberty("deploy", "dev", "--yes").stdout
+    # What an earlier destroy left was taken in, or somebody changed it since.
+    for options in (["--adopt"], []):
+        assert advice in liberty("deploy", "dev", "--yes", *options).stdout
 
 
 @pytest.fixture

@@ -123,6 +123,14 @@ def print_json(whole: Any = None, **parts: Any) -> None:
     click.echo(json.dumps(parts or whole, indent=2))
 
 
+def fixed_by_hand(environment: Environment) -> str:
+    """Return what to do where a deploy succeeded, and what exists isn't as specified."""
+    return (
+        "What was taken in, or changed by hand, stays as it is, which deploying won't change: "
+        f"make drift ENV={environment.name} says what is different, and to be fixed by hand"
+    )
+
+
 def exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is about
     """Exit with 1 unless all is as it should be."""
     if not ok:

@@ -174,7 +174,7 @@ def deploy_command(
     report = verify.verify(environment, target.client)
     screen.print(table.as_table(report))
     screen.print(showing.outputs_text(outcome.outputs))
-    for step in _next_steps(environment, target, advice, differs=adopt and not report.ok):
+    for step in _next_steps(environment, target, advice, differs=not report.ok):
         progress.say(step)
     if as_json:
         common.print_json(
@@ -217,14 +217,11 @@ def _refuse_unfit(
 def _next_steps(
     environment: Environment, target: Target, advice: str, *, differs: bool
 ) -> Iterator[str]:
-    """Yield what is left to do by hand; `differs` if what was taken in isn't as specified."""
+    """Yield what is left to do by hand; `differs` if what exists isn't as specified."""
     from liberty_cfn.deploy import secrets
 
     if differs:
-        yield (
-            "What was taken in is as it was left, which deploying won't change: make drift "
-            f"ENV={environment.name} says what is different, and to be fixed by hand"
-        )
+        yield common.fixed_by_hand(environment)
     if advice:
         yield advice
     for name in secrets.missing(environment, target):

@@ -56,11 +56,14 @@ WORDS = {
     Fate.STAYS: "stays so",
     Fate.AGREED: "as it is to be",
 }
+AGAIN = (
+    "Make it again under the same name, if that is yours to choose; or deploy without it "
+    "first, then with it"
+)
 OF_DELETED = {
-    Fate.FAILS: "its update will fail, and the whole deploy be undone. Make it again under the "
-    "same name, if that is yours to choose; or deploy without it first, then with it",
+    Fate.FAILS: f"its update will fail, and the whole deploy be undone. {AGAIN}",
     Fate.UNTOLD: "its update will fail, if there is one, and the whole deploy be undone",
-    Fate.STAYS: "not made again: an update looks only at what changes",
+    Fate.STAYS: f"not made again: an update looks only at what changes. {AGAIN}",
     Fate.AGREED: "made anew, or to go anyway",
 }
 

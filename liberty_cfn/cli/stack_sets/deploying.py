@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from liberty_cfn.cli.common import console, exit_unless, fail, keep, print_json
+from liberty_cfn.cli.common import console, exit_unless, fail, fixed_by_hand, keep, print_json
 from liberty_cfn.cli.reviewed import check_digest, checked_templates, generated
 from liberty_cfn.cli.stack_sets.common import by_name, fleet_of, refuse_alone, told
 from liberty_cfn.cli.stack_sets.watching import watched
@@ -78,6 +78,9 @@ def deploy(
         screen.print(f"{fleet.name}: no changes")
     reports, unknown, advice = comparing.verified(fleet)
     screen.print(showing.verified_table(reports, unknown))
+    as_specified = all(report.ok for report in reports.values())
+    if not as_specified:
+        screen.print(fixed_by_hand(environment))
     for line in advice:
         screen.print(line)
     if as_json:
@@ -89,7 +92,7 @@ def deploy(
             verify={str(place): document.as_json(r) for place, r in reports.items()},
             unknown=by_name(unknown),
         )
-    exit_unless(all(report.ok for report in reports.values()) and not unknown)
+    exit_unless(as_specified and not unknown)
 
 
 def _have_roles(fleet: Fleet, screen: Console) -> None:
