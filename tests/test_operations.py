@@ -625,13 +625,13 @@ def test_what_could_not_be_compared_is_not_taken_for_as_deployed(liberty, target
     assert "could not be compared: root: no rights" in shown
 
 
-def compared(detected, resource=UNREAD):
+def compared(detected, resource=UNREAD, over=FAILED):
     """Compare a stack of one resource: how that begins, and what AWS says of the resource."""
     wire = Wire(
         DescribeStacks=[stack("CREATE_COMPLETE")],
         ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
         DetectStackDrift=[detected],
-        DescribeStackDriftDetectionStatus=[FAILED],
+        DescribeStackDriftDetectionStatus=[over],
         DescribeStackResourceDrifts=[
             done("DescribeStackResourceDrifts", StackResourceDrifts=resource)
         ],
@@ -646,6 +646,16 @@ DETECTED = done("DetectStackDrift", StackDriftDetectionId="d")
 def test_a_resource_that_could_not_be_compared_is_named_with_the_reason():
     found = compared(DETECTED)
     assert (found.unknown, found.drifts) == (("Uploads: no right to read it",), ())
+
+
+def test_a_word_that_nobody_knows_is_not_taken_for_as_deployed():
+    of_resource, of_stack = (
+        UNREAD.replace("UNKNOWN", "ASKEW"),
+        FAILED[1].replace("FAILED", "HELD"),
+    )
+    assert compared(DETECTED, of_resource).unknown == ("Uploads: no right to read it",)
+    alike = UNREAD.replace("UNKNOWN", "IN_SYNC")
+    assert compared(DETECTED, alike, (200, of_stack)).unknown == ("root: no rights",)
 
 
 def test_a_nested_stack_differs_only_by_what_is_in_it():

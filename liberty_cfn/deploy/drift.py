@@ -19,6 +19,9 @@ from liberty_cfn.stateful import stack_policy
 from liberty_cfn.veiling import veiled_text
 
 DELETED = "DELETED"
+DIFFERENT = ("MODIFIED", DELETED)
+# With what CloudFormation compares of no stack. All other words are no answer.
+ALIKE = ("IN_SYNC", "NOT_CHECKED", "UNSUPPORTED")
 # CloudFormation throttles those who ask for more at once.
 AT_ONCE = 5
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DetectStackDrift.html
@@ -171,12 +174,12 @@ def _comparison(
         return Compared(1, unknown=(f"{named}: {faults.in_words(refused)}",))
     unknown = [
         f"{'/'.join((*stack.path, raw['LogicalResourceId']))}: "
-        f"{raw.get('DriftStatusReason', 'no reason given')}"
+        f"{raw.get('DriftStatusReason', raw['StackResourceDriftStatus'])}"
         for raw in results
-        if raw["StackResourceDriftStatus"] == "UNKNOWN"
+        if raw["StackResourceDriftStatus"] not in (*DIFFERENT, *ALIKE)
     ]
-    if state["DetectionStatus"] == "DETECTION_FAILED" and not unknown:
-        unknown = [f"{named}: {state.get('DetectionStatusReason', 'no reason given')}"]
+    if state["DetectionStatus"] != "DETECTION_COMPLETE" and not unknown:
+        unknown = [f"{named}: {state.get('DetectionStatusReason', state['DetectionStatus'])}"]
     return Compared(
         1,
         tuple(_drift(stack.path, raw) for raw in results if _differs(raw)),
@@ -199,7 +202,7 @@ def _results(cloudformation: Any, stack: Standing) -> Iterator[dict[str, Any]]:
 
 def _differs(raw: Mapping[str, Any]) -> bool:
     # A nested stack is compared by itself, not as a resource of its parent.
-    differs = raw["StackResourceDriftStatus"] in ("MODIFIED", DELETED)
+    differs = raw["StackResourceDriftStatus"] in DIFFERENT
     return differs and raw["ResourceType"] != NESTED_STACK
 
 
