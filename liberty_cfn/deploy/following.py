@@ -142,7 +142,7 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
             unprotected = (
                 f"{work.environment.stack} is in {operation.status}, but its stack policies "
                 "could not be set, which keep what holds data from being replaced or deleted. "
-                f"{faults.in_words(error)}. Deploy again: that sets them."
+                f"{faults.in_words(error)}. Once that is over, deploy again: that sets them."
             )
     if operation.meaning is Meaning.GOOD:
         for orphan in diagnosis.orphans(operation.events):
