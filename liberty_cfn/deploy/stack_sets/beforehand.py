@@ -98,7 +98,7 @@ def without_its_stack(
     name = fleet.environment.name
     says = (
         "was deleted, and not by the set, which takes it to be there. Take the target out of "
-        f"the set: {taking_out(fleet, place)}; then have it made anew: make deploy ENV={name}."
+        f"the set ({taking_out(fleet, place)}), then have it made anew: make deploy ENV={name}."
     )
     return Finding(Level.OBSTACLE, f"Stack {name_of(instance.stack_id)}", says)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from liberty_cfn.deploy import drift
@@ -11,7 +12,7 @@ from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.images import as_deployed
 from liberty_cfn.deploy.patience import Say
-from liberty_cfn.deploy.stack import described
+from liberty_cfn.deploy.stack import described, name_of
 from liberty_cfn.deploy.stack_sets import beforehand, bootstrap
 from liberty_cfn.deploy.stack_sets.operations import operate
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
@@ -33,7 +34,10 @@ def drifted(fleet: Fleet, there: StackSet, say: Say) -> tuple[dict[Place, Compar
 
     def compared(place: Place) -> Compared:
         client = fleet.at(place).client("cloudformation")
-        environment = beforehand.with_stack(fleet, place, there)
+        # The file may no longer name the target, and then has no settings of it.
+        environment = replace(
+            fleet.environment, region=place.region, stack_name=name_of(ids[place])
+        )
         drift.refuse_unless_standing(environment, described(client, ids[place]))
         return drift.detect(client, ids[place], environment.name, say=say)
 
