@@ -14,9 +14,12 @@ PLUGINS = (
 # The files that take longest. They are begun first, so that in the end no process has much to
 # do when the others are done.
 LONG = {
-    *("test_cli", "test_deploy", "test_failures", "test_failures_deploying", "test_faults"),
-    *("test_linting", "test_local_control", "test_mutants", "test_operations", "test_rules"),
-    *("test_stack_sets", "test_stack_sets_adopting", "test_stack_sets_whole", "test_verify"),
+    *("test_cli", "test_deploy", "test_failures_change_sets", "test_failures_deploying"),
+    *("test_failures_following", "test_failures_protecting", "test_faults", "test_linting"),
+    *("test_local_control", "test_mutants", "test_operations", "test_rules"),
+    *("test_stack_sets", "test_stack_sets_adopting", "test_stack_sets_beforehand"),
+    *("test_stack_sets_operations", "test_stack_sets_whole", "test_verify"),
+    *("test_verify_answers", "test_verify_changes"),
 }
 
 # What begins so is meant for the commands of whoever runs the tests, for AWS, git and make, or

@@ -18,8 +18,12 @@ from local_aws import Aws
 
 from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.packaging import EXECUTION_ROLE
-from liberty_cfn.deploy.stack_sets import bootstrap
+from liberty_cfn.deploy.stack_sets import (
+    bootstrap,
+)
+from liberty_cfn.deploy.stack_sets.deploying import deploy
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.standing import standing
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import Environment, load
@@ -279,3 +283,57 @@ def between(sets):
     calls.done()
     sets.aws.fail()
     sets.aws.delay(0)
+
+
+FIRST, SECOND = Place(HOME, US), Place(OTHER, US)
+THIRD, FOURTH = Place(HOME, EU), Place(OTHER, EU)
+TYPES = "AWS::Logs::LogGroup/Notes"
+
+
+def begun(fleet):
+    """Return the operations on a set, oldest first, as what each did and where."""
+    client = fleet.cloudformation
+    return [
+        (
+            one["Action"],
+            {
+                (r["Account"], r["Region"]): r["Status"]
+                for r in client.list_stack_set_operation_results(
+                    StackSetName=fleet.name, OperationId=one["OperationId"]
+                )["Summaries"]
+            },
+        )
+        for one in reversed(list(operations_of(fleet)))
+    ]
+
+
+def operations_of(fleet):
+    return fleet.cloudformation.list_stack_set_operations(StackSetName=fleet.name)["Summaries"]
+
+
+def statuses(fleet):
+    there = standing(fleet)
+    return {place: instance.status for place, instance in there.instances.items()}
+
+
+def stack_of(fleet, place):
+    return standing(fleet).instances[place].stack_id
+
+
+def retention(sets, fleet, place):
+    suffix = fleet.targets.overrides[place]["NameSuffix"]
+    logs = sets.client("logs", place).describe_log_groups(logGroupNamePrefix=f"notes{suffix}")
+    return logs["logGroups"][0]["retentionInDays"]
+
+
+@pytest.fixture(scope="module")
+def there(sets):
+    """A set in four places that tests only look at."""
+    fleet = sets.fleet()
+    deploy(fleet, SMALL, Told())
+    return fleet
+
+
+def made_nothing(calls):
+    changes = ("Create", "Update", "Delete")
+    return not [call for call in calls.asked if call.startswith(changes)]

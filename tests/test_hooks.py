@@ -1,7 +1,7 @@
 """What hooks of the account refuse, which CloudFormation's own reason only names."""
 
 import pytest
-from test_failures_deploying import CREATED, create
+from test_failures_change_sets import CREATED, create
 from wire import CHANGE_SET, STACK, Wire, described, done, events, told
 
 from liberty_cfn.deploy import diagnosis

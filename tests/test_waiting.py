@@ -10,7 +10,7 @@ from botocore import exceptions
 from click.testing import CliRunner
 from deployed import Listener
 from test_deploy import local, with_settings
-from test_failures import SERVICE, Ecs, failure
+from test_failures_explained import SERVICE, Ecs, failure
 
 from liberty_cfn.cli import cli
 from liberty_cfn.deploy import certificates, patience, targets, tasks

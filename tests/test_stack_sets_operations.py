@@ -1,0 +1,321 @@
+"""Operations on stack sets: begun once, followed to their end, whatever becomes of answers."""
+
+import dataclasses
+from datetime import UTC, datetime
+from unittest.mock import Mock
+
+import pytest
+from botocore.exceptions import ClientError
+from stack_sets import (
+    EU,
+    FIRST,
+    FLAT,
+    FOURTH,
+    HOME,
+    OTHER,
+    SECOND,
+    SMALL,
+    THIRD,
+    TYPES,
+    US,
+    Told,
+    begun,
+    operations_of,
+    retention,
+    statuses,
+)
+
+from liberty_cfn.deploy import protection
+from liberty_cfn.deploy.errors import (
+    DeployError,
+    UnknownStatusError,
+    UnreachableError,
+)
+from liberty_cfn.deploy.stack import as_parameters
+from liberty_cfn.deploy.stack_sets import (
+    destroying,
+    operations,
+    reaching,
+    running,
+)
+from liberty_cfn.deploy.stack_sets.comparing import drifted
+from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
+from liberty_cfn.deploy.stack_sets.destroying import destroy
+from liberty_cfn.deploy.stack_sets.operations import attach
+from liberty_cfn.deploy.stack_sets.standing import standing
+
+
+def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, between):
+    fleet = sets.fleet(str(FIRST), str(SECOND), str(THIRD))
+    sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
+    with pytest.raises(DeployError) as error:
+        deploy(fleet, SMALL, Told())
+    said = str(error.value)
+    assert f"{SECOND} failed:" in said
+    assert "Notes in Inside (AWS::Logs::LogGroup): LIBERTY_LOCAL_FAIL" in said
+    assert "ResourceLogicalId" not in said
+    assert "the others were left as they are" in said
+    assert THIRD not in statuses(fleet)
+    sets.aws.fail()
+    assert deploy(fleet, SMALL, Told()).changed
+    assert set(statuses(fleet).values()) == {"CURRENT"}
+
+
+def test_in_the_region_where_one_failed_nobody_follows(sets, between):
+    fleet = sets.fleet(str(FIRST), str(SECOND), str(FOURTH), canary=FOURTH)
+    sets.aws.fail(f"{TYPES}@{HOME}/{US}")
+    with pytest.raises(DeployError, match="more than may"):
+        deploy(fleet, FLAT, Told())
+    assert statuses(fleet) == {FOURTH: "CURRENT", FIRST: "OUTDATED"}
+
+
+def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(
+    sets, between, monkeypatch
+):
+    fleet = sets.tolerating(sets.fleet(str(FIRST), str(SECOND), str(THIRD)), 1)
+    sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
+    with pytest.raises(
+        DeployError, match=f"1 target failed.\n{SECOND} failed:(.|\n)*, with ADOPT=1 if"
+    ):
+        deploy(fleet, FLAT, Told())
+    assert statuses(fleet) == {
+        FIRST: "CURRENT",
+        SECOND: "OUTDATED",
+        THIRD: "CURRENT",
+    }
+    sets.aws.fail()
+    found, unknown = drifted(fleet, standing(fleet), list)
+    assert set(found) == {FIRST, THIRD}
+    assert "is in ROLLBACK_COMPLETE: only what stands can be compared" in unknown[SECOND]
+    before, refusing = len(operations_of(fleet)), Told()
+    refusing.consents = lambda _: False
+    assert retry(fleet, refusing) is None
+    assert refusing.lines == [f"{fleet.name}, to be tried again: {SECOND}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(protection, "protect", Mock(side_effect=UnreachableError("not you")))
+        # Nobody has looked at what changes: policies alone keep what holds data.
+        with pytest.raises(DeployError, match=f"data could be lost in\n  {SECOND}: not you"):
+            retry(fleet, Told())
+    retry(fleet, Told())
+    assert begun(fleet)[before:] == [("UPDATE", {(OTHER, US): "SUCCEEDED"})]
+    assert statuses(fleet)[SECOND] == "CURRENT"
+
+
+def test_a_target_that_the_file_left_is_tried_again_as_well(sets, between):
+    fleet = sets.tolerating(sets.fleet(str(FIRST), str(SECOND)), 1)
+    sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
+    with pytest.raises(DeployError, match=f"{SECOND} failed"):
+        deploy(fleet, FLAT, Told())
+    sets.aws.fail()
+    retry(sets.changed(fleet, without=[SECOND]), Told())
+    assert statuses(fleet) == {FIRST: "CURRENT", SECOND: "CURRENT"}
+
+
+def test_throttling_is_no_verdict_neither_when_beginning_nor_when_following(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    between.refuse("CreateStackInstances", "Throttling", times=2)
+    between.refuse("DescribeStackSetOperation", "Throttling", times=6)
+    between.refuse("ListStackSetOperationResults", "Throttling", times=3)
+    told = Told()
+    deploy(fleet, FLAT, told)
+    assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
+    assert any("AWS has not answered 5 times (Throttling)" in line for line in told.lines)
+
+
+def test_what_is_read_on_the_way_is_asked_for_again(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, FLAT, Told())
+    first = ("DescribeStackSet", "ListStackSetOperations")
+    for read in (*first, "ListStackInstances", "DescribeStackInstance"):
+        between.lose(read)
+        between.refuse(read, "Throttling", times=2)
+    assert deploy(sets.changed(fleet, LogRetentionDays="30"), FLAT, Told()).changed
+
+
+@pytest.mark.parametrize("answer", ["", "NameAlreadyExistsException"])
+def test_a_set_whose_answer_was_lost_is_known_as_ours_and_gone_on_with(sets, between, answer):
+    fleet = sets.fleet(str(FIRST))
+    between.lose("CreateStackSet", answer)
+    assert deploy(fleet, FLAT, Told()).changed
+    assert statuses(fleet) == {FIRST: "CURRENT"}
+
+
+def test_a_set_that_somebody_else_made_meanwhile_is_not_ours(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    other = FLAT["root.yaml"].replace("!Ref LogRetentionDays", "14")
+
+    class Meanwhile(Told):
+        def consents(self, different):
+            fleet.cloudformation.create_stack_set(StackSetName=fleet.name, TemplateBody=other)
+            return True
+
+    with pytest.raises(DeployError, match="made by somebody else"):
+        deploy(fleet, FLAT, Meanwhile())
+    assert statuses(fleet) == {}
+
+
+ANSWERS = ("", "OperationIdAlreadyExistsException")
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_lost_answer_begins_nothing_twice(sets, between, answer):
+    fleet = sets.fleet(str(FIRST))
+    between.lose("CreateStackInstances", answer)
+    assert deploy(fleet, FLAT, Told()).changed
+    assert begun(fleet) == [("CREATE", {(HOME, US): "SUCCEEDED"})]
+    assert between.asked.count("CreateStackInstances") == 1
+
+
+def test_nor_does_one_about_a_change_or_the_end_of_it_all(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, FLAT, Told())
+    other = {"root.yaml": FLAT["root.yaml"].replace("!Ref LogRetentionDays", "14")}
+    between.lose("UpdateStackSet", ANSWERS[1])
+    assert deploy(fleet, other, Told()).changed
+    between.lose("UpdateStackInstances")
+    deploy(sets.changed(fleet, LogRetentionDays="30"), other, Told())
+    assert [action for action, _ in begun(fleet)] == ["CREATE", "UPDATE", "UPDATE"]
+    between.lose("DeleteStackInstances", ANSWERS[1])
+    between.lose("DeleteStackSet")
+    destroy(fleet, standing(fleet), Told())
+    assert standing(fleet) is None
+    for operation in ("UpdateStackSet", "UpdateStackInstances", "DeleteStackInstances"):
+        assert between.asked.count(operation) == 1
+
+
+def test_sent_again_under_its_id_an_operation_is_the_same(there):
+    client, asked = there.cloudformation, {"Accounts": [HOME], "Regions": [US]}
+    again = {"StackSetName": there.name, "OperationId": "resent-1", **asked}
+    before = len(operations_of(there))
+    client.update_stack_instances(**again)
+    client.update_stack_instances(**again)
+    attach(there, Told())
+    assert len(operations_of(there)) == before + 1
+    with pytest.raises(client.exceptions.OperationIdAlreadyExistsException):
+        client.update_stack_instances(**{**again, "Regions": [EU]})
+
+
+def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, FLAT, Told())
+    sets.aws.delay(60)
+    client = fleet.cloudformation
+    other = client.update_stack_instances(
+        StackSetName=fleet.name,
+        Accounts=[HOME],
+        Regions=[US],
+        ParameterOverrides=as_parameters(
+            {**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"}
+        ),
+    )["OperationId"]
+    told = Told(heard=lambda _: sets.aws.delay(0))
+    deploy(fleet, FLAT, told)
+    assert any(f"following {other}" in line for line in told.lines)
+    assert retention(sets, fleet, FIRST) == 7
+
+
+def test_one_that_began_meanwhile_is_followed_then_ours_begins(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, FLAT, Told())
+    sets.aws.delay(60)
+    asked = {"Accounts": [HOME], "Regions": [US]}
+    client, told = fleet.cloudformation, Told(heard=lambda _: sets.aws.delay(0))
+    longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
+    client.update_stack_instances(StackSetName=fleet.name, ParameterOverrides=longer, **asked)
+    done = operations.operate(fleet, "update_stack_instances", told.happened, told.say, **asked)
+    assert done.succeeded
+    assert any("under way already" in line for line in told.lines)
+
+
+def test_with_managed_execution_a_second_operation_waits_its_turn(sets, between):
+    fleet = sets.fleet(str(FIRST), managed_execution=True)
+    deploy(fleet, FLAT, Told())
+    assert standing(fleet).managed_execution
+    sets.aws.delay(60)
+    client, asked = fleet.cloudformation, {"Accounts": [HOME], "Regions": [US]}
+    longer = as_parameters({**fleet.targets.overrides[FIRST], "LogRetentionDays": "14"})
+    client.update_stack_instances(StackSetName=fleet.name, ParameterOverrides=longer, **asked)
+    client.update_stack_instances(StackSetName=fleet.name, **asked)
+    assert operations_of(fleet)[0]["Status"] == "QUEUED"
+    sets.aws.delay(0)
+    while number := operations.under_way(fleet):
+        operations.follow(fleet, number, list)
+    assert {one["Status"] for one in operations_of(fleet)} == {"SUCCEEDED"}
+
+
+def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    sets.aws.delay(60)
+
+    def interrupt(results):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(fleet, FLAT, Told(then=interrupt))
+    told = Told(heard=lambda _: sets.aws.delay(0))
+    deploy(fleet, FLAT, told)
+    assert any("an operation is under way; following" in line for line in told.lines)
+    assert set(statuses(fleet).values()) == {"CURRENT"}
+    assert [action for action, _ in begun(fleet)] == ["CREATE"] * 2
+
+
+def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, between):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    sets.aws.delay(60)
+
+    def stop(results):
+        operations.stop(fleet)
+        sets.aws.delay(0)
+
+    with pytest.raises(DeployError, match="The operation was stopped"):
+        deploy(fleet, FLAT, Told(then=stop))
+    assert SECOND not in statuses(fleet)
+    deploy(fleet, FLAT, Told())
+    assert set(statuses(fleet).values()) == {"CURRENT"}
+
+
+def test_what_nobody_knows_of_a_region_is_not_that_it_is_switched_off():
+    ec2 = Mock()
+    for state, on in (("opted-in", True), ("not-opted-in", False), ("opting-in", True)):
+        regions = [{"RegionName": EU, "OptInStatus": state}]
+        ec2.describe_regions.return_value = {"Regions": regions}
+        assert reaching.opting(ec2, [EU]) == {EU: on}
+
+
+def test_deleting_that_somebody_stops_is_not_said_to_be_done(sets, monkeypatch):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    deploy(fleet, FLAT, Told())
+    stopped = operations.Operation("1", "DELETE", "STOPPED", datetime.now(UTC), {})
+    for module in (running, destroying):
+        monkeypatch.setattr(module, "operate", lambda *_, **__: stopped)
+    with pytest.raises(DeployError, match="The operation was stopped"):
+        deploy(sets.changed(fleet, without=[SECOND]), FLAT, Told())
+    with pytest.raises(DeployError, match="is not deleted: the operation was stopped"):
+        destroy(fleet, standing(fleet), Told())
+    failed = operations.Result(FIRST, "FAILED", "in use")
+    done = dataclasses.replace(stopped, status="FAILED", results={FIRST: failed})
+    monkeypatch.setattr(destroying, "operate", lambda *_, **__: done)
+    with pytest.raises(DeployError, match="not deleted: 1 of its stacks are still there"):
+        destroy(fleet, standing(fleet), Told())
+
+
+def test_a_set_that_others_keep_at_work_is_waited_for_however_often(monkeypatch):
+    busy, none = (
+        ClientError({"Error": {"Code": f"Operation{code}Exception"}}, "UpdateStackInstances")
+        for code in ("InProgress", "NotFound")
+    )
+    client = Mock()
+    client.update_stack_instances.side_effect = [*[busy] * (operations.ATTEMPTS + 1), {}]
+    client.describe_stack_set_operation.side_effect = none
+    monkeypatch.setattr(operations, "under_way", lambda _: "")
+    monkeypatch.setattr(operations, "pause", lambda *_: None)
+    monkeypatch.setattr(operations, "follow", lambda *_, **__: "done")
+    fleet = Mock(cloudformation=client)
+    assert operations.operate(fleet, "update_stack_instances", list, list) == "done"
+
+
+def test_a_state_that_nobody_knows_is_an_error_that_names_it(there, monkeypatch):
+    monkeypatch.setattr(operations, "OVER", ())
+    with pytest.raises(UnknownStatusError, match="says SUCCEEDED of an operation"):
+        last = operations_of(there)[0]["OperationId"]
+        operations.follow(there, last, list)
