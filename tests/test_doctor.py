@@ -201,6 +201,18 @@ def test_names_that_a_stack_is_using_are_not_told_to_be_deleted(target, dev):
         assert list(leftovers.names(copied, target)) == [found]
 
 
+def test_what_the_stack_gave_up_with_a_former_suffix_is_not_called_in_use(target, dev):
+    stack(target, NameSuffix="-two")
+    its = find(target.client("cloudformation"), dev.stack)["StackId"]
+    target.client("secretsmanager").create_secret(
+        Name="liberty-social/SECRET_KEY-dev",
+        Tags=[{"Key": "aws:cloudformation:stack-id", "Value": its}],
+    )
+    [found] = hindering(dev, target)
+    assert str(found).startswith("Secret liberty-social/SECRET_KEY-dev: is there")
+    assert "Delete it, if nobody needs it (aws secretsmanager delete-secret" in str(found)
+
+
 def test_all_that_is_in_the_way_is_told_at_once(target, dev):
     for leave in (left_secret, left_bucket, left_events, left_repository, left_role):
         leave(target)

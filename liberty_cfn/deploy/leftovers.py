@@ -57,7 +57,9 @@ def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
     for each in pages.paginate(**asked, Filters=named).search("SecretList"):
         if (name := each["Name"]) not in ours:
             continue
-        if whose := owner(target.client("cloudformation"), each):
+        # What the stack itself has given up, as its suffix changed, is nobody's any more.
+        whose = owner(target.client("cloudformation"), each)
+        if whose not in ("", environment.stack):
             says = (
                 f"its names are in use: {name} belongs to the stack {whose}, which is there. "
                 "Deploy that one's environment, or choose another NameSuffix."
