@@ -99,6 +99,14 @@ def test_only_a_workflow_of_this_repository_and_environment_may_take_the_role(ro
     assert trust["Action"] == ["sts:AssumeRoleWithWebIdentity"]
 
 
+@pytest.mark.parametrize("named", ["owner/a.name", "some-owner@12/a.name@345"])
+def test_a_repository_is_told_as_githubs_tokens_name_it_old_and_new(role, named):
+    # https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens
+    taken = re.compile(role.body["Parameters"]["Repository"]["AllowedPattern"])
+    assert taken.fullmatch(named)
+    assert not any(taken.fullmatch(wide) for wide in ("*/*", "owner/*", f"{named}:ref", "@1/a"))
+
+
 def test_every_environment_there_may_be_may_have_a_role(role):
     assert role.body["Parameters"]["Environment"]["AllowedPattern"] == NAME.pattern
 

@@ -24,6 +24,9 @@ from liberty_cfn.bootstrap.stack_set_execution_role import EXECUTION_ROLE
 from liberty_cfn.policies import policy
 
 GITHUB = "token.actions.githubusercontent.com"
+# With ids where the repository is from after July 2026, was renamed since, or opted in:
+# https://docs.github.com/en/actions/reference/security/oidc#immutable-subject-claims
+REPOSITORY = "[A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9._-]+(@[0-9]+)?"
 # As long as a deploy is followed: CloudFormation acts with the caller's session.
 SESSION = 3 * 3600  # seconds
 # The services and task definitions that the helper may start tasks of.
@@ -54,8 +57,12 @@ def deploy_role(t: Template) -> None:
         Parameter(
             "Repository",
             Type="String",
-            Description="Whose workflows may deploy: owner/name, on GitHub.",
-            AllowedPattern="[A-Za-z0-9-]+/[A-Za-z0-9._-]+",
+            Description=(
+                "Whose workflows may deploy, as GitHub's tokens name it: owner/name, or "
+                "owner@id/name@id."
+            ),
+            AllowedPattern=REPOSITORY,
+            ConstraintDescription="such as owner/name, or owner@123/name@456",
         )
     )
     t.add_parameter(
