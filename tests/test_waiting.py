@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -229,11 +229,15 @@ def test_status_tells_how_tasks_come_up_and_why_they_do_not(liberty, aws, monkey
     topic = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
     aws.client("cloudformation").create_stack(StackName=dev.stack, TemplateBody=topic)
 
+    def why_stopped(_, arn, since):
+        hour = timedelta(hours=1)
+        if arn == SERVICE and hour <= datetime.now(UTC) - since < 2 * hour:
+            yield "task abc stopped: OutOfMemoryError"
+
     def shown():
         [service] = ecs.describe_services(cluster="backend", services=["web"])["services"]
         monkeypatch.setattr(tasks, "service", lambda *_: service)
-        why = iter(["task abc stopped: OutOfMemoryError"])
-        monkeypatch.setattr(tasks, "why_stopped", lambda _, arn: why if arn == SERVICE else ())
+        monkeypatch.setattr(tasks, "why_stopped", why_stopped)
         code, said, _ = liberty("status", "dev")
         assert code == 0
         return said.splitlines()[1:-1]

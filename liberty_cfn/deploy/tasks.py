@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from liberty_cfn.deploy import faults
@@ -53,14 +53,16 @@ def of_the_service(environment: Environment, target: Target) -> Iterator[str]:
         # While others take their place, those of before run on.
         changing = len(found["deployments"]) > 1
         if changing or found["runningCount"] < found["desiredCount"]:
-            words = list(why_stopped(target.client, found["serviceArn"]))
+            # Of tasks, ECS remembers no more than that; the service's events go back for weeks.
+            hour_ago = datetime.now(UTC) - timedelta(hours=1)
+            words = list(why_stopped(target.client, found["serviceArn"], hour_ago))
             yield from (f"  {said}" for said in (*words, *steps(words)))
 
 
 def why_stopped(
-    client: Callable[[str], Any], arn: str, since: datetime | None = None
+    client: Callable[[str], Any], arn: str, since: datetime | None
 ) -> Iterator[str]:
-    """Yield, in words, what became of a service's tasks since then, or in the last hour."""
+    """Yield, in words, what became of a service's tasks since then, as far as ECS knows."""
     where, name = _place(arn)
     if not name:
         return
@@ -142,7 +144,7 @@ def _stopped(
 
 
 def _is_of_now(when: datetime | None, since: datetime | None) -> bool:
-    """Whether something happened since then: ECS remembers the last hour."""
+    """Whether something happened since then, as far as is known."""
     return when is None or since is None or when >= since
 
 
