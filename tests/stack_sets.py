@@ -104,6 +104,7 @@ class Told:
     """Progress that is remembered; consents unless told otherwise."""
 
     agrees: bool = True
+    stopped: bool = False
     lines: list[str] = field(default_factory=list)
     plans: list[Any] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
@@ -127,6 +128,9 @@ class Told:
     def happened(self, results):
         self.results += results
         self.then(results)
+
+    def stop(self):
+        self.stopped = True
 
     def goes_on(self, canary):
         self.canaries.append(canary)

@@ -29,9 +29,8 @@ from stack_sets import (
 from wire import answering
 
 from liberty_cfn.cli.stack_sets import operations as cli
-from liberty_cfn.deploy.errors import (
-    DeployError,
-)
+from liberty_cfn.deploy import protection
+from liberty_cfn.deploy.errors import DeployError, UnreachableError
 from liberty_cfn.deploy.protection import nested, protect, protect_from_termination
 from liberty_cfn.deploy.stack import name_of
 from liberty_cfn.deploy.stack_sets import (
@@ -188,6 +187,25 @@ def test_what_was_allowed_in_a_deploy_no_retry_does_whatever_policies_were_taken
     client.set_stack_policy(StackName=inside, StackPolicyBody=open_)
     with pytest.raises(DeployError, match=r"denied by stack policy: .*\[Kept\]"):
         retry(fleet, Told())
+
+
+def test_what_is_allowed_is_closed_again_where_another_targets_policy_cannot_be_set(
+    sets, monkeypatch
+):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    deploy(fleet, SMALL, Told())
+    refused = stack_of(fleet, SECOND)
+
+    def refusing(client, stack_id, allowed=()):
+        if allowed and stack_id == refused:
+            raise UnreachableError("not you")
+        protect(client, stack_id, allowed)
+
+    monkeypatch.setattr(protection, "protect", refusing)
+    renamed = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("'kept", "'held")}
+    with pytest.raises(DeployError, match=f"data could be lost in\n  {SECOND}: not you"):
+        deploy(fleet, renamed, Told(), ["Kept"])
+    assert policies(sets, fleet) == dict.fromkeys([FIRST, SECOND], stack_policy())
 
 
 def test_a_nested_stack_goes_from_a_set_when_all_in_it_that_holds_data_is_named(sets):

@@ -1,6 +1,7 @@
 """Operations on stack sets: begun once, followed to their end, whatever becomes of answers."""
 
 import dataclasses
+import threading
 from datetime import UTC, datetime
 from unittest.mock import Mock
 
@@ -42,6 +43,7 @@ from liberty_cfn.deploy.stack_sets.comparing import drifted
 from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import attach
+from liberty_cfn.deploy.stack_sets.reaching import side_by_side
 from liberty_cfn.deploy.stack_sets.standing import standing
 
 
@@ -255,8 +257,26 @@ def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
     told = Told(heard=lambda _: sets.aws.delay(0))
     deploy(fleet, FLAT, told)
     assert any("an operation is under way; following" in line for line in told.lines)
+    assert told.stopped  # else its table would be in the way of asking for consent
     assert set(statuses(fleet).values()) == {"CURRENT"}
     assert [action for action, _ in begun(fleet)] == ["CREATE"] * 2
+
+
+def test_on_ctrl_c_operations_that_run_side_by_side_are_left_to_aws():
+    going, over, ended = threading.Event(), threading.Event(), []
+
+    def operate(number):
+        if not number:
+            going.wait(10)
+            raise KeyboardInterrupt
+        going.set()
+        over.wait(10)
+        ended.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(side_by_side(operate, range(2), 2, leave=True))
+    assert ended == []
+    over.set()
 
 
 def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, between):

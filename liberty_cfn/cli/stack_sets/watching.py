@@ -45,8 +45,9 @@ class Asked:
     def __init__(
         self, fleet: Fleet, screen: Console, board: Board, *, yes: bool, confirm: str | None
     ) -> None:
-        self._fleet, self._screen, self._board = fleet, screen, board
+        self._fleet, self._screen = fleet, screen
         self.say, self.looked, self.happened = board.say, board.looked, board.happened
+        self.stop = board.stop
         self._yes, self._confirm = yes, confirm
         self._local, self._unseen = fleet.environment.is_local, ""
 
@@ -75,7 +76,7 @@ class Asked:
         from liberty_cfn.deploy.stack_sets.comparing import verified_at
         from liberty_cfn.verify.table import as_table
 
-        self._board.stop()
+        self.stop()
         if self._fleet.targets.service_managed:
             self._screen.print(f"{canary} is done; it can't be verified from here")
             return self._agrees()

@@ -103,11 +103,11 @@ def deploy(
         # What an earlier deploy, since killed, had allowed may not go in this one.
         running.close(fleet, progress, known)
     changes = [change for one in plan.changing.values() for change in one.changes]
-    if (open_ := let_through(changes, allowed)) or rests_on_policies(changes):
-        running.protect_first(fleet, list(plan.changing), known, open_)
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     with run.protecting():
+        if (open_ := let_through(changes, allowed)) or rests_on_policies(changes):
+            running.protect_first(fleet, list(plan.changing), known, open_)
         run.bring_up_to_date(first)
         if rest and not progress.goes_on(first[0]):
             again = " ADOPT=1" if plan.adopted else ""

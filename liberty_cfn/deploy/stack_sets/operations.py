@@ -71,6 +71,7 @@ class Progress(Protocol):
     def planned(self, plan: SetPlan) -> None: ...
     def consents(self, different: Differences) -> bool: ...
     def happened(self, results: list[Result]) -> None: ...
+    def stop(self) -> None: ...
     def goes_on(self, canary: Place) -> bool: ...
 
 
@@ -121,6 +122,8 @@ def attach(fleet: Fleet, progress: Progress) -> str:
     if number:
         progress.say(f"{fleet.name}: an operation is under way; following {number}")
         follow(fleet, number, progress.happened, say=progress.say)
+        # A table that moves would be in the way of what is asked next.
+        progress.stop()
     return last
 
 

@@ -205,17 +205,24 @@ def opting(ec2: Any, regions: Iterable[str]) -> dict[str, bool]:
 
 
 def side_by_side(
-    work: Callable[[Given], T], things: Iterable[Given], at_once: int
+    work: Callable[[Given], T], things: Iterable[Given], at_once: int, *, leave: bool = False
 ) -> Iterator[T]:
     """Yield the result for each, in order, with so many `at_once`.
 
-    One at a time needs no threads, and can be interrupted at once.
+    One at a time needs no threads, and can be interrupted at once. Else, on Ctrl-C, those that
+    have begun are waited for, so that they clean up; not with `leave`.
     """
     if at_once <= 1:
         yield from map(work, things)
         return
-    with ThreadPoolExecutor(at_once) as pool:
+    pool, wait = ThreadPoolExecutor(at_once), True
+    try:
         yield from pool.map(work, things)
+    except KeyboardInterrupt:
+        wait = not leave
+        raise
+    finally:
+        pool.shutdown(wait=wait)
 
 
 def products(places: Iterable[Place]) -> list[tuple[list[str], list[str]]]:

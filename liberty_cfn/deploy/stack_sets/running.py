@@ -112,7 +112,8 @@ class Run:
         for (_, regions), group in groupby(steps, key=lambda s: (s.operation, s.regions)):
             at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
             workers = at_once if targets.managed_execution else 1
-            list(side_by_side(self._do, group, workers))
+            # AWS goes on with operations, for hours maybe, whether we wait or not.
+            list(side_by_side(self._do, group, workers, leave=True))
             if self._too_many(regions):
                 self._tell_failures(all_done=False)
             self._end_if_stopped()
@@ -126,8 +127,8 @@ class Run:
             one_each.values(), lambda place: linked_roles.see_to_them(self.fleet.at(place))
         )
         # As a rule, nobody gets into the accounts of a service-managed set but AWS.
-        for place in unreached:
-            self.progress.say(f"{place.account}: {linked_roles.UNREACHED}")
+        if accounts := ", ".join(place.account for place in unreached):
+            self.progress.say(f"{accounts}: {linked_roles.UNREACHED}")
 
     def remove(self, places: Collection[Place]) -> None:
         """Delete the stacks of places that are no longer targets, except what policies keep."""
