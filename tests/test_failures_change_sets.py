@@ -5,7 +5,7 @@ design of one topic; what that can't answer comes over the wire (wire.py).
 """
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 
@@ -220,6 +220,25 @@ def test_a_change_set_that_is_executed_is_not_left_behind(status):
     )
     wire = Wire(ListChangeSets=[(200, executed)])
     assert discarding.left_behind(wire.client, "liberty-social-dev", pytest.fail) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "awaited"),
+    [
+        ("AVAILABLE", True),
+        ("UNAVAILABLE", True),
+        ("EXECUTE_FAILED", False),
+        ("OBSOLETE", False),
+    ],
+)
+def test_what_nobody_can_execute_any_more_nobody_is_taken_to_wait_for(status, awaited):
+    _, text = listed("CREATE_COMPLETE")
+    more = f"<ExecutionStatus>{status}</ExecutionStatus>"
+    more += f"<CreationTime>{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}</CreationTime>"
+    found = text.replace("</Status>", f"</Status>{more}")
+    wire = Wire(ListChangeSets=[(200, found)])
+    [left] = discarding.left_behind(wire.client, "liberty-social-dev", pytest.fail)
+    assert left.awaited is awaited
 
 
 def test_a_change_set_that_is_being_deleted_is_not_swept_away_again():

@@ -20,6 +20,8 @@ from liberty_cfn.deploy.stack import find
 OURS = "liberty-"
 GOING = ("DELETE_PENDING", "DELETE_IN_PROGRESS")
 EXECUTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
+# What nobody can execute any more: what it did was undone, or another came first.
+SPENT = ("EXECUTE_FAILED", "OBSOLETE")
 # How CloudFormation says that a change set, or a nested stack's, is still being made.
 BUSY = re.compile(
     "Cannot delete ChangeSet in status CREATE_|ChangeSet is currently in progress"
@@ -127,7 +129,9 @@ def left_behind(
         return [
             ChangeSet(
                 *(summary["ChangeSetId"], summary["StackId"], summary["ChangeSetName"]),
-                awaited=summary.get("Status") != "FAILED" and summary["CreationTime"] > before,
+                awaited=summary.get("Status") != "FAILED"
+                and summary.get("ExecutionStatus") not in SPENT
+                and summary["CreationTime"] > before,
             )
             for summary in _summaries(cloudformation, stack)
             if summary["ChangeSetName"].startswith(OURS)
