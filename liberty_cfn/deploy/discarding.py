@@ -29,7 +29,7 @@ BUSY = re.compile(
 # How many times to check whether a change set is gone, or can be deleted.
 LOOKS = 20
 # A plan as old as this was forgotten: nobody is still being asked about it.
-FORGOTTEN = timedelta(days=1)
+FORGOTTEN = timedelta(hours=1)
 
 
 @contextlib.contextmanager
@@ -123,7 +123,7 @@ def left_behind(
 
     Where AWS refuses, that is said, and no error: nothing depends on it.
     """
-    # This machine's clock isn't off by a day: AWS would take no request.
+    # This machine's clock isn't off by an hour: AWS would take no request.
     before = datetime.now(UTC) - FORGOTTEN
     try:
         return [
