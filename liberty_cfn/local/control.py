@@ -198,7 +198,7 @@ def _python(say: Callable[[str], object]) -> Path:
         try:
             venv.create(VENV, clear=True, with_pip=True)
             subprocess.run(pip, check=True, capture_output=True, text=True)  # noqa: S603
-        except (OSError, subprocess.CalledProcessError) as error:
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
             told = getattr(error, "stderr", None) or str(error)
             why = told.strip().splitlines()[-1]
             raise LocalAwsError(f"{VENV} could not be made: {why}") from error
