@@ -28,12 +28,15 @@ from stack_sets import (
 )
 from wire import answering
 
+from liberty_cfn.cli.stack_sets import comparing as of_sets
 from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy import protection
+from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.errors import DeployError, UnreachableError
 from liberty_cfn.deploy.protection import nested, protect, protect_from_termination
 from liberty_cfn.deploy.stack import name_of
 from liberty_cfn.deploy.stack_sets import (
+    comparing,
     operations,
     reaching,
     running,
@@ -484,6 +487,20 @@ def test_drift_is_found_in_the_stacks_nested_in_each_target(sets):
         FOURTH: ["Notes"],
     }
     assert standing(fleet).drift != "NOT_CHECKED"
+
+
+def test_of_a_policy_that_somebody_opened_drift_says_when_it_is_set_again(monkeypatch, capsys):
+    opened = {FIRST: Compared(2), SECOND: Compared(2, unprotected=("Data",))}
+    for name in ("fleet_of", "there_is"):
+        monkeypatch.setattr(of_sets, name, lambda *_: None)
+    monkeypatch.setattr(comparing, "drifted", lambda *_: (opened, {}))
+    with pytest.raises(SystemExit):
+        of_sets.drift(None, as_json=False)
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2:] == [
+        "Data: its stack policy is not the one that keeps what holds data",
+        "The next deploy that changes a target sets its policies again.",
+    ]
 
 
 def test_strictly_capped_concurrency_is_said_before_starting(sets):

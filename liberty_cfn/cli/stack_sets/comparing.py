@@ -27,6 +27,8 @@ def drift(environment: Environment, *, as_json: bool) -> None:
     else:
         for place, compared in found.items():
             click.echo("\n".join([f"{place}: {compared.summary}", *drift.as_lines(compared)]))
+        if any(compared.unprotected for compared in found.values()):
+            click.echo("The next deploy that changes a target sets its policies again.")
         say_unknown(unknown)
     exit_unless(not unknown and all(compared.same for compared in found.values()))
 
