@@ -161,7 +161,7 @@ def coming_up(monkeypatch, production):
         watch.pause(None, 0)
         return "\n".join(said)
 
-    after.ecs = ecs
+    after.ecs, after.watch = ecs, watch
     return after
 
 
@@ -213,6 +213,14 @@ def test_an_update_that_is_undone_can_no_longer_be_cancelled(coming_up):
     said = coming_up(30)
     assert "task abc stopped" in said
     assert "make cancel" not in said
+
+
+def test_in_a_target_of_a_set_no_command_is_told_that_is_about_the_set(coming_up, production):
+    coming_up.watch.environment = dataclasses.replace(production, stack_name="StackSet-prod")
+    coming_up(0, service("CREATE_IN_PROGRESS"))
+    said = coming_up(30)
+    assert "task abc stopped" in said
+    assert "ENV=prod" not in said
 
 
 def test_that_ecs_may_not_be_asked_is_no_reason_to_stop_looking(coming_up, monkeypatch):

@@ -84,7 +84,8 @@ class Watch:
             return
         yield from (f"  {said}" for said in (*words, *steps(words)))
         name = self.environment.name
-        if not self._undone and self._is_new(["trying"]):
+        # In a target of a stack set, neither command is about this stack.
+        if not (self._undone or self.environment.stack_name) and self._is_new(["trying"]):
             yield (
                 "  ECS goes on trying, and AWS waits for that. Not to wait: make cancel "
                 f"ENV={name} undoes an update, make destroy ENV={name} ends a creation."
