@@ -865,6 +865,7 @@ def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_ro
     made = create(wire, say=said.append)
     assert (made.id, [change.opaque for change in made.changes]) == (CHANGE_SET, [True])
     assert f"What changes inside nested stacks can't be told: {told}" in said[0]
+    assert ("change a value of Tags in params/" in said[0]) == ("limit exceeded" in told)
     asked = [name for name, _ in wire.asked]
     assert asked.index("DeleteChangeSet") < len(asked) - 2  # the first is not left behind
     sent = [body for name, body in map(decoded, wire.asked) if name == "CreateChangeSet"]

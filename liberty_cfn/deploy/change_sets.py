@@ -27,6 +27,12 @@ NOTHING = ("didn't contain changes", "No updates are to be performed")
 # How it says that a nested stack's change set, not this one, could not be made. The limit
 # counts those that it keeps for nested stacks without changes.
 NESTED_FAILED = re.compile(r"Nested change set (arn:\S+)|ChangeSet limit exceeded for stack")
+# AWS keeps those until the nested stack is updated, and refuses to delete them before.
+# https://github.com/aws/copilot-cli/issues/5614
+CROWDED = (
+    " AWS forgets the change sets of a stack when it is updated: change a value of Tags in "
+    "params/, say, which updates all, and deploy."
+)
 # Added where AWS names the hook that refused a change set, but not why.
 UNTOLD = (
     " Why can't be told: whoever deploys may lack the rights to ask, "
@@ -73,10 +79,11 @@ def create(
     made, why = _completed(cloudformation, asked, say)
     # A change set of the root alone imports nothing into nested stacks.
     if why and why.inside and not adopt and REFUSED not in why.reason:
+        room = CROWDED if "limit exceeded" in why.reason else ""
         say(
             "What changes inside nested stacks can't be told: "
             f"{why.reason.removesuffix('.')}. This is the plan of the root alone; stack "
-            "policies still keep what holds data."
+            f"policies still keep what holds data.{room}"
         )
         # But keep the empty stack that may have been made with it: the next one is for it, too.
         drop(cloudformation, replace(made, new=False), say)
