@@ -110,6 +110,7 @@ def test_the_larger_settings_are_followed(deployed):
         NatGatewayPerZone="true",
         ApplicationAccessKey="true",
         ExecuteCommand="true",
+        ScaleAtRequests="1000000",
         EnvironmentFile="arn:aws:s3:::configuration/backend.env",
         RecordLabel="",
         UploadsExpireDays="30",

@@ -153,7 +153,7 @@ def _scaling(aws: Aws) -> Iterator[Fact]:
 def _scaling_words(policy: Mapping[str, Any]) -> str:
     aim = policy.get("TargetTrackingScalingPolicyConfiguration", {})
     metric = aim.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
-    return f"{policy['PolicyName']}: {metric} at {aim.get('TargetValue', 0):g}"
+    return f"{policy['PolicyName']}: {metric} at {aim.get('TargetValue', 0):.9g}"
 
 
 def _container(aws: Aws, found: Mapping[str, Any]) -> Iterator[Fact]:
