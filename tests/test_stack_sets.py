@@ -480,7 +480,10 @@ def test_drift_is_found_in_the_stacks_nested_in_each_target(sets):
         logGroupName=f"notes{suffix}", retentionInDays=1
     )
     # Also in targets that the file no longer names.
-    found, unknown = drifted(sets.changed(fleet, without=[FOURTH]), standing(fleet), list)
+    said = []
+    without = sets.changed(fleet, without=[FOURTH])
+    found, unknown = drifted(without, standing(fleet), said.append)
+    assert {line.partition(": Comparing 2 stacks")[0] for line in said} == {*map(str, found)}
     assert unknown == {}
     assert {p: [d.resource for d in c.drifts] for p, c in found.items()} == {
         FIRST: [],

@@ -130,7 +130,8 @@ def deploy_command(
     that are not as generated are refused (for the local AWS, they are written).
 
     A change that would replace or delete what holds data, or have it keep less (a shorter
-    retention), is refused, unless each such resource is named with --allow-replace.
+    retention of backups), is refused, unless each such resource is named with
+    --allow-replace.
     """
     from liberty_cfn import verify
     from liberty_cfn.deploy import deploying, showing

@@ -39,7 +39,8 @@ def drifted(fleet: Fleet, there: StackSet, say: Say) -> tuple[dict[Place, Compar
             fleet.environment, region=place.region, stack_name=name_of(ids[place])
         )
         drift.refuse_unless_standing(environment, described(client, ids[place]))
-        return drift.detect(client, ids[place], environment.name, say=say)
+        name = environment.name
+        return drift.detect(client, ids[place], name, say=lambda line: say(f"{place}: {line}"))
 
     return fleet.everywhere(ids, compared)
 
