@@ -18,6 +18,7 @@ STACK = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev/
 NESTED = "arn:aws:cloudformation:us-east-1:000000000000:stack/liberty-social-dev-Database-X/2"
 CHANGE_SET = "arn:aws:cloudformation:us-east-1:000000000000:changeSet/liberty-social-dev-3/3"
 TYPE = "AWS::CloudFormation::Stack"
+FOR_EVER = 500  # requests: no test needs that many
 START = datetime(2026, 1, 1, tzinfo=UTC)
 THROTTLED = (400, "<Code>Throttling</Code><Message>Rate exceeded</Message>")
 UNAVAILABLE = (503, "<Code>ServiceUnavailable</Code><Message>Later</Message>")
@@ -84,6 +85,7 @@ class Wire:
     def _answer(self, request, event_name, **_):
         operation = event_name.rpartition(".")[2]
         self.asked.append((operation, request.body))
+        assert len(self.asked) < FOR_EVER, f"{operation} is asked for ever"
         left = self._answers[operation]
         answer = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(answer, BaseException):
