@@ -234,12 +234,6 @@ def test_an_aws_that_cannot_be_reached_is_a_sentence(nearby):
     assert "127.0.0.1:9" in answer.stderr
 
 
-def test_with_nobody_to_ask_nothing_is_deployed(liberty):
-    answer = liberty("deploy", "dev")
-    assert answer.returncode == 1
-    assert "consent with --yes, or YES=1 for make" in answer.stderr
-
-
 @pytest.fixture
 def asked(monkeypatch):
     """Take note of what a deploy is asked for, and whether it has consent; nothing is done."""
@@ -252,6 +246,13 @@ def asked(monkeypatch):
     monkeypatch.setattr(deploying, "begin", lambda _, failed: failed)
     monkeypatch.setattr(deploying, "deploy", take_note)
     return noted
+
+
+def test_with_nobody_to_ask_nothing_is_deployed(liberty, asked):
+    answer = liberty("deploy", "dev")
+    assert answer.returncode == 1
+    assert "consent with --yes, or YES=1 for make" in answer.stderr
+    assert asked == {}
 
 
 @pytest.mark.parametrize(
