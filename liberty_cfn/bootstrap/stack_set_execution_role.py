@@ -67,9 +67,9 @@ def _stacks() -> Iterator[Statement]:
         [cloudformation.CreateStack, *STACKS, cloudformation.UpdateStack],
         (*where("cloudformation", INSTANCES), CHANGE_SETS + "liberty-*"),
     )
-    # AWS's own role of the kind has it, too:
+    # CloudFormation may ask without a name. AWS's own role of the kind has both, too:
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSQuickSetupDeploymentRolePolicy.html
-    yield allow("List", [cloudformation.ListStacks], ("*",))
+    yield allow("List", [cloudformation.DescribeStacks, cloudformation.ListStacks], ("*",))
     # The templates are the administrator's.
     templates = "arn:${AWS::Partition}:s3:::liberty-cfn-templates-${AdministratorAccountId}-*"
     yield allow("Templates", [s3.GetObject], (f"{templates}/*",))
