@@ -1,6 +1,7 @@
 """What a destroy kept, and a deploy after it takes in again; what it doesn't delete halfway."""
 
 import dataclasses
+import json
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -308,6 +309,58 @@ def test_a_value_that_there_is_but_is_not_found_is_never_deleted(target, local, 
     assert {each["Name"] for each in manager.list_secrets()["SecretList"]} == {*names}
 
 
+@pytest.fixture
+def once_not_found(manager):
+    """Have AWS not find a secret the first time it is described, by its name."""
+    missing, to_miss = {"Error": {"Code": secrets.MISSING, "Message": "gone"}}, []
+
+    def miss(params, **_):
+        asked = json.loads(params["body"])["SecretId"]
+        if asked in to_miss:
+            to_miss.remove(asked)
+            return SimpleNamespace(status_code=400), missing
+        return None
+
+    event = "before-call.secrets-manager.DescribeSecret"
+    manager.meta.events.register(event, miss)
+    yield to_miss.append
+    manager.meta.events.unregister(event, miss)
+
+
+def test_a_value_that_waits_and_is_not_found_at_first_is_not_written_over(
+    target, local, manager, once_not_found
+):
+    kept, full = "liberty-social/kept/SECRET_KEY-local", "liberty-social/SECRET_KEY-local"
+    manager.create_secret(Name=kept, SecretString="old")
+    manager.create_secret(Name=full, SecretString="made by a stack that failed")
+    once_not_found(kept)
+    with pytest.raises(DeployError, match=f"{kept} holds another value already"):
+        adopting.put_aside(local, target, "SECRET_KEY")
+    assert values(target) == {kept: "old", full: "made by a stack that failed"}
+
+
+def test_a_secret_just_made_and_not_found_at_first_is_looked_for_again(
+    target, local, manager, once_not_found
+):
+    full = "liberty-social/SECRET_KEY-local"
+    manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
+    manager.create_secret(Name=full, SecretString="new")
+    once_not_found(full)
+    assert adopting.given_back(local, target) == {full: True}
+
+
+def test_what_was_put_aside_just_now_is_given_back_though_no_list_has_it_yet(
+    target, local, manager, monkeypatch
+):
+    full = "liberty-social/SECRET_KEY-local"
+    manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
+    manager.create_secret(Name=full, SecretString="new")
+    monkeypatch.setattr(
+        manager, "get_paginator", lambda _: pytest.fail("the list is five minutes old")
+    )
+    assert adopting.given_back(local, target, lately=True) == {full: True}
+
+
 def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
     local, monkeypatch
 ):
@@ -323,14 +376,14 @@ def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
 
 
 def test_a_value_that_tasks_have_already_restarts_none(local, monkeypatch):
-    monkeypatch.setattr(adopting, "given_back", lambda *_: {"two": False})
+    monkeypatch.setattr(adopting, "given_back", lambda *_, **__: {"two": False})
     monkeypatch.setattr(secrets, "restart", lambda *_: pytest.fail("restarted"))
     adopting.give_back(Work(local, None, told := Listener()))
     assert [line.split(",")[0] for line in told.said] == ["two was set meanwhile"]
 
 
 def test_which_value_a_secret_has_is_told(local, monkeypatch):
-    monkeypatch.setattr(adopting, "given_back", lambda *_: {"one": True, "two": False})
+    monkeypatch.setattr(adopting, "given_back", lambda *_, **__: {"one": True, "two": False})
     monkeypatch.setattr(secrets, "restart", lambda *_: "web:1")
     progress = Listener()
     adopting.give_back(Work(local, None, progress))
@@ -439,7 +492,7 @@ def test_a_value_that_waits_is_not_given_back_over_one_that_somebody_set_since(
     """The deploy that takes it in is killed first, and none follows until it is taken down."""
     local, some = load("local"), small(templates, "Logs", "Secrets")
 
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     def life(value):

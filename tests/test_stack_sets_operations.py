@@ -197,6 +197,39 @@ def test_sent_again_under_its_id_an_operation_is_the_same(there):
         client.update_stack_instances(**{**again, "Regions": [EU]})
 
 
+@pytest.fixture
+def late(sets):
+    """Have the results of an operation that is over be listed late, after so many looks."""
+    events, looks, over = sets.home.client("cloudformation").meta.events, [0], [False]
+
+    def described(parsed, **_):
+        over[0] = parsed["StackSetOperation"]["Status"] in operations.OVER
+
+    def listed(parsed, **_):
+        if looks[0]:
+            looks[0] -= over[0]
+            parsed["Summaries"] = [{**one, "Status": "RUNNING"} for one in parsed["Summaries"]]
+
+    hooks = {"DescribeStackSetOperation": described, "ListStackSetOperationResults": listed}
+    for name, hook in hooks.items():
+        events.register(f"after-call.cloudformation.{name}", hook)
+    yield looks
+    for name, hook in hooks.items():
+        events.unregister(f"after-call.cloudformation.{name}", hook)
+
+
+@pytest.mark.parametrize(
+    ("looks", "complaint"), [(2, "1 target failed"), (999, "doesn't tell yet what became")]
+)
+def test_no_deploy_goes_on_from_results_that_lag_behind(sets, between, late, looks, complaint):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    sets.aws.fail(f"AWS::Logs::LogGroup/Notes@{FIRST}")
+    late[0] = looks
+    with pytest.raises(DeployError, match=complaint):
+        deploy(fleet, FLAT, Told())
+    assert list(standing(fleet).instances) == [FIRST]
+
+
 def test_an_operation_under_way_is_followed_before_anything_else(sets, between):
     fleet = sets.fleet(str(FIRST))
     deploy(fleet, FLAT, Told())

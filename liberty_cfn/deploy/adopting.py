@@ -18,12 +18,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from liberty_cfn.deploy import certificates, discarding, faults, secrets
 from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
+from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
 from liberty_cfn.deploy.stack import NESTED_STACK, owner
 from liberty_cfn.deploy.targets import Target
@@ -82,9 +84,9 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
     arn = known["ARN"]
     # One that has a value is deleted only when that was read.
     value = _value(client, arn, there=secrets.has_value(known))
-    copy = _place(environment, target, name, known)
+    copy, there = _place(environment, target, name, known)
     if value is not None and copy:
-        _store(client, copy, value)
+        _store(client, copy, value, over=there)
         if _value(client, copy) != value:
             raise DeployError(f"{full} could not be copied to {copy}; it was left as it is.")
     client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
@@ -100,8 +102,10 @@ def put_aside(environment: Environment, target: Target, name: str) -> None:
 
 def _place(
     environment: Environment, target: Target, name: str, known: Mapping[str, Any]
-) -> str:
-    """Return the name of the secret that holds a value meanwhile; empty if none needs to.
+) -> tuple[str, bool]:
+    """Return the name of the secret that holds a value meanwhile, and whether it is there.
+
+    The name is empty if no secret needs to hold it.
 
     If one is held already, and this secret was created after it, the stack that created it
     failed, and nobody ever used its value; unless somebody set it, which takes precedence over
@@ -111,32 +115,35 @@ def _place(
     copy = aside(environment, name)
     before = secrets.described(target, copy)
     if before is None or known["CreatedDate"] < before["CreatedDate"]:
-        return copy
+        return copy, before is not None
     if not secrets.refusal(environment, name) and _set_since(environment, target, name):
-        return copy
+        return copy, True
     if name != secrets.DATABASE_PASSWORD:
-        return ""
+        return "", False
     numbered = (f"{copy}.{number}" for number in itertools.count(2))
-    return next(each for each in numbered if secrets.described(target, each) is None)
+    return next(one for one in numbered if secrets.described(target, one) is None), False
 
 
-def waiting(environment: Environment, target: Target) -> list[str]:
+def waiting(environment: Environment, target: Target, *, lately: bool = False) -> list[str]:
     """Return the secrets whose values are still to be put back.
 
     The database's password stays aside: the new database has a new one, and only a database
-    restored from a snapshot has the old one.
+    restored from a snapshot has the old one. `lately` is whether some may have been put aside
+    just now: AWS's list of secrets may be five minutes old.
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html
     """
+    names = [name for name in secrets.NAMES if name != secrets.DATABASE_PASSWORD]
+    if lately:
+        return [n for n in names if secrets.described(target, aside(environment, n))]
     pages = target.client("secretsmanager").get_paginator("list_secrets")
     kept = pages.paginate(Filters=[{"Key": "name", "Values": [KEPT]}])
     there = set(kept.search("SecretList[].Name"))
-    return [
-        name
-        for name in secrets.NAMES
-        if name != secrets.DATABASE_PASSWORD and aside(environment, name) in there
-    ]
+    return [name for name in names if aside(environment, name) in there]
 
 
-def given_back(environment: Environment, target: Target) -> dict[str, bool]:
+def given_back(
+    environment: Environment, target: Target, *, lately: bool = False
+) -> dict[str, bool]:
     """Put values that were put aside into the stack's secrets; return which, by full name.
 
     True is that the old value is the current one again. False is that somebody set another
@@ -144,7 +151,7 @@ def given_back(environment: Environment, target: Target) -> dict[str, bool]:
     the stack makes the access key, it is a new one, and the old value is dropped.
     """
     client, given = target.client("secretsmanager"), {}
-    for name in waiting(environment, target):
+    for name in waiting(environment, target, lately=lately):
         copy, full = aside(environment, name), secrets.full_name(environment, name)
         if (value := _value(client, copy)) is None:
             # AWS may list it for a while after it was deleted.
@@ -161,7 +168,10 @@ def given_back(environment: Environment, target: Target) -> dict[str, bool]:
 
 def _set_since(environment: Environment, target: Target, name: str) -> bool:
     """Whether a secret no longer has the value that its stack created it with."""
-    known = secrets.described(target, secrets.full_name(environment, name)) or {}
+    manager, full = target.client("secretsmanager"), secrets.full_name(environment, name)
+    # Just after the stack created it, AWS may not find it yet.
+    describe = partial(manager.describe_secret, SecretId=full)
+    known = answered(manager, describe, coming=secrets.MISSING)
     stages = [stage for each in known.get("VersionIdsToStages", {}).values() for stage in each]
     current = secrets.since(environment, target, name)
     later = current and current - known["CreatedDate"] > AT_ONCE
@@ -172,7 +182,12 @@ def aside(environment: Environment, name: str) -> str:
     return environment.named(f"{KEPT}{name}")
 
 
-def _store(client: Any, name: str, value: str) -> None:
+def _store(client: Any, name: str, value: str, *, over: bool) -> None:
+    """Store a value in a secret of this name, `over` the one that is there, or in a new one.
+
+    Raises:
+        DeployError: one is there that AWS didn't find before; its value may be the only copy.
+    """
     with faults.unless("ResourceExistsException"):
         client.create_secret(
             Name=name,
@@ -180,6 +195,11 @@ def _store(client: Any, name: str, value: str) -> None:
             Description="Kept by an earlier destroy; a deploy puts it back.",
         )
         return
+    if not over and _value(client, name) != value:
+        raise DeployError(
+            f"{name} holds another value already, which AWS didn't tell before; nothing was "
+            "put in its place, or deleted. Deploy again."
+        )
     client.put_secret_value(SecretId=name, SecretString=value)
 
 
@@ -234,7 +254,7 @@ def say_what_waits(work: Work) -> None:
     """
     environment = work.environment
     with contextlib.suppress(*faults.OF_AWS):
-        for name in waiting(environment, work.target):
+        for name in waiting(environment, work.target, lately=True):
             full, where = secrets.full_name(environment, name), aside(environment, name)
             work.progress.say(
                 f"The value of {full} waits in {where}; the next deploy gives it back"
@@ -258,10 +278,13 @@ def put_names_back(work: Work) -> None:
     carry_out(replace(work, allowed=()), change_set)
 
 
-def give_back(work: Work) -> None:
-    """Give secrets that were adopted their values, and have running tasks read them."""
+def give_back(work: Work, *, lately: bool = False) -> None:
+    """Give secrets that were adopted their values, and have running tasks read them.
+
+    `lately` is whether they were adopted just now.
+    """
     environment, target, progress = work.environment, work.target, work.progress
-    given = given_back(environment, target)
+    given = given_back(environment, target, lately=lately)
     for full, as_before in given.items():
         progress.say(
             f"{full} has its previous value again"

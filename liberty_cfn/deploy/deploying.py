@@ -148,7 +148,7 @@ def _made(work: Work, begun: Begun, *, adopt: bool, drift: bool) -> Outcome | No
         protect_from_termination(work.cloudformation, stack["StackId"])
     for killed in begun.over(changed=change_set is not None):
         discarding.drop(work.cloudformation, killed, progress.say)
-    adopting.give_back(work)
+    adopting.give_back(work, lately=adopt)
     return Outcome(changed=change_set is not None, outputs=outputs(stack))
 
 

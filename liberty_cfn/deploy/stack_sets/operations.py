@@ -31,6 +31,10 @@ from liberty_cfn.deployment_targets import Place
 
 GOING = ("RUNNING", "STOPPING", "QUEUED")
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
+# The list of results lags behind the state of their operation: once that is over, it is read
+# this many times more at most.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackSetOperationResults.html
+LOOKS = 10
 
 
 @dataclass(frozen=True)
@@ -206,13 +210,14 @@ def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Opera
     """Report each target's result until an operation is over.
 
     Raises:
+        DeployError: it is over, and AWS still doesn't list the result of every target.
         FollowError: the deadline has passed, or the credentials have expired.
         UnknownStatusError: AWS reports a state that this program doesn't know.
     """
     patience = Patience(fleet.name, say)
     known: dict[Place, Result] = {}
     since: dict[Place, float] = {}
-    quiet = 0
+    quiet = late = 0
     pause(fleet.cloudformation, AT_FIRST)
     while True:
         # The status first, so that whatever happened before it was read is reported.
@@ -232,10 +237,31 @@ def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Opera
         tell(fresh)
         quiet = 0 if fresh else quiet + 1
         if state and found is not None and _is_over(state["Status"]):
-            began = state["CreationTimestamp"]
-            return Operation(number, state["Action"], state["Status"], began, known)
+            whole = _are_all_told(state, known.values())
+            if (known and whole) or late >= LOOKS:
+                if not whole and state["Status"] != "STOPPED":
+                    raise DeployError(_untold(fleet, number, state["Status"]))
+                began = state["CreationTimestamp"]
+                return Operation(number, state["Action"], state["Status"], began, known)
+            late += 1
         patience.check()
         pause(fleet.cloudformation, quiet)
+
+
+def _are_all_told(state: Mapping[str, Any], results: Collection[Result]) -> bool:
+    """Whether these results are those of an operation that is over, and none is lacking."""
+    statuses = [result.status for result in results]
+    counted = state.get("StatusDetails", {}).get("FailedStackInstancesCount", 0)
+    failed = max(counted, int(state["Status"] == "FAILED"))
+    return statuses.count("FAILED") >= failed and not {"PENDING", "RUNNING"} & set(statuses)
+
+
+def _untold(fleet: Fleet, number: str, status: str) -> str:
+    return (
+        f"{fleet.name}: the operation {number} ended as {status}, and AWS doesn't tell yet "
+        "what became of every target, so nothing more is done. How they stand: make status "
+        f"ENV={fleet.environment.name}; then the same command again goes on."
+    )
 
 
 def _is_over(status: str) -> bool:
