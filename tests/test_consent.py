@@ -493,6 +493,17 @@ def test_of_two_sets_that_are_deployed_at_once_the_accounts_of_both_may_read():
         s3.assert_no_pending_responses()
 
 
+def test_a_policy_that_was_just_set_and_is_not_found_at_first_is_asked_for_again(monkeypatch):
+    monkeypatch.setattr("liberty_cfn.deploy.patience.time.sleep", lambda _: None)
+    home = Target(boto3.Session("k", "s", region_name="us-east-1"), "1" * 12)
+    with Stubber(home.client("s3")) as s3:
+        for code in ("NoSuchBucket", "NoSuchBucketPolicy"):
+            s3.add_client_error("get_bucket_policy", code, http_status_code=404)
+        s3.add_response("get_bucket_policy", shared_with("2" * 12))
+        packaging.share(packaging.Bucket(home, bucket_of(home)), ["2" * 12])
+        s3.assert_no_pending_responses()
+
+
 @pytest.mark.parametrize(
     ("region", "host"), [("eu-west-1", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn")]
 )

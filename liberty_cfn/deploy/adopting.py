@@ -171,7 +171,7 @@ def _set_since(environment: Environment, target: Target, name: str) -> bool:
     manager, full = target.client("secretsmanager"), secrets.full_name(environment, name)
     # Just after the stack created it, AWS may not find it yet.
     describe = partial(manager.describe_secret, SecretId=full)
-    known = answered(manager, describe, coming=secrets.MISSING)
+    known = answered(manager, describe, coming=[secrets.MISSING])
     stages = [stage for each in known.get("VersionIdsToStages", {}).values() for stage in each]
     current = secrets.since(environment, target, name)
     later = current and current - known["CreatedDate"] > AT_ONCE

@@ -186,7 +186,7 @@ def _created_once(
 def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
     patience, look = Patience(change_set), partial(_page, cloudformation, change_set)
     while not patience.over:
-        described = answered(cloudformation, look, LOOKS, coming="ChangeSetNotFound")
+        described = answered(cloudformation, look, LOOKS, coming=["ChangeSetNotFound"])
         if described["Status"] in MADE:
             return described
         if described["Status"] not in PENDING:

@@ -31,6 +31,8 @@ SENDERS = 4
 FOLDER = "templates/"
 # Also of a bucket that was just made: not all of S3 knows it at once.
 NOT_YET = "NoSuchBucket"
+# Until its policy is known everywhere, too, it is told as having none.
+UNWRITTEN = "NoSuchBucketPolicy"
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _put(bucket: Bucket, text: str) -> None:
     # Someone else may have sent it meanwhile: the same content, as the key is its digest.
     put = partial(bucket.s3.put_object, **bucket.where, Key=_key(text), IfNoneMatch="*")
     with faults.unless("PreconditionFailed", "ConditionalRequestConflict"):
-        answered(bucket.s3, partial(put, Body=text.encode()), coming=NOT_YET)
+        answered(bucket.s3, partial(put, Body=text.encode()), coming=[NOT_YET])
 
 
 SHARED = "StackSetTargets"
@@ -169,12 +171,12 @@ def bucket(target: Target) -> Bucket:
     try:
         return Bucket(target, bare.name, bare.s3.get_bucket_policy(**bare.where)["Policy"])
     except ClientError as error:
-        if faults.code(error) not in (NOT_YET, "NoSuchBucketPolicy"):
+        if faults.code(error) not in (NOT_YET, UNWRITTEN):
             raise
         if faults.code(error) == NOT_YET:
             # Another first deploy may be at it, too: S3 refuses both, for a moment.
             answered(bare.s3, partial(_create, bare))
-    answered(bare.s3, partial(_close, bare), coming=NOT_YET)
+    answered(bare.s3, partial(_close, bare), coming=[NOT_YET])
     return bare
 
 
@@ -188,7 +190,10 @@ def share(bucket: Bucket, accounts: Collection[str]) -> None:
     if readers <= _shared_with(json.loads(bucket.policy or "{}")):
         return
     for _ in range(ATTEMPTS):
-        policy = json.loads(bucket.s3.get_bucket_policy(**bucket.where)["Policy"])
+        # A bucket that was just made has one, even if S3 doesn't find it yet.
+        read = partial(bucket.s3.get_bucket_policy, **bucket.where)
+        found = answered(bucket.s3, read, coming=[NOT_YET, UNWRITTEN])
+        policy = json.loads(found["Policy"])
         if readers <= (known := _shared_with(policy)):
             return
         _allow(bucket, policy, readers | known)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -49,11 +49,12 @@ def answered(
     question: Callable[[], T],
     attempts: int = ATTEMPTS,
     *,
-    coming: str | None = None,
+    coming: Collection[str] = (),
 ) -> T:
     """Return AWS's answer, asking again after transient errors.
 
-    `coming` is AWS's code for there being none of what was just made: it may not be found yet.
+    `coming` are AWS's codes for there being none of what was just made: it may not be found
+    yet.
 
     Raises:
         ClientError: AWS refuses.
@@ -63,7 +64,7 @@ def answered(
         try:
             return question()
         except faults.OF_AWS as error:
-            if not faults.passes(error) and faults.code(error) != coming:
+            if not faults.passes(error) and faults.code(error) not in coming:
                 raise
             pause(client, 0)
     return question()
