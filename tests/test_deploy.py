@@ -490,6 +490,18 @@ def test_of_what_happened_before_an_operation_no_more_is_read_than_the_last():
     assert pages.read == ["root"]
 
 
+def test_an_end_that_is_listed_late_is_not_taken_for_that_of_the_next_operation():
+    pages, root = Pages(), ("root", "UPDATE_COMPLETE", "root")
+    follower = Follower(pages, "root")
+    pages.add("root", 1, *root)
+    assert follower.new_events() == []
+    pages.add("root", 2, "root", "UPDATE_IN_PROGRESS", "root")
+    assert [e.status for e in follower.new_events()] == ["UPDATE_IN_PROGRESS"]
+    pages.add("root", 3, *root)
+    assert [e.time.second for e in follower.new_events()] == [3]
+    assert not follower.overtaken
+
+
 def test_an_end_says_how_long_it_took():
     pages = Pages()
     follower = Follower(pages, "root")

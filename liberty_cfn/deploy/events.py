@@ -92,6 +92,7 @@ class Follower:
         self._refused: dict[tuple[tuple[str, ...], str], list[str]] = {}
         # Read, but not reported yet, as a later call failed.
         self._untold: list[Event] = []
+        self._begun = since is not None
         self._ended = False
         self._since = since
         if since is None:
@@ -129,6 +130,10 @@ class Follower:
     def _until_the_next(self, events: list[Event]) -> Iterator[Event]:
         for event in events:
             if event.is_root:
+                self._begun |= not event.over
+                if not self._begun:
+                    # The end of the operation before, listed late.
+                    continue
                 self.overtaken |= self._ended and event.status in NEXT_BEGINS
                 self._ended |= event.over
             if self.overtaken:
