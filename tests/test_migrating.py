@@ -204,6 +204,13 @@ def test_why_a_migration_failed_has_its_next_step_where_that_is_known(local, why
     assert f"never ran ({why}).{step}" in said
 
 
+def test_a_migration_whose_version_is_not_listed_is_a_sentence(local, monkeypatch):
+    monkeypatch.setattr(migrating, "service", lambda *_: {"networkConfiguration": {}})
+    monkeypatch.setattr(migrating, "resources", lambda *_: iter(()))
+    with pytest.raises(DeployError, match="lists no Service in liberty-social-local"):
+        migrating.migrate(local, Mock(), local.stack, list)
+
+
 def test_a_log_that_is_not_there_yet_is_waited_for():
     none = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetLogEvents")
     lines = (200, '{"events": [{"message": "Applying\\n"}], "nextForwardToken": "next"}')

@@ -16,7 +16,7 @@ from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import SILENCE, Patience, Say, pause
 from liberty_cfn.deploy.plans import Plan
-from liberty_cfn.deploy.stack import parameters, resources
+from liberty_cfn.deploy.stack import name_of, parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import CLUSTER, SERVICE, SERVICE_TYPE, logs_of, service
@@ -119,9 +119,18 @@ def _under_way(environment: Environment, target: Target) -> list[dict[str, Any]]
 
 
 def _inside(cloudformation: Any, stack: str, title: str) -> str:
-    """Return the physical id of a resource of a stack."""
-    found = (r for r in resources(cloudformation, stack) if r["LogicalResourceId"] == title)
-    return str(next(found)["PhysicalResourceId"])
+    """Return the physical id of a resource of a stack.
+
+    Raises:
+        DeployError: CloudFormation doesn't list it.
+    """
+    for found in resources(cloudformation, stack):
+        if found["LogicalResourceId"] == title and "PhysicalResourceId" in found:
+            return str(found["PhysicalResourceId"])
+    raise DeployError(
+        f"The migration didn't run: CloudFormation lists no {title} in {name_of(stack)}. The "
+        "service is as it was; deploy again."
+    )
 
 
 def _start(
