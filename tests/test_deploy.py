@@ -493,6 +493,7 @@ def test_of_what_happened_before_an_operation_no_more_is_read_than_the_last():
 def test_an_end_that_is_listed_late_is_not_taken_for_that_of_the_next_operation():
     pages, root = Pages(), ("root", "UPDATE_COMPLETE", "root")
     follower = Follower(pages, "root")
+    pages.add("root", 0, "root", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "root")
     pages.add("root", 1, *root)
     assert follower.new_events() == []
     pages.add("root", 2, "root", "UPDATE_IN_PROGRESS", "root")

@@ -130,7 +130,7 @@ class Follower:
     def _until_the_next(self, events: list[Event]) -> Iterator[Event]:
         for event in events:
             if event.is_root:
-                self._begun |= not event.over
+                self._begun |= not event.over and "CLEANUP" not in event.status
                 if not self._begun:
                     # The end of the operation before, listed late.
                     continue
