@@ -89,9 +89,11 @@ def test_an_adoption_that_was_interrupted_is_taken_up_where_it_was(sets, between
     ):
         deploy(fleet, KEEPING, Told())
     assert secret(sets, fleet, FIRST) == had[FIRST]
-    deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
+    deploy(fleet, KEEPING, told := Told(), adopting_as=ROLE)
     assert standing(fleet).instances[FIRST].current
     assert secret(sets, fleet, FIRST) == had[FIRST]
+    # Nor is it said of its stack what only whoever named it could mean.
+    assert not [line for line in told.lines if "--adopt" in line or "deleted first" in line]
 
 
 def test_what_a_failed_creation_kept_is_taken_in_by_the_next(sets, between):

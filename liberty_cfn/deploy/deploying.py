@@ -76,13 +76,13 @@ def deploy(
             the migration failed: then the service is as it was.
     """
     begun = begun or begin(work)
-    if adopt and beforehand.deployed(begun.stack) is not None:
+    there = beforehand.deployed(begun.stack) is not None
+    if adopt and there and _is_named(work):
         name = work.environment.stack
         work.progress.say(
             f"{name} is there already, which takes nothing in: it goes on without --adopt"
         )
-        adopt = False
-    if not adopt:
+    if there or not adopt:
         return _made(work, begun, adopt=False, drift=drift)
     try:
         if not adopting.free_names(work, begun.stack):
@@ -93,6 +93,11 @@ def deploy(
         adopting.say_what_waits(work)
 
 
+def _is_named(work: Work) -> bool:
+    """Whether options are a person's about this stack; in a set's target, they never are."""
+    return not work.environment.stack_name
+
+
 def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
     """Return the stack in a state that a deploy can start from; as `begin`.
 
@@ -101,7 +106,7 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
     stack = find(work.cloudformation, work.environment.stack)
     state = state_of(stack)
     if not stack or state not in (Meaning.WORKING, Meaning.BROKEN):
-        if failed and stack:
+        if failed and stack and _is_named(work):
             name, status = work.environment.stack, stack["StackStatus"]
             work.progress.say(f"{name} is in {status}, so it isn't deleted first")
         return stack
