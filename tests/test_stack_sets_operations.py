@@ -295,6 +295,34 @@ def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
     assert [action for action, _ in begun(fleet)] == ["CREATE"] * 2
 
 
+def longer(templates):
+    root = templates["root.yaml"].replace("!Ref LogRetentionDays", "14")
+    return {**templates, "root.yaml": root}
+
+
+def test_a_set_that_got_no_stacks_is_brought_up_to_date_before_it_gets_any(
+    sets, between, monkeypatch
+):
+    monkeypatch.setattr(operations, "LOOKS", 1)
+    fleet = sets.fleet(str(FIRST))
+    between.refuse("CreateStackInstances", "AccessDenied")
+    with pytest.raises(ClientError):
+        deploy(fleet, FLAT, Told())
+    deploy(fleet, longer(FLAT), Told())
+    assert retention(sets, fleet, FIRST) == 14
+    assert not deploy(fleet, longer(FLAT), Told()).changed
+
+
+def test_where_the_set_changes_a_new_target_is_made_as_it_will_be_even_the_canary(sets):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    assert fleet.targets.canary == FIRST
+    deploy(sets.changed(fleet, without=[FIRST]), FLAT, Told())
+    deploy(fleet, longer(FLAT), told := Told())
+    assert told.canaries == [SECOND]
+    assert {retention(sets, fleet, place) for place in (FIRST, SECOND)} == {14}
+    assert set(statuses(fleet).values()) == {"CURRENT"}
+
+
 def test_on_ctrl_c_operations_that_run_side_by_side_are_left_to_aws():
     going, over, ended = threading.Event(), threading.Event(), []
 

@@ -17,7 +17,12 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.plans import let_through, needless, rests_on_policies
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, running
-from liberty_cfn.deploy.stack_sets.operations import Progress, attach, refuse_others
+from liberty_cfn.deploy.stack_sets.operations import (
+    Progress,
+    attach,
+    operate,
+    refuse_others,
+)
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
@@ -92,13 +97,19 @@ def deploy(
     if not progress.consents(different):
         return None
     refuse_others(fleet, [plan.last])
+    ours = {plan.last}
     if there is None:
         _make(fleet, want)
+        different = replace(different, definition=False)
+    elif different.definition and not known:
+        # No target is updated, with which the definition would change.
+        told = want.definition(fleet.targets)
+        operate(fleet, "update_stack_set", progress.happened, progress.say, ours=ours, **told)
         different = replace(different, definition=False)
     adopt = partial(
         adopting.make, fleet, want, templates=templates, role=adopting_as, say=progress.say
     )
-    run = Run(fleet, want, different, progress, {plan.last}, plan.adopted, adopt)
+    run = Run(fleet, want, different, progress, ours, plan.adopted, adopt)
     if there:
         # What an earlier deploy, since killed, had allowed may not go in this one.
         running.close(fleet, progress, known)

@@ -80,14 +80,21 @@ class Differences:
         return self.definition or bool(self.new or self.changed or self.outdated or self.gone)
 
     def touched(self, targets: Targets) -> list[Place]:
-        """Return the places where something is done, the canary first if it is among them."""
+        """Return the places where something is done, the canary first if it is among them.
+
+        But not a new one, if the definition changes and another is there: the definition
+        changes with the first place that is updated, and new ones are made by it.
+        """
         some = (*self.new, *self.changed, *self.outdated)
         found = [
             place
             for place in targets.places
             if place not in self.inoperable and (self.definition or place in some)
         ]
-        return sorted(found, key=lambda place: place != targets.canary)
+        return sorted(
+            found,
+            key=lambda p: (self.definition and p in self.new, p != targets.canary),
+        )
 
 
 def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
