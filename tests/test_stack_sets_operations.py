@@ -300,16 +300,15 @@ def longer(templates):
     return {**templates, "root.yaml": root}
 
 
-def test_a_set_that_got_no_stacks_is_brought_up_to_date_before_it_gets_any(
-    sets, between, monkeypatch
-):
-    monkeypatch.setattr(operations, "LOOKS", 1)
+def test_a_set_that_got_no_stacks_is_brought_up_to_date_before_it_gets_any(sets, between):
     fleet = sets.fleet(str(FIRST))
     between.refuse("CreateStackInstances", "AccessDenied")
     with pytest.raises(ClientError):
         deploy(fleet, FLAT, Told())
     deploy(fleet, longer(FLAT), Told())
     assert retention(sets, fleet, FIRST) == 14
+    # No results of what has no targets are waited for.
+    assert between.asked.count("ListStackSetOperationResults") < operations.LOOKS
     assert not deploy(fleet, longer(FLAT), Told()).changed
 
 

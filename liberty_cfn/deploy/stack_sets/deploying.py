@@ -104,7 +104,8 @@ def deploy(
     elif different.definition and not known:
         # No target is updated, with which the definition would change.
         told = want.definition(fleet.targets)
-        operate(fleet, "update_stack_set", progress.happened, progress.say, ours=ours, **told)
+        hear, say = progress.happened, progress.say
+        operate(fleet, "update_stack_set", hear, say, ours=ours, empty=True, **told)
         different = replace(different, definition=False)
     adopt = partial(
         adopting.make, fleet, want, templates=templates, role=adopting_as, say=progress.say

@@ -150,12 +150,14 @@ def operate(
     say: Say,
     *,
     ours: set[str] | None = None,
+    empty: bool = False,
     **asked: Any,
 ) -> Operation:
     """Run an operation, such as create_stack_instances, once, and follow it to its end.
 
     One that is under way already is followed first. `ours` are the ids of the operations that
-    the caller knows of, to which this one is added; None if any may come in between.
+    the caller knows of, to which this one is added; None if any may come in between. `empty` is
+    whether the set has no stacks, so that there are no results to wait for.
 
     Raises:
         DeployError: another operation came in between.
@@ -193,7 +195,7 @@ def operate(
                 pause(fleet.cloudformation, 0)
         else:
             break
-    return follow(fleet, number, tell, say=say)
+    return follow(fleet, number, tell, say=say, empty=empty)
 
 
 def _is_there(fleet: Fleet, number: str) -> bool:
@@ -206,8 +208,10 @@ def _is_there(fleet: Fleet, number: str) -> bool:
     return True
 
 
-def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Operation:
-    """Report each target's result until an operation is over.
+def follow(
+    fleet: Fleet, number: str, tell: Tell, *, say: Say = silent, empty: bool = False
+) -> Operation:
+    """Report each target's result until an operation is over; of an `empty` set, there is none.
 
     Raises:
         DeployError: it is over, and AWS still doesn't list the result of every target.
@@ -238,7 +242,7 @@ def follow(fleet: Fleet, number: str, tell: Tell, *, say: Say = silent) -> Opera
         quiet = 0 if fresh else quiet + 1
         if state and found is not None and _is_over(state["Status"]):
             whole = _are_all_told(state, known.values())
-            if (known and whole) or late >= LOOKS:
+            if ((known or empty) and whole) or late >= LOOKS:
                 if not whole and state["Status"] != "STOPPED":
                     raise DeployError(_untold(fleet, number, state["Status"]))
                 began = state["CreationTimestamp"]
