@@ -126,8 +126,8 @@ def print_json(whole: Any = None, **parts: Any) -> None:
 def fixed_by_hand(environment: Environment) -> str:
     """Return what to do where a deploy succeeded, and what exists isn't as specified."""
     return (
-        "What was taken in, or changed by hand, stays as it is, and deploying again changes nothing of it: "
-        f"make drift ENV={environment.name} says what differs; fix that by hand"
+        "What was taken in, or changed by hand, stays as it is, and deploying again won't "
+        f"change that: make drift ENV={environment.name} says what differs; fix that by hand"
     )
 
 
