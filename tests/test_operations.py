@@ -211,7 +211,7 @@ def test_status_names_the_resources_that_are_worked_on(cloudformation, aws):
         }
         done = resource | {"LogicalResourceId": "Vpc", "ResourceStatus": "CREATE_COMPLETE"}
         stub.add_response("list_stack_resources", {"StackResourceSummaries": [resource, done]})
-        [found] = standing(cloudformation, "x")
+        [found] = standing(cloudformation, STACK)
     assert found.running == ("Database CREATE_IN_PROGRESS",)
 
 
