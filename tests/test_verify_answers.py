@@ -175,6 +175,33 @@ def secret_key(aws):
     return secrets.secret(aws, "SECRET_KEY")
 
 
+# Of the alarms on CPU and on memory alike.
+OF_A_LOAD_ALARM = (
+    (
+        first("MetricAlarms", ActionsEnabled=False),
+        "actions enabled: expected true, found false",
+    ),
+    (
+        first("MetricAlarms", ComparisonOperator="LessThanThreshold"),
+        "comparison: expected GreaterThanThreshold, found LessThanThreshold",
+    ),
+    (
+        first("MetricAlarms", Statistic="Minimum"),
+        "statistic: expected Average, found Minimum",
+    ),
+    (
+        first("MetricAlarms", TreatMissingData="ignore"),
+        "missing data: expected notBreaching, found ignore",
+    ),
+    (
+        first("MetricAlarms", Dimensions=[]),
+        "dimension: expected ClusterName liberty-social-backend-local, found nothing",
+    ),
+    (
+        first("MetricAlarms", Namespace="AWS/EC2"),
+        "namespace: expected AWS/ECS, found AWS/EC2",
+    ),
+)
 ANSWERS = [
     *edited(
         compute.cluster,
@@ -662,30 +689,7 @@ ANSWERS = [
     *edited(
         monitoring.cpu_high,
         "describe_alarms",
-        (
-            first("MetricAlarms", ActionsEnabled=False),
-            "actions enabled: expected true, found false",
-        ),
-        (
-            first("MetricAlarms", ComparisonOperator="LessThanThreshold"),
-            "comparison: expected GreaterThanThreshold, found LessThanThreshold",
-        ),
-        (
-            first("MetricAlarms", Statistic="Minimum"),
-            "statistic: expected Average, found Minimum",
-        ),
-        (
-            first("MetricAlarms", TreatMissingData="ignore"),
-            "missing data: expected notBreaching, found ignore",
-        ),
-        (
-            first("MetricAlarms", Dimensions=[]),
-            "dimension: expected ClusterName liberty-social-backend-local, found nothing",
-        ),
-        (
-            first("MetricAlarms", Namespace="AWS/EC2"),
-            "namespace: expected AWS/ECS, found AWS/EC2",
-        ),
+        *OF_A_LOAD_ALARM,
         (
             first("MetricAlarms", MetricName="CPUReservation"),
             "metric: expected CPUUtilization, found CPUReservation",
@@ -694,10 +698,7 @@ ANSWERS = [
     *edited(
         monitoring.memory_high,
         "describe_alarms",
-        (
-            first("MetricAlarms", Namespace="AWS/EC2"),
-            "namespace: expected AWS/ECS, found AWS/EC2",
-        ),
+        *OF_A_LOAD_ALARM,
         (
             first("MetricAlarms", MetricName="CPUUtilization"),
             "metric: expected MemoryUtilization, found CPUUtilization",
@@ -706,26 +707,6 @@ ANSWERS = [
         (
             first("MetricAlarms", AlarmActions=["a"]),
             f"action: expected {TOPIC}, found a",
-        ),
-        (
-            first("MetricAlarms", Statistic="Minimum"),
-            "statistic: expected Average, found Minimum",
-        ),
-        (
-            first("MetricAlarms", TreatMissingData="ignore"),
-            "missing data: expected notBreaching, found ignore",
-        ),
-        (
-            first("MetricAlarms", Dimensions=[]),
-            "dimension: expected ClusterName liberty-social-backend-local, found nothing",
-        ),
-        (
-            first("MetricAlarms", ActionsEnabled=False),
-            "actions enabled: expected true, found false",
-        ),
-        (
-            first("MetricAlarms", ComparisonOperator="LessThanThreshold"),
-            "comparison: expected GreaterThanThreshold, found LessThanThreshold",
         ),
     ),
     *edited(

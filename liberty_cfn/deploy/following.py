@@ -196,8 +196,8 @@ def follow(
     while True:
         # The status is read before the events, so that when it says that all is over, so do the
         # events. While those say that work goes on, the status needn't be read.
-        at_work = own.endswith("_IN_PROGRESS") and quiet < QUIET
-        status = None if at_work else patience.ask(lambda: _status(cloudformation, stack_id))
+        going = own.endswith("_IN_PROGRESS") and quiet < QUIET
+        status = None if going else patience.ask(lambda: _status(cloudformation, stack_id))
         fresh = patience.ask(follower.new_events)
         if fresh:
             events += fresh
@@ -206,7 +206,7 @@ def follow(
         before, own = own, next((e.status for e in reversed(events) if e.is_root), own)
         if follower.overtaken:
             return own, events
-        if at_work and own != before and not own.endswith("_IN_PROGRESS"):
+        if going and own != before and not own.endswith("_IN_PROGRESS"):
             # The stack says that it is done: read its status at once.
             continue
         # Not over yet if the events could not be read: the next poll may bring them.

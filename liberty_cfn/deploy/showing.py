@@ -73,7 +73,7 @@ def plan_tree(plan: Plan) -> RenderableType:
         for what, values in _beside(plan).items()
         for line in (Text(f"{what} that change", style="bold"), *map(Text, values))
     ]
-    said = [*doubts(plan), *plan.notes, *_not_compared(plan), *_unlisted(plan)]
+    said = [*doubts(plan), *plan.notes, *_not_compared(plan), *_unlisted(plan, folded)]
     notes = [Text(note, style="yellow") for note in said]
     summary = Text(plan.summary, style="bold")
     return Group(tree, *beside, *notes, summary, f"Templates {plan.digest}")
@@ -94,9 +94,9 @@ def plan_markdown(plan: Plan) -> str:
         lines += ["", note]
     for what, values in _beside(plan).items():
         lines += ["", f"**{what} that change:**", "", *(f"- {_code(one)}" for one in values)]
-    for note in _unlisted(plan):
-        lines += ["", note]
     folded = _folded(plan)
+    for note in _unlisted(plan, folded):
+        lines += ["", note]
     if listed := [change for change in plan.resources if change.place not in folded]:
         lines += ["", "| | Stack | Resource | Type | Replaced | Properties |"]
         lines += ["|---|---|---|---|---|---|"]
@@ -138,9 +138,8 @@ def _is_retagged(change: Change) -> bool:
     return stays and changed == {"Tags"}
 
 
-def _unlisted(plan: Plan) -> list[str]:
+def _unlisted(plan: Plan, folded: Collection[tuple[str, ...]]) -> list[str]:
     """Return, in words, how many resources are not listed; if any."""
-    folded = _folded(plan)
     number = sum(change.place in folded for change in plan.resources)
     said = f"Not listed: {number} that change in nothing but these tags"
     return [said] if number else []
