@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy import beforehand, change_sets, discarding, faults
-from liberty_cfn.deploy.changes import Change, ChangeSet
+from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import package
@@ -83,7 +83,10 @@ def prepare(
         reworded=change_set is not None and not changes,
         tags=_retagged(environment, stack),
         compared=compared,
-        notes=tuple(_scaled_in(environment, work.target, changes)),
+        notes=(
+            *_scaled_in(environment, work.target, changes),
+            *_names_in_use(environment, templates, changes),
+        ),
     )
     return plan, change_set
 
@@ -145,6 +148,32 @@ def _scaled_in(
                 f"The service was scaled to {running['desiredCount']} tasks, and is set back "
                 f"to {wanted} (DesiredCount), from where scaling goes on: under load, set a "
                 "higher DesiredCount for this deploy."
+            )
+
+
+def _names_in_use(
+    environment: Environment, templates: Mapping[str, str], changes: Iterable[Change]
+) -> Iterator[str]:
+    """Yield which replacements fail, as the old one has the name that is written out for both.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+    """
+    replaced = [each for each in changes if each.replacement is Replacement.CERTAIN]
+    if not replaced:
+        return
+    from liberty_cfn.review.identity import name_property  # noqa: PLC0415 - slow to load
+
+    written = "\n".join(templates.values())
+    names = {environment.named(name) for name in NAME.findall(written)}
+    for each in replaced:
+        # An id may be an ARN: targetgroup/name/0123abcd.
+        held = names & {each.physical_id, *re.split("[:/]", each.physical_id)}
+        renamed = name_property(each.type) in (changed.name for changed in each.properties)
+        if held and not renamed:
+            yield (
+                f"{'/'.join(each.place)} can't be replaced under its name {held.pop()}: AWS "
+                "makes the new one while the old one still has that, so the update would fail "
+                "and be undone. Give it another name in the same change."
             )
 
 
