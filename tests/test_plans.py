@@ -267,6 +267,12 @@ def test_what_stays_and_keeps_less_is_refused_unless_it_is_named(
     assert ("Kept" in "".join(plans.needless([plan], ["Kept"]))) is not refused
 
 
+def test_what_only_keeps_less_is_not_let_go_by_the_stack_policies():
+    assert plans.let_through([SHORTER], ["Database", "Other"]) == {"Other"}
+    for gone in (DATABASE, dataclasses.replace(SHORTER, replacement=Replacement.POSSIBLE)):
+        assert plans.let_through([SHORTER, gone], ["Database"]) == {"Database"}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [

@@ -181,9 +181,16 @@ def let_through(changes: Iterable[Change], allowed: Collection[str]) -> set[str]
     """Return the logical ids that stack policies must let go: `allowed`, and nested stacks.
 
     What is in a nested stack that goes is weighed by itself; to a policy, it goes as a whole.
+    What stays, and only keeps less, need not be let go.
     """
-    stacks = (change for change in changes if change.type == NESTED_STACK)
-    return {*allowed, *(each.resource for each in stacks if each.action not in STAYING)}
+    found = tuple(changes)
+    going = {each.resource for each in found if _goes(each) or _is_doubtful(each)}
+    staying = {each.resource for each in found if is_lost(each)} - going
+    stacks = (each for each in found if each.type == NESTED_STACK)
+    return {
+        *(set(allowed) - staying),
+        *(each.resource for each in stacks if each.action not in STAYING),
+    }
 
 
 def decides(change: Change, changed: Property) -> bool:
