@@ -72,7 +72,8 @@ def test_what_is_given_and_known_only_after_apply_replaces_perhaps_though_called
     name, kind = "/Properties/VpcId", "AWS::EC2::Subnet"
     given = detail(name, "Always", source="ParameterReference", **said)
     direct = detail(name, "Always", evaluation="Dynamic", **said)
-    for reasons in ((given,), (direct, given)):
+    part = detail(f"{name}/0", "Always", **said | {"AfterValue": f'["{UNKNOWN}"]'})
+    for reasons in ((given,), (direct, given), (part,)):
         assert (
             change(*reasons, kind=kind, Replacement="True").replacement is Replacement.POSSIBLE
         )
@@ -94,14 +95,22 @@ def test_what_is_added_had_no_value_and_what_is_taken_away_has_none():
 
 def test_a_value_that_aws_cuts_short_is_called_so():
     cut = f"(Truncated-Signature):{DIGEST}"
+    one = change(detail("/Properties/PolicyDocument", BeforeValue=cut, AfterValue="{}"))
+    assert f"PolicyDocument: {TOO_LONG} -> {{}}\n" in shown(one)[0]
+
+
+def test_a_part_that_is_known_only_after_apply_is_told_with_the_whole_as_if_it_stayed():
     policy = "/Properties/PolicyDocument"
-    one = change(
-        detail(policy, BeforeValue=cut, AfterValue='{"Version":"2012-10-17"}'),
-        detail(f"{policy}/Statement", AfterValue="[]", AttributeChangeType="Add"),
-    )
-    tree, _, _ = shown(one)
-    assert f'PolicyDocument: {TOO_LONG} -> {{"Version":"2012-10-17"}}\n' in tree
-    assert "PolicyDocument/Statement: none -> []\n" in tree
+    whole = detail(policy, BeforeValue='{"Statement":["a"],"Version":"1"}', AfterValue="{}")
+    version = detail(f"{policy}/Version", AfterValue="1", AttributeChangeType="Add")
+    said = {"AfterValue": f'["{UNKNOWN}"]', "AttributeChangeType": "Add"}
+    part = detail(f"{policy}/Statement", "Always", **said)
+    one = change(whole, version, part, Replacement="True")
+    [told] = one.properties
+    assert told.after == f'{{"Version":"1","Statement":["{UNKNOWN}"]}}'
+    assert one.replacement is Replacement.POSSIBLE
+    alone = detail(f"{policy}/Version", BeforeValue="1", AfterValue="2")
+    assert len(change(whole, alone).properties) == 2
 
 
 @pytest.mark.parametrize(

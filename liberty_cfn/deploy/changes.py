@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,36 @@ def _properties(resource: dict[str, Any]) -> Iterator[Property]:
         before = found.get(one.place)
         if before is None or _gravity(one) > _gravity(before):
             found[one.place] = one
+    for place, part in list(found.items()):
+        for above in (name for name in found if place.startswith(f"{name}/")):
+            if whole := _with_part(found[above], part):
+                found[above] = whole
+                del found[place]
+                break
     yield from found.values()
+
+
+def _with_part(whole: Property, part: Property) -> Property | None:
+    """Return a property with the part of it that AWS tells apart; None if that changes alone.
+
+    Where not all of an object is known yet, AWS tells the rest of it as its new value, and each
+    part with something unknown as added: without them, it would look as if they went.
+    """
+    from liberty_cfn.review.comparing import opened  # noqa: PLC0415 - slow to load
+
+    *steps, last = part.place[len(whole.place) + 1 :].split("/")
+    after = inner = opened(whole.after)
+    for step in steps:
+        inner = inner.get(step) if isinstance(inner, dict) else None
+    if part.before is not None or not isinstance(inner, dict) or last in inner:
+        return None
+    inner[last] = opened(part.after)
+    return replace(
+        whole,
+        after=json.dumps(after, separators=(",", ":")),
+        replaces=max(whole, part, key=_gravity).replaces,
+        create_only=whole.create_only or part.create_only,
+    )
 
 
 def _property(kind: str, detail: dict[str, Any]) -> Property:
@@ -156,11 +186,8 @@ def _property(kind: str, detail: dict[str, Any]) -> Property:
         target["AfterValue"] = STAND_IN.sub(UNKNOWN, after)
     name = target.get("Name") or target.get("Attribute", "")
     path = target.get("Path") or name
-    # A nested stack's parameter is called Static even where its value isn't known yet.
-    given = detail.get("ChangeSource") == "ParameterReference"
-    known = detail.get("Evaluation") == "Static" and not (
-        given and UNKNOWN in target.get("AfterValue", "")
-    )
+    # In nested stacks, AWS calls a change Static even where its value isn't known yet.
+    known = detail.get("Evaluation") == "Static" and UNKNOWN not in target.get("AfterValue", "")
     recreation = target.get("RequiresRecreation", "Never")
     # A schema may lack what AWS's pages say: then replacement is possible.
     documented = _documented(kind, path) if recreation == "Never" else Replacement.NO
