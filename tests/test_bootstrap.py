@@ -160,10 +160,18 @@ def test_the_role_cannot_change_itself_or_read_secrets_but_for_the_stacks(role, 
 
 
 def test_roles_are_handed_only_to_the_services_that_run_with_them(statements):
-    [hand] = [s for s in statements if "iam:PassRole" in s["Action"]]
+    to_sets, hand = [s for s in statements if "iam:PassRole" in s["Action"]]
     assert hand["Condition"]["StringEquals"]["iam:PassedToService"] == [
         "ecs-tasks.amazonaws.com",
         "vpc-flow-logs.amazonaws.com",
+    ]
+    [administration] = to_sets["Resource"]
+    assert administration["Fn::Sub"].endswith(
+        ":role/AWSCloudFormationStackSetAdministrationRole"
+    )
+    assert to_sets["Condition"]["StringLike"]["iam:PassedToService"] == [
+        "cloudformation.amazonaws.com",
+        "cloudformation.*.amazonaws.com",
     ]
 
 

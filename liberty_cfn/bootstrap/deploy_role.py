@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from awacs import cloudformation, sts
-from awacs.aws import Allow, Condition, Principal, Statement, StringEquals
+from awacs import iam as may
+from awacs.aws import Allow, Condition, Principal, Statement, StringEquals, StringLike
 from troposphere import Equals, GetAtt, If, Output, Parameter, Ref, Sub, Template, iam
 
 from liberty_cfn.bootstrap.grants import (
@@ -20,6 +21,7 @@ from liberty_cfn.bootstrap.grants import (
     where,
 )
 from liberty_cfn.bootstrap.rights import CHANGES, STACK_SETS, STACKS, TEMPLATES
+from liberty_cfn.bootstrap.stack_set_administration_role import ADMINISTRATION_ROLE
 from liberty_cfn.bootstrap.stack_set_execution_role import EXECUTION_ROLE
 from liberty_cfn.policies import policy
 
@@ -40,6 +42,8 @@ SENT = (
 )
 STACKS_HERE = ("liberty-social-${Environment}", "liberty-social-${Environment}-*")
 CHANGE_SETS_HERE = CHANGE_SETS + "liberty-social-${Environment}-*"
+# In a region that has to be switched on, CloudFormation has a name of its own.
+STACK_SETS_SERVICES = ["cloudformation.amazonaws.com", "cloudformation.*.amazonaws.com"]
 # A set, its instances, and the types in it: what an operation on a set is about.
 HOME = "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:"
 SETS_HERE = (
@@ -138,6 +142,14 @@ def _helper() -> Iterator[Statement]:
     # A set that isn't there yet has no ARN to be told by.
     yield allow("NewStackSets", [cloudformation.CreateStackSet], ("*",))
     yield allow("StackSets", STACK_SETS, SETS_HERE)
+    # To create or update a set is to hand it this role, even if it isn't named.
+    # https://github.com/aws-cloudformation/aws-cloudformation-templates/issues/188
+    yield allow(
+        "HandToStackSets",
+        [may.PassRole],
+        (f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{ADMINISTRATION_ROLE}",),
+        Condition(StringLike("iam:PassedToService", STACK_SETS_SERVICES)),
+    )
     yield allow("Targets", [sts.AssumeRole], (EXECUTION_ROLES,))
     yield allow("Templates", TEMPLATES, SENT)
     for service, actions in by_service(CHANGES).items():
