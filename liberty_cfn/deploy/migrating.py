@@ -14,7 +14,7 @@ from typing import Any
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import SILENCE, Patience, Say, pause
+from liberty_cfn.deploy.patience import Patience, Say, Speaker, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import name_of, parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
@@ -170,19 +170,18 @@ def _ended(
     again = f"make deploy ENV={environment.name}"
     patience, unread = Patience("the migration", say, again=again), log[CONTAINER]
     where = {"cluster": task["clusterArn"], "tasks": [task["taskArn"]]}
+    speaker = Speaker(say, patience.clock)
 
-    def tell() -> bool:
-        said = [say(f"  {line}") for line in _fresh(logs, unread)]
-        return bool(said)
+    def tell() -> None:
+        for line in _fresh(logs, unread):
+            speaker.say(f"  {line}")
 
-    looks, heard = 0, patience.clock()
+    looks = 0
     while True:
         found = patience.ask(lambda: ecs.describe_tasks(**where)["tasks"])
-        told = patience.ask(tell)
-        if not told and patience.clock() - heard >= SILENCE:
-            told = True
-            say("  the migration is still under way")
-        heard = patience.clock() if told else heard
+        patience.ask(tell)
+        if speaker.is_due:
+            speaker.say("  the migration is still under way")
         if found and found[0]["lastStatus"] == "STOPPED":
             # Its last lines may have come after the last look.
             patience.ask(tell)

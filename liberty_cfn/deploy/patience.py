@@ -74,6 +74,23 @@ def silent(_: str) -> None:
     """Say nothing."""
 
 
+class Speaker:
+    """Says lines, and knows when none was said for too long; `clock` is in seconds."""
+
+    def __init__(self, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._clock = say, clock
+        self._spoken = clock()
+
+    def say(self, line: str) -> None:
+        self._say(line)
+        self._spoken = self._clock()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to say that something is still under way."""
+        return self._clock() - self._spoken >= SILENCE
+
+
 @dataclass
 class Patience:
     """Asks AWS about a stack or a set, and puts up with missing answers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -17,7 +18,7 @@ from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.live import NOTHING, LiveTree, seconds, wrapping
-from liberty_cfn.deploy.patience import SILENCE
+from liberty_cfn.deploy.patience import Speaker
 from liberty_cfn.deploy.plans import (
     Plan,
     doubts,
@@ -330,11 +331,9 @@ class ShownProgress:
         self._moves = moves(console)
         self._tree: LiveTree | None = None
         self._running: dict[tuple[str, ...], Event] = {}
-        self._spoken = clock()
-
-    def say(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True)
-        self._spoken = self._clock()
+        print_whole = partial(console.print, soft_wrap=True)
+        self._speaker = Speaker(print_whole, lambda: clock().timestamp())
+        self.say = self._speaker.say
 
     def planned(self, plan: Plan) -> None:
         self._console.print(plan_tree(plan))
@@ -373,8 +372,8 @@ class ShownProgress:
                 self._running.pop(event.place, None)
             elif event.type != NESTED_STACK:
                 self._running.setdefault(event.place, event)
-        now = self._clock()
-        if self._running and (now - self._spoken).total_seconds() >= SILENCE:
+        if self._running and self._speaker.is_due:
+            now = self._clock()
             at_it = [
                 f"{'/'.join(place)} ({seconds(max(NOTHING, now - event.time))})"
                 for place, event in self._running.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from liberty_cfn.deploy.adopting import EMPTY
 from liberty_cfn.deploy.live import seconds
-from liberty_cfn.deploy.patience import SILENCE
+from liberty_cfn.deploy.patience import Speaker
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
 from liberty_cfn.deploy.showing import kept_table, moves, plan_markdown, plan_tree, titled
@@ -190,17 +191,14 @@ class Board:
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console, self._clock = console, clock
-        self._spoken = clock()
+        self._console = console
+        self._speaker = Speaker(partial(console.print, soft_wrap=True), clock)
+        self.say = self._speaker.say
         self._moves = moves(console)
         self._results: dict[Place, Result] = {}
         self._live: Live | None = None
         self._lock = Lock()  # operations that run side by side tell it in threads of their own
         self._looked = 0
-
-    def say(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True)
-        self._spoken = self._clock()
 
     def looked(self, done: int, of: int) -> None:
         """Show how far looking has come: every step on a terminal, every tenth elsewhere."""
@@ -227,7 +225,7 @@ class Board:
             if result.status != "PENDING":
                 self.say("  ".join(_cells(result)).rstrip())
         running = [p for p, result in self._results.items() if result.status == "RUNNING"]
-        if running and self._clock() - self._spoken >= SILENCE:
+        if running and self._speaker.is_due:
             self.say(f"still under way: {_listed(running)}")
 
     def stop(self) -> None:
