@@ -190,6 +190,19 @@ def test_tasks_that_stop_for_the_same_reason_are_counted_and_not_told_again(comi
     assert "breaker: rolling back to deploymentId ecs-svc/1)" in coming_up(30, failed=3)
 
 
+def test_each_look_asks_ecs_for_the_service_once(coming_up, monkeypatch):
+    asked, describe = [], coming_up.ecs.describe_services
+
+    def noted(**which):
+        asked.append(which)
+        return describe(**which)
+
+    monkeypatch.setattr(coming_up.ecs, "describe_services", noted)
+    coming_up(0, service("UPDATE_IN_PROGRESS"))
+    assert "task abc stopped" in coming_up(30)
+    assert len(asked) == 1
+
+
 def test_tasks_of_before_are_not_those_of_a_service_that_is_tried(coming_up):
     coming_up(0, service("UPDATE_IN_PROGRESS", number=1))
     assert "task abc stopped" not in coming_up(30)
@@ -237,7 +250,8 @@ def test_status_tells_how_tasks_come_up_and_why_they_do_not(liberty, aws, monkey
     topic = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
     aws.client("cloudformation").create_stack(StackName=dev.stack, TemplateBody=topic)
 
-    def why_stopped(_, arn, since):
+    def why_stopped(_, arn, since, known):
+        assert known["serviceArn"] == arn
         hour = timedelta(hours=1)
         if arn == SERVICE and hour <= datetime.now(UTC) - since < 2 * hour:
             yield "task abc stopped: OutOfMemoryError"

@@ -87,9 +87,9 @@ class Follower:
         self._paths: dict[str, tuple[str, ...]] = {stack_id: ()}
         self._resting: set[str] = set()
         self._seen: set[str] = set()
-        self._started: dict[tuple[tuple[str, ...], str], datetime] = {}
+        self._started: dict[tuple[str, ...], datetime] = {}
         # Why hooks refused a resource, until its failure is reported.
-        self._refused: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        self._refused: dict[tuple[str, ...], list[str]] = {}
         # Read, but not reported yet, as a later call failed.
         self._untold: list[Event] = []
         self._begun = since is not None
@@ -157,25 +157,24 @@ class Follower:
         return []
 
     def _event(self, stack_id: str, raw: dict[str, Any]) -> Event:
-        path, resource = self._paths[stack_id], raw["LogicalResourceId"]
-        status, now = raw["ResourceStatus"], raw["Timestamp"]
-        reason = raw.get("ResourceStatusReason", "")
+        path, resource, now = self._paths[stack_id], raw["LogicalResourceId"], raw["Timestamp"]
+        place, reason = (*path, resource), raw.get("ResourceStatusReason", "")
         if why := why_hook_failed(raw):
-            self._refused.setdefault((path, resource), []).append(why)
+            self._refused.setdefault(place, []).append(why)
         if REFUSED in reason:
-            reason = ": ".join([reason, *self._refused.pop((path, resource), [])])
+            reason = ": ".join([reason, *self._refused.pop(place, [])])
         since = None
         if _over(raw):
-            since = self._started.pop((path, resource), None)
+            since = self._started.pop(place, None)
         else:
-            self._started.setdefault((path, resource), now)
+            self._started.setdefault(place, now)
         return Event(
             raw["EventId"],
             now,
             path,
             resource,
             raw["ResourceType"],
-            status,
+            raw["ResourceStatus"],
             reason,
             raw.get("PhysicalResourceId", ""),
             raw.get("PhysicalResourceId") == stack_id,

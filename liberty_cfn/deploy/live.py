@@ -21,7 +21,7 @@ from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.model.times import to_change, to_make
 
-Key = tuple[tuple[str, ...], str]
+Place = tuple[str, ...]
 NOTHING = timedelta(0)
 
 
@@ -38,13 +38,13 @@ class LiveTree:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._console, self._clock = console, clock
-        planned = {(c.stack, c.resource): c for c in changes}
-        inside = {key: c for key, c in planned.items() if c.type != NESTED_STACK}
+        planned = {c.place: c for c in changes}
+        inside = {place: c for place, c in planned.items() if c.type != NESTED_STACK}
         # If the plan doesn't cover what is in nested stacks, the stacks are counted.
         self._stacks = not inside and bool(planned)
-        self._expected = {key: _typical(c) for key, c in (inside or planned).items()}
-        self._latest: dict[Key, Event] = {}
-        self._since: dict[Key, datetime] = {}
+        self._expected = {place: _typical(c) for place, c in (inside or planned).items()}
+        self._latest: dict[Place, Event] = {}
+        self._since: dict[Place, datetime] = {}
         self._began: datetime | None = None
         self._whole = True
         self._ends = False
@@ -55,12 +55,11 @@ class LiveTree:
     def grow(self, events: Iterable[Event]) -> None:
         for event in events:
             if not event.is_stack:
-                key = (event.stack, event.resource)
-                self._latest[key] = event
+                self._latest[event.place] = event
                 if event.over:
-                    self._since.pop(key, None)
+                    self._since.pop(event.place, None)
                 else:
-                    self._since.setdefault(key, event.time)
+                    self._since.setdefault(event.place, event.time)
             elif event.is_root:
                 # What had not begun by then won't any more.
                 self._ends = event.over or "ROLLBACK" in event.status
@@ -80,16 +79,16 @@ class LiveTree:
         """Return the tree as it is at this moment, the bar above it."""
         now = self._clock()
         tree = Tree("root", hide_root=True)
-        branches: dict[tuple[str, ...], Tree] = {(): tree}
-        latest = list(self._latest.items())
-        told = [(key, e) for key, e in latest if e.type == NESTED_STACK or _matters(e)]
+        branches: dict[Place, Tree] = {(): tree}
+        latest = list(self._latest.values())
+        told = [e for e in latest if e.type == NESTED_STACK or _matters(e)]
         # What doesn't fit on the screen is cut off: so what is done is left out while it moves.
         if not self._whole and 1 + len(told) > self._console.height:
-            told = [(key, e) for key, e in told if _matters(e)]
-        for (path, resource), event in sorted(told, key=lambda item: len(item[0][0])):
-            parent = branches.get(path, tree)
+            told = [e for e in told if _matters(e)]
+        for event in sorted(told, key=lambda e: len(e.stack)):
+            parent = branches.get(event.stack, tree)
             if event.type == NESTED_STACK:
-                branches[*path, resource] = parent.add(self._stack(event, now, latest))
+                branches[event.place] = parent.add(self._stack(event, now, latest))
             else:
                 parent.add(self._resource(event, now))
         return Group(self._bar(now, latest), tree)
@@ -100,15 +99,15 @@ class LiveTree:
             return NOTHING
         latest = dict(self._latest)
         begun = [
-            _typical_of(event) - self._at_it(key, now)
-            for key, event in latest.items()
+            _typical_of(event) - self._at_it(event, now)
+            for event in latest.values()
             if not event.over and event.type != NESTED_STACK
         ]
-        waiting = [took for key, took in self._expected.items() if key not in latest]
+        waiting = [took for place, took in self._expected.items() if place not in latest]
         return max([NOTHING, *begun, *waiting])
 
-    def _bar(self, now: datetime, latest: list[tuple[Key, Event]]) -> RenderableType:
-        counted = [e for _, e in latest if (e.type == NESTED_STACK) is self._stacks]
+    def _bar(self, now: datetime, latest: list[Event]) -> RenderableType:
+        counted = [e for e in latest if (e.type == NESTED_STACK) is self._stacks]
         done, total = sum(e.over for e in counted), max(len(self._expected), len(counted))
         what = "stacks" if self._stacks else "resources"
         said = f"{done} of {total} {what}, {seconds(max(NOTHING, now - (self._began or now)))}"
@@ -118,26 +117,25 @@ class LiveTree:
         grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=20), Text(said))
         return grid
 
-    def _stack(self, event: Event, now: datetime, latest: list[tuple[Key, Event]]) -> Text:
-        inside = [e for (stack, _), e in latest if stack == event.place]
+    def _stack(self, event: Event, now: datetime, latest: list[Event]) -> Text:
+        inside = [e for e in latest if e.stack == event.place]
         text = styled(event)
         text.append(f"  {sum(e.over for e in inside)} of {len(inside)}", style="dim")
         if not event.over:
-            text.append(f"  {seconds(self._at_it((event.stack, event.resource), now))}")
+            text.append(f"  {seconds(self._at_it(event, now))}")
         return text
 
     def _resource(self, event: Event, now: datetime) -> Text:
         text = styled(event)
         if not event.over:
-            took = self._at_it((event.stack, event.resource), now)
-            text.append(f"  {seconds(took)}")
+            text.append(f"  {seconds(self._at_it(event, now))}")
             if typical := _typical_of(event):
                 text.append(f" of about {seconds(typical)}", style="dim")
         return text
 
-    def _at_it(self, key: Key, now: datetime) -> timedelta:
+    def _at_it(self, event: Event, now: datetime) -> timedelta:
         """Return how long something has been under way; our clock may not be AWS's."""
-        return max(NOTHING, now - self._since.get(key, now))
+        return max(NOTHING, now - self._since.get(event.place, now))
 
 
 def _matters(event: Event) -> bool:

@@ -337,8 +337,9 @@ class ShownProgress:
 
     def planned(self, plan: Plan) -> None:
         self._console.print(plan_tree(plan))
-        if plan.changes:
-            self._expect(plan.changes)
+        if plan.changes and self._moves:
+            self.stop()
+            self._tree = LiveTree(self._console, plan.changes)
 
     def happened(self, events: list[Event]) -> None:
         if not self._moves:
@@ -352,9 +353,8 @@ class ShownProgress:
             return
         if not self._tree:
             # There was no plan: it is a deletion, say, or somebody else began it.
-            self._expect(())
-        if self._tree:
-            self._tree.grow(events)
+            self._tree = LiveTree(self._console)
+        self._tree.grow(events)
         if ends := [event for event in events if event.is_root and event.over]:
             # What follows is another operation, with its own tree.
             self.stop()
@@ -379,11 +379,6 @@ class ShownProgress:
                 for place, event in self._running.items()
             ]
             self.say(f"{now:%H:%M:%S}  {'still under way':<24}  {', '.join(at_it)}")
-
-    def _expect(self, changes: Iterable[Change]) -> None:
-        self.stop()
-        if self._moves:
-            self._tree = LiveTree(self._console, changes)
 
 
 def line(event: Event) -> str:

@@ -55,14 +55,20 @@ def of_the_service(environment: Environment, target: Target) -> Iterator[str]:
         if changing or found["runningCount"] < found["desiredCount"]:
             # Of tasks, ECS remembers no more than that; the service's events go back for weeks.
             hour_ago = datetime.now(UTC) - timedelta(hours=1)
-            words = list(why_stopped(target.client, found["serviceArn"], hour_ago))
+            words = list(why_stopped(target.client, found["serviceArn"], hour_ago, found))
             yield from (f"  {said}" for said in (*words, *steps(words)))
 
 
 def why_stopped(
-    client: Callable[[str], Any], arn: str, since: datetime | None
+    client: Callable[[str], Any],
+    arn: str,
+    since: datetime | None,
+    known: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
-    """Yield, in words, what became of a service's tasks since then, as far as ECS knows."""
+    """Yield, in words, what became of a service's tasks since then, as far as ECS knows.
+
+    `known` is the service's description, where that was just asked for.
+    """
     where, name = _place(arn)
     if not name:
         return
@@ -70,7 +76,7 @@ def why_stopped(
     with contextlib.suppress(*faults.OF_AWS):
         yield from _stopped(client, where, name, since)
     with contextlib.suppress(*faults.OF_AWS):
-        yield from _unwell(client, where, name, since)
+        yield from _unwell(known or described(client, arn), since)
 
 
 def steps(words: Iterable[str]) -> Iterator[str]:
@@ -80,13 +86,12 @@ def steps(words: Iterable[str]) -> Iterator[str]:
     yield from dict.fromkeys(filter(None, map(next_step, telling)))
 
 
-def coming_up(client: Callable[[str], Any], arn: str) -> str:
-    """Return, in words, how many of a service's tasks run; empty where ECS doesn't say."""
+def described(client: Callable[[str], Any], arn: str) -> dict[str, Any]:
+    """Return a service's description by its ARN; empty where ECS has none."""
     where, name = _place(arn)
     if not name:
-        return ""
-    found = client("ecs").describe_services(**where, services=[name])["services"]
-    return next(filter(None, map(how_many_run, found)), "")
+        return {}
+    return next(iter(client("ecs").describe_services(**where, services=[name])["services"]), {})
 
 
 def how_many_run(service: Mapping[str, Any]) -> str:
@@ -178,13 +183,9 @@ def logs_of(client: Callable[[str], Any], task: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def _unwell(
-    client: Callable[[str], Any], where: dict[str, str], name: str, since: datetime | None
-) -> Iterator[str]:
-    services = client("ecs").describe_services(**where, services=[name])["services"]
+def _unwell(service: Mapping[str, Any], since: datetime | None) -> Iterator[str]:
     told = [
         event["message"]
-        for service in services
         for event in service.get("events", [])
         if _is_of_now(event.get("createdAt"), since)
     ]

@@ -18,7 +18,14 @@ from liberty_cfn.deploy.certificates import CERTIFICATE, still_lacking
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.tasks import SAID, SERVICE_TYPE, coming_up, steps, why_stopped
+from liberty_cfn.deploy.tasks import (
+    SAID,
+    SERVICE_TYPE,
+    described,
+    how_many_run,
+    steps,
+    why_stopped,
+)
 from liberty_cfn.environments import Environment
 
 # For each type that is waited for, the seconds to the first word about it, and between those
@@ -74,11 +81,12 @@ class Watch:
         if kind == CERTIFICATE:
             yield from still_lacking(self.environment, self.target)
             return
-        service = self._begun[kind]
-        client, arn = self.target.client, service.physical_id
-        if (standing := coming_up(client, arn)) and self._is_new([standing]):
-            yield f"{service.resource}: {standing}"
-        words = list(why_stopped(client, arn, service.time))
+        begun = self._begun[kind]
+        client, arn = self.target.client, begun.physical_id
+        service = described(client, arn)
+        if (standing := how_many_run(service)) and self._is_new([standing]):
+            yield f"{begun.resource}: {standing}"
+        words = list(why_stopped(client, arn, begun.time, service))
         # A program's log lines are never the same twice.
         if not self._is_new([said for said in words if SAID not in said]):
             return
