@@ -38,6 +38,13 @@ STEPS = {
         older("You own it.", "BucketAlreadyOwnedByYou"),
         "It is attempting to import some resources because they already exist in your account.",
     ],
+    "session of whoever deploys": [
+        older("The security token included in the request is expired", "ExpiredToken"),
+        handler("The security token included in the request is invalid", "AccessDenied"),
+    ],
+    "have it restored": [
+        handler("You can't perform this on the secret because it was marked for deletion."),
+    ],
     "unique worldwide": [
         handler("The requested bucket name is not available."),
         older("It is not available.", "BucketAlreadyExists"),
@@ -103,6 +110,7 @@ STEPS = {
     ],
     "--allow-replace": [
         "Action denied by stack policy: Statement [#1] does not allow [Update:Replace]",
+        "Action not allowed by stack policy",
     ],
     "take the change back": [
         "CloudFormation cannot update a stack when a custom-named resource requires replacing.",
@@ -131,6 +139,8 @@ STEPS = {
         handler("A conflicting conditional operation is currently in progress"),
         handler("Unable to assume the service linked role. Please verify that it exists."),
         "Internal Failure",
+        older("Database instance is not in available state.", "InvalidDBInstanceState"),
+        handler("You can't modify the storage: the previous change is being optimized."),
     ],
     "no capacity": [
         handler("Capacity is unavailable at this time. Please try again later"),

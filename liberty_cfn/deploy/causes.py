@@ -20,19 +20,28 @@ CAUSES = {
         "whoever keeps it make an exception."
     ),
     r"Rate exceeded|Throttling|Request ?Limit ?Exceeded|conflicting conditional operation|"
-    r"assume the service linked role|Internal ?Failure": (
-        "That passes by itself, as a rule: wait a little, then deploy again."
-    ),
+    r"assume the service linked role|Internal ?Failure|not in (the )?available state|"
+    r"being optimized": ("That passes by itself, as a rule: wait a little, then deploy again."),
     r"Template may not exceed|templateBody.*less than or equal to": (
         "A template is too large: move some of it to a nested stack of its own."
     ),
-    r"denied by stack policy": (
+    r"(denied|not allowed) by stack policy": (
         "The stack policy keeps what holds data. To allow it anyway: --allow-replace "
         "LOGICAL_ID."
     ),
     r"custom-named resource requires replacing": (
         "Two can't have one name, and AWS makes the new one first: take the change back, or "
         "choose another NameSuffix."
+    ),
+    # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+    r"security token included in the request is": (
+        "CloudFormation acts with the session of whoever deploys: it had ended, or IAM doesn't "
+        "take it (GetSessionToken without MFA). Sign in for longer, or with a role, then "
+        "deploy again."
+    ),
+    r"marked for deletion": (
+        "Somebody scheduled it for deletion: have it restored (aws secretsmanager "
+        "restore-secret --secret-id NAME), then deploy again."
     ),
     r"BucketAlreadyExists|requested bucket name is not available": (
         "Bucket names are unique worldwide, and this one is taken: choose another NameSuffix."
