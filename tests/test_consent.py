@@ -19,12 +19,13 @@ from liberty_cfn.deploy.changes import UNKNOWN, Change, ChangeSet, Property, Rep
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
-from liberty_cfn.deploy.plans import Plan, doubts, is_lost, needless, refusals
+from liberty_cfn.deploy.plans import Plan, doubts, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.showing import plan_markdown
 from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, find
 from liberty_cfn.deploy.stack_sets.previews import merge
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.weighing import is_lost
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load

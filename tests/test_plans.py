@@ -11,15 +11,16 @@ from small_sets import small
 from test_deploy import local, templates, with_settings
 
 from liberty_cfn.cli.common import console
-from liberty_cfn.deploy import plans, preparing
+from liberty_cfn.deploy import plans, preparing, weighing
 from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
-from liberty_cfn.deploy.plans import Plan, is_lost, refusals, stops_service
+from liberty_cfn.deploy.plans import Plan, refusals
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.weighing import is_lost, stops_service
 from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review import schemas
 from liberty_cfn.stateful import LOSSES, stack_policy
@@ -268,9 +269,9 @@ def test_what_stays_and_keeps_less_is_refused_unless_it_is_named(
 
 
 def test_what_only_keeps_less_is_not_let_go_by_the_stack_policies():
-    assert plans.let_through([SHORTER], ["Database", "Other"]) == {"Other"}
+    assert weighing.let_through([SHORTER], ["Database", "Other"]) == {"Other"}
     for gone in (DATABASE, dataclasses.replace(SHORTER, replacement=Replacement.POSSIBLE)):
-        assert plans.let_through([SHORTER, gone], ["Database"]) == {"Database"}
+        assert weighing.let_through([SHORTER, gone], ["Database"]) == {"Database"}
 
 
 @pytest.mark.parametrize(

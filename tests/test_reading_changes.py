@@ -4,8 +4,9 @@ import pytest
 from rich.console import Console
 
 from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Replacement, read
-from liberty_cfn.deploy.plans import Plan, as_json, is_lost, refusals, stops_service
+from liberty_cfn.deploy.plans import Plan, as_json, refusals
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
+from liberty_cfn.deploy.weighing import is_lost, stops_service
 
 GROUP = "AWS::ElastiCache::ReplicationGroup"
 DIGEST = "e49757d4d2f73acb00a66d77287b7f3aced876a0bc6ee457ccefdf128c209fad"

@@ -25,11 +25,12 @@ One idea a module, each importing only from those above it:
     linked_roles service-linked roles, made before the first resource that needs them
     packaging    templates uploaded under the digest of their content
     changes      what a change set says would change
+    weighing     what is dangerous about a change
     drift        every stack compared with what it was deployed as
     by_hand      what a deploy would do to changes made by hand
     discarding   change sets discarded, so that none stays behind
     change_sets  what would change, stack by stack
-    plans        what would change, weighed: what is dangerous about it
+    plans        what would become of all stacks, in words and in figures
     protection   what keeps a deployed environment from loss by accident
     diagnosis    why it failed, first-hand
     waiting      what an operation waits for, said meanwhile

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
-from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, weaknesses
+from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.drift import DELETED, Compared, Difference, Drift
 from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.weighing import weaknesses
 from liberty_cfn.veiling import VEILED
 
 # What AWS changes by itself; drift detection can't tell that from a change made by hand.

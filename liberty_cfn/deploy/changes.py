@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from liberty_cfn.deploy.stack import deletion_policies, nested_in, resources
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
 
 if TYPE_CHECKING:
-    from liberty_cfn.review.comparing import Difference
+    pass
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 # What stands in for it in a parameter that one nested stack gets from another.
@@ -264,43 +264,3 @@ def removed(cloudformation: Any, stack: str, path: tuple[str, ...]) -> Iterator[
                 left=policies.get(title, ""),
             )
             yield from removed(cloudformation, nested_in(resource), (*path, title))
-
-
-def weaknesses(change: Change, changed: Property) -> list[str]:
-    """Return how data is protected or kept less once a property has changed."""
-    from liberty_cfn.review.losing import less_kept, why_weaker  # noqa: PLC0415 - slow to load
-
-    if change.action == "Modify" and less_kept(changed.name, changed.before, changed.after):
-        return ["less of it remains when it goes"]
-    return _why(change, changed, why_weaker) or deletions(change, changed)
-
-
-def deletions(change: Change, changed: Property) -> list[str]:
-    """Return why some of what a resource keeps goes, though it stays, when a property changes.
-
-    Also where it can't be told, as the value is too long, or known only later.
-    """
-    from liberty_cfn.review.losing import why_less  # noqa: PLC0415 - slow to load
-    from liberty_cfn.review.protections import DELETIONS  # noqa: PLC0415
-
-    if change.action != "Modify" or not changed.told:
-        return []
-    keeps = {path[0] for path, _, _ in DELETIONS.get(change.type, ())}
-    unclear = TOO_LONG in (changed.before, changed.after) or UNKNOWN in str(changed.after)
-    return _why(change, changed, why_less) or (
-        ["some of it may be deleted"] if unclear and changed.name in keeps else []
-    )
-
-
-def _why(change: Change, changed: Property, why: Callable[[str, Difference], str]) -> list[str]:
-    """Return what `why` says of all that differs between the values of a property."""
-    before, after = changed.before, changed.after
-    known = changed.told and TOO_LONG not in (before, after)
-    if change.action != "Modify" or not known:
-        return []
-    from liberty_cfn.review.comparing import differences, opened  # noqa: PLC0415 - slow to load
-
-    steps = tuple(f"[{s}]" if s.isdigit() else s for s in changed.place.split("/"))
-    found = differences(opened(before), opened(after), path=steps)
-    told = [why(change.type, one) for one in found if UNKNOWN not in str(one.after)]
-    return list(dict.fromkeys(filter(None, told)))

@@ -1,4 +1,4 @@
-"""What a deploy would do, weighed: what is dangerous about it, and what remains."""
+"""What a deploy would do to all stacks, in words and in figures."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from liberty_cfn.deploy.changes import (
-    STAYING,
-    UNKNOWN,
-    Change,
-    Property,
-    Replacement,
-    deletions,
+from liberty_cfn.deploy.changes import Change, Replacement
+from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.weighing import (
+    doubt,
+    interruption,
+    is_doubtful,
+    is_lost,
+    refusal,
+    stops_service,
     weaknesses,
 )
-from liberty_cfn.deploy.stack import NESTED_STACK
-from liberty_cfn.stateful import GENERATED, LEFT, LOSSES
+from liberty_cfn.stateful import LOSSES
 
 if TYPE_CHECKING:
     # Rarely needed, so not loaded for every plan.
@@ -28,25 +29,6 @@ if TYPE_CHECKING:
 NOTHING, CHANGES, DANGER = 0, 2, 3
 # What CloudFormation returns for a NoEcho parameter.
 HIDDEN = "****"
-# Replacing or removing these interrupts the service for as long as it takes.
-SERVING = {
-    "AWS::ECS::Service",
-    "AWS::ECS::Cluster",
-    "AWS::ElasticLoadBalancingV2::LoadBalancer",
-    "AWS::ElasticLoadBalancingV2::Listener",
-    "AWS::ElasticLoadBalancingV2::TargetGroup",
-    "AWS::Route53::RecordSet",
-    "AWS::EC2::NatGateway",
-    "AWS::EC2::VPC",
-    "AWS::EC2::Subnet",
-}
-# Removing these interrupts it, too; a replacement is there before the old one goes.
-LEADING = {
-    "AWS::EC2::Route",
-    "AWS::EC2::SecurityGroupEgress",
-    "AWS::EC2::SecurityGroupIngress",
-    "AWS::EC2::VPCGatewayAttachment",
-}
 
 
 @dataclass(frozen=True)
@@ -91,7 +73,7 @@ class Plan:
     @property
     def doubtful(self) -> tuple[Change, ...]:
         """The stateful resources that CloudFormation can't promise to keep."""
-        return tuple(change for change in self.changes if _is_doubtful(change))
+        return tuple(change for change in self.changes if is_doubtful(change))
 
     @property
     def code(self) -> int:
@@ -141,126 +123,14 @@ def changed_values(
     }
 
 
-def is_lost(change: Change) -> bool:
-    """Whether a stateful resource would go, or keep less of what is in it; or may."""
-    return change.type in LOSSES and (_goes(change) or bool(_deletions(change)))
-
-
-def _goes(change: Change) -> bool:
-    """Whether a resource would be, or may be, replaced, deleted or given a new value.
-
-    It may be if what changes can't change without replacing it, or not for all that is
-    known; or if CloudFormation doesn't say what changes, or what becomes of the resource.
-    """
-    replaced = change.replacement is Replacement.CERTAIN
-    goes = replaced or change.action not in STAYING or _regenerates(change)
-    causes = change.properties
-    may_go = change.replacement is Replacement.POSSIBLE and (
-        not causes or any(decides(change, p) for p in causes)
-    )
-    return goes or may_go
-
-
-def _deletions(change: Change) -> dict[str, list[str]]:
-    """Return why some of what a resource keeps goes, though it stays, by what changes."""
-    found = {changed.place: deletions(change, changed) for changed in change.properties}
-    return {place: why for place, why in found.items() if why}
-
-
-def _is_doubtful(change: Change) -> bool:
-    perhaps = change.replacement is Replacement.POSSIBLE
-    return change.type in LOSSES and perhaps and not _goes(change)
-
-
-def rests_on_policies(changes: Iterable[Change]) -> bool:
-    """Whether stack policies alone protect data, because not every change is known."""
-    return any(change.opaque or _is_doubtful(change) for change in changes)
-
-
-def let_through(changes: Iterable[Change], allowed: Collection[str]) -> set[str]:
-    """Return the logical ids that stack policies must let go: `allowed`, and nested stacks.
-
-    What is in a nested stack that goes is weighed by itself; to a policy, it goes as a whole.
-    What stays, and only keeps less, need not be let go.
-    """
-    found = tuple(changes)
-    going = {each.resource for each in found if _goes(each) or _is_doubtful(each)}
-    staying = {each.resource for each in found if is_lost(each)} - going
-    stacks = (each for each in found if each.type == NESTED_STACK)
-    return {
-        *(set(allowed) - staying),
-        *(each.resource for each in stacks if each.action not in STAYING),
-    }
-
-
-def decides(change: Change, changed: Property) -> bool:
-    """Whether changing a property replaces its resource, as far as is known."""
-    if changed.create_only:
-        return True
-    if changed.replaces is not Replacement.POSSIBLE or _known_later(changed):
-        return False
-    from liberty_cfn.review.documented import (  # noqa: PLC0415 - slow to load
-        BY_VALUE,
-        ONLY_INTERRUPTED,
-    )
-
-    key, values = (change.type, changed.name), (changed.before, changed.after)
-    return key not in ONLY_INTERRUPTED and not (
-        key in BY_VALUE and BY_VALUE[key].in_place == values
-    )
-
-
-def _known_later(changed: Property) -> bool:
-    """Whether a property's new value isn't known yet."""
-    return not changed.told or UNKNOWN in str(changed.after)
-
-
-def _regenerates(change: Change) -> bool:
-    """Whether a secret stays, but AWS generates another value: any edit of how makes it do so.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-secret.html
-    """
-    return (
-        (change.type, change.action) == ("AWS::SecretsManager::Secret", "Modify")
-        and change.replacement is Replacement.NO
-        and any(p.name == GENERATED for p in change.properties)
-    )
-
-
-def stops_service(change: Change) -> bool:
-    """Whether people would notice: what serves them goes, is replaced, or is interrupted."""
-    removed = change.action not in STAYING
-    goes = removed or change.replacement is not Replacement.NO
-    interrupted = any(interruption(change, changed) for changed in change.properties)
-    return (
-        (change.type in SERVING and goes) or (change.type in LEADING and removed) or interrupted
-    )
-
-
-def interruption(change: Change, changed: Property) -> str:
-    """Return what is interrupted when a property changes, as AWS documents it."""
-    if (change.type, changed.name, changed.after) == ("AWS::ECS::Service", "DesiredCount", "0"):
-        return "no task is left running"
-    from liberty_cfn.review.documented import INTERRUPTIONS  # noqa: PLC0415 - slow to load
-
-    known = INTERRUPTIONS.get((change.type, changed.name))
-    return known.what if known and change.action == "Modify" else ""
-
-
 def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
     """Return, in words, what the plan may not do unless it is named in `allowed`."""
-    return [_refusal(change) for change in plan.lost if change.resource not in allowed]
+    return [refusal(change) for change in plan.lost if change.resource not in allowed]
 
 
 def doubts(plan: Plan) -> list[str]:
     """Return, in words, what may be replaced, and what prevents that."""
-    return [
-        f"{_where(change)} is replaced only if a change of {_causes(change)} turns out to need "
-        "it, which CloudFormation knows when it is there: the stack policy then denies it, "
-        "and the whole update is undone. To allow it anyway: --allow-replace "
-        f"{change.resource}"
-        for change in plan.doubtful
-    ]
+    return [doubt(change) for change in plan.doubtful]
 
 
 def needless(plans: Iterable[Plan], allowed: Collection[str]) -> list[str]:
@@ -271,54 +141,6 @@ def needless(plans: Iterable[Plan], allowed: Collection[str]) -> list[str]:
         for name in allowed
         if name not in risked
     ]
-
-
-def _refusal(change: Change) -> str:
-    passing = f"To allow it anyway: --allow-replace {change.resource}"
-    if not _goes(change):
-        less = f"would keep less, because {' and '.join(_deletions(change))} changes"
-        return f"{_where(change)} {less}: {lost_with(change)}. {passing}"
-    certain = change.replacement is not Replacement.POSSIBLE
-    how = "would be replaced" if certain else "may be replaced"
-    if change.action not in STAYING:
-        how = "may be replaced or deleted (CloudFormation can't say what it will do)"
-    how = "would be deleted" if change.action == "Remove" else how
-    how = "would get another value" if _regenerates(change) else how
-    why = f", because {causes} changes" if (causes := _causes(change)) else ""
-    later = not certain and any(
-        _known_later(p) for p in change.properties if p.replaces is not Replacement.NO
-    )
-    known = " (to what, is known only after apply)" if later else ""
-    return f"{_where(change)} {how}{why}{known}: {lost_with(change)}. {passing}"
-
-
-def lost_with(change: Change) -> str:
-    """Return, in words, what would be lost with a resource that goes, and what remains.
-
-    Or what goes of one that stays.
-    """
-    if not _goes(change):
-        told = dict.fromkeys(why for found in _deletions(change).values() for why in found)
-        return " and ".join(told)
-    left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
-    if _regenerates(change):
-        left = (
-            "it remains as the version AWSPREVIOUS, until the value changes again, and a "
-            "database keeps it as its password"
-        )
-    return f"this would lose {LOSSES[change.type]}; {left}"
-
-
-def _where(change: Change) -> str:
-    named = f" {change.physical_id}" if change.physical_id else ""
-    return f"{'/'.join(change.place)} ({change.type}{named})"
-
-
-def _causes(change: Change) -> str:
-    causes = (p.name for p in change.properties if p.replaces is not Replacement.NO)
-    if _regenerates(change):
-        return GENERATED
-    return " and ".join(dict.fromkeys(causes))
 
 
 def as_json(plan: Plan) -> dict[str, Any]:

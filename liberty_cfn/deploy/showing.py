@@ -13,22 +13,21 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement, weaknesses
+from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.live import NOTHING, LiveTree, seconds, wrapping
 from liberty_cfn.deploy.patience import Speaker
-from liberty_cfn.deploy.plans import (
-    Plan,
-    doubts,
+from liberty_cfn.deploy.plans import Plan, doubts, refusals
+from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.weighing import (
     interruption,
     is_lost,
     lost_with,
-    refusals,
     stops_service,
+    weaknesses,
 )
-from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.stateful import LOSSES
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
-from liberty_cfn.deploy.plans import let_through, needless, rests_on_policies
+from liberty_cfn.deploy.plans import needless
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, running
 from liberty_cfn.deploy.stack_sets.operations import (
     Progress,
@@ -28,6 +28,7 @@ from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
 from liberty_cfn.deploy.stack_sets.standing import StackSet, standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
+from liberty_cfn.deploy.weighing import let_through, rests_on_policies
 
 
 def prepare(

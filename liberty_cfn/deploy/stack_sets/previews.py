@@ -11,27 +11,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from liberty_cfn.deploy import change_sets, discarding
-from liberty_cfn.deploy.changes import Change, Property, Replacement, removed, weaknesses
+from liberty_cfn.deploy.changes import Change, Property, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept, kept
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.patience import Say
-from liberty_cfn.deploy.plans import (
-    CHANGES,
-    DANGER,
-    NOTHING,
-    Plan,
-    changed_values,
-    decides,
-    interruption,
-    refusals,
-)
+from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values, refusals
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.beforehand import without_its_stack
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import StackSet, stack_ids
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deploy.statuses import Meaning, state_of
+from liberty_cfn.deploy.weighing import decides, interruption, weaknesses
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import from_texts
