@@ -744,6 +744,7 @@ REFUSED_EARLY = (
     "To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure "
     "information."
 )
+UNRESOLVED = "{{IntrinsicFunction:liberty-social-prod/Secrets.Outputs.Arn/Fn::GetAtt}}"
 NESTED_REFUSED = (
     f"Nested change set {CHANGE_SET}/nested was not successfully created: Currently in FAILED."
 )
@@ -848,6 +849,10 @@ def test_case_30_a_creation_whose_answer_was_lost_is_found_by_its_token():
         (
             [described(status="FAILED", reason=f"ChangeSet limit exceeded for stack {NESTED}")],
             f"ChangeSet limit exceeded for stack {NESTED}",
+        ),
+        (
+            [described(status="FAILED", reason=f"Usage of {UNRESOLVED} is not allowed.")],
+            f"Usage of {UNRESOLVED} is not allowed",
         ),
     ],
 )

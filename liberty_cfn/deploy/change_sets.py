@@ -25,8 +25,11 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # CloudFormation reports it as a failure when there is nothing to do, without a code for it.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 # How it says that a nested stack's change set, not this one, could not be made. The limit
-# counts those that it keeps for nested stacks without changes.
-NESTED_FAILED = re.compile(r"Nested change set (arn:\S+)|ChangeSet limit exceeded for stack")
+# counts those that it keeps for nested stacks without changes; the last stands in for what it
+# can't know of them yet.
+NESTED_FAILED = re.compile(
+    r"Nested change set (arn:\S+)|ChangeSet limit exceeded for stack|{{IntrinsicFunction:"
+)
 # AWS keeps those until the nested stack is updated, and refuses to delete them before.
 # https://github.com/aws/copilot-cli/issues/5614
 CROWDED = (
