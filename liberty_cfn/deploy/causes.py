@@ -36,8 +36,8 @@ CAUSES = {
     # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
     r"security token included in the request is": (
         "CloudFormation acts with the session of whoever deploys: it had ended, IAM doesn't "
-        "take it (GetSessionToken without MFA), or the account has not enabled the region. Sign "
-        "in for longer, or with a role, then deploy again."
+        "take it (GetSessionToken without MFA), or the account has not enabled the region. "
+        "Sign in for longer, or with a role, then deploy again."
     ),
     r"marked for deletion": (
         "Somebody scheduled it for deletion: have it restored (aws secretsmanager "
