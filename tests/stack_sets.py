@@ -17,7 +17,7 @@ from botocore.httpsession import URLLib3Session
 from local_aws import Aws
 
 from liberty_cfn.deploy import targets
-from liberty_cfn.deploy.packaging import EXECUTION_ROLE
+from liberty_cfn.deploy.buckets import EXECUTION_ROLE
 from liberty_cfn.deploy.stack_sets import (
     bootstrap,
 )

@@ -14,7 +14,7 @@ from local_aws import Aws
 from small_sets import small
 from test_deploy import few, local, templates, with_settings
 
-from liberty_cfn.deploy import carrying_out, packaging
+from liberty_cfn.deploy import buckets, carrying_out, packaging
 from liberty_cfn.deploy.changes import UNKNOWN, Change, ChangeSet, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
@@ -455,7 +455,7 @@ def shared_with(*accounts):
     """Return GetBucketPolicy's answer: S3 tells one reader alone without a list."""
     arns = [f"arn:aws:iam::{account}:root" for account in accounts]
     principal = {"AWS": arns if len(arns) > 1 else arns[0]}
-    statement = {"Sid": packaging.SHARED, "Principal": principal}
+    statement = {"Sid": buckets.SHARED, "Principal": principal}
     return {"Policy": json.dumps({"Statement": [statement]})}
 
 
@@ -501,7 +501,7 @@ def test_a_policy_that_was_just_set_and_is_not_found_at_first_is_asked_for_again
         for code in ("NoSuchBucket", "NoSuchBucketPolicy"):
             s3.add_client_error("get_bucket_policy", code, http_status_code=404)
         s3.add_response("get_bucket_policy", shared_with("2" * 12))
-        packaging.share(packaging.Bucket(home, bucket_of(home)), ["2" * 12])
+        buckets.share(buckets.Bucket(home), ["2" * 12])
         s3.assert_no_pending_responses()
 
 

@@ -23,6 +23,7 @@ One idea a module, each importing only from those above it:
     quotas       whether a region has room for another environment
     beforehand   what would make a deploy fail, asked before anything is made
     linked_roles service-linked roles, made before the first resource that needs them
+    buckets      a private bucket for templates, in each account and region
     packaging    templates uploaded under the digest of their content
     changes      what a change set says would change
     weighing     what is dangerous about a change

@@ -16,8 +16,8 @@ from botocore.credentials import RefreshableCredentials, create_assume_role_refr
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.buckets import EXECUTION_ROLE
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
-from liberty_cfn.deploy.packaging import EXECUTION_ROLE
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place, Targets, crowding
 from liberty_cfn.environments import Environment
