@@ -16,8 +16,9 @@ from liberty_cfn.deploy import operations, secrets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import read
-from liberty_cfn.deploy.showing import ShownProgress, outputs_text
+from liberty_cfn.deploy.showing import outputs_text
 from liberty_cfn.deploy.stack import standing
+from liberty_cfn.deploy.telling import ShownProgress
 from liberty_cfn.environments import load
 from liberty_cfn.repository import REPOSITORY, TEMPLATES
 from liberty_cfn.verify import verify

@@ -40,6 +40,7 @@ def plan_command(
     common.one_of(json=as_json, markdown=markdown)
     from liberty_cfn.deploy import plans, preparing, showing
     from liberty_cfn.deploy.following import Work
+    from liberty_cfn.deploy.telling import ShownProgress
 
     if environment.targets:
         refuse_alone(environment, {"--drift": drift})
@@ -47,7 +48,7 @@ def plan_command(
     aside = common.console(stderr=True)
     target = common.connect(environment, aside)
     environment, advice = common.with_image(environment, target)
-    work = Work(environment, target, showing.ShownProgress(aside), generated(aside))
+    work = Work(environment, target, ShownProgress(aside), generated(aside))
     planned = preparing.plan(work, drift=drift)
     if as_json:
         common.print_json(plans.as_json(planned))
@@ -136,6 +137,7 @@ def deploy_command(
     from liberty_cfn import verify
     from liberty_cfn.deploy import deploying, showing
     from liberty_cfn.deploy.following import Work
+    from liberty_cfn.deploy.telling import ShownProgress
     from liberty_cfn.digests import digest
     from liberty_cfn.verify import document, table
 
@@ -157,7 +159,7 @@ def deploy_command(
     templates = checked_templates(environment, screen)
     check_digest(templates, approved)
     target = common.connect(environment, screen)
-    progress = showing.ShownProgress(screen, lambda: may_deploy(environment, confirm, yes=yes))
+    progress = ShownProgress(screen, lambda: may_deploy(environment, confirm, yes=yes))
     with common.interruptible(environment, "deploy", progress.stop):
         work = Work(environment, target, progress, templates, allowed)
         begun = deploying.begin(work, failed)

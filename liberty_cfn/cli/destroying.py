@@ -35,7 +35,8 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     from liberty_cfn.deploy.faults import unless_missing
     from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.protection import protect_from_termination
-    from liberty_cfn.deploy.showing import ShownProgress, kept_table
+    from liberty_cfn.deploy.showing import kept_table
+    from liberty_cfn.deploy.telling import ShownProgress
 
     screen = common.console(stderr=as_json)
     named_otherwise(environment, confirm, "deleted")

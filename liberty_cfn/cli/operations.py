@@ -89,8 +89,8 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
     from liberty_cfn.deploy.events import last_operation
     from liberty_cfn.deploy.following import Operation, Work
     from liberty_cfn.deploy.operations import root, succeeded
-    from liberty_cfn.deploy.showing import ShownProgress, line
     from liberty_cfn.deploy.statuses import Meaning
+    from liberty_cfn.deploy.telling import ShownProgress, line
 
     if environment.targets:
         of_sets.events(environment, attach=attach, as_json=as_json)
@@ -198,8 +198,8 @@ def rollback_command(environment: Environment, *, skip: tuple[str, ...], as_json
     """
     from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.operations import roll_back
-    from liberty_cfn.deploy.showing import ShownProgress
     from liberty_cfn.deploy.statuses import Meaning
+    from liberty_cfn.deploy.telling import ShownProgress
 
     target, screen = _at(environment)
     progress = ShownProgress(screen if as_json else common.console())

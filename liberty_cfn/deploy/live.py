@@ -6,6 +6,7 @@ without what it waits for. So the time left overall is given as a minimum.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +24,12 @@ from liberty_cfn.model.times import to_change, to_make
 
 Place = tuple[str, ...]
 NOTHING = timedelta(0)
+
+
+def moves(console: Console) -> bool:
+    """Whether a live display is possible: on a capable terminal, and not in CI."""
+    stays = console.is_dumb_terminal or bool(os.environ.get("CI"))
+    return console.is_terminal and not stays
 
 
 class LiveTree:

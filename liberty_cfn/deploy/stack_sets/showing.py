@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from liberty_cfn.deploy.adopting import EMPTY
-from liberty_cfn.deploy.live import seconds
+from liberty_cfn.deploy.live import moves, seconds
 from liberty_cfn.deploy.patience import Speaker
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
-from liberty_cfn.deploy.showing import kept_table, moves, plan_markdown, plan_tree, titled
+from liberty_cfn.deploy.showing import kept_table, plan_markdown, plan_tree, titled
 from liberty_cfn.deploy.stack_sets.beforehand import as_lines
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.previews import Part, SetPlan, merge
