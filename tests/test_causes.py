@@ -130,6 +130,7 @@ STEPS = {
     "still uses it": [
         "Export X cannot be deleted as it is in use by other",
         handler("Cannot delete entity, must detach all policies first."),
+        handler("Cannot delete entity, must delete access keys first."),
         handler("The Cluster cannot be deleted while Services are active."),
     ],
     "passes by itself": [

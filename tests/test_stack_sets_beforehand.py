@@ -267,6 +267,7 @@ def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(set
     [
         "Account 1 should have 'stacksets-exec-b9' role with trust relationship to Role 'x'.",
         "User: arn:x is not authorized to perform: sts:AssumeRole on resource: arn:aws:y",
+        "DEFAULT_ROLE_CREATION_ERROR",
     ],
 )
 def test_where_a_set_cannot_take_its_role_the_step_is_about_the_role(sets, why):

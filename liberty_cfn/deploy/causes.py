@@ -137,7 +137,7 @@ CAUSES = {
         "describe-network-interfaces --filters Name=vpc-id,Values=VPC_ID` lists it: take that "
         "away first, then try again."
     ),
-    r"\bin use\b|must detach|while .* are active": (
+    r"\bin use\b|must (detach|delete|remove) .* first|while .* are active": (
         "Something else still uses it: take that away first, then try again."
     ),
 }

@@ -18,8 +18,11 @@ from liberty_cfn.deploy.stack_sets.standing import stack_ids, standing
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.deployment_targets import Place
 
-# What a stack set says if it can't assume its role in an account.
-OF_ROLES = re.compile(r"with trust relationship|perform: sts:AssumeRole on")
+# What a stack set says if it can't assume its role in an account, or make it there.
+OF_ROLES = re.compile(
+    "with trust relationship|perform: sts:AssumeRole on"
+    "|DEFAULT_ROLE_CREATION_ERROR|ACCOUNT_SUSPENDED"
+)
 
 
 def first_hand(
