@@ -25,7 +25,7 @@ from botocore.hooks import BaseEventHooks, EventAliaser
 from botocore.httpsession import URLLib3Session
 from botocore.useragent import UserAgentString
 
-from liberty_cfn.deploy import sessions, targets
+from liberty_cfn.deploy import models, sessions, targets
 from liberty_cfn.local import control
 
 # How often a waiter of boto3's looks; by itself, it would sleep half a minute in between.
@@ -126,7 +126,7 @@ def calls_are_quick():
 
     And have it work out but once what it does for every call.
     """
-    shared = sessions.models()
+    shared = models.loader()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _path: shared)
         patch.setattr(URLLib3Session, "send", direct.send)

@@ -5,18 +5,18 @@ from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from liberty_cfn.deploy import sessions
+from liberty_cfn.deploy import models
 
 
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(sessions, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(models, "KEPT", tmp_path / "kept")
     return tmp_path / "kept"
 
 
 def read(service="s3", kind="service-2"):
     """Read as a process does that has read nothing yet."""
-    return sessions.models.__wrapped__().load_service_model(service, kind)
+    return models.loader.__wrapped__().load_service_model(service, kind)
 
 
 def told(service: ServiceModel) -> list:

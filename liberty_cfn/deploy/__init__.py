@@ -5,7 +5,8 @@ One idea a module, each importing only from those above it:
     errors       what ends a command, said to the person at the terminal
     faults       which errors from AWS are transient, and what the others mean
     answers      how AWS's are read, and asked for again if they can't be
-    sessions     clients of boto3 that are quick to make
+    models       botocore's descriptions of AWS's services, read quickly
+    sessions     boto3 sessions that read services and answers as above
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
     stack        a stack, as CloudFormation describes it
@@ -15,7 +16,8 @@ One idea a module, each importing only from those above it:
     finding      what is known about a setting or a resource beforehand
     tasks        the environment's ECS service, and why its tasks stopped
     secrets      which have a value, and those that a person sets
-    certificates what a certificate needs of DNS, and still lacks
+    delegation   whether DNS leads to the hosted zone
+    certificates what one that isn't issued yet still waits for
     images       which image runs, by digest
     leftovers    names that a new environment needs, and that are taken
     named        whether what the settings name is there, and can be used

@@ -21,7 +21,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from liberty_cfn.deploy import certificates, discarding, faults, secrets
+from liberty_cfn.deploy import delegation, discarding, faults, secrets
 from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import Work
@@ -226,7 +226,7 @@ def free_names(work: Work, stack: Mapping[str, Any] | None) -> bool:
     """
     environment, target, progress = work.environment, work.target, work.progress
     look_ahead(work, stack, adopt=True)
-    for finding in certificates.own_zone(environment, target):
+    for finding in delegation.own_zone(environment, target):
         progress.say(str(finding))
     kept = kept_secrets(environment, target)
     if not kept:

@@ -13,6 +13,7 @@ from typing import Any
 
 from liberty_cfn.deploy import (
     certificates,
+    delegation,
     images,
     leftovers,
     named,
@@ -73,7 +74,7 @@ def in_the_way(
     before = deployed(stack)
     yield from asked("Database", partial(disk, before=before or {}), environment, target)
     if before is None:
-        yield from asked(certificates.DELEGATION, certificates.delegation, environment, target)
+        yield from asked(delegation.DELEGATION, delegation.delegation, environment, target)
         yield from leftovers.names(environment, target, templates)
         if target.is_aws:
             yield from quotas(environment, target)
@@ -103,10 +104,10 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
     def ask(about: str, check: Check) -> None:
         found.extend(asked(about, check, environment, target))
 
-    if not any(each.about == certificates.DELEGATION for each in found):
-        ask(certificates.DELEGATION, certificates.delegation)
+    if not any(each.about == delegation.DELEGATION for each in found):
+        ask(delegation.DELEGATION, delegation.delegation)
     if deployed(stack) is None:
-        ask("CreateHostedZone", certificates.own_zone)
+        ask("CreateHostedZone", delegation.own_zone)
     ask("Certificate", _certificate)
     ask("Image", _image)
     # Until a deploy has succeeded, there are no secrets.
