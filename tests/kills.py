@@ -45,7 +45,7 @@ def state(cloudformation: Any, stack: str = STACK) -> dict[str, Any]:
         "policy": cloudformation.get_stack_policy(StackName=stack).get("StackPolicyBody"),
         "tags": sorted((tag["Key"], tag["Value"]) for tag in found.get("Tags", [])),
         "outputs": sorted(output["OutputKey"] for output in found.get("Outputs", [])),
-        "left behind": [c for c in changes if c["ExecutionStatus"] != "EXECUTE_COMPLETE"],
+        "left behind": changes,
         "resources": sorted(
             (r["LogicalResourceId"], r["ResourceType"], r["ResourceStatus"]) for r in summaries
         ),

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from liberty_cfn.deploy import operations, secrets
+from liberty_cfn.deploy import faults, operations, secrets
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.events import newest_first
 from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.showing import outputs_text
@@ -82,11 +83,15 @@ def _of_stacks(environment, cloudformation):
         for what in ("describe_stacks", "describe_stack_events", "describe_stack_resources"):
             yield f"{name} {what}", str(getattr(cloudformation, what)(**stack))
         yield f"{name} template", str(cloudformation.get_template(**stack))
-        for change_set in cloudformation.list_change_sets(**stack)["Summaries"]:
+    # What was executed is named after its operation's token, and no longer listed.
+    tokens = {e.get("ClientRequestToken") for e in newest_first(cloudformation, root)}
+    for token in tokens - {None}:
+        # One whose execution failed has been deleted.
+        with faults.unless("ChangeSetNotFound"):
             described = cloudformation.describe_change_set(
-                ChangeSetName=change_set["ChangeSetId"], IncludePropertyValues=True, **stack
+                ChangeSetName=token, StackName=root, IncludePropertyValues=True
             )
-            yield f"{name} {change_set['ChangeSetName']}", str(described)
+            yield f"change set {token}", str(described)
 
 
 def _of_buckets(s3):
@@ -124,6 +129,7 @@ def test_everything_was_looked_through(lived):
         "log",
         "root template",
         "Service describe_stack_events",
+        "change set liberty-social-local-",
         "s3://",
         "task-definition",
         "log group /ecs/",

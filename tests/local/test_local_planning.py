@@ -297,6 +297,9 @@ def test_a_stack_that_is_only_planned_stays_the_same_and_is_not_updated(aws):
     assert [one["ChangeSetName"] for one in listed] == ["one", "two"]
     cloudformation.execute_change_set(ChangeSetName=first["ChangeSetId"])
     assert rest(aws, first["StackId"])["StackStatus"] == "CREATE_COMPLETE"
+    listed = cloudformation.list_change_sets(StackName=first["StackId"])["Summaries"]
+    assert listed == []  # the executed one is no longer listed, and can be described
+    cloudformation.describe_change_set(ChangeSetName="one", StackName=first["StackId"])
 
 
 def test_a_change_is_not_planned_while_another_is_under_way(aws):

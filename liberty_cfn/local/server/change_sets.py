@@ -18,7 +18,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, handlers, helpers, stacks
 
 from . import schemas
-from .asking import Action, Answer, Query, Stack, answer_to, around, plain, text, xml
+from .asking import Action, Answer, Function, Query, Stack, answer_to, around, plain, text, xml
 from .nested import NESTED, change_set_of, child_of
 
 Change = dict[str, Any]
@@ -88,12 +88,19 @@ def _describe(describe: Action, query: Query) -> Answer:
     return status, headers, found.encode()
 
 
+def _find(find: Function, asked: str, stack: str) -> Any:
+    """A change set, whose stack is known by its id, too."""
+    return find(asked, child_of(stack).get("StackName", stack))
+
+
 def _list(listed: Action, query: Query) -> Answer:
-    """The change sets of a stack that is there, and is known by its id, too."""
+    """The change sets of a stack that is there, known by its id, too; not what was executed."""
     named = helpers._p(query, "StackName")
     if not (stack := handlers._resolve_stack(named)):
         return helpers._error("ValidationError", f"Stack [{named}] does not exist")
-    return listed(query | {"StackName": [stack["StackName"]]})
+    status, headers, body = listed(query | {"StackName": [stack["StackName"]]})
+    over = rb"<member>(?:(?!</member>).)*>EXECUTE_COMPLETE<.*?</member>"
+    return status, headers, re.sub(over, b"", body)
 
 
 def _delete(delete: Action, query: Query) -> Answer:
@@ -283,6 +290,7 @@ def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, An
 
 
 def add() -> None:
+    around(changesets._find_change_set, _find)
     around(changesets._create_change_set, _create)
     around(changesets._describe_change_set, _describe)
     around(changesets._list_change_sets, _list)

@@ -37,9 +37,8 @@ def root_of(stack: Stack) -> Stack:
 
 def change_set_of(query: Query) -> Stack:
     """The change set that a request names; an empty one if there is none."""
-    asked, stack = (helpers._p(query, key) for key in ("ChangeSetName", "StackName"))
-    name = child_of(stack).get("StackName", stack)
-    return changesets._find_change_set(asked, name)[1] or {}
+    asked = (helpers._p(query, key) for key in ("ChangeSetName", "StackName"))
+    return changesets._find_change_set(*asked)[1] or {}
 
 
 def _finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
