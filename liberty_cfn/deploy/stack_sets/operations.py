@@ -244,7 +244,7 @@ def follow(
             whole = _are_all_told(state, known.values())
             if ((known or empty) and whole) or late >= LOOKS:
                 if not whole and state["Status"] != "STOPPED":
-                    raise DeployError(_untold(fleet, number, state["Status"]))
+                    raise DeployError(_untold(fleet, number, state))
                 began = state["CreationTimestamp"]
                 return Operation(number, state["Action"], state["Status"], began, known)
             late += 1
@@ -260,11 +260,12 @@ def _are_all_told(state: Mapping[str, Any], results: Collection[Result]) -> bool
     return statuses.count("FAILED") >= failed and not {"PENDING", "RUNNING"} & set(statuses)
 
 
-def _untold(fleet: Fleet, number: str, status: str) -> str:
+def _untold(fleet: Fleet, number: str, state: Mapping[str, Any]) -> str:
+    why = f" ({state['StatusReason']})" if state.get("StatusReason") else ""
     return (
-        f"{fleet.name}: the operation {number} ended as {status}, and AWS doesn't tell yet "
-        "what became of every target, so nothing more is done. How they stand: make status "
-        f"ENV={fleet.environment.name}; then the same command again goes on."
+        f"{fleet.name}: the operation {number} ended as {state['Status']}{why}, and AWS "
+        "doesn't tell yet what became of every target, so nothing more is done. How they stand: "
+        f"make status ENV={fleet.environment.name}; then the same command again goes on."
     )
 
 
