@@ -264,8 +264,8 @@ def _untold(fleet: Fleet, number: str, state: Mapping[str, Any]) -> str:
     why = f" ({state['StatusReason']})" if state.get("StatusReason") else ""
     return (
         f"{fleet.name}: the operation {number} ended as {state['Status']}{why}, and AWS "
-        "doesn't tell yet what became of every target, so nothing more is done. How they stand: "
-        f"make status ENV={fleet.environment.name}; then the same command again goes on."
+        "doesn't tell yet what became of every target, so nothing more is done. How they "
+        f"stand: make status ENV={fleet.environment.name}; then the same command again goes on."
     )
 
 
