@@ -243,6 +243,7 @@ class Ecs:
         containers = [
             {"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"},
             {"name": "proxy", "reason": "CannotPullContainerError"},
+            {"name": "aws-guardduty-agent-x7", "exitCode": 1, "reason": "no right"},
         ]
         return {
             "tasks": [
@@ -307,6 +308,7 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
     assert "was unable to place a task" in said
     assert "tasks failed to start" in said
     assert "has started" not in said
+    assert "guardduty" not in said
     assert "task de" not in said  # which was stopped for another to take its place
     # What to do about why it stopped, once; but not about what a program says.
     assert said.count("choose a larger TaskMemory") == 1

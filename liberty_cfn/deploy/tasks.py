@@ -26,6 +26,8 @@ LINES = 5
 TASKS = 3
 # How ECS, and the local AWS, say that a task was stopped on purpose.
 MEANT = ("Scaling activity initiated", "Deployment completed", "Service scaling down")
+# What GuardDuty adds to a task where it watches over an account. A task runs on without it.
+GUARD = "aws-guardduty-agent"
 ABSENT = ("ClusterNotFoundException", "ServiceNotFoundException")
 
 
@@ -138,6 +140,8 @@ def _stopped(
     for task in tasks[:TASKS]:
         yield f"task {_id(task)} stopped: {task.get('stoppedReason') or 'no reason given'}"
         for container in task.get("containers", []):
+            if container["name"].startswith(GUARD):
+                continue
             ended = [
                 f"exit code {container['exitCode']}" if "exitCode" in container else "",
                 container.get("reason", ""),
