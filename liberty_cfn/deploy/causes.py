@@ -133,9 +133,9 @@ CAUSES = {
         "It still holds something: empty it if nobody needs that, then try again."
     ),
     r"has dependencies|DependencyViolation|dependent object|mapped public address": (
-        "Something that the stack didn't make is still in that network; `aws ec2 "
-        "describe-network-interfaces --filters Name=vpc-id,Values=VPC_ID` lists it: take that "
-        "away first, then try again."
+        "Something that the stack didn't make is still in that network: a security group "
+        "(GuardDuty makes one, and an endpoint), or what `aws ec2 describe-network-interfaces "
+        "--filters Name=vpc-id,Values=VPC_ID` lists. Take that away first, then try again."
     ),
     r"\bin use\b|must (detach|delete|remove) .* first|while .* are active": (
         "Something else still uses it: take that away first, then try again."
