@@ -223,16 +223,15 @@ def _documented(kind: str, path: str) -> Replacement:
 
 def _values(path: str, target: dict[str, Any]) -> tuple[str | None, str | None]:
     """Return a value before and after; secrets are veiled."""
-    told = (target.get("BeforeValue"), target.get("AfterValue"))
-    before, after = (
-        value
-        if value is None or value == UNKNOWN
-        else TOO_LONG
-        if value.startswith(CUT_SHORT)
-        else veiled_text(path, value)
-        for value in told
-    )
+    before = _value(path, target.get("BeforeValue"))
+    after = _value(path, target.get("AfterValue"))
     return before, ANOTHER if before == after == VEILED else after
+
+
+def _value(path: str, told: str | None) -> str | None:
+    if told is None or told == UNKNOWN:
+        return told
+    return TOO_LONG if told.startswith(CUT_SHORT) else veiled_text(path, told)
 
 
 def _gravity(changed: Property) -> tuple[int, bool, bool]:

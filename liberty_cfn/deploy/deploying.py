@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,13 +38,6 @@ class Begun:
 
     stack: dict[str, Any] | None
     left: Iterable[ChangeSet]
-
-    def over(self, *, changed: bool) -> Iterator[ChangeSet]:
-        """Yield the change sets that nobody needs any more, whether the stack `changed` or not.
-
-        If it didn't, somebody may still consent to those that are awaited.
-        """
-        return (each for each in self.left if changed or not each.awaited)
 
 
 def begin(work: Work, failed: str = "") -> Begun:
@@ -151,10 +144,16 @@ def _made(work: Work, begun: Begun, *, adopt: bool, drift: bool) -> Outcome | No
         close_again(work.cloudformation, stack["StackId"], known=known)
     if not stack.get("EnableTerminationProtection"):
         protect_from_termination(work.cloudformation, stack["StackId"])
-    for killed in begun.over(changed=change_set is not None):
-        discarding.drop(work.cloudformation, killed, progress.say)
+    _sweep(work, begun.left, changed=change_set is not None)
     adopting.give_back(work, lately=adopt)
     return Outcome(changed=change_set is not None, outputs=outputs(stack))
+
+
+def _sweep(work: Work, left: Iterable[ChangeSet], *, changed: bool) -> None:
+    """Discard what others left; if nothing changed, not what somebody may still consent to."""
+    for each in left:
+        if changed or not each.awaited:
+            discarding.drop(work.cloudformation, each, work.progress.say)
 
 
 def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> ChangeSet | None:

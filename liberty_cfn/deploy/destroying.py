@@ -67,10 +67,7 @@ def looked_through(
     stack whose termination protection is about to be lifted.
     """
     cloudformation = target.client("cloudformation")
-    stack, left = (
-        described(cloudformation, stack_id),
-        list(_resources(cloudformation, stack_id)),
-    )
+    stack, left = described(cloudformation, stack_id), [*_resources(cloudformation, stack_id)]
     hindrances, status, name = [], stack["StackStatus"], stack["StackName"]
     # AWS deletes a stack that is being created, but not one that is being updated.
     if state_of(stack) is Meaning.WORKING and status.startswith(("UPDATE", "IMPORT")):

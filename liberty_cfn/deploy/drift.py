@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -112,23 +111,21 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
 
     stacks = list(standing(cloudformation, stack_id))
     say(f"Comparing {len(stacks)} stacks with what they were deployed as")
-    waiting = iter(stacks)
-    under_way: dict[tuple[str, ...], Generator[None, None, Compared]] = {}
+    # None begins before it is asked for the first time.
+    left = {stack.path: _comparison(cloudformation, stack, ask) for stack in stacks}
     found: dict[tuple[str, ...], Compared] = {}
     looks = 0
-    while len(found) < len(stacks):
-        for stack in islice(waiting, AT_ONCE - len(under_way)):
-            under_way[stack.path] = _comparison(cloudformation, stack, ask)
+    while left:
         before = len(found)
-        for path, comparison in list(under_way.items()):
+        for path, comparison in list(left.items())[:AT_ONCE]:
             try:
                 next(comparison)
             except StopIteration as over:
                 found[path] = over.value
-                del under_way[path]
+                del left[path]
         if len(found) > before:
             looks = 0
-            if len(found) < len(stacks):
+            if left:
                 say(f"{len(found)} of {len(stacks)} stacks are compared")
         else:
             patience.check()

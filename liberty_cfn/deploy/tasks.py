@@ -176,10 +176,8 @@ def logs_of(client: Callable[[str], Any], task: Mapping[str, Any]) -> dict[str, 
     )["taskDefinition"]
     found = {}
     for container in definition["containerDefinitions"]:
-        name, options = (
-            container["name"],
-            container.get("logConfiguration", {}).get("options", {}),
-        )
+        name = container["name"]
+        options = container.get("logConfiguration", {}).get("options", {})
         if "awslogs-group" in options and "awslogs-stream-prefix" in options:
             stream = f"{options['awslogs-stream-prefix']}/{name}/{_id(task)}"
             group = options["awslogs-group"]
