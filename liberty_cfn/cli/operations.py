@@ -47,17 +47,7 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     advice = migrating.is_held(environment, stack) or what_next(found[0].status, environment)
     tasks = list(of_the_service(environment, target))
     if as_json:
-        stacks = [
-            {
-                "stack": "/".join(one.path),
-                "id": one.stack_id,
-                "status": one.status,
-                "since": one.since.isoformat(),
-                "reason": one.reason or None,
-                "running": list(one.running),
-            }
-            for one in found
-        ]
+        stacks = [one.as_json() for one in found]
         told = {"digest": digest, "stacks": stacks, "tasks": tasks, "advice": advice}
         common.print_json(stack=environment.stack, **told)
         return
@@ -227,22 +217,12 @@ def _at(environment: Environment) -> tuple[Target, Console]:
 
 def _print_operation(operation: Operation, why: str) -> None:
     """Print an operation for a program, and exit with 1 if it failed: `why` says why."""
-    events = [
-        {
-            "time": event.time.isoformat(),
-            "stack": "/".join(event.stack),
-            "resource": event.resource,
-            "type": event.type,
-            "status": event.status,
-            "reason": event.reason or None,
-            "physical_id": event.physical_id or None,
-            "seconds": event.took.total_seconds() if event.took is not None else None,
-        }
-        for event in operation.events
-    ]
-    stack = operation.work.environment.stack
-    told = {"stack": stack, "status": operation.status, "events": events}
-    common.print_json(told | ({"error": why} if why else {}))
+    common.print_json(
+        stack=operation.work.environment.stack,
+        status=operation.status,
+        events=[event.as_json() for event in operation.events],
+        **({"error": why} if why else {}),
+    )
     if why:
         click.echo(why, err=True)
     common.exit_unless(not why)

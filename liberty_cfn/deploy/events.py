@@ -67,6 +67,18 @@ class Event:
         """Whether this is the root stack's event about itself."""
         return self.is_stack and not self.stack
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "time": self.time.isoformat(),
+            "stack": "/".join(self.stack),
+            "resource": self.resource,
+            "type": self.type,
+            "status": self.status,
+            "reason": self.reason or None,
+            "physical_id": self.physical_id or None,
+            "seconds": self.took.total_seconds() if self.took is not None else None,
+        }
+
 
 class Follower:
     """Reads the events of a stack, and of the stacks nested in it, each once.

@@ -34,6 +34,16 @@ class Standing:
     reason: str
     running: tuple[str, ...]
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "stack": "/".join(self.path),
+            "id": self.stack_id,
+            "status": self.status,
+            "since": self.since.isoformat(),
+            "reason": self.reason or None,
+            "running": list(self.running),
+        }
+
 
 def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
     """Return a stack's description, or None where there is none."""
