@@ -16,7 +16,7 @@ from test_consent import settle
 from test_deploy import local, templates, with_settings
 from wire import CHANGE_SET, STACK, Wire, done, stack
 
-from liberty_cfn.deploy import adopting, secrets
+from liberty_cfn.deploy import adopting, kept_secrets, secrets
 from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
 from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
@@ -174,8 +174,8 @@ def manager(target):
 def test_a_secret_scheduled_for_deletion_is_brought_back_first(target, local, manager):
     manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
     manager.delete_secret(SecretId="liberty-social/SECRET_KEY-local")
-    adopting.put_aside(local, target, "SECRET_KEY")
-    assert adopting.kept_secrets(local, target) == []
+    kept_secrets.put_aside(local, target, "SECRET_KEY")
+    assert kept_secrets.existing(local, target) == []
     assert secret(target, "kept/SECRET_KEY") == "old"
 
 
@@ -190,22 +190,22 @@ def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, ma
     manager.create_secret(Name=full, SecretString="old", Tags=[tag])
     mine = f"{full} .* belongs to the stack liberty-social-other"
     with pytest.raises(DeployError, match=mine):
-        adopting.kept_secrets(local, target)
+        kept_secrets.existing(local, target)
     # Nor if the stack got it while consent was waited for.
     with pytest.raises(DeployError, match=mine):
-        adopting.put_aside(local, target, "SECRET_KEY")
+        kept_secrets.put_aside(local, target, "SECRET_KEY")
     assert secret(target, "SECRET_KEY") == "old"
     cloudformation.delete_stack(StackName="liberty-social-other")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig=SOON)
-    assert adopting.kept_secrets(local, target) == ["SECRET_KEY"]
+    assert kept_secrets.existing(local, target) == ["SECRET_KEY"]
 
 
 def test_a_deploy_that_was_interrupted_gives_back_what_waits(target, local, manager):
     manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
     manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="new")
-    assert adopting.given_back(local, target) == {"liberty-social/SECRET_KEY-local": True}
+    assert kept_secrets.given_back(local, target) == {"liberty-social/SECRET_KEY-local": True}
     assert secret(target, "SECRET_KEY") == "old"
-    assert adopting.waiting(local, target) == []
+    assert kept_secrets.waiting(local, target) == []
 
 
 def test_what_a_person_set_meanwhile_stays_and_the_value_from_before_is_kept(
@@ -217,11 +217,11 @@ def test_what_a_person_set_meanwhile_stays_and_the_value_from_before_is_kept(
     )
     manager.create_secret(Name=full, SecretString="made")
     manager.put_secret_value(SecretId=full, SecretString="set")
-    assert adopting.given_back(local, target) == {full: False}
+    assert kept_secrets.given_back(local, target) == {full: False}
     assert secret(target, "DEFAULT_FROM_EMAIL") == "set"
-    before = manager.get_secret_value(SecretId=full, VersionStage=adopting.BEFORE)
+    before = manager.get_secret_value(SecretId=full, VersionStage=kept_secrets.BEFORE)
     assert before["SecretString"] == "old"
-    assert adopting.waiting(local, target) == []
+    assert kept_secrets.waiting(local, target) == []
 
 
 def test_a_secret_made_empty_and_set_later_is_a_persons(target, local, manager, monkeypatch):
@@ -230,8 +230,8 @@ def test_a_secret_made_empty_and_set_later_is_a_persons(target, local, manager, 
     manager.create_secret(
         Name="liberty-social/kept/DEFAULT_FROM_EMAIL-local", SecretString="old"
     )
-    monkeypatch.setattr(adopting, "AT_ONCE", timedelta(minutes=-1))
-    assert adopting.given_back(local, target) == {full: False}
+    monkeypatch.setattr(kept_secrets, "AT_ONCE", timedelta(minutes=-1))
+    assert kept_secrets.given_back(local, target) == {full: False}
 
 
 def test_a_value_that_was_given_back_before_the_deploy_was_killed_is_given_back(
@@ -241,8 +241,8 @@ def test_a_value_that_was_given_back_before_the_deploy_was_killed_is_given_back(
     manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
     manager.create_secret(Name=full, SecretString="made")
     manager.put_secret_value(SecretId=full, SecretString="old")
-    assert adopting.given_back(local, target) == {}
-    assert adopting.waiting(local, target) == []
+    assert kept_secrets.given_back(local, target) == {}
+    assert kept_secrets.waiting(local, target) == []
 
 
 def test_a_value_that_was_copied_before_the_deploy_was_killed_is_copied_again(
@@ -258,7 +258,7 @@ def test_a_value_that_was_copied_before_the_deploy_was_killed_is_copied_again(
         return found and {**found, "CreatedDate": found["CreatedDate"] - age}
 
     monkeypatch.setattr(secrets, "described", an_hour_older)
-    adopting.put_aside(local, target, "SECRET_KEY")
+    kept_secrets.put_aside(local, target, "SECRET_KEY")
     assert values(target) == {"liberty-social/kept/SECRET_KEY-local": "old"}
 
 
@@ -272,7 +272,7 @@ def test_a_value_that_waits_is_kept_and_others_only_if_data_may_need_them(
     manager.create_secret(Name=kept, SecretString="old")
     for value in ("made", "again"):
         manager.create_secret(Name=f"liberty-social/{name}-local", SecretString=value)
-        adopting.put_aside(local, target, name)
+        kept_secrets.put_aside(local, target, name)
     assert values(target) == {kept: "old", **{kept + end: v for end, v in more.items()}}
 
 
@@ -294,7 +294,7 @@ def test_a_secret_without_a_value_is_freed_and_nothing_waits(
 ):
     manager.create_secret(Name="liberty-social/DEFAULT_FROM_EMAIL-local")
     monkeypatch.setattr(secrets, "has_value", lambda _: False)
-    adopting.put_aside(local, target, "DEFAULT_FROM_EMAIL")
+    kept_secrets.put_aside(local, target, "DEFAULT_FROM_EMAIL")
     assert manager.list_secrets()["SecretList"] == []
 
 
@@ -304,8 +304,8 @@ def test_a_value_that_there_is_but_is_not_found_is_never_deleted(target, local, 
     for name in names:
         manager.create_secret(Name=name, SecretString="old")
     with pytest.raises(ClientError, match="gone"):
-        adopting.put_aside(local, target, "SECRET_KEY")
-    assert adopting.given_back(local, target) == {}
+        kept_secrets.put_aside(local, target, "SECRET_KEY")
+    assert kept_secrets.given_back(local, target) == {}
     assert {each["Name"] for each in manager.list_secrets()["SecretList"]} == {*names}
 
 
@@ -335,7 +335,7 @@ def test_a_value_that_waits_and_is_not_found_at_first_is_not_written_over(
     manager.create_secret(Name=full, SecretString="made by a stack that failed")
     once_not_found(kept)
     with pytest.raises(DeployError, match=f"{kept} holds another value already"):
-        adopting.put_aside(local, target, "SECRET_KEY")
+        kept_secrets.put_aside(local, target, "SECRET_KEY")
     assert values(target) == {kept: "old", full: "made by a stack that failed"}
 
 
@@ -346,7 +346,7 @@ def test_a_secret_just_made_and_not_found_at_first_is_looked_for_again(
     manager.create_secret(Name="liberty-social/kept/SECRET_KEY-local", SecretString="old")
     manager.create_secret(Name=full, SecretString="new")
     once_not_found(full)
-    assert adopting.given_back(local, target) == {full: True}
+    assert kept_secrets.given_back(local, target) == {full: True}
 
 
 def test_what_was_put_aside_just_now_is_given_back_though_no_list_has_it_yet(
@@ -358,7 +358,7 @@ def test_what_was_put_aside_just_now_is_given_back_though_no_list_has_it_yet(
     monkeypatch.setattr(
         manager, "get_paginator", lambda _: pytest.fail("the list is five minutes old")
     )
-    assert adopting.given_back(local, target, lately=True) == {full: True}
+    assert kept_secrets.given_back(local, target, lately=True) == {full: True}
 
 
 def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
@@ -376,14 +376,16 @@ def test_what_differs_from_the_templates_after_adopting_is_told_and_not_changed(
 
 
 def test_a_value_that_tasks_have_already_restarts_none(local, monkeypatch):
-    monkeypatch.setattr(adopting, "given_back", lambda *_, **__: {"two": False})
+    monkeypatch.setattr(kept_secrets, "given_back", lambda *_, **__: {"two": False})
     monkeypatch.setattr(secrets, "restart", lambda *_: pytest.fail("restarted"))
     adopting.give_back(Work(local, None, told := Listener()))
     assert [line.split(",")[0] for line in told.said] == ["two was set meanwhile"]
 
 
 def test_which_value_a_secret_has_is_told(local, monkeypatch):
-    monkeypatch.setattr(adopting, "given_back", lambda *_, **__: {"one": True, "two": False})
+    monkeypatch.setattr(
+        kept_secrets, "given_back", lambda *_, **__: {"one": True, "two": False}
+    )
     monkeypatch.setattr(secrets, "restart", lambda *_: "web:1")
     progress = Listener()
     adopting.give_back(Work(local, None, progress))
@@ -435,16 +437,16 @@ def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, ma
     manager.create_secret(
         Name="liberty-social/kept/AWS_ACCESS_KEY_ID-local", SecretString="old"
     )
-    assert adopting.given_back(ours, target) == {}
+    assert kept_secrets.given_back(ours, target) == {}
     assert secret(target, "AWS_ACCESS_KEY_ID") == "new"
-    assert adopting.waiting(ours, target) == []
+    assert kept_secrets.waiting(ours, target) == []
 
 
 def test_a_secret_that_somebody_deleted_meanwhile_has_its_name_free(aws, target):
     local, manager = load("local"), target.client("secretsmanager")
-    manager.create_secret(Name=adopting.aside(local, "SECRET_KEY"), SecretString="old")
-    adopting.put_aside(local, target, "SECRET_KEY")
-    assert adopting.waiting(local, target) == ["SECRET_KEY"]
+    manager.create_secret(Name=kept_secrets.aside(local, "SECRET_KEY"), SecretString="old")
+    kept_secrets.put_aside(local, target, "SECRET_KEY")
+    assert kept_secrets.waiting(local, target) == ["SECRET_KEY"]
 
 
 def test_case_33_a_secret_that_has_its_name_again_by_another_adoption_is_left_alone(
@@ -458,12 +460,12 @@ def test_case_33_a_secret_that_has_its_name_again_by_another_adoption_is_left_al
     def overtaken(*_):
         looked.append(full)
         if len(looked) == 1:
-            adopting.put_aside(local, target, "SECRET_KEY")
+            kept_secrets.put_aside(local, target, "SECRET_KEY")
             manager.create_secret(Name=full, SecretString="new")
 
-    monkeypatch.setattr(adopting, "_check_is_nobodys", overtaken)
+    monkeypatch.setattr(kept_secrets, "_check_is_nobodys", overtaken)
     with pytest.raises(ClientError, match="find the specified secret"):
-        adopting.put_aside(local, target, "SECRET_KEY")
+        kept_secrets.put_aside(local, target, "SECRET_KEY")
     assert secret(target, "SECRET_KEY") == "new"
     assert secret(target, "kept/SECRET_KEY") == "old"
 
@@ -529,7 +531,7 @@ def test_a_secret_is_deleted_only_when_its_copy_is_proved(local, copied, complai
         manager.add_response("create_secret", {})
         manager.add_response("get_secret_value", copied)
         with pytest.raises(DeployError, match=complaint):
-            adopting.put_aside(local, target, "SECRET_KEY")
+            kept_secrets.put_aside(local, target, "SECRET_KEY")
         manager.assert_no_pending_responses()
 
 

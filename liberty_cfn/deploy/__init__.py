@@ -42,6 +42,7 @@ One idea a module, each importing only from those above it:
     preparing    what deploying would do
     migrating    the database, before the service moves to the version that needs it
     carrying_out a change set executed once and followed, and its stacks protected
+    kept_secrets their values put aside, and given back to a new stack's
     adopting     taking in what an earlier destroy kept
     deploying    the way through all of these
     destroying   taking everything down, except what is kept
