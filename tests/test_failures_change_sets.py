@@ -98,6 +98,18 @@ def test_case_02_no_change_is_no_failure_and_its_change_set_is_deleted(words):
     assert [body["ChangeSetName"] for body in deleted] == [CHANGE_SET]
 
 
+@pytest.mark.parametrize("execution", ["OBSOLETE", "UNAVAILABLE"])
+def test_case_11_a_change_set_that_nobody_can_execute_is_no_plan_and_is_deleted(execution):
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[described(execution)],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+    )
+    with pytest.raises(DeployError, match=rf"{execution} of the plan.* changed nothing"):
+        create(wire)
+    assert [decoded(one)[0] for one in wire.asked][-1] == "DeleteChangeSet"
+
+
 def test_case_02_no_change_is_no_failure_though_aws_says_so_only_where_it_tells_no_values():
     """https://github.com/boto/boto3/issues/4178."""
     why = described(status="FAILED", reason=NO_CHANGES)

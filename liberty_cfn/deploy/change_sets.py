@@ -44,7 +44,6 @@ UNTOLD = (
 # How it says that the stack is no longer in the state it was found in.
 MEANWHILE = re.compile("Stack.*(already exists|does not exist)")
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
-MADE = ("CREATE_COMPLETE", "FAILED")
 # How many times AWS may fail to answer before that counts.
 LOOKS = 20
 
@@ -190,12 +189,13 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
     patience, look = Patience(change_set), partial(_page, cloudformation, change_set)
     while not patience.over:
         described = answered(cloudformation, look, LOOKS, coming=["ChangeSetNotFound"])
-        if described["Status"] in MADE:
+        status, execution = described["Status"], described.get("ExecutionStatus")
+        if status == "FAILED" or (status == "CREATE_COMPLETE" and execution == "AVAILABLE"):
             return described
-        if described["Status"] not in PENDING:
+        if status not in PENDING:
             raise DeployError(
-                f"CloudFormation says {described['Status']} of the plan, so it can't be "
-                "read; it changed nothing. Try again."
+                f"CloudFormation says {status}, {execution} of the plan, so it can't be "
+                "executed; it changed nothing. Try again."
             )
         pause(cloudformation, 0)
     hours = patience.deadline / timedelta(hours=1)
