@@ -69,12 +69,25 @@ CAUSES = {
         "tag), whether the execution role may pull it, and whether the subnets lead to the "
         "registry (NAT gateway). Then deploy again."
     ),
+    r"CannotStartContainer|starting container process": (
+        "The image's own command can't be run: its ENTRYPOINT and CMD have to be there, and "
+        "executable. Mend the image, push it, then deploy again."
+    ),
+    r"logger args": (
+        "The task can't write its log: its log group was deleted by hand (`make drift` tells), "
+        "or the subnets don't lead to the internet (NAT gateway)."
+    ),
+    r"unable to assume the role": (
+        "The role that the tasks take is gone, or was changed by hand (`make drift` tells). One "
+        "that was just made: wait a little, then deploy again."
+    ),
     r"ResourceInitializationError": (
         "The task could not start: check whether its secrets have values, whether the "
         "execution role may read them, and whether the subnets lead to the internet (NAT "
         "gateway)."
     ),
-    r"limit.*exceeded|exceeded.*limit|quota|maximum number of|more buckets than allowed": (
+    r"limit.*exceeded|exceeded.*limit|quota|maximum number of|more buckets than allowed|"
+    r"reached the limit|above your limit": (
         "A quota of the account is used up: delete what is not needed, or ask for more "
         "(Service Quotas in the console)."
     ),
