@@ -91,8 +91,7 @@ STEPS = {
         handler("The maximum number of VPCs has been reached."),
         older("There are too many.", "NatGatewayLimitExceeded"),
         handler("You have exceeded the limit of them"),
-        "(service x) was unable to place a task. Reason: You've reached the limit on the number "
-        "of vCPUs you can run concurrently.",
+        "unable to place a task. Reason: You've reached the limit on the number of vCPUs",
         handler("Cannot exceed quota for RolesPerAccount: 1000"),
         handler("You have attempted to create more buckets than allowed"),
         "AWS refused CreateChangeSet: Limit for stack has been exceeded",
@@ -192,18 +191,13 @@ STEPS = {
         "ResourceInitializationError: unable to pull secrets or registry auth: not authorized"
     ],
     "own command can't be run": [
-        "CannotStartContainerError: ResourceInitializationError: failed to create new container "
-        'runtime task: starting container process caused: exec: "/app/run": permission denied'
+        'CannotStartContainerError: ResourceInitializationError: exec: "x": permission denied'
     ],
     "log group": [
-        "ResourceInitializationError: failed to validate logger args: create stream has been "
-        "retried 1 times: ResourceNotFoundException: The specified log group does not exist.",
         "ResourceInitializationError: failed to validate logger args: signal: killed",
     ],
     "role that the tasks take": [
-        "(service x) failed to launch a task with (error ECS was unable to assume the role "
-        "'arn:x' that was provided for this task. Please verify that the role being passed has "
-        "the proper trust relationship and permissions.)"
+        "failed to launch a task with (error ECS was unable to assume the role 'arn:x' that was"
     ],
     "larger TaskMemory": ["OutOfMemoryError: Container killed due to memory usage"],
     "answer its health check": [

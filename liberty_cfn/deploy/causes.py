@@ -78,8 +78,8 @@ CAUSES = {
         "or the subnets don't lead to the internet (NAT gateway)."
     ),
     r"unable to assume the role": (
-        "The role that the tasks take is gone, or was changed by hand (`make drift` tells). One "
-        "that was just made: wait a little, then deploy again."
+        "The role that the tasks take is gone, or was changed by hand (`make drift` tells). "
+        "One that was just made: wait a little, then deploy again."
     ),
     r"ResourceInitializationError": (
         "The task could not start: check whether its secrets have values, whether the "
