@@ -751,6 +751,16 @@ def test_case_15_a_change_set_that_is_never_made_is_not_waited_for_for_ever(monk
     assert wire.asked[-1][0] == "DeleteChangeSet"
 
 
+def test_while_a_plan_takes_long_to_make_there_is_a_word_now_and_then(monkeypatch):
+    seconds = itertools.count(0, 35)
+    slow = partial(Patience, clock=lambda: next(seconds))
+    monkeypatch.setattr(change_sets, "Patience", slow)
+    looks = [described(status="CREATE_IN_PROGRESS")] * 3
+    wire, said = Wire(CreateChangeSet=[CREATED], DescribeChangeSet=[*looks, described()]), []
+    assert create(wire, say=said.append)
+    assert said == ["CloudFormation is still making the plan"]
+
+
 REFUSED_EARLY = (
     "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. "
     "To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure "

@@ -18,7 +18,7 @@ from liberty_cfn.deploy.causes import REFUSED, next_step, refused_by_hooks, refu
 from liberty_cfn.deploy.changes import STAYING, Change, ChangeSet, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import Patience, Say, answered, pause, silent
+from liberty_cfn.deploy.patience import Patience, Say, Speaker, answered, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, as_tags, nested_in
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
@@ -115,7 +115,7 @@ def _completed(
     """Return a change set, and why it can't be executed; None if it can."""
     made = _created_once(cloudformation, asked)
     with kept_only_if_well(cloudformation, made):
-        page = _wait(cloudformation, made.id)
+        page = _wait(cloudformation, made.id, say)
         if page["Status"] == "FAILED":
             return made, _failure(cloudformation, page)
         return replace(made, changes=tuple(_changes(cloudformation, page, (), say))), None
@@ -185,8 +185,9 @@ def _created_once(
         raise
 
 
-def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
+def _wait(cloudformation: Any, change_set: str, say: Say) -> dict[str, Any]:
     patience, look = Patience(change_set), partial(_page, cloudformation, change_set)
+    speaker = Speaker(say, patience.clock)
     while not patience.over:
         described = answered(cloudformation, look, LOOKS, coming=["ChangeSetNotFound"])
         status, execution = described["Status"], described.get("ExecutionStatus")
@@ -197,6 +198,8 @@ def _wait(cloudformation: Any, change_set: str) -> dict[str, Any]:
                 f"CloudFormation says {status}, {execution} of the plan, so it can't be "
                 "executed; it changed nothing. Try again."
             )
+        if speaker.is_due:
+            speaker.say("CloudFormation is still making the plan")
         pause(cloudformation, 0)
     hours = patience.deadline / timedelta(hours=1)
     raise DeployError(
