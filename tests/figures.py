@@ -13,9 +13,9 @@ from deployed import Listener
 from kills import slow_down
 
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 from liberty_cfn.local import control
 from liberty_cfn.model import loading, makespan

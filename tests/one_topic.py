@@ -6,7 +6,7 @@ import pytest
 from deployed import Listener
 
 from liberty_cfn.deploy.deploying import begin, deploy
-from liberty_cfn.deploy.following import Work
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 
 TOPIC = "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"

@@ -21,10 +21,10 @@ from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
 from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.destroying import HELD, destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.preparing import spelled_out
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 from liberty_cfn.stateful import LEFT
 

@@ -16,11 +16,11 @@ from liberty_cfn.bootstrap.grants import NAMED
 from liberty_cfn.bootstrap.rights import BY_TYPE
 from liberty_cfn.deploy import packaging
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.sessions import session
 from liberty_cfn.deploy.stack import as_parameters
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import NAME, load
 from liberty_cfn.repository import REPOSITORY
 from liberty_cfn.rules.authorization import forms_of

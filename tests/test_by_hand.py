@@ -15,12 +15,12 @@ from liberty_cfn.deploy.by_hand import Fate, meet
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.drift import Compared, Difference, Drift
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.protection import nested
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 from liberty_cfn.deploy.stack import described
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.stateful import stack_policy
 
 __all__ = ["local", "templates"]

@@ -15,11 +15,11 @@ from rich.console import Console
 from liberty_cfn.deploy import faults, operations, secrets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import newest_first
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.showing import outputs_text
 from liberty_cfn.deploy.stack import standing
 from liberty_cfn.deploy.telling import ShownProgress
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 from liberty_cfn.repository import REPOSITORY, TEMPLATES
 from liberty_cfn.verify import verify

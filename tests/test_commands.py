@@ -21,8 +21,8 @@ from liberty_cfn.cli import cli
 from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import Kept
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words

@@ -18,7 +18,6 @@ from liberty_cfn.deploy import buckets, carrying_out, packaging
 from liberty_cfn.deploy.changes import UNKNOWN, Change, ChangeSet, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.plans import Plan, doubts, needless, refusals
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.showing import plan_markdown
@@ -26,6 +25,7 @@ from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, find
 from liberty_cfn.deploy.stack_sets.previews import merge
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.weighing import is_lost
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load

@@ -52,10 +52,10 @@ from liberty_cfn.deploy import (
 )
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.mishaps import in_words
 
 __all__ = ["dev"]

@@ -38,13 +38,13 @@ from liberty_cfn.deploy import (
 )
 from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.operations import root
 from liberty_cfn.deploy.protection import (
     nested,
     protect,
 )
 from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 from liberty_cfn.repository import TEMPLATES
 from liberty_cfn.stateful import stack_policy

@@ -24,10 +24,11 @@ from wire import (
 from liberty_cfn.deploy import diagnosis, following
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.events import Event, Follower, last_operation
-from liberty_cfn.deploy.following import Work, follow
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import succeeded
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 
 

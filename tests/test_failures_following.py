@@ -45,13 +45,14 @@ from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
 from liberty_cfn.deploy.events import Follower, last_operation
-from liberty_cfn.deploy.following import Work, follow
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import roll_back, root
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import protect
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, what_next
 from liberty_cfn.deploy.targets import PATIENT, Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
 from liberty_cfn.repository import TEMPLATES

@@ -31,13 +31,13 @@ from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import destroy, kept
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.protection import (
     close_again,
     protect,
     protect_from_termination,
 )
 from liberty_cfn.deploy.stack import NESTED_STACK, find
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.stateful import stack_policy
 
 __all__ = ["dev"]

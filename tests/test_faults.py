@@ -15,9 +15,9 @@ from local_aws import variables
 
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import FollowError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import Environment, load
 from liberty_cfn.mishaps import in_words
 

@@ -20,10 +20,10 @@ from liberty_cfn.deploy import deploying, migrating
 from liberty_cfn.deploy.changes import Change, ChangeSet, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.migrating import is_due, is_held
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import DJANGO, MisfitsError, load
 from liberty_cfn.names import CONTAINER
 from liberty_cfn.repository import PARAMS

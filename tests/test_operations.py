@@ -29,13 +29,14 @@ from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.destroying import Kept, what_is_kept
 from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.events import last_operation
-from liberty_cfn.deploy.following import Work, follow
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import roll_back
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.stack import NESTED_STACK, standing
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load, names
 from liberty_cfn.stateful import stack_policy
 

@@ -15,12 +15,12 @@ from liberty_cfn.deploy import plans, preparing, weighing
 from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.plans import Plan, refusals
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weighing import is_lost, stops_service
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review import schemas
 from liberty_cfn.stateful import LOSSES, stack_policy

@@ -17,9 +17,9 @@ from liberty_cfn.deploy import certificates, patience, targets, tasks
 from liberty_cfn.deploy.certificates import Awaited
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.events import Event
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.tasks import SERVICE_TYPE
 from liberty_cfn.deploy.waiting import DUE, Watch
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 
 __all__ = ["local"]

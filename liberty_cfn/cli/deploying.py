@@ -39,8 +39,8 @@ def plan_command(
     """
     common.one_of(json=as_json, markdown=markdown)
     from liberty_cfn.deploy import plans, preparing, showing
-    from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.telling import ShownProgress
+    from liberty_cfn.deploy.work import Work
 
     if environment.targets:
         refuse_alone(environment, {"--drift": drift})
@@ -136,8 +136,8 @@ def deploy_command(
     """
     from liberty_cfn import verify
     from liberty_cfn.deploy import deploying, showing
-    from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.telling import ShownProgress
+    from liberty_cfn.deploy.work import Work
     from liberty_cfn.digests import digest
     from liberty_cfn.verify import document, table
 

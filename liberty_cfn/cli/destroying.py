@@ -33,10 +33,10 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     from liberty_cfn.cli.stack_sets.destroying import destroy as destroy_set
     from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
     from liberty_cfn.deploy.faults import unless_missing
-    from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.protection import protect_from_termination
     from liberty_cfn.deploy.showing import kept_table
     from liberty_cfn.deploy.telling import ShownProgress
+    from liberty_cfn.deploy.work import Work
 
     screen = common.console(stderr=as_json)
     named_otherwise(environment, confirm, "deleted")

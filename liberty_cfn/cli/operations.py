@@ -77,10 +77,11 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
     and stays until it is over; then exits with 0 if it succeeded, and with 1 if it didn't.
     """
     from liberty_cfn.deploy.events import last_operation
-    from liberty_cfn.deploy.following import Operation, Work
+    from liberty_cfn.deploy.following import Operation
     from liberty_cfn.deploy.operations import root, succeeded
     from liberty_cfn.deploy.statuses import Meaning
     from liberty_cfn.deploy.telling import ShownProgress, line
+    from liberty_cfn.deploy.work import Work
 
     if environment.targets:
         of_sets.events(environment, attach=attach, as_json=as_json)
@@ -186,10 +187,10 @@ def rollback_command(environment: Environment, *, skip: tuple[str, ...], as_json
     (UPDATE_FAILED). Nothing is skipped unless it is named: CloudFormation takes a skipped
     resource to be as it was, which it may not be.
     """
-    from liberty_cfn.deploy.following import Work
     from liberty_cfn.deploy.operations import roll_back
     from liberty_cfn.deploy.statuses import Meaning
     from liberty_cfn.deploy.telling import ShownProgress
+    from liberty_cfn.deploy.work import Work
 
     target, screen = _at(environment)
     progress = ShownProgress(screen if as_json else common.console())

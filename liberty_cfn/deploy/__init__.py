@@ -34,6 +34,7 @@ One idea a module, each importing only from those above it:
     discarding   change sets discarded, so that none stays behind
     change_sets  what would change, stack by stack
     plans        what would become of all stacks, in words and in figures
+    work         what a command works on, and whom it tells and asks
     protection   what keeps a deployed environment from loss by accident
     diagnosis    why it failed, first-hand
     waiting      what an operation waits for, said meanwhile
@@ -42,7 +43,7 @@ One idea a module, each importing only from those above it:
     preparing    what deploying would do
     migrating    the database, before the service moves to the version that needs it
     carrying_out a change set executed once and followed, and its stacks protected
-    kept_secrets their values put aside, and given back to a new stack's
+    kept_secrets what a destroy kept of these, put aside and given back
     adopting     taking in what an earlier destroy kept
     deploying    the way through all of these
     destroying   taking everything down, except what is kept

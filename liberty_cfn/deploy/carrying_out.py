@@ -9,10 +9,11 @@ from liberty_cfn.deploy import discarding, faults, linked_roles
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower, newest_first
-from liberty_cfn.deploy.following import Work, attend
+from liberty_cfn.deploy.following import attend
 from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weighing import let_through, rests_on_policies
+from liberty_cfn.deploy.work import Work
 
 TOO_LATE = (
     "The stack was changed by someone else after this plan was made, or the plan was deleted: "

@@ -11,12 +11,13 @@ from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import last_operation
-from liberty_cfn.deploy.following import Work, attend, delete
+from liberty_cfn.deploy.following import attend, delete
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
 from liberty_cfn.deploy.stack import described, find, outputs
 from liberty_cfn.deploy.statuses import Meaning, in_words, state_of, what_next
+from liberty_cfn.deploy.work import Work
 
 ANOTHER = (
     "Somebody else made or deleted the stack meanwhile, so this is no longer what was agreed "

@@ -9,11 +9,12 @@ from typing import Any
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.changes import removed
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work, delete
+from liberty_cfn.deploy.following import delete
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK, described, find
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import LOSSES
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.patience import AT_FIRST, Patience, pause
-from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import at_work, protect
 from liberty_cfn.deploy.stack import GONE, find
 from liberty_cfn.deploy.statuses import Meaning, meaning
-from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.deploy.waiting import Watch
-from liberty_cfn.environments import Environment
+from liberty_cfn.deploy.work import Work
 
 # A status read just after an operation began may still be the one from before it. Without an
 # event to confirm it, it is believed after this many polls.
@@ -26,37 +24,6 @@ LOOKS = 10
 # While a stack's own events say that it is being worked on, its status is read only after this
 # many polls in a row that brought nothing new.
 QUIET = 3
-
-
-class Progress(Protocol):
-    """Hears how a deploy is going, and is asked whether it may go ahead.
-
-    `happened` is called after each poll, even if nothing did.
-    """
-
-    def say(self, line: str) -> None: ...
-    def planned(self, plan: Plan) -> None: ...
-    def consents(self) -> bool: ...
-    def happened(self, events: list[Event]) -> None: ...
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a command works on: an environment, where, with what, and whom to tell and ask.
-
-    `templates` are by file name. `allowed` are the logical ids of stateful resources that may
-    be replaced or deleted.
-    """
-
-    environment: Environment
-    target: Target
-    progress: Progress
-    templates: Mapping[str, str] = field(default_factory=dict)
-    allowed: Collection[str] = ()
-
-    @property
-    def cloudformation(self) -> Any:
-        return self.target.client("cloudformation")
 
 
 @dataclass

@@ -8,10 +8,11 @@ from typing import Any
 
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower, last_operation
-from liberty_cfn.deploy.following import Operation, Work
+from liberty_cfn.deploy.following import Operation
 from liberty_cfn.deploy.protection import close_again
 from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.statuses import Meaning, in_words, meaning
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import Environment
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from liberty_cfn.deploy import beforehand, change_sets, discarding, faults
 from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, changed_values
 from liberty_cfn.deploy.stack import find, parameters, tags
 from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, service
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
 from liberty_cfn.nesting import DIGEST_TAG

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
-from liberty_cfn.deploy.following import Work
 from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect_from_termination
@@ -23,6 +22,7 @@ from liberty_cfn.deploy.stack_sets.bootstrap import administrator
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.wanted import Wanted
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.deployment_targets import Place
 
 
