@@ -223,3 +223,12 @@ def test_a_known_cause_has_its_next_step(step, reason):
     found = next_step(reason)
     assert step in found
     assert bool(step) == bool(found)
+
+
+def test_nobody_is_told_to_delete_what_is_this_environment_s_own():
+    # As told of a log group that moved from one stack to another: the old one has its data.
+    said = next_step("AWS::Logs::LogGroup /ecs/liberty-social-backend already exists")
+    own, _, others = said.partition(" If an earlier destroy kept it")
+    assert "take the change back, and delete nothing" in own
+    assert "delete that if nobody needs it" in others
+    assert "NameSuffix" not in next_step("a custom-named resource requires replacing")

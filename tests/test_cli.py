@@ -32,6 +32,7 @@ from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import load, names
+from liberty_cfn.findings import Finding
 from liberty_cfn.repository import PARAMS
 
 REPOSITORY = Path(__file__).parent.parent
@@ -375,9 +376,12 @@ def test_what_is_not_as_specified_after_a_deploy_is_told_to_be_fixed_by_hand(
     outcome = deploying.Outcome(changed=False, outputs={})
     monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
     advice = "make drift ENV=dev says what differs; fix that by hand"
+    meant = "Where the templates were changed on purpose, change what is expected"
     # What an earlier destroy left was taken in, or somebody changed it since.
     for options in (["--adopt"], []):
-        assert advice in liberty("deploy", "dev", "--yes", *options).stdout
+        said = liberty("deploy", "dev", "--yes", *options).stdout
+        assert meant in said
+        assert advice in said
 
 
 @pytest.fixture
@@ -594,15 +598,29 @@ def test_templates_that_are_changed_while_they_are_linted_are_not_deployed(
 
 
 def test_templates_that_the_linters_object_to_are_not_deployed(nearby, aws, monkeypatch):
-    told = SimpleNamespace(file="templates/cache.yaml", line=7, rule="E1", message="is wrong")
+    told = Finding("templates/cache.yaml", 7, "E1", "error", "is wrong", "Cache", "cache.py:3")
     monkeypatch.setattr(generation, "generate", committed)
     monkeypatch.setattr(checked, "is_known", lambda _: False)
     monkeypatch.setattr("liberty_cfn.linting.lint_ours", lambda: [told])
     answer = typed("deploy", "dev", "--yes", env=nearby)
     assert answer.returncode == 1
-    assert "templates/cache.yaml:7: E1: is wrong" in answer.stdout
+    assert f"{told}\n" in answer.stdout
     assert "The templates are not deployed: the linters object" in answer.stderr
     assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_what_lint_lets_pass_is_deployed_and_told_each_time(liberty, monkeypatch):
+    told = Finding("templates/cache.yaml", 7, "W1", "warning", "is odd [really]")
+    remembered = Mock()
+    monkeypatch.setattr(generation, "generate", committed)
+    monkeypatch.setattr(checked, "is_known", lambda _: False)
+    monkeypatch.setattr(checked, "remember", remembered)
+    monkeypatch.setattr("liberty_cfn.linting.lint_ours", lambda: [told])
+    monkeypatch.setattr(deploying, "deploy", Mock(return_value=None))
+    said = liberty("deploy", "dev", "--yes").stdout
+    assert f"{told}\n" in said
+    assert "the linters warn, as above" in said
+    assert not remembered.called
 
 
 def test_a_plan_is_of_what_is_generated_and_says_which_templates_are_others(

@@ -50,6 +50,7 @@ from liberty_cfn.deploy import (
     deploying,
     discarding,
 )
+from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import Patience
@@ -810,8 +811,7 @@ def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_dele
     assert in_words(error.value) == (
         "CloudFormation can't plan this change: "
         f"Uploads (AWS::S3::Bucket /Resources/Uploads): {why}\n"
-        "The name is taken: by what an earlier destroy kept, or by another environment. Delete "
-        "that if nobody needs it, or choose another NameSuffix."
+        f"{next_step(why)}"
     )
     asked = [(name, body.get("ChangeSetName")) for name, body in map(decoded, wire.asked)]
     assert ("DescribeEvents", CHANGE_SET) in asked

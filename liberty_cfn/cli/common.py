@@ -126,8 +126,10 @@ def print_json(whole: Any = None, **parts: Any) -> None:
 def fixed_by_hand(environment: Environment) -> str:
     """Return what to do where a deploy succeeded, and what exists isn't as specified."""
     return (
-        "What was taken in, or changed by hand, stays as it is, and deploying again won't "
-        f"change that: make drift ENV={environment.name} says what differs; fix that by hand"
+        "Where the templates were changed on purpose, change what is expected, in "
+        "liberty_cfn/verify/, too. What was taken in, or changed by hand, stays as it is, and "
+        f"deploying again won't change that: make drift ENV={environment.name} says what "
+        "differs; fix that by hand"
     )
 
 

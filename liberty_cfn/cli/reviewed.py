@@ -21,7 +21,7 @@ SHORTEST = 12  # characters of a digest that stand for it, as plans show
 def checked_templates(environment: Environment, screen: Console) -> dict[str, str]:
     """Return the templates to deploy, by file name.
 
-    Those that are not as generated, or that the linters object to, are refused.
+    Those that are not as generated, or in which the linters find an error, are refused.
     """
     from liberty_cfn import checked
     from liberty_cfn.deploy.packaging import read
@@ -40,15 +40,18 @@ def checked_templates(environment: Environment, screen: Console) -> dict[str, st
             fail(f"{_named(found)}\nRun `make templates`, and have it reviewed.")
         write(wanted)
         screen.print(f"Generated again: {', '.join(found)}")
-    if findings := lint_ours():
-        for finding in findings:
-            screen.print(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
+    findings = lint_ours()
+    for finding in findings:
+        screen.print(str(finding), markup=False)
+    if any(finding.level == "error" for finding in findings):
         fail("The templates are not deployed: the linters object, as above.")
     if meanwhile := differences(wanted):
         fail(f"Changed while it was looked at: {', '.join(meanwhile)}. Deploy again.")
-    checked.remember(sources)
+    if not findings:
+        checked.remember(sources)
     templates = sum(name.endswith(".yaml") for name in wanted)
-    screen.print(f"{templates} templates are as generated, and the linters are content")
+    linters = "warn, as above" if findings else "are content"
+    screen.print(f"{templates} templates are as generated, and the linters {linters}")
     return nested(wanted)
 
 

@@ -31,7 +31,7 @@ CAUSES = {
     ),
     r"custom-named resource requires replacing": (
         "Two can't have one name, and AWS makes the new one first: take the change back, or "
-        "choose another NameSuffix."
+        "give the new one another name (in liberty_cfn/stacks/) in the same change."
     ),
     # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
     r"security token included in the request is": (
@@ -47,8 +47,10 @@ CAUSES = {
         "Bucket names are unique worldwide, and this one is taken: choose another NameSuffix."
     ),
     r"already ?exist|AlreadyOwnedByYou|already scheduled|same name .*exists": (
-        "The name is taken: by what an earlier destroy kept, or by another environment. "
-        "Delete that if nobody needs it, or choose another NameSuffix."
+        "The name is taken. If this environment's own resource has it, which the change moves "
+        "to another stack or logical id: take the change back, and delete nothing. If an "
+        "earlier destroy kept it, or another environment has it: delete that if nobody needs "
+        "it, or choose another NameSuffix."
     ),
     r"requires capabilities": (
         "CloudFormation wants to be told that roles are made: deploy with this program, "

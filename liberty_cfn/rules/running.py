@@ -127,7 +127,8 @@ def _is_named(secret: Resource, variable: str) -> bool:
 def _no_value(secret: Resource, further: str) -> str:
     """Return why a secret of ours has nothing for a task; nothing if it has."""
     if not has_value(secret):
-        return f"{secret.origin} is made without a value, so that no task starts; give it one"
+        why = f"{secret.origin} is made without a value, so that no task starts"
+        return f"{why}; give it one: GenerateSecretString, if a person sets the real one later"
     if not further:
         return ""
     found = FURTHER.fullmatch(further)
