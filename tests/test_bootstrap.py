@@ -279,7 +279,6 @@ def as_the_role(target, role):
     """Return the target, with the credentials of the role of the environment local."""
     body, named = json.loads(json.dumps(role.body)), "liberty-cfn-deploy-local"
     # Nobody signs in to the local AWS by GitHub.
-    del body["Resources"]["Provider"]
     trust = body["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]
     trust["Statement"] = [
         {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["sts:AssumeRole"]}
@@ -296,6 +295,10 @@ def as_the_role(target, role):
     made.wait(StackName=named, WaiterConfig=SOON)
     arn = f"arn:aws:iam::{target.account}:role/{named}"
     taken = target.client("sts").assume_role(RoleArn=arn, RoleSessionName="deploying")
+    [provider] = target.client("iam").list_open_id_connect_providers()[
+        "OpenIDConnectProviderList"
+    ]
+    assert provider["Arn"].endswith("/token.actions.githubusercontent.com")
     keys = taken["Credentials"]
     ours = session(
         local=True,

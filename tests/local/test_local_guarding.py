@@ -70,6 +70,18 @@ def test_an_update_does_what_the_stacks_policy_allows_and_nothing_else(aws, stat
     assert passed == (set(after) if passes is None else passes)
 
 
+def test_a_policy_for_one_update_is_in_force_during_that_alone(aws):
+    deploy(aws, template(group()))
+    protect(aws, ALLOW, DENY | {"Action": "Update:*"})
+    aws.client("cloudformation").update_stack(
+        StackName="root",
+        TemplateBody=json.dumps(template(group(days=30))),
+        StackPolicyDuringUpdateBody=json.dumps({"Statement": [ALLOW]}),
+    )
+    assert rest(aws, "root")["StackStatus"] == "UPDATE_COMPLETE"
+    assert deploy(aws, template(group(days=60)))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
 def test_a_policy_denies_what_it_does_not_allow(aws):
     deploy(aws, template(group()))
     protect(aws, ALLOW | {"Resource": "LogicalResourceId/Topic"})

@@ -129,6 +129,8 @@ def test_values_are_told_as_far_as_they_are_known(aws):
     target = store["Details"][0]["Target"]
     assert target["Path"] == "/Properties/BucketName"
     assert (target["BeforeValue"], target["AfterValue"]) == ("one", "two")
+    whole = [json.loads(store[side]) for side in ("BeforeContext", "AfterContext")]
+    assert [w["Properties"]["BucketName"] for w in whole] == ["one", "two"]
     reader = changes(inside(aws, planned["Reader"], IncludePropertyValues=True))["Group"]
     assert reader["Details"][0]["Target"]["AfterValue"] == UNKNOWN
 

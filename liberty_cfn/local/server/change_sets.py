@@ -203,6 +203,9 @@ def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
     change: Change = found[0]["ResourceChange"] if found else {}
     for detail in change.get("Details", ()):
         _value(after, title, (old, new), detail)
+    for context, side in zip(("BeforeContext", "AfterContext"), (old, new), strict=True):
+        if change and side:
+            change[context] = json.dumps({"Properties": side["Properties"]})
     if change.get("Action") == "Add":
         change["Replacement"] = "True"  # in AWS's words
     elif change.get("Replacement") == "True":

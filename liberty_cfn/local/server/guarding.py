@@ -35,6 +35,7 @@ def _once(action: str, act: Action, query: Query) -> Answer:
         events = cloudformation._stack_events[stack["StackId"]]
         if any(event.get("ClientRequestToken") == token for event in events):
             return answer_to(action, {"StackId": stack["StackId"]})
+    stack["_meanwhile"] = helpers._p(query, "StackPolicyDuringUpdateBody")
     return act(query)
 
 
@@ -44,7 +45,7 @@ def refusal(stack: Stack, action: str, title: str, kind: str) -> str:
     It is a policy like others, with a word for the sort of resource.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
     """
-    policy = stack.get("_stack_policy")
+    policy = stack.get("_meanwhile") or stack.get("_stack_policy")
     if not policy or "ROLLBACK" in stack["StackStatus"]:
         return ""
     asked = iam_evaluator.EvalContext("", "", "", action, f"LogicalResourceId/{title}", "")

@@ -38,6 +38,9 @@ KINDS: dict[str, Any] = {
         *(ec2._create_nat_gateway, "natGatewayId", ec2._delete_nat_gateway),
     ),
     "AWS::IAM::AccessKey": (iam._create_access_key, "AccessKeyId", iam._delete_access_key),
+    "AWS::IAM::OIDCProvider": (
+        *(iam._create_oidc_provider, "OpenIDConnectProviderArn", iam._delete_oidc_provider),
+    ),
 }
 # By type of rule: where its group lists them.
 RULES: dict[str, Any] = {
