@@ -44,6 +44,7 @@ UNTOLD = (
 # How it says that the stack is no longer in the state it was found in.
 MEANWHILE = re.compile("Stack.*(already exists|does not exist)")
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
+LOST = ("OBSOLETE", "UNAVAILABLE")
 # How many times AWS may fail to answer before that counts.
 LOOKS = 20
 
@@ -191,7 +192,7 @@ def _wait(cloudformation: Any, change_set: str, say: Say) -> dict[str, Any]:
     while not patience.over:
         described = answered(cloudformation, look, LOOKS, coming=["ChangeSetNotFound"])
         status, execution = described["Status"], described.get("ExecutionStatus")
-        if status == "FAILED" or (status == "CREATE_COMPLETE" and execution == "AVAILABLE"):
+        if status == "FAILED" or (status == "CREATE_COMPLETE" and execution not in LOST):
             return described
         if status not in PENDING:
             raise DeployError(
