@@ -386,6 +386,29 @@ def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkey
     assert "web said: django.db.utils.OperationalError" in operation.explained()
 
 
+def test_what_stays_of_a_replacement_that_was_undone_is_told(dev):
+    # UpdateReplacePolicy Retain keeps the new one, too, whatever DeletionPolicy says; AWS
+    # gives no reason. Seen on AWS: https://github.com/go-to-k/cdkd/issues/2598
+    task = "AWS::ECS::TaskDefinition"
+    happened = [
+        began(),
+        failure(1, "Target", "has a name of its own", stack=("Entrance",)),
+        failure(2, "Uploads", "", stack=("Storage",), status="DELETE_SKIPPED", physical="new"),
+        failure(3, "Other", "", status="DELETE_SKIPPED"),
+        failure(4, "Task", "", task, status="DELETE_SKIPPED", physical="old"),
+    ]
+
+    def said(status):
+        told = diagnosis.explain(nobody, dev, STACK, status, happened)
+        return [line for line in told.splitlines() if "stays" in line]
+
+    kept = "  new stays, and is no stack's any more: Uploads in Storage (AWS::X::Y)"
+    assert said("UPDATE_ROLLBACK_COMPLETE") == [kept]
+    assert not said("DELETE_FAILED")
+    wanted = "new stays, and is no stack's any more: Uploads in Storage (AWS::X::Y)"
+    assert wanted in diagnosis.orphans(happened)
+
+
 def test_what_an_update_that_succeeded_could_not_delete_is_told(dev):
     group = ("Group", "AWS::EC2::SecurityGroup", "sg-1")
     why = "resource sg-1 has a dependent object"

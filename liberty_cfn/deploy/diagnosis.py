@@ -20,6 +20,8 @@ from liberty_cfn.environments import Environment
 CANCELLED = "cancelled"
 # CloudFormation's reason for what somebody asked for.
 BY_HAND = "User Initiated"
+# Each deployment leaves one, which costs nothing.
+OF_COURSE = "AWS::ECS::TaskDefinition"
 UNSAID = "CloudFormation gave no reason; see the stack's events in the console."
 NOTHING: Mapping[str, list[str]] = MappingProxyType({})
 
@@ -61,22 +63,42 @@ def is_first_hand(event: Event) -> bool:
 
 
 def in_words(event: Event) -> str:
+    return f"{_where(event)}: {event.reason or 'no reason given'}"
+
+
+def _where(event: Event) -> str:
     where = " in ".join(filter(None, [event.resource, "/".join(event.stack)]))
-    return f"{where} ({event.type}): {event.reason or 'no reason given'}"
+    return f"{where} ({event.type})"
 
 
 def orphans(events: Iterable[Event]) -> list[str]:
-    """Return, in words, what an operation that succeeded could not delete.
+    """Return, in words, what an operation that succeeded could not delete, or was to keep.
 
     CloudFormation reports success, and forgets about it.
     """
+    events = list(events)
     last = {event.place: event for event in events if not event.is_stack}
-    return [
+    undeleted = [
         f"{event.physical_id} could not be deleted, and is no stack's any more: delete it by "
         f"hand, if nobody needs it. {in_words(event)}"
         for event in last.values()
         if is_first_hand(event)
     ]
+    return [*undeleted, *kept(events)]
+
+
+def kept(events: Iterable[Event]) -> list[str]:
+    """Return, in words, what was left for UpdateReplacePolicy or DeletionPolicy Retain.
+
+    Of a replacement that is undone, the new one stays, too, whatever DeletionPolicy says.
+    https://github.com/go-to-k/cdkd/issues/2598
+    """
+    said = (
+        f"{event.physical_id} stays, and is no stack's any more: {_where(event)}"
+        for event in events
+        if event.status == "DELETE_SKIPPED" and event.physical_id and event.type != OF_COURSE
+    )
+    return list(dict.fromkeys(said))
 
 
 def first_hand(
@@ -122,6 +144,8 @@ def explain(
             arn = event.physical_id
             words = list(stopped.get(arn) or why_stopped(client, arn, event.began))
             lines += [f"    {said}" for said in (*words, *steps(words))]
+    if meaning(status) is Meaning.UNDONE:
+        lines += [f"  {said}" for said in kept(events)]
     if meaning(status) is not Meaning.GOOD:
         lines.append(what_next(status, environment))
     return "\n".join(lines)
