@@ -685,6 +685,27 @@ def test_a_nested_stack_at_rest_is_not_read_until_its_parent_says_that_it_is_at_
     assert read == [STACK, NESTED, STACK, STACK, NESTED, STACK]
 
 
+def test_case_24_what_is_undone_in_a_nested_stack_is_read_though_its_end_was_told_late():
+    begun = told(1, "UPDATE_IN_PROGRESS")
+    works = told(2, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
+    done = told(3, "UPDATE_COMPLETE", "nested", TYPE, NESTED, within=NESTED)
+    again = told(4, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED)
+    why = told(5, "UPDATE_FAILED", "Thing", "T", "p", within=NESTED, reason="no space is left")
+    wire = Wire(
+        DescribeStackEvents=[
+            events(works, begun),
+            events(),
+            events(again, works, begun),
+            events(done),
+            events(again, works, begun),
+            events(why, done),
+        ]
+    )
+    follower = Follower(wire.client, STACK, START)
+    looks = [[event.time.second for event in follower.new_events()] for _ in range(3)]
+    assert looks == [[1, 2], [3, 4], [5]]
+
+
 def test_a_stack_whose_events_say_that_it_is_at_work_is_not_asked_for_its_status():
     happened = [told(n, "UPDATE_COMPLETE", f"Thing{n}", "T", "p") for n in range(2, 6)]
     begun = told(1, "UPDATE_IN_PROGRESS")

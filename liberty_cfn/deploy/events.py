@@ -98,6 +98,8 @@ class Follower:
         self.cloudformation, self.stack_id = cloudformation, stack_id
         self._paths: dict[str, tuple[str, ...]] = {stack_id: ()}
         self._resting: set[str] = set()
+        # When its parent last said of a nested stack that it is being worked on.
+        self._called: dict[str, datetime] = {}
         self._seen: set[str] = set()
         self._started: dict[tuple[str, ...], datetime] = {}
         # Why hooks refused a resource, until its failure is reported.
@@ -128,12 +130,16 @@ class Follower:
                 if nested and nested != stack_id:
                     if not _over(raw):
                         self._resting.discard(nested)
+                        self._called[nested] = raw["Timestamp"]
                     if nested not in self._paths:
                         self._paths[nested] = (*self._paths[stack_id], raw["LogicalResourceId"])
                         waiting.append(nested)
                 elif nested and self._paths[stack_id]:
-                    # Its event about itself: it is being worked on, or done.
-                    (self._resting.add if _over(raw) else self._resting.discard)(stack_id)
+                    # Its event about itself: it is being worked on, or done; with what came
+                    # before, if its parent has called on it again since.
+                    called = self._called.get(stack_id)
+                    done = _over(raw) and (called is None or raw["Timestamp"] > called)
+                    (self._resting.add if done else self._resting.discard)(stack_id)
                 self._untold.append(self._event(stack_id, raw))
         found = sorted(self._untold, key=_when)
         self._untold = []
