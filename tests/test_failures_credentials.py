@@ -5,15 +5,14 @@ Here: credentials, accounts, regions, variables, and this machine, each a senten
 
 import dataclasses
 import errno
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 from one_topic import TOPIC
-from wire import (
-    Wire,
-)
+from wire import THROTTLED, Wire
 
 from liberty_cfn.deploy import (
     answers,
@@ -51,6 +50,17 @@ def test_case_22_the_region_is_the_environment_s_whatever_the_shell_says(monkeyp
     monkeypatch.setattr(targets, "target", lambda session, *_: Target(session, "1"))
     prod = dataclasses.replace(load("prod"), account="1")
     assert targets.connect(prod, print).region == prod.region == "us-east-1"
+
+
+def test_case_16_the_first_call_of_all_is_patient_too_once_aws_answers():
+    told = "<GetCallerIdentityResult><Account>111111111111</Account></GetCallerIdentityResult>"
+    who = (200, f"<GetCallerIdentityResponse>{told}</GetCallerIdentityResponse>")
+    said = {targets.BRIEF: [THROTTLED], targets.PATIENT: [THROTTLED, THROTTLED, who]}
+
+    def client(service, config, **_):
+        return Wire(service, config=config, GetCallerIdentity=said[config]).client
+
+    assert targets.target(SimpleNamespace(client=client)).account == "111111111111"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import InvalidEndpointConfigurationError
+from botocore.exceptions import ClientError, InvalidEndpointConfigurationError
 
 from liberty_cfn.deploy import sessions
 from liberty_cfn.deploy.errors import DeployError
@@ -114,5 +114,9 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
 
 def target(session: Any, endpoint: str | None = None) -> Target:
     """Return the target that a session's credentials belong to, if they are valid."""
-    sts = _client(session, "sts", endpoint, BRIEF)
-    return Target(session, str(sts.get_caller_identity()["Account"]), endpoint)
+    try:
+        caller = _client(session, "sts", endpoint, BRIEF).get_caller_identity()
+    except ClientError:
+        # AWS was reached, and may only be busy.
+        caller = _client(session, "sts", endpoint, PATIENT).get_caller_identity()
+    return Target(session, str(caller["Account"]), endpoint)
