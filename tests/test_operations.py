@@ -344,6 +344,9 @@ def test_why_the_last_operation_failed_is_told_afterwards_too(
     assert code == 0
     assert "Third in Inner (AWS::Logs::LogGroup)" in shown
     assert shown.endswith("Fix the cause, then deploy again.\n")
+    code, told, _ = liberty("events", "dev", "--json")
+    assert code == 0
+    assert json.loads(told)["error"] in shown
 
 
 def test_a_deletion_that_is_followed_ends_well(liberty, until_awaited, cloudformation, made):

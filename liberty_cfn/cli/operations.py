@@ -106,9 +106,10 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
                 click.echo("  " * len(event.stack) + line(event))
     over = begun and operation.meaning is not Meaning.WORKING
     failed = over and not succeeded(operation.status, operation.events)
-    why = operation.explained() if failed and (attach or not as_json) else ""
+    why = operation.explained() if failed else ""
     if as_json:
         _print_operation(operation, why)
+        common.exit_unless(not (why and attach))
     elif why and attach:
         common.fail(why)
     elif not followed:
@@ -200,6 +201,7 @@ def rollback_command(environment: Environment, *, skip: tuple[str, ...], as_json
     why = "" if done.meaning is Meaning.UNDONE else done.explained()
     if as_json:
         _print_operation(done, why)
+        common.exit_unless(not why)
     elif why:
         common.fail(why)
     else:
@@ -217,7 +219,7 @@ def _at(environment: Environment) -> tuple[Target, Console]:
 
 
 def _print_operation(operation: Operation, why: str) -> None:
-    """Print an operation for a program, and exit with 1 if it failed: `why` says why."""
+    """Print an operation for a program; `why` says why it failed, if it did."""
     common.print_json(
         stack=operation.work.environment.stack,
         status=operation.status,
@@ -226,7 +228,6 @@ def _print_operation(operation: Operation, why: str) -> None:
     )
     if why:
         click.echo(why, err=True)
-    common.exit_unless(not why)
 
 
 commands = (
