@@ -36,7 +36,6 @@ Values flow one way, and each module imports only from those above it:
     local/        the local AWS
     verify/       the spec's checklist, from what exists
     deploy/       the templates and an environment's settings, sent to AWS
-    review/deployed     what AWS has, as a version to review
     mishaps       what went wrong, in words
     cli/          the command line, commands of a kind in a module
 """

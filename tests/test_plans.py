@@ -411,26 +411,6 @@ def test_a_service_that_was_scaled_out_and_would_be_set_back_is_told_of(local, m
     assert not notes(6, changed, settings=with_settings(local, DesiredCount="0"))
 
 
-def test_a_replacement_under_a_name_that_stays_is_told_to_fail(local):
-    named = with_settings(local, NameSuffix="-x")
-    group, listed = "AWS::ElasticLoadBalancingV2::TargetGroup", ("TargetGroup",)
-    port = Property("Port", "80", "8000", Replacement.CERTAIN)
-    arn = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/tg-x/0123"
-    change = Change(listed, "Group", group, "Modify", Replacement.CERTAIN, (port,), arn)
-
-    def notes(change, written="tg"):
-        text = {"entrance.yaml": f"      Name: !Sub {written}${{Suffix}}\n"}
-        return [*preparing._names_in_use(named, text, [change])]  # noqa: SLF001
-
-    [note] = notes(change)
-    assert note.startswith("TargetGroup/Group can't be replaced under its name tg-x: ")
-    renamed = Property("Name", "tg-x", "web-x", Replacement.CERTAIN)
-    perhaps = dataclasses.replace(change, replacement=Replacement.POSSIBLE)
-    for other in (dataclasses.replace(change, properties=(port, renamed)), perhaps):
-        assert not notes(other)
-    assert not notes(change, "another")
-
-
 def test_tags_that_change_are_told_with_their_values(local):
     before = {DIGEST_TAG: "0", **local.tags, "Environment": "old", "Owner": "us"}
     stack = {"Tags": [{"Key": key, "Value": value} for key, value in before.items()]}

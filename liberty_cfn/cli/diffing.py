@@ -115,8 +115,8 @@ def _review(
 def _deployed(name: str, now: Version) -> Review:
     from liberty_cfn.cli.common import connect, console
     from liberty_cfn.cli.stack_sets.common import refuse
+    from liberty_cfn.deploy.foreseeing import fetch
     from liberty_cfn.environments import load
-    from liberty_cfn.review.deployed import fetch
 
     environment = load(name)
     refuse(environment, "diff --deployed")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy import beforehand, change_sets, discarding, faults
-from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement
+from liberty_cfn.deploy.changes import Change, ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, changed_values
@@ -85,7 +85,7 @@ def prepare(
         compared=compared,
         notes=(
             *_scaled_in(environment, work.target, changes),
-            *_names_in_use(environment, templates, changes),
+            *_failing(work, stack, changes),
         ),
     )
     return plan, change_set
@@ -151,30 +151,15 @@ def _scaled_in(
             )
 
 
-def _names_in_use(
-    environment: Environment, templates: Mapping[str, str], changes: Iterable[Change]
+def _failing(
+    work: Work, stack: Mapping[str, Any] | None, changes: Iterable[Change]
 ) -> Iterator[str]:
-    """Yield which replacements fail, as the old one has the name that is written out for both.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
-    """
-    replaced = [each for each in changes if each.replacement is Replacement.CERTAIN]
-    if not replaced:
+    """Yield what of an update AWS would refuse half-way, which no change set says."""
+    if not changes or beforehand.deployed(stack) is None:
         return
-    from liberty_cfn.review.identity import name_property  # noqa: PLC0415 - slow to load
+    from liberty_cfn.deploy.foreseeing import failures  # noqa: PLC0415 - slow to load
 
-    written = "\n".join(templates.values())
-    names = {environment.named(name) for name in NAME.findall(written)}
-    for each in replaced:
-        # An id may be an ARN: targetgroup/name/0123abcd.
-        held = names & {each.physical_id, *re.split("[:/]", each.physical_id)}
-        renamed = name_property(each.type) in (changed.name for changed in each.properties)
-        if held and not renamed:
-            yield (
-                f"{'/'.join(each.place)} can't be replaced under its name {held.pop()}: AWS "
-                "makes the new one while the old one still has that, so the update would fail "
-                "and be undone. Give it another name in the same change."
-            )
+    yield from failures(work, stack or {})
 
 
 def _retagged(

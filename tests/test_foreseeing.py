@@ -1,17 +1,21 @@
-"""What is deployed, as a version to compare with."""
+"""What is deployed, reviewed against what is to be; and what of that a plan says will fail."""
 
 import dataclasses
 import json
 
 import pytest
 from local_aws import SOON
+from test_deploy import with_settings
 from versions import ROOT, nested, resource, version
 
 from liberty_cfn import environments
+from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.foreseeing import failures, fetch
+from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.deploy.work import Work
+from liberty_cfn.digests import digest
 from liberty_cfn.nesting import DIGEST_TAG
-from liberty_cfn.review.deployed import fetch
-from liberty_cfn.review.sources import SourceError
 
 CHILD = {
     "Parameters": {"Name": {"Type": "String"}},
@@ -70,6 +74,40 @@ def test_what_is_deployed_is_compared_with_what_is_here(target, environment):
     assert part.set == ROOT
 
 
+def test_a_plan_says_what_the_review_knows_to_fail(environment):
+    database = resource("RDS::DBInstance", {"AllocatedStorage": {"Ref": "DatabaseStorage"}})
+    declared = {"DatabaseStorage": {"Type": "Number"}}
+    top = {"Parameters": declared, "Resources": {"Database": database}}
+    templates = {"root.yaml": json.dumps(top)}
+    stack = {
+        "Tags": [{"Key": DIGEST_TAG, "Value": digest(templates)}],
+        "Parameters": [{"ParameterKey": "DatabaseStorage", "ParameterValue": "100"}],
+    }
+
+    def told(size):
+        given = with_settings(environment, DatabaseStorage=size)
+        # The templates are those that are deployed, so AWS isn't asked for them.
+        return [*failures(Work(given, None, None, templates), stack)]
+
+    [said] = told("50")
+    assert said.startswith("This will fail, and be undone: Database: AllocatedStorage 100 → 50")
+    assert told("200") == []
+
+
+def test_of_other_templates_it_asks_aws_for_those_that_are_deployed(target, environment):
+    deploy(target, environment)
+    size = {"RequiresCompatibilities": ["FARGATE"], "Cpu": "512", "Memory": "512"}
+    task = resource("ECS::TaskDefinition", size)
+    child = CHILD | {"Resources": CHILD["Resources"] | {"Task": task}}
+    templates = {"root.yaml": json.dumps(TOP), "alerts.yaml": json.dumps(child)}
+    stack = find(target.client("cloudformation"), environment.stack)
+    work = Work(with_settings(environment, Called="one"), target, None, templates)
+    [said] = failures(work, stack)
+    assert "Alerts/Task: Fargate has no tasks with 512 CPU units and 512 MiB" in said
+    # What can't be told is no reason to stop.
+    assert [*failures(work, stack | {"StackId": f"{environment.stack}-gone"})] == []
+
+
 def test_what_isn_t_deployed_can_t_be_compared_with(target, environment):
-    with pytest.raises(SourceError, match="isn't deployed"):
+    with pytest.raises(DeployError, match="isn't deployed"):
         fetch(environment, target, now("one"))
