@@ -398,6 +398,19 @@ def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):
     assert f"notes{suffix}" not in names
 
 
+def test_a_set_that_changes_does_so_with_a_target_that_stays_or_not_at_all(sets):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    one, other = (sets.changed(fleet, without=[place]) for place in (SECOND, FIRST))
+    deploy(one, FLAT, Told())
+    changed = {"root.yaml": FLAT["root.yaml"].replace("!Ref LogRetentionDays", "14")}
+    with pytest.raises(DeployError, match=rf"some that are to go \({FIRST}\) beside the new"):
+        prepare(other, changed, Told())
+    # The way out that was told, walked.
+    deploy(fleet, changed, Told())
+    deploy(other, changed, Told())
+    assert (statuses(other), retention(sets, other, SECOND)) == ({SECOND: "CURRENT"}, 14)
+
+
 def test_a_change_set_that_a_plan_cannot_delete_is_said_and_the_plan_is_made(sets):
     fleet, told = sets.fleet(str(FIRST)), Told()
     deploy(fleet, FLAT, told)

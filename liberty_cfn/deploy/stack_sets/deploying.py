@@ -60,6 +60,14 @@ def prepare(
             f"change, too. First deploy without {', '.join(map(str, adopted))} (Targets in "
             f"params/{fleet.environment.name}.yaml), then with, and ADOPT=1."
         )
+    if different.definition and there and there.instances and {*touched} <= {*different.new}:
+        _check_inoperable(fleet, different)
+        raise DeployError(
+            "Nothing was changed: the set changes with a target that stays, and none does, so "
+            "the new ones would be as the set was before. First deploy with some that are to "
+            f"go ({', '.join(map(str, different.gone))}) beside the new ones (Targets in "
+            f"params/{fleet.environment.name}.yaml), then without."
+        )
     plan = preview(
         fleet, want, there, different, templates, tell=progress.looked, say=progress.say
     )
