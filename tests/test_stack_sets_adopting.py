@@ -7,6 +7,7 @@ import pytest
 from local_aws import SOON
 from stack_sets import HOME, KEEPING, OTHER, US, Told
 
+from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import adopting, running
 from liberty_cfn.deploy.stack_sets.deploying import deploy
@@ -168,7 +169,9 @@ def test_the_stacks_are_made_by_the_execution_role_that_changes_them_ever_after(
     assert who == {"cloudformation": True, "secretsmanager": False}
 
 
-def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(sets, between):
+def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(
+    sets, between, monkeypatch, capsys
+):
     fleet = sets.fleet(str(SECOND))
     deploy(fleet, KEEPING, Told())
     had, stack = secret(sets, fleet, SECOND), standing(fleet).instances[SECOND].stack_id
@@ -176,6 +179,11 @@ def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(set
     cloudformation.delete_stack(StackName=stack)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=SOON)
     without_notes(sets, fleet, SECOND)
+    monkeypatch.setattr(cli, "fleet_of", lambda *_: fleet)
+    cli.status(fleet.environment, as_json=False)
+    said = capsys.readouterr().out
+    assert taking_out(fleet, SECOND) in said
+    assert "Every target is as the set says." not in said
     other = {**KEEPING, "inside.yaml": KEEPING["inside.yaml"].replace("!Ref Days", "14")}
     # Whether or not the set changes, too.
     for templates in (KEEPING, other):

@@ -10,8 +10,10 @@ from liberty_cfn.cli import common
 from liberty_cfn.cli.asking import confirm_option, named_otherwise, yes_option
 from liberty_cfn.cli.stack_sets.common import (
     ADMINISTRATOR,
+    by_name,
     fleet_of,
     refuse_single,
+    say_unknown,
     there_is,
     told,
 )
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 def status(environment: Environment, *, as_json: bool) -> None:
     """Show the state of a set, and of each of its targets."""
+    from liberty_cfn.deploy.stack_sets.beforehand import without_stacks
     from liberty_cfn.deploy.stack_sets.failures import first_hand
     from liberty_cfn.deploy.stack_sets.operations import under_way
     from liberty_cfn.deploy.stack_sets.showing import standing_table
@@ -37,6 +40,8 @@ def status(environment: Environment, *, as_json: bool) -> None:
     failed = [p for p, i in there.instances.items() if i.detailed in ("FAILED", "INOPERABLE")]
     last = next(operations(fleet), None) if failed else None
     reasons, _ = first_hand(fleet, failed, last["CreationTimestamp"]) if last else ({}, {})
+    lost, unknown = ({}, {}) if running else without_stacks(fleet, there)
+    reasons |= {place: [f"{found.about} was deleted"] for place, found in lost.items()}
     if as_json:
         instances = [
             {
@@ -56,10 +61,15 @@ def status(environment: Environment, *, as_json: bool) -> None:
             operation=running or None,
             targets=instances,
             missing=missing,
+            unknown=by_name(unknown),
         )
         return
     common.console().print(standing_table(there.instances.values(), reasons))
-    click.echo(_advice(fleet, there, running, missing))
+    for place, found in lost.items():
+        click.echo(f"{place}: {found}")
+    say_unknown(unknown)
+    if not (lost or unknown):
+        click.echo(_advice(fleet, there, running, missing))
 
 
 def _advice(fleet: Fleet, there: StackSet, running: str, missing: list[str]) -> str:

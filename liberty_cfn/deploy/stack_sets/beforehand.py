@@ -103,6 +103,24 @@ def without_its_stack(
     return Finding(Level.OBSTACLE, f"Stack {name_of(instance.stack_id)}", says)
 
 
+def without_stacks(
+    fleet: Fleet, there: StackSet
+) -> tuple[dict[Place, Finding], dict[Place, str]]:
+    """Return the targets whose stacks somebody deleted, and where that can't be told."""
+    # Only AWS gets into the accounts of a service-managed set.
+    current = [p for p, i in there.instances.items() if i.current]
+    found, unknown = fleet.everywhere(
+        () if fleet.targets.service_managed else current,
+        lambda place: without_its_stack(
+            fleet,
+            place,
+            there,
+            find(fleet.at(place).client("cloudformation"), there.instances[place].stack_id),
+        ),
+    )
+    return {place: lost for place, lost in found.items() if lost}, unknown
+
+
 def adopted_stack(fleet: Fleet) -> str:
     """Return the name of a target's stack that takes in what exists.
 
