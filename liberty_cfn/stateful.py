@@ -17,6 +17,14 @@ _UNREAD = "the messages nobody has read yet"
 _FILES, _ITEMS, _RECORDS = "the files in it", "the items in it", "the records in it"
 _IMAGES, _BACKUPS = "the images that tasks start from", "the backups in it"
 _USERS, _INDEXED = "the accounts of everybody who signed up", "what is indexed"
+# The application's secrets: what its container calls each, by logical id.
+SECRETS = {
+    "SecretKey": "SECRET_KEY",
+    "DatabasePassword": "DB_PASSWORD",
+    "AccessKeyId": "AWS_ACCESS_KEY_ID",
+    "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+    "SenderAddress": "DEFAULT_FROM_EMAIL",
+}
 LOSSES = {
     # Of this design:
     "AWS::RDS::DBInstance": _SINCE,

@@ -4,6 +4,8 @@ import string
 
 import pytest
 
+from liberty_cfn import stateful
+
 SECRETS = {
     "SecretKey": "liberty-social/SECRET_KEY",
     "DatabasePassword": "liberty-social/DB_PASSWORD",
@@ -17,6 +19,13 @@ BY_USER = "ReachesS3AsUser"
 def test_there_are_five_secrets_with_the_names_of_the_spec(secrets, named):
     names = {t: s["Name"] for t, s in secrets.of_type("AWS::SecretsManager::Secret").items()}
     assert names == {title: named(name) for title, name in SECRETS.items()}
+
+
+def test_all_are_in_the_list_that_everything_else_goes_by(secrets, service):
+    assert secrets.of_type("AWS::SecretsManager::Secret").keys() == stateful.SECRETS.keys()
+    [container] = service["TaskDefinition"]["ContainerDefinitions"]
+    given = (one.get("Fn::If", [None, one])[1] for one in container["Secrets"])
+    assert {one["Name"] for one in given} == set(stateful.SECRETS.values())
 
 
 def test_each_is_one_string(secrets):

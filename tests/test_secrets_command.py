@@ -272,7 +272,7 @@ def test_the_version_of_a_secret_tells_that_tasks_are_older_than_its_value(nowhe
 
 
 def test_access_keys_count_where_tasks_are_given_them(nowhere, by_user):
-    names = ("SECRET_KEY", "DB_PASSWORD", "DEFAULT_FROM_EMAIL", *secrets.ACCESS_KEY)
+    names = secrets.NAMES
     ecs, manager = stubbed(nowhere, AT, dict.fromkeys(names, AT + timedelta(hours=1)))
     with ecs, manager:
         assert secrets.outdated(by_user, nowhere) == list(names)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from liberty_cfn.audit.tools import Result
+from liberty_cfn.stateful import SECRETS
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,7 @@ ACCEPTED = (
     ),
     Acceptance(
         ("CKV_AWS_149",),
-        (
-            "SecretsSecretKey",
-            "SecretsDatabasePassword",
-            "SecretsAccessKeyId",
-            "SecretsSecretAccessKey",
-            "SecretsSenderAddress",
-        ),
+        tuple(f"Secrets{title}" for title in SECRETS),
         "Encrypted with AWS's key for Secrets Manager; who may read them is in their roles.",
     ),
     Acceptance(

@@ -16,9 +16,9 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import ABSENT, CLUSTER, SERVICE, service
 from liberty_cfn.environments import Environment
+from liberty_cfn.stateful import SECRETS
 
 PREFIX = "liberty-social/"
-SENDER = "DEFAULT_FROM_EMAIL"
 DJANGO_KEY, DATABASE_PASSWORD = "SECRET_KEY", "DB_PASSWORD"
 ACCESS_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 GENERATED = {
@@ -26,7 +26,8 @@ GENERATED = {
     DATABASE_PASSWORD: "AWS generated it together with the database, which would keep the old "
     "one",
 }
-NAMES = (DJANGO_KEY, DATABASE_PASSWORD, *ACCESS_KEY, SENDER)
+NAMES = tuple(SECRETS.values())
+SET_BY_A_PERSON = tuple(name for name in NAMES if name not in {*GENERATED, *ACCESS_KEY})
 LONGEST = 65536  # bytes, what Secrets Manager takes
 CURRENT = "AWSCURRENT"
 MISSING = "ResourceNotFoundException"
@@ -51,7 +52,7 @@ def full_name(environment: Environment, name: str) -> str:
 def refusal(environment: Environment, name: str) -> str:
     """Return why a person may not set the secret `name`; empty if they may."""
     made = environment.settings["ApplicationAccessKey"] == "true"
-    settable = (SENDER,) if made else (SENDER, *ACCESS_KEY)
+    settable = SET_BY_A_PERSON if made else (*SET_BY_A_PERSON, *ACCESS_KEY)
     if name in settable:
         return ""
     theirs = f"There are, for a person to set: {', '.join(settable)}."
@@ -67,7 +68,7 @@ def refusal(environment: Environment, name: str) -> str:
 
 
 def listed(environment: Environment, target: Target) -> list[Secret]:
-    """Return the five secrets and what is known of each; no value is read."""
+    """Return the secrets, and what is known of each; no value is read."""
     return [_known(environment, target, name) for name in NAMES]
 
 
@@ -77,7 +78,7 @@ def missing(environment: Environment, target: Target) -> list[str]:
     The access key is not needed if the stack makes none: its secrets are then empty on purpose,
     and the container doesn't get them.
     """
-    return [SENDER] if not _known(environment, target, SENDER).has_value else []
+    return [n for n in SET_BY_A_PERSON if not _known(environment, target, n).has_value]
 
 
 def store(environment: Environment, target: Target, name: str, value: str) -> str:
@@ -141,7 +142,7 @@ def outdated(environment: Environment, target: Target) -> list[str]:
     if began is None:
         return []
     made = environment.settings["ApplicationAccessKey"] == "true"
-    read = (DJANGO_KEY, DATABASE_PASSWORD, SENDER, *(ACCESS_KEY if made else ()))
+    read = [name for name in NAMES if made or name not in ACCESS_KEY]
     return [name for name in read if (since(environment, target, name) or began) > began]
 
 

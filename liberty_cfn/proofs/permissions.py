@@ -11,6 +11,7 @@ from liberty_cfn.review.actions import WILDCARDS
 from liberty_cfn.review.deciding import Request, decide
 from liberty_cfn.review.grants import Grant, grants
 from liberty_cfn.review.statements import EVERYONE, Statement, statements
+from liberty_cfn.stateful import SECRETS
 
 # An account's own role, where ExistingExecutionRole says so.
 EXISTING = "ecsTaskExecutionRole"
@@ -23,13 +24,7 @@ UNUSED: Mapping[tuple[str, str, str], str] = {
             "the spec grants it, on all of liberty-social/*"
         )
         for role in (EXECUTION, EXISTING)
-        for title in (
-            "SecretKey",
-            "DatabasePassword",
-            "AccessKeyId",
-            "SecretAccessKey",
-            "SenderAddress",
-        )
+        for title in SECRETS
     },
     **{
         (role, "secretsmanager:GetSecretValue", f"${{Secrets{title}.Id}}"): (

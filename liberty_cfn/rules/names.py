@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from liberty_cfn.model.resolving import Resource
 from liberty_cfn.rules.rule import UNKNOWN, Design, Problem, Rule, spelt
+from liberty_cfn.stateful import SECRETS
 
 BUCKETS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"
 NAMES = (
@@ -40,13 +41,7 @@ ASKED_FOR: dict[str, tuple[tuple[str, ...], str]] = {
     "AWS::Logs::LogGroup": (("/ecs/liberty-social-backend",), "LogGroupName"),
     "AWS::IAM::Role": (("ecsTaskExecutionRole", "ecsTaskRole"), "RoleName"),
     "AWS::SecretsManager::Secret": (
-        tuple(
-            f"liberty-social/{name}"
-            for name in (
-                *("SECRET_KEY", "DB_PASSWORD", "AWS_ACCESS_KEY_ID"),
-                *("AWS_SECRET_ACCESS_KEY", "DEFAULT_FROM_EMAIL"),
-            )
-        ),
+        tuple(f"liberty-social/{name}" for name in SECRETS.values()),
         "Name",
     ),
 }
