@@ -652,6 +652,24 @@ def test_a_resource_that_could_not_be_compared_is_named_with_the_reason():
     assert (found.unknown, found.drifts) == (("Uploads: no right to read it",), ())
 
 
+def test_what_a_stack_could_not_compare_is_named_where_it_says_so_in_json():
+    # As AWS said it: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/801
+    why = {
+        "Summary": "Failed to detect drift on resources [Uploads,Task]",
+        "Failures": [
+            {"Resource": "Uploads", "FailureReason": "Rate exceeded"},
+            {"Resource": "Task", "FailureReason": "Unable to describe task definition."},
+        ],
+    }
+    said = (200, FAILED[1].replace("no rights", json.dumps(why)))
+    found = compared(DETECTED, UNREAD.replace("UNKNOWN", "IN_SYNC"), said)
+    assert found.unknown == (
+        "Uploads: Rate exceeded",
+        "Task: Unable to describe task definition.",
+    )
+    assert found.checked == {("Uploads",), ("Task",)}
+
+
 def test_a_word_that_nobody_knows_is_not_taken_for_as_deployed():
     of_resource, of_stack = (
         UNREAD.replace("UNKNOWN", "ASKEW"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -59,7 +61,8 @@ class Drift:
 class Compared:
     """The outcome: how many stacks, what differs in them, and what could not be compared.
 
-    `checked` are the resources that CloudFormation compared; it doesn't know all types.
+    `checked` are the resources that CloudFormation compared, or tried to; it doesn't know all
+    types.
     `unprotected` are the stacks whose policy is not the one that deploying sets.
     """
 
@@ -169,21 +172,39 @@ def _comparison(
         if not isinstance(refused, ClientError) or faults.expired(refused):
             raise
         return Compared(1, unknown=(f"{named}: {faults.in_words(refused)}",))
-    unknown = [
-        f"{'/'.join((*stack.path, raw['LogicalResourceId']))}: "
-        f"{raw.get('DriftStatusReason', raw['StackResourceDriftStatus'])}"
+    failed = {
+        raw["LogicalResourceId"]: raw.get("DriftStatusReason", raw["StackResourceDriftStatus"])
         for raw in results
         if raw["StackResourceDriftStatus"] not in (*DIFFERENT, *ALIKE)
-    ]
-    if state["DetectionStatus"] != "DETECTION_COMPLETE" and not unknown:
-        unknown = [f"{named}: {state.get('DetectionStatusReason', state['DetectionStatus'])}"]
+    }
+    over = state["DetectionStatus"] == "DETECTION_COMPLETE"
+    reason = state.get("DetectionStatusReason", state["DetectionStatus"])
+    if not over:
+        failed |= _failures(reason)
+    unknown = [f"{'/'.join((*stack.path, title))}: {why}" for title, why in failed.items()]
+    if not over and not unknown:
+        unknown = [f"{named}: {reason}"]
     return Compared(
         1,
         tuple(_drift(stack.path, raw) for raw in results if _differs(raw)),
         tuple(unknown),
-        frozenset((*stack.path, raw["LogicalResourceId"]) for raw in results),
+        frozenset(
+            (*stack.path, title)
+            for title in (*(raw["LogicalResourceId"] for raw in results), *failed)
+        ),
         () if policy == stack_policy() else (named,),
     )
+
+
+def _failures(reason: str) -> dict[str, str]:
+    """Return what could not be compared, and why, where a stack's reason names it: as JSON.
+
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/801
+    """
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        failures = json.loads(reason)["Failures"]
+        return {str(one["Resource"]): str(one["FailureReason"]) for one in failures}
+    return {}
 
 
 def _results(cloudformation: Any, stack: Standing) -> Iterator[dict[str, Any]]:
