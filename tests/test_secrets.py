@@ -5,6 +5,7 @@ import string
 import pytest
 
 from liberty_cfn import stateful
+from liberty_cfn.verify.secrets import NAMES
 
 SECRETS = {
     "SecretKey": "liberty-social/SECRET_KEY",
@@ -21,11 +22,11 @@ def test_there_are_five_secrets_with_the_names_of_the_spec(secrets, named):
     assert names == {title: named(name) for title, name in SECRETS.items()}
 
 
-def test_all_are_in_the_list_that_everything_else_goes_by(secrets, service):
+def test_all_are_in_the_lists_that_everything_else_goes_by(secrets, service):
     assert secrets.of_type("AWS::SecretsManager::Secret").keys() == stateful.SECRETS.keys()
     [container] = service["TaskDefinition"]["ContainerDefinitions"]
     given = (one.get("Fn::If", [None, one])[1] for one in container["Secrets"])
-    assert {one["Name"] for one in given} == set(stateful.SECRETS.values())
+    assert {one["Name"] for one in given} == set(stateful.SECRETS.values()) == set(NAMES)
 
 
 def test_each_is_one_string(secrets):

@@ -18,7 +18,7 @@ SUMMARY = {
     "DNS/SSL": 2,
     "Monitoring": 3,
 }
-TOTAL = 25
+TOTAL = sum(SUMMARY.values())
 NOTHING = "nothing"
 
 

@@ -6,11 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from liberty_cfn.stateful import SECRETS
 from liberty_cfn.verify.facts import Fact, equal
 from liberty_cfn.verify.reading import Aws, MissingError
 
-NAMES = tuple(SECRETS.values())
+NAMES = (
+    "SECRET_KEY",
+    "DB_PASSWORD",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "DEFAULT_FROM_EMAIL",
+)
 # A key in the container's environment would take precedence over the task's role.
 OF_A_USER = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
