@@ -20,6 +20,7 @@ from liberty_cfn.environments import load
 from liberty_cfn.local import control
 from liberty_cfn.model import loading, makespan
 from liberty_cfn.repository import TEMPLATES
+from liberty_cfn.verify import verify
 
 LOOKING = ("DescribeStackEvents", "DescribeStacks")
 LOOK = "a look"
@@ -38,6 +39,8 @@ def counted() -> Iterator[str]:
             whole = calls.copy()
             deploy(Work(environment, target, Listener(), templates))
             nothing = calls - whole
+            verify(environment, target.client)
+            checked = calls - whole - nothing
         finally:
             control.down(Path(folder))
     looking = sum(whole[name] for name in LOOKING)
@@ -48,6 +51,7 @@ def counted() -> Iterator[str]:
         f"  {each:.1f} a look; {each * 60 / BUSY:.0f} a minute when much happens, "
         f"{(each + 1) * 60 / CALM:.0f} when little does"
     )
+    yield f"  Afterwards, {checked.total()} that verify what exists"
 
 
 def _heard(local: control.LocalAws, root: str) -> tuple[Target, Counter[str]]:
