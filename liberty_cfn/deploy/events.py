@@ -97,9 +97,10 @@ class Follower:
     ) -> None:
         self.cloudformation, self.stack_id = cloudformation, stack_id
         self._paths: dict[str, tuple[str, ...]] = {stack_id: ()}
-        self._resting: set[str] = set()
-        # When its parent last said of a nested stack that it is being worked on.
+        # When its parent last said of a nested stack that it is being worked on; and when that
+        # itself last said that it is done.
         self._called: dict[str, datetime] = {}
+        self._done: dict[str, datetime] = {}
         self._seen: set[str] = set()
         self._started: dict[tuple[str, ...], datetime] = {}
         # Why hooks refused a resource, until its failure is reported.
@@ -120,7 +121,7 @@ class Follower:
         waiting = list(self._paths)
         while waiting:
             stack_id = waiting.pop(0)
-            if stack_id in self._resting:
+            if self._rests(stack_id):
                 continue
             for raw in self._unseen(stack_id):
                 # The operation begins with the first new event; earlier events of nested stacks
@@ -129,21 +130,24 @@ class Follower:
                 nested = nested_in(raw)
                 if nested and nested != stack_id:
                     if not _over(raw):
-                        self._resting.discard(nested)
                         self._called[nested] = raw["Timestamp"]
                     if nested not in self._paths:
                         self._paths[nested] = (*self._paths[stack_id], raw["LogicalResourceId"])
                         waiting.append(nested)
-                elif nested and self._paths[stack_id]:
-                    # Its event about itself: it is being worked on, or done; with what came
-                    # before, if its parent has called on it again since.
-                    called = self._called.get(stack_id)
-                    done = _over(raw) and (called is None or raw["Timestamp"] > called)
-                    (self._resting.add if done else self._resting.discard)(stack_id)
+                elif nested and _over(raw):
+                    self._done[nested] = raw["Timestamp"]
+                elif nested:
+                    self._done.pop(nested, None)
                 self._untold.append(self._event(stack_id, raw))
         found = sorted(self._untold, key=_when)
         self._untold = []
         return list(self._until_the_next(found))
+
+    def _rests(self, stack_id: str) -> bool:
+        """Whether a nested stack is done, and its parent hasn't called on it again since."""
+        done, called = self._done.get(stack_id), self._called.get(stack_id)
+        nested = stack_id != self.stack_id
+        return nested and done is not None and (called is None or done > called)
 
     def _until_the_next(self, events: list[Event]) -> Iterator[Event]:
         for event in events:
