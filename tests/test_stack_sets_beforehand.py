@@ -71,7 +71,7 @@ def test_where_nobody_gets_in_it_is_told_how_ecs_gets_its_own_role(sets, monkeyp
     monkeypatch.setattr(Target, "is_aws", True)
     monkeypatch.setattr(Fleet, "credentials", Mock(side_effect=UnreachableError("no role")))
     new = Differences(definition=False, new=(FIRST, THIRD, SECOND))
-    running.Run(closed, None, new, told, set())._see_to_linked_roles(new.new)  # noqa: SLF001
+    running.Run(closed, {}, {}, new, told, set())._see_to_linked_roles(new.new)  # noqa: SLF001
     assert told.lines == [f"{HOME}, {OTHER}: {linked_roles.UNREACHED}"]
     # Nor does bootstrap make a role there, which it would be told to without.
     with pytest.raises(UnreachableError, match=r"^no role$"):

@@ -23,6 +23,7 @@ from stack_sets import (
     begun,
     operations_of,
     retention,
+    stack_of,
     statuses,
 )
 
@@ -32,7 +33,7 @@ from liberty_cfn.deploy.errors import (
     UnknownStatusError,
     UnreachableError,
 )
-from liberty_cfn.deploy.stack import as_parameters
+from liberty_cfn.deploy.stack import as_parameters, parameters
 from liberty_cfn.deploy.stack_sets import (
     destroying,
     operations,
@@ -44,7 +45,7 @@ from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import attach
 from liberty_cfn.deploy.stack_sets.reaching import side_by_side
-from liberty_cfn.deploy.stack_sets.standing import standing
+from liberty_cfn.deploy.stack_sets.standing import overrides, standing
 
 
 def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, between):
@@ -101,6 +102,32 @@ def test_with_a_tolerance_of_one_the_others_go_on_and_the_failure_is_told(
     retry(fleet, Told())
     assert begun(fleet)[before:] == [("UPDATE", {(OTHER, US): "SUCCEEDED"})]
     assert statuses(fleet)[SECOND] == "CURRENT"
+
+
+def test_what_is_new_is_protected_from_deletion_once_it_is_there_also_by_a_retry(sets, between):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    asked = dict.fromkeys(protection.FROM_DELETION, "true")
+    environment = dataclasses.replace(
+        fleet.environment, given=asked, settings={**fleet.environment.settings, **asked}
+    )
+    own = fleet.targets.overrides
+    own = {**own, SECOND: {**own[SECOND], "DatabaseDeletionProtection": "true"}}
+    fleet = sets.with_targets(environment, own)
+    sets.aws.fail(f"AWS::Logs::LogGroup/Notes@{OTHER}/{US}")
+    with pytest.raises(DeployError, match=f"{SECOND} failed:"):
+        deploy(fleet, FLAT, Told())
+    # So that CloudFormation can undo it.
+    assert asked.keys() <= overrides(fleet, SECOND).keys()
+    sets.aws.fail()
+    retry(fleet, Told())
+    assert [action for action, _ in begun(fleet)] == ["CREATE", "UPDATE"] * 2 + ["UPDATE"]
+    for place in own:
+        assert overrides(fleet, place) == own[place]
+        found = sets.client("cloudformation", place).describe_stacks(
+            StackName=stack_of(fleet, place)
+        )
+        assert asked.items() <= parameters(found["Stacks"][0]).items()
+    assert deploy(fleet, FLAT, Told()).changed is False
 
 
 def test_a_target_that_the_file_left_is_tried_again_as_well(sets, between):

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from liberty_cfn.deploy.packaging import Packaged
 from liberty_cfn.deploy.stack_sets.operations import Operation, Result
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.steps import preferences, steps_to
-from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
+from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import load
 
@@ -34,14 +33,13 @@ def steps(overrides, concurrency="SEQUENTIAL", order=(US, EU, AP), **different):
         environment.targets, overrides=overrides, preferences=asked, accounts=ACCOUNTS
     )
     fleet = Fleet(dataclasses.replace(environment, targets=targets), home=None)
-    want = Wanted("", Packaged("", ""), {}, {}, overrides, {})
     before = {place: {**own(place), "LogRetentionDays": "7"} for place in overrides}
     if "new" in different:
         before = {}
     found = Differences(**{"definition": False, **NOTHING, "before": before, **different})
     return [
         (one.operation, one.accounts, one.regions, one.asked.get("ParameterOverrides"))
-        for one in steps_to(fleet, want, found, list(overrides))
+        for one in steps_to(fleet, {}, overrides, found, list(overrides))
     ]
 
 

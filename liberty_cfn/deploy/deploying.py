@@ -168,7 +168,7 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
         DeployError: the deploy failed, or the migration: then the service is as it was.
     """
     environment, target, progress = work.environment, work.target, work.progress
-    unprotected = lifted(environment) if change_set.new else {}
+    unprotected = lifted(environment.settings) if change_set.new else {}
     migrates = migrating.is_due(environment, planned)
     if not unprotected and not migrates:
         return change_set

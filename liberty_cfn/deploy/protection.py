@@ -6,7 +6,7 @@ reviewed in templates/stack-policy.json.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,16 +14,14 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.stack import find, nested_in, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
-from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import stack_policy
 
 # The settings that keep the database and the load balancer from being deleted by anybody.
 FROM_DELETION = ("BalancerDeletionProtection", "DatabaseDeletionProtection")
 
 
-def lifted(environment: Environment) -> dict[str, str]:
+def lifted(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters with which a new stack can be deleted again if it fails."""
-    settings = environment.settings
     return {name: "false" for name in FROM_DELETION if settings[name] == "true"}
 
 

@@ -26,9 +26,11 @@ from liberty_cfn.deploy.stack_sets.operations import (
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
-from liberty_cfn.deploy.stack_sets.standing import StackSet, standing
+from liberty_cfn.deploy.stack_sets.standing import StackSet, overrides, standing
+from liberty_cfn.deploy.stack_sets.steps import as_before
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
 from liberty_cfn.deploy.weighing import let_through, rests_on_policies
+from liberty_cfn.deployment_targets import Place
 
 
 def prepare(
@@ -107,19 +109,19 @@ def deploy(
         return None
     refuse_others(fleet, [plan.last])
     ours = {plan.last}
+    definition = want.definition(fleet.targets)
     if there is None:
         _make(fleet, want)
         different = replace(different, definition=False)
     elif different.definition and not known:
         # No target is updated, with which the definition would change.
-        told = want.definition(fleet.targets)
         hear, say = progress.happened, progress.say
-        operate(fleet, "update_stack_set", hear, say, ours=ours, empty=True, **told)
+        operate(fleet, "update_stack_set", hear, say, ours=ours, empty=True, **definition)
         different = replace(different, definition=False)
     adopt = partial(
         adopting.make, fleet, want, templates=templates, role=adopting_as, say=progress.say
     )
-    run = Run(fleet, want, different, progress, ours, plan.adopted, adopt)
+    run = Run(fleet, definition, want.overrides, different, progress, ours, plan.adopted, adopt)
     if there:
         # What an earlier deploy, since killed, had allowed may not go in this one.
         running.close(fleet, progress, known)
@@ -155,11 +157,18 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         return None
     outdated = tuple(p for p, i in there.instances.items() if i.status == "OUTDATED")
     stuck = tuple(p for p, i in there.instances.items() if i.status == "INOPERABLE")
-    known = Differences(definition=False, outdated=outdated, inoperable=stuck)
     # Nothing is known of targets that the file no longer names; if one can't be checked, the
     # operation itself will tell.
     known_here = [place for place in outdated if place in fleet.targets.overrides]
     beforehand.refuse(fleet, beforehand.in_the_way(fleet, known_here, there)[0])
+    before, wanted = _made_bare(fleet, known_here)
+    known = Differences(
+        definition=False,
+        changed=tuple(wanted),
+        outdated=outdated,
+        inoperable=stuck,
+        before=before,
+    )
     if outdated:
         progress.say(f"{fleet.name}, to be tried again: {', '.join(map(str, outdated))}")
         if not progress.consents(known):
@@ -169,11 +178,31 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     if not fleet.targets.service_managed:
         # Nobody has looked at what changes there: only policies keep what holds data.
         running.protect_first(fleet, outdated, there.instances)
-    run = Run(fleet, None, known, progress, {last})
+    run = Run(fleet, as_before(fleet), wanted, known, progress, {last})
     with run.protecting():
         run.bring_up_to_date(list(outdated))
     _check_inoperable(fleet, known)
     return run.outcome
+
+
+def _made_bare(
+    fleet: Fleet, places: Collection[Place]
+) -> tuple[dict[Place, dict[str, str]], dict[Place, dict[str, str]]]:
+    """Return the overrides of places that were to be protected from deletion when all is there.
+
+    And what they are to be then.
+    """
+    bare = {place: running.lifted(fleet, place) for place in places}
+    before = {place: overrides(fleet, place) for place in places if bare[place]}
+    wanted = {
+        place: {
+            **{name: value for name, value in told.items() if name not in bare[place]},
+            **{n: v for n, v in fleet.targets.overrides[place].items() if n in bare[place]},
+        }
+        for place, told in before.items()
+        if bare[place].items() <= told.items()
+    }
+    return before, wanted
 
 
 def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:

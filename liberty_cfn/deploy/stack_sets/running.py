@@ -26,7 +26,7 @@ from liberty_cfn.deploy.stack_sets.operations import (
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, side_by_side
 from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides, stack_ids
 from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
-from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
+from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
 
 
@@ -43,13 +43,14 @@ class Outcome:
 class Run:
     """The operations of a deploy, one after another, until more targets have failed than may.
 
-    `want` is None if the set itself stays as it is. `ours` are the ids of its operations, and
+    `definition` and `wanted` are as for `steps_to`. `ours` are the ids of its operations, and
     of the one that had begun last when they were planned. `adopted` are the places that take
     in what exists; `adopt` creates such a place's stack, and returns its id.
     """
 
     fleet: Fleet
-    want: Wanted | None
+    definition: Mapping[str, Any]
+    wanted: Mapping[Place, Mapping[str, str]]
     different: Differences
     progress: Progress
     ours: set[str]
@@ -82,8 +83,7 @@ class Run:
     def _protect(self) -> Mapping[Place, Instance]:
         """Protect the stacks that were changed; return all instances."""
         known = instances(self.fleet)
-        results = self.outcome.results.values()
-        done = [result.place for result in results if result.status == "SUCCEEDED"]
+        done = [place for place in self.outcome.results if self._is_well(place)]
         stay = [place for place in done if place not in self.different.gone]
         protect(self.fleet, stay, self.progress, known)
         for place in stay:
@@ -100,15 +100,39 @@ class Run:
         Raises:
             DeployError: more failed than may. The message says why, first-hand.
         """
-        targets = self.fleet.targets
         self._see_to_linked_roles([place for place in places if place in self.different.new])
         for place in places:
-            if self.want and self.adopt and place in self.adopted:
+            if self.adopt and place in self.adopted:
                 if place not in self.different.new:
                     # First remove what is left of its failed creation.
                     self.remove([place])
-                self._take_in(self.want, self.adopt(place), place)
-        steps = list(steps_to(self.fleet, self.want, self.different, places))
+                self._take_in(self.adopt(place), place)
+        # With protection from deletion, a new target that fails couldn't be undone.
+        bare = {
+            place: {**self.wanted[place], **lifted(self.fleet, place)}
+            for place in places
+            if place in self.different.new
+        }
+        self._carry_out({**self.wanted, **bare}, self.different, places)
+        made = [p for p, told in bare.items() if told != self.wanted[p] and self._is_well(p)]
+        if made:
+            self.progress.say("All is there; now it is protected from deletion")
+            changed = Differences(definition=False, changed=tuple(made), before=bare)
+            self._carry_out(self.wanted, changed, made)
+        self._tell_failures()
+
+    def _is_well(self, place: Place) -> bool:
+        done = self.outcome.results.get(place)
+        return done is not None and done.status == "SUCCEEDED"
+
+    def _carry_out(
+        self,
+        wanted: Mapping[Place, Mapping[str, str]],
+        different: Differences,
+        places: Collection[Place],
+    ) -> None:
+        targets = self.fleet.targets
+        steps = list(steps_to(self.fleet, self.definition, wanted, different, places))
         for (_, regions), group in groupby(steps, key=lambda s: (s.operation, s.regions)):
             at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
             workers = at_once if targets.managed_execution else 1
@@ -117,7 +141,6 @@ class Run:
             if self._too_many(regions):
                 self._tell_failures(all_done=False)
             self._end_if_stopped()
-        self._tell_failures()
 
     def _see_to_linked_roles(self, new: Collection[Place]) -> None:
         if not self.fleet.home.is_aws:
@@ -137,7 +160,7 @@ class Run:
         self._end_if_stopped()
         self._tell_failures()
 
-    def _take_in(self, want: Wanted, stack: str, place: Place) -> None:
+    def _take_in(self, stack: str, place: Place) -> None:
         """Import a stack into the set, and note what it still needs to be as wanted.
 
         Raises:
@@ -150,7 +173,7 @@ class Run:
         # If AWS doesn't list it yet, it counts as outdated: at worst, it is updated again.
         one = instances(self.fleet).get(place)
         current = one is not None and one.current
-        as_wanted = overrides(self.fleet, place) == want.overrides[place]
+        as_wanted = overrides(self.fleet, place) == self.wanted[place]
         was = self.different
 
         def others(places: tuple[Place, ...]) -> tuple[Place, ...]:
@@ -212,6 +235,11 @@ class Run:
             f"ENV={name}" + (", with ADOPT=1 if what was kept is in the way" if adopts else "")
         )
         raise DeployError("\n".join(lines))
+
+
+def lifted(fleet: Fleet, place: Place) -> dict[str, str]:
+    """Return the overrides without which a target that fails at first couldn't be undone."""
+    return protection.lifted(fleet.environment.at(place).settings)
 
 
 def _tolerance(fleet: Fleet, region: str) -> int:

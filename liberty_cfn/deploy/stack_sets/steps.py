@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
-from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
+from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
 
 # Overrides as an operation gets them: names and values; None keeps the present one.
@@ -35,24 +37,28 @@ class Step:
 
 
 def steps_to(
-    fleet: Fleet, want: Wanted | None, different: Differences, places: Collection[Place]
+    fleet: Fleet,
+    definition: Mapping[str, Any],
+    wanted: Mapping[Place, Mapping[str, str]],
+    different: Differences,
+    places: Collection[Place],
 ) -> Iterator[Step]:
-    """Yield the operations that bring places up to date, region by region."""
+    """Yield the operations that bring places up to date, region by region.
+
+    `definition` is what UpdateStackSet is told of the set, `wanted` the overrides of places.
+    """
     there = [p for p in places if p not in different.new]
-    if want is None or not different.definition:
+    if not different.definition:
         there = [place for place in there if place in different.outdated]
-    definition = want.definition(fleet.targets) if want else _as_before(fleet)
     for _, accounts, regions in _in_order(fleet, {(): there}):
         yield Step("update_stack_set", accounts, regions, definition)
-    if want is None:
-        return
     for operation, chosen in (
         ("update_stack_instances", different.changed),
         ("create_stack_instances", different.new),
     ):
         groups: dict[Overrides, list[Place]] = {}
         for place in (place for place in places if place in chosen):
-            told = _to_send(different.before.get(place, {}), want.overrides[place])
+            told = _to_send(different.before.get(place, {}), wanted[place])
             groups.setdefault(told, []).append(place)
         for overrides, accounts, regions in _in_order(fleet, groups):
             asked = {"ParameterOverrides": _as_parameters(overrides)}
@@ -73,6 +79,20 @@ def preferences(
     if "FailureToleranceCount" in said:
         said["FailureToleranceCount"] -= max(failed.get(region, 0) for region in regions)
     return said
+
+
+def as_before(fleet: Fleet) -> dict[str, Any]:
+    """Return the arguments with which UpdateStackSet changes nothing about the set."""
+    ask = partial(fleet.cloudformation.describe_stack_set, StackSetName=fleet.name)
+    found = answered(fleet.cloudformation, ask)["StackSet"]
+    return {
+        "UsePreviousTemplate": True,
+        "Capabilities": found.get("Capabilities", []),
+        "Parameters": [
+            {"ParameterKey": p["ParameterKey"], "UsePreviousValue": True}
+            for p in found.get("Parameters", [])
+        ],
+    }
 
 
 def _to_send(before: Mapping[str, str], overrides: Mapping[str, str]) -> Overrides:
@@ -122,16 +142,3 @@ def _in_order(
             else:
                 found.append((told, accounts, [region]))
     yield from found
-
-
-def _as_before(fleet: Fleet) -> dict[str, Any]:
-    """Return the arguments with which UpdateStackSet changes nothing about the set."""
-    found = fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)["StackSet"]
-    return {
-        "UsePreviousTemplate": True,
-        "Capabilities": found.get("Capabilities", []),
-        "Parameters": [
-            {"ParameterKey": p["ParameterKey"], "UsePreviousValue": True}
-            for p in found.get("Parameters", [])
-        ],
-    }
