@@ -97,6 +97,13 @@ STEPS = {
         "AWS refused CreateChangeSet: Limit for stack has been exceeded",
     ],
     "another DatabaseClass.": [older(NOT_OFFERED, COMBINATION), handler(NOT_OFFERED)],
+    "no way back": [
+        handler(
+            "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major "
+            "version.",
+            COMBINATION,
+        ),
+    ],
     "major version alone": [
         *(older(UPGRADE, COMBINATION), handler(UPGRADE)),
         older("Cannot find version 15.99 for postgres", COMBINATION),
@@ -228,7 +235,7 @@ def test_a_known_cause_has_its_next_step(step, reason):
 def test_nobody_is_told_to_delete_what_is_this_environment_s_own():
     # As told of a log group that moved from one stack to another: the old one has its data.
     said = next_step("AWS::Logs::LogGroup /ecs/liberty-social-backend already exists")
-    own, _, others = said.partition(" If an earlier destroy kept it")
+    own, _, others = said.partition(" If it was kept")
     assert "take the change back, and delete nothing" in own
     assert "delete that if nobody needs it" in others
     assert "NameSuffix" not in next_step("a custom-named resource requires replacing")

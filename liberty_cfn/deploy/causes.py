@@ -48,9 +48,9 @@ CAUSES = {
     ),
     r"already ?exist|AlreadyOwnedByYou|already scheduled|same name .*exists": (
         "The name is taken. If this environment's own resource has it, which the change moves "
-        "to another stack or logical id: take the change back, and delete nothing. If an "
-        "earlier destroy kept it, or another environment has it: delete that if nobody needs "
-        "it, or choose another NameSuffix."
+        "to another stack or logical id: take the change back, and delete nothing. If it was "
+        "kept when it was taken away earlier, or another environment has it: delete that if "
+        "nobody needs it, or choose another name (of a new environment, another NameSuffix)."
     ),
     r"requires capabilities": (
         "CloudFormation wants to be told that roles are made: deploy with this program, "
@@ -125,6 +125,11 @@ CAUSES = {
     r"CIDR Block must change": (
         "The region's first two zones with a default subnet are no longer those the network is "
         "in: undo what was done to default subnets, then deploy again."
+    ),
+    r"AllowMajorVersionUpgrade": (
+        "RDS goes to another major version only if it may: with AllowMajorVersionUpgrade=True "
+        "in liberty_cfn/stacks/database.py. Try it on a restored snapshot first: there is no way "
+        "back."
     ),
     r"Cannot (upgrade|find version)": (
         "AWS upgraded the engine by itself, or no longer offers that version: set it to what "
