@@ -128,8 +128,8 @@ CAUSES = {
     ),
     r"AllowMajorVersionUpgrade": (
         "RDS goes to another major version only if it may: with AllowMajorVersionUpgrade=True "
-        "in liberty_cfn/stacks/database.py. Try it on a restored snapshot first: there is no way "
-        "back."
+        "in liberty_cfn/stacks/database.py. Try it on a restored snapshot first: there is no "
+        "way back."
     ),
     r"Cannot (upgrade|find version)": (
         "AWS upgraded the engine by itself, or no longer offers that version: set it to what "
