@@ -46,6 +46,44 @@ def test_of_a_resource_that_a_hook_refused_its_reason_is_told():
     assert "fine" not in said
 
 
+ANNOTATIONS = "".join(
+    f"<member><AnnotationName>R</AnnotationName><Status>{status}</Status><StatusMessage>{said}"
+    f"</StatusMessage>{then}</member>"
+    for status, said, then in (
+        ("PASSED", "fine", ""),
+        ("FAILED", "not private", "<RemediationMessage>Set it.</RemediationMessage>"),
+        ("FAILED", "not encrypted", ""),
+    )
+)
+SHORT = "Hook failed with message: see hook results for details"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            done("GetHookResult", HookStatusReason=SHORT, Annotations=ANNOTATIONS),
+            f"{SHORT}; not private Set it.; not encrypted",
+        ),
+        (done("GetHookResult", HookStatusReason=WHY), f"{SHORT}; {WHY}"),
+        (DENIED, SHORT),
+    ],
+)
+def test_what_only_the_result_of_a_hook_says_is_told(answer, said):
+    # As AWS says it: https://github.com/aws/aws-cdk-cli/pull/1768
+    invoked = hooked(2, SHORT).replace(
+        "<HookType>",
+        "<HookInvocationId>2a36aa47-2d4c-4ab8-a263-4162b342545c</HookInvocationId><HookType>",
+    )
+    failed = told(5, "CREATE_FAILED", **BUCKET, reason=NAMED)
+    wire = Wire(
+        DescribeStackEvents=[events(), events(failed, invoked, told(1, "CREATE_IN_PROGRESS"))],
+        GetHookResult=[answer],
+    )
+    found = Follower(wire.client, STACK).new_events()
+    assert found[-1].reason == f"{NAMED}: {said}"
+
+
 RESULTS = "".join(
     f"<member><TypeName>{HOOK}</TypeName><Status>{status}</Status><FailureMode>{mode}"
     f"</FailureMode><HookStatusReason>{why}</HookStatusReason></member>"

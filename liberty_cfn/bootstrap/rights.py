@@ -574,6 +574,7 @@ READS: Actions = (
     application_autoscaling.DescribeScalingPolicies,
     cloudformation.BatchDescribeTypeConfigurations,
     cloudformation.DescribeStackDriftDetectionStatus,
+    cloudformation.GetHookResult,
     cloudformation.ListHookResults,
     cloudwatch.DescribeAlarms,
     ec2.DescribeAddresses,

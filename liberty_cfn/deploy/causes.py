@@ -203,15 +203,34 @@ def refused_by_hooks(cloudformation: Any, change_set: str) -> list[str]:
         found = cloudformation.list_hook_results(**asked).get("HookResults", [])
     except faults.OF_AWS:
         return []
-    return [f"{one['TypeName']}: {why}" for one in found if (why := why_hook_failed(one))]
+    why = ((one["TypeName"], why_hook_failed(one, cloudformation)) for one in found)
+    return [f"{hook}: {said}" for hook, said in why if said]
 
 
-def why_hook_failed(raw: Mapping[str, Any]) -> str:
+def why_hook_failed(raw: Mapping[str, Any], cloudformation: Any = None) -> str:
     """Return why a hook refused something; empty if it didn't, or only warned."""
     status = raw.get("HookStatus") or raw.get("Status", "")
     warns = "WARN" in (raw.get("HookFailureMode"), raw.get("FailureMode"))
-    failed = status in ("HOOK_COMPLETE_FAILED", "HOOK_FAILED") and not warns
-    return str(raw.get("HookStatusReason") or "no reason given") if failed else ""
+    if warns or status not in ("HOOK_COMPLETE_FAILED", "HOOK_FAILED"):
+        return ""
+    result = raw.get("HookInvocationId") or raw.get("HookResultId")
+    more = _result_of_hook(cloudformation, result) if cloudformation and result else []
+    said = dict.fromkeys(filter(None, (raw.get("HookStatusReason"), *more)))
+    return "; ".join(said) or "no reason given"
+
+
+def _result_of_hook(cloudformation: Any, result: str) -> list[str]:
+    """Return, in words, what a hook found: an event may only refer to that.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetHookResult.html
+    """
+    try:
+        found = cloudformation.get_hook_result(HookResultId=result)
+    except faults.OF_AWS:
+        return []
+    failed = [one for one in found.get("Annotations", []) if one.get("Status") == "FAILED"]
+    parts = [(one.get("StatusMessage"), one.get("RemediationMessage")) for one in failed]
+    return [found.get("HookStatusReason", ""), *(" ".join(filter(None, one)) for one in parts)]
 
 
 def _sentence(event: Mapping[str, Any]) -> str:

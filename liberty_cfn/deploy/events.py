@@ -181,7 +181,7 @@ class Follower:
     def _event(self, stack_id: str, raw: dict[str, Any]) -> Event:
         path, resource, now = self._paths[stack_id], raw["LogicalResourceId"], raw["Timestamp"]
         place, reason = (*path, resource), raw.get("ResourceStatusReason", "")
-        if why := why_hook_failed(raw):
+        if why := why_hook_failed(raw, self.cloudformation):
             self._refused.setdefault(place, []).append(why)
         if REFUSED in reason:
             reason = ": ".join([reason, *self._refused.pop(place, [])])
