@@ -37,8 +37,10 @@ ACCEPTED = {
     "W9003": "CloudFormation has no boolean parameters; it turns 'true' and 'false' into them",
 }
 
-# And of what comes of a template, where a value fetched from SSM is a Sub.
+# And of what comes of a template, where a parameter's value stands in its place, and one
+# fetched from SSM is a Sub.
 ACCEPTED_MADE = {
+    "W9002": "an ARN from the settings, a role's that is there already, say",
     "W1020": "such a Sub has no variables",
     "F1012": "mappings are looked up before; LC1013 tells what isn't in one",
     "F1020": "LC1001 tells what refers to nothing, in the names that people gave it",

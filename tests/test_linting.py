@@ -13,9 +13,11 @@ from liberty_cfn.cli import cli, main
 from liberty_cfn.findings import Finding, as_json, as_sarif
 from liberty_cfn.linters import ACCEPTED, cfn_lint, cloudformation_validate, engine
 from liberty_cfn.linting import lint, lint_ours, stale_rules
+from liberty_cfn.model.loading import from_texts
 from liberty_cfn.model.one_template import one_template
 from liberty_cfn.model.parsing import parse
 from liberty_cfn.repository import PARAMS, REPOSITORY, TEMPLATES
+from liberty_cfn.rules.checking import cases
 
 # The root and what is nested in it.
 OURS = sorted(TEMPLATES.glob("*.yaml"))
@@ -326,6 +328,18 @@ Resources:
 
     assert told("String")
     assert not told("AWS::SSM::Parameter::Value<String>")
+
+
+def test_an_arn_that_the_settings_give_is_not_taken_for_the_template_s():
+    text = """
+Parameters:
+  Role: {Type: String, Default: "arn:aws:iam::111111111111:role/tasks"}
+Resources:
+  Tasks: {Type: AWS::ECS::TaskDefinition, Properties: {ExecutionRoleArn: !Ref Role}}
+"""
+    read = from_texts({"a.yaml": text}, root="a.yaml")
+    _, told = cloudformation_validate(read.templates.values(), {"a.yaml": text}, cases(read))
+    assert "W9002" not in {report.rule for report in told}
 
 
 def test_spared_cfn_lint_finds_what_it_finds_by_itself(tmp_path):
