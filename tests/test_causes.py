@@ -149,6 +149,11 @@ STEPS = {
         handler("Unable to assume the service linked role. Please verify that it exists."),
         "Internal Failure",
         older("Database instance is not in available state.", "InvalidDBInstanceState"),
+        handler("because the database instance x is not currently in the available state."),
+        handler("Replication group must be in available state to modify."),
+        handler("Cache cluster x-001 is not in a valid state to be deleted."),
+        handler("Instance cannot currently reboot due to an in-progress management operation."),
+        handler("RDS is configuring Performance Insights for this. Try your request later."),
         handler("You can't modify the storage: the previous change is being optimized."),
     ],
     "no capacity": [

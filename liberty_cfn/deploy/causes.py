@@ -20,8 +20,11 @@ CAUSES = {
         "whoever keeps it make an exception."
     ),
     r"Rate exceeded|Throttling|Request ?Limit ?Exceeded|conflicting conditional operation|"
-    r"assume the service linked role|Internal ?Failure|not in (the )?available state|"
-    r"being optimized": ("That passes by itself, as a rule: wait a little, then deploy again."),
+    r"assume the service linked role|Internal ?Failure|being optimized|request later|"
+    r"(not (currently )?|must be )in (the |a )?(available|valid) state|"
+    r"in-progress management operation": (
+        "That passes by itself, as a rule: wait a little, then deploy again."
+    ),
     r"Template may not exceed|templateBody.*less than or equal to": (
         "A template is too large: move some of it to a nested stack of its own."
     ),
