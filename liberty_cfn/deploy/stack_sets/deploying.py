@@ -157,11 +157,13 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         return None
     outdated = tuple(p for p, i in there.instances.items() if i.status == "OUTDATED")
     stuck = tuple(p for p, i in there.instances.items() if i.status == "INOPERABLE")
+    usable = there.instances.keys() - {*stuck}
     # Nothing is known of targets that the file no longer names; if one can't be checked, the
     # operation itself will tell.
     known_here = [place for place in outdated if place in fleet.targets.overrides]
     beforehand.refuse(fleet, beforehand.in_the_way(fleet, known_here, there)[0])
-    before, wanted = _made_bare(fleet, known_here)
+    before, wanted = _made_bare(fleet, [p for p in fleet.targets.places if p in usable])
+    again = [*outdated, *(place for place in wanted if place not in outdated)]
     known = Differences(
         definition=False,
         changed=tuple(wanted),
@@ -169,18 +171,18 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         inoperable=stuck,
         before=before,
     )
-    if outdated:
-        progress.say(f"{fleet.name}, to be tried again: {', '.join(map(str, outdated))}")
+    if again:
+        progress.say(f"{fleet.name}, to be tried again: {', '.join(map(str, again))}")
         if not progress.consents(known):
             return None
     # What a deploy, since killed, had allowed, no other operation may do.
     running.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
         # Nobody has looked at what changes there: only policies keep what holds data.
-        running.protect_first(fleet, outdated, there.instances)
+        running.protect_first(fleet, again, there.instances)
     run = Run(fleet, as_before(fleet), wanted, known, progress, {last})
     with run.protecting():
-        run.bring_up_to_date(list(outdated))
+        run.bring_up_to_date(again)
     _check_inoperable(fleet, known)
     return run.outcome
 
@@ -188,9 +190,9 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
 def _made_bare(
     fleet: Fleet, places: Collection[Place]
 ) -> tuple[dict[Place, dict[str, str]], dict[Place, dict[str, str]]]:
-    """Return the overrides of places that were to be protected from deletion when all is there.
+    """Return the overrides of places that may still lack protection from deletion.
 
-    And what they are to be then.
+    And of those that do what they are to be, as all is there.
     """
     bare = {place: running.lifted(fleet, place) for place in places}
     before = {place: overrides(fleet, place) for place in places if bare[place]}
