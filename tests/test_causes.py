@@ -42,6 +42,9 @@ STEPS = {
         older("The security token included in the request is expired", "ExpiredToken"),
         handler("The security token included in the request is invalid", "AccessDenied"),
     ],
+    "enable the region there": [
+        "STS is not activated in this region for account:111122223333. ",
+    ],
     "have it restored": [
         handler("You can't perform this on the secret because it was marked for deletion."),
     ],

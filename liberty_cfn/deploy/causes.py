@@ -42,6 +42,10 @@ CAUSES = {
         "take it (GetSessionToken without MFA), or the account has not enabled the region. "
         "Sign in for longer, or with a role, then deploy again."
     ),
+    r"STS is not activated in this region": (
+        "That account has not enabled the region, or has switched STS off there: enable the "
+        "region there (Account in the console; STS: Account settings of IAM), or leave it out."
+    ),
     r"marked for deletion": (
         "Somebody scheduled it for deletion: have it restored (aws secretsmanager "
         "restore-secret --secret-id NAME), then deploy again."
