@@ -162,7 +162,7 @@ def _in_use(
         return
     later = after.resources.get(holder.id)
     if later is None:
-        why = f"{holder.origin}, which goes only afterwards: its logical id changed"
+        why = f"{holder.origin}, which goes only afterwards: its stack or logical id changed"
         if change.action is Action.CHANGE:
             why = f"{holder.origin}, which goes only afterwards"
     elif place(later) != place(holder):

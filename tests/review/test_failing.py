@@ -37,7 +37,7 @@ FARGATE = {"RequiresCompatibilities": ["FARGATE"]}
 def test_by_another_logical_id_it_finds_its_place_taken(kind, properties):
     it = resource(kind, properties)
     (text,) = told({"Old": it}, {"New": it}, Kind.FAILS)
-    assert "in use by Old, which goes only afterwards: its logical id changed" in text
+    assert "in use by Old, which goes only afterwards: its stack or logical id changed" in text
     elsewhere = resource(kind, dict.fromkeys(properties, "other"))
     assert not told({"Old": it}, {"New": elsewhere}, Kind.FAILS)
 
