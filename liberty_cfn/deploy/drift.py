@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -104,14 +105,7 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
         FollowError: the deadline has passed, or the credentials have expired.
     """
     patience = Patience(stack_id, say, again=f"make drift ENV={name}")
-
-    def ask(question: Callable[[], Any]) -> Any:
-        looks = 0
-        while (answer := patience.ask(question)) is None:
-            pause(cloudformation, looks)
-            looks += 1
-        return answer
-
+    ask = partial(patience.insist, cloudformation)
     stacks = list(standing(cloudformation, stack_id))
     say(f"Comparing {len(stacks)} stacks with what they were deployed as")
     # None begins before it is asked for the first time.

@@ -93,33 +93,44 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
         DeployError: it failed.
         FollowError: the deadline has passed, or the credentials have expired.
     """
-    operation, unprotected = Operation(work, stack_id), ""
+    operation = Operation(work, stack_id)
     operation.see_to_its_end(follower)
     if follower.overtaken:
         work.progress.say(
             f"{work.environment.stack} ended as {operation.status}; somebody else has begun to "
             "change it again since: how it stands from here on may be their doing"
         )
-    if operation.meaning in (Meaning.GOOD, Meaning.UNDONE):
-        try:
-            known = ours and not follower.overtaken
-            if known or not at_work(work.cloudformation, stack_id):
-                protect(work.cloudformation, stack_id)
-        except faults.OF_AWS as error:
-            unprotected = (
-                f"{work.environment.stack} is in {operation.status}, but its stack policies "
-                "could not be set, which keep what holds data from being replaced or deleted. "
-                f"{faults.in_words(error)}. Once that is over, deploy again: that sets them."
-            )
+    unprotected = _protect(operation, known=ours and not follower.overtaken)
+    why = [unprotected] if unprotected else []
     if operation.meaning is Meaning.GOOD:
         for orphan in diagnosis.orphans(operation.events):
             work.progress.say(orphan)
-    failed = "" if operation.meaning is Meaning.GOOD else operation.explained()
-    whose = (
-        "" if ours or not failed else "This deploy began nothing: what was under way failed."
-    )
-    if why := "\n".join(filter(None, [whose, failed, unprotected])):
-        raise DeployError(why)
+    else:
+        whose = [] if ours else ["This deploy began nothing: what was under way failed."]
+        why = [*whose, operation.explained(), *why]
+    if why:
+        raise DeployError("\n".join(why))
+
+
+def _protect(operation: Operation, *, known: bool) -> str:
+    """Protect the stacks, if they stand; return why they could not be, empty if they are.
+
+    Not under the next operation: `known` is whether none has begun.
+    """
+    if operation.meaning not in (Meaning.GOOD, Meaning.UNDONE):
+        return ""
+    cloudformation, stack_id = operation.work.cloudformation, operation.stack_id
+    try:
+        if known or not at_work(cloudformation, stack_id):
+            protect(cloudformation, stack_id)
+    except faults.OF_AWS as error:
+        return (
+            f"{operation.work.environment.stack} is in {operation.status}, but its stack "
+            "policies could not be set, which keep what holds data from being replaced or "
+            f"deleted. {faults.in_words(error)}. Once that is over, deploy again: that sets "
+            "them."
+        )
+    return ""
 
 
 def delete(work: Work, stack_id: str) -> None:

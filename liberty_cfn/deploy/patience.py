@@ -145,6 +145,14 @@ class Patience:
         self._failed = 0
         return answer
 
+    def insist(self, client: Any, question: Callable[[], T]) -> T:
+        """Return the answer, asking until there is one; raises as `ask` does."""
+        looks = 0
+        while (answer := self.ask(question)) is None:
+            pause(client, looks)
+            looks += 1
+        return answer
+
     def check(self) -> None:
         """Raise FollowError if the deadline has passed."""
         if self.over:
