@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from unittest.mock import Mock
 
 import pytest
 from local_aws import SOON
@@ -9,6 +10,7 @@ from test_deploy import with_settings
 from versions import ROOT, nested, resource, version
 
 from liberty_cfn import environments
+from liberty_cfn.deploy import foreseeing
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.foreseeing import failures, fetch
 from liberty_cfn.deploy.stack import find
@@ -74,7 +76,7 @@ def test_what_is_deployed_is_compared_with_what_is_here(target, environment):
     assert part.set == ROOT
 
 
-def test_a_plan_says_what_the_review_knows_to_fail(environment):
+def test_a_plan_says_what_the_review_knows_to_fail(environment, monkeypatch):
     database = resource("RDS::DBInstance", {"AllocatedStorage": {"Ref": "DatabaseStorage"}})
     declared = {"DatabaseStorage": {"Type": "Number"}}
     top = {"Parameters": declared, "Resources": {"Database": database}}
@@ -92,6 +94,8 @@ def test_a_plan_says_what_the_review_knows_to_fail(environment):
     [said] = told("50")
     assert said.startswith("This will fail, and be undone: Database: AllocatedStorage 100 → 50")
     assert told("200") == []
+    monkeypatch.setattr(foreseeing, "review", Mock(side_effect=RecursionError))
+    assert told("50") == []
 
 
 def test_of_other_templates_it_asks_aws_for_those_that_are_deployed(target, environment):

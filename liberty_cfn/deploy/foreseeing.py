@@ -13,15 +13,13 @@ from typing import Any
 
 import yaml
 
-from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack import NESTED_STACK, find, parameters, resources, tags
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
-from liberty_cfn.model.loading import LoadError
-from liberty_cfn.model.parsing import ParseError, Template, parse
+from liberty_cfn.model.parsing import Template, parse
 from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review.findings import Kind
 from liberty_cfn.review.reviewing import BOOTSTRAP, Review, review
@@ -56,12 +54,13 @@ def fetch(environment: Environment, target: Target, now: Version) -> Review:
 def failures(work: Work, stack: Mapping[str, Any]) -> Iterator[str]:
     """Yield, in words, what AWS would refuse of the update of a stack, as found.
 
-    Nothing where that can't be told: it is worth a word, and no reason to stop.
+    Nothing where that can't be told, whatever AWS has there: it is worth a word, and no reason
+    to keep a deploy from going on.
     """
     environment = work.environment
     here = {f"templates/{name}": text for name, text in work.templates.items()}
     now = {_file(environment): _values(environment, environment.settings)}
-    with contextlib.suppress(ParseError, LoadError, *faults.OF_AWS):
+    with contextlib.suppress(Exception):
         same = tags(stack).get(DIGEST_TAG) == digest(work.templates)
         was = here if same else _deployed(work.cloudformation, stack)
         found = review(_version(environment, stack, was), Version("what is here", here, now))
