@@ -38,6 +38,7 @@ from liberty_cfn.deploy.stack import name_of
 from liberty_cfn.deploy.stack_sets import (
     comparing,
     operations,
+    protecting,
     reaching,
     running,
 )
@@ -299,7 +300,7 @@ def test_what_another_deploy_of_the_set_allows_nobody_closes(sets, between, monk
     deploy(fleet, SMALL, Told())
     protect(sets.client("cloudformation", SECOND), stack_of(fleet, SECOND), ["Kept"])
     before = policies(sets, fleet)
-    monkeypatch.setattr(running, "under_way", lambda *_: "theirs")
+    monkeypatch.setattr(protecting, "under_way", lambda *_: "theirs")
     assert not deploy(fleet, SMALL, told).changed
     theirs = partial(monkeypatch.setattr, operations, "newest", lambda *_, **__: ["theirs"])
     told.consents = lambda _: theirs() is None

@@ -36,6 +36,7 @@ from liberty_cfn.deploy.stack_sets import (
     bootstrap,
     comparing,
     failures,
+    protecting,
     running,
 )
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
@@ -245,7 +246,7 @@ def test_where_it_is_not_known_which_image_is_there_nothing_is_changed(
 
 
 def test_a_role_that_went_meanwhile_is_a_failure_with_the_step_that_mends_it(sets, monkeypatch):
-    monkeypatch.setattr(running, "protect_first", Mock())
+    monkeypatch.setattr(protecting, "protect_first", Mock())
     fleet = sets.fleet(str(SECOND))
     deploy(fleet, FLAT, Told())
     with sets.without_role(OTHER):

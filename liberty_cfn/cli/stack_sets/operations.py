@@ -79,9 +79,9 @@ def _advice(fleet: Fleet, there: StackSet, running: str, missing: list[str]) -> 
     name = fleet.environment.name
     if running:
         return f"{running} is under way; to follow it: make events ENV={name} ARGS=--follow"
-    stuck = [str(p) for p, i in there.instances.items() if i.status == "INOPERABLE"]
-    if stuck:
-        return f"INOPERABLE: {', '.join(stuck)}. What to do is told by: make deploy ENV={name}"
+    if stuck := there.being("INOPERABLE"):
+        where = ", ".join(map(str, stuck))
+        return f"INOPERABLE: {where}. What to do is told by: make deploy ENV={name}"
     if skipped := [p for p, i in there.instances.items() if i.detailed == SUSPENDED]:
         told = [f"  {place}: {taking_out(fleet, place)}" for place in skipped]
         return "\n".join(["Of suspended accounts; to take them out of the set:", *told])

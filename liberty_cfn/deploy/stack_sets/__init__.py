@@ -13,7 +13,8 @@ only from those above it:
     operations   an operation begun once, and followed by its id
     failures     why a target failed, first-hand
     adopting     taking in what an earlier destroy kept
-    running      operations one after another, until too many fail; policies in targets
+    protecting   policies against loss in the targets' stacks
+    running      operations one after another, until too many fail
     deploying    the way through these: canary first, then region by region
     destroying   the instances, then the set; what is kept of them
     comparing    drift, and the checklist, target by target

@@ -16,7 +16,7 @@ from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.plans import needless
-from liberty_cfn.deploy.stack_sets import adopting, beforehand, running
+from liberty_cfn.deploy.stack_sets import adopting, beforehand, protecting, running
 from liberty_cfn.deploy.stack_sets.operations import (
     Progress,
     attach,
@@ -102,7 +102,7 @@ def deploy(
     _refuse(fleet, plan, allowed)
     known = there.instances if there else {}
     if not different:
-        running.close(fleet, progress, known)
+        protecting.close(fleet, progress, known)
         _check_inoperable(fleet, different)
         return Outcome(changed=False)
     if not progress.consents(different):
@@ -124,13 +124,13 @@ def deploy(
     run = Run(fleet, definition, want.overrides, different, progress, ours, plan.adopted, adopt)
     if there:
         # What an earlier deploy, since killed, had allowed may not go in this one.
-        running.close(fleet, progress, known)
+        protecting.close(fleet, progress, known)
     changes = [change for one in plan.changing.values() for change in one.changes]
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     with run.protecting():
         if (open_ := let_through(changes, allowed)) or rests_on_policies(changes):
-            running.protect_first(fleet, list(plan.changing), known, open_)
+            protecting.protect_first(fleet, list(plan.changing), known, open_)
         run.bring_up_to_date(first)
         if rest and not progress.goes_on(first[0]):
             again = " ADOPT=1" if plan.adopted else ""
@@ -155,8 +155,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     last = attach(fleet, progress)
     if (there := standing(fleet)) is None:
         return None
-    outdated = tuple(p for p, i in there.instances.items() if i.status == "OUTDATED")
-    stuck = tuple(p for p, i in there.instances.items() if i.status == "INOPERABLE")
+    outdated, stuck = there.being("OUTDATED"), there.being("INOPERABLE")
     usable = there.instances.keys() - {*stuck}
     # Nothing is known of targets that the file no longer names; if one can't be checked, the
     # operation itself will tell.
@@ -167,8 +166,8 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     known = Differences(
         definition=False,
         changed=tuple(wanted),
-        outdated=outdated,
-        inoperable=stuck,
+        outdated=tuple(outdated),
+        inoperable=tuple(stuck),
         before=before,
     )
     if again:
@@ -176,10 +175,10 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         if not progress.consents(known):
             return None
     # What a deploy, since killed, had allowed, no other operation may do.
-    running.close(fleet, progress, there.instances)
+    protecting.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
         # Nobody has looked at what changes there: only policies keep what holds data.
-        running.protect_first(fleet, again, there.instances)
+        protecting.protect_first(fleet, again, there.instances)
     run = Run(fleet, as_before(fleet), wanted, known, progress, {last})
     with run.protecting():
         run.bring_up_to_date(again)

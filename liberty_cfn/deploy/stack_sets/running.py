@@ -21,10 +21,10 @@ from liberty_cfn.deploy.stack_sets.operations import (
     Progress,
     Result,
     operate,
-    under_way,
 )
+from liberty_cfn.deploy.stack_sets.protecting import close, protect
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, side_by_side
-from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides, stack_ids
+from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides
 from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
 from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
@@ -116,7 +116,7 @@ class Run:
         self._carry_out({**self.wanted, **bare}, self.different, places)
         made = [p for p, told in bare.items() if told != self.wanted[p] and self._is_well(p)]
         if made:
-            self.progress.say("All is there; now it is protected from deletion")
+            self.progress.say("What is new is there; now it is protected from deletion")
             changed = Differences(definition=False, changed=tuple(made), before=bare)
             self._carry_out(self.wanted, changed, made)
         self._tell_failures()
@@ -248,66 +248,3 @@ def _tolerance(fleet: Fleet, region: str) -> int:
     accounts = sum(place.region == region for place in fleet.targets.places)
     percentage = preferences.get("FailureTolerancePercentage", 0)
     return int(preferences.get("FailureToleranceCount", accounts * percentage // 100))
-
-
-def protect(
-    fleet: Fleet, places: Collection[Place], progress: Progress, known: Mapping[Place, Instance]
-) -> None:
-    """Deny replacing and deleting what holds data in some targets' stacks."""
-    _say(progress, _in_stacks(fleet, protection.protect, places, known))
-
-
-def protect_first(
-    fleet: Fleet,
-    places: Collection[Place],
-    known: Mapping[Place, Instance],
-    allowed: Collection[str] = (),
-) -> None:
-    """As `protect`, before an operation that only policies keep from what is not `allowed`.
-
-    Raises:
-        DeployError: somewhere they can't be set.
-    """
-
-    def deny(cloudformation: Any, stack_id: str) -> None:
-        # Nothing is lost with a stack that no longer exists.
-        with faults.unless_missing():
-            protection.protect(cloudformation, stack_id, allowed)
-
-    if failed := _in_stacks(fleet, deny, places, known):
-        told = [f"  {place}: {why}" for place, why in failed.items()]
-        raise DeployError(
-            "\n".join(["Nothing was changed: without a policy, data could be lost in", *told])
-        )
-
-
-def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> None:
-    """Close in every target the policies that a deploy left open when it ended early.
-
-    But not during an operation, which may be what they are open for: whoever began it closes
-    them.
-    """
-    # Only AWS gets into the accounts of a service-managed set.
-    if not fleet.targets.service_managed and not under_way(fleet):
-        places = fleet.targets.places
-        _say(progress, _in_stacks(fleet, protection.close_again, places, known))
-
-
-def _in_stacks(
-    fleet: Fleet,
-    do: Callable[[Any, str], None],
-    places: Collection[Place],
-    known: Mapping[Place, Instance],
-) -> dict[Place, str]:
-    """Do something to the stacks of some places, if AWS lists them; return where it failed."""
-    ids = stack_ids(known)
-    _, failed = fleet.everywhere(
-        [place for place in places if place in ids],
-        lambda place: do(fleet.at(place).client("cloudformation"), ids[place]),
-    )
-    return failed
-
-
-def _say(progress: Progress, failed: Mapping[Place, str]) -> None:
-    for place, why in failed.items():
-        progress.say(f"{place}: its stacks have no policy against loss: {why}")

@@ -59,6 +59,9 @@ class StackSet:
     auto_deployment: Mapping[str, Any]
     instances: Mapping[Place, Instance]
 
+    def being(self, status: str) -> list[Place]:
+        return [place for place, one in self.instances.items() if one.status == status]
+
 
 def standing(fleet: Fleet) -> StackSet | None:
     """Return what exists of a fleet's stack set; None if nothing does.

@@ -146,7 +146,7 @@ def differences(fleet: Fleet, want: Wanted, there: StackSet | None) -> Differenc
         == {k for k, on in _automatic(targets).items() if on}
     )
     known = [place for place in targets.places if place in there.instances]
-    stuck = [p for p in known if there.instances[p].status == "INOPERABLE"]
+    stuck = [place for place in there.being("INOPERABLE") if place in targets.overrides]
     usable = [place for place in known if place not in stuck]
     read, failed = fleet.everywhere(usable, lambda place: overrides(fleet, place))
     if failed:

@@ -1,0 +1,76 @@
+"""Policies against loss in the stacks of a set's targets, nested ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from liberty_cfn.deploy import faults, protection
+from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.stack_sets.operations import Progress, under_way
+from liberty_cfn.deploy.stack_sets.reaching import Fleet
+from liberty_cfn.deploy.stack_sets.standing import Instance, stack_ids
+from liberty_cfn.deployment_targets import Place
+
+
+def protect(
+    fleet: Fleet, places: Collection[Place], progress: Progress, known: Mapping[Place, Instance]
+) -> None:
+    """Deny replacing and deleting what holds data in some targets' stacks."""
+    _say(progress, _in_stacks(fleet, protection.protect, places, known))
+
+
+def protect_first(
+    fleet: Fleet,
+    places: Collection[Place],
+    known: Mapping[Place, Instance],
+    allowed: Collection[str] = (),
+) -> None:
+    """As `protect`, before an operation that only policies keep from what is not `allowed`.
+
+    Raises:
+        DeployError: somewhere they can't be set.
+    """
+
+    def deny(cloudformation: Any, stack_id: str) -> None:
+        # Nothing is lost with a stack that no longer exists.
+        with faults.unless_missing():
+            protection.protect(cloudformation, stack_id, allowed)
+
+    if failed := _in_stacks(fleet, deny, places, known):
+        told = [f"  {place}: {why}" for place, why in failed.items()]
+        raise DeployError(
+            "\n".join(["Nothing was changed: without a policy, data could be lost in", *told])
+        )
+
+
+def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> None:
+    """Close in every target the policies that a deploy left open when it ended early.
+
+    But not during an operation, which may be what they are open for: whoever began it closes
+    them.
+    """
+    # Only AWS gets into the accounts of a service-managed set.
+    if not fleet.targets.service_managed and not under_way(fleet):
+        places = fleet.targets.places
+        _say(progress, _in_stacks(fleet, protection.close_again, places, known))
+
+
+def _in_stacks(
+    fleet: Fleet,
+    do: Callable[[Any, str], None],
+    places: Collection[Place],
+    known: Mapping[Place, Instance],
+) -> dict[Place, str]:
+    """Do something to the stacks of some places, if AWS lists them; return where it failed."""
+    ids = stack_ids(known)
+    _, failed = fleet.everywhere(
+        [place for place in places if place in ids],
+        lambda place: do(fleet.at(place).client("cloudformation"), ids[place]),
+    )
+    return failed
+
+
+def _say(progress: Progress, failed: Mapping[Place, str]) -> None:
+    for place, why in failed.items():
+        progress.say(f"{place}: its stacks have no policy against loss: {why}")
