@@ -8,6 +8,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from botocore import exceptions
@@ -49,6 +50,7 @@ from liberty_cfn.deploy import (
     change_sets,
     deploying,
     discarding,
+    preparing,
 )
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import ChangeSet
@@ -425,6 +427,23 @@ def test_case_29_a_change_set_is_not_left_behind_by_who_stops_its_execution(
     with pytest.raises(KeyboardInterrupt):
         have(dev, target, MORE)
     assert left_behind(target, dev) == []
+
+
+def test_case_29_a_plan_is_not_left_behind_by_who_stops_it_when_it_is_weighed(
+    target, dev, monkeypatch
+):
+    have(dev, target, TOPIC)
+    monkeypatch.setattr(preparing, "_failing", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        have(dev, target, MORE)
+    assert left_behind(target, dev) == []
+
+
+def test_case_29_a_change_set_is_discarded_though_somebody_stops_that():
+    wire = Wire(DeleteChangeSet=[KeyboardInterrupt(), done("DeleteChangeSet")])
+    with pytest.raises(KeyboardInterrupt):
+        discarding.drop(wire.client, ChangeSet(CHANGE_SET, STACK, "liberty-1"))
+    assert [name for name, _ in wire.asked] == ["DeleteChangeSet"] * 2
 
 
 @pytest.mark.parametrize(

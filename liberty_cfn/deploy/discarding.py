@@ -60,12 +60,16 @@ def kept_only_if_well(
 
 
 def drop(cloudformation: Any, change_set: ChangeSet, say: Say = silent) -> bool:
-    """Discard a change set, and return whether it is gone; if AWS refuses, say so.
+    """Discard a change set, also on Ctrl-C, and return whether it is gone.
 
-    By default nothing is said: an earlier error matters more.
+    If AWS refuses, that is said; by default it isn't, as an earlier error matters more.
     """
     try:
         discard(cloudformation, change_set)
+    except KeyboardInterrupt:
+        with contextlib.suppress(*faults.OF_AWS):
+            discard(cloudformation, change_set)
+        raise
     except faults.OF_AWS as error:
         # It may be gone, and only its stack be left.
         what = f"change set {change_set.token}{' with its empty stack' * change_set.new}"

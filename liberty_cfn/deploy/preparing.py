@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy import beforehand, change_sets, discarding, faults
@@ -74,21 +75,23 @@ def prepare(
         say=work.progress.say,
     )
     before = parameters(stack or {})
-    changes = change_set.changes if change_set else ()
     plan = Plan(
         environment.stack,
         whole,
-        changes,
+        change_set.changes if change_set else (),
         changed_values(before, environment.settings if before else environment.given),
-        reworded=change_set is not None and not changes,
+        reworded=change_set is not None and not change_set.changes,
         tags=_retagged(environment, stack),
         compared=compared,
-        notes=(
-            *_scaled_in(environment, work.target, changes),
-            *_failing(work, stack, changes),
-        ),
     )
-    return plan, change_set
+    if change_set is None:
+        return plan, None
+    with discarding.kept_only_if_well(work.cloudformation, change_set):
+        notes = (
+            *_scaled_in(environment, work.target, plan.changes),
+            *_failing(work, stack, plan.changes),
+        )
+    return replace(plan, notes=notes), change_set
 
 
 def prepare_now(
