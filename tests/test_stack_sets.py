@@ -326,9 +326,11 @@ def test_what_succeeded_and_is_not_listed_yet_is_said_to_be_unprotected(
     sets, between, monkeypatch
 ):
     fleet, told = sets.fleet(str(FIRST)), Told()
-    monkeypatch.setattr(running, "instances", lambda *_: {})
-    deploy(fleet, FLAT, told)
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "instances", lambda *_: {})
+        assert deploy(fleet, FLAT, told).unprotected == {FIRST}
     assert told.lines[-1].startswith(f"{FIRST}: its stacks have no policy against loss")
+    assert deploy(fleet, FLAT, told).unprotected == set()
 
 
 def test_why_one_failed_is_told_though_nothing_can_be_protected_then(

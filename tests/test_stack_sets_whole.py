@@ -18,6 +18,7 @@ from liberty_cfn.cli.stack_sets import deploying
 from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import read
+from liberty_cfn.deploy.stack_sets import deploying as set_deploying
 from liberty_cfn.deploy.stack_sets import destroying, operations, reaching, running
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deployment_targets import Place
@@ -188,6 +189,14 @@ def test_what_is_tried_again_in_production_wants_its_name_as_a_deploy_does(
     differing = SimpleNamespace(gone=())
     monkeypatch.setattr("liberty_cfn.deploy.stack_sets.deploying.retry", tried)
     assert command("retry", "global", "--yes", *confirming)[0] == code
+
+
+@pytest.mark.parametrize("tried", ["deploy", "retry"])
+@pytest.mark.usefixtures("deployed")
+def test_without_a_policy_in_a_target_nothing_is_said_to_be_well(command, monkeypatch, tried):
+    left = running.Outcome(changed=False, unprotected={Place(HOME, US)})
+    monkeypatch.setattr(set_deploying, tried, lambda *_, **__: left)
+    assert command(tried, "global")[0] == 1
 
 
 @pytest.mark.parametrize(

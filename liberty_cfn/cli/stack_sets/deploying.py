@@ -92,7 +92,7 @@ def deploy(
             verify={str(place): document.as_json(r) for place, r in reports.items()},
             unknown=by_name(unknown),
         )
-    exit_unless(as_specified and not unknown)
+    exit_unless(as_specified and not unknown and not outcome.unprotected)
 
 
 def _have_roles(fleet: Fleet, screen: Console) -> None:

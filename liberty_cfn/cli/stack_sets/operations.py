@@ -180,6 +180,7 @@ def retry_command(
     else:
         count = f"{len(results)} targets" if len(results) != 1 else "1 target"
         click.echo(f"{fleet.name}: {count} brought up to date")
+    common.exit_unless(not outcome.unprotected)
 
 
 @click.command("bootstrap")

@@ -102,9 +102,9 @@ def deploy(
     _refuse(fleet, plan, allowed)
     known = there.instances if there else {}
     if not different:
-        protecting.close(fleet, progress, known)
+        left = protecting.close(fleet, progress, known)
         _check_inoperable(fleet, different)
-        return Outcome(changed=False)
+        return Outcome(changed=False, unprotected=left)
     if not progress.consents(different):
         return None
     refuse_others(fleet, [plan.last])
@@ -124,7 +124,7 @@ def deploy(
     run = Run(fleet, definition, want.overrides, different, progress, ours, plan.adopted, adopt)
     if there:
         # What an earlier deploy, since killed, had allowed may not go in this one.
-        protecting.close(fleet, progress, known)
+        run.outcome.unprotected = protecting.close(fleet, progress, known)
     changes = [change for one in plan.changing.values() for change in one.changes]
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
@@ -175,11 +175,12 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         if not progress.consents(known):
             return None
     # What a deploy, since killed, had allowed, no other operation may do.
-    protecting.close(fleet, progress, there.instances)
+    left = protecting.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
         # Nobody has looked at what changes there: only policies keep what holds data.
         protecting.protect_first(fleet, again, there.instances)
     run = Run(fleet, as_before(fleet), wanted, known, progress, {last})
+    run.outcome.unprotected = left
     with run.protecting():
         run.bring_up_to_date(again)
     _check_inoperable(fleet, known)

@@ -15,9 +15,16 @@ from liberty_cfn.deployment_targets import Place
 
 def protect(
     fleet: Fleet, places: Collection[Place], progress: Progress, known: Mapping[Place, Instance]
-) -> None:
-    """Deny replacing and deleting what holds data in some targets' stacks."""
-    _say(progress, _in_stacks(fleet, protection.protect, places, known))
+) -> set[Place]:
+    """Deny replacing and deleting what holds data in some targets' stacks.
+
+    Returns the places where nothing keeps it now, though something should.
+    """
+    listed = stack_ids(known)
+    failed = {place: "AWS doesn't list them yet" for place in places if place not in listed}
+    left = _said(progress, failed | _in_stacks(fleet, protection.protect, places, known))
+    # As a rule, only AWS gets into the accounts of a service-managed set.
+    return set() if fleet.targets.service_managed else left
 
 
 def protect_first(
@@ -44,16 +51,17 @@ def protect_first(
         )
 
 
-def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> None:
+def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> set[Place]:
     """Close in every target the policies that a deploy left open when it ended early.
 
     But not during an operation, which may be what they are open for: whoever began it closes
-    them.
+    them. Returns the places where it failed.
     """
     # Only AWS gets into the accounts of a service-managed set.
-    if not fleet.targets.service_managed and not under_way(fleet):
-        places = fleet.targets.places
-        _say(progress, _in_stacks(fleet, protection.close_again, places, known))
+    if fleet.targets.service_managed or under_way(fleet):
+        return set()
+    places = fleet.targets.places
+    return _said(progress, _in_stacks(fleet, protection.close_again, places, known))
 
 
 def _in_stacks(
@@ -71,6 +79,9 @@ def _in_stacks(
     return failed
 
 
-def _say(progress: Progress, failed: Mapping[Place, str]) -> None:
+def _said(progress: Progress, failed: Mapping[Place, str]) -> set[Place]:
     for place, why in failed.items():
-        progress.say(f"{place}: its stacks have no policy against loss: {why}")
+        progress.say(
+            f"{place}: its stacks have no policy against loss until the next deploy: {why}"
+        )
+    return {*failed}

@@ -32,9 +32,13 @@ from liberty_cfn.deployment_targets import Place
 
 @dataclass
 class Outcome:
-    """What a deploy came to: each target's result, and the operations."""
+    """What a deploy came to: each target's result, and the operations.
+
+    `unprotected` are the places whose stacks have no policy against loss.
+    """
 
     changed: bool
+    unprotected: set[Place] = field(default_factory=set)
     results: dict[Place, Result] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
 
@@ -85,13 +89,8 @@ class Run:
         known = instances(self.fleet)
         done = [place for place in self.outcome.results if self._is_well(place)]
         stay = [place for place in done if place not in self.different.gone]
-        protect(self.fleet, stay, self.progress, known)
-        for place in stay:
-            if place not in known or not known[place].stack_id:
-                self.progress.say(
-                    f"{place}: its stacks have no policy against loss: AWS doesn't list them "
-                    "yet. The next deploy sets it"
-                )
+        self.outcome.unprotected -= {*stay}
+        self.outcome.unprotected |= protect(self.fleet, stay, self.progress, known)
         return known
 
     def bring_up_to_date(self, places: Collection[Place]) -> None:
