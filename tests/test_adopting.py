@@ -493,12 +493,13 @@ def test_a_value_that_waits_is_not_given_back_over_one_that_somebody_set_since(
 ):
     """The deploy that takes it in is killed first, and none follows until it is taken down."""
     local, some = load("local"), small(templates, "Logs", "Secrets")
+    [sender] = secrets.SET_BY_A_PERSON
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     def life(value):
-        secrets.store(local, target, secrets.SENDER, value)
+        secrets.store(local, target, sender, value)
         stack_id = stack_to_go(local, target)
         protect_from_termination(target.client("cloudformation"), stack_id, on=False)
         destroy(Work(local, target, Listener()), stack_id, ())
@@ -510,7 +511,7 @@ def test_a_value_that_waits_is_not_given_back_over_one_that_somebody_set_since(
         deploy(Work(local, target, Listener(), some), adopt=True)
     life("second@liberty.example")
     assert deploy(Work(local, target, Listener(), some), adopt=True).changed
-    assert secret(target, secrets.SENDER) == "second@liberty.example"
+    assert secret(target, sender) == "second@liberty.example"
 
 
 def stubbed():
