@@ -100,6 +100,12 @@ STEPS = {
         "AWS refused CreateChangeSet: Limit for stack has been exceeded",
     ],
     "another DatabaseClass.": [older(NOT_OFFERED, COMBINATION), handler(NOT_OFFERED)],
+    "give the group another name": [
+        handler(
+            "The following target groups cannot be associated with more than one load "
+            "balancer: arn:x"
+        ),
+    ],
     "no way back": [
         handler(
             "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major "

@@ -36,6 +36,11 @@ CAUSES = {
         "Two can't have one name, and AWS makes the new one first: take the change back, or "
         "give the new one another name (in liberty_cfn/stacks/) in the same change."
     ),
+    r"associated with more than one load balancer": (
+        "A target group is of one load balancer, and the old one has it until it goes: take "
+        "the change back, or give the group another name (in liberty_cfn/stacks/) in the same "
+        "change."
+    ),
     # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
     r"security token included in the request is": (
         "CloudFormation acts with the session of whoever deploys: it had ended, IAM doesn't "

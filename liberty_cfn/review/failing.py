@@ -80,6 +80,7 @@ def failures(changes: Sequence[Change], before: Resolved, after: Resolved) -> It
             yield from _indexes(change)
             yield from _version(change)
             yield from _stops_forwarding(change, after)
+            yield from _group_held(change, by_id, before)
         yield from _blocked(change, after)
         yield from _limits_crossed(change)
         yield from _no_such_size(change)
@@ -392,6 +393,32 @@ def _stops_forwarding(change: Change, after: Resolved) -> Iterator[Finding]:
         "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
         "service-event-messages-list.html",
     )
+
+
+def _group_held(
+    change: Change, by_id: Mapping[str, Change], before: Resolved
+) -> Iterator[Finding]:
+    """A target group is of one load balancer, which has it until the old listener goes."""
+    # Nothing but another load balancer has a listener made anew.
+    anew = change.type == LISTENER and change.replaced
+    if not anew or change.before is None or change.after is None:
+        return
+    both = {*_groups(change.before)} & {*_groups(change.after)}
+    kept = sorted(each for each in both if each not in by_id or not by_id[each].replaced)
+    if kept:
+        text = (
+            f"{change.name} is made anew at another load balancer, and forwards to "
+            f"{', '.join(_titled(each, before) for each in kept)} as the old one does until it "
+            "goes: a target group can be of one at a time; give it another name in the same "
+            "update"
+        )
+        yield Finding(
+            Kind.FAILS,
+            change.id,
+            text,
+            "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
+            "load-balancer-limits.html",
+        )
 
 
 def _actions(listener: Resource) -> list[str]:

@@ -145,3 +145,22 @@ def test_a_subnet_that_somebody_may_be_in_can_t_be_given_up(group, user, how):
     assert not told(network("A", used=False), network("B", used=False), Kind.FAILS)
     texts = told(network("A"), network("A", zone="b"), Kind.FAILS)
     assert "Group gives up A: AWS refuses to while Db is in there" in texts
+
+
+def test_a_target_group_is_of_one_load_balancer_at_a_time():
+    def site(balancer, group, port=443):
+        forward = [{"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}]
+        at = {"LoadBalancerArn": {"Ref": "Balancer"}, "Port": port, "DefaultActions": forward}
+        kind = "ElasticLoadBalancingV2"
+        return {
+            "Balancer": resource(f"{kind}::LoadBalancer", {"Name": balancer}),
+            "Group": resource(f"{kind}::TargetGroup", {"Name": group}),
+            "Listener": resource(f"{kind}::Listener", at),
+        }
+
+    (text,) = told(site("old", "group"), site("new", "group"), Kind.FAILS)
+    assert text.startswith(
+        "Listener is made anew at another load balancer, and forwards to Group"
+    )
+    for other in (site("new", "other"), site("old", "other"), site("old", "group", 8443)):
+        assert not told(site("old", "group"), other, Kind.FAILS)
