@@ -12,6 +12,7 @@ Values flow one way, and each module imports only from those above it:
     deferring     what others do when imported, done when it is used
     veiling       secrets that stand in properties, and aren't shown
     policies      policies that more than one stack needs
+    ports         ports that more than one stack needs
     stacks/       one function per nested stack
     root          which stacks there are, and who feeds whom
     bootstrap/    what an account needs before the first deploy

@@ -4,6 +4,7 @@ from troposphere import Equals, If, Join, Not, Ref, Template, elasticache
 
 from liberty_cfn.names import named
 from liberty_cfn.nesting import outputs
+from liberty_cfn.ports import REDIS
 from liberty_cfn.values import (
     CacheId,
     DomainName,
@@ -14,7 +15,6 @@ from liberty_cfn.values import (
     Text,
 )
 
-REDIS = 6379
 REDIS_VERSION, VALKEY_VERSION = "7.0", "8.0"
 SNAPSHOT_DAYS = 7
 # UTC, when it is night in the Americas and early in Europe; backup first.

@@ -4,6 +4,7 @@ from troposphere import Equals, If, Join, Not, NoValue, Ref, Template, rds
 
 from liberty_cfn.names import named
 from liberty_cfn.nesting import outputs
+from liberty_cfn.ports import POSTGRES
 from liberty_cfn.values import (
     DatabaseId,
     DomainName,
@@ -15,8 +16,6 @@ from liberty_cfn.values import (
     Suffix,
     Text,
 )
-
-POSTGRES = "5432"
 
 
 @outputs
@@ -68,7 +67,7 @@ def database(
             MasterUserPassword=Join(
                 "", ["{{resolve:secretsmanager:", database_password_arn, "}}"]
             ),
-            Port=POSTGRES,
+            Port=str(POSTGRES),
             AllocatedStorage=database_storage,
             MaxAllocatedStorage=database_max_storage,
             StorageType="gp3",

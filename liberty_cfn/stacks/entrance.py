@@ -22,6 +22,7 @@ from troposphere.validators.route53 import AliasTarget
 from liberty_cfn.names import name_tag, named
 from liberty_cfn.nesting import outputs
 from liberty_cfn.policies import policy, tls_only
+from liberty_cfn.ports import APP, HTTP, HTTPS
 from liberty_cfn.values import (
     DomainName,
     Flag,
@@ -37,7 +38,6 @@ from liberty_cfn.values import (
     VpcId,
 )
 
-APP = 8000
 # TLS 1.3, and 1.2 with forward secrecy.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
@@ -207,13 +207,13 @@ def entrance(
         elb.Listener(
             "HttpListener",
             LoadBalancerArn=Ref(balancer),
-            Port=80,
+            Port=HTTP,
             Protocol="HTTP",
             DefaultActions=[
                 elb.Action(
                     Type="redirect",
                     RedirectConfig=elb.RedirectConfig(
-                        Protocol="HTTPS", Port="443", StatusCode="HTTP_301"
+                        Protocol="HTTPS", Port=str(HTTPS), StatusCode="HTTP_301"
                     ),
                 )
             ],
@@ -223,7 +223,7 @@ def entrance(
         elb.Listener(
             "HttpsListener",
             LoadBalancerArn=Ref(balancer),
-            Port=443,
+            Port=HTTPS,
             Protocol="HTTPS",
             SslPolicy=TLS_POLICY,
             Certificates=[

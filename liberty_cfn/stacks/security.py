@@ -6,9 +6,9 @@ from troposphere import Template, ec2
 
 from liberty_cfn.names import named
 from liberty_cfn.nesting import outputs
+from liberty_cfn.ports import APP, HTTP, HTTPS, POSTGRES, REDIS
 from liberty_cfn.values import SecurityGroupId, Suffix, VpcId
 
-HTTP, HTTPS, APP, POSTGRES, REDIS = 80, 443, 8000, 5432, 6379
 ANYWHERE = "0.0.0.0/0"
 
 

@@ -19,6 +19,7 @@ from troposphere import applicationautoscaling as scaling
 
 from liberty_cfn.names import CONTAINER, named
 from liberty_cfn.nesting import outputs
+from liberty_cfn.ports import APP
 from liberty_cfn.values import (
     BucketName,
     ClusterName,
@@ -40,7 +41,6 @@ from liberty_cfn.values import (
     Text,
 )
 
-APP = 8000
 # As long as the load balancer drains a task (see DRAIN_SECONDS in entrance), and a little
 # over; Fargate allows 120.
 STOP_SECONDS = 70
