@@ -10,7 +10,8 @@ from stack_sets import HOME, KEEPING, OTHER, US, Told
 from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import adopting, running
-from liberty_cfn.deploy.stack_sets.deploying import deploy
+from liberty_cfn.deploy.stack_sets.comparing import drifted
+from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import Operation, attach
 from liberty_cfn.deploy.stack_sets.reaching import taking_out
@@ -184,6 +185,10 @@ def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(
     said = capsys.readouterr().out
     assert taking_out(fleet, SECOND) in said
     assert "Every target is as the set says." not in said
+    _, unknown = drifted(fleet, standing(fleet), list)
+    assert taking_out(fleet, SECOND) in unknown[SECOND]
+    # Nothing is lost, so no policy is missing there.
+    assert not retry(fleet, Told()).unprotected
     other = {**KEEPING, "inside.yaml": KEEPING["inside.yaml"].replace("!Ref Days", "14")}
     # Whether or not the set changes, too.
     for templates in (KEEPING, other):

@@ -8,7 +8,7 @@ from functools import partial
 from liberty_cfn.deploy import drift
 from liberty_cfn.deploy.beforehand import examine
 from liberty_cfn.deploy.drift import Compared
-from liberty_cfn.deploy.errors import UnreachableError
+from liberty_cfn.deploy.errors import DeployError, UnreachableError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.images import as_deployed
 from liberty_cfn.deploy.patience import Say
@@ -34,11 +34,14 @@ def drifted(fleet: Fleet, there: StackSet, say: Say) -> tuple[dict[Place, Compar
 
     def compared(place: Place) -> Compared:
         client = fleet.at(place).client("cloudformation")
+        stack = described(client, ids[place])
+        if lost := beforehand.without_its_stack(fleet, place, there, stack):
+            raise DeployError(str(lost))
         # The file may no longer name the target, and then has no settings of it.
         environment = replace(
             fleet.environment, region=place.region, stack_name=name_of(ids[place])
         )
-        drift.refuse_unless_standing(environment, described(client, ids[place]))
+        drift.refuse_unless_standing(environment, stack)
         name = environment.name
         return drift.detect(client, ids[place], name, say=lambda line: say(f"{place}: {line}"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from liberty_cfn.deploy import faults, protection
@@ -38,13 +39,8 @@ def protect_first(
     Raises:
         DeployError: somewhere they can't be set.
     """
-
-    def deny(cloudformation: Any, stack_id: str) -> None:
-        # Nothing is lost with a stack that no longer exists.
-        with faults.unless_missing():
-            protection.protect(cloudformation, stack_id, allowed)
-
-    if failed := _in_stacks(fleet, deny, places, known):
+    deny = partial(protection.protect, allowed=allowed)
+    if failed := _in_stacks(fleet, _if_it_exists(deny), places, known):
         told = [f"  {place}: {why}" for place, why in failed.items()]
         raise DeployError(
             "\n".join(["Nothing was changed: without a policy, data could be lost in", *told])
@@ -61,7 +57,19 @@ def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> 
     if fleet.targets.service_managed or under_way(fleet):
         return set()
     places = fleet.targets.places
-    return _said(progress, _in_stacks(fleet, protection.close_again, places, known))
+    return _said(
+        progress, _in_stacks(fleet, _if_it_exists(protection.close_again), places, known)
+    )
+
+
+def _if_it_exists(do: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
+    """Nothing is lost with a stack that somebody deleted."""
+
+    def done(cloudformation: Any, stack_id: str) -> None:
+        with faults.unless_missing():
+            do(cloudformation, stack_id)
+
+    return done
 
 
 def _in_stacks(
