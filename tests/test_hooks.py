@@ -5,9 +5,9 @@ from test_failures_change_sets import CREATED, create
 from wire import CHANGE_SET, STACK, Wire, described, done, events, told
 
 from liberty_cfn.deploy import diagnosis
-from liberty_cfn.deploy.causes import refused_early
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower
+from liberty_cfn.deploy.hooks import refused_early
 from liberty_cfn.environments import load
 
 DENIED = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")

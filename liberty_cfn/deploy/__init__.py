@@ -11,7 +11,8 @@ One idea a module, each importing only from those above it:
     statuses     what each state of a stack means
     stack        a stack, as CloudFormation describes it
     patience     asking AWS until it answers
-    causes       why something was refused, and the step that solves it
+    causes       known causes of failures, each with the step that solves it
+    hooks        what early validation, or a hook, refused, and why
     events       what happens in a stack, and in those nested in it
     finding      what is known about a setting or a resource beforehand
     tasks        the environment's ECS service, and why its tasks stopped

@@ -14,10 +14,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.causes import REFUSED, next_step, refused_by_hooks, refused_early
+from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import STAYING, Change, ChangeSet, read, removed
 from liberty_cfn.deploy.discarding import OURS, discard, drop, kept_only_if_well
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.hooks import REFUSED, refused_by_hooks, refused_early
 from liberty_cfn.deploy.patience import Patience, Say, Speaker, answered, pause, silent
 from liberty_cfn.deploy.stack import NESTED_STACK, as_parameters, as_tags, nested_in
 

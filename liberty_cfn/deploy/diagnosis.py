@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from liberty_cfn.deploy.causes import next_step, refused_early
+from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.hooks import refused_early
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, steps, why_stopped

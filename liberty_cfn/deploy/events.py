@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.causes import REFUSED, why_hook_failed
+from liberty_cfn.deploy.hooks import REFUSED, why_hook_failed
 from liberty_cfn.deploy.stack import nested_in
 
 # What a stack says of itself when an operation on it begins.
