@@ -7,6 +7,7 @@ tests themselves arrange things are told apart by who made them.
 import contextlib
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 from weakref import WeakSet
 
@@ -164,6 +165,11 @@ def only_what_is_allowed(helper_calls):
     # In a target of a stack set, the role there is taken.
     statements = by_itself(deploy_role) + by_itself(stack_set_execution_role)
 
+    @cache
+    def permitted(called, arn, account, service):
+        given = [s for s in statements if called in s["Action"]]
+        return any(permits(one, arn, account, service) for one in given)
+
     def listener(account, region):
         def heard(model, params, **_):
             if not is_the_helpers():
@@ -177,9 +183,8 @@ def only_what_is_allowed(helper_calls):
             if called in FREE | BY_A_PERSON:
                 return
             service = params.get("AWSServiceName")
-            given = [s for s in statements if called in s["Action"]]
             for arn in about(called, params, region, account):
-                assert any(permits(one, arn, account, service) for one in given), (
+                assert permitted(called, arn, account, service), (
                     f"the deploy role doesn't allow {called} on {arn}: see "
                     "liberty_cfn/bootstrap/deploy_role.py, and grants.py beside it"
                 )

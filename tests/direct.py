@@ -6,6 +6,7 @@ that runs in a process of its own.
 """
 
 import contextlib
+import io
 import select
 import socket
 from collections import defaultdict
@@ -33,6 +34,8 @@ _idle = defaultdict(list)
 def send(session, request):
     """Return the answer to a request of botocore's, as its session does that this replaces."""
     body = request.body or b""
+    if isinstance(body, io.BytesIO):  # as botocore hands on what isn't streamed
+        body = body.getvalue()
     streamed = request.stream_output or hasattr(body, "read")
     if streamed or not request.url.startswith(HERE):
         return usually(session, request)

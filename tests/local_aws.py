@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.httpsession
 import botocore.session
 import direct
 import pytest
@@ -132,6 +133,9 @@ def calls_are_quick():
         patch.setattr(URLLib3Session, "send", direct.send)
         patch.setattr(SigV4Auth, "add_auth", direct.sign)
         patch.setattr(UserAgentString, "to_string", lambda _: "liberty-cfn/tests")
+        # Each client has one, for a TLS that nobody speaks here.
+        tls = functools.cache(botocore.httpsession.create_urllib3_context)
+        patch.setattr(botocore.httpsession, "create_urllib3_context", tls)
         for kind, method in (
             (EventAliaser, "_alias_event_name"),
             (ClientCreator, "_create_client_class"),

@@ -17,7 +17,17 @@ from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import from_texts, read, sets
 from liberty_cfn.repository import TEMPLATES
 from liberty_cfn.review.spelling import referred
-from liberty_cfn.rules.checking import RULES, UNREAD, cases, check, mixed, reports_between
+from liberty_cfn.rules.checking import (
+    RULES,
+    UNREAD,
+    all_reports,
+    cases,
+    check,
+    mixed,
+    reports_between,
+    told,
+    unreasoned,
+)
 from liberty_cfn.rules.metrics import Metric, wrong
 from liberty_cfn.settings import declarations
 
@@ -57,21 +67,34 @@ WITH = {
 }
 
 
-def templates_of(example):
-    """Return an example as a set of templates: resources alone, or files with more."""
+def files_of(example):
+    """Return an example's files: it is resources alone, or files with more."""
     if isinstance(example, str):
-        return read_once("Resources:\n" + indent(example, "  "))
-    return from_texts(example, root=next(iter(example)))
+        return (("root.yaml", "Resources:\n" + indent(example, "  ")),)
+    return tuple(example.items())
+
+
+def templates_of(example):
+    return read_once(files_of(example))
 
 
 @cache
-def read_once(text):
-    """Return one template as a set. Every rule looks at it; reading takes the time."""
-    return from_texts({"root.yaml": text})
+def read_once(files):
+    """Return files as a set of templates. Every rule looks at it; reading takes the time."""
+    return from_texts(dict(files), root=files[0][0])
+
+
+@cache
+def cases_of(files):
+    """Return what `check` looks at, which rules share as well."""
+    return cases(read_once(files))
 
 
 def finds(rule, example):
-    return [found for found in check(templates_of(example), rules=[rule]) if found.rule]
+    files = files_of(example)
+    looked_at = cases_of(files)
+    found = [*told(all_reports(looked_at, [rule]), looked_at), *unreasoned(read_once(files))]
+    return [one for one in found if one.rule]
 
 
 def proved(rule):
@@ -115,7 +138,8 @@ def test_rules_have_ids_of_their_own():
 def test_every_rule_can_read_what_another_calls_good():
     # Rules share examples.
     good = {str(example): example for rule in RULES for example in rule.good}
-    assert [f for e in good.values() for f in check(templates_of(e)) if f.rule == UNREAD] == []
+    said = [report for e in good.values() for report in all_reports(cases_of(files_of(e)))]
+    assert [report for report in said if report.rule == UNREAD] == []
 
 
 FROM_SSM = """
