@@ -117,6 +117,20 @@ def test_case_24_where_no_resource_says_why_the_roots_own_word_is_told(
     assert told.splitlines()[1].strip() == said
 
 
+def test_case_24_what_a_cancelled_update_left_of_a_nested_stack_is_not_why(dev):
+    undone = "UPDATE_ROLLBACK_IN_PROGRESS"
+    echo = f"Embedded stack {STACK} was not successfully updated: [Logs]"
+    happened = [
+        began(),
+        failure(1, "Logs", "Resource update cancelled", TYPE, stack=("Database",)),
+        failure(2, "Database", echo, TYPE),
+        failure(3, "liberty-social-dev", "User Initiated", TYPE, status=undone),
+    ]
+    wire = Wire(DescribeEvents=[operation_events()])
+    said, _ = diagnosis.first_hand(wire.client, STACK, happened)
+    assert said == ["The update was cancelled by hand."]
+
+
 def test_case_24_why_a_deletion_ended_as_it_began_is_told(dev):
     used = "Export Vpc cannot be deleted as it is in use by other-stack"
     deleting, kept = ("DELETE_IN_PROGRESS", "User Initiated"), ("UPDATE_COMPLETE", used)

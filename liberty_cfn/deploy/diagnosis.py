@@ -19,8 +19,9 @@ from liberty_cfn.deploy.tasks import SERVICE_TYPE, steps, why_stopped
 from liberty_cfn.environments import Environment
 
 CANCELLED = "cancelled"
-# CloudFormation's reason for what somebody asked for.
+# CloudFormation's reason for what somebody asked for, and ours.
 BY_HAND = "User Initiated"
+CANCELLED_BY_HAND = "The update was cancelled by hand."
 # Each deployment leaves one, which costs nothing.
 OF_COURSE = "AWS::ECS::TaskDefinition"
 UNSAID = "CloudFormation gave no reason; see the stack's events in the console."
@@ -54,7 +55,7 @@ def of_the_root(events: Iterable[Event]) -> str:
     undone = ("ROLLBACK_IN_PROGRESS", "_COMPLETE")
     said = [e.reason for e in events if e.is_root and e.status.endswith(undone)]
     reason = next(filter(None, said), "")
-    return "The update was cancelled by hand." if reason == BY_HAND else reason
+    return CANCELLED_BY_HAND if reason == BY_HAND else reason
 
 
 def is_first_hand(event: Event) -> bool:
@@ -112,7 +113,9 @@ def first_hand(
         for stack in filter(None, dict.fromkeys([*nested, stack_id])):
             early += refused_early(cloudformation, StackName=stack)
         own = of_the_root(events)
-        if own and not early and all(CANCELLED in e.reason.lower() for e in failures):
+        # That a nested stack was not updated is no reason either, where somebody cancelled.
+        told = own == CANCELLED_BY_HAND or all(CANCELLED in e.reason.lower() for e in failures)
+        if own and told and not early:
             early.append(own)
     return list(dict.fromkeys(early)) or [in_words(event) for event in failures], failures
 
