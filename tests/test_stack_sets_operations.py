@@ -118,14 +118,23 @@ def test_what_is_new_is_protected_from_deletion_once_it_is_there_also_by_a_retry
         deploy(fleet, FLAT, Told())
     # So that CloudFormation can undo it.
     assert asked.keys() <= overrides(fleet, SECOND).keys()
-    # One that stands, as if it had been made beside the one that failed.
-    bare = {**own[FIRST], **dict.fromkeys(asked, "false")}
-    fleet.cloudformation.update_stack_instances(
-        StackSetName=fleet.name,
-        Accounts=[HOME],
-        Regions=[US],
-        ParameterOverrides=as_parameters(bare),
-    )
+
+    def unprotect_the_first():
+        """As if it had been made beside the one that failed."""
+        fleet.cloudformation.update_stack_instances(
+            StackSetName=fleet.name,
+            Accounts=[HOME],
+            Regions=[US],
+            ParameterOverrides=as_parameters({**own[FIRST], **dict.fromkeys(asked, "false")}),
+        )
+
+    unprotect_the_first()
+    with pytest.raises(DeployError, match="1 target failed"):
+        retry(sets.tolerating(fleet, 1), Told())
+    # What fails again is not protected.
+    tried = [list(results) for _, results in begun(fleet)[-3:]]
+    assert tried == [[(HOME, US)], [(OTHER, US)], [(HOME, US)]]
+    unprotect_the_first()
     sets.aws.fail()
     retry(fleet, Told())
     changed = [list(results) for _, results in begun(fleet)[-3:]]

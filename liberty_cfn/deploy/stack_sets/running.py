@@ -106,19 +106,35 @@ class Run:
                     # First remove what is left of its failed creation.
                     self.remove([place])
                 self._take_in(self.adopt(place), place)
-        # With protection from deletion, a new target that fails couldn't be undone.
-        bare = {
-            place: {**self.wanted[place], **lifted(self.fleet, place)}
-            for place in places
-            if place in self.different.new
-        }
-        self._carry_out({**self.wanted, **bare}, self.different, places)
-        made = [p for p, told in bare.items() if told != self.wanted[p] and self._is_well(p)]
-        if made:
-            self.progress.say("What is new is there; now it is protected from deletion")
+        bare = self._bare(places)
+        others = tuple(place for place in self.different.changed if place not in bare)
+        first = replace(self.different, changed=others)
+        self._carry_out({**self.wanted, **bare}, first, places)
+        results = self.outcome.results
+        if made := [place for place in bare if place not in results or self._is_well(place)]:
+            self.progress.say("All is there; now it is protected from deletion")
             changed = Differences(definition=False, changed=tuple(made), before=bare)
             self._carry_out(self.wanted, changed, made)
         self._tell_failures()
+
+    def _bare(self, places: Collection[Place]) -> dict[Place, Mapping[str, str]]:
+        """Return the overrides of new places without protection from deletion.
+
+        With it, one that fails couldn't be undone. Also of those that were made so, and haven't
+        got it yet.
+        """
+        found: dict[Place, Mapping[str, str]] = {}
+        for place in places:
+            if place in self.wanted and (off := lifted(self.fleet, place)):
+                new = place in self.different.new
+                before = (
+                    {**self.wanted[place], **off}
+                    if new
+                    else self.different.before.get(place, {})
+                )
+                if off.items() <= before.items():
+                    found[place] = before
+        return found
 
     def _is_well(self, place: Place) -> bool:
         done = self.outcome.results.get(place)
