@@ -26,7 +26,7 @@ from liberty_cfn.deploy.stack_sets.operations import (
 from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
-from liberty_cfn.deploy.stack_sets.standing import StackSet, overrides, standing
+from liberty_cfn.deploy.stack_sets.standing import StackSet, every_override, standing
 from liberty_cfn.deploy.stack_sets.steps import as_before
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
 from liberty_cfn.deploy.weighing import let_through, rests_on_policies
@@ -195,7 +195,7 @@ def _made_bare(
     And of those that do what they are to be, as all is there.
     """
     bare = {place: running.lifted(fleet, place) for place in places}
-    before = {place: overrides(fleet, place) for place in places if bare[place]}
+    before = every_override(fleet, [place for place in places if bare[place]])
     wanted = {
         place: {
             **{name: value for name, value in told.items() if name not in bare[place]},

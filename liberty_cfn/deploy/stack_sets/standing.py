@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.errors import UnknownStatusError
+from liberty_cfn.deploy.errors import DeployError, UnknownStatusError
 from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.stack import parameters, tags
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
@@ -106,6 +106,18 @@ def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
         fleet.cloudformation, lambda: fleet.cloudformation.describe_stack_instance(**asked)
     )
     return parameters(found["StackInstance"], "ParameterOverrides")
+
+
+def every_override(fleet: Fleet, places: Iterable[Place]) -> dict[Place, dict[str, str]]:
+    """Return the parameters that are overridden for each of some instances.
+
+    Raises:
+        DeployError: AWS doesn't tell those of some.
+    """
+    found, failed = fleet.everywhere(places, partial(overrides, fleet))
+    if failed:
+        raise DeployError("\n".join(f"{place}: {why}" for place, why in failed.items()))
+    return found
 
 
 def operations(fleet: Fleet) -> Iterator[dict[str, Any]]:

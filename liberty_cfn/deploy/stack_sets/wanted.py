@@ -12,7 +12,7 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import Packaged, packaged
 from liberty_cfn.deploy.stack import as_parameters, as_tags
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import StackSet, overrides
+from liberty_cfn.deploy.stack_sets.standing import StackSet, every_override
 from liberty_cfn.deployment_targets import Place, Targets
 from liberty_cfn.digests import digest
 from liberty_cfn.model.one_template import one_template
@@ -148,9 +148,7 @@ def differences(fleet: Fleet, want: Wanted, there: StackSet | None) -> Differenc
     known = [place for place in targets.places if place in there.instances]
     stuck = [place for place in there.being("INOPERABLE") if place in targets.overrides]
     usable = [place for place in known if place not in stuck]
-    read, failed = fleet.everywhere(usable, lambda place: overrides(fleet, place))
-    if failed:
-        raise DeployError("\n".join(f"{place}: {why}" for place, why in failed.items()))
+    read = every_override(fleet, usable)
     return Differences(
         definition=not same,
         new=tuple(place for place in targets.places if place not in there.instances),
