@@ -10,7 +10,7 @@ from stack_sets import HOME, KEEPING, OTHER, US, Told
 from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import adopting, running
-from liberty_cfn.deploy.stack_sets.comparing import drifted
+from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import Operation, attach
@@ -187,6 +187,7 @@ def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(
     assert "Every target is as the set says." not in said
     _, unknown = drifted(fleet, standing(fleet), list)
     assert taking_out(fleet, SECOND) in unknown[SECOND]
+    assert [taking_out(fleet, SECOND) in str(f) for f in examined(fleet)[str(SECOND)]] == [True]
     # Nothing is lost, so no policy is missing there.
     assert not retry(fleet, Told()).unprotected
     other = {**KEEPING, "inside.yaml": KEEPING["inside.yaml"].replace("!Ref Days", "14")}

@@ -84,10 +84,13 @@ def examined(fleet: Fleet) -> dict[str, list[Finding]]:
     ]
     there = standing(fleet)
     off = beforehand.switched_off(fleet)
+    lost = beforehand.without_stacks(fleet, there)[0] if there else {}
 
     def looked(place: Place) -> list[Finding]:
         if place in off:
             return off[place]
+        if place in lost:
+            return [lost[place]]
         environment = beforehand.with_stack(fleet, place, there)
         return examine(environment, fleet.at(place))
 
