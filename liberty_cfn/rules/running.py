@@ -314,7 +314,8 @@ def _logs(design: Design) -> Iterator[Problem]:
             config = container.get("LogConfiguration")
             at: Path = (*path, "LogConfiguration")
             if not isinstance(config, dict):
-                why = "nothing it says is kept; expected LogConfiguration, to a log group"
+                who = text(container.get("Name"))
+                why = f"nothing {who} says is kept; expected LogConfiguration, to a log group"
                 yield Problem(task.id, at, why)
                 continue
             driver = text(config.get("LogDriver"))
