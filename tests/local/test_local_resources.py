@@ -429,6 +429,25 @@ def test_a_subnet_is_within_its_network_and_beside_the_others(aws, block, status
 
 
 @pytest.mark.parametrize(
+    ("block", "status"),
+    [("10.0.0.0/8", "UPDATE_COMPLETE"), ("0.0.0.0/0", "UPDATE_ROLLBACK_COMPLETE")],
+)
+def test_a_destination_has_one_route(aws, block, status):
+    def route(block):
+        there = {"RouteTableId": ref("Table"), "DestinationCidrBlock": block}
+        return resource("EC2::Route", there | {"GatewayId": "igw-1"})
+
+    resources = {
+        "Vpc": resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"}),
+        "Table": resource("EC2::RouteTable", {"VpcId": ref("Vpc")}),
+        "Out": route("0.0.0.0/0"),
+    }
+    made(aws, resources)
+    after = deploy(aws, template(resources | {"Second": route(block)}))
+    assert after["StackStatus"] == status
+
+
+@pytest.mark.parametrize(
     ("properties", "unknown"),
     [
         ({"Colour": "red"}, "#: extraneous key [Colour]"),

@@ -50,6 +50,10 @@ def refusal(kind: str, properties: Properties) -> str:
     if kind == "AWS::EC2::SecurityGroup":
         groups, vpc = ec2._security_groups.values(), properties.get("VpcId")
         name, there = "GroupName", [g["GroupName"] for g in groups if g["VpcId"] == vpc]
+    if kind == "AWS::EC2::Route":
+        table = ec2._route_tables.get(properties["RouteTableId"], {"Routes": ()})
+        name = "DestinationCidrBlock"
+        there = [route[name] for route in table["Routes"] if name in route]
     # What is known by its ARN may have an id after its name: targetgroup/name/0123abcd.
     taken = {re.sub(r"^arn:.*?[:/]([^:/]+)(/\w+)?$", r"\1", key) for key in there}
     return f"{kind} {properties[name]} already exists" if properties.get(name) in taken else ""
