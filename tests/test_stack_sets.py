@@ -5,7 +5,7 @@ import io
 from functools import partial
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from rich.console import Console
 from stack_sets import (
     EU,
@@ -320,6 +320,14 @@ def test_what_succeeded_is_protected_though_others_failed_or_nobody_goes_on(sets
     with pytest.raises(DeployError, match="Only"):
         deploy(alone, SMALL, Told(agrees=False))
     assert policies(sets, alone) == {FIRST: closed}
+
+
+def test_what_succeeded_is_protected_though_aws_refuses_the_next_operation(sets, between):
+    fleet, told = sets.fleet(str(FIRST), str(SECOND)), Told()
+    told.goes_on = lambda _: not between.refuse("CreateStackInstances", "AccessDenied")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        deploy(fleet, FLAT, told)
+    assert policies(sets, fleet) == {FIRST: stack_policy()}
 
 
 def test_what_succeeded_and_is_not_listed_yet_is_said_to_be_unprotected(

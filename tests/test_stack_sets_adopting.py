@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from local_aws import SOON
 from stack_sets import HOME, KEEPING, OTHER, US, Told
+from wire import answering
 
 from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy.errors import DeployError
@@ -83,6 +84,14 @@ def test_what_was_kept_is_taken_in_in_every_target_and_is_the_sets_again(sets, b
 
 def test_an_adoption_that_was_interrupted_is_taken_up_where_it_was(sets, between):
     fleet, had = destroyed(sets, FIRST)
+    denied = (403, "<Code>AccessDenied</Code><Message>Not yours</Message>")
+    here, told = fleet.at(FIRST).client("cloudformation"), Told()
+    with (
+        answering(here, "CreateChangeSet", denied),
+        pytest.raises(here.exceptions.ClientError),
+    ):
+        deploy(fleet, KEEPING, told, adopting_as=ROLE)
+    assert told.lines[-1] == f"{FIRST}: what is there could not be taken in:"
     between.refuse("ImportStacksToStackSet", "AccessDenied")
     with pytest.raises(fleet.cloudformation.exceptions.ClientError):
         deploy(fleet, KEEPING, Told(), adopting_as=ROLE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
@@ -70,6 +71,9 @@ def make(
         deploy(work, begin(work, environment.stack), adopt=True)
     except DeployError as error:
         raise DeployError(f"{place}: {error}") from error
+    except faults.OF_AWS:
+        say(f"{place}: what is there could not be taken in:")
+        raise
     stack = str(described(execution, adopted_stack(fleet))["StackId"])
     # From now on the set deletes it, which can't lift the protection.
     protect_from_termination(execution, stack, on=False)

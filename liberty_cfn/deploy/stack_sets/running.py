@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from liberty_cfn.deploy import faults, linked_roles, protection
-from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.stack_sets import failures
 from liberty_cfn.deploy.stack_sets.operations import (
     Operation,
@@ -71,7 +71,7 @@ class Run:
         """
         try:
             yield
-        except DeployError:
+        except (DeployError, FollowError, *faults.OF_AWS):
             try:
                 known = self._protect()
                 close(self.fleet, self.progress, known)
