@@ -7,14 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.stack import deletion_policies, nested_in, resources
 from liberty_cfn.veiling import ANOTHER, VEILED, veiled_text
-
-if TYPE_CHECKING:
-    pass
 
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 # What stands in for it in a parameter that one nested stack gets from another.
