@@ -39,8 +39,9 @@ def protect_first(
     Raises:
         DeployError: somewhere they can't be set.
     """
-    deny = partial(protection.protect, allowed=allowed)
-    if failed := _in_stacks(fleet, _if_it_exists(deny), places, known):
+    # Nothing is lost with a stack that somebody deleted.
+    deny = faults.unless_missing()(partial(protection.protect, allowed=allowed))
+    if failed := _in_stacks(fleet, deny, places, known):
         told = [f"  {place}: {why}" for place, why in failed.items()]
         raise DeployError(
             "\n".join(["Nothing was changed: without a policy, data could be lost in", *told])
@@ -56,20 +57,8 @@ def close(fleet: Fleet, progress: Progress, known: Mapping[Place, Instance]) -> 
     # Only AWS gets into the accounts of a service-managed set.
     if fleet.targets.service_managed or under_way(fleet):
         return set()
-    places = fleet.targets.places
-    return _said(
-        progress, _in_stacks(fleet, _if_it_exists(protection.close_again), places, known)
-    )
-
-
-def _if_it_exists(do: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
-    """Nothing is lost with a stack that somebody deleted."""
-
-    def done(cloudformation: Any, stack_id: str) -> None:
-        with faults.unless_missing():
-            do(cloudformation, stack_id)
-
-    return done
+    close_again = faults.unless_missing()(protection.close_again)
+    return _said(progress, _in_stacks(fleet, close_again, fleet.targets.places, known))
 
 
 def _in_stacks(
