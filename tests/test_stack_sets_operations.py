@@ -145,6 +145,10 @@ def test_what_is_new_is_protected_from_deletion_once_it_is_there_also_by_a_retry
             StackName=stack_of(fleet, place)
         )
         assert asked.items() <= parameters(found["Stacks"][0]).items()
+    # As if a deploy had been killed in between.
+    unprotect_the_first()
+    deploy(fleet, FLAT, Told())
+    assert overrides(fleet, FIRST) == own[FIRST]
     assert deploy(fleet, FLAT, Told()).changed is False
 
 
