@@ -193,7 +193,7 @@ def test_status_says_what_is_running(liberty, aws, cloudformation, made):
     wait_for(cloudformation, "UPDATE_IN_PROGRESS")
     _, shown, _ = liberty("status", "dev", "--json")
     said = json.loads(shown)
-    assert said["stacks"][0]["status"] == "UPDATE_IN_PROGRESS"
+    assert said["status"] == said["stacks"][0]["status"] == "UPDATE_IN_PROGRESS"
     assert said["advice"].endswith("`make events ENV=dev ARGS=--follow`.")
     aws.delay(0)
     settle(cloudformation, made)

@@ -49,7 +49,7 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     if as_json:
         stacks = [one.as_json() for one in found]
         told = {"digest": digest, "stacks": stacks, "tasks": tasks, "advice": advice}
-        common.print_json(stack=environment.stack, **told)
+        common.print_json(stack=environment.stack, status=found[0].status, **told)
         return
     for one in found:
         named = "/".join(one.path) or environment.stack
