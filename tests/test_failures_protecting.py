@@ -29,7 +29,7 @@ from liberty_cfn.deploy import (
 )
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.destroying import destroy, kept
+from liberty_cfn.deploy.destroying import destroy, looked_through
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.protection import (
     close_again,
@@ -205,7 +205,11 @@ def test_case_33_a_new_environment_that_is_destroyed_between_two_updates_stays_s
         if len(plans) == 2:
             there = find(cloudformation, dev.stack)["StackId"]
             protect_from_termination(cloudformation, there, on=False)
-            destroy(Work(production, target, Listener()), there, kept(cloudformation, there))
+            destroy(
+                Work(production, target, Listener()),
+                there,
+                looked_through(production, target, there)[0],
+            )
         return prepare_now(*asked, **more)
 
     monkeypatch.setattr(deploying, "prepare_now", overtaken)
@@ -321,7 +325,7 @@ def test_what_nobody_was_told_would_be_lost_stops_a_destroy_before_it_begins(tar
     protect_from_termination(cloudformation, found, on=False)
     with pytest.raises(DeployError, match=r"deployed since:\nAWS::Logs::LogGroup .* is lost"):
         destroy(Work(dev, target, Listener()), found, ())
-    destroy(Work(dev, target, Listener()), found, kept(cloudformation, found))
+    destroy(Work(dev, target, Listener()), found, looked_through(dev, target, found)[0])
     assert find(cloudformation, dev.stack) is None
 
 

@@ -42,9 +42,10 @@ from liberty_cfn.deploy.stack_sets import (
     reaching,
     running,
 )
+from liberty_cfn.deploy.stack_sets.beforehand import remaining
 from liberty_cfn.deploy.stack_sets.comparing import drifted
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
-from liberty_cfn.deploy.stack_sets.destroying import destroy, remaining
+from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import attach
 from liberty_cfn.deploy.stack_sets.previews import merge, preview
 from liberty_cfn.deploy.stack_sets.reaching import taking_out
@@ -409,6 +410,16 @@ def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):
     assert f"notes{suffix}" not in names
 
 
+def test_a_target_that_would_go_by_half_stays_until_it_is_told_what_that_takes(sets):
+    fleet, told = sets.fleet(str(FIRST), str(SECOND)), Told()
+    deploy(fleet, SMALL, told)
+    bucket = f"liberty-social-files{fleet.targets.overrides[SECOND]['NameSuffix']}"
+    sets.client("s3", SECOND).put_object(Bucket=bucket, Key="a", Body=b"a")
+    with pytest.raises(DeployError, match=f"deleted by half(.|\n)*{SECOND}: .*{bucket} holds"):
+        deploy(sets.changed(fleet, without=[SECOND]), SMALL, told)
+    assert statuses(fleet) == {FIRST: "CURRENT", SECOND: "CURRENT"}
+
+
 def test_a_set_that_changes_does_so_with_a_target_that_stays_or_not_at_all(sets):
     fleet = sets.fleet(str(FIRST), str(SECOND))
     one, other = (sets.changed(fleet, without=[place]) for place in (SECOND, FIRST))
@@ -475,9 +486,11 @@ def test_destroying_takes_every_stack_and_the_set_and_tells_what_is_kept(sets):
     found = standing(fleet)
     client, stack = sets.client("cloudformation", FIRST), name_of(stack_of(fleet, FIRST))
     protect_from_termination(client, stack)
-    assert remaining(fleet, found)[1][FIRST][0].endswith(f"--stack-name {stack}")
+    assert remaining(fleet, found, found.instances)[1][FIRST][0].endswith(
+        f"--stack-name {stack}"
+    )
     protect_from_termination(client, stack, on=False)
-    kept, held, unknown = remaining(fleet, found)
+    kept, held, unknown = remaining(fleet, found, found.instances)
     assert {
         place: [one.how for one in left if not one.lost] for place, left in kept.items()
     } == {FIRST: ["stays"], FOURTH: ["stays"]}
@@ -492,7 +505,7 @@ def test_what_would_not_be_deleted_is_told_before_anything_is(sets):
     suffix = fleet.targets.overrides[FOURTH]["NameSuffix"]
     bucket = f"liberty-social-files{suffix}"
     sets.client("s3", FOURTH).put_object(Bucket=bucket, Key="a", Body=b"a")
-    _, held, _ = remaining(fleet, standing(fleet))
+    _, held, _ = remaining(fleet, standing(fleet), [FOURTH])
     assert "holds files" in held[FOURTH][0]
 
 

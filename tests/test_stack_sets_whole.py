@@ -18,8 +18,8 @@ from liberty_cfn.cli.stack_sets import deploying
 from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import read
+from liberty_cfn.deploy.stack_sets import beforehand, operations, reaching, running
 from liberty_cfn.deploy.stack_sets import deploying as set_deploying
-from liberty_cfn.deploy.stack_sets import destroying, operations, reaching, running
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.environments import load
@@ -259,7 +259,7 @@ def test_nothing_is_deleted_where_it_is_not_known_what_would_be_lost(
     deployed, command, monkeypatch
 ):
     untold = {Place(OTHER, EU): "not for you"}
-    monkeypatch.setattr(destroying, "remaining", lambda *_: ({}, {}, untold))
+    monkeypatch.setattr(beforehand, "remaining", lambda *_: ({}, {}, untold))
     with pytest.raises(DeployError, match="Nothing was deleted: these targets can't be looked"):
         command("destroy", "global")
     assert command("status", "global")[0] == 0

@@ -48,22 +48,12 @@ def stack_to_go(environment: Environment, target: Target) -> str:
     return str(stack["StackId"]) if stack and state_of(stack) is not Meaning.ABSENT else ""
 
 
-def kept(cloudformation: Any, stack_id: str) -> list[Kept]:
-    """Return what deleting a stack, and those nested in it, would keep and lose."""
-    return _worth_telling(_resources(cloudformation, stack_id))
-
-
-def _worth_telling(left: Iterable[Kept]) -> list[Kept]:
-    """Return what people need to know of: what is kept, and what data is lost."""
-    losing = LOSSES.keys() - EMPTY_ALONE
-    return [one for one in left if one.type in losing or not one.lost]
-
-
 def looked_through(
     environment: Environment, target: Target, stack_id: str, *, unprotected: bool = False
 ) -> tuple[list[Kept], list[str]]:
     """Return what deleting a stack would keep and lose; and, in words, what would prevent it.
 
+    Of what is lost, only data: people need to know of that.
     CloudFormation would find that out only with half of the stack gone. `unprotected` is for a
     stack whose termination protection is about to be lifted.
     """
@@ -86,7 +76,8 @@ def looked_through(
         if held and KEPT.get(one.policy) != "stays" and held.keeps(target, one.id):
             said = held.says.format(name=environment.name, id=one.id, region=target.region)
             hindrances.append(f"{one.type} {one.id} {said}")
-    return _worth_telling(left), hindrances
+    losing = LOSSES.keys() - EMPTY_ALONE
+    return [one for one in left if one.type in losing or not one.lost], hindrances
 
 
 def as_json(kept: Iterable[Kept], *, lost: bool = False) -> list[dict[str, str]]:

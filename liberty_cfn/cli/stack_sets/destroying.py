@@ -36,7 +36,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
             else:
                 click.echo(f"{fleet.name}: there is none")
             return
-        kept, held, unknown = destroying.remaining(fleet, there)
+        kept, held, unknown = beforehand.remaining(fleet, there, there.instances)
         beforehand.refuse_unseen(fleet, unknown, "deleted")
         if held:
             told = [f"{place}: {why}" for place, found in held.items() for why in found]

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from liberty_cfn.deploy import beforehand
+from liberty_cfn.deploy.destroying import Kept, looked_through
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.stack import find, name_of
@@ -119,6 +120,28 @@ def without_stacks(
         ),
     )
     return {place: lost for place, lost in found.items() if lost}, unknown
+
+
+def remaining(
+    fleet: Fleet, there: StackSet, places: Collection[Place]
+) -> tuple[dict[Place, list[Kept]], dict[Place, list[str]], dict[Place, str]]:
+    """Return what places would keep that go, what is in the way, and where nobody knows.
+
+    What is in the way is found by CloudFormation only with half of a stack gone.
+    """
+
+    def look(place: Place) -> tuple[list[Kept], list[str]]:
+        stack_id = there.instances[place].stack_id
+        if not stack_id:
+            return [], []
+        return looked_through(fleet.environment, fleet.at(place), stack_id)
+
+    found, unknown = fleet.everywhere(places, look)
+    return (
+        {place: left for place, (left, _) in found.items()},
+        {place: held for place, (_, held) in found.items() if held},
+        unknown,
+    )
 
 
 def adopted_stack(fleet: Fleet) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from liberty_cfn.deploy.destroying import Kept, looked_through
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.stack_sets import failures
@@ -12,25 +11,6 @@ from liberty_cfn.deploy.stack_sets.operations import Operation, Progress, attach
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, where
 from liberty_cfn.deploy.stack_sets.standing import StackSet, standing
 from liberty_cfn.deployment_targets import Place
-
-
-def remaining(
-    fleet: Fleet, there: StackSet
-) -> tuple[dict[Place, list[Kept]], dict[Place, list[str]], dict[Place, str]]:
-    """Return what every target would keep, what is in the way, and where that isn't known."""
-
-    def look(place: Place) -> tuple[list[Kept], list[str]]:
-        stack_id = there.instances[place].stack_id
-        if not stack_id:
-            return [], []
-        return looked_through(fleet.environment, fleet.at(place), stack_id)
-
-    found, unknown = fleet.everywhere(there.instances, look)
-    return (
-        {place: left for place, (left, _) in found.items()},
-        {place: held for place, (_, held) in found.items() if held},
-        unknown,
-    )
 
 
 def destroy(

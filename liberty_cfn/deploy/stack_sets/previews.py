@@ -12,15 +12,15 @@ from typing import Any
 
 from liberty_cfn.deploy import change_sets, discarding
 from liberty_cfn.deploy.changes import Change, Property, Replacement, removed
-from liberty_cfn.deploy.destroying import Kept, kept
+from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values, refusals
 from liberty_cfn.deploy.stack import find, parameters
-from liberty_cfn.deploy.stack_sets.beforehand import without_its_stack
+from liberty_cfn.deploy.stack_sets.beforehand import remaining, without_its_stack
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import StackSet, stack_ids
+from liberty_cfn.deploy.stack_sets.standing import StackSet
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.weighing import decides, interruption, weaknesses
@@ -46,7 +46,7 @@ class SetPlan:
     differences: Differences
     plans: Mapping[Place, Plan]
     unknown: Mapping[Place, str]
-    kept: Mapping[Place, tuple[Kept, ...]]
+    kept: Mapping[Place, Collection[Kept]]
     adopted: Mapping[Place, Collection[Finding]] = field(default_factory=dict)
     last: str = ""
 
@@ -125,11 +125,17 @@ def preview(
     plans, unknown = fleet.everywhere([*looked, *different.gone], plan, tell)
     # What remains is said before anything goes; a target where it can't be told counts as
     # unknown.
-    ids = stack_ids(instances)
-    remains, untold = fleet.everywhere(
-        [place for place in different.gone if place in plans and place in ids],
-        lambda place: tuple(kept(fleet.at(place).client("cloudformation"), ids[place])),
-    )
+    looked_at = [p for p in different.gone if p in plans and instances[p].stack_id]
+    remains, held, untold = remaining(fleet, there, looked_at) if there else ({}, {}, {})
+    if held:
+        file = f"params/{fleet.environment.name}.yaml"
+        why = (
+            "Nothing was changed, as what goes would be deleted by half. What it takes, for a "
+            f"target: have it in {file} once more, with what is to be set in its "
+            "ParameterOverrides; or by hand, in its account:"
+        )
+        told = [f"{place}: {each}" for place, found in held.items() for each in found]
+        raise DeployError("\n".join([why, *told]))
     return SetPlan(fleet.name, want.digest, different, plans, unknown | untold, remains)
 
 
