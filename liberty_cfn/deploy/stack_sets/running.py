@@ -245,10 +245,11 @@ class Run:
         # What the templates keep still exists, in the way of the next creation.
         made = any(result.place in self.different.new for result in failed)
         adopts = made and not self.fleet.targets.service_managed
-        lines.append(
-            f"Fix the cause, then: make retry ENV={name} (only what failed), or make deploy "
-            f"ENV={name}" + (", with ADOPT=1 if what was kept is in the way" if adopts else "")
-        )
+        # What could not be deleted takes part in no update.
+        stays = any(result.place not in self.different.gone for result in failed)
+        retry = f"make retry ENV={name} (only what failed), or " if stays else ""
+        adopt = ", with ADOPT=1 if what was kept is in the way" if adopts else ""
+        lines.append(f"Fix the cause, then: {retry}make deploy ENV={name}{adopt}")
         raise DeployError("\n".join(lines))
 
 
