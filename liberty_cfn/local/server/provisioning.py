@@ -37,10 +37,16 @@ def _waited(kind: str) -> None:
         time.sleep(min(left, 0.02))
 
 
+def _is_cancelled(stack: dict[str, Any]) -> bool:
+    """Whether the creation, or the update, is cancelled that makes or changes a resource."""
+    root = root_of(stack)
+    updating = root["StackStatus"] == "UPDATE_IN_PROGRESS"
+    return bool(root.get("_leaves") or (updating and root.get("_cancel_requested")))
+
+
 def _make(make: Function, kind: str, title: str, properties: Properties, stack: str) -> Made:
     _tried(kind, title)
-    record = cloudformation._stacks[stack]
-    if root_of(record).get("_leaves"):
+    if _is_cancelled(cloudformation._stacks[stack]):
         raise ValueError("Resource creation cancelled")
     fitted = schemas.fitted(kind, title, properties)
     if taken := existing.refusal(kind, fitted):
@@ -63,6 +69,8 @@ def _change(change: Function, kind: str, physical: str, *about: Any) -> Made:
     if why := guarding.refusal(record, action, title, kind):
         raise ValueError(why)
     _tried(kind, title)
+    if _is_cancelled(record):
+        raise ValueError("Resource update cancelled")
     made = change(kind, physical, old, new, stack, title, attributes)
     name, told = mending.mended(kind, made, new)
     # An update tells only what it touched.
@@ -95,6 +103,10 @@ def _event(tell: Function, stack_id: str, stack: str, *about: str, **named: str)
         # What could not be taken back is still the stack's, to be deleted later.
         state = {"ResourceStatus": "DELETE_FAILED", "Timestamp": now_iso()}
         record["_resources"] |= {t: r | state for t, r in record["_rollback_failed"].items()}
+    undone = title == stack and status == "UPDATE_ROLLBACK_IN_PROGRESS"
+    if undone and record.pop("_cancel_requested", None):
+        stacks.CLIENT_REQUEST_TOKEN.set(record.pop("_cancel_token", ""))
+        reason = "User Initiated"
     if title == stack and status == "UPDATE_COMPLETE" and record.get("_waiting"):
         record["StackStatus"] = status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
     events = reversed(cloudformation._stack_events.get(stack_id, []))
