@@ -90,7 +90,9 @@ def test_what_is_in_the_way_is_named_with_how_to_have_it_adopted(adopted):
     kinds = [line.split()[0] for line in lines]
     assert kinds == ["Secret"] * 5 + ["Bucket", "Log", "Repository"]
     for line in lines:
-        assert "make deploy ENV=local ADOPT=1 takes it in" in line
+        first, _, otherwise = line.partition(" To take it in: make deploy ENV=local ADOPT=1. ")
+        assert "an earlier destroy?" in first
+        assert otherwise.startswith("Delete it, if nobody needs it (")
 
 
 def test_what_is_named_in_the_templates_is_imported(adopted):

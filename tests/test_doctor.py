@@ -244,7 +244,7 @@ def test_with_another_suffix_a_stack_needs_new_names(target, dev):
 def test_what_is_there_is_adopted_by_a_new_environment_alone(target, dev):
     left_bucket(target)
     [new] = hindering(dev, target)
-    assert (new.adoptable, "ADOPT=1 takes it in" in str(new)) == (True, True)
+    assert (new.adoptable, "To take it in: " in str(new)) == (True, True)
     stack(target, NameSuffix="-old")
     [changed] = hindering(dev, target)
     assert changed.about == new.about

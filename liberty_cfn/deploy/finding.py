@@ -24,13 +24,14 @@ class Level(Enum):
 class Finding:
     """What was found about a setting or a resource, and what to do about it.
 
-    `adopt` says how a deploy can take it in, if it can.
+    `adopt` says how a deploy can take it in, if it can; `otherwise` what else solves it.
     """
 
     level: Level
     about: str
     says: str
     adopt: str = ""
+    otherwise: str = ""
 
     @property
     def adoptable(self) -> bool:
@@ -39,8 +40,8 @@ class Finding:
 
     @property
     def advice(self) -> str:
-        """What was found, and all that can be done about it."""
-        return f"{self.says} {self.adopt}".rstrip()
+        """What was found, and all that can be done about it, what loses nothing first."""
+        return " ".join(filter(None, (self.says, self.adopt, self.otherwise)))
 
     def __str__(self) -> str:
         return f"{self.about}: {self.advice}"

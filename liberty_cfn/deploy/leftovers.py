@@ -204,9 +204,10 @@ def _taken(
 ) -> Finding:
     """Report that a name is taken; `kept` is whether an earlier destroy may have kept it."""
     whose = "kept by an earlier destroy" if kept else "another stack's, or made by hand"
-    adopt = f"make deploy ENV={environment.name} ADOPT=1 takes it in." if kept else ""
-    says = (
-        f"is {how}, and one of that name is to be made: {whose}? "
-        f"Delete it, if nobody needs it ({command}), {ELSE}."
+    return Finding(
+        Level.OBSTACLE,
+        f"{kind} {name}",
+        f"is {how}, and one of that name is to be made: {whose}?",
+        f"To take it in: make deploy ENV={environment.name} ADOPT=1." if kept else "",
+        f"Delete it, if nobody needs it ({command}), {ELSE}.",
     )
-    return Finding(Level.OBSTACLE, f"{kind} {name}", says, adopt)
