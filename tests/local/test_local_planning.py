@@ -322,6 +322,14 @@ def test_a_property_that_no_type_has_is_refused_before_anything_is_made(aws):
     assert "resource Topic with message: #: extraneous key [Colour]" in refused["StatusReason"]
 
 
+def test_a_template_without_resources_is_none(aws):
+    with pytest.raises(ClientError, match="At least one Resources member must be defined"):
+        plan(aws, template({}), ChangeSetType="CREATE")
+    urls = upload(aws, empty=template({}))
+    planned = plan(aws, template({"In": nested(urls["empty"])}), "all", ChangeSetType="CREATE")
+    assert planned["StatusReason"] == "At least one Resources member must be defined."
+
+
 def test_a_resource_keeps_its_type(aws):
     deploy(aws, template({"Kept": resource("SNS::Topic")}))
     refused = plan(aws, template({"Kept": resource("SQS::Queue")}))

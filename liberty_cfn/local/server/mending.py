@@ -80,6 +80,13 @@ def _body(tag: str, value: Properties) -> bytes:
     return f"<{tag}>{inside}</{tag}>".encode()
 
 
+def _template(parse: Function, text: str) -> Any:
+    found = parse(text)
+    if not found.get("Resources"):
+        raise ValueError("At least one Resources member must be defined.")
+    return found
+
+
 def _conditions(_evaluate: Any, template: Properties, values: Properties) -> dict[str, bool]:
     """Conditions of more than Ref: ministack evaluates the others, but not there."""
     conditions, mappings = template.get("Conditions", {}), template.get("Mappings", {})
@@ -121,6 +128,7 @@ def _run(run: Function, asked: Properties) -> Answer:
 
 def add() -> None:
     around(elasticache._spawn_redis_container, _address)
+    around(engine._parse_template, _template)
     around(engine._evaluate_conditions, _conditions)
     around(engine._resolve_parameters, _parameters)
     # A service's own tasks are run without being asked for, and go on.
