@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,14 +30,22 @@ CUT_OFF = {"CREATE": "CREATE_FAILED", "ROLLBACK": "CREATE_FAILED", "DELETE": "DE
 def _once(action: str, act: Action, query: Query) -> Answer:
     """The same request again, by its token, is the same operation, and gets its answer."""
     token, named = (helpers._p(query, key) for key in ("ClientRequestToken", "StackName"))
-    stack = child_of(named or change_set_of(query).get("StackId", ""))
+    named = named or change_set_of(query).get("StackId", "")
+    stack = child_of(named)
+    told = sorted((key, value) for key, value in query.items() if key != "StackName")
+    asked = zlib.crc32(repr(told).encode())
     if token and stack["StackStatus"] != "DELETE_COMPLETE":
         # An operation's events have its token.
         events = cloudformation._stack_events[stack["StackId"]]
         if any(event.get("ClientRequestToken") == token for event in events):
+            if stack.get("_asked", {}).get(token, asked) != asked:
+                why = f"{token} was used for another request"
+                return helpers._error("TokenAlreadyExistsException", why)
             return answer_to(action, {"StackId": stack["StackId"]})
     stack["_meanwhile"] = helpers._p(query, "StackPolicyDuringUpdateBody")
-    return act(query)
+    answer = act(query)
+    child_of(named).setdefault("_asked", {})[token] = asked
+    return answer
 
 
 def refusal(stack: Stack, action: str, title: str, kind: str) -> str:
