@@ -21,6 +21,8 @@ from ministack.services.cloudformation import (
 from .asking import Action, Answer, Function, Query, Stack, answer_to, around
 from .nested import NESTED, change_set_of, child_of
 
+# By what two requests are told apart that have the same token.
+TOLD = ("Template", "Parameters", "ChangeSetName")
 # What a creation that was asked to go is in until it ends.
 ENDING = ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 # By what was going on: how it ends where the server ended first. An update can be made again.
@@ -32,8 +34,8 @@ def _once(action: str, act: Action, query: Query) -> Answer:
     token, named = (helpers._p(query, key) for key in ("ClientRequestToken", "StackName"))
     named = named or change_set_of(query).get("StackId", "")
     stack = child_of(named)
-    told = sorted((key, value) for key, value in query.items() if key != "StackName")
-    asked = zlib.crc32(repr(told).encode())
+    told = sorted((key, value) for key, value in query.items() if key.startswith(TOLD))
+    asked = zlib.crc32(repr([action, *told]).encode())
     if token and stack["StackStatus"] != "DELETE_COMPLETE":
         # An operation's events have its token.
         events = cloudformation._stack_events[stack["StackId"]]
