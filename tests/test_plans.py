@@ -14,11 +14,12 @@ from liberty_cfn.cli.common import console
 from liberty_cfn.deploy import plans, preparing, weighing
 from liberty_cfn.deploy.changes import TOO_LONG, UNKNOWN, Change, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
+from liberty_cfn.deploy.discarding import discard
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.plans import Plan, refusals
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.showing import plan_markdown, plan_tree
-from liberty_cfn.deploy.stack import NESTED_STACK
+from liberty_cfn.deploy.stack import NESTED_STACK, find
 from liberty_cfn.deploy.weighing import is_lost, stops_service
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.nesting import DIGEST_TAG
@@ -508,6 +509,25 @@ def test_a_plan_changes_nothing_and_leaves_no_change_set(local, target, template
     assert more.code == 2
     assert more.parameters == {"LogRetentionDays": ("30", "60")}
     assert cloudformation.list_change_sets(StackName=local.stack)["Summaries"] == []
+
+
+def test_what_was_agreed_to_is_planned_again_without_looking_for_what_will_fail(
+    local, target, monkeypatch
+):
+    cloudformation, plain = (
+        target.client("cloudformation"),
+        dataclasses.replace(local, given={}),
+    )
+    deploy(Work(plain, target, Listener(), {"root.yaml": TOPIC_ONLY}))
+    monkeypatch.setattr(preparing, "_failing", lambda *_: ["it will fail"])
+    work = Work(plain, target, Listener(), {"root.yaml": WITH_FILES})
+    stack = find(cloudformation, local.stack)
+    for (planned, made), notes in (
+        (preparing.prepare(work, stack), ("it will fail",)),
+        (preparing.prepare_now(work), ()),
+    ):
+        assert planned.notes == notes
+        discard(cloudformation, made)
 
 
 def test_the_policy_denies_replacing_and_deleting_whatever_holds_data_and_nested_stacks():

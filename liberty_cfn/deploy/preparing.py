@@ -53,6 +53,29 @@ def prepare(
         DeployError: something is in the way, or CloudFormation can't plan the change.
         FollowError: comparing takes too long, or the credentials have expired.
     """
+    planned, change_set = _planned(work, stack, adopt=adopt, drift=drift)
+    if change_set is None:
+        return planned, None
+    with discarding.kept_only_if_well(work.cloudformation, change_set):
+        notes = (
+            *_scaled_in(work.environment, work.target, planned.changes),
+            *_failing(work, stack, planned.changes),
+        )
+    return replace(planned, notes=notes), change_set
+
+
+def prepare_now(work: Work, *, adopt: bool = False) -> tuple[Plan, ChangeSet | None]:
+    """As `prepare`, of what was agreed to, with the environment's stack as it is now.
+
+    Nobody is shown this plan: it has no notes, which may take a call for each stack.
+    """
+    return _planned(work, find(work.cloudformation, work.environment.stack), adopt=adopt)
+
+
+def _planned(
+    work: Work, stack: Mapping[str, Any] | None, *, adopt: bool, drift: bool = False
+) -> tuple[Plan, ChangeSet | None]:
+    """As `prepare`, but for the plan's notes."""
     environment, templates = work.environment, work.templates
     look_ahead(work, stack, adopt=adopt)
     whole, state = digest(templates), state_of(stack)
@@ -75,7 +98,7 @@ def prepare(
         say=work.progress.say,
     )
     before = parameters(stack or {})
-    plan = Plan(
+    planned = Plan(
         environment.stack,
         whole,
         change_set.changes if change_set else (),
@@ -84,22 +107,7 @@ def prepare(
         tags=_retagged(environment, stack),
         compared=compared,
     )
-    if change_set is None:
-        return plan, None
-    with discarding.kept_only_if_well(work.cloudformation, change_set):
-        notes = (
-            *_scaled_in(environment, work.target, plan.changes),
-            *_failing(work, stack, plan.changes),
-        )
-    return replace(plan, notes=notes), change_set
-
-
-def prepare_now(
-    work: Work, *, adopt: bool = False, drift: bool = False
-) -> tuple[Plan, ChangeSet | None]:
-    """As `prepare`, with the environment's stack as it is now."""
-    stack = find(work.cloudformation, work.environment.stack)
-    return prepare(work, stack, adopt=adopt, drift=drift)
+    return planned, change_set
 
 
 def plan(work: Work, *, drift: bool = False) -> Plan:
@@ -110,7 +118,8 @@ def plan(work: Work, *, drift: bool = False) -> Plan:
     """
     cloudformation, say = work.cloudformation, work.progress.say
     discarding.sweep_forgotten(cloudformation, work.environment.stack, say)
-    planned, change_set = prepare_now(work, drift=drift)
+    stack = find(cloudformation, work.environment.stack)
+    planned, change_set = prepare(work, stack, drift=drift)
     if change_set:
         discarding.drop(cloudformation, change_set, say)
     return planned

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError, InvalidEndpointConfigurationError
 
-from liberty_cfn.deploy import sessions
+from liberty_cfn.deploy import faults, sessions
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.environments import Environment
 from liberty_cfn.local import control
@@ -116,7 +116,9 @@ def target(session: Any, endpoint: str | None = None) -> Target:
     """Return the target that a session's credentials belong to, if they are valid."""
     try:
         caller = _client(session, "sts", endpoint, BRIEF).get_caller_identity()
-    except ClientError:
-        # AWS was reached, and may only be busy.
+    except ClientError as error:
+        if not faults.passes(error):
+            raise
+        # AWS was reached, and is only busy.
         caller = _client(session, "sts", endpoint, PATIENT).get_caller_identity()
     return Target(session, str(caller["Account"]), endpoint)
