@@ -52,7 +52,6 @@ from liberty_cfn.deploy import (
     discarding,
     preparing,
 )
-from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import Patience
@@ -830,7 +829,10 @@ def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_dele
     assert in_words(error.value) == (
         "CloudFormation can't plan this change: "
         f"Uploads (AWS::S3::Bucket /Resources/Uploads): {why}\n"
-        f"{next_step(why)}"
+        "The name is taken. If this environment's own resource has it, which the change moves "
+        "to another stack or logical id: take the change back, and delete nothing. If it was "
+        "kept when it was taken away earlier, or another environment has it: delete that if "
+        "nobody needs it, or choose another name (of a new environment, another NameSuffix)."
     )
     asked = [(name, body.get("ChangeSetName")) for name, body in map(decoded, wire.asked)]
     assert ("DescribeEvents", CHANGE_SET) in asked

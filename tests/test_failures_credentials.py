@@ -61,6 +61,10 @@ def test_case_16_the_first_call_of_all_is_patient_too_once_aws_answers():
         return Wire(service, config=config, GetCallerIdentity=said[config]).client
 
     assert targets.target(SimpleNamespace(client=client)).account == "111111111111"
+    # Who is refused is told at once.
+    said = {targets.BRIEF: [(403, "<Code>InvalidClientTokenId</Code><Message>no</Message>")]}
+    with pytest.raises(exceptions.ClientError, match="InvalidClientTokenId"):
+        targets.target(SimpleNamespace(client=client))
 
 
 @pytest.mark.parametrize(

@@ -514,10 +514,8 @@ def test_a_plan_changes_nothing_and_leaves_no_change_set(local, target, template
 def test_what_was_agreed_to_is_planned_again_without_looking_for_what_will_fail(
     local, target, monkeypatch
 ):
-    cloudformation, plain = (
-        target.client("cloudformation"),
-        dataclasses.replace(local, given={}),
-    )
+    cloudformation = target.client("cloudformation")
+    plain = dataclasses.replace(local, given={})
     deploy(Work(plain, target, Listener(), {"root.yaml": TOPIC_ONLY}))
     monkeypatch.setattr(preparing, "_failing", lambda *_: ["it will fail"])
     work = Work(plain, target, Listener(), {"root.yaml": WITH_FILES})

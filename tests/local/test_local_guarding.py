@@ -1,7 +1,7 @@
 """Stack policies, protection from termination, and requests that are sent twice."""
 
 import json
-from functools import partial
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -202,9 +202,8 @@ def test_cancelling_and_rolling_back_again_are_the_same_operation(aws):
     aws.delay(60)
     updated = json.dumps(template(kept)).replace("7", "30")
     cloudformation.update_stack(StackName=stack, TemplateBody=updated)
-    told = partial(cloudformation.describe_stack_events, StackName=stack)
-    while told()["StackEvents"][0]["ResourceType"] != "AWS::Logs::LogGroup":
-        pass  # until the only resource is being updated
+    while events(aws)[-1] != ("Kept", "UPDATE_IN_PROGRESS"):
+        time.sleep(0.005)
     for _ in range(2):
         cloudformation.cancel_update_stack(StackName=stack, ClientRequestToken="stop")
         aws.delay(0)
