@@ -153,6 +153,22 @@ def test_a_secret_that_would_be_generated_anew_is_refused(after):
     assert not is_lost(dataclasses.replace(change, properties=(described,)))
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(VEILED, ANOTHER), (None, UNKNOWN), (VEILED, None)]
+)
+def test_a_secret_whose_value_the_template_would_put_in_place_of_anothers_is_refused(
+    before, after
+):
+    said = Property("SecretString", before, after, Replacement.NO)
+    kind = "AWS::SecretsManager::Secret"
+    change = Change(("Secrets",), "Sender", kind, "Modify", Replacement.NO, (said,), "sender")
+    assert planned(change).code == 3
+    [why] = refusals(planned(change), ())
+    assert "would get another value, because SecretString changes: this would lose" in why
+    assert "; it remains as the version AWSPREVIOUS, until the value changes again. To" in why
+    assert why.endswith("--allow-replace Sender")
+
+
 def test_a_value_that_is_none_is_told_from_one_that_is_known_later():
     for values, said in (
         ((None, "a"), "Zone: none -> a\n"),

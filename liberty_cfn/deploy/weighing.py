@@ -58,7 +58,7 @@ def _goes(change: Change) -> bool:
     known; or if CloudFormation doesn't say what changes, or what becomes of the resource.
     """
     replaced = change.replacement is Replacement.CERTAIN
-    goes = replaced or change.action not in STAYING or _regenerates(change)
+    goes = replaced or change.action not in STAYING or bool(_other_value(change))
     causes = change.properties
     may_go = change.replacement is Replacement.POSSIBLE and (
         not causes or any(decides(change, p) for p in causes)
@@ -72,16 +72,17 @@ def _less_kept(change: Change) -> dict[str, list[str]]:
     return {place: why for place, why in found.items() if why}
 
 
-def _regenerates(change: Change) -> bool:
-    """Whether a secret stays, but AWS generates another value: any edit of how makes it do so.
+def _other_value(change: Change) -> str:
+    """Return the property by which a secret that stays gets another value; empty if none does.
 
+    Any edit of how it is generated generates another; one that the template says takes the
+    place of what somebody may have set.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-secret.html
     """
-    return (
-        (change.type, change.action) == ("AWS::SecretsManager::Secret", "Modify")
-        and change.replacement is Replacement.NO
-        and any(p.name == GENERATED for p in change.properties)
-    )
+    if (change.type, change.action) != ("AWS::SecretsManager::Secret", "Modify"):
+        return ""
+    found = (p.name for p in change.properties if p.name in (GENERATED, "SecretString"))
+    return next(found, "") if change.replacement is Replacement.NO else ""
 
 
 def decides(change: Change, changed: Property) -> bool:
@@ -138,7 +139,7 @@ def refusal(change: Change) -> str:
     if change.action not in STAYING:
         how = "may be replaced or deleted (CloudFormation can't say what it will do)"
     how = "would be deleted" if change.action == "Remove" else how
-    how = "would get another value" if _regenerates(change) else how
+    how = "would get another value" if _other_value(change) else how
     why = f", because {causes} changes" if (causes := _causes(change)) else ""
     later = not certain and any(
         _known_later(p) for p in change.properties if p.replaces is not Replacement.NO
@@ -166,11 +167,9 @@ def lost_with(change: Change) -> str:
         told = dict.fromkeys(why for found in _less_kept(change).values() for why in found)
         return " and ".join(told)
     left = LEFT.get(change.left, "what remains, CloudFormation doesn't say")
-    if _regenerates(change):
-        left = (
-            "it remains as the version AWSPREVIOUS, until the value changes again, and a "
-            "database keeps it as its password"
-        )
+    if by := _other_value(change):
+        database = ", and a database keeps it as its password" if by == GENERATED else ""
+        left = f"it remains as the version AWSPREVIOUS, until the value changes again{database}"
     return f"this would lose {LOSSES[change.type]}; {left}"
 
 
@@ -181,9 +180,7 @@ def _where(change: Change) -> str:
 
 def _causes(change: Change) -> str:
     causes = (p.name for p in change.properties if p.replaces is not Replacement.NO)
-    if _regenerates(change):
-        return GENERATED
-    return " and ".join(dict.fromkeys(causes))
+    return _other_value(change) or " and ".join(dict.fromkeys(causes))
 
 
 def weaknesses(change: Change, changed: Property) -> list[str]:
