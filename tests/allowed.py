@@ -57,6 +57,7 @@ ABOUT = {
     "iam:CreateServiceLinkedRole": "arn:aws:iam::{account}:role/aws-service-role/A",
     "logs:GetLogEvents": f"arn:aws:logs:{PLACE}:log-group:{{logGroupName}}:log-stream:A",
     "s3": "arn:aws:s3:::{Bucket}",
+    "s3:GetObject": "arn:aws:s3:::{Bucket}/{Key}",
     "s3:PutObject": "arn:aws:s3:::{Bucket}/{Key}",
     "secretsmanager": f"arn:aws:secretsmanager:{PLACE}:secret:{{SecretId}}-AbCdEf",
     "sts:AssumeRole": "{RoleArn}",

@@ -25,8 +25,8 @@ from liberty_cfn.environments import NAME, load
 from liberty_cfn.repository import REPOSITORY
 from liberty_cfn.rules.authorization import forms_of
 
-# What AWS asks for beside an operation: to read a template, to tag a stack, to hand on a role,
-# to compare a stack with what it was deployed as.
+# What AWS asks for beside an operation: to tag a stack, to hand on a role, to compare a stack
+# with what it was deployed as.
 UNASKED = {
     "cloudformation:BatchDescribeTypeConfigurations",
     "cloudformation:DetectStackResourceDrift",
@@ -34,7 +34,6 @@ UNASKED = {
     "cloudformation:UntagResource",
     "iam:CreateServiceLinkedRole",
     "iam:PassRole",
-    "s3:GetObject",
 }
 LONGEST_POLICY = 6144  # characters, white space aside, of a managed policy
 # What says how things are set up, and nothing of what they hold.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 from unittest.mock import Mock
 
@@ -35,7 +36,8 @@ from liberty_cfn.stateful import stack_policy
 __all__ = ["few", "local", "templates"]
 
 # A bucket with a template in which nothing is.
-EMPTY_TEMPLATE = {"Contents": [{"Key": f"templates/{hashlib.sha256().hexdigest()}.yaml"}]}
+EMPTY = f"templates/{hashlib.sha256().hexdigest()}.yaml"
+EMPTY_TEMPLATE = {"Contents": [{"Key": EMPTY, "ETag": f'"{hashlib.md5().hexdigest()}"'}]}
 
 
 def tags(target, environment):
@@ -560,7 +562,34 @@ def test_a_template_that_somebody_else_sent_meanwhile_is_as_good():
         s3.add_response("get_bucket_policy", {"Policy": "{}"})
         s3.add_response("list_objects_v2", {})
         s3.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+        s3.add_response("get_object", {"Body": io.BytesIO()})
         assert packaging.package(target, {"root.yaml": ""}).endswith(".yaml")
+
+
+def test_a_template_that_a_key_encrypts_has_another_tag_and_is_read():
+    target = Target(boto3.Session("k", "s", region_name="us-east-1"), "1")
+    with Stubber(target.client("s3")) as s3:
+        s3.add_response("get_bucket_policy", {"Policy": "{}"})
+        s3.add_response("list_objects_v2", {"Contents": [{"Key": EMPTY, "ETag": '"0"'}]})
+        s3.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+        s3.add_response("get_object", {"Body": io.BytesIO()})
+        assert packaging.package(target, {"root.yaml": ""}).endswith(f"/{EMPTY}")
+        s3.assert_no_pending_responses()
+
+
+def test_what_somebody_put_in_the_place_of_a_reviewed_template_is_not_deployed(target, few):
+    """Under its digest, before it is sent or after."""
+    packaging.package(target, few)
+    s3, bucket = target.client("s3"), bucket_of(target)
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert len(keys) == len(few)
+    for key in keys:
+        reviewed = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        s3.put_object(Bucket=bucket, Key=key, Body=reviewed.replace(b"Type", b"Tyqe"))
+        with pytest.raises(DeployError, match=f"{key} isn't the template that its name"):
+            packaging.package(target, few)
+        s3.put_object(Bucket=bucket, Key=key, Body=reviewed)
+    packaging.package(target, few)
 
 
 def test_closing_ends_with_the_root():

@@ -1,7 +1,8 @@
 """Templates uploaded under the digest of their content, to a bucket in each account and region.
 
 A key says what is in the file, so that an upload never changes a file that a deployed
-stack points to, and an unchanged child stack is no update.
+stack points to, and an unchanged child stack is no update. What is there already is compared:
+whoever may write to the bucket could have put something else there before a reviewed template.
 """
 
 from __future__ import annotations
@@ -85,13 +86,13 @@ def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
     root = TEMPLATE_URL.sub(
         lambda found: found[1] + _url(bucket, children[found[2]]), templates["root.yaml"]
     )
-    there = set(_keys(bucket)) if bucket.policy else set()
-    lacking = [text for text in children.values() if _key(text) not in there]
+    there = dict(_listed(bucket)) if bucket.policy else {}
+    lacking = [text for text in children.values() if there.get(_key(text)) != _tag(text)]
     if lacking:
         with ThreadPoolExecutor(SENDERS) as senders:
             list(senders.map(partial(_put, bucket), lacking))
     # The root is sent last, when all that it points to is there.
-    if _key(root) not in there:
+    if there.get(_key(root)) != _tag(root):
         _put(bucket, root)
     return root
 
@@ -105,15 +106,37 @@ def _key(text: str) -> str:
     return f"{FOLDER}{hashlib.sha256(text.encode()).hexdigest()}.yaml"
 
 
-def _keys(bucket: Bucket) -> Iterator[str]:
-    """Yield the keys of all uploaded templates, a thousand for each request."""
+def _tag(text: str) -> str:
+    """Return S3's tag of an object with this content, unless a key of KMS encrypts it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html
+    """
+    return f'"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}"'
+
+
+def _listed(bucket: Bucket) -> Iterator[tuple[str, str]]:
+    """Yield the keys and tags of all uploaded templates, a thousand for each request."""
     pages = bucket.s3.get_paginator("list_objects_v2")
     for page in pages.paginate(**bucket.where, Prefix=FOLDER):
-        yield from (found["Key"] for found in page.get("Contents", []))
+        yield from ((found["Key"], found["ETag"]) for found in page.get("Contents", []))
 
 
 def _put(bucket: Bucket, text: str) -> None:
-    # Someone else may have sent it meanwhile: the same content, as the key is its digest.
-    put = partial(bucket.s3.put_object, **bucket.where, Key=_key(text), IfNoneMatch="*")
+    """Upload a template, unless it is there.
+
+    Raises:
+        DeployError: something else has its key.
+    """
+    named = {**bucket.where, "Key": _key(text)}
+    put = partial(bucket.s3.put_object, **named, IfNoneMatch="*", Body=text.encode())
     with faults.unless("PreconditionFailed", "ConditionalRequestConflict"):
-        answered(bucket.s3, partial(put, Body=text.encode()), coming=[NOT_YET])
+        answered(bucket.s3, put, coming=[NOT_YET])
+        return
+    # Someone else has sent it meanwhile; or its tag says nothing of what is in it.
+    found = answered(bucket.s3, partial(bucket.s3.get_object, **named), coming=["NoSuchKey"])
+    if found["Body"].read() != text.encode():
+        raise DeployError(
+            f"{bucket.name}/{_key(text)} isn't the template that its name is the digest of: "
+            "somebody has put something else there. Nothing was deployed; find out who may "
+            "write to that bucket, delete that object, and deploy again."
+        )
