@@ -50,6 +50,26 @@ MADE = {
         ["ecr:CreateRepository"],
         "ecr:us-east-1:1:repository/{}",
     ),
+    "AWS::ElastiCache::CacheCluster": (
+        "ClusterName",
+        ["elasticache:DeleteCacheCluster"],
+        "elasticache:us-east-1:1:cluster:{}",
+    ),
+    "AWS::ElastiCache::ReplicationGroup": (
+        "ReplicationGroupId",
+        ["elasticache:DeleteReplicationGroup"],
+        "elasticache:us-east-1:1:replicationgroup:{}",
+    ),
+    "AWS::Logs::LogGroup": (
+        "LogGroupName",
+        ["logs:DeleteLogGroup", "logs:PutRetentionPolicy"],
+        "logs:us-east-1:1:log-group:{}",
+    ),
+    "AWS::RDS::DBInstance": (
+        "DBInstanceIdentifier",
+        ["rds:DeleteDBInstance", "rds:ModifyDBInstance", "rds:RebootDBInstance"],
+        "rds:us-east-1:1:db:{}",
+    ),
     "AWS::IAM::Role": ("RoleName", ["iam:CreateRole", "iam:PassRole"], "iam::1:role/{}"),
     "AWS::IAM::User": ("UserName", ["iam:CreateUser"], "iam::1:user/{}"),
     "AWS::S3::Bucket": ("BucketName", ["s3:CreateBucket"], "s3:::{}"),
@@ -240,6 +260,37 @@ def test_what_is_named_may_be_made_by_its_name_and_what_is_not_by_its_stacks(
             for action in actions:
                 may = [s for s in given if action in s["Action"] and permits(s, arn, "1", "")]
                 assert may, f"{action} on {arn}"
+
+
+@pytest.mark.parametrize("role", ["deploy-role", "stack-set-execution-role"])
+def test_a_database_cache_or_log_of_somebody_else_in_the_account_may_not_be_deleted(
+    bootstraps, role
+):
+    """A change set could take it into a stack."""
+    given = given_to(bootstraps[f"bootstrap/{role}"])
+    for kind in (
+        *("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup"),
+        *("AWS::Logs::LogGroup", "AWS::RDS::DBInstance"),
+    ):
+        _, actions, form = MADE[kind]
+        for action in actions:
+            statements = [s for s in given if action in s["Action"]]
+            assert statements
+            arn = "arn:aws:" + form.format("shop-db")
+            assert not [s for s in statements if permits(s, arn, "1", "")], action
+
+
+def test_only_the_role_of_a_stack_set_may_take_roles_in_other_accounts(role):
+    """Many an account has an execution role that may do anything."""
+    of_sets = re.compile("sts:|organizations:|cloudformation:.*(StackSet|StackInstance)")
+    found = {
+        role.body["Resources"][title].get("Condition")
+        for title, policy in role.of_type("AWS::IAM::ManagedPolicy").items()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if any(map(of_sets.match, statement["Action"]))
+    }
+    assert found == {"DeploysStackSets"}
+    assert role.body["Parameters"]["StackSet"]["Default"] == "false"
 
 
 def test_what_aws_tells_apart_is_not_allowed_on_everything_but_how_it_is_set_up(bootstraps):

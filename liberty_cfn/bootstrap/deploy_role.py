@@ -20,7 +20,7 @@ from liberty_cfn.bootstrap.grants import (
     through_cloudformation,
     where,
 )
-from liberty_cfn.bootstrap.rights import CHANGES, STACK_SETS, STACKS, TEMPLATES
+from liberty_cfn.bootstrap.rights import CHANGES, STACK_SETS, STACKS, TEMPLATES, UNITS
 from liberty_cfn.bootstrap.stack_set_administration_role import ADMINISTRATION_ROLE
 from liberty_cfn.bootstrap.stack_set_execution_role import EXECUTION_ROLE
 from liberty_cfn.policies import policy
@@ -85,7 +85,17 @@ def deploy_role(t: Template) -> None:
             Default="",
         )
     )
+    of_a_set = t.add_parameter(
+        Parameter(
+            "StackSet",
+            Type="String",
+            Description="Whether the environment is a stack set: its file has Targets.",
+            AllowedValues=["true", "false"],
+            Default="false",
+        )
+    )
     makes = t.add_condition("MakesProvider", Equals(Ref(provider), ""))
+    deploys_sets = t.add_condition("DeploysStackSets", Equals(Ref(of_a_set), "true"))
     made = t.add_resource(
         iam.OIDCProvider(
             "Provider",
@@ -123,6 +133,9 @@ def deploy_role(t: Template) -> None:
         )
     )
     t.add_resource(attached("Deploying", role, _helper()))
+    sets = t.add_resource(attached("StackSets", role, _of_sets()))
+    # Many an account has an execution role that may do anything: who needs none gets none.
+    sets.Condition = deploys_sets
     t.add_resource(attached("Reading", role, reads()))
     for part, services in PARTS.items():
         t.add_resource(attached(part, role, through_cloudformation(services, STACKS_HERE)))
@@ -139,6 +152,14 @@ def _helper() -> Iterator[Statement]:
     """Yield what the helper itself may do."""
     stacks = where("cloudformation", STACKS_HERE)
     yield allow("Stacks", STACKS, (*stacks, CHANGE_SETS_HERE))
+    yield allow("Templates", TEMPLATES, SENT)
+    for service, actions in by_service(CHANGES).items():
+        changed = STARTED if service == "ecs" else where(service, STACKS_HERE)
+        yield allow(f"Change{sid(service)}", actions, changed)
+
+
+def _of_sets() -> Iterator[Statement]:
+    """Yield what the helper may do where the environment is a stack set."""
     # A set that isn't there yet has no ARN to be told by.
     yield allow("NewStackSets", [cloudformation.CreateStackSet], ("*",))
     yield allow("StackSets", STACK_SETS, SETS_HERE)
@@ -151,7 +172,4 @@ def _helper() -> Iterator[Statement]:
         Condition(StringLike("iam:PassedToService", STACK_SETS_SERVICES)),
     )
     yield allow("Targets", [sts.AssumeRole], (EXECUTION_ROLES,))
-    yield allow("Templates", TEMPLATES, SENT)
-    for service, actions in by_service(CHANGES).items():
-        changed = STARTED if service == "ecs" else where(service, STACKS_HERE)
-        yield allow(f"Change{sid(service)}", actions, changed)
+    yield allow("Units", UNITS, ("*",))

@@ -56,6 +56,27 @@ NAMED = {
         "arn:${AWS::Partition}:secretsmanager:*:${AWS::AccountId}:secret:liberty-social/*",
     ),
 }
+# What deletes data, or would let somebody else at it, where AWS tells that apart by a name that
+# is ours: a change set can take any resource of the account into a stack, and then delete it.
+OURS = {
+    "rds": (
+        ("rds:DeleteDBInstance", "rds:ModifyDBInstance", "rds:RebootDBInstance"),
+        # The rest is what a database may be told to use.
+        ("db:liberty-social-*", "og:*", "pg:*", "secgrp:*", "subgrp:*"),
+    ),
+    "elasticache": (
+        ("elasticache:DeleteCacheCluster", "elasticache:DeleteReplicationGroup"),
+        # Of the last snapshot, CloudFormation makes up the name.
+        ("cluster:liberty-social-*", "replicationgroup:liberty-social-*", "snapshot:*"),
+    ),
+    "logs": (
+        ("logs:DeleteLogGroup", "logs:PutRetentionPolicy"),
+        (
+            *("log-group:/ecs/liberty-social-*", "log-group:/aws/events/liberty-social-*"),
+            *("log-group:liberty-social-*", "log-group:StackSet-liberty-social-*"),
+        ),
+    ),
+}
 # The logs that are read; a stream's ARN begins with its group's.
 LOGS = ("arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/ecs/liberty-social-*",)
 # Told by its own ARN, a change set is no part of a stack: only its name says whose it is, and
@@ -67,9 +88,9 @@ CHANGE_SETS = "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:changeSe
 ANYWHERE = ("secretsmanager:GetRandomPassword", "secretsmanager:ListSecrets")
 # The services of each policy: one alone would be longer than IAM lets a policy be.
 PARTS = {
-    "Network": ("ec2", "elasticloadbalancing", "route53", "acm"),
-    "Data": ("rds", "elasticache", "s3", "secretsmanager", "kms", "ecr", "cloudformation"),
-    "Running": ("ecs", "application-autoscaling", "iam", "logs", "events", "cloudwatch", "sns"),
+    "Network": ("ec2", "elasticloadbalancing", "route53", "acm", "logs", "cloudformation"),
+    "Data": ("rds", "elasticache", "s3", "secretsmanager", "kms", "ecr"),
+    "Running": ("ecs", "application-autoscaling", "iam", "events", "cloudwatch", "sns"),
 }
 
 
@@ -81,8 +102,13 @@ def through_cloudformation(services: Iterable[str], stacks: Names) -> Iterator[S
     asked = Condition(ForAnyValueStringEquals("aws:CalledVia", "cloudformation.amazonaws.com"))
     actions = _of_the_design()
     for service in services:
-        named = [a for a in actions[service] if a.JSONrepr() not in ANYWHERE]
+        of_ours, names = OURS.get(service, ((), ()))
+        apart = {*ANYWHERE, *of_ours}
+        named = [a for a in actions[service] if a.JSONrepr() not in apart]
         yield allow(sid(service), named, where(service, stacks), asked)
+        if ours := [a for a in actions[service] if a.JSONrepr() in of_ours]:
+            arn = f"arn:${{AWS::Partition}}:{service}:*:${{AWS::AccountId}}:"
+            yield allow(f"{sid(service)}OfOurs", ours, [arn + n for n in names], asked)
         if wide := [a for a in actions[service] if a.JSONrepr() in ANYWHERE]:
             yield allow(f"{sid(service)}Anywhere", wide, ("*",), asked)
     if "iam" in services:

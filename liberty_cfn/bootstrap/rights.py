@@ -538,6 +538,12 @@ STACK_SETS: Actions = (
     cloudformation.UpdateStackInstances,
     cloudformation.UpdateStackSet,
 )
+# And whose accounts are in the units that a set is for.
+UNITS: Actions = (
+    organizations.ListAccountsForParent,
+    organizations.ListOrganizationalUnitsForParent,
+    organizations.ListParents,
+)
 TEMPLATES: Actions = (
     s3.CreateBucket,
     s3.GetBucketPolicy,
@@ -615,9 +621,6 @@ READS: Actions = (
     logs.DescribeLogGroups,
     logs.DescribeMetricFilters,
     logs.DescribeResourcePolicies,
-    organizations.ListAccountsForParent,
-    organizations.ListOrganizationalUnitsForParent,
-    organizations.ListParents,
     rds.DescribeDBInstances,
     route53.GetHostedZone,
     route53.ListHostedZonesByName,
