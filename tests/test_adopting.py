@@ -433,14 +433,17 @@ def test_a_deploy_that_fails_after_secrets_were_put_aside_says_where_they_wait(
     assert not [line for line in listener.said if "waits in" in line]
 
 
-def test_an_access_key_that_the_stack_makes_is_not_overwritten(target, local, manager):
-    ours = with_settings(local, ApplicationAccessKey="true")
-    manager.create_secret(Name="liberty-social/AWS_ACCESS_KEY_ID-local", SecretString="new")
-    manager.create_secret(
-        Name="liberty-social/kept/AWS_ACCESS_KEY_ID-local", SecretString="old"
-    )
-    assert kept_secrets.given_back(ours, target) == {}
+def test_an_access_key_that_the_stack_makes_is_not_overwritten_nor_the_one_before_lost(
+    target, local, manager
+):
+    ours, full = with_settings(local, ApplicationAccessKey="true"), "AWS_ACCESS_KEY_ID-local"
+    manager.create_secret(Name=f"liberty-social/{full}", SecretString="new")
+    manager.create_secret(Name=f"liberty-social/kept/{full}", SecretString="old")
+    assert kept_secrets.given_back(ours, target) == {f"liberty-social/{full}": False}
     assert secret(target, "AWS_ACCESS_KEY_ID") == "new"
+    # It may be one that a person had set.
+    before = {"SecretId": f"liberty-social/{full}", "VersionStage": kept_secrets.BEFORE}
+    assert manager.get_secret_value(**before)["SecretString"] == "old"
     assert kept_secrets.waiting(ours, target) == []
 
 

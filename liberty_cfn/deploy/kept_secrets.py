@@ -134,8 +134,8 @@ def given_back(
     """Put values that were put aside into the stack's secrets; return which, by full name.
 
     True is that the old value is the current one again. False is that somebody set another
-    meanwhile: that stays current, and the old value is the version labelled `BEFORE`. Where
-    the stack makes the access key, it is a new one, and the old value is dropped.
+    meanwhile, or that the stack makes the access key by now: that stays current, and the old
+    value is the version labelled `BEFORE`.
     """
     client, given = target.client("secretsmanager"), {}
     for name in waiting(environment, target, lately=lately):
@@ -144,8 +144,8 @@ def given_back(
             # AWS may list it for a while after it was deleted.
             continue
         settable = name == secrets.DJANGO_KEY or not secrets.refusal(environment, name)
-        if settable and value != _value(client, full):
-            as_made = not _set_since(environment, target, name)
+        if value != _value(client, full):
+            as_made = settable and not _set_since(environment, target, name)
             stages = {} if as_made else {"VersionStages": [BEFORE]}
             client.put_secret_value(SecretId=full, SecretString=value, **stages)
             given[full] = as_made
