@@ -14,7 +14,7 @@ from local_aws import Aws
 from stack_sets import EU, HOME, OTHER, US
 
 from liberty_cfn.cli import cli
-from liberty_cfn.cli.stack_sets import deploying
+from liberty_cfn.cli.stack_sets import deploying, watching
 from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import read
@@ -221,6 +221,26 @@ def test_that_a_target_goes_or_may_lose_data_unseen_wants_the_name_as_destroying
 
     monkeypatch.setattr("liberty_cfn.deploy.stack_sets.deploying.retry", tried)
     assert command("retry", "global", "--yes", *confirming)[0] == code
+
+
+@pytest.mark.usefixtures("deployed")
+def test_what_goes_is_asked_about_also_where_something_can_t_be_told(command, monkeypatch):
+    real, asked_about = dataclasses.replace(load("global"), endpoint=""), []
+    monkeypatch.setattr("liberty_cfn.environments.load", lambda _: real)
+    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.showing.plan_table", lambda *_: "")
+    for name in ("confirmed", "confirmed_unseen"):
+        monkeypatch.setattr(watching, name, lambda *told: asked_about.append(told[-1]))
+
+    def tried(fleet, asked):
+        first, second, *_ = fleet.targets.places
+        both = SimpleNamespace(gone=[second], new=(), touched=lambda _: [first])
+        asked.planned(SimpleNamespace(differences=both, plans=()))
+        return running.Outcome(changed=True) if asked.consents(both) else None
+
+    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.deploying.retry", tried)
+    assert command("retry", "global", "--yes")[0] == 0
+    unseen, gone = asked_about
+    assert (unseen, f"the stacks in {OTHER}/{US}" in gone) == (f"{HOME}/{US}", True)
 
 
 @pytest.mark.parametrize(

@@ -61,15 +61,14 @@ class Asked:
 
     def consents(self, different: Differences) -> bool:
         environment, confirm = self._fleet.environment, self._confirm
-        if self._unseen and not self._local:
-            confirmed_unseen(environment, confirm, self._unseen)
-            return True
-        if different.gone and not self._local:
+        unseen, gone = ("", ()) if self._local else (self._unseen, different.gone)
+        if unseen:
+            confirmed_unseen(environment, confirm, unseen)
+        if gone:
             # As much is deleted as by `destroy`, for which a yes isn't enough either.
-            where = ", ".join(map(str, different.gone))
+            where = ", ".join(map(str, gone))
             confirmed(environment, confirm, f"the stacks in {where}, but what is kept as above")
-            return True
-        return may_deploy(environment, confirm, yes=self._yes)
+        return bool(unseen or gone) or may_deploy(environment, confirm, yes=self._yes)
 
     def goes_on(self, canary: Place) -> bool:
         from liberty_cfn.deploy.errors import UnreachableError
