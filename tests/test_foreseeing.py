@@ -5,12 +5,14 @@ import json
 from unittest.mock import Mock
 
 import pytest
+from deployed import Listener
 from local_aws import SOON
-from test_deploy import with_settings
+from small_sets import small
+from test_deploy import templates, with_settings
 from versions import ROOT, nested, resource, version
 
 from liberty_cfn import environments
-from liberty_cfn.deploy import foreseeing
+from liberty_cfn.deploy import deploying, foreseeing
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.foreseeing import failures, fetch
 from liberty_cfn.deploy.stack import find
@@ -18,6 +20,8 @@ from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.digests import digest
 from liberty_cfn.nesting import DIGEST_TAG
+
+__all__ = ["templates"]
 
 CHILD = {
     "Parameters": {"Name": {"Type": "String"}},
@@ -115,3 +119,60 @@ def test_of_other_templates_it_asks_aws_for_those_that_are_deployed(target, envi
 def test_what_isn_t_deployed_can_t_be_compared_with(target, environment):
     with pytest.raises(DeployError, match="isn't deployed"):
         fetch(environment, target, now("one"))
+
+
+@pytest.fixture
+def plain(target):
+    """Have CloudFormation tell nothing of what is inside nested stacks."""
+    events = target.client("cloudformation").meta.events
+    asked = "provide-client-params.cloudformation.CreateChangeSet"
+    events.register(
+        asked, alone := lambda params, **_: params.update(IncludeNestedStacks=False)
+    )
+    yield
+    events.unregister(asked, alone)
+
+
+@pytest.fixture
+def small_set(target, templates):
+    few = small(templates, "Logs", "Secrets", "Storage")
+    local = environments.load("local")
+    deploying.deploy(Work(local, target, Listener(), few))
+    return local, few
+
+
+@pytest.mark.usefixtures("plain")
+def test_what_loses_data_in_a_nested_stack_that_aws_tells_nothing_of_is_refused(
+    target, small_set
+):
+    """Policies keep what would go, but not a secret's value, nor files that expire."""
+    local, few = small_set
+    changed = with_settings(local, UploadsExpireDays="30")
+    longer = {**few, "secrets.yaml": few["secrets.yaml"].replace("Length: 40", "Length: 41")}
+    with pytest.raises(DeployError) as refused:
+        deploying.deploy(Work(changed, target, Listener(), longer))
+    said = str(refused.value)
+    assert "Secrets/DatabasePassword (AWS::SecretsManager::Secret) would get another" in said
+    assert "Storage/Uploads (AWS::S3::Bucket) would keep less, because Lifecycle" in said
+    assert len(said.splitlines()) == 3
+    named = ("DatabasePassword", "Uploads")
+    assert deploying.deploy(Work(changed, target, Listener(), longer, named)).changed
+
+
+@pytest.mark.usefixtures("plain")
+def test_what_would_go_in_such_a_stack_is_refused_with_what_remains(target, small_set):
+    local, few = small_set
+    renamed = {**few, "logs.yaml": few["logs.yaml"].replace("ApplicationLogs", "Output")}
+    with pytest.raises(DeployError, match="the old one remains, no longer managed") as refused:
+        deploying.deploy(Work(local, target, Listener(), renamed))
+    assert "Logs/ApplicationLogs (AWS::Logs::LogGroup) would be deleted" in str(refused.value)
+
+
+@pytest.mark.usefixtures("plain")
+def test_where_the_templates_can_t_tell_it_either_that_is_said(target, small_set, monkeypatch):
+    local, few = small_set
+    monkeypatch.setattr(foreseeing, "review", Mock(side_effect=RecursionError))
+    listener = Listener()
+    changed = with_settings(local, LogRetentionDays="60")
+    assert deploying.deploy(Work(changed, target, listener, few)).changed
+    assert [line for line in listener.said if "can't be told either" in line]

@@ -22,7 +22,7 @@ from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.migrating import is_due, is_held
 from liberty_cfn.deploy.plans import Plan
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import NESTED_STACK, find
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import DJANGO, MisfitsError, load
 from liberty_cfn.names import CONTAINER
@@ -306,6 +306,10 @@ def change(kind, action="Modify", *properties):
     return Change(("Service",), "It", kind, action, Replacement.NO, changed)
 
 
+def untold(stack):
+    return Change((), stack, NESTED_STACK, "Modify", Replacement.NO, opaque=True)
+
+
 @pytest.mark.parametrize(
     ("changes", "due"),
     [
@@ -318,6 +322,9 @@ def change(kind, action="Modify", *properties):
         ((change("AWS::Logs::LogGroup"),), False),
         ((), False),
         ((dataclasses.replace(change("AWS::CloudFormation::Stack"), stack=()),), True),
+        # What becomes of data is told of other nested stacks.
+        ((change("AWS::Logs::LogGroup"), untold("Service")), True),
+        ((change("AWS::Logs::LogGroup"), untold("Logs")), False),
     ],
 )
 def test_it_is_due_when_tasks_of_another_definition_would_start(local, changes, due):

@@ -13,6 +13,7 @@ from stack_sets import (
     FLAT,
     FOURTH,
     HOME,
+    KEEPING,
     OTHER,
     SECOND,
     SMALL,
@@ -30,7 +31,7 @@ from wire import answering
 
 from liberty_cfn.cli.stack_sets import comparing as of_sets
 from liberty_cfn.cli.stack_sets import operations as cli
-from liberty_cfn.deploy import protection
+from liberty_cfn.deploy import change_sets, protection
 from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.errors import DeployError, UnreachableError
 from liberty_cfn.deploy.protection import nested, protect, protect_from_termination
@@ -178,6 +179,21 @@ def test_what_holds_data_is_not_replaced_unasked_in_any_target(there):
     assert f"{FOURTH}: Inside/Kept (AWS::Logs::LogGroup" in str(error.value)
     assert "--allow-replace Kept" in str(error.value)
     assert len(operations_of(there)) == before
+
+
+def test_a_secret_that_gets_another_value_is_told_where_aws_tells_nothing_of_its_stack(
+    sets, monkeypatch
+):
+    fleet = sets.fleet(str(FIRST))
+    deploy(fleet, KEEPING, Told())
+    made = change_sets._completed  # noqa: SLF001 - where they are asked for
+    alone = {"IncludeNestedStacks": False}
+    monkeypatch.setattr(
+        change_sets, "_completed", lambda client, asked, say: made(client, asked | alone, say)
+    )
+    longer = KEEPING["inside.yaml"].replace("PasswordLength: 50", "PasswordLength: 51")
+    with pytest.raises(DeployError, match=rf"{FIRST}: Inside/Key \(.* another value, because"):
+        deploy(fleet, {**KEEPING, "inside.yaml": longer}, Told())
 
 
 def test_what_was_allowed_in_a_deploy_no_retry_does_whatever_policies_were_taken_off(sets):

@@ -41,7 +41,7 @@ One idea a module, each importing only from those above it:
     waiting      what an operation waits for, said meanwhile
     following    an operation reported as it happens, and followed to its end
     operations   a stack's life after deploying: cancel, rollback
-    foreseeing   what is deployed, reviewed against what would be: what will fail
+    foreseeing   what is deployed, reviewed against what would be: what fails, what is lost
     preparing    what deploying would do
     migrating    the database, before the service moves to the version that needs it
     carrying_out a change set executed once and followed, and its stacks protected

@@ -1,18 +1,20 @@
 """What is deployed, reviewed against what would be: what that does, and what of it will fail.
 
-A change set says nothing of what AWS refuses half-way, when the update has to be undone.
+A change set says nothing of what AWS refuses half-way, when the update has to be undone; nor,
+where CloudFormation can't make one for a nested stack, of what becomes of data in it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import yaml
 
+from liberty_cfn.deploy.changes import Change, Property, Replacement
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack import NESTED_STACK, find, parameters, resources, tags
 from liberty_cfn.deploy.targets import Target
@@ -21,11 +23,17 @@ from liberty_cfn.digests import digest
 from liberty_cfn.environments import Environment
 from liberty_cfn.model.parsing import Template, parse
 from liberty_cfn.nesting import DIGEST_TAG
+from liberty_cfn.review import changes as reviewed
 from liberty_cfn.review.findings import Kind
+from liberty_cfn.review.losing import remains
 from liberty_cfn.review.reviewing import BOOTSTRAP, Review, review
 from liberty_cfn.review.sources import Version
+from liberty_cfn.stateful import LOSSES
 
 ROOT = "templates/root.yaml"
+# What CloudFormation calls what the review does.
+ACTIONS = {"add": "Add", "remove": "Remove", "change": "Modify"}
+REPLACES = {"certain": Replacement.CERTAIN, "conditional": Replacement.POSSIBLE}
 
 
 def fetch(environment: Environment, target: Target, now: Version) -> Review:
@@ -57,17 +65,63 @@ def failures(work: Work, stack: Mapping[str, Any]) -> Iterator[str]:
     Nothing where that can't be told, whatever AWS has there: it is worth a word, and no reason
     to keep a deploy from going on.
     """
-    environment = work.environment
-    here = {f"templates/{name}": text for name, text in work.templates.items()}
-    now = {_file(environment): _values(environment, environment.settings)}
     with contextlib.suppress(Exception):
-        same = tags(stack).get(DIGEST_TAG) == digest(work.templates)
-        was = here if same else _deployed(work.cloudformation, stack)
-        found = review(_version(environment, stack, was), Version("what is here", here, now))
-        for part in found.parts:
+        for part in _reviewed(work, stack).parts:
             for finding in part.findings:
                 if finding.kind is Kind.FAILS:
                     yield f"This will fail, and be undone: {finding.text}"
+
+
+def inside(work: Work, stack: Mapping[str, Any], changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield what becomes of data, by the templates, where CloudFormation doesn't tell.
+
+    That is in nested stacks that are `opaque`. Policies keep what would go there, but not a
+    secret's value, nor what a shorter retention deletes.
+    """
+    hidden = [change.place for change in changes if change.opaque]
+    for part in _reviewed(work, stack).parts:
+        for one in part.changes:
+            below = any(one.origin.path[: len(place)] == place for place in hidden)
+            if below and one.type in LOSSES:
+                yield _as_planned(one)
+
+
+def _as_planned(one: reviewed.Change) -> Change:
+    """Return a change that the review tells of as a change set would tell of it."""
+    replaced = Replacement.CERTAIN if one.replaced else Replacement.NO
+    replaced = Replacement.POSSIBLE if one.perhaps_replaced else replaced
+    return Change(
+        one.origin.path,
+        one.origin.logical_id,
+        one.type,
+        ACTIONS[one.action],
+        replaced,
+        tuple(
+            Property(
+                told.path[0],
+                _text(told.before),
+                _text(told.after),
+                REPLACES.get(told.verdict.replacement, Replacement.NO),
+                within="/".join(told.path[1:]),
+            )
+            for told in (*one.properties, *one.policies)
+        ),
+        left=("ReplaceAnd" if one.before and one.after else "") + remains(one),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _reviewed(work: Work, stack: Mapping[str, Any]) -> Review:
+    """Return what deploying would do to a stack, as found."""
+    environment = work.environment
+    here = {f"templates/{name}": text for name, text in work.templates.items()}
+    now = {_file(environment): _values(environment, environment.settings)}
+    same = tags(stack).get(DIGEST_TAG) == digest(work.templates)
+    was = here if same else _deployed(work.cloudformation, stack)
+    return review(_version(environment, stack, was), Version("what is here", here, now))
 
 
 def _version(

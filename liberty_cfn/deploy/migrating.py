@@ -36,7 +36,8 @@ def is_due(environment: Environment, plan: Plan) -> bool:
     """Whether carrying out a plan would start tasks of another task definition."""
     if not environment.migrate or environment.settings[COUNT] == "0":
         return False
-    if not any(change.stack for change in plan.changes):
+    untold = any(change.opaque and change.resource == "Service" for change in plan.changes)
+    if untold or not any(change.stack for change in plan.changes):
         # CloudFormation didn't say what changes inside the nested stacks.
         return bool(plan.changes)
     return any(

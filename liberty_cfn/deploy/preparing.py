@@ -97,6 +97,9 @@ def _planned(
         adopt=adopt,
         say=work.progress.say,
     )
+    if change_set:
+        with discarding.kept_only_if_well(work.cloudformation, change_set):
+            change_set = with_data(work, stack, change_set)
     before = parameters(stack or {})
     planned = Plan(
         environment.stack,
@@ -172,6 +175,23 @@ def _failing(
     from liberty_cfn.deploy.foreseeing import failures  # noqa: PLC0415 - slow to load
 
     yield from failures(work, stack or {})
+
+
+def with_data(work: Work, stack: Mapping[str, Any] | None, change_set: ChangeSet) -> ChangeSet:
+    """Return a change set with what becomes of data where CloudFormation doesn't tell it."""
+    if not any(change.opaque for change in change_set.changes):
+        return change_set
+    from liberty_cfn.deploy.foreseeing import inside  # noqa: PLC0415 - slow to load
+
+    # Whatever AWS has there, policies keep what would be replaced or deleted.
+    with contextlib.suppress(Exception):
+        found = tuple(inside(work, stack or {}, change_set.changes))
+        return replace(change_set, changes=(*change_set.changes, *found))
+    work.progress.say(
+        "Whether a secret gets another value there, or less of what holds data is kept, can't "
+        "be told either."
+    )
+    return change_set
 
 
 def _retagged(

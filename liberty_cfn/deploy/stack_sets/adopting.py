@@ -13,37 +13,17 @@ from collections.abc import Mapping
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.patience import Say
-from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.protection import protect_from_termination
 from liberty_cfn.deploy.stack import described
 from liberty_cfn.deploy.stack_sets.beforehand import adopted_stack, with_stack
 from liberty_cfn.deploy.stack_sets.bootstrap import administrator
+from liberty_cfn.deploy.stack_sets.previews import Prefixed
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.wanted import Wanted
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.deployment_targets import Place
-
-
-class _Prefixed:
-    """Puts a target's name before each line of its deploy; consent was given for all."""
-
-    def __init__(self, place: Place, say: Say) -> None:
-        self._place, self._say = place, say
-
-    def say(self, line: str) -> None:
-        self._say(f"{self._place}: {line}")
-
-    def planned(self, plan: Plan) -> None:
-        pass
-
-    def consents(self) -> bool:
-        return True
-
-    def happened(self, events: list[Event]) -> None:
-        pass
 
 
 def make(
@@ -67,7 +47,7 @@ def make(
     execution = fleet.at(place).client("cloudformation")
     try:
         target = as_administrator(fleet, place, role)
-        work = Work(environment, target, _Prefixed(place, say), templates)
+        work = Work(environment, target, Prefixed(place, say), templates)
         deploy(work, begin(work, environment.stack), adopt=True)
     except DeployError as error:
         raise DeployError(f"{place}: {error}") from error

@@ -14,9 +14,11 @@ from liberty_cfn.deploy import change_sets, discarding
 from liberty_cfn.deploy.changes import Change, Property, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values, refusals
+from liberty_cfn.deploy.preparing import with_data
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.beforehand import remaining, without_its_stack
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
@@ -24,6 +26,7 @@ from liberty_cfn.deploy.stack_sets.standing import StackSet
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.weighing import decides, interruption, weaknesses
+from liberty_cfn.deploy.work import Work
 from liberty_cfn.deployment_targets import Place
 from liberty_cfn.model.flattening import flatten
 from liberty_cfn.model.loading import from_texts
@@ -79,6 +82,25 @@ class SetPlan:
         ]
 
 
+class Prefixed:
+    """Puts a target's name before each line about it; consent is asked for all together."""
+
+    def __init__(self, place: Place, say: Say) -> None:
+        self._place, self._say = place, say
+
+    def say(self, line: str) -> None:
+        self._say(f"{self._place}: {line}")
+
+    def planned(self, plan: Plan) -> None:
+        pass
+
+    def consents(self) -> bool:
+        return True
+
+    def happened(self, events: list[Event]) -> None:
+        pass
+
+
 def preview(
     fleet: Fleet,
     want: Wanted,
@@ -108,9 +130,9 @@ def preview(
         # A stack whose creation failed can't be updated; it is deleted and created again.
         if found is None or state_of(found) in ANEW:
             return made_anew(place)
-        return _changed(
-            cloudformation, want, place, found, lambda line: say(f"{place}: {line}")
-        )
+        environment = fleet.environment.at(place).with_parameters(want.overrides[place])
+        work = Work(environment, fleet.at(place), Prefixed(place, say), templates)
+        return _changed(work, want, place, found)
 
     def made_anew(place: Place) -> Plan:
         made = resolve(design, want.settings[place], region=place.region)
@@ -139,9 +161,8 @@ def preview(
     return SetPlan(fleet.name, want.digest, different, plans, unknown | untold, remains)
 
 
-def _changed(
-    cloudformation: Any, want: Wanted, place: Place, found: Mapping[str, Any], say: Say
-) -> Plan:
+def _changed(work: Work, want: Wanted, place: Place, found: Mapping[str, Any]) -> Plan:
+    cloudformation, say = work.cloudformation, work.progress.say
     discarding.sweep_forgotten(cloudformation, found["StackName"], say)
     change_set = change_sets.create(
         cloudformation,
@@ -154,6 +175,7 @@ def _changed(
     )
     if change_set:
         discarding.drop(cloudformation, change_set, say)
+        change_set = with_data(work, found, change_set)
     given = changed_values(parameters(found), want.settings[place])
     return Plan(str(place), want.digest, change_set.changes if change_set else (), given)
 
