@@ -544,6 +544,27 @@ def test_ctrl_c_when_all_is_done_changes_nothing(monkeypatch):
     leave.assert_called_once_with(2)
 
 
+# Presses Ctrl-C again while what the first interrupted is torn down.
+TORN_DOWN = """
+import signal
+from liberty_cfn import cli
+class Held:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def interrupted():
+    held = Held()
+    raise SystemExit(130)
+cli.main = interrupted
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+cli.run()
+"""
+
+
+def test_another_ctrl_c_finds_nothing_that_is_torn_down():
+    answer = run(sys.executable, "-c", TORN_DOWN)
+    assert (answer.returncode, answer.stderr) == (130, "")
+
+
 def test_what_is_closed_is_nobody_to_ask_and_nothing_to_read(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["liberty-cfn", "environments"])
     monkeypatch.setattr(sys, "stdin", None)
@@ -670,6 +691,16 @@ def test_what_goes_on_without_us_is_told_with_the_command_that_shows_it(monkeypa
     monkeypatch.setattr(cli, "main", Mock(side_effect=error))
     said = typed("deploy", "dev").stderr
     assert said.endswith("to see how it stands: make status ENV=dev.\n")
+
+
+def test_who_no_longer_reads_is_told_that_aws_goes_on_too(capsys):
+    unread = Mock(side_effect=BrokenPipeError)
+    with pytest.raises(SystemExit) as left, interruptible(load("dev"), "deploy", list):
+        screen = console()
+        screen.file = SimpleNamespace(write=unread, flush=unread)
+        screen.print("Nobody reads this")
+    assert left.value.code == 1
+    assert "AWS goes on with liberty-social-dev" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,34 @@ def test_on_a_low_terminal_what_is_done_gives_way_to_what_is_at_work_until_all_i
     assert len(paper.render_lines(tree.drawn())) == 4
 
 
+def test_on_a_narrow_terminal_what_is_wrapped_takes_its_lines():
+    paper = Console(file=io.StringIO(), width=40, height=7, force_terminal=True)
+    tree = LiveTree(paper, CHANGES, clock=lambda: at(100))
+    tree.grow([event(2, "Before", NESTED_STACK, "CREATE_COMPLETE", (), took=1), *BEGUN])
+    moving = paper.render_lines(tree.drawn())
+    tree.stop()
+    assert len(moving) == 7
+    assert len(paper.render_lines(tree.drawn())) == 8
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (LiveTree, lambda tree: tree.grow(BEGUN)),
+        (Board, lambda board: board.happened([Result(Place("1", "x"), "RUNNING", "")])),
+    ],
+)
+def test_who_stops_or_kills_what_moves_has_a_cursor(monkeypatch, made, told):
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    paper = Console(file=io.StringIO(), force_terminal=True)
+    moving = made(paper)
+    told(moving)
+    shown = paper.file.getvalue()
+    moving.stop()
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") > -1
+
+
 def test_of_many_targets_those_at_work_and_those_that_failed_stand_first():
     paper = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
     board = Board(paper)

@@ -1,5 +1,6 @@
 """The commands for a stack's life after deploying, as their users type them."""
 
+import io
 import json
 import threading
 import time
@@ -10,6 +11,7 @@ from html import escape
 import pytest
 from botocore.stub import Stubber
 from deployed import Listener
+from rich.console import Console
 from wire import (
     EXPIRED,
     START,
@@ -33,6 +35,7 @@ from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import roll_back
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import nested, protect
+from liberty_cfn.deploy.showing import kept_text
 from liberty_cfn.deploy.stack import NESTED_STACK, standing
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
@@ -274,6 +277,22 @@ def test_after_a_destroy_it_is_told_what_to_do_about_what_is_kept_if_anything(
 ):
     left = [Kept("AWS::Logs::LogGroup", "one", policy) for policy in policies]
     assert what_is_kept(left, adopting) == told
+
+
+def test_what_is_kept_and_lost_is_named_whole_on_a_narrow_terminal():
+    paper = Console(file=io.StringIO(), width=40)
+    lasting, going = "/aws/events/liberty-social-task-failures", "cb7355bb-6c39-43b4-bf3c-cba0"
+    left = [
+        Kept("AWS::Logs::LogGroup", lasting, "Retain"),
+        Kept("AWS::KMS::Key", going, "Delete"),
+    ]
+    paper.print(kept_text(left), soft_wrap=True)
+    assert paper.file.getvalue().splitlines() == [
+        "What is lost                               Name or id",
+        f"AWS::KMS::Key  is lost: what it encrypted  {going}",
+        "What is kept                Name or id",
+        f"AWS::Logs::LogGroup  stays  {lasting}",
+    ]
 
 
 def test_a_nested_stack_that_somebody_deleted_keeps_no_environment_from_being_destroyed(

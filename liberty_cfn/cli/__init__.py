@@ -118,13 +118,14 @@ def run() -> NoReturn:
     answered = [one for one in ending if signal.getsignal(one) is signal.SIG_DFL]
     for one in answered:
         signal.signal(one, signal.default_int_handler)
-    code: str | int | None = 130
+    # Kept, with all that its frames hold: another Ctrl-C would be told by what is torn down.
+    ended: BaseException = KeyboardInterrupt()
     # Another Ctrl-C, while the first was being answered, or when all is done.
     with contextlib.suppress(KeyboardInterrupt):
         try:
             main()
-        except SystemExit as left:
-            code = left.code
+        except (SystemExit, KeyboardInterrupt) as left:
+            ended = left
         for one in answered:
             signal.signal(one, signal.SIG_DFL)
     # As when Python exits by itself: wait for child processes.
@@ -135,6 +136,7 @@ def run() -> NoReturn:
     except OSError:
         # The reader has closed the pipe, or the file can't be written to.
         os._exit(1)
+    code = ended.code if isinstance(ended, SystemExit) else 130
     os._exit(code if isinstance(code, int) else 1)
 
 

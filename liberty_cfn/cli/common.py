@@ -57,7 +57,7 @@ def console(*, stderr: bool = False) -> Console:
 
     # None where it was closed: >&-
     shown = (sys.stderr if stderr else sys.stdout) or io.StringIO()
-    return Console(
+    made = Console(
         file=shown if shown.isatty() else cast("IO[str]", _Trimmed(shown)),
         # Not wrapped if a program reads it, or it goes to a file.
         width=None if shown.isatty() else 1000,
@@ -68,6 +68,13 @@ def console(*, stderr: bool = False) -> Console:
         emoji=False,
         markup=False,
     )
+    made.on_broken_pipe = _unread  # type: ignore[method-assign]
+    return made
+
+
+def _unread() -> NoReturn:
+    """Raise what rich leaves with, without a word: something may go on that nobody reads of."""
+    raise BrokenPipeError
 
 
 def connect(environment: Environment, screen: Console) -> Target:
@@ -99,10 +106,13 @@ def keep(environment: Environment) -> None:
 def interruptible(
     environment: Environment, command: str, stop: Callable[[], None]
 ) -> Iterator[None]:
-    """On Ctrl-C in a command, say that AWS carries on, and what can be done."""
+    """On Ctrl-C in a command, say that AWS carries on, and what can be done.
+
+    So it does if nobody reads any more: a pager that was left, say.
+    """
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError) as left:
         stop()
         name = environment.name
         can = [f"make events ENV={name} ARGS=--follow only watches"]
@@ -113,7 +123,8 @@ def interruptible(
         elif command not in ("destroy", "rollback"):
             can.append(f"make cancel ENV={name} undoes an update")
         goes_on = f"AWS goes on with {environment.stack}, if it had begun"
-        fail(f"No longer watching. {goes_on}: {', '.join(can)}.", 130)
+        code = 130 if isinstance(left, KeyboardInterrupt) else 1
+        fail(f"No longer watching. {goes_on}: {', '.join(can)}.", code)
     finally:
         stop()
 

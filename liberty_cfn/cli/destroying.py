@@ -34,7 +34,7 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
     from liberty_cfn.deploy.faults import unless_missing
     from liberty_cfn.deploy.protection import protect_from_termination
-    from liberty_cfn.deploy.showing import kept_table
+    from liberty_cfn.deploy.showing import kept_text
     from liberty_cfn.deploy.telling import ShownProgress
     from liberty_cfn.deploy.work import Work
 
@@ -53,7 +53,7 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     if held:
         common.fail("\n".join(["Nothing was deleted:", *held]))
     if kept:
-        screen.print(kept_table(kept))
+        screen.print(kept_text(kept))
     if unasked:
         # If it is being deleted already, it may be gone by now.
         with unless_missing():

@@ -32,6 +32,12 @@ def moves(console: Console) -> bool:
     return console.is_terminal and not stays
 
 
+def start(live: Live) -> None:
+    """Start a display, and leave the cursor: who stops us (Ctrl-Z), or kills us, needs it."""
+    live.start()
+    live.console.show_cursor()
+
+
 class LiveTree:
     """The stacks and what is being done in them, below a progress bar.
 
@@ -74,7 +80,7 @@ class LiveTree:
         # Not earlier: it would be in the way of asking for consent.
         if not self._live.is_started:
             self._whole = False
-            self._live.start()
+            start(self._live)
 
     def stop(self) -> None:
         """Leave the tree as it is now."""
@@ -84,21 +90,25 @@ class LiveTree:
 
     def drawn(self) -> RenderableType:
         """Return the tree as it is at this moment, the bar above it."""
-        now = self._clock()
+        now, latest = self._clock(), list(self._latest.values())
+        bar = self._bar(now, latest)
+        told = [e for e in latest if e.type == NESTED_STACK or _matters(e)]
+        whole = Group(bar, self._tree(told, now, latest))
+        # What doesn't fit on the screen is cut off: so what is done is left out while it moves.
+        if self._whole or len(self._console.render_lines(whole)) <= self._console.height:
+            return whole
+        return Group(bar, self._tree([e for e in told if _matters(e)], now, latest))
+
+    def _tree(self, told: list[Event], now: datetime, latest: list[Event]) -> Tree:
         tree = Tree("root", hide_root=True)
         branches: dict[Place, Tree] = {(): tree}
-        latest = list(self._latest.values())
-        told = [e for e in latest if e.type == NESTED_STACK or _matters(e)]
-        # What doesn't fit on the screen is cut off: so what is done is left out while it moves.
-        if not self._whole and 1 + len(told) > self._console.height:
-            told = [e for e in told if _matters(e)]
         for event in sorted(told, key=lambda e: len(e.stack)):
             parent = branches.get(event.stack, tree)
             if event.type == NESTED_STACK:
                 branches[event.place] = parent.add(self._stack(event, now, latest))
             else:
                 parent.add(self._resource(event, now))
-        return Group(self._bar(now, latest), tree)
+        return tree
 
     def left(self, now: datetime) -> timedelta:
         """Return the least time left until all is done, by typical times."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -278,13 +279,17 @@ def titled(*columns: str) -> Table:
     return table
 
 
-def kept_table(kept: Collection[Kept]) -> RenderableType:
-    """Return what is lost with its stack, and what outlives it, as tables."""
-    tables = {True: titled("What is lost", "Name or id", "")}
-    tables[False] = titled("What is kept", "Name or id", "")
-    for one in kept:
-        tables[one.lost].add_row(one.type, one.id, one.how, style="red" if one.lost else None)
-    return Group(*(table for table in tables.values() if table.row_count))
+def kept_text(kept: Iterable[Kept]) -> Text:
+    """Return what is lost with its stack, and what outlives it; not to be wrapped either."""
+    lines: list[Text] = []
+    for lost, some in groupby(sorted(kept, key=lambda one: not one.lost), lambda one: one.lost):
+        rows = [(f"What is {'lost' if lost else 'kept'}", "", "Name or id")]
+        rows += [(one.type, one.how, one.id) for one in some]
+        wide = [max(len(row[n]) for row in rows) for n in (0, 1)]
+        style = "red" if lost else ""
+        lines += [Text(f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c}", style) for a, b, c in rows]
+        lines[-len(rows)].stylize("bold")
+    return Text("\n").join(lines)
 
 
 def findings_text(findings: Iterable[Finding]) -> Text:

@@ -19,7 +19,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     """Delete a set's stacks in every target, except what policies keep; then the set."""
     from liberty_cfn.deploy.destroying import as_json as kept_as_json
     from liberty_cfn.deploy.destroying import what_is_kept
-    from liberty_cfn.deploy.showing import kept_table
+    from liberty_cfn.deploy.showing import kept_text
     from liberty_cfn.deploy.stack_sets import beforehand, destroying
     from liberty_cfn.deploy.stack_sets.operations import attach
     from liberty_cfn.deploy.stack_sets.standing import standing
@@ -44,7 +44,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         for place, left in kept.items():
             if left:
                 screen.print(f"{place}: what is lost, and what is kept")
-                screen.print(kept_table(left))
+                screen.print(kept_text(left))
         for place, why in unknown.items():
             screen.print(f"{place}: what is kept isn't known: {why}")
         if not environment.is_local:

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from liberty_cfn.deploy.adopting import EMPTY
-from liberty_cfn.deploy.live import moves, seconds
+from liberty_cfn.deploy.live import moves, seconds, start
 from liberty_cfn.deploy.patience import Speaker
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
-from liberty_cfn.deploy.showing import kept_table, plan_markdown, plan_tree, titled
+from liberty_cfn.deploy.showing import kept_text, plan_markdown, plan_tree, titled
 from liberty_cfn.deploy.stack_sets.beforehand import as_lines
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.previews import Part, SetPlan, merge
@@ -73,7 +73,7 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
         shown += [Text(SECRETS), Text(EMPTY)]
     for place in different.gone:
         shown.append(Text(f"{place} goes; of its stacks:", style="bold red"))
-        shown.append(kept_table(plan.kept.get(place, ())))
+        shown += filter(None, [kept_text(plan.kept.get(place, ()))])
     unknown = [f"{p} can't be looked into: {why}" for p, why in plan.unknown.items()]
     unknown += [f"{place} is INOPERABLE, and left out" for place in different.inoperable]
     shown += [Text(line, style="bold red") for line in unknown]
@@ -217,7 +217,7 @@ class Board:
             elif results:
                 if self._live is None:
                     self._live = Live(console=self._console, refresh_per_second=8)
-                    self._live.start()
+                    start(self._live)
                 self._live.update(self._drawn())
 
     def _tell(self, results: list[Result]) -> None:
