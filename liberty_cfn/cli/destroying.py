@@ -27,8 +27,8 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     """Delete ENV's stacks, except what policies keep.
 
     Uploads, secrets, images, logs and the hosted zone stay; the database and the cache
-    leave snapshots. What stays is listed before and after, and goes on costing money. What
-    AWS would not delete, such as a protected database, is told before anything is deleted.
+    leave snapshots. What stays is listed first, and goes on costing money. What AWS would
+    not delete, such as a protected database, is told before anything is deleted.
     """
     from liberty_cfn.cli.stack_sets.destroying import destroy as destroy_set
     from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def status_command(environment: Environment, *, as_json: bool) -> None:
     """Show how ENV's stacks stand.
 
-    The root and each nested stack: when its last operation began, its status, and what is
-    being done to which resources. How many tasks of the service run; and if not all do, why
+    The root and each nested stack: when its last operation began (UTC), its status, and what
+    is being done to which resources. How many tasks of the service run; and if not all do, why
     tasks stopped in the last hour. Then the digest of the templates that were deployed, and
     what can be done. Exits with 1 where there is no such stack.
     """
@@ -73,8 +73,9 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
 def events_command(environment: Environment, *, attach: bool, as_json: bool) -> None:
     """Show what happened in ENV's last operation.
 
-    In all its stacks; and why it failed, if it did. With --follow, attaches to what is running
-    and stays until it is over; then exits with 0 if it succeeded, and with 1 if it didn't.
+    In all its stacks, at which time (UTC); and why it failed, if it did. With --follow,
+    attaches to what is running and stays until it is over; then exits with 0 if it succeeded,
+    and with 1 if it didn't.
     """
     from liberty_cfn.deploy.events import last_operation
     from liberty_cfn.deploy.following import Operation
