@@ -141,6 +141,18 @@ def test_of_many_targets_those_at_work_and_those_that_failed_stand_first():
     assert shown[-4:] == ["RUNNING", "FAILED", "PENDING", "SUCCEEDED"]
 
 
+def test_a_target_is_said_to_be_at_work_for_how_long():
+    now = [0.0]
+    paper = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    board = Board(paper, clock=lambda: now[0])
+    board.happened([Result(Place("1", "x"), "PENDING", "")])
+    now[0] = 5
+    board.happened([Result(Place("1", "x"), "RUNNING", "")])
+    now[0] = 130
+    board.stop()
+    assert "1/x     RUNNING  2 min 5 s" in paper.file.getvalue()
+
+
 def test_targets_that_are_told_of_at_once_stand_in_one_table(monkeypatch):
     board = Board(Console(file=io.StringIO(), force_terminal=True))
     begun = [Result(Place("1", "x"), "RUNNING", "")]

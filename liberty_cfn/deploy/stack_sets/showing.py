@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -191,11 +192,12 @@ class Board:
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console
+        self._console, self._clock = console, clock
         self._speaker = Speaker(partial(console.print, soft_wrap=True), clock)
         self.say = self._speaker.say
         self._moves = moves(console)
         self._results: dict[Place, Result] = {}
+        self._told: dict[Place, float] = {}  # when each result was
         self._live: Live | None = None
         self._lock = Lock()  # operations that run side by side tell it in threads of their own
         self._looked = 0
@@ -211,14 +213,16 @@ class Board:
 
     def happened(self, results: list[Result]) -> None:
         with self._lock:
-            self._results |= {result.place: result for result in results}
+            self._told |= {result.place: self._clock() for result in results}
+            # Another dictionary, as the one before may be drawn at this moment.
+            self._results = self._results | {result.place: result for result in results}
             if not self._moves:
                 self._tell(results)
-            elif results:
-                if self._live is None:
-                    self._live = Live(console=self._console, refresh_per_second=8)
-                    start(self._live)
-                self._live.update(self._drawn())
+            elif results and self._live is None:
+                self._live = Live(
+                    console=self._console, refresh_per_second=4, get_renderable=self._drawn
+                )
+                start(self._live)
 
     def _tell(self, results: list[Result]) -> None:
         for result in results:
@@ -241,6 +245,8 @@ class Board:
         idle = {"PENDING": 1, "SUCCEEDED": 2}
         for result in sorted(self._results.values(), key=lambda one: idle.get(one.status, 0)):
             place, status, took, reason = _cells(result)
+            if result.status == "RUNNING":
+                took = seconds(timedelta(seconds=self._clock() - self._told[result.place]))
             table.add_row(
                 place, Text(status.strip(), COLOURS.get(result.status, "")), took, reason
             )
