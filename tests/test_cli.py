@@ -1,5 +1,6 @@
 """The command line as its users type it: some in processes of their own, which takes longer."""
 
+import io
 import json
 import os
 import shlex
@@ -542,6 +543,17 @@ def test_ctrl_c_when_all_is_done_changes_nothing(monkeypatch):
     monkeypatch.setattr(signal, "signal", Mock(side_effect=[None] * 3 + [KeyboardInterrupt]))
     run_as_process()
     leave.assert_called_once_with(2)
+
+
+def test_what_a_terminal_has_no_letters_for_is_told_all_the_same(monkeypatch):
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr("liberty_cfn.cli.main", lambda: console().print("by hand: Zoë"))
+    monkeypatch.setattr("atexit._run_exitfuncs", Mock())
+    monkeypatch.setattr(os, "_exit", Mock())
+    monkeypatch.setattr(signal, "signal", Mock())
+    run_as_process()
+    assert shown.buffer.getvalue() == b"by hand: Zo\\xeb\n"
 
 
 # Presses Ctrl-C again while what the first interrupted is torn down.

@@ -118,6 +118,9 @@ def run() -> NoReturn:
     answered = [one for one in ending if signal.getsignal(one) is signal.SIG_DFL]
     for one in answered:
         signal.signal(one, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What people wrote, or AWS says, may have letters that it lacks; standard error is so.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Kept, with all that its frames hold: another Ctrl-C would be told by what is torn down.
     ended: BaseException = KeyboardInterrupt()
     # Another Ctrl-C, while the first was being answered, or when all is done.
