@@ -215,11 +215,10 @@ DELETIONS: dict[str, tuple[Protection, ...]] = {
         ),
     ),
     "AWS::ECR::Repository": _all(
-        ("LifecyclePolicy", different, "images may be deleted by another rule than before"),
         (
             "LifecyclePolicy/LifecyclePolicyText",
             different,
-            "images may be deleted by another rule",
+            "images may be deleted by another rule than before",
         ),
     ),
     "AWS::KMS::Key": _all(("Enabled", _turned_off, "what it encrypted can't be read")),
