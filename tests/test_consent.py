@@ -374,6 +374,26 @@ def test_a_property_that_is_create_only_is_known_as_one_and_its_value_perhaps_la
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "lost"), [("redis", "valkey", False), ("valkey", "redis", True)]
+)
+def test_a_cache_goes_back_to_redis_only_anew_though_its_change_set_says_never(
+    before, after, lost
+):
+    target = {"Attribute": "Properties", "Name": "Engine", "Path": "/Properties/Engine"}
+    values = {"RequiresRecreation": "Never", "BeforeValue": before, "AfterValue": after}
+    resource = {
+        "Action": "Modify",
+        "LogicalResourceId": "CacheGroup",
+        "ResourceType": "AWS::ElastiCache::ReplicationGroup",
+        "Replacement": "False",
+        "Details": [{"Evaluation": "Static", "Target": target | values}],
+    }
+    change = read(resource, ("Cache",))
+    assert is_lost(change) is lost
+    assert (change.replacement is Replacement.NO) is not lost
+
+
 def test_what_another_nested_stack_will_give_is_known_only_later():
     given = "{{IntrinsicFunction:liberty-social-prod/Network.Outputs.VpcId/Fn::GetAtt}}"
     target = {"Attribute": "Properties", "Name": "VpcId", "RequiresRecreation": "Always"}

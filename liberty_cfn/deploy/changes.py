@@ -187,7 +187,7 @@ def _property(kind: str, detail: dict[str, Any]) -> Property:
     known = detail.get("Evaluation") == "Static" and UNKNOWN not in target.get("AfterValue", "")
     recreation = target.get("RequiresRecreation", "Never")
     # A schema may lack what AWS's pages say: then replacement is possible.
-    documented = _documented(kind, path) if recreation == "Never" else Replacement.NO
+    documented = _documented(kind, path, target) if recreation == "Never" else Replacement.NO
     replaces = {
         "Always": Replacement.CERTAIN if known else Replacement.POSSIBLE,
         "Never": Replacement.NO if documented is Replacement.NO else Replacement.POSSIBLE,
@@ -201,9 +201,10 @@ def _property(kind: str, detail: dict[str, Any]) -> Property:
     )
 
 
-def _documented(kind: str, path: str) -> Replacement:
+def _documented(kind: str, path: str, target: dict[str, Any]) -> Replacement:
     """Return whether, by AWS's pages, changing a property replaces its resource."""
     from liberty_cfn.review.documented import (  # noqa: PLC0415 - slow to load
+        BY_VALUE,
         ONLY_INTERRUPTED,
         REPLACEMENTS,
     )
@@ -211,6 +212,9 @@ def _documented(kind: str, path: str) -> Replacement:
     steps = [s for s in path.removeprefix("/Properties").split("/") if s and not s.isdigit()]
     if (kind, *steps[:1]) in ONLY_INTERRUPTED:
         return Replacement.NO
+    if by_value := BY_VALUE.get((kind, "/".join(steps))):
+        told = (target.get(side) or by_value.usual for side in ("BeforeValue", "AfterValue"))
+        return Replacement.NO if tuple(told) == by_value.in_place else Replacement.CERTAIN
     places = ((kind, *steps[:depth]) for depth in range(len(steps), 0, -1))
     said = next((REPLACEMENTS[p].replacement for p in places if p in REPLACEMENTS), "none")
     return {"certain": Replacement.CERTAIN, "conditional": Replacement.POSSIBLE}.get(
