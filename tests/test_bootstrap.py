@@ -11,10 +11,10 @@ from deployed import Listener
 from local_aws import SOON
 from small_sets import small
 
-from liberty_cfn.bootstrap.deploy_role import GITHUB
+from liberty_cfn.bootstrap.deploy_role import GITHUB, SET_BY_A_PERSON
 from liberty_cfn.bootstrap.grants import NAMED
 from liberty_cfn.bootstrap.rights import BY_TYPE
-from liberty_cfn.deploy import packaging
+from liberty_cfn.deploy import packaging, secrets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.sessions import session
@@ -176,6 +176,14 @@ def test_the_role_cannot_change_itself_or_read_secrets_but_for_the_stacks(role, 
                 assert not re.fullmatch(pattern, name) or "aws-service-role" in str(resource)
         if "secretsmanager:GetSecretValue" in statement["Action"]:
             assert through_cloudformation(statement)
+
+
+def test_the_role_sets_only_the_secrets_that_a_person_sets(statements):
+    assert set(SET_BY_A_PERSON) == set(secrets.NAMES) - secrets.GENERATED.keys()
+    [said] = [s for s in statements if "secretsmanager:PutSecretValue" in s["Action"]]
+    for name in secrets.NAMES:
+        arn = f"arn:aws:secretsmanager:us-east-1:1:secret:liberty-social/{name}-prod-AbCdEf"
+        assert permits(said, arn, "1", "") is (name in SET_BY_A_PERSON), name
 
 
 def test_roles_are_handed_only_to_the_services_that_run_with_them(statements):

@@ -36,6 +36,13 @@ STARTED = (
     "arn:${AWS::Partition}:ecs:*:${AWS::AccountId}:service/liberty-social-*",
     "arn:${AWS::Partition}:ecs:*:${AWS::AccountId}:task-definition/liberty-social-*",
 )
+# The secrets that a person sets: others have a value that AWS generated.
+SET_BY_A_PERSON = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DEFAULT_FROM_EMAIL")
+SECRETS = "arn:${AWS::Partition}:secretsmanager:*:${AWS::AccountId}:secret:liberty-social/"
+CHANGED = {
+    "ecs": STARTED,
+    "secretsmanager": tuple(f"{SECRETS}{name}*" for name in SET_BY_A_PERSON),
+}
 SENT = (
     "arn:${AWS::Partition}:s3:::liberty-cfn-templates-${AWS::AccountId}-*",
     "arn:${AWS::Partition}:s3:::liberty-cfn-templates-${AWS::AccountId}-*/*",
@@ -154,8 +161,7 @@ def _helper() -> Iterator[Statement]:
     yield allow("Stacks", STACKS, (*stacks, CHANGE_SETS_HERE))
     yield allow("Templates", TEMPLATES, SENT)
     for service, actions in by_service(CHANGES).items():
-        changed = STARTED if service == "ecs" else where(service, STACKS_HERE)
-        yield allow(f"Change{sid(service)}", actions, changed)
+        yield allow(f"Change{sid(service)}", actions, CHANGED[service])
 
 
 def _of_sets() -> Iterator[Statement]:

@@ -152,6 +152,8 @@ def _start(python: Path, folder: Path) -> LocalAws:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # What it holds is its owner's alone: secrets are written down, too.
+            umask=0o077,
         )
     local = LocalAws(f"http://127.0.0.1:{port}", child.pid)
     try:

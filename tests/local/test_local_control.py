@@ -85,6 +85,9 @@ def test_a_server_that_died_is_replaced_by_one_that_has_what_was_saved(home, loc
     begun = sets.create_stack_instances(**one, **where)["OperationId"]
     sets.create_stack(StackName="begun", TemplateBody=body)
     control.save(local)
+    kept = {file.name: file.stat().st_mode & 0o077 for file in (home / "state").iterdir()}
+    assert "secretsmanager.json" in kept
+    assert set(kept.values()) == {0}  # nobody else on this machine reads them
     os.kill(local.pid, signal.SIGKILL)
     os.waitpid(local.pid, 0)
     found = control.up(home, say=quiet)
