@@ -589,6 +589,13 @@ def test_a_nested_stack_without_a_change_set_of_its_own_may_change_in_any_way():
     assert [change.opaque for change in create(wire).changes] == [True]
 
 
+def test_a_change_set_that_lists_no_changes_at_all_is_one_of_outputs_alone():
+    """AWS's description of the answer requires no list."""
+    listless = (200, described()[1].replace("<Changes/>", ""))
+    wire = Wire(CreateChangeSet=[CREATED], DescribeChangeSet=[listless])
+    assert create(wire).changes == ()
+
+
 def test_what_changes_is_told_with_the_path_to_it_at_any_depth():
     names = ("One", "Two", "Three")
     nested = [nested_in(name, f"<ChangeSetId>{name}</ChangeSetId>") for name in names]

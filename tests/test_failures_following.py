@@ -572,6 +572,12 @@ def test_case_23_a_page_that_moved_on_shows_no_event_twice():
     assert [event.time.second for event in happened] == [1, 2, 3]
 
 
+def test_case_23_empty_pages_before_the_first_hide_nothing_that_happened_before():
+    older = events(told(2, "UPDATE_COMPLETE"), told(1, "UPDATE_IN_PROGRESS"))
+    wire = Wire(DescribeStackEvents=[events(token="more"), older, older])
+    assert Follower(wire.client, STACK).new_events() == []
+
+
 def test_case_23_a_second_page_that_fails_loses_no_event():
     first = events(told(2, "UPDATE_COMPLETE"), token="more")
     second = events(told(1, "UPDATE_IN_PROGRESS"))

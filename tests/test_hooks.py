@@ -137,3 +137,12 @@ def test_what_a_hook_refused_before_anything_was_made_is_told():
     assert refused_early(wire.client, ChangeSetName=CHANGE_SET) == [
         f"Uploads (AWS::S3::Bucket): {HOOK}: {WHY}"
     ]
+
+
+def test_what_was_refused_of_no_one_resource_is_told_without_naming_any():
+    refused = (
+        "<member><EventId>1</EventId><EventType>VALIDATION_ERROR</EventType>"
+        f"<ValidationStatusReason>{WHY}</ValidationStatusReason></member>"
+    )
+    wire = Wire(DescribeEvents=[done("DescribeEvents", OperationEvents=refused)])
+    assert refused_early(wire.client, ChangeSetName=CHANGE_SET) == [WHY]

@@ -1,5 +1,6 @@
 """The commands for a stack's life after deploying, as their users type them."""
 
+import contextlib
 import io
 import json
 import threading
@@ -7,13 +8,16 @@ import time
 from datetime import timedelta
 from functools import partial
 from html import escape
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from deployed import Listener
 from rich.console import Console
 from wire import (
     EXPIRED,
+    RESET,
     START,
     Wire,
     answer,
@@ -32,7 +36,7 @@ from liberty_cfn.deploy.destroying import Kept, what_is_kept
 from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import follow
-from liberty_cfn.deploy.operations import roll_back
+from liberty_cfn.deploy.operations import cancel, roll_back
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.showing import kept_text
@@ -165,6 +169,17 @@ def test_status_shows_the_root_and_the_nested_stacks(liberty, made):
     assert first.split()[2:] == ["CREATE_COMPLETE", "liberty-social-dev"]
     assert second.split()[2:] == ["CREATE_COMPLETE", "Inner"]
     assert last == "Nothing needs to be done."
+
+
+def test_case_09_status_shows_a_state_that_nobody_knows(liberty, made, monkeypatch):
+    status = "UPDATE_SIDEWAYS_COMPLETE"
+    told = {"StackStatus": status, "StackId": made, "CreationTime": START}
+    monkeypatch.setattr("liberty_cfn.deploy.operations.find", lambda *_: told)
+    monkeypatch.setattr("liberty_cfn.deploy.stack.described", lambda *_: told)
+    code, shown, _ = liberty("status", "dev")
+    first, *_, last = shown.splitlines()
+    assert (code, first.split()[2]) == (0, status)
+    assert last.startswith(f"CloudFormation says {status}")
 
 
 def test_a_nested_stack_that_went_with_its_resource_is_not_told_one_that_went_alone_is():
@@ -498,6 +513,8 @@ def test_a_nested_resource_to_skip_is_named_by_its_stacks_own_name(
                 "ResourcesToSkip": [f"{STACK}-Inner-ABC.Bucket"],
             },
         )
+        # Whether it had begun nevertheless.
+        stub.add_response("describe_stack_events", {"StackEvents": outer})
         with pytest.raises(Exception, match=said):
             roll_back(work(dev, cloudformation), (skip,))
 
@@ -535,6 +552,58 @@ def test_an_update_that_was_not_to_be_undone_is_undone_when_asked(dev):
     assert asked["RollbackStack"]["StackName"] == STACK_ID
     # What that update was allowed to lose, nothing may any more.
     assert asked["SetStackPolicy"]["StackPolicyBody"] == stack_policy()
+
+
+IN_PROGRESS = f"Stack:{STACK_ID} is in UPDATE_ROLLBACK_IN_PROGRESS state"
+REFUSED = (400, f"<Code>ValidationError</Code><Message>{IN_PROGRESS}</Message>")
+USED = (400, "<Code>TokenAlreadyExistsException</Code><Message>It exists</Message>")
+
+
+@pytest.mark.parametrize("refused", [REFUSED, USED])
+@pytest.mark.parametrize("ours", [True, False])
+def test_case_20_a_rollback_that_had_begun_though_its_answer_was_lost_is_followed(
+    dev, refused, ours, monkeypatch
+):
+    monkeypatch.setattr("liberty_cfn.deploy.operations.uuid.uuid4", lambda: Mock(hex="once"))
+    begun = told(1, "UPDATE_ROLLBACK_IN_PROGRESS", token="r-once" if ours else "theirs")
+    ended = events(told(2, "UPDATE_ROLLBACK_COMPLETE"), begun)
+    wire = Wire(
+        attempts=2,
+        DescribeStacks=[stack("UPDATE_ROLLBACK_FAILED"), stack("UPDATE_ROLLBACK_COMPLETE")],
+        DescribeStackEvents=[events(), events(begun), ended],
+        ContinueUpdateRollback=[RESET, refused],
+        GetStackPolicy=[done("GetStackPolicy", StackPolicyBody=escape(stack_policy()))],
+    )
+    if ours:
+        assert roll_back(work(dev, wire.client), ()).status == "UPDATE_ROLLBACK_COMPLETE"
+    else:
+        with pytest.raises(ClientError):
+            roll_back(work(dev, wire.client), ())
+    asked = [operation for operation, _ in wire.asked]
+    assert asked.count("ContinueUpdateRollback") == 2
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        # It was cancelled, and the answer lost; or it failed by itself.
+        ("UPDATE_ROLLBACK_IN_PROGRESS", None),
+        ("UPDATE_COMPLETE", "is in UPDATE_COMPLETE: only an update that is under way"),
+        ("UPDATE_IN_PROGRESS", "Not now"),
+    ],
+)
+def test_case_20_a_refusal_to_cancel_is_told_by_what_became_of_the_update(dev, now, said):
+    wire = Wire(
+        attempts=2,
+        DescribeStacks=[stack("UPDATE_IN_PROGRESS"), stack(now)],
+        CancelUpdateStack=[
+            RESET,
+            (400, "<Code>ValidationError</Code><Message>Not now</Message>"),
+        ],
+    )
+    with pytest.raises(Exception, match=said) if said else contextlib.nullcontext():
+        cancel(dev, wire.client)
+    assert [operation for operation, _ in wire.asked].count("CancelUpdateStack") == 2
 
 
 def test_an_import_that_went_wrong_is_not_sent_to_a_command_that_refuses_it(dev):

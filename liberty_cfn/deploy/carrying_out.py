@@ -8,7 +8,7 @@ from typing import Any
 from liberty_cfn.deploy import discarding, faults, linked_roles
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.events import Follower, newest_first
+from liberty_cfn.deploy.events import Follower, has_begun
 from liberty_cfn.deploy.following import attend
 from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK
@@ -86,8 +86,6 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
             RetainExceptOnCreate=not change_set.adopts,
         )
     except faults.OF_AWS as error:
-        # botocore resends a request that got no answer; if the first arrived, the second is
-        # refused.
         if _has_begun(cloudformation, change_set):
             return
         late = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
@@ -97,10 +95,8 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
 
 
 def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:
-    with faults.unless_missing():
-        events = newest_first(cloudformation, change_set.stack_id)
-        if any(event.get("ClientRequestToken") == change_set.token for event in events):
-            return True
+    if has_begun(cloudformation, change_set.stack_id, change_set.token):
+        return True
     with faults.unless("ChangeSetNotFound"):
         described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
         return described.get("ExecutionStatus") in BEGUN

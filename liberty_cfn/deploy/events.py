@@ -111,9 +111,10 @@ class Follower:
         self._ended = False
         self._since = since
         if since is None:
-            # One page is enough to know where to stop; there may be many.
-            newest = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
-            self._seen.update(raw["EventId"] for raw in newest)
+            # One page is enough to know where to stop; there may be many, and empty ones first.
+            pages = cloudformation.get_paginator("describe_stack_events")
+            found = (page["StackEvents"] for page in pages.paginate(StackName=stack_id))
+            self._seen.update(raw["EventId"] for raw in next(filter(None, found), []))
 
     def new_events(self) -> list[Event]:
         """Return what happened since the last call, oldest first."""
@@ -221,6 +222,17 @@ def newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]
     """Yield a stack's events as AWS describes them, page by page."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
     yield from pages.search("StackEvents")
+
+
+def has_begun(cloudformation: Any, stack_id: str, token: str) -> bool:
+    """Whether an operation has begun, by its request token, though AWS's answer was lost.
+
+    botocore resends a request that got no answer; if the first arrived, the second is refused.
+    """
+    with faults.unless_missing():
+        found = newest_first(cloudformation, stack_id)
+        return any(event.get("ClientRequestToken") == token for event in found)
+    return False
 
 
 def last_operation(cloudformation: Any, stack_id: str) -> Follower:

@@ -77,15 +77,21 @@ def _result_of_hook(cloudformation: Any, result: str) -> list[str]:
 
 def _sentence(event: Mapping[str, Any]) -> str:
     """Return, in words, what an event refuses; empty for any other event."""
-    where = f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')}"
+    kind, path = event.get("ResourceType"), event.get("ValidationPath")
     if event.get("EventType") == "HOOK_INVOCATION_ERROR" and (why := why_hook_failed(event)):
-        return f"{where}): {event.get('HookType', 'a hook')}: {why}"
+        return f"{_where(event, kind)}{event.get('HookType', 'a hook')}: {why}"
     refuses = (
         event.get("ValidationFailureMode", "FAIL") == "FAIL"
         and event.get("ValidationStatus") != "SKIPPED"
     )
     if event.get("EventType") != "VALIDATION_ERROR" or not refuses:
         return ""
-    path = f" {event['ValidationPath']}" if event.get("ValidationPath") else ""
     why = event.get("ValidationStatusReason") or event.get("ResourceStatusReason", "refused")
-    return f"{where}{path}): {why}"
+    return f"{_where(event, kind, path)}{why}"
+
+
+def _where(event: Mapping[str, Any], *more: str | None) -> str:
+    """Return which resource an event is about, and a colon; empty if it is about none."""
+    inside = " ".join(filter(None, more))
+    said = filter(None, (event.get("LogicalResourceId"), f"({inside})" if inside else ""))
+    return f"{where}: " if (where := " ".join(said)) else ""

@@ -74,7 +74,7 @@ def held(environment: Environment, target: Target, plan: Plan) -> dict[str, str]
 
 def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
     """Return, in words, that the service is held by a failed migration; empty if it isn't."""
-    if state_of(stack) is not Meaning.GOOD or not parameters(stack).get(HELD):
+    if not parameters(stack).get(HELD) or state_of(stack) is not Meaning.GOOD:
         return ""
     return (
         "The service stays with the version before, as the migration for the new one failed, "

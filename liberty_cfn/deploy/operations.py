@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.events import Event, Follower, last_operation
+from liberty_cfn.deploy.events import Event, Follower, has_begun, last_operation
 from liberty_cfn.deploy.following import Operation
 from liberty_cfn.deploy.protection import close_again
 from liberty_cfn.deploy.stack import find, name_of
@@ -46,13 +47,22 @@ def cancel(environment: Environment, cloudformation: Any) -> None:
         DeployError: no update is under way.
     """
     stack = root(environment, cloudformation)
-    status = stack["StackStatus"]
-    if status != "UPDATE_IN_PROGRESS":
+    _refuse_unless_updating(environment, stack)
+    token = f"c-{uuid.uuid4().hex}"
+    try:
+        cloudformation.cancel_update_stack(StackName=stack["StackId"], ClientRequestToken=token)
+    except faults.OF_AWS:
+        # The update ended meanwhile; or this was done, and its answer lost.
+        stack = root(environment, cloudformation)
+        if stack["StackStatus"] != "UPDATE_ROLLBACK_IN_PROGRESS":
+            _refuse_unless_updating(environment, stack)
+            raise
+
+
+def _refuse_unless_updating(environment: Environment, stack: dict[str, Any]) -> None:
+    if (status := stack["StackStatus"]) != "UPDATE_IN_PROGRESS":
         but = "only an update that is under way can be cancelled."
         raise DeployError(in_words(status, environment, but))
-    cloudformation.cancel_update_stack(
-        StackName=stack["StackId"], ClientRequestToken=f"c-{uuid.uuid4().hex}"
-    )
 
 
 def roll_back(work: Work, skip: Collection[str]) -> Operation:
@@ -83,7 +93,11 @@ def roll_back(work: Work, skip: Collection[str]) -> Operation:
         but = "only a rollback that failed can be continued."
         raise DeployError(in_words(status, environment, but))
     follower = Follower(cloudformation, stack_id)
-    begin(**asked)
+    try:
+        begin(**asked)
+    except faults.OF_AWS:
+        if not has_begun(cloudformation, stack_id, asked["ClientRequestToken"]):
+            raise
     rollback.see_to_its_end(follower)
     if rollback.meaning is Meaning.UNDONE:
         # What the failed update was allowed to replace is protected again.
