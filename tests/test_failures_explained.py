@@ -81,6 +81,25 @@ def test_case_24_the_first_failure_in_time_of_all_stacks_comes_first(dev):
     ]
 
 
+def test_case_24_what_fails_again_when_it_is_tried_again_is_told_once(dev):
+    """CloudFormation tries a deletion several times, each a request of its own."""
+    tries = [
+        failure(
+            number,
+            "Repository",
+            f"It still holds images (Service: Ecr, Request ID: {number}a-{number}b) "
+            f"(RequestToken: {number}c, HandlerErrorCode: GeneralServiceException)",
+            stack=("Registry",),
+            status="DELETE_FAILED",
+        )
+        for number in (1, 2, 3)
+    ]
+    said = diagnosis.explain(nobody, dev, STACK, "DELETE_FAILED", tries)
+    assert said.count("It still holds images") == 1
+    assert "  Repository in Registry (AWS::X::Y)" in said
+    assert "Request ID: 1a-1b" in said
+
+
 def test_case_24_what_could_not_be_cleaned_up_is_not_why_an_update_failed(dev):
     happened = [
         began(),

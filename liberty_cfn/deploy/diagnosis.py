@@ -6,6 +6,7 @@ resource fails is cancelled: neither is a reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +25,8 @@ BY_HAND = "User Initiated"
 CANCELLED_BY_HAND = "The update was cancelled by hand."
 # Each deployment leaves one, which costs nothing.
 OF_COURSE = "AWS::ECS::TaskDefinition"
+# What differs in the reasons of requests that fail alike.
+OF_A_REQUEST = re.compile(r"Request ?(ID|Token): [\w-]+", re.IGNORECASE)
 UNSAID = "CloudFormation gave no reason; see the stack's events in the console."
 NOTHING: Mapping[str, list[str]] = MappingProxyType({})
 
@@ -117,7 +120,15 @@ def first_hand(
         told = own == CANCELLED_BY_HAND or all(CANCELLED in e.reason.lower() for e in failures)
         if own and told and not early:
             early.append(own)
-    return list(dict.fromkeys(early)) or [in_words(event) for event in failures], failures
+    return _once(early or map(in_words, failures)), failures
+
+
+def _once(sentences: Iterable[str]) -> list[str]:
+    """Return each sentence once, though CloudFormation tried again, and it failed alike."""
+    told: dict[str, str] = {}
+    for sentence in sentences:
+        told.setdefault(OF_A_REQUEST.sub("", sentence), sentence)
+    return list(told.values())
 
 
 def explain(
