@@ -288,6 +288,13 @@ def test_a_database_cache_or_log_of_somebody_else_in_the_account_may_not_be_dele
             assert not [s for s in statements if permits(s, arn, "1", "")], action
 
 
+@pytest.mark.parametrize("role", ["deploy-role", "stack-set-execution-role"])
+def test_a_role_takes_nothing_into_its_stacks_that_somebody_lists(bootstraps, role):
+    given = given_to(bootstraps[f"bootstrap/{role}"])
+    [said] = [s for s in given if "cloudformation:CreateChangeSet" in s["Action"]]
+    assert said["Condition"] == {"Null": {"cloudformation:ImportResourceTypes": "true"}}
+
+
 def test_only_the_role_of_a_stack_set_may_take_roles_in_other_accounts(role):
     """Many an account has an execution role that may do anything."""
     of_sets = re.compile("sts:|organizations:|cloudformation:.*(StackSet|StackInstance)")

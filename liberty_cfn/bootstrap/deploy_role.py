@@ -11,6 +11,7 @@ from troposphere import Equals, GetAtt, If, Output, Parameter, Ref, Sub, Templat
 
 from liberty_cfn.bootstrap.grants import (
     CHANGE_SETS,
+    NO_IMPORTS,
     PARTS,
     allow,
     attached,
@@ -158,7 +159,7 @@ def deploy_role(t: Template) -> None:
 def _helper() -> Iterator[Statement]:
     """Yield what the helper itself may do."""
     stacks = where("cloudformation", STACKS_HERE)
-    yield allow("Stacks", STACKS, (*stacks, CHANGE_SETS_HERE))
+    yield allow("Stacks", STACKS, (*stacks, CHANGE_SETS_HERE), NO_IMPORTS)
     yield allow("Templates", TEMPLATES, SENT)
     for service, actions in by_service(CHANGES).items():
         yield allow(f"Change{sid(service)}", actions, CHANGED[service])

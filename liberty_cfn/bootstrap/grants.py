@@ -17,6 +17,7 @@ from awacs.aws import (
     Allow,
     Condition,
     ForAnyValueStringEquals,
+    Null,
     Statement,
     StringEquals,
 )
@@ -84,6 +85,10 @@ LOGS = ("arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/ecs/liberty-s
 # https://github.com/widdix/complete-aws-iam-reference/issues/6
 # https://github.com/aws/aws-sam-cli/issues/2406
 CHANGE_SETS = "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:changeSet/"
+# Change sets without a list of what to import: any resource of the account could be taken into
+# a stack, and deleted with it. Adoption gives none: AWS finds what has our names.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html
+NO_IMPORTS = Condition(Null("cloudformation:ImportResourceTypes", "true"))
 # These know no resources.
 ANYWHERE = ("secretsmanager:GetRandomPassword", "secretsmanager:ListSecrets")
 # The services of each policy: one alone would be longer than IAM lets a policy be.

@@ -10,6 +10,7 @@ from troposphere import GetAtt, Output, Parameter, Sub, Template, iam
 
 from liberty_cfn.bootstrap.grants import (
     CHANGE_SETS,
+    NO_IMPORTS,
     PARTS,
     allow,
     attached,
@@ -66,6 +67,7 @@ def _stacks() -> Iterator[Statement]:
         "Stacks",
         [cloudformation.CreateStack, *STACKS, cloudformation.UpdateStack],
         (*where("cloudformation", INSTANCES), CHANGE_SETS + "liberty-*"),
+        NO_IMPORTS,
     )
     # CloudFormation may ask without a name. AWS's own role of the kind has both, too:
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSQuickSetupDeploymentRolePolicy.html
