@@ -8,12 +8,15 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 from local_aws import variables
 
+from liberty_cfn.cli import secret
 from liberty_cfn.deploy import secrets, targets
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.environments import load
@@ -96,6 +99,16 @@ def test_what_is_no_text_is_refused_without_being_quoted(liberty, target, made):
     assert answer.returncode == 2
     assert "not text in UTF-8" in answer.stderr
     assert "hush" not in answer.stderr
+
+
+def test_what_is_typed_and_no_text_is_refused_without_being_quoted(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    mistyped = Mock(side_effect=lambda *_, **__: b"hush\xff".decode("utf-8"))
+    monkeypatch.setattr(secret.click, "prompt", mistyped)
+    with pytest.raises(SystemExit):
+        secret._value("DEFAULT_FROM_EMAIL")  # noqa: SLF001 - no terminal sends such bytes here
+    assert "not text in UTF-8" in (said := capsys.readouterr().err)
+    assert "hush" not in said
 
 
 def test_generated_secrets_are_refused_before_a_value_is_asked_for(liberty):

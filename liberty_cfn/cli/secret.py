@@ -99,15 +99,13 @@ def secret_list(environment: Environment, *, as_json: bool) -> None:
 
 def _value(name: str) -> str:
     """Return the value that a person types, without echo, or that comes from standard input."""
-    if sys.stdin.isatty():
-        try:
-            typed: str = click.prompt(name, hide_input=True, confirmation_prompt=True, err=True)
-        except click.Abort:
-            return ""
-        return typed
-    given = sys.stdin.buffer.read()
     try:
-        text = given.decode("utf-8")
+        if sys.stdin.isatty():
+            typed: str = click.prompt(name, hide_input=True, confirmation_prompt=True, err=True)
+            return typed
+        text = sys.stdin.buffer.read().decode("utf-8")
+    except click.Abort:
+        return ""
     except UnicodeDecodeError:
         # The error itself would quote the value.
         common.fail(f"{name} was not changed: what was given is not text in UTF-8.", 2)
