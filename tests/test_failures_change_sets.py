@@ -75,7 +75,7 @@ def create(wire, **more):
         wire.client,
         stack="liberty-social-dev",
         new=False,
-        template_url="https://x",
+        template={"TemplateURL": "https://x"},
         parameters={},
         tags={},
         **more,

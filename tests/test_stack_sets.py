@@ -43,6 +43,7 @@ from liberty_cfn.deploy.stack_sets import (
     reaching,
     running,
 )
+from liberty_cfn.deploy.stack_sets import deploying as set_deploying
 from liberty_cfn.deploy.stack_sets.beforehand import remaining
 from liberty_cfn.deploy.stack_sets.comparing import drifted
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
@@ -196,7 +197,9 @@ def test_a_secret_that_gets_another_value_is_told_where_aws_tells_nothing_of_its
         deploy(fleet, {**KEEPING, "inside.yaml": longer}, Told())
 
 
-def test_what_was_allowed_in_a_deploy_no_retry_does_whatever_policies_were_taken_off(sets):
+def test_what_was_allowed_in_a_deploy_no_retry_does_whatever_policies_were_taken_off(
+    sets, monkeypatch
+):
     fleet = sets.fleet(str(FIRST), str(FOURTH))
     deploy(fleet, SMALL, Told())
     renamed = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("'kept", "'held")}
@@ -206,8 +209,23 @@ def test_what_was_allowed_in_a_deploy_no_retry_does_whatever_policies_were_taken
     [inside] = nested(client, stack_of(fleet, FOURTH))
     open_ = stack_policy().replace('"Deny"', '"Allow"')
     client.set_stack_policy(StackName=inside, StackPolicyBody=open_)
+    with pytest.raises(DeployError, match=rf"{FOURTH}: Inside/Kept .* would be replaced, beca"):
+        retry(fleet, Told())
+    # And where it can't be told.
+    monkeypatch.setattr(set_deploying, "as_it_is", lambda *_: {})
     with pytest.raises(DeployError, match=r"denied by stack policy: .*\[Kept\]"):
         retry(fleet, Told())
+
+
+def test_no_retry_gives_a_secret_another_value_which_no_policy_prevents(sets):
+    fleet = sets.fleet(str(FIRST), str(FOURTH))
+    deploy(fleet, KEEPING, Told())
+    longer = KEEPING["inside.yaml"].replace("PasswordLength: 50", "PasswordLength: 51")
+    with pytest.raises(DeployError, match=f"Only {FIRST} was changed"):
+        deploy(fleet, {**KEEPING, "inside.yaml": longer}, Told(agrees=False), ["Key"])
+    with pytest.raises(DeployError, match=rf"{FOURTH}: Inside/Key .* another value, because"):
+        retry(fleet, Told())
+    assert deploy(fleet, {**KEEPING, "inside.yaml": longer}, Told(), ["Key"]).changed
 
 
 def test_what_is_allowed_is_closed_again_where_another_targets_policy_cannot_be_set(

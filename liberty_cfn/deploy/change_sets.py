@@ -55,7 +55,7 @@ def create(
     *,
     stack: str,
     new: bool,
-    template_url: str,
+    template: Mapping[str, str],
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
     adopt: bool = False,
@@ -63,6 +63,7 @@ def create(
 ) -> ChangeSet | None:
     """Return the change set that brings `stack` up to date; None if it already is.
 
+    `template` is the argument that tells the root's, by its URL or its text.
     With `adopt`, resources that exist under a name spelled out in the templates are imported.
     Where CloudFormation can't tell what changes inside nested stacks, that is said, and the
     plan covers the root alone.
@@ -73,7 +74,7 @@ def create(
     asked = {
         "StackName": stack,
         "ChangeSetType": "CREATE" if new else "UPDATE",
-        "TemplateURL": template_url,
+        **template,
         "Parameters": as_parameters(parameters),
         "Tags": as_tags(tags),
         "Capabilities": CAPABILITIES,

@@ -89,7 +89,7 @@ def _planned(
         work.cloudformation,
         stack=environment.stack,
         new=new,
-        template_url=package(work.target, spelled),
+        template={"TemplateURL": package(work.target, spelled)},
         parameters=environment.given,
         # CloudFormation copies these tags to all resources, nested ones included; not the
         # digest's, for which each nested stack has its own value (nesting.py).

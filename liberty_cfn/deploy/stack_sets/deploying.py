@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
-from liberty_cfn.deploy.plans import needless
+from liberty_cfn.deploy.plans import needless, refusals
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, protecting, running
 from liberty_cfn.deploy.stack_sets.operations import (
     Progress,
@@ -23,7 +23,7 @@ from liberty_cfn.deploy.stack_sets.operations import (
     operate,
     refuse_others,
 )
-from liberty_cfn.deploy.stack_sets.previews import SetPlan, preview
+from liberty_cfn.deploy.stack_sets.previews import SetPlan, as_it_is, preview
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
 from liberty_cfn.deploy.stack_sets.running import Outcome, Run
 from liberty_cfn.deploy.stack_sets.standing import StackSet, every_override, standing
@@ -172,12 +172,13 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     )
     if again:
         progress.say(f"{fleet.name}, to be tried again: {', '.join(map(str, again))}")
+        _refuse_unnamed(fleet, there, again, progress)
         if not progress.consents(known):
             return None
     # What a deploy, since killed, had allowed, no other operation may do.
     left = protecting.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
-        # Nobody has looked at what changes there: only policies keep what holds data.
+        # What may turn out to replace what holds data, or can't be told, only they prevent.
         protecting.protect_first(fleet, again, there.instances)
     run = Run(fleet, as_before(fleet), wanted, known, progress, {last})
     run.outcome.unprotected = left
@@ -185,6 +186,23 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         run.bring_up_to_date(again)
     _check_inoperable(fleet, known)
     return run.outcome
+
+
+def _refuse_unnamed(
+    fleet: Fleet, there: StackSet, places: Collection[Place], progress: Progress
+) -> None:
+    """Refuse to try again what would lose data: a deploy has that named.
+
+    Policies don't keep a secret's value, nor backups that are kept less long.
+    """
+    # Only AWS gets into the accounts of a service-managed set.
+    if fleet.targets.service_managed:
+        return
+    plans = as_it_is(fleet, there, places, progress.say)
+    if refused := [f"{p}: {why}" for p, plan in plans.items() for why in refusals(plan, ())]:
+        told = ["Data would be lost; nothing was changed:", *refused]
+        told.append(f"A retry lets nothing go; make deploy ENV={fleet.environment.name} does.")
+        raise DeployError("\n".join(told))
 
 
 def _made_bare(

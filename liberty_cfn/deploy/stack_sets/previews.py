@@ -6,7 +6,7 @@ account's execution role, read, and discarded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from liberty_cfn.deploy.preparing import with_data
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.beforehand import remaining, without_its_stack
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
-from liberty_cfn.deploy.stack_sets.standing import StackSet
+from liberty_cfn.deploy.stack_sets.standing import StackSet, overrides
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.weighing import decides, interruption, weaknesses
@@ -168,7 +168,7 @@ def _changed(work: Work, want: Wanted, place: Place, found: Mapping[str, Any]) -
         cloudformation,
         stack=found["StackId"],
         new=False,
-        template_url=want.root.url,
+        template={"TemplateURL": want.root.url},
         parameters={**want.parameters, **want.overrides[place]},
         tags=want.tags,
         say=say,
@@ -178,6 +178,32 @@ def _changed(work: Work, want: Wanted, place: Place, found: Mapping[str, Any]) -
         change_set = with_data(work, found, change_set)
     given = changed_values(parameters(found), want.settings[place])
     return Plan(str(place), want.digest, change_set.changes if change_set else (), given)
+
+
+def as_it_is(
+    fleet: Fleet, there: StackSet, places: Iterable[Place], say: Say
+) -> dict[Place, Plan]:
+    """Return what it would do to bring places up to date with the set as it is.
+
+    Of places where that can't be told, nothing: a stack whose creation failed, say.
+    """
+
+    def plan(place: Place) -> Plan:
+        cloudformation = fleet.at(place).client("cloudformation")
+        change_set = change_sets.create(
+            cloudformation,
+            stack=there.instances[place].stack_id,
+            new=False,
+            template={"TemplateBody": there.template},
+            parameters={**there.parameters, **overrides(fleet, place)},
+            tags=there.tags,
+            say=Prefixed(place, say).say,
+        )
+        if change_set:
+            discarding.drop(cloudformation, change_set, say)
+        return Plan(str(place), "", change_set.changes if change_set else (), {})
+
+    return fleet.everywhere([p for p in places if there.instances[p].stack_id], plan)[0]
 
 
 Parameter = tuple[str, str | None, str | None]
