@@ -167,6 +167,9 @@ def test_a_secret_whose_value_the_template_would_put_in_place_of_anothers_is_ref
     assert "would get another value, because SecretString changes: this would lose" in why
     assert "; it remains as the version AWSPREVIOUS, until the value changes again. To" in why
     assert why.endswith("--allow-replace Sender")
+    # Whatever else may become of it.
+    doubtful = dataclasses.replace(change, replacement=Replacement.POSSIBLE)
+    assert refusals(planned(doubtful), ()) == [why]
 
 
 def test_a_value_that_is_none_is_told_from_one_that_is_known_later():

@@ -82,7 +82,7 @@ def _other_value(change: Change) -> str:
     if (change.type, change.action) != ("AWS::SecretsManager::Secret", "Modify"):
         return ""
     found = (p.name for p in change.properties if p.name in (GENERATED, "SecretString"))
-    return next(found, "") if change.replacement is Replacement.NO else ""
+    return "" if change.replacement is Replacement.CERTAIN else next(found, "")
 
 
 def decides(change: Change, changed: Property) -> bool:
