@@ -35,6 +35,7 @@ from liberty_cfn.digests import digest
 from liberty_cfn.environments import load, names
 from liberty_cfn.findings import Finding
 from liberty_cfn.repository import PARAMS
+from liberty_cfn.verify import VerifyError
 
 REPOSITORY = Path(__file__).parent.parent
 # fmt: off
@@ -383,6 +384,23 @@ def test_what_is_not_as_specified_after_a_deploy_is_told_to_be_fixed_by_hand(
         said = liberty("deploy", "dev", "--yes", *options).stdout
         assert meant in said
         assert advice in said
+
+
+DENIED = ClientError(
+    {"Error": {"Code": "AccessDeniedException", "Message": "Not yours"}}, "ListSecrets"
+)
+
+
+@pytest.mark.parametrize("error", [DENIED, VerifyError("AWS does not say whose account it is")])
+def test_what_fails_after_a_deploy_is_not_taken_for_the_deploy(liberty, monkeypatch, error):
+    outcome = deploying.Outcome(changed=True, outputs={})
+    monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
+    monkeypatch.setattr(secrets, "outdated", Mock(side_effect=error))
+    answer = liberty("deploy", "dev", "--yes", "--json")
+    assert answer.returncode == 1
+    done, why = json.loads(answer.stdout)["error"].split(", but what comes after that failed. ")
+    assert done == "liberty-social-dev is deployed"
+    assert why == mishaps.in_words(error, "dev")
 
 
 @pytest.fixture

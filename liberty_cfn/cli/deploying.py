@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -171,14 +172,15 @@ def deploy_command(
         common.fail("Nothing was deployed.")
     if not outcome.changed:
         progress.say(f"{environment.stack}: no changes")
-    outdated = _restarted(environment, target, progress.say, restart=restart)
-    if outcome.changed or restart:
-        common.keep(environment)
-    report = verify.verify(environment, target.client)
-    screen.print(table.as_table(report))
-    screen.print(showing.outputs_text(outcome.outputs))
-    for step in _next_steps(environment, target, advice, differs=not report.ok):
-        progress.say(step)
+    with _deployed(environment):
+        outdated = _restarted(environment, target, progress.say, restart=restart)
+        if outcome.changed or restart:
+            common.keep(environment)
+        report = verify.verify(environment, target.client)
+        screen.print(table.as_table(report))
+        screen.print(showing.outputs_text(outcome.outputs))
+        for step in _next_steps(environment, target, advice, differs=not report.ok):
+            progress.say(step)
     if as_json:
         common.print_json(
             stack=environment.stack,
@@ -189,6 +191,20 @@ def deploy_command(
             verify=document.as_json(report),
         )
     common.exit_unless(report.ok)
+
+
+@contextmanager
+def _deployed(environment: Environment) -> Iterator[None]:
+    """Where AWS refuses what comes after a deploy, say that the deploy itself is done."""
+    from liberty_cfn import mishaps
+    from liberty_cfn.deploy import faults
+    from liberty_cfn.verify import VerifyError
+
+    try:
+        yield
+    except (*faults.OF_AWS, VerifyError) as error:
+        why = mishaps.in_words(error, environment.name)
+        common.fail(f"{environment.stack} is deployed, but what comes after that failed. {why}")
 
 
 def _refuse_unfit(
