@@ -112,9 +112,10 @@ class Follower:
         self._since = since
         if since is None:
             # One page is enough to know where to stop; there may be many, and empty ones first.
-            pages = cloudformation.get_paginator("describe_stack_events")
-            found = (page["StackEvents"] for page in pages.paginate(StackName=stack_id))
-            self._seen.update(raw["EventId"] for raw in next(filter(None, found), []))
+            page = cloudformation.describe_stack_events(StackName=stack_id)
+            while not page["StackEvents"] and (token := page.get("NextToken")):
+                page = cloudformation.describe_stack_events(StackName=stack_id, NextToken=token)
+            self._seen.update(raw["EventId"] for raw in page["StackEvents"])
 
     def new_events(self) -> list[Event]:
         """Return what happened since the last call, oldest first."""
