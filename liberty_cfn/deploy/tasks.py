@@ -52,6 +52,9 @@ def of_the_service(environment: Environment, target: Target) -> Iterator[str]:
         if not found or not (standing := how_many_run(found)):
             return
         yield f"Service: {standing}"
+        if not found["desiredCount"]:
+            told = f"make doctor ENV={environment.name} tells"
+            yield f"  None is wanted: DesiredCount is 0, or there is no image yet ({told})"
         # While others take their place, those of before run on.
         changing = len(found["deployments"]) > 1
         if changing or found["runningCount"] < found["desiredCount"]:
