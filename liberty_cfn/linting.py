@@ -227,8 +227,11 @@ def _environments(params: Path) -> tuple[list[Environment], list[Finding]]:
             found.append(
                 Finding(f"{params.name}/{name}.yaml", 1, "params", "error", str(error))
             )
+    shared: dict[str, list[str]] = {}
+    for name, why in collisions(loaded):
+        shared.setdefault(name, []).append(why)
     found += [
-        Finding(f"{params.name}/{name}.yaml", 1, "params", "error", why)
-        for name, why in collisions(loaded)
+        Finding(f"{params.name}/{name}.yaml", 1, "params", "error", "; ".join(why))
+        for name, why in shared.items()
     ]
     return loaded, found

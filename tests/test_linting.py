@@ -160,6 +160,17 @@ def test_what_is_broken_is_found_with_its_place(found, file, old, new, rule):
     assert all(finding.message and finding.line for finding in told)
 
 
+def test_all_that_an_environment_shares_with_another_is_told_at_once(tmp_path, monkeypatch):
+    params = shutil.copytree(PARAMS, tmp_path / "params")
+    shutil.copy(params / "staging.yaml", params / "qa.yaml")
+    monkeypatch.setattr(linting, "_asked", lambda *_: [])
+    [found] = lint([TEMPLATES], params)
+    assert found.message == (
+        "NameSuffix: -stage is that of qa, too; "
+        "RecordLabel: qa answers at backend-staging.example.com, too"
+    )
+
+
 def test_what_is_broken_is_told_with_the_python_that_made_it(found):
     told = {(finding.resource, finding.python) for finding in found if finding.rule == "LC1704"}
     ((resource, place),) = told
