@@ -631,6 +631,13 @@ def test_case_33_what_somebody_began_before_the_end_was_seen_is_not_told_as_ours
     assert [event.status for event in happened] == ["UPDATE_IN_PROGRESS", ours]
 
 
+def test_case_24_a_reason_of_several_lines_is_told_as_one():
+    why = "S3 error: Access Denied\nFor more information check http://x\n"
+    failed = events(told(1, "CREATE_FAILED", "Logs", TYPE, "", reason=why))
+    [event] = Follower(Wire(DescribeStackEvents=[failed]).client, STACK, START).new_events()
+    assert event.reason == "S3 error: Access Denied For more information check http://x"
+
+
 def test_case_23_events_of_older_operations_are_left_out():
     wire = Wire(
         DescribeStackEvents=[events(told(1, "UPDATE_IN_PROGRESS"), told(-1, "CREATE_FAILED"))]

@@ -182,7 +182,8 @@ class Follower:
 
     def _event(self, stack_id: str, raw: dict[str, Any]) -> Event:
         path, resource, now = self._paths[stack_id], raw["LogicalResourceId"], raw["Timestamp"]
-        place, reason = (*path, resource), raw.get("ResourceStatusReason", "")
+        # As one line, though AWS's words may be several.
+        place, reason = (*path, resource), " ".join(raw.get("ResourceStatusReason", "").split())
         if why := why_hook_failed(raw, self.cloudformation):
             self._refused.setdefault(place, []).append(why)
         if REFUSED in reason:
