@@ -253,3 +253,9 @@ def test_nobody_is_told_to_delete_what_is_this_environment_s_own():
     assert "take the change back, and delete nothing" in own
     assert "delete that if nobody needs it" in others
     assert "NameSuffix" not in next_step("a custom-named resource requires replacing")
+
+
+def test_a_request_that_was_sent_before_is_not_told_as_a_name_that_is_taken():
+    assert (
+        next_step("AWS refused RollbackStack: Sent before (TokenAlreadyExistsException)") == ""
+    )

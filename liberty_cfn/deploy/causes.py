@@ -50,7 +50,7 @@ CAUSES = {
     r"BucketAlreadyExists|requested bucket name is not available": (
         "Bucket names are unique worldwide, and this one is taken: choose another NameSuffix."
     ),
-    r"already ?exist|AlreadyOwnedByYou|already scheduled|same name .*exists": (
+    r"(?<!token)already ?exist|AlreadyOwnedByYou|already scheduled|same name .*exists": (
         "The name is taken. If this environment's own resource has it, which the change moves "
         "to another stack or logical id: take the change back, and delete nothing. If it was "
         "kept when it was taken away earlier, or another environment has it: delete that if "
