@@ -6,7 +6,7 @@ import os
 import pty
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -219,6 +219,15 @@ def test_the_list_says_what_exists_has_a_value_and_when_it_changed(liberty, targ
     table = liberty("secret", "list", "dev").stdout
     assert SENDER in table
     assert VALUE not in table
+
+
+def test_when_a_secret_changed_is_told_in_utc_as_all_times_are(nowhere, dev):
+    here = datetime(2026, 1, 1, 9, tzinfo=timezone(timedelta(hours=9)))
+    with Stubber(nowhere.client("secretsmanager")) as manager:
+        for _ in secrets.NAMES:
+            manager.add_response("describe_secret", {"LastChangedDate": here})
+        told = {secrets.as_json(each)["changed"] for each in secrets.listed(dev, nowhere)}
+    assert told == {"2026-01-01T00:00:00+00:00"}
 
 
 def test_no_value_is_ever_read(target, dev, made, monkeypatch):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -174,12 +174,14 @@ def _known(environment: Environment, target: Target, name: str) -> Secret:
     full = full_name(environment, name)
     found = described(target, full) or {}
     deleted = "DeletedDate" in found
+    changed = found.get("LastChangedDate")
     return Secret(
         name,
         full,
         exists=bool(found) and not deleted,
         has_value=has_value(found),
-        changed=found.get("LastChangedDate"),
+        # boto tells it in this machine's time zone.
+        changed=changed and changed.astimezone(UTC),
         scheduled_for_deletion=deleted,
     )
 
