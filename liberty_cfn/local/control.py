@@ -1,7 +1,7 @@
 """Starts and stops the local AWS, a program in a virtual environment of its own.
 
-It keeps the note of where it answers, which it writes first of all, locked for as long as it
-lives.
+From its start to its end, the note of where it answers is locked: a note that nobody locks is
+of one that is gone, and one that says nothing yet is of one that starts.
 """
 
 import contextlib
@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,7 +29,6 @@ NOTE, LOCK = "status.json", "lock"
 REQUIREMENTS = REPOSITORY / "requirements-local.txt"
 
 SECRET = "local"  # noqa: S105
-PATIENCE = 30.0  # seconds
 
 
 class LocalAwsError(Exception):
@@ -72,32 +70,28 @@ def status(folder: Path = FOLDER) -> LocalAws | None:
     with contextlib.suppress(FileNotFoundError), (folder / NOTE).open() as note:
         while _is_locked(note):
             if told := note.read():
-                return _told(told, note.name)
-            time.sleep(0.02)  # it is about to say where it is
+                return LocalAws(**json.loads(told))
+            time.sleep(0.01)  # it is about to say where it answers
     return None
 
 
 def down(folder: Path = FOLDER) -> bool:
     """Stop it and wait until its state is written; tells whether there was one."""
-    if not folder.is_dir():
-        return False
-    with (folder / LOCK).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if found := status(folder):
-            os.kill(found.pid, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
-        while left := status(folder):
-            if time.monotonic() > deadline:
-                raise LocalAwsError(
-                    f"the local AWS (process {left.pid}) does not end; look at it, then kill it"
-                )
-            time.sleep(0.02)
+    if found := status(folder):
+        with (folder / LOCK).open("a") as lock, (folder / NOTE).open() as note:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_locked(note):  # else somebody has stopped it meanwhile
+                os.kill(found.pid, signal.SIGTERM)
+            fcntl.flock(note, fcntl.LOCK_EX)  # which it keeps to its end
     return bool(found)
 
 
 def save(local: LocalAws) -> None:
     """Have what it holds written down now, in case it is killed before it is stopped."""
-    _does(local, "POST", "config", '{"LIBERTY_LOCAL_SAVE": "1"}')
+    server = http.client.HTTPConnection(local.endpoint.removeprefix("http://"))
+    with contextlib.closing(server), contextlib.suppress(OSError, http.client.HTTPException):
+        server.request("POST", "/_ministack/config", '{"LIBERTY_LOCAL_SAVE": "1"}')
+        server.getresponse().read()
 
 
 def reset(folder: Path = FOLDER) -> None:
@@ -105,16 +99,6 @@ def reset(folder: Path = FOLDER) -> None:
     down(folder)
     for kept in ("state", "s3"):
         shutil.rmtree(folder / kept, ignore_errors=True)
-
-
-def _told(told: str, note: str) -> LocalAws:
-    try:
-        return LocalAws(**json.loads(told))
-    except (TypeError, ValueError) as error:
-        raise LocalAwsError(
-            f"{note} does not say where the local AWS is, though it runs: kill the process "
-            f"that holds it (`fuser {note}` tells which), then start another: make local-up"
-        ) from error
 
 
 def _is_locked(note: IO[str]) -> bool:
@@ -125,29 +109,16 @@ def _is_locked(note: IO[str]) -> bool:
     return False
 
 
-def _does(local: LocalAws, verb: str, path: str, body: str = "") -> bool:
-    """Whether the server there does as it is asked."""
-    address = local.endpoint.removeprefix("http://")
-    server = http.client.HTTPConnection(address, timeout=PATIENCE)
-    with contextlib.closing(server), contextlib.suppress(OSError, http.client.HTTPException):
-        server.request(verb, f"/_ministack/{path}", body)
-        return bool(server.getresponse().read())
-    return False
-
-
 def _start(python: Path, folder: Path) -> LocalAws:
-    """Start a server and wait for it."""
+    """Start a server, and wait until it says where it answers."""
     log = folder / "log"
-    # Held from here on, so that nobody takes its port, and asked before it can answer.
-    held = socket.create_server(("127.0.0.1", 0))
-    with held, log.open("w") as output, (folder / NOTE).open("w") as note:
-        fcntl.flock(note, fcntl.LOCK_EX)
-        port = held.getsockname()[1]
+    with log.open("w") as output, (folder / NOTE).open("w") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)  # which is the server's, too, from here on
         child = subprocess.Popen(  # noqa: S603
-            [python, "-m", "server", str(held.fileno()), str(note.fileno())],
+            [python, "-m", "server", str(note.fileno())],
             cwd=HERE,
-            env=_environment(folder, port),
-            pass_fds=[held.fileno(), note.fileno()],
+            env=_environment(folder),
+            pass_fds=[note.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -155,19 +126,14 @@ def _start(python: Path, folder: Path) -> LocalAws:
             # What it holds is its owner's alone: secrets are written down, too.
             umask=0o077,
         )
-    local = LocalAws(f"http://127.0.0.1:{port}", child.pid)
-    try:
-        if not _does(local, "GET", "health"):
-            child.kill()
-            child.wait()
-            last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise LocalAwsError(f"the local AWS did not start; {log} ends with:\n{last}")
-    finally:
         child.returncode = 0  # it outlives us, of which Python is not to complain
-    return local
+    if found := status(folder):
+        return found
+    last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+    raise LocalAwsError(f"the local AWS did not start; {log} ends with:\n{last}")
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     # Nothing of the caller's AWS or Python: it would change who the local AWS thinks it is.
     foreign = ("AWS_", "MINISTACK_", "PYTHON")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
@@ -175,7 +141,6 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
     schemas = importlib.metadata.distribution("cfn-lint").locate_file("cfnlint/data/schemas")
     return kept | {
         "AUTH": "true",
-        "GATEWAY_PORT": str(port),
         "LIBERTY_LOCAL_SCHEMAS": str(schemas),
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "1",

@@ -5,10 +5,11 @@ import socket
 import sys
 from typing import Any
 
-listening, note = map(int, sys.argv[1:])
-# Before all that takes time: whoever started this may be killed meanwhile.
-where = {"endpoint": f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}", "pid": os.getpid()}
-os.write(note, json.dumps(where).encode())
+listening = socket.create_server(("127.0.0.1", 0))
+# Else each answer waits, some 40 ms, until whoever asked acknowledges what it has of it.
+listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+port = str(listening.getsockname()[1])
+os.environ["GATEWAY_PORT"] = port
 
 ministack: Any = importlib.import_module("ministack.app")
 uvicorn: Any = importlib.import_module("uvicorn")
@@ -30,4 +31,15 @@ settings = uvicorn.Config(
     timeout_keep_alive=3600,
     date_header=False,  # ministack says it itself
 )
-uvicorn.Server(settings).run([socket.socket(fileno=listening)])
+
+
+class Server(uvicorn.Server):  # type: ignore[misc]
+    async def startup(self, sockets: Any = None) -> None:
+        """Say where it answers, to whoever waits for that."""
+        await super().startup(sockets)
+        where = {"endpoint": f"http://127.0.0.1:{port}", "pid": os.getpid()}
+        if self.started:
+            os.write(int(sys.argv[1]), json.dumps(where).encode())
+
+
+Server(settings).run([listening])
