@@ -167,19 +167,6 @@ def test_a_request_sent_again_is_the_same_operation(aws):
     assert len(tokens) == len(set(tokens))
 
 
-def test_a_token_is_of_one_request(aws):
-    cloudformation = aws.client("cloudformation")
-    asked = {"StackName": "root", "ClientRequestToken": "made"}
-    stack = cloudformation.create_stack(
-        **asked, TemplateBody=json.dumps(template(group(days=7)))
-    )["StackId"]
-    rest(aws, stack)
-    other = {"TemplateBody": json.dumps(template(group(days=30)))}
-    for again in (cloudformation.create_stack, cloudformation.update_stack):
-        with pytest.raises(ClientError, match="TokenAlreadyExistsException"):
-            again(**asked, **other)
-
-
 def test_a_token_is_one_of_the_stack_it_was_used_for(aws):
     cloudformation = aws.client("cloudformation")
     body = json.dumps(template({"Topic": resource("SNS::Topic")}))

@@ -16,7 +16,7 @@ uvicorn: Any = importlib.import_module("uvicorn")
 
 ADDITIONS = (
     *("schemas", "nested", "existing", "change_sets", "guarding", "mending", "provisioning"),
-    *("kinds", "remembering", "leave", "stack_sets"),
+    *("kinds", "remembering", "stack_sets"),
 )
 for name in ADDITIONS:
     importlib.import_module(f"server.{name}").add()

@@ -48,12 +48,16 @@ def plain(value: Any) -> str:
 
 
 def xml(tag: str, value: Any, each: str = "member") -> str:
-    """A value as an element; the entries of a list are called `each`, or as the list is."""
+    """A value as an element; the entries of a list are called `each`, or as the list is.
+
+    What is called _ something is nobody's business.
+    """
     if isinstance(value, list):
         inner = "".join(xml(each or tag, entry, each) for entry in value)
         return f"<{tag}>{inner}</{tag}>" if each else inner
     if isinstance(value, dict):
-        inner = "".join(xml(name, entry, each) for name, entry in value.items())
+        told = {name: entry for name, entry in value.items() if name[0] != "_"}
+        inner = "".join(xml(name, entry, each) for name, entry in told.items())
     else:
         inner = html.escape(plain(value))
     return "" if value is None else f"<{tag}>{inner}</{tag}>"

@@ -2,8 +2,9 @@
 
 A stack and its change set are the two sides: both hold a template (_template), the values of
 its parameters (_resolved_params), and what they refer to (_resources). A change set also says
-whether nested stacks get some, too (IncludeNestedStacks), whether what exists is taken in
-(ImportExistingResources), and which tags of all resources change (_retagged).
+whether nested stacks get some, too (_deep), which are kept with the root's (_nested), whether
+what exists is taken in (ImportExistingResources), and which tags of all resources change
+(_retagged).
 
 Values are followed through parameters and outputs; what only the update will tell, such as the
 id of what is made anew, is UNKNOWN, and so is all that is made of it.
@@ -15,7 +16,7 @@ import re
 from typing import Any
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, engine, handlers, helpers, stacks
+from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
 
 from . import schemas
 from .asking import Action, Answer, Function, Query, Stack, answer_to, around, plain, text, xml
@@ -28,31 +29,22 @@ NOTHING = (
     "The submitted information didn't contain changes. "
     "Submit different information to create a change set."
 )
-# What a stack isn't changed in, but deleted, or first rolled back on.
-STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
-FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks", "Changes")
 
 
 def _create(create: Action, query: Query) -> Answer:
     made, token = change_set_of(query), helpers._p(query, "ClientToken")
     if not (made and token and made["_token"] == token):  # else the same request again
         stack = child_of(helpers._p(query, "StackName"))
-        kind = helpers._p(query, "ChangeSetType")
-        status = stack["StackStatus"]
-        creates = status == "REVIEW_IN_PROGRESS" and kind == "CREATE"
-        if status in STUCK or (status.endswith("_IN_PROGRESS") and not creates):
-            why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
-            return helpers._error("ValidationError", why)
         answer = create(query)
         made = cloudformation._change_sets.get(text(answer, "Id"))
-        if creates:
+        if stack["StackStatus"] == "REVIEW_IN_PROGRESS":
             # Ministack has put another in place of the stack that is planned, or none.
             cloudformation._stacks[stack["StackName"]] = stack
         if not made:
             return answer
         made["StackId"] = cloudformation._stacks[made["StackName"]]["StackId"]
-        made["IncludeNestedStacks"] = helpers._p(query, "IncludeNestedStacks") == "true"
-        made["_token"] = token
+        deep = helpers._p(query, "IncludeNestedStacks") == "true"
+        made |= {"_deep": deep, "_nested": {}, "_token": token}
         _plan(made)
     told = {"Id": made["ChangeSetId"], "StackId": made["StackId"]}
     return answer_to("CreateChangeSet", told)
@@ -82,41 +74,32 @@ def _plan(change_set: Stack) -> None:
 
 def _describe(describe: Action, query: Query) -> Answer:
     status, headers, body = describe(query)
-    change_set = change_set_of(query)
-    told = "".join(xml(key, change_set.get(key)) for key in FAMILY)
+    told = xml("Changes", change_set_of(query).get("Changes"))
     found = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)
     return status, headers, found.encode()
 
 
 def _find(find: Function, asked: str, stack: str) -> Any:
-    """A change set, whose stack is known by its id, too."""
+    """A change set, whose stack is known by its id, too. Those that are nested go with it."""
+    for root in cloudformation._change_sets.values():
+        if asked in root["_nested"]:
+            return asked, root["_nested"][asked]
     return find(asked, child_of(stack).get("StackName", stack))
 
 
 def _list(listed: Action, query: Query) -> Answer:
-    """The change sets of a stack that is there, known by its id, too; not what was executed."""
+    """The change sets of a stack, known by its id, too; not what was executed."""
     named = helpers._p(query, "StackName")
-    if not (stack := handlers._resolve_stack(named)):
-        return helpers._error("ValidationError", f"Stack [{named}] does not exist")
-    status, headers, body = listed(query | {"StackName": [stack["StackName"]]})
+    named = child_of(named).get("StackName", named)
+    status, headers, body = listed(query | {"StackName": [named]})
     over = rb"<member>(?:(?!</member>).)*>EXECUTE_COMPLETE<.*?</member>"
     return status, headers, re.sub(over, b"", body)
 
 
-def _delete(delete: Action, query: Query) -> Answer:
-    if change_set_of(query).get("ExecutionStatus") == "EXECUTE_IN_PROGRESS":
-        return helpers._error("InvalidChangeSetStatus", "It is being executed")
-    return delete(query)
-
-
-def _with_nested(act: Action, query: Query) -> Answer:
-    """Nested change sets go with their root, and once that is executed, or no longer can be."""
-    answer, kept = act(query), cloudformation._change_sets
-    roots = {
-        n: kept.get(c["RootChangeSetId"], c) for n, c in kept.items() if "RootChangeSetId" in c
-    }
-    for name in [n for n, root in roots.items() if root["ExecutionStatus"] != "AVAILABLE"]:
-        kept.pop(name)
+def _execute(execute: Action, query: Query) -> Answer:
+    """Nested change sets go once their root is executed."""
+    answer = execute(query)
+    change_set_of(query).get("_nested", {}).clear()
     return answer
 
 
@@ -158,23 +141,50 @@ def _outputs(side: Stack) -> dict[str, Any]:
 
 def _changes(before: Stack, after: Stack) -> list[Change]:
     """All changes, by title; `after["_resources"]` becomes what would be there."""
-    after["_resources"] = dict(before["_resources"])
+    held, conditions = before["_resources"], {}
+    after["_resources"] = dict(held)
     for side in (before, after):
         known = (side["_template"], side["_resolved_params"])
-        side["_conditions"] = engine._evaluate_conditions(*known)
-    titles = engine._topological_sort(after["_template"]["Resources"], after["_conditions"])
-    found = {t: _diff(before, after, t, {}) for t in before["_resources"] if t not in titles}
-    for title in titles:
-        definition = _definition(after, title)
-        change = _diff(before, after, title, definition)
-        if definition["Type"] == NESTED:
-            change = _nested(before, after, title, definition["Properties"], change)
-        elif change.get("Action") == "Add" or change.get("Replacement", "False") != "False":
+        side["_conditions"] = conditions = engine._evaluate_conditions(*known)
+    old = {title: _definition(before, title) for title in held}
+    new: dict[str, Definition] = {}
+    nested: dict[str, str | None] = {}
+    for title in engine._topological_sort(after["_template"]["Resources"], conditions):
+        new[title] = _definition(after, title)
+        if new[title]["Type"] == NESTED:
+            number = _nested(before, after, title, new[title]["Properties"])
+            # Without a look inside, any nested stack may change.
+            if number or not after["_deep"]:
+                nested[title] = number
+        elif title not in old or _is_made(old[title], new[title]):
             unmade = {"PhysicalResourceId": UNKNOWN, "Attributes": _Unmade()}
             after["_resources"][title] = unmade
-        found[title] = change
-    told = [{"Type": "Resource", "ResourceChange": found[t]} for t in sorted(found) if found[t]]
+    if other := [t for t in new.keys() & old if new[t]["Type"] != old[t]["Type"]]:
+        raise ValueError(
+            "Update of resource type is not permitted. The new template modifies resource type "
+            f"of the following resources: [{', '.join(sorted(other))}]"
+        )
+    sides = [{"Resources": side} for side in (old, new)]
+    retag = [title for title in new if _inherited(after, new[title])]
+    diff = stacks._diff_resources(*sides, held, retag=retag)
+    found = {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in diff}
+    for title in nested.keys() - found.keys():
+        # What changes inside a stack changes it, too, though it stays the same itself.
+        found[title] = {"Action": "Modify", "LogicalResourceId": title, "ResourceType": NESTED}
+        stack = held[title]["PhysicalResourceId"]
+        found[title] |= {"PhysicalResourceId": stack, "Replacement": "False"}
+    for title, change in found.items():
+        _tell(after, change, old.get(title), new.get(title))
+        change["ChangeSetId"] = nested.get(title)
+    told = [{"Type": "Resource", "ResourceChange": found[title]} for title in sorted(found)]
     return _imported(after, told)
+
+
+def _is_made(old: Definition, new: Definition) -> bool:
+    """Whether a resource is made anew, or may be."""
+    before, after = old["Properties"], new["Properties"]
+    changed = [n for n in before.keys() | after.keys() if before.get(n) != after.get(n)]
+    return any(provisioners._property_recreation(new["Type"], n) != "Never" for n in changed)
 
 
 def _imported(change_set: Stack, found: list[Change]) -> list[Change]:
@@ -188,32 +198,17 @@ def _imported(change_set: Stack, found: list[Change]) -> list[Change]:
     return [taken.get(c["ResourceChange"]["LogicalResourceId"], c) for c in found]
 
 
-def _diff(before: Stack, after: Stack, title: str, new: Definition) -> Change:
-    """What becomes of one resource; nothing, if it stays as it is."""
-    held = before["_resources"]
-    old = _definition(before, title) if title in held else {}
-    if old and new and old["Type"] != new["Type"]:
-        raise ValueError(
-            "Update of resource type is not permitted. The new template modifies resource type "
-            f"of the following resources: [{title}]"
-        )
-    sides = ({"Resources": {title: side} if side else {}} for side in (old, new))
-    retag = [title] if _inherited(after, new) else []
-    found = stacks._diff_resources(*sides, held, retag=retag)
-    change: Change = found[0]["ResourceChange"] if found else {}
+def _tell(after: Stack, change: Change, old: Definition | None, new: Definition | None) -> None:
+    """Put the values before and after into a change, and what is known of a replacement."""
     for detail in change.get("Details", ()):
-        _value(after, title, (old, new), detail)
-    for context, side in zip(("BeforeContext", "AfterContext"), (old, new), strict=True):
-        if change and side:
-            change[context] = json.dumps({"Properties": side["Properties"]})
-    if change.get("Action") == "Add":
+        _value(after, change["LogicalResourceId"], (old, new), detail)
+    if not old:
         change["Replacement"] = "True"  # in AWS's words
     elif change.get("Replacement") == "True":
         change["Replacement"] = stacks._replacement(change["Details"], type_changed=False)
-    return change
 
 
-def _value(after: Stack, title: str, sides: tuple[Definition, ...], detail: Change) -> None:
+def _value(after: Stack, title: str, sides: tuple[Any, ...], detail: Change) -> None:
     """Put the values before and after into a detail of a change."""
     target = detail["Target"]
     attribute, name = target["Attribute"], target.get("Name")
@@ -238,10 +233,8 @@ def _inherited(change_set: Stack, definition: Definition) -> list[str]:
     return [key for key in change_set["_retagged"] if key not in keys]
 
 
-def _nested(
-    before: Stack, after: Stack, title: str, properties: dict[str, Any], change: Change
-) -> Change:
-    """The same change, with the change set of the stack nested there."""
+def _nested(before: Stack, after: Stack, title: str, properties: dict[str, Any]) -> str | None:
+    """The id of the change set that a nested stack gets, if anything changes in it."""
     stack: Stack = {"StackName": f"{after['StackName']}-{title}", "StackId": ""}
     stack |= {key: {} for key in ("_template", "_resolved_params", "_resources")}
     if old := before["_resources"].get(title):
@@ -255,8 +248,6 @@ def _nested(
         "ChangeSetName": f"{after['ChangeSetName']}-{title}",
         "StackName": stack["StackName"],
         "StackId": stack["StackId"],
-        "ParentChangeSetId": after["ChangeSetId"],
-        "RootChangeSetId": after.get("RootChangeSetId", after["ChangeSetId"]),
         "Status": "CREATE_COMPLETE",
         "ExecutionStatus": "UNAVAILABLE",
         "StatusReason": "Executable from root change set",
@@ -265,22 +256,18 @@ def _nested(
         "_resolved_params": _values_for(template, properties.get("Parameters") or {}),
         "_retagged": _inherited(after, {"Properties": properties}),
     }
-    change_set["Changes"] = inside = _changes(stack, change_set)
+    change_set["Changes"] = changes = _changes(stack, change_set)
     was, will = _outputs(stack), _outputs(change_set)
     after["_resources"][title] = {
         "PhysicalResourceId": stack["StackId"] or UNKNOWN,
         "Attributes": {k: v if was.get(k) == v else UNKNOWN for k, v in will.items()},
     }
-    deep = after["IncludeNestedStacks"]
-    # Without a look inside, any nested stack may change.
-    if not change and (inside or not deep):
-        change = {"Action": "Modify", "LogicalResourceId": title, "ResourceType": NESTED}
-        change |= {"PhysicalResourceId": stack["StackId"], "Replacement": "False"}
-    if inside and deep:
-        del change_set["_resources"]
-        cloudformation._change_sets[change_set["ChangeSetId"]] = change_set
-        change |= {"ChangeSetId": change_set["ChangeSetId"]}
-    return change
+    # Else they would hold themselves.
+    del change_set["_resources"], change_set["_nested"]
+    if not changes or not after["_deep"]:
+        return None
+    after["_nested"][change_set["ChangeSetId"]] = change_set
+    return str(change_set["ChangeSetId"])
 
 
 def _values_for(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -297,7 +284,4 @@ def add() -> None:
     around(changesets._create_change_set, _create)
     around(changesets._describe_change_set, _describe)
     around(changesets._list_change_sets, _list)
-    around(changesets._delete_change_set, _delete)
-    around(changesets._create_change_set, _with_nested)
-    around(changesets._delete_change_set, _with_nested)
-    around(changesets._execute_change_set, _with_nested)
+    around(changesets._execute_change_set, _execute)

@@ -33,8 +33,6 @@ def _misplaced(properties: Properties) -> str:
     """Why a subnet can't be where it is to be."""
     vpc, block = properties["VpcId"], ipaddress.IPv4Network(properties["CidrBlock"])
     others = [s["CidrBlock"] for s in ec2._subnets.values() if s["VpcId"] == vpc]
-    if vpc not in ec2._vpcs:
-        return f"InvalidVpcID.NotFound: The vpc ID '{vpc}' does not exist"
     if not block.subnet_of(ipaddress.IPv4Network(ec2._vpcs[vpc]["CidrBlock"])):
         return f"InvalidSubnet.Range: The CIDR '{block}' is not within the VPC's"
     if any(block.overlaps(ipaddress.IPv4Network(other)) for other in others):
@@ -50,10 +48,6 @@ def refusal(kind: str, properties: Properties) -> str:
     if kind == "AWS::EC2::SecurityGroup":
         groups, vpc = ec2._security_groups.values(), properties.get("VpcId")
         name, there = "GroupName", [g["GroupName"] for g in groups if g["VpcId"] == vpc]
-    if kind == "AWS::EC2::Route":
-        table = ec2._route_tables.get(properties["RouteTableId"], {"Routes": ()})
-        name = "DestinationCidrBlock"
-        there = [route[name] for route in table["Routes"] if name in route]
     # What is known by its ARN may have an id after its name: targetgroup/name/0123abcd.
     taken = {re.sub(r"^arn:.*?[:/]([^:/]+)(/\w+)?$", r"\1", key) for key in there}
     return f"{kind} {properties[name]} already exists" if properties.get(name) in taken else ""

@@ -2,17 +2,15 @@
 
 import asyncio
 import functools
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from ministack.core import iam_evaluator, responses
+from ministack.core import iam_evaluator
 from ministack.core.concurrency import run_reentrant
 from ministack.services import cloudformation
 from ministack.services.cloudformation import (
     changesets,
     engine,
-    handlers,
     helpers,
     provisioners,
     stacks,
@@ -21,8 +19,6 @@ from ministack.services.cloudformation import (
 from .asking import Action, Answer, Function, Query, Stack, answer_to, around
 from .nested import NESTED, change_set_of, child_of
 
-# By what two requests are told apart that have the same token.
-TOLD = ("Template", "Parameters", "ChangeSetName")
 # What a creation that was asked to go is in until it ends.
 ENDING = ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 # By what was going on: how it ends where the server ended first. An update can be made again.
@@ -32,22 +28,14 @@ CUT_OFF = {"CREATE": "CREATE_FAILED", "ROLLBACK": "CREATE_FAILED", "DELETE": "DE
 def _once(action: str, act: Action, query: Query) -> Answer:
     """The same request again, by its token, is the same operation, and gets its answer."""
     token, named = (helpers._p(query, key) for key in ("ClientRequestToken", "StackName"))
-    named = named or change_set_of(query).get("StackId", "")
-    stack = child_of(named)
-    told = sorted((key, value) for key, value in query.items() if key.startswith(TOLD))
-    asked = zlib.crc32(repr([action, *told]).encode())
+    stack = child_of(named or change_set_of(query).get("StackId", ""))
     if token and stack["StackStatus"] != "DELETE_COMPLETE":
         # An operation's events have its token.
         events = cloudformation._stack_events[stack["StackId"]]
         if any(event.get("ClientRequestToken") == token for event in events):
-            if stack.get("_asked", {}).get(token, asked) != asked:
-                why = f"{token} was used for another request"
-                return helpers._error("TokenAlreadyExistsException", why)
             return answer_to(action, {"StackId": stack["StackId"]})
     stack["_meanwhile"] = helpers._p(query, "StackPolicyDuringUpdateBody")
-    answer = act(query)
-    child_of(named).setdefault("_asked", {})[token] = asked
-    return answer
+    return act(query)
 
 
 def refusal(stack: Stack, action: str, title: str, kind: str) -> str:
@@ -87,7 +75,6 @@ async def _deploy(deploy: Function, *operation: Any, **more: Any) -> None:
     """A resource that may not be deleted fails the update before anything was changed."""
     name, stack_id, template, values = operation[:4]
     stack, before = cloudformation._stacks[name], more.get("previous_stack") or {}
-    stack["Description"] = template.get("Description", "")  # a change set forgets it
     conditions = engine._evaluate_conditions(template, values)
     resources = template.get("Resources", {})
     staying = {t for t, r in resources.items() if conditions.get(r.get("Condition"), True)}
@@ -125,15 +112,6 @@ async def _deploy(deploy: Function, *operation: Any, **more: Any) -> None:
         await _clean_up(stack, deletions)
 
 
-def _delete(delete: Action, query: Query) -> Answer:
-    stack = child_of(helpers._p(query, "StackName"))
-    status = stack["StackStatus"]
-    if status.startswith("UPDATE") and status.endswith("_IN_PROGRESS"):
-        why = f"Stack [{stack['StackId']}] cannot be deleted while in status {status}"
-        return helpers._error("ValidationError", why)
-    return delete(query)
-
-
 async def _go(delete: Function, name: str, *about: Any, **more: Any) -> None:
     """Delete a stack once its creation, which makes nothing more, has come to an end."""
     stack = cloudformation._stacks[name]
@@ -146,13 +124,11 @@ async def _go(delete: Function, name: str, *about: Any, **more: Any) -> None:
 def _restore(load: Function, data: Any) -> None:
     """What was going on when the server ended is over."""
     load(data)
-    for (account, region, name), stack in cloudformation._stacks._data.items():
+    for stack in cloudformation._stacks._data.values():
         begun, *_, going = stack["StackStatus"].split("_")
         if going == "PROGRESS" and begun != "REVIEW":
             stack["StackStatus"] = CUT_OFF.get(begun, "UPDATE_ROLLBACK_COMPLETE")
-            told = (stack["StackId"], name, name, NESTED, stack["StackStatus"])
-            with responses.request_scope(account, region):
-                stacks._add_event(*told, "The local AWS was stopped", stack["StackId"])
+            stack["StackStatusReason"] = "The local AWS was stopped"
 
 
 def add() -> None:
@@ -160,5 +136,4 @@ def add() -> None:
         around(cloudformation._ACTION_HANDLERS[action], functools.partial(_once, action))
     around(stacks._deploy_stack_async, _deploy)
     around(cloudformation.load_persisted_state, _restore)
-    around(handlers._delete_stack, _delete)
     around(stacks._delete_stack_async, _go)

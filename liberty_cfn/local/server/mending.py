@@ -7,6 +7,7 @@ import re
 import secrets
 from typing import Any
 
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import alb, ec2, ecs, elasticache, rds, route53, s3
 from ministack.services.cloudformation import engine, provisioners
 
@@ -80,13 +81,6 @@ def _body(tag: str, value: Properties) -> bytes:
     return f"<{tag}>{inside}</{tag}>".encode()
 
 
-def _template(parse: Function, text: str) -> Any:
-    found = parse(text)
-    if not found.get("Resources"):
-        raise ValueError("At least one Resources member must be defined.")
-    return found
-
-
 def _conditions(_evaluate: Any, template: Properties, values: Properties) -> dict[str, bool]:
     """Conditions of more than Ref: ministack evaluates the others, but not there."""
     conditions, mappings = template.get("Conditions", {}), template.get("Mappings", {})
@@ -95,17 +89,6 @@ def _conditions(_evaluate: Any, template: Properties, values: Properties) -> dic
         settled = (values, found, mappings, "", "")
         found = {n: bool(engine._resolve_refs(c, {}, *settled)) for n, c in conditions.items()}
     return found
-
-
-def _parameters(resolve: Function, template: Properties, given: list[Any], *more: Any) -> Any:
-    """The values of a template's parameters, none of which may be missing or unknown."""
-    declared, names = template.get("Parameters", {}), [one["Key"] for one in given]
-    if unknown := sorted(set(names) - declared.keys()):
-        raise ValueError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
-    missing = [n for n, d in declared.items() if n not in names and "Default" not in d]
-    if missing:
-        raise ValueError(f"Parameters: [{', '.join(missing)}] must have values")
-    return resolve(template, given, *more)
 
 
 def _run(run: Function, asked: Properties) -> Answer:
@@ -126,11 +109,25 @@ def _run(run: Function, asked: Properties) -> Answer:
     return answer
 
 
+def _about(find: Function, service: str, *request: Any) -> Any:
+    """A change set that is named by its id alone is what is asked about, not its stack."""
+    found = find(service, *request)
+    query = request[-3]
+    named = (query.get("ChangeSetName") or [""])[0]
+    change_set = service == "cloudformation" and named.startswith("arn:")
+    return named if found == "*" and change_set else found
+
+
+def _condition(resolve: Function, key: str, context: Any) -> Any:
+    """Nobody listens in between two programs of one machine; that is as good as TLS."""
+    return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+
+
 def add() -> None:
     around(elasticache._spawn_redis_container, _address)
-    around(engine._parse_template, _template)
     around(engine._evaluate_conditions, _conditions)
-    around(engine._resolve_parameters, _parameters)
+    around(iam_actions.extract_resource_arn, _about)
+    around(iam_evaluator._resolve_condition_key, _condition)
     # A service's own tasks are run without being asked for, and go on.
     ecs._ACTION_MAP["RunTask"] = functools.partial(_run, ecs._run_task)
     provisioners._normalize_container_defs = provisioners._pascal_to_camel

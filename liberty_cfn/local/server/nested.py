@@ -48,9 +48,6 @@ def _finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 def _request(name: str, properties: Properties, parent: Stack) -> Query:
     values, tags = (properties.get(key) or {} for key in ("Parameters", "Tags"))
-    if any(isinstance(value, list) for value in values.values()):
-        why = "Value of property Parameters must be an object with String properties"
-        raise ValueError(why)
     own = [tag for tag in tags if not tag["Key"].startswith("aws:")]
     granted = parent.get("Capabilities", [])
     return asking.request(name, properties["TemplateURL"], values, own, granted)
@@ -61,12 +58,19 @@ def _outputs(child: Stack) -> Made:
     return child["StackId"], told
 
 
+async def settled(stack: Stack) -> Stack:
+    """Wait for a stack that something has just begun with to come to rest."""
+    await asyncio.sleep(0)  # a deletion tells so only then
+    while stack["StackStatus"].endswith("_IN_PROGRESS"):  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0.002)
+    return stack
+
+
 async def _end(child: Stack, verb: str) -> Made:
     """Wait for what has just begun; an end that isn't the good one is an error."""
     events = cloudformation._stack_events[child["StackId"]]
     before = len(events)
-    while child["StackStatus"].endswith("_IN_PROGRESS"):  # noqa: ASYNC110 - it has no event
-        await asyncio.sleep(0.005)
+    await settled(child)
     if child["StackStatus"] == f"{verb.upper()}_COMPLETE":
         return _outputs(child)
     bad = ("CREATE_FAILED", "UPDATE_FAILED")
@@ -79,15 +83,15 @@ async def _end(child: Stack, verb: str) -> Made:
 
 async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     parent = cloudformation._stacks[parent_name]
-    stays = parent.get("DisableRollback", False)
     name = f"{parent_name}-{title}-{secrets.token_hex(6).upper()}"
-    asked = _request(name, properties, parent) | {"DisableRollback": [asking.plain(stays)]}
-    checked(handlers._create_stack(asked))
+    on_failure = "DO_NOTHING" if parent.get("DisableRollback") else "DELETE"
+    asked = _request(name, properties, parent)
+    checked(handlers._create_stack(asked | {"OnFailure": [on_failure]}))
     child = cloudformation._stacks[name]
     child |= {"ParentId": parent["StackId"], "RootId": root_of(parent)["StackId"]}
     # Known to the parent from the start: whoever watches can follow it, and a parent that is
     # left as it failed can still delete it.
-    parent["_resources"][title] = {
+    parent["_resources"][title] = known = {
         "PhysicalResourceId": child["StackId"],
         "ResourceType": NESTED,
         "ResourceStatus": "CREATE_IN_PROGRESS",
@@ -98,10 +102,8 @@ async def _create(title: str, properties: Properties, parent_name: str) -> Made:
     try:
         return await _end(child, "create")
     except ValueError:
-        parent["_resources"][title]["ResourceStatus"] = "CREATE_FAILED"
-        if not stays:
-            await _delete(child["StackId"])
-            parent["_resources"][title]["ResourceStatus"] = "DELETE_COMPLETE"
+        gone = child["StackStatus"] == "DELETE_COMPLETE"
+        known["ResourceStatus"] = "DELETE_COMPLETE" if gone else "CREATE_FAILED"
         raise
 
 
@@ -131,14 +133,14 @@ async def _delete(stack_id: str) -> None:
     parent = child_of(child["ParentId"])
     undone = "ROLLBACK" in parent["StackStatus"] or parent.get("_undone")
     if undone and child["StackStatus"] == "CREATE_COMPLETE":
-        child["_undone"] = True
         # What was made goes, what is kept otherwise only if RetainExceptOnCreate was asked
         # for; what was taken in stays.
-        for title, resource in child["_template"]["Resources"].items():
-            if title in child["_imported"]:
-                resource["DeletionPolicy"] = "Retain"
-            elif child["_takes_back"] or resource.get("DeletionPolicy") != "Retain":
-                resource["DeletionPolicy"] = "Delete"
+        resources = dict(child["_template"]["Resources"])
+        for title, resource in resources.items():
+            retained = resource.get("DeletionPolicy") == "Retain" and not child["_takes_back"]
+            policy = "Retain" if retained or title in child["_imported"] else "Delete"
+            resources[title] = resource | {"DeletionPolicy": policy}
+        child |= {"_undone": True, "_template": child["_template"] | {"Resources": resources}}
     await stacks._delete_stack_async(child["StackName"], stack_id)
     if child["StackStatus"] != "DELETE_COMPLETE":
         raise ValueError(child["StackStatusReason"])
@@ -179,6 +181,5 @@ def add() -> None:
         "delete": lambda stack_id, _properties: _finish(_delete(stack_id)),
     }
     around(handlers._describe_stacks, _describe)
-    around(handlers._list_stacks, _describe)
     around(handlers._continue_update_rollback, _continue)
     helpers.urlparse = _by_path

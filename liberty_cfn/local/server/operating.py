@@ -13,7 +13,7 @@ from ministack.services import iam
 from ministack.services.cloudformation import handlers
 
 from .asking import Stack, ask, checked, request, text
-from .nested import child_of
+from .nested import child_of, settled
 
 Record = dict[str, Any]
 Work = Callable[[Record, Record, str], Awaitable[None]]
@@ -31,12 +31,12 @@ def begin(one: Record, asked: Record, targets: list[str]) -> Record:
     """Start an operation; the same one again, where its id was sent before."""
     number = asked.get("OperationId") or responses.new_uuid()
     action, work = ACTIONS[asked["Action"]]
-    instances = one["Instances"]
-    if there := one["Operations"].get(number):
-        if there["Request"] == asked:
+    instances = one["_Instances"]
+    if there := one["_Operations"].get(number):
+        if there["_Request"] == asked:
             return {"OperationId": number}
         raise ValueError(f"OperationIdAlreadyExistsException: {number} already exists")
-    before = [each for each in one["Operations"].values() if each["Status"] in GOING]
+    before = [each for each in one["_Operations"].values() if each["Status"] in GOING]
     if before and one["ManagedExecution"]["Active"] != "true":
         raise ValueError(f"OperationInProgressException: {before[0]['OperationId']} goes on")
     new = {"StackSetId": one["StackSetId"], "Status": "OUTDATED", "DriftStatus": "NOT_CHECKED"}
@@ -45,15 +45,15 @@ def begin(one: Record, asked: Record, targets: list[str]) -> Record:
         if action == "CREATE":
             instances.setdefault(target, where | new | {"ParameterOverrides": []})
         found("StackInstance", target, instances)
-    operation = one["Operations"][number] = {
+    operation = one["_Operations"][number] = {
         "OperationId": number,
         "Action": action,
         "Status": "QUEUED" if before else "RUNNING",
         "OperationPreferences": asked.get("OperationPreferences", {}),
         "RetainStacks": asked.get("RetainStacks"),
         "CreationTimestamp": responses.now_iso(),
-        "Request": asked,
-        "Results": results,
+        "_Request": asked,
+        "_Results": results,
     }
     asyncio.get_running_loop().create_task(_run(one, operation, work, before))
     return {"OperationId": number}
@@ -70,16 +70,16 @@ def _mark(one: Record, operation: Record, target: str, status: str, why: str = "
     """Say of a target, and of its instance, how far an operation has come there."""
     told = {"StatusReason": why or None}
     detail = {"StackInstanceStatus": {"DetailedStatus": status}}
-    operation["Results"][target] |= told | {"Status": status}
-    one["Instances"].get(target, {}).update(told | detail)
+    operation["_Results"][target] |= told | {"Status": status}
+    one["_Instances"].get(target, {}).update(told | detail)
 
 
 async def _run(one: Record, operation: Record, work: Work, before: list[Record]) -> None:
-    targets, asked = list(operation["Results"]), operation["OperationPreferences"]
+    targets, asked = list(operation["_Results"]), operation["OperationPreferences"]
     for target in targets:
         _mark(one, operation, target, "PENDING")
     if operation["Action"] in ("CREATE", "UPDATE"):
-        outdate(one["Instances"][target] for target in targets)
+        outdate(one["_Instances"][target] for target in targets)
     while any(each["Status"] in GOING for each in before):  # noqa: ASYNC110 - as simple as it gets
         await asyncio.sleep(0.002)
     operation["Status"] = operation["Status"].replace("QUEUED", "RUNNING")
@@ -92,7 +92,7 @@ async def _run(one: Record, operation: Record, work: Work, before: list[Record])
         good = good and all(await asyncio.gather(*worked))
     stopped = operation["Status"] == "STOPPING"
     why = "as the operation was stopped" if stopped else "since failure tolerance has exceeded"
-    for target, result in operation["Results"].items():
+    for target, result in operation["_Results"].items():
         if result["Status"] == "PENDING":
             _mark(one, operation, target, "CANCELLED", f"Cancelled {why}")
     operation["EndTimestamp"] = responses.now_iso()
@@ -130,7 +130,7 @@ async def _target(one: Record, operation: Record, target: str, work: Work) -> bo
         if operation["Action"] == "DELETE":
             detail = {"DetailedStatus": "INOPERABLE"}
             left = {"Status": "INOPERABLE", "StackInstanceStatus": detail}
-            one["Instances"].get(target, {}).update(left)
+            one["_Instances"].get(target, {}).update(left)
         return False
     _mark(one, operation, target, "SUCCEEDED")
     return True
@@ -154,7 +154,7 @@ def _may(one: Record, account: str) -> None:
 
 async def make(one: Record, _operation: Record, target: str) -> None:
     """Make or change one stack. One whose creation failed is made anew."""
-    instance = one["Instances"][target]
+    instance = one["_Instances"][target]
     stack = child_of(instance.get("StackId", ""))
     if stack["StackStatus"] in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
         await _drop(stack)
@@ -167,7 +167,7 @@ async def make(one: Record, _operation: Record, target: str) -> None:
     begun = act(asked | {OWN: one["TemplateBody"]})
     if "No updates are to be performed" not in text(begun, "Message"):
         instance["StackId"] = text(checked(begun), "StackId")
-        stack = await _settled(child_of(instance["StackId"]))
+        stack = await settled(child_of(instance["StackId"]))
         if (status := stack["StackStatus"]) not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             why = stack["StackStatusReason"] or status
             raise ValueError(f"ResourceLogicalId:{name}, ResourceStatusReason:{why}")
@@ -176,11 +176,11 @@ async def make(one: Record, _operation: Record, target: str) -> None:
 
 async def join(one: Record, _operation: Record, target: str) -> None:
     """Take in a stack that is as the set is; what differs in its values is its own."""
-    instance = one["Instances"][target]
+    instance = one["_Instances"][target]
     stack = child_of(instance["StackId"])
-    if stack["_template_body"] != one["TemplateBody"]:
-        one["Instances"].pop(target)
-        raise ValueError(f"The template of {stack['StackId']} is not that of the stack set")
+    if stack.get("_template_body") != one["TemplateBody"]:
+        one["_Instances"].pop(target)
+        raise ValueError(f"The template of {instance['StackId']} is not that of the stack set")
     usual = {k: v.get("Default") for k, v in stack["_template"].get("Parameters", {}).items()}
     usual |= {p["ParameterKey"]: p["ParameterValue"] for p in one["Parameters"]}
     values = ((str(usual[p["ParameterKey"]]), p) for p in stack["Parameters"])
@@ -190,30 +190,22 @@ async def join(one: Record, _operation: Record, target: str) -> None:
 
 async def unmake(one: Record, operation: Record, target: str) -> None:
     if operation["RetainStacks"] != "true":
-        await _drop(child_of(one["Instances"][target].get("StackId", "")))
-    one["Instances"].pop(target)
+        await _drop(child_of(one["_Instances"][target].get("StackId", "")))
+    one["_Instances"].pop(target)
 
 
 async def compare(one: Record, _operation: Record, target: str) -> None:
     """Compare one stack with what it was made as; stacks nested in it are not looked into."""
-    stack = child_of(one["Instances"][target]["StackId"])
+    stack = child_of(one["_Instances"][target]["StackId"])
     ask(handlers._detect_stack_drift, StackName=stack["StackId"])
-    one["Instances"][target]["DriftStatus"] = stack["DriftInformation"]["StackDriftStatus"]
+    one["_Instances"][target]["DriftStatus"] = stack["DriftInformation"]["StackDriftStatus"]
 
 
 async def _drop(stack: Stack) -> None:
     if stack["StackStatus"] != "DELETE_COMPLETE":
         ask(handlers._delete_stack, StackName=stack["StackId"])
-        if (await _settled(stack))["StackStatus"] != "DELETE_COMPLETE":
+        if (await settled(stack))["StackStatus"] != "DELETE_COMPLETE":
             raise ValueError(f"Stack {stack['StackName']} is in {stack['StackStatus']}")
-
-
-async def _settled(stack: Stack) -> Stack:
-    """Wait for a stack that something has just begun with to come to rest."""
-    await asyncio.sleep(0)  # a deletion tells so only then
-    while stack["StackStatus"].endswith("_IN_PROGRESS"):  # noqa: ASYNC110 - it has no event
-        await asyncio.sleep(0.002)
-    return stack
 
 
 # By what is asked: what an operation is said to do, and what does it.

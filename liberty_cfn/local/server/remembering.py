@@ -5,7 +5,6 @@ model, and who comes by a role has the role's policies read at each request.
 """
 
 import functools
-import pickle
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,15 +25,13 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
 
 
 @functools.lru_cache(MOST)
-def _kept(read: Function, document: str) -> bytes:
-    return pickle.dumps(read(document))
+def _read(read: Function, document: str) -> Any:
+    """A template, or a policy's statements: none of which anybody changes."""
+    return read(document)
 
 
-def _read(read: Function, document: Any) -> Any:
-    """A template, or a policy's statements, which are the caller's to change."""
-    if not isinstance(document, str):
-        return read(document)
-    return pickle.loads(_kept(read, document))  # noqa: S301 - we wrote it
+def _policy(parse: Function, document: Any) -> Any:
+    return _read(parse, document) if isinstance(document, str) else parse(document)
 
 
 def _service(service: str) -> Any:
@@ -48,4 +45,4 @@ def add() -> None:
     around(engine._parse_template, _read)
     iam_actions._load_botocore_model = functools.cache(iam_actions._load_botocore_model)
     responses._service_model = _service
-    around(iam_evaluator.parse_policy_document, _read)
+    around(iam_evaluator.parse_policy_document, _policy)
