@@ -69,6 +69,9 @@ def test_a_child_knows_its_parent_and_its_root(aws):
     made = child(aws, "Network")
     assert made["ParentId"] == made["RootId"] == root["StackId"]
     assert "ParentId" not in root
+    listed = aws.client("cloudformation").list_stacks()["StackSummaries"]
+    parents = {stack["StackName"]: stack.get("ParentId") for stack in listed}
+    assert parents[made["StackName"]] == root["StackId"]
 
 
 def test_an_update_keeps_the_attributes_of_what_it_leaves_alone(aws):
@@ -204,6 +207,23 @@ def test_what_was_there_before_a_failed_operation_stays_though_what_it_made_goes
     assert groups(aws) == ["kept"]
 
 
+def test_what_cannot_be_taken_back_fails_the_rollback_and_is_deleted_later(aws):
+    database = {"DBInstanceIdentifier": "one", "DBInstanceClass": "db.t3.micro"}
+    database |= {"Engine": "postgres", "AllocatedStorage": "20", "DeletionProtection": True}
+    body = alone(aws, {"Database": resource("RDS::DBInstance", database)})
+    body["Resources"]["Topic"] = resource("SNS::Topic", DependsOn="Child")
+    aws.fail("AWS::SNS::Topic/Topic")
+    assert deploy(aws, body)["StackStatus"] == "ROLLBACK_FAILED"
+    left = aws.client("cloudformation").describe_stack_resources(StackName="root")
+    statuses = {r["LogicalResourceId"]: r["ResourceStatus"] for r in left["StackResources"]}
+    assert statuses == {"Child": "DELETE_FAILED"}
+    assert delete(aws)["StackStatus"] == "DELETE_FAILED"
+    rds = aws.client("rds")
+    rds.modify_db_instance(DBInstanceIdentifier="one", DeletionProtection=False)
+    delete(aws)
+    assert not rds.describe_db_instances()["DBInstances"]
+
+
 def test_an_update_tells_what_it_makes(aws):
     topic = {"Stays": resource("SNS::Topic")}
     deploy(aws, template(topic))
@@ -282,6 +302,7 @@ def test_a_rollback_that_failed_in_a_child_can_be_continued_or_leave_that_out(aw
 
     cloudformation = aws.client("cloudformation")
     stack = deploy(aws, body(7))["StackId"]
+    aws.fail("AWS::SNS::Topic/Topic")
     aws.delay(0.5)
     cloudformation.update_stack(StackName=stack, TemplateBody=json.dumps(body(30)))
     while ("Child", "UPDATE_COMPLETE") not in events(aws):

@@ -82,13 +82,15 @@ def details(change):
     }
 
 
-def test_a_nested_stacks_change_set_is_named_in_its_parents(aws):
+def test_a_nested_stacks_change_set_hangs_on_its_parents(aws):
     deploy(aws, family(aws))
     root = plan(aws, family(aws, days=30))
     [(title, change)] = changes(root).items()
     child = inside(aws, change)
     assert title == "Reader"
+    assert child["ParentChangeSetId"] == child["RootChangeSetId"] == root["ChangeSetId"]
     assert child["StackId"] == change["PhysicalResourceId"] == physical(aws, "Reader")
+    assert "ParentChangeSetId" not in root
     assert child["ExecutionStatus"] == "UNAVAILABLE"
     with pytest.raises(ClientError, match="is in UNAVAILABLE status"):
         aws.client("cloudformation").execute_change_set(ChangeSetName=child["ChangeSetId"])
@@ -159,6 +161,7 @@ def test_what_comes_and_goes_is_told_at_every_level(aws):
         "New": "Add",
     }
     assert found["Gone"]["PolicyAction"] == "Retain"
+    assert inside(aws, inner)["ParentChangeSetId"] == outer["ChangeSetId"]
     aws.client("cloudformation").execute_change_set(ChangeSetName=root["ChangeSetId"])
     rest(aws, root["StackId"])
     assert physical(aws, "New", physical(aws, "Inner", physical(aws, "Outer")))
@@ -216,6 +219,17 @@ def test_nested_change_sets_go_with_their_root(aws):
         inside(aws, child)
 
 
+def test_a_change_set_that_is_being_executed_is_not_deleted(aws):
+    cloudformation = aws.client("cloudformation")
+    root = plan(aws, family(aws), ChangeSetType="CREATE")["ChangeSetId"]
+    aws.delay(60)
+    cloudformation.execute_change_set(ChangeSetName=root)
+    with pytest.raises(ClientError, match="InvalidChangeSetStatus"):
+        cloudformation.delete_change_set(ChangeSetName=root)
+    aws.delay(0)
+    assert rest(aws, "root")["StackStatus"] == "CREATE_COMPLETE"
+
+
 def test_what_is_replaced_in_a_plan_is_replaced_by_executing_it(aws):
     def group(described):
         vpc = resource("EC2::VPC", {"CidrBlock": "10.0.0.0/16"})
@@ -256,11 +270,22 @@ def test_outputs_alone_are_a_change_that_can_be_executed(aws):
     assert (root["Status"], root["Changes"]) == ("CREATE_COMPLETE", [])
 
 
-def test_a_stack_that_is_only_planned_stays_the_same(aws):
+def test_what_failed_to_be_made_is_deleted_before_it_is_made_again(aws):
+    aws.fail("*/Topic")
+    body = template({"Topic": resource("SNS::Topic")})
+    assert deploy(aws, body)["StackStatus"] == "ROLLBACK_COMPLETE"
+    for kind in ("CREATE", "UPDATE"):
+        with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state and can not be updated"):
+            plan(aws, body, ChangeSetType=kind)
+
+
+def test_a_stack_that_is_only_planned_stays_the_same_and_is_not_updated(aws):
     body = template({"Topic": resource("SNS::Topic")})
     asked = {"ChangeSetType": "CREATE"}
     first, second = (plan(aws, body, ChangeSetName=name, **asked) for name in ("one", "two"))
     assert first["StackId"] == second["StackId"]
+    with pytest.raises(ClientError, match="REVIEW_IN_PROGRESS state and can not be updated"):
+        plan(aws, body, ChangeSetName="three")
     cloudformation = aws.client("cloudformation")
     with pytest.raises(ClientError, match="was not provided"):
         wanting = body | {"Parameters": {"Name": {"Type": "String"}}}
@@ -272,6 +297,16 @@ def test_a_stack_that_is_only_planned_stays_the_same(aws):
     listed = cloudformation.list_change_sets(StackName=first["StackId"])["Summaries"]
     assert listed == []  # the executed one is no longer listed, and can be described
     cloudformation.describe_change_set(ChangeSetName="one", StackName=first["StackId"])
+
+
+def test_a_change_is_not_planned_while_another_is_under_way(aws):
+    aws.delay(60)
+    made = {"StackName": "root", "TemplateBody": json.dumps(family(aws))}
+    aws.client("cloudformation").create_stack(**made, Capabilities=CAPABILITIES)
+    with pytest.raises(ClientError, match="CREATE_IN_PROGRESS state and can not be updated"):
+        plan(aws, family(aws))
+    aws.delay(0)
+    rest(aws, "root")
 
 
 def test_a_property_that_no_type_has_is_refused_before_anything_is_made(aws):

@@ -265,6 +265,18 @@ def test_a_database_tells_its_iops(aws):
     assert found["Iops"] == 12000
 
 
+def test_a_database_that_is_replaced_leaves_the_snapshot_it_is_to(aws):
+    def database(name):
+        properties = {"DBInstanceClass": "db.t3.micro", "Engine": "postgres"}
+        properties |= {"DBInstanceIdentifier": name, "AllocatedStorage": 20}
+        return resource("RDS::DBInstance", properties, UpdateReplacePolicy="Snapshot")
+
+    made(aws, {"Database": database("one")})
+    made(aws, {"Database": database("two")})
+    [snapshot] = aws.client("rds").describe_db_snapshots()["DBSnapshots"]
+    assert snapshot["DBInstanceIdentifier"] == "one"
+
+
 def test_a_protected_database_is_not_deleted(aws):
     database = {
         "DBInstanceClass": "db.t3.micro",

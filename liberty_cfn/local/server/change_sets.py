@@ -2,9 +2,9 @@
 
 A stack and its change set are the two sides: both hold a template (_template), the values of
 its parameters (_resolved_params), and what they refer to (_resources). A change set also says
-whether nested stacks get some, too (_deep), which are kept with the root's (_nested), whether
-what exists is taken in (ImportExistingResources), and which tags of all resources change
-(_retagged).
+whether nested stacks get some, too (IncludeNestedStacks), which are kept with the root's
+(_nested), whether what exists is taken in (ImportExistingResources), and which tags of all
+resources change (_retagged).
 
 Values are followed through parameters and outputs; what only the update will tell, such as the
 id of what is made anew, is UNKNOWN, and so is all that is made of it.
@@ -29,22 +29,30 @@ NOTHING = (
     "The submitted information didn't contain changes. "
     "Submit different information to create a change set."
 )
+# What a stack isn't changed in, but deleted, or first rolled back on.
+STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
+FAMILY = ("ParentChangeSetId", "RootChangeSetId", "IncludeNestedStacks", "Changes")
 
 
 def _create(create: Action, query: Query) -> Answer:
     made, token = change_set_of(query), helpers._p(query, "ClientToken")
     if not (made and token and made["_token"] == token):  # else the same request again
         stack = child_of(helpers._p(query, "StackName"))
+        status, kind = stack["StackStatus"], helpers._p(query, "ChangeSetType")
+        creates = status == "REVIEW_IN_PROGRESS" and kind == "CREATE"
+        if status in STUCK or (status.endswith("_IN_PROGRESS") and not creates):
+            why = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
+            return helpers._error("ValidationError", why)
         answer = create(query)
         made = cloudformation._change_sets.get(text(answer, "Id"))
-        if stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+        if creates:
             # Ministack has put another in place of the stack that is planned, or none.
             cloudformation._stacks[stack["StackName"]] = stack
         if not made:
             return answer
         made["StackId"] = cloudformation._stacks[made["StackName"]]["StackId"]
         deep = helpers._p(query, "IncludeNestedStacks") == "true"
-        made |= {"_deep": deep, "_nested": {}, "_token": token}
+        made |= {"IncludeNestedStacks": deep, "_nested": {}, "_token": token}
         _plan(made)
     told = {"Id": made["ChangeSetId"], "StackId": made["StackId"]}
     return answer_to("CreateChangeSet", told)
@@ -74,7 +82,8 @@ def _plan(change_set: Stack) -> None:
 
 def _describe(describe: Action, query: Query) -> Answer:
     status, headers, body = describe(query)
-    told = xml("Changes", change_set_of(query).get("Changes"))
+    change_set = change_set_of(query)
+    told = "".join(xml(key, change_set.get(key)) for key in FAMILY)
     found = re.sub("<Changes>.*</Changes>", lambda _: told, body.decode(), flags=re.DOTALL)
     return status, headers, found.encode()
 
@@ -94,6 +103,12 @@ def _list(listed: Action, query: Query) -> Answer:
     status, headers, body = listed(query | {"StackName": [named]})
     over = rb"<member>(?:(?!</member>).)*>EXECUTE_COMPLETE<.*?</member>"
     return status, headers, re.sub(over, b"", body)
+
+
+def _delete(delete: Action, query: Query) -> Answer:
+    if change_set_of(query).get("ExecutionStatus") == "EXECUTE_IN_PROGRESS":
+        return helpers._error("InvalidChangeSetStatus", "It is being executed")
+    return delete(query)
 
 
 def _execute(execute: Action, query: Query) -> Answer:
@@ -154,7 +169,7 @@ def _changes(before: Stack, after: Stack) -> list[Change]:
         if new[title]["Type"] == NESTED:
             number = _nested(before, after, title, new[title]["Properties"])
             # Without a look inside, any nested stack may change.
-            if number or not after["_deep"]:
+            if number or not after["IncludeNestedStacks"]:
                 nested[title] = number
         elif title not in old or _is_made(old[title], new[title]):
             unmade = {"PhysicalResourceId": UNKNOWN, "Attributes": _Unmade()}
@@ -248,6 +263,8 @@ def _nested(before: Stack, after: Stack, title: str, properties: dict[str, Any])
         "ChangeSetName": f"{after['ChangeSetName']}-{title}",
         "StackName": stack["StackName"],
         "StackId": stack["StackId"],
+        "ParentChangeSetId": after["ChangeSetId"],
+        "RootChangeSetId": after.get("RootChangeSetId", after["ChangeSetId"]),
         "Status": "CREATE_COMPLETE",
         "ExecutionStatus": "UNAVAILABLE",
         "StatusReason": "Executable from root change set",
@@ -264,7 +281,7 @@ def _nested(before: Stack, after: Stack, title: str, properties: dict[str, Any])
     }
     # Else they would hold themselves.
     del change_set["_resources"], change_set["_nested"]
-    if not changes or not after["_deep"]:
+    if not changes or not after["IncludeNestedStacks"]:
         return None
     after["_nested"][change_set["ChangeSetId"]] = change_set
     return str(change_set["ChangeSetId"])
@@ -284,4 +301,5 @@ def add() -> None:
     around(changesets._create_change_set, _create)
     around(changesets._describe_change_set, _describe)
     around(changesets._list_change_sets, _list)
+    around(changesets._delete_change_set, _delete)
     around(changesets._execute_change_set, _execute)

@@ -181,5 +181,6 @@ def add() -> None:
         "delete": lambda stack_id, _properties: _finish(_delete(stack_id)),
     }
     around(handlers._describe_stacks, _describe)
+    around(handlers._list_stacks, _describe)
     around(handlers._continue_update_rollback, _continue)
     helpers.urlparse = _by_path

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import ministack.app as gateway
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import get_account_id, get_region, now_iso
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
@@ -78,7 +78,8 @@ def _change(change: Function, kind: str, physical: str, *about: Any) -> Made:
 
 
 def _drop(drop: Function, kind: str, physical: str, *about: Any) -> None:
-    record = cloudformation._stacks[about[1]]
+    properties, stack, title = about
+    record = cloudformation._stacks[stack]
     if record["StackStatus"] == "UPDATE_IN_PROGRESS":
         # What an update replaced or removed goes when all of it is good.
         waiting = root_of(record).setdefault("_waiting", [])
@@ -86,6 +87,11 @@ def _drop(drop: Function, kind: str, physical: str, *about: Any) -> None:
         return
     _waited(kind)
     mending.check_deletion(kind, physical)
+    # What has been replaced is no longer what the stack has under that title.
+    held = record["_resources"].get(title, {}).get("PhysicalResourceId", physical)
+    written = record["_template"].get("Resources", {}).get(title, {})
+    if held != physical and written.get("UpdateReplacePolicy") == "Snapshot":
+        provisioners._snapshot_resource(kind, physical, properties)
     drop(kind, physical, *about)
 
 
@@ -93,6 +99,10 @@ def _event(tell: Function, stack_id: str, stack: str, *about: str, **named: str)
     """AWS names the resource in every event, once it has one, and says what is made anew."""
     title, kind, status, reason, physical = (*about, "", "")[:5]
     record = cloudformation._stacks.get(stack, {})
+    if title == stack and status == "ROLLBACK_FAILED":
+        # What could not be taken back is still the stack's, to be deleted later.
+        state = {"ResourceStatus": "DELETE_FAILED", "Timestamp": now_iso()}
+        record["_resources"] |= {t: r | state for t, r in record["_rollback_failed"].items()}
     undone = title == stack and status == "UPDATE_ROLLBACK_IN_PROGRESS"
     if undone and record.pop("_cancel_requested", None):
         stacks.CLIENT_REQUEST_TOKEN.set(record.pop("_cancel_token", ""))
