@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from liberty_cfn.deploy import change_sets, discarding
-from liberty_cfn.deploy.changes import Change, Property, Replacement, removed
+from liberty_cfn.deploy.changes import Change, ChangeSet, Property, Replacement, removed
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
@@ -164,20 +164,26 @@ def preview(
 def _changed(work: Work, want: Wanted, place: Place, found: Mapping[str, Any]) -> Plan:
     cloudformation, say = work.cloudformation, work.progress.say
     discarding.sweep_forgotten(cloudformation, found["StackName"], say)
-    change_set = change_sets.create(
+    change_set = _update_of(
         cloudformation,
+        say,
         stack=found["StackId"],
-        new=False,
         template={"TemplateURL": want.root.url},
         parameters={**want.parameters, **want.overrides[place]},
         tags=want.tags,
-        say=say,
     )
     if change_set:
-        discarding.drop(cloudformation, change_set, say)
         change_set = with_data(work, found, change_set)
     given = changed_values(parameters(found), want.settings[place])
     return Plan(str(place), want.digest, change_set.changes if change_set else (), given)
+
+
+def _update_of(cloudformation: Any, say: Say, **asked: Any) -> ChangeSet | None:
+    """Return the change set of an update, as it was before it was discarded; None for none."""
+    change_set = change_sets.create(cloudformation, new=False, say=say, **asked)
+    if change_set:
+        discarding.drop(cloudformation, change_set, say)
+    return change_set
 
 
 def as_it_is(
@@ -189,18 +195,14 @@ def as_it_is(
     """
 
     def plan(place: Place) -> Plan:
-        cloudformation = fleet.at(place).client("cloudformation")
-        change_set = change_sets.create(
-            cloudformation,
+        change_set = _update_of(
+            fleet.at(place).client("cloudformation"),
+            Prefixed(place, say).say,
             stack=there.instances[place].stack_id,
-            new=False,
             template={"TemplateBody": there.template},
             parameters={**there.parameters, **overrides(fleet, place)},
             tags=there.tags,
-            say=Prefixed(place, say).say,
         )
-        if change_set:
-            discarding.drop(cloudformation, change_set, say)
         return Plan(str(place), "", change_set.changes if change_set else (), {})
 
     return fleet.everywhere([p for p in places if there.instances[p].stack_id], plan)[0]
