@@ -15,7 +15,7 @@ CAUSES = {
     r"assume the service linked role|Internal ?Failure|being optimized|request later|"
     r"(not (currently )?|must be )in (the |a )?(available|valid) state|"
     r"in-progress management operation": (
-        "That passes by itself, as a rule: wait a little, then deploy again."
+        "That passes by itself, as a rule: wait a little, then try again."
     ),
     r"Template may not exceed|templateBody.*less than or equal to": (
         "A template is too large: move some of it to a nested stack of its own."
@@ -37,7 +37,7 @@ CAUSES = {
     r"security token included in the request is": (
         "CloudFormation acts with the session of whoever deploys: it had ended, IAM doesn't "
         "take it (GetSessionToken without MFA), or the account has not enabled the region. "
-        "Sign in for longer, or with a role, then deploy again."
+        "Sign in for longer, or with a role, then try again."
     ),
     r"STS is not activated in this region": (
         "That account has not enabled the region, or has switched STS off there: enable the "
@@ -45,7 +45,7 @@ CAUSES = {
     ),
     r"marked for deletion": (
         "Somebody scheduled it for deletion: have it restored (aws secretsmanager "
-        "restore-secret --secret-id NAME), then deploy again."
+        "restore-secret --secret-id NAME), then try again."
     ),
     r"BucketAlreadyExists|requested bucket name is not available": (
         "Bucket names are unique worldwide, and this one is taken: choose another NameSuffix."
@@ -63,7 +63,7 @@ CAUSES = {
     ),
     r"matching platform|exec format error": (
         "The image is for another processor: build it with --platform linux/amd64, push it, "
-        "then deploy again."
+        "then try again."
     ),
     r"OutOfMemory": "It used up its memory: choose a larger TaskMemory.",
     r"failed (ELB|container) health checks|Health checks failed": (
@@ -73,11 +73,11 @@ CAUSES = {
     r"CannotPull": (
         "The image could not be pulled: check whether it is there (push it, or name another "
         "tag), whether the execution role may pull it, and whether the subnets lead to the "
-        "registry (NAT gateway). Then deploy again."
+        "registry (NAT gateway). Then try again."
     ),
     r"CannotStartContainer|starting container process": (
         "The image's own command can't be run: its ENTRYPOINT and CMD have to be there, and "
-        "executable. Mend the image, push it, then deploy again."
+        "executable. Mend the image, push it, then try again."
     ),
     r"logger args": (
         "The task can't write its log: its log group was deleted by hand (`make drift` tells), "
@@ -85,7 +85,7 @@ CAUSES = {
     ),
     r"unable to assume the role": (
         "The role that the tasks take is gone, or was changed by hand (`make drift` tells). "
-        "One that was just made: wait a little, then deploy again."
+        "One that was just made: wait a little, then try again."
     ),
     r"ResourceInitializationError": (
         "The task could not start: check whether its secrets have values, whether the "
@@ -128,7 +128,7 @@ CAUSES = {
     # https://github.com/buildkite/elastic-ci-stack-for-aws/issues/319
     r"CIDR Block must change": (
         "The region's first two zones with a default subnet are no longer those the network is "
-        "in: undo what was done to default subnets, then deploy again."
+        "in: undo what was done to default subnets, then try again."
     ),
     r"AllowMajorVersionUpgrade": (
         "RDS goes to another major version only if it may: with AllowMajorVersionUpgrade=True "
@@ -144,7 +144,7 @@ CAUSES = {
     ),
     r"circuit breaker|ECS::Service.*(stabilize|Exceeded attempts to wait)": (
         "The tasks did not stay up: see why they stopped, fix the image or its settings, "
-        "then deploy again."
+        "then try again."
     ),
     r"HandlerErrorCode: NotFound|with identifier .* was not found": (
         "It is gone, deleted by hand, say (`make drift` tells): make it again under the same "
