@@ -71,6 +71,14 @@ def test_nothing_that_a_person_told_aws_s_tools_is_in_the_way_to_the_local_aws(
     assert there.client("sts").get_caller_identity()["Account"] == home.account
 
 
+@pytest.mark.parametrize("dual_stack", ["false", "true"])
+def test_aws_is_known_by_its_endpoints_also_where_they_take_ipv6(monkeypatch, dual_stack):
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", dual_stack)
+    assert targets.Target(sessions.session(**CREDENTIALS), "1").is_aws
+    local = targets.Target(sessions.session(**CREDENTIALS), "1", "http://127.0.0.1:1")
+    assert not local.is_aws
+
+
 def test_case_19_what_is_only_read_is_asked_for_again_where_the_answer_cannot_be_read():
     wire = Wire(DescribeStacks=[BROKEN, BROKEN, stack("UPDATE_COMPLETE")], CreateStack=[BROKEN])
     assert find(wire.client, "x")["StackStatus"] == "UPDATE_COMPLETE"

@@ -48,7 +48,9 @@ class Target:
     @property
     def is_aws(self) -> bool:
         """Whether this is AWS itself, with quotas, and zones that DNS knows."""
-        return ".amazonaws.com" in self.client("cloudformation").meta.endpoint_url
+        url = self.client("cloudformation").meta.endpoint_url
+        # The second if endpoints with IPv6 are asked for (AWS_USE_DUALSTACK_ENDPOINT).
+        return any(domain in url for domain in (".amazonaws.com", ".api.aws"))
 
     @property
     def region(self) -> str:
