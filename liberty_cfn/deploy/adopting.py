@@ -28,11 +28,7 @@ EMPTY = (
 
 
 def free_names(work: Work, stack: Mapping[str, Any] | None) -> bool:
-    """Free the names of secrets, which can't be imported; False without consent.
-
-    Raises:
-        DeployError: a secret can't be taken in, or something else is in the way.
-    """
+    """Free the names of secrets, which can't be imported; False without consent."""
     environment, target, progress = work.environment, work.target, work.progress
     look_ahead(work, stack, adopt=True)
     for finding in delegation.own_zone(environment, target):
@@ -72,11 +68,7 @@ def say_what_waits(work: Work) -> None:
 
 
 def put_names_back(work: Work) -> None:
-    """Deploy the reviewed templates, replacing those with names spelled out.
-
-    Raises:
-        DeployError: that failed.
-    """
+    """Deploy the reviewed templates, replacing those with names spelled out."""
     planned, change_set = prepare_now(work)
     if change_set is None:
         return

@@ -27,9 +27,6 @@ def carry_out(work: Work, change_set: ChangeSet) -> None:
 
     Meanwhile, what this deploy allows may go; what an earlier deploy, since killed, had allowed
     may not.
-
-    Raises:
-        DeployError: it failed, or can't be executed, as its stack was changed meanwhile.
     """
     cloudformation, stack_id = work.cloudformation, change_set.stack_id
     close = partial(close_again, cloudformation, stack_id)

@@ -67,9 +67,6 @@ def create(
     With `adopt`, resources that exist under a name spelled out in the templates are imported.
     Where CloudFormation can't tell what changes inside nested stacks, that is said, and the
     plan covers the root alone.
-
-    Raises:
-        DeployError: CloudFormation can't make one.
     """
     asked = {
         "StackName": stack,

@@ -45,10 +45,6 @@ def begin(work: Work, failed: str = "") -> Begun:
     """Bring the stack to a state that a deploy can start from: follow what is under way.
 
     `failed` is the name of the stack if what is left of its failed creation may be deleted.
-
-    Raises:
-        DeployError: what was under way failed, or deletes the stack; or what failed may not be
-            deleted, or can't.
     """
     # Any made later may be what somebody else is about to deploy.
     left = discarding.left_behind(
@@ -64,10 +60,6 @@ def deploy(
 
     With `adopt`, a new environment takes in what an earlier destroy kept. With `drift`, the
     plan says what would become of what was changed by hand.
-
-    Raises:
-        DeployError: something is in the way, or CloudFormation refused or undid the change, or
-            the migration failed: then the service is as it was.
     """
     begun = begun or begin(work)
     there = beforehand.deployed(begun.stack) is not None
@@ -163,9 +155,6 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
     Last comes what would be in the way if the rest failed: protection from deletion, with which
     a stack can't be rolled back, and the service's move, before which the database is migrated.
     With neither, everything is the last step.
-
-    Raises:
-        DeployError: the deploy failed, or the migration: then the service is as it was.
     """
     environment, target, progress = work.environment, work.target, work.progress
     unprotected = lifted(environment.settings) if change_set.new else {}

@@ -100,10 +100,6 @@ def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
     """Delete the environment's stack, except what its templates keep.
 
     `seen` is what is kept and lost, as shown to the person who agreed to it.
-
-    Raises:
-        DeployError: something can't, or could not, be deleted. The message says what and why.
-        FollowError: the deadline has passed, or the credentials have expired.
     """
     cloudformation, name = work.cloudformation, work.environment.stack
     if (stack := find(cloudformation, name)) is None or stack["StackId"] != stack_id:

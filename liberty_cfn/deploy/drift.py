@@ -85,11 +85,7 @@ class Compared:
 
 
 def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -> None:
-    """Refuse to compare a stack that is changing, or whose creation failed.
-
-    Raises:
-        DeployError: CloudFormation compares no stack in this state.
-    """
+    """Refuse to compare a stack that is changing, or whose creation failed."""
     if state_of(stack) not in STANDS:
         but = "only what stands can be compared."
         raise DeployError(in_words(stack["StackStatus"], environment, but))
@@ -100,9 +96,6 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
 
     `name` is the environment's. Several are compared at once, in this one thread, so that it
     can be interrupted.
-
-    Raises:
-        FollowError: the deadline has passed, or the credentials have expired.
     """
     patience = Patience(stack_id, say, again=f"make drift ENV={name}")
     ask = partial(patience.insist, cloudformation)

@@ -44,12 +44,7 @@ class Operation:
         return meaning(self.status)
 
     def see_to_its_end(self, follower: Follower) -> None:
-        """Tell what happens until it is over, and what it waits for meanwhile.
-
-        Raises:
-            FollowError: the deadline has passed, or the credentials have expired.
-            UnknownStatusError: CloudFormation reports a state that this program doesn't know.
-        """
+        """Tell what happens until it is over, and what it waits for meanwhile."""
         work, progress = self.work, self.work.progress
         watch = Watch(work.environment, work.target, progress.say)
 
@@ -88,10 +83,6 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
     """Follow what is under way to its end, then protect the stacks.
 
     Not if the next operation has begun: whoever began that does it.
-
-    Raises:
-        DeployError: it failed.
-        FollowError: the deadline has passed, or the credentials have expired.
     """
     operation = Operation(work, stack_id)
     operation.see_to_its_end(follower)
@@ -134,12 +125,7 @@ def _protect(operation: Operation, *, known: bool) -> str:
 
 
 def delete(work: Work, stack_id: str) -> None:
-    """Delete a stack, and follow that to its end.
-
-    Raises:
-        DeployError: not all of it could be deleted.
-        FollowError: the deadline has passed, or the credentials have expired.
-    """
+    """Delete a stack, and follow that to its end."""
     deletion, follower = Operation(work, stack_id), Follower(work.cloudformation, stack_id)
     # By its id: a new stack may have its name before this one is gone.
     work.cloudformation.delete_stack(
@@ -160,10 +146,6 @@ def follow(
 
     The stack is meant by its id: another may get its name meanwhile. If the next operation has
     begun, the status is the one that this one ended with.
-
-    Raises:
-        FollowError: the deadline has passed, or the credentials have expired.
-        UnknownStatusError: CloudFormation reports a state that this program doesn't know.
     """
     cloudformation, stack_id = follower.cloudformation, follower.stack_id
     patience = patience or Patience(stack_id)

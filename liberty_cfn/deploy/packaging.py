@@ -37,11 +37,7 @@ class Packaged:
 
 
 def package(target: Target, templates: Mapping[str, str]) -> str:
-    """Upload `templates`, by file name, and return the URL of root.yaml.
-
-    Raises:
-        DeployError: as `packaged`.
-    """
+    """Upload `templates`, by file name, and return the URL of root.yaml."""
     return packaged(target.uploads_to or target, templates, [target.account]).url
 
 
@@ -51,10 +47,6 @@ def packaged(
     """Upload `templates`, by file name; the accounts in `readers` may read them, too.
 
     In the uploaded root, each TemplateURL that named a file is that file's URL.
-
-    Raises:
-        DeployError: a template is missing, or the bucket for them is another account's, or
-            these credentials may not use it.
     """
     nested = {found[2] for found in TEMPLATE_URL.finditer(templates.get("root.yaml", ""))}
     if missing := sorted({"root.yaml", *nested} - templates.keys()):

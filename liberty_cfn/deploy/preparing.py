@@ -31,9 +31,6 @@ def look_ahead(work: Work, stack: Mapping[str, Any] | None, *, adopt: bool = Fal
     """Check that nothing is in the way that would surely make a deploy fail.
 
     With `adopt`, what exists under the environment's names is not in the way.
-
-    Raises:
-        DeployError: something is.
     """
     obstacles = beforehand.obstacles(work.environment, work.target, stack, work.templates)
     if found := [str(each) for each in obstacles if not (adopt and each.adoptable)]:
@@ -48,10 +45,6 @@ def prepare(
     `stack` is the environment's, as it was found. With `adopt`, what exists under the
     environment's names is taken in. With `drift`, the plan says what would become of changes
     made by hand, which takes minutes.
-
-    Raises:
-        DeployError: something is in the way, or CloudFormation can't plan the change.
-        FollowError: comparing takes too long, or the credentials have expired.
     """
     planned, change_set = _planned(work, stack, adopt=adopt, drift=drift)
     if change_set is None:
@@ -114,11 +107,7 @@ def _planned(
 
 
 def plan(work: Work, *, drift: bool = False) -> Plan:
-    """Return what deploying would do, and leave no trace; as `prepare`.
-
-    Raises:
-        DeployError: something is in the way, or CloudFormation can't plan the change.
-    """
+    """Return what deploying would do, and leave no trace; as `prepare`."""
     cloudformation, say = work.cloudformation, work.progress.say
     discarding.sweep_forgotten(cloudformation, work.environment.stack, say)
     stack = find(cloudformation, work.environment.stack)

@@ -82,11 +82,7 @@ def missing(environment: Environment, target: Target) -> list[str]:
 
 
 def store(environment: Environment, target: Target, name: str, value: str) -> str:
-    """Set a secret to `value`, and return the id of the new version.
-
-    Raises:
-        DeployError: it isn't a person's to set, isn't there, or AWS can't take the value.
-    """
+    """Set a secret to `value`, and return the id of the new version."""
     if why := refusal(environment, name):
         raise DeployError(why)
     if not value.strip():
@@ -116,9 +112,6 @@ def restart(environment: Environment, target: Target) -> int:
     """Have the service replace its tasks, which read secrets only when they start.
 
     Returns how many tasks it runs.
-
-    Raises:
-        DeployError: there is no service.
     """
     name = environment.named(SERVICE)
     with faults.unless(*ABSENT, "ServiceNotActiveException"):

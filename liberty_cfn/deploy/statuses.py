@@ -91,11 +91,7 @@ NEXT_IN_A_SET = {
 
 
 def meaning(status: str) -> Meaning:
-    """Return what `status` means.
-
-    Raises:
-        UnknownStatusError: it isn't in the list; guessing could lose data.
-    """
+    """Return what `status` means."""
     try:
         return MEANINGS[status]
     except KeyError as error:
@@ -106,11 +102,7 @@ def meaning(status: str) -> Meaning:
 
 
 def state_of(stack: Mapping[str, Any] | None) -> Meaning:
-    """Return what the state of a described stack means; ABSENT where there is no stack.
-
-    Raises:
-        UnknownStatusError: the state isn't in the list.
-    """
+    """Return what the state of a described stack means; ABSENT where there is no stack."""
     return meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
 
 

@@ -74,11 +74,7 @@ class Target:
 
 
 def _client(session: Any, service: str, endpoint: str | None, config: Config) -> Any:
-    """Return a new client.
-
-    Raises:
-        InvalidEndpointConfigurationError: a variable such as AWS_ENDPOINT_URL is wrong.
-    """
+    """Return a new client."""
     try:
         return session.client(service, endpoint_url=endpoint, config=config)
     except JSONDecodeError:
@@ -92,12 +88,6 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
     """Return the environment's target; the local AWS is started if it is not up.
 
     On AWS, credentials come from wherever boto3 finds them.
-
-    Raises:
-        LocalAwsError: the local AWS doesn't start.
-        DeployError: the environment is pinned to another account than the credentials'.
-        BotoCoreError: there are no credentials, or AWS can't be reached.
-        ClientError: AWS refuses the credentials.
     """
     if environment.is_local:
         local = control.up(say=say)

@@ -164,11 +164,7 @@ def with_stack(fleet: Fleet, place: Place, there: StackSet | None) -> Environmen
 
 
 def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
-    """Refuse to begin if anything is in the way, for every target at once.
-
-    Raises:
-        DeployError: something is. The message says what, where, and what to do.
-    """
+    """Refuse to begin if anything is in the way, for every target at once."""
     if not found:
         return
     lines = ["Nothing was changed, as this would fail:"]
@@ -182,11 +178,7 @@ def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
 def refuse_unseen(
     fleet: Fleet, unknown: Mapping[Place, str], undone: str, new: Collection[Place] = ()
 ) -> None:
-    """Refuse to go on if targets can't be looked into, of which `new` have no stack yet.
-
-    Raises:
-        DeployError: some can't. The message says why, and what to do.
-    """
+    """Refuse to go on if targets can't be looked into, of which `new` have no stack yet."""
     # Nobody may take roles in the accounts of a service-managed set but AWS.
     if not unknown or fleet.targets.service_managed:
         return

@@ -123,9 +123,6 @@ def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
     """Return an account's region as its administrator.
 
     In the home account with the credentials at hand, in others with those of `role`.
-
-    Raises:
-        UnreachableError: the role doesn't exist, or can't be assumed.
     """
     home = fleet.home
     if account == home.account:
@@ -140,11 +137,7 @@ def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
 def _put(
     fleet: Fleet, target: Target, build: Callable[[Any], object], given: Mapping[str, str]
 ) -> str:
-    """Create or update the stack of one role; return which, or that neither was needed.
-
-    Raises:
-        DeployError: it failed, or is in a state that has to be resolved first.
-    """
+    """Create or update the stack of one role; return which, or that neither was needed."""
     cloudformation = target.client("cloudformation")
     name, template = bootstrap(build)
     stack = f"liberty-cfn-{name}"

@@ -39,9 +39,6 @@ def prepare(
     """Return what the set should be, what exists of it, and what deploying would do.
 
     With `adopt`, what exists under the names of new targets is taken in.
-
-    Raises:
-        DeployError: something is in the way.
     """
     last = attach(fleet, progress)
     beforehand.refuse(fleet, beforehand.switched_off(fleet))
@@ -89,9 +86,6 @@ def deploy(
 
     With `adopting_as`, an administrator's role in the targets' accounts, new targets take in
     what an earlier destroy kept.
-
-    Raises:
-        DeployError: something is in the way, or targets failed. The message says which.
     """
     want, there, plan = prepare(fleet, templates, progress, adopt=bool(adopting_as))
     different = plan.differences
@@ -148,9 +142,6 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     """Update the targets that failed, or were never reached; the rest stays as it is.
 
     Nothing about the set is changed. None without consent, and if there is no set.
-
-    Raises:
-        DeployError: something is in the way, or targets failed again.
     """
     last = attach(fleet, progress)
     if (there := standing(fleet)) is None:
@@ -233,11 +224,7 @@ def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
 
 
 def _make(fleet: Fleet, want: Wanted) -> None:
-    """Create the set. If it exists already, and is as wanted, it is ours: the answer was lost.
-
-    Raises:
-        DeployError: somebody else made another one meanwhile.
-    """
+    """Create the set; one that exists, and is as wanted, is ours: the answer was lost."""
     asked = {
         "StackSetName": fleet.name,
         "Description": f"Liberty Social backend, {fleet.environment.name}",

@@ -161,9 +161,6 @@ def operate(
 
     Raises:
         DeployError: another operation came in between.
-        ClientError: AWS refuses it.
-        BotoCoreError: AWS keeps not answering.
-        FollowError: the deadline has passed, or the credentials have expired.
     """
     number = f"liberty-{uuid.uuid4().hex}"
     attempt = 0
@@ -211,13 +208,7 @@ def _is_there(fleet: Fleet, number: str) -> bool:
 def follow(
     fleet: Fleet, number: str, tell: Tell, *, say: Say = silent, empty: bool = False
 ) -> Operation:
-    """Report each target's result until an operation is over; of an `empty` set, there is none.
-
-    Raises:
-        DeployError: it is over, and AWS still doesn't list the result of every target.
-        FollowError: the deadline has passed, or the credentials have expired.
-        UnknownStatusError: AWS reports a state that this program doesn't know.
-    """
+    """Report each target's result until an operation is over; an `empty` set has none."""
     patience = Patience(fleet.name, say)
     known: dict[Place, Result] = {}
     since: dict[Place, float] = {}

@@ -54,11 +54,7 @@ class Fleet:
 
     @property
     def targets(self) -> Targets:
-        """Return what the environment's file says of targets.
-
-        Raises:
-            TypeError: it names none: the environment is no stack set.
-        """
+        """Return what the environment's file says of targets."""
         if self.environment.targets is None:
             raise TypeError(f"{self.environment.name} has no Targets")
         return self.environment.targets
@@ -145,11 +141,7 @@ class Fleet:
 
 
 def fleet(environment: Environment, home: Target) -> Fleet:
-    """Return an environment's fleet; whole units stand for the accounts in them now.
-
-    Raises:
-        DeployError: the accounts of a unit would want the same names.
-    """
+    """Return an environment's fleet; whole units stand for the accounts in them now."""
     targets = environment.targets
     if targets is None or not targets.units or targets.account_filter == "INTERSECTION":
         return Fleet(environment, home)

@@ -94,11 +94,7 @@ class Run:
         return known
 
     def bring_up_to_date(self, places: Collection[Place]) -> None:
-        """Bring some places up to date.
-
-        Raises:
-            DeployError: more failed than may. The message says why, first-hand.
-        """
+        """Bring some places up to date."""
         self._see_to_linked_roles([place for place in places if place in self.different.new])
         for place in places:
             if self.adopt and place in self.adopted:
@@ -176,11 +172,7 @@ class Run:
         self._tell_failures()
 
     def _take_in(self, stack: str, place: Place) -> None:
-        """Import a stack into the set, and note what it still needs to be as wanted.
-
-        Raises:
-            DeployError: it wasn't imported, and remains a stack by itself.
-        """
+        """Import a stack into the set, and note what it still needs to be as wanted."""
         asked = {"StackIds": [stack]}
         self._do(Step("import_stacks_to_stack_set", [place.account], [place.region], asked))
         self._end_if_stopped()

@@ -64,11 +64,7 @@ class StackSet:
 
 
 def standing(fleet: Fleet) -> StackSet | None:
-    """Return what exists of a fleet's stack set; None if nothing does.
-
-    Raises:
-        UnknownStatusError: an instance is in a state that this program doesn't know.
-    """
+    """Return what exists of a fleet's stack set; None if nothing does."""
     ask = partial(fleet.cloudformation.describe_stack_set, StackSetName=fleet.name)
     with faults.unless(MISSING):
         found = answered(fleet.cloudformation, ask)["StackSet"]
@@ -87,11 +83,7 @@ def standing(fleet: Fleet) -> StackSet | None:
 
 
 def instances(fleet: Fleet) -> dict[Place, Instance]:
-    """Return the instances of a stack set that exists.
-
-    Raises:
-        UnknownStatusError: an instance is in a state that this program doesn't know.
-    """
+    """Return the instances of a stack set that exists."""
     return answered(fleet.cloudformation, lambda: {one.place: one for one in _instances(fleet)})
 
 
@@ -109,11 +101,7 @@ def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
 
 
 def every_override(fleet: Fleet, places: Iterable[Place]) -> dict[Place, dict[str, str]]:
-    """Return the parameters that are overridden for each of some instances.
-
-    Raises:
-        DeployError: AWS doesn't tell those of some.
-    """
+    """Return the parameters that are overridden for each of some instances."""
     found, failed = fleet.everywhere(places, partial(overrides, fleet))
     if failed:
         raise DeployError("\n".join(f"{place}: {why}" for place, why in failed.items()))
