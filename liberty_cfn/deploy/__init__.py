@@ -49,7 +49,6 @@ One idea a module, each importing only from those above it:
     adopting     taking in what an earlier destroy kept
     deploying    the way through all of these
     destroying   taking everything down, except what is kept
-    live         what is happening, as a tree that moves
     showing      trees, tables and Markdown of the above
     telling      a deploy as it goes along: a tree that moves, or lines
     stack_sets/  all this in many accounts and regions

@@ -14,7 +14,6 @@ from rich.tree import Tree
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.finding import Finding, Level
-from liberty_cfn.deploy.live import wrapping
 from liberty_cfn.deploy.plans import Plan, doubts, refusals
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weighing import (
@@ -224,6 +223,11 @@ def _planned(change: Change) -> Text:
     for said, style in _marks(change).items():
         text.append(f"  {said}", style=style)
     return text
+
+
+def wrapping(text: str, style: str = "") -> Text:
+    """Return text that wraps within its place in a tree, even if other lines aren't wrapped."""
+    return Text(text, style, no_wrap=False, overflow="fold")
 
 
 def _changed(change: Change, changed: Property) -> Text:
