@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from liberty_cfn.deploy import delegation, discarding, faults, kept_secrets, secrets
-from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.following import carry_out
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.work import Work

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from liberty_cfn.deploy import adopting, beforehand, discarding, migrating
-from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import last_operation
-from liberty_cfn.deploy.following import attend, delete
+from liberty_cfn.deploy.following import attend, carry_out, delete
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
