@@ -4,9 +4,8 @@ One idea a module, each importing only from those above it:
 
     errors       what ends a command, said to the person at the terminal
     faults       which errors from AWS are transient, and what the others mean
-    answers      how AWS's are read, and asked for again if they can't be
     models       botocore's descriptions of AWS's services, read quickly
-    sessions     boto3 sessions that read services and answers as above
+    sessions     boto3 sessions, how answers are read, and asked for again if they can't be
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
     stack        a stack, as CloudFormation describes it
@@ -17,12 +16,10 @@ One idea a module, each importing only from those above it:
     finding      what is known about a setting or a resource beforehand
     tasks        the environment's ECS service, and why its tasks stopped
     secrets      which have a value, and those that a person sets
-    delegation   whether DNS leads to the hosted zone
-    certificates what one that isn't issued yet still waits for
+    certificates whether DNS lets one be issued, and what it still waits for
     images       which image runs, by digest
     leftovers    names that a new environment needs, and that are taken
-    named        whether what the settings name is there, and can be used
-    disks        changes of a disk that RDS refuses
+    named        whether what the settings ask for is there, and can be used
     quotas       whether a region has room for another environment
     beforehand   what would make a deploy fail, asked before anything is made
     linked_roles service-linked roles, made before the first resource that needs them

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from liberty_cfn.deploy import delegation, discarding, faults, kept_secrets, secrets
+from liberty_cfn.deploy import certificates, discarding, faults, kept_secrets, secrets
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import carry_out
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
@@ -31,7 +31,7 @@ def free_names(work: Work, stack: Mapping[str, Any] | None) -> bool:
     """Free the names of secrets, which can't be imported; False without consent."""
     environment, target, progress = work.environment, work.target, work.progress
     look_ahead(work, stack, adopt=True)
-    for finding in delegation.own_zone(environment, target):
+    for finding in certificates.own_zone(environment, target):
         progress.say(str(finding))
     kept = kept_secrets.existing(environment, target)
     if not kept:
