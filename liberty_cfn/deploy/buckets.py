@@ -104,7 +104,6 @@ def _create(bucket: Bucket) -> None:
 
 
 def _close(bucket: Bucket) -> None:
-    """Make a bucket private, encrypted, versioned and TLS-only."""
     s3, where = bucket.s3, bucket.where
     s3.put_public_access_block(
         **where, PublicAccessBlockConfiguration=dict.fromkeys(CLOSED, True)
@@ -130,7 +129,6 @@ def _close(bucket: Bucket) -> None:
 
 
 def _allow(bucket: Bucket, policy: Mapping[str, Any], accounts: Collection[str]) -> None:
-    """Let the execution roles of these accounts, and no others, read the bucket."""
     arn = f"arn:{bucket.target.partition}:iam::"
     statement = {
         "Sid": SHARED,

@@ -36,7 +36,6 @@ def name_servers(domain: str) -> set[str] | None:
 
 
 def delegation(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether DNS delegates to the zone that the settings name."""
     zone_id = environment.settings["HostedZoneId"]
     if not zone_id or not target.is_aws:
         return
@@ -85,7 +84,6 @@ def own_zone(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def public_zones(domain: str, target: Target) -> list[str]:
-    """Return the ids of a domain's own public zones in this account."""
     route53 = target.client("route53")
     return [
         zone["Id"].rpartition("/")[2]

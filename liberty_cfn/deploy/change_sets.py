@@ -250,7 +250,6 @@ def _untold(page: dict[str, Any]) -> str:
 
 
 def _resources(cloudformation: Any, page: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the resource changes of a change set, from its first page and all others."""
     while True:
         for change in page.get("Changes", []):
             yield change["ResourceChange"]

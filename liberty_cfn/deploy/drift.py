@@ -195,7 +195,6 @@ def _failures(reason: str) -> dict[str, str]:
 
 
 def _results(cloudformation: Any, stack: Standing) -> Iterator[dict[str, Any]]:
-    """Yield the result for each resource that CloudFormation compared, or tried to."""
     more: dict[str, str] = {}
     while True:
         page = cloudformation.describe_stack_resource_drifts(StackName=stack.stack_id, **more)
@@ -246,7 +245,6 @@ def as_lines(compared: Compared) -> Iterator[str]:
 
 
 def as_json(compared: Compared) -> dict[str, Any]:
-    """Return the result for programs; stacks are named as in plans and events."""
     drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]
     return {
         "stacks": compared.stacks,

@@ -217,7 +217,6 @@ def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:
 
 
 def delete(work: Work, stack_id: str) -> None:
-    """Delete a stack, and follow that to its end."""
     deletion, follower = Operation(work, stack_id), Follower(work.cloudformation, stack_id)
     # By its id: a new stack may have its name before this one is gone.
     work.cloudformation.delete_stack(

@@ -16,7 +16,6 @@ SIZE, LIMIT = "DatabaseStorage", "DatabaseMaxStorage"
 
 
 def zones(_: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the region has enough zones for the subnets."""
     there = target.client("ec2").describe_availability_zones(
         Filters=[
             {"Name": "state", "Values": ["available"]},
@@ -32,7 +31,6 @@ def zones(_: Environment, target: Target) -> Iterator[Finding]:
 
 
 def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the zone exists, is public, and contains the domain."""
     wanted = environment.settings["HostedZoneId"]
     domain = environment.settings["DomainName"]
     zone = None
@@ -59,7 +57,6 @@ def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the certificate that the settings name can be used."""
     about, host, found = "CertificateArn", environment.host, None
     arn = environment.settings[about]
     with faults.unless("ResourceNotFoundException"):
@@ -84,7 +81,6 @@ def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def existing_role(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the role that the settings name exists, and ECS may assume it."""
     name = environment.settings["ExistingExecutionRole"]
     about, role = "ExistingExecutionRole", leftovers.role(target, name)
     if role is None:

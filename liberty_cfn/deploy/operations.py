@@ -18,7 +18,6 @@ from liberty_cfn.environments import Environment
 
 
 def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
-    """Return the description of the environment's root stack."""
     stack = find(cloudformation, environment.stack)
     if stack is None:
         raise DeployError(

@@ -73,7 +73,6 @@ def read(folder: Path) -> dict[str, str]:
 
 
 def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
-    """Upload the templates that are missing; return the text of the root."""
     children = {name: text for name, text in templates.items() if name != "root.yaml"}
     root = TEMPLATE_URL.sub(
         lambda found: found[1] + _url(bucket, children[found[2]]), templates["root.yaml"]

@@ -164,5 +164,4 @@ class Patience:
 
     @property
     def over(self) -> bool:
-        """Whether the deadline has passed."""
         return self.clock() >= self._end

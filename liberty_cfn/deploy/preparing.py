@@ -186,7 +186,6 @@ def with_data(work: Work, stack: Mapping[str, Any] | None, change_set: ChangeSet
 def _retagged(
     environment: Environment, stack: Mapping[str, Any] | None
 ) -> dict[str, tuple[str | None, str | None]]:
-    """Return the tags of a stack that would change, with their values before and after."""
     before = tags(stack or {})
     before.pop(DIGEST_TAG, None)
     return changed_values(before, environment.tags if before else {})

@@ -180,7 +180,6 @@ def _known(environment: Environment, target: Target, name: str) -> Secret:
 
 
 def has_value(found: Mapping[str, Any]) -> bool:
-    """Whether a secret has a value, by its description."""
     return any(CURRENT in stages for stages in found.get("VersionIdsToStages", {}).values())
 
 

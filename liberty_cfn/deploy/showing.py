@@ -44,7 +44,6 @@ MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i", "Dynamic": "?"
 
 
 def plan_tree(plan: Plan) -> RenderableType:
-    """Return what would change, as a tree of stacks, resources and properties."""
     tree = Tree(Text(plan.stack, style="bold"))
     branches: dict[tuple[str, ...], Tree] = {(): tree}
     folded = _folded(plan)
@@ -238,7 +237,6 @@ def _changed(change: Change, changed: Property) -> Text:
 
 
 def _notes(change: Change, changed: Property) -> list[str]:
-    """Return the warnings about a property that changes."""
     replaces = changed.replaces.value
     stops = interruption(change, changed)
     said = (f"replacement {replaces}" if replaces else "", stops, *weaknesses(change, changed))
@@ -257,7 +255,6 @@ def _differing(before: str | None, after: str | None) -> tuple[str, str]:
 
 
 def _line(value: str | None) -> str:
-    """Return a value as one line."""
     if value is None:
         return "none"
     return " ".join(value.replace(UNKNOWN, KNOWN_LATER).split()) or "''"

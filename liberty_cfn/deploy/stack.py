@@ -46,7 +46,6 @@ class Standing:
 
 
 def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
-    """Return a stack's description, or None where there is none."""
     with faults.unless_missing():
         return described(cloudformation, stack)
     return None
@@ -89,7 +88,6 @@ def owner(cloudformation: Any, found: Mapping[str, Any]) -> str:
 
 
 def resources(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
-    """Yield what CloudFormation lists of each resource of a stack."""
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     yield from pages.search("StackResourceSummaries")
 

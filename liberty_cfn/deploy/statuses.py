@@ -91,7 +91,6 @@ NEXT_IN_A_SET = {
 
 
 def meaning(status: str) -> Meaning:
-    """Return what `status` means."""
     try:
         return MEANINGS[status]
     except KeyError as error:

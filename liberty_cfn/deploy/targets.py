@@ -62,7 +62,6 @@ class Target:
 
     @property
     def domain(self) -> str:
-        """The domain of AWS's endpoints."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def elsewhere(self, account: str, region: str, credentials: Any) -> Target:
@@ -74,7 +73,6 @@ class Target:
 
 
 def _client(session: Any, service: str, endpoint: str | None, config: Config) -> Any:
-    """Return a new client."""
     try:
         return session.client(service, endpoint_url=endpoint, config=config)
     except JSONDecodeError:

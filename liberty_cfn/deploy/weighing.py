@@ -103,7 +103,6 @@ def decides(change: Change, changed: Property) -> bool:
 
 
 def _known_later(changed: Property) -> bool:
-    """Whether a property's new value isn't known yet."""
     return not changed.told or UNKNOWN in str(changed.after)
 
 

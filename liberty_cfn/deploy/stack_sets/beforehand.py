@@ -207,7 +207,6 @@ def as_lines(findings: Collection[Finding]) -> Iterator[str]:
 
 
 def _how_to_free_names(fleet: Fleet) -> str:
-    """Return what can be done about names that are taken."""
     name = fleet.environment.name
     adopt = f"To take it in: make deploy ENV={name} ADOPT=1. Or delete"
     delete = "Delete" if fleet.targets.service_managed else adopt

@@ -45,7 +45,6 @@ ROLES: Mapping[Callable[[Any], object], str] = {
 
 
 def missing(fleet: Fleet) -> dict[str, str]:
-    """Return the accounts in which a role is missing, each with what is missing."""
     if fleet.targets.service_managed:
         return {}
     lacking = {}

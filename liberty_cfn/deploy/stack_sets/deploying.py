@@ -248,7 +248,6 @@ def _make(fleet: Fleet, want: Wanted) -> None:
 
 
 def _check_inoperable(fleet: Fleet, different: Differences) -> None:
-    """Raise DeployError with what to do about INOPERABLE instances, if there are any."""
     if not different.inoperable:
         return
     lines = [f"  {place}: {taking_out(fleet, place)}" for place in different.inoperable]

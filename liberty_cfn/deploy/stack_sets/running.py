@@ -94,7 +94,6 @@ class Run:
         return known
 
     def bring_up_to_date(self, places: Collection[Place]) -> None:
-        """Bring some places up to date."""
         self._see_to_linked_roles([place for place in places if place in self.different.new])
         for place in places:
             if self.adopt and place in self.adopted:
@@ -251,7 +250,6 @@ def lifted(fleet: Fleet, place: Place) -> dict[str, str]:
 
 
 def _tolerance(fleet: Fleet, region: str) -> int:
-    """Return how many targets may fail in a region."""
     preferences = fleet.targets.preferences
     accounts = sum(place.region == region for place in fleet.targets.places)
     percentage = preferences.get("FailureTolerancePercentage", 0)

@@ -64,7 +64,6 @@ class StackSet:
 
 
 def standing(fleet: Fleet) -> StackSet | None:
-    """Return what exists of a fleet's stack set; None if nothing does."""
     ask = partial(fleet.cloudformation.describe_stack_set, StackSetName=fleet.name)
     with faults.unless(MISSING):
         found = answered(fleet.cloudformation, ask)["StackSet"]
@@ -83,12 +82,10 @@ def standing(fleet: Fleet) -> StackSet | None:
 
 
 def instances(fleet: Fleet) -> dict[Place, Instance]:
-    """Return the instances of a stack set that exists."""
     return answered(fleet.cloudformation, lambda: {one.place: one for one in _instances(fleet)})
 
 
 def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
-    """Return the parameters that are overridden for one instance."""
     asked = {
         "StackSetName": fleet.name,
         "StackInstanceAccount": place.account,
@@ -101,7 +98,6 @@ def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
 
 
 def every_override(fleet: Fleet, places: Iterable[Place]) -> dict[Place, dict[str, str]]:
-    """Return the parameters that are overridden for each of some instances."""
     found, failed = fleet.everywhere(places, partial(overrides, fleet))
     if failed:
         raise DeployError("\n".join(f"{place}: {why}" for place, why in failed.items()))
