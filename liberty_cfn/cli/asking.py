@@ -61,10 +61,7 @@ def named_otherwise(environment: Environment, given: str | None, undone: str) ->
 
 
 def confirmed(environment: Environment, given: str | None, going: str = "") -> None:
-    """Have the environment's name typed, unless it was given; refuse otherwise.
-
-    `going` is what will be deleted, if that isn't the whole environment.
-    """
+    """Have the name typed, unless it was given, to delete it all, or what is `going`."""
     _named(
         environment,
         given,

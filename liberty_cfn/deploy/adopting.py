@@ -81,10 +81,7 @@ def put_names_back(work: Work) -> None:
 
 
 def give_back(work: Work, *, lately: bool = False) -> None:
-    """Give secrets that were adopted their values, and have running tasks read them.
-
-    `lately` is whether they were adopted just now.
-    """
+    """Give secrets that were adopted their values, and have running tasks read them."""
     environment, target, progress = work.environment, work.target, work.progress
     given = kept_secrets.given_back(environment, target, lately=lately)
     for full, as_before in given.items():

@@ -55,9 +55,6 @@ def bucket(target: Target) -> Bucket:
     """Return a target's bucket; make it if it is missing.
 
     Its policy is set last: with one, the rest is set, too; without, it holds no templates yet.
-
-    Raises:
-        ClientError: it is another account's, or these credentials may not use it, among others.
     """
     bare = Bucket(target)
     try:

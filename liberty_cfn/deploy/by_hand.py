@@ -108,10 +108,7 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Meeting:
-    """All that somebody changed, met by a plan; and what could not be compared.
-
-    `unprotected` are the stacks whose policies somebody changed.
-    """
+    """All that somebody changed, met by a plan; and what could not be compared."""
 
     by_hand: tuple[ByHand, ...]
     unknown: tuple[str, ...]
@@ -235,10 +232,7 @@ def _read(text: str) -> Any:
 def told(
     one: ByHand, shown: Callable[[str | None, str | None], Iterable[str]]
 ) -> Iterator[tuple[Fate, str]]:
-    """Yield what somebody did to a resource, and what becomes of it: its fate, and in words.
-
-    `shown` formats two values.
-    """
+    """Yield what somebody did to a resource, and what becomes of it: its fate, and in words."""
     if one.drift.status == DELETED:
         yield one.fate, f"deleted by hand  ({OF_DELETED[one.fate]})"
     elif not one.properties:

@@ -147,10 +147,7 @@ def _is_nothing(reason: str) -> bool:
 def _created_once(
     cloudformation: Any, asked: Mapping[str, Any], *, renamed: bool = False
 ) -> ChangeSet:
-    """Make a change set exactly once, even if AWS's answer is lost.
-
-    `renamed` if the name tried before was taken.
-    """
+    """Make a change set exactly once, even if AWS's answer is lost."""
     # Named after the stack: told by its own ARN, a role may use the change sets of some names.
     stack = asked["StackName"] if asked["StackName"].startswith(OURS) else OURS.rstrip("-")
     token = f"{stack}-{uuid.uuid4().hex}"

@@ -84,10 +84,7 @@ def _is_named(work: Work) -> bool:
 
 
 def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
-    """Return the stack in a state that a deploy can start from; as `begin`.
-
-    What is under way was begun by somebody else; or by us, and we were killed.
-    """
+    """As `begin`: what is under way is somebody else's, or ours from before we were killed."""
     stack = find(work.cloudformation, work.environment.stack)
     state = state_of(stack)
     if not stack or state not in (Meaning.WORKING, Meaning.BROKEN):

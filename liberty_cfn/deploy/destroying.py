@@ -97,10 +97,7 @@ def what_is_kept(kept: Iterable[Kept], adopting: str) -> str:
 
 
 def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
-    """Delete the environment's stack, except what its templates keep.
-
-    `seen` is what is kept and lost, as shown to the person who agreed to it.
-    """
+    """Delete the environment's stack; `seen` is what was shown of it as kept and lost."""
     cloudformation, name = work.cloudformation, work.environment.stack
     if (stack := find(cloudformation, name)) is None or stack["StackId"] != stack_id:
         left = f"{name} was deleted meanwhile, by somebody else; nothing was deleted here."

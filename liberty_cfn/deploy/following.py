@@ -184,11 +184,7 @@ def _open(work: Work, change_set: ChangeSet) -> None:
 
 
 def execute(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Execute a change set; if the answer is lost, find out whether it began.
-
-    Raises:
-        DeployError: it can no longer be executed, as its stack was changed meanwhile.
-    """
+    """Execute a change set; if the answer is lost, find out whether it began."""
     try:
         cloudformation.execute_change_set(
             ChangeSetName=change_set.id,

@@ -113,11 +113,7 @@ def _listed(bucket: Bucket) -> Iterator[tuple[str, str]]:
 
 
 def _put(bucket: Bucket, text: str) -> None:
-    """Upload a template, unless it is there.
-
-    Raises:
-        DeployError: something else has its key.
-    """
+    """Upload a template, unless it is there; refuse something else that has its key."""
     named = {**bucket.where, "Key": _key(text)}
     put = partial(bucket.s3.put_object, **named, IfNoneMatch="*", Body=text.encode())
     with faults.unless("PreconditionFailed", "ConditionalRequestConflict"):

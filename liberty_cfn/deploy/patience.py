@@ -55,10 +55,6 @@ def answered(
 
     `coming` are AWS's codes for there being none of what was just made: it may not be found
     yet.
-
-    Raises:
-        ClientError: AWS refuses.
-        BotoCoreError, ResponseParserError: there is still no answer.
     """
     for _ in range(attempts - 1):
         try:

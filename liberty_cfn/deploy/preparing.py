@@ -28,10 +28,7 @@ NAME = re.compile(r"(?<=: )!Sub '?([\w./-]+)\$\{Suffix\}'?$", re.MULTILINE)
 
 
 def look_ahead(work: Work, stack: Mapping[str, Any] | None, *, adopt: bool = False) -> None:
-    """Check that nothing is in the way that would surely make a deploy fail.
-
-    With `adopt`, what exists under the environment's names is not in the way.
-    """
+    """Refuse what would surely make a deploy fail; with `adopt`, not what can be taken in."""
     obstacles = beforehand.obstacles(work.environment, work.target, stack, work.templates)
     if found := [str(each) for each in obstacles if not (adopt and each.adoptable)]:
         raise DeployError("\n".join(["This is in the way; nothing was made:", *found]))

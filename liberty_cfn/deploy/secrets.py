@@ -109,10 +109,7 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
 
 
 def restart(environment: Environment, target: Target) -> int:
-    """Have the service replace its tasks, which read secrets only when they start.
-
-    Returns how many tasks it runs.
-    """
+    """Have the service replace its tasks, which read secrets only then; return how many."""
     name = environment.named(SERVICE)
     with faults.unless(*ABSENT, "ServiceNotActiveException"):
         service = target.client("ecs").update_service(

@@ -62,11 +62,7 @@ def session(*, local: bool = False, credentials: Any = None, **arguments: str) -
 
 
 def of_aws(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
-    """Reject an answer that isn't AWS's: botocore would crash on it, or take it for empty.
-
-    Raises:
-        ResponseParserError: it isn't AWS's, or was cut short.
-    """
+    """Reject an answer that isn't AWS's: botocore would crash on it, or take it for empty."""
     status, said = response_dict["status_code"], response_dict["body"]
     kind = response_dict["headers"].get("content-type", "")
     # An overloaded AWS server may answer so, too; that is retried.

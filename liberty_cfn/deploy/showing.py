@@ -161,10 +161,7 @@ def _branch_of(one: ByHand, branches: dict[tuple[str, ...], Tree]) -> Tree:
 
 
 def _not_compared(plan: Plan) -> list[str]:
-    """Return, in words, of what it isn't known whether somebody changed it; if anything.
-
-    And which stacks' policies somebody did change.
-    """
+    """Return, in words, what could not be compared, and whose policies somebody changed."""
     if plan.drift is None:
         return []
     told = {

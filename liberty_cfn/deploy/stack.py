@@ -52,12 +52,7 @@ def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
 
 
 def described(cloudformation: Any, stack: str) -> dict[str, Any]:
-    """Return a stack's description.
-
-    Raises:
-        ClientError: there is no such stack, among others.
-        ResponseParserError: the answer describes no stack, which says nothing.
-    """
+    """Return a stack's description. An answer that describes none is no answer."""
     found: list[dict[str, Any]] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     if not found:
         raise ResponseParserError("no stack is described in it")

@@ -83,10 +83,7 @@ def _client(session: Any, service: str, endpoint: str | None, config: Config) ->
 
 
 def connect(environment: Environment, say: Callable[[str], object]) -> Target:
-    """Return the environment's target; the local AWS is started if it is not up.
-
-    On AWS, credentials come from wherever boto3 finds them.
-    """
+    """Return the environment's target; the local AWS is started if it is not up."""
     if environment.is_local:
         local = control.up(say=say)
         credentials = local.credentials | {"region_name": environment.region}

@@ -158,10 +158,7 @@ def doubt(change: Change) -> str:
 
 
 def lost_with(change: Change) -> str:
-    """Return, in words, what would be lost with a resource that goes, and what remains.
-
-    Or what goes of one that stays.
-    """
+    """Return, in words, what is lost with what goes, or of what stays; and what remains."""
     if not _goes(change):
         told = dict.fromkeys(why for found in _less_kept(change).values() for why in found)
         return " and ".join(told)

@@ -28,10 +28,7 @@ def watched(
     yes: bool = False,
     confirm: str | None = None,
 ) -> Iterator[Asked]:
-    """Show what happens in a command, and ask; on Ctrl-C, say that AWS goes on.
-
-    `yes` and `confirm` are what was said beforehand: a yes, and the environment's name.
-    """
+    """Show what happens in a command, and ask; on Ctrl-C, say that AWS goes on."""
     from liberty_cfn.deploy.stack_sets.showing import Board
 
     board = Board(screen)

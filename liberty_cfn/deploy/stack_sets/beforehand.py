@@ -154,10 +154,7 @@ def adopted_stack(fleet: Fleet) -> str:
 
 
 def with_stack(fleet: Fleet, place: Place, there: StackSet | None) -> Environment:
-    """Return the environment in a place, with the name of the set's stack there.
-
-    Before there is one, it has the name of one that adopts.
-    """
+    """Return the environment at a place, with its stack; at first, the one that adopts."""
     instance = there.instances.get(place) if there else None
     stack = (instance.stack_id if instance else "") or adopted_stack(fleet)
     return dataclasses.replace(fleet.environment.at(place), stack_name=name_of(stack))

@@ -106,10 +106,7 @@ def newest(fleet: Fleet, *, changing: bool = False) -> tuple[str, str]:
 
 
 def stop(fleet: Fleet) -> str:
-    """Stop the operation that is under way, and return its id; empty if there is none.
-
-    Stacks that it has begun are finished.
-    """
+    """Stop what is under way, but for stacks that have begun; return its id, if any."""
     if number := under_way(fleet):
         fleet.cloudformation.stop_stack_set_operation(
             StackSetName=fleet.name, OperationId=number
@@ -118,10 +115,7 @@ def stop(fleet: Fleet) -> str:
 
 
 def attach(fleet: Fleet, progress: Progress) -> str:
-    """Follow the operation that is under way, if there is one, to its end.
-
-    Returns the id of the one that had begun last; empty where there was none.
-    """
+    """Follow what is under way to its end; return the id of what had begun last, if any."""
     last, number = newest(fleet, changing=True)
     if number:
         progress.say(f"{fleet.name}: an operation is under way; following {number}")
@@ -158,9 +152,6 @@ def operate(
     One that is under way already is followed first. `ours` are the ids of the operations that
     the caller knows of, to which this one is added; None if any may come in between. `empty` is
     whether the set has no stacks, so that there are no results to wait for.
-
-    Raises:
-        DeployError: another operation came in between.
     """
     number = f"liberty-{uuid.uuid4().hex}"
     attempt = 0

@@ -60,11 +60,7 @@ class Fleet:
         return self.environment.targets
 
     def at(self, place: Place) -> Target:
-        """Return a place's target.
-
-        Raises:
-            UnreachableError: the execution role doesn't exist, or can't be assumed.
-        """
+        """Return a place's target, by its account's execution role."""
         with self._lock:
             if place not in self._targets:
                 self._targets[place] = self._target(place)
@@ -112,10 +108,7 @@ class Fleet:
         work: Callable[[Place], T],
         tell: Callable[[int, int], object] = lambda _done, _all: None,
     ) -> tuple[dict[Place, T], dict[Place, str]]:
-        """Do `work` in many places, several at a time; return the results, and why some failed.
-
-        `tell` hears how many are done, and of how many.
-        """
+        """Do `work` in many places, some at a time; return what came of it, and why not."""
         wanted = list(places)
         done: dict[Place, T] = {}
         failed: dict[Place, str] = {}

@@ -32,10 +32,7 @@ from liberty_cfn.deployment_targets import Place
 
 @dataclass
 class Outcome:
-    """What a deploy came to: each target's result, and the operations.
-
-    `unprotected` are the places whose stacks have no policy against loss.
-    """
+    """What a deploy came to; in `unprotected` places, no policy keeps stacks from loss."""
 
     changed: bool
     unprotected: set[Place] = field(default_factory=set)
@@ -65,10 +62,7 @@ class Run:
 
     @contextmanager
     def protecting(self) -> Iterator[None]:
-        """Protect the stacks that the block changed, even if it failed.
-
-        After an interruption, the next deploy does that.
-        """
+        """Protect the stacks that the block changed, even if it failed; not if interrupted."""
         try:
             yield
         except (DeployError, FollowError, *faults.OF_AWS):
