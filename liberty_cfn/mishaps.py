@@ -65,8 +65,8 @@ def _of_aws(error: Exception, name: str) -> str | None:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     from liberty_cfn.deploy import faults  # noqa: PLC0415
+    from liberty_cfn.deploy.answers import WEB_PAGE  # noqa: PLC0415
     from liberty_cfn.deploy.causes import next_step  # noqa: PLC0415
-    from liberty_cfn.deploy.sessions import WEB_PAGE  # noqa: PLC0415
 
     if why := _of_credentials(error, name):
         return why

@@ -37,7 +37,7 @@ ACTIONS = {
     "servicequotas:GetAwsDefaultServiceQuota": "servicequotas:GetAWSDefaultServiceQuota",
 }
 # Through which tests call, too.
-CLIENTS = ("deploy/sessions.py",)
+CLIENTS = ("deploy/answers.py", "deploy/sessions.py")
 # What administrators do with rights of their own, so that there is a role at all.
 ADMINISTRATORS = "deploy/stack_sets/bootstrap.py"
 FREE = {"sts:GetCallerIdentity"}  # nobody can be refused this

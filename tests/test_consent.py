@@ -15,7 +15,7 @@ from local_aws import Aws
 from small_sets import small
 from test_deploy import few, local, templates, with_settings
 
-from liberty_cfn.deploy import buckets, following, packaging
+from liberty_cfn.deploy import buckets, carrying_out, packaging
 from liberty_cfn.deploy.changes import UNKNOWN, Change, ChangeSet, Property, Replacement, read
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError
@@ -252,7 +252,7 @@ def test_what_rests_on_the_policies_puts_those_back_that_somebody_took_off_a_nes
     for change, then in ((known, open_), (doubtful, closed), (untold, closed)):
         cloudformation.set_stack_policy(StackName=inside, StackPolicyBody=open_)
         found = ChangeSet(made["Id"], made["StackId"], "liberty-1", (change,))
-        following._open(Work(environment, target, Listener()), found)  # noqa: SLF001
+        carrying_out._open(Work(environment, target, Listener()), found)  # noqa: SLF001
         assert policies(target, environment)[inside] == then
 
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 from test_deploy import local, with_settings
 
-from liberty_cfn.deploy import beforehand, certificates
+from liberty_cfn.deploy import beforehand, delegation
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import load
@@ -17,7 +17,7 @@ from liberty_cfn.environments import load
 __all__ = ["local"]
 
 # Tests don't ask DNS (conftest.py), but for those of asking.
-ASK = certificates.name_servers
+ASK = delegation.name_servers
 OURS = {"ns-1.awsdns-1.com", "ns-2.awsdns-2.net"}
 
 
@@ -40,18 +40,18 @@ def test_only_public_zones_of_the_domains_own_are_those_a_registrar_can_lead_to(
     ]
     route53 = SimpleNamespace(list_hosted_zones_by_name=lambda **_: {"HostedZones": zones})
     target = SimpleNamespace(client=lambda _: route53)
-    assert certificates.public_zones("example.com", target) == ["B"]
+    assert delegation.public_zones("example.com", target) == ["B"]
 
 
 def checked(monkeypatch, nowhere, environment, answer):
-    monkeypatch.setattr(certificates, "name_servers", lambda domain: answer)
+    monkeypatch.setattr(delegation, "name_servers", lambda domain: answer)
     with Stubber(nowhere.client("route53")) as route53:
         zone = {"Id": "/hostedzone/Z1", "Name": "example.com.", "CallerReference": "x"}
         servers = {"NameServers": sorted(name.upper() + "." for name in OURS)}
         route53.add_response(
             "get_hosted_zone", {"HostedZone": zone, "DelegationSet": servers}, {"Id": "Z1"}
         )
-        return list(certificates.delegation(environment, nowhere))
+        return list(delegation.delegation(environment, nowhere))
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_with_a_certificate_at_hand_no_deploy_waits_for_dns(monkeypatch, nowhere
 
 
 def test_the_local_aws_is_in_nobodys_dns(monkeypatch, production, target):
-    monkeypatch.setattr(certificates, "name_servers", lambda domain: pytest.fail("asked"))
-    assert list(certificates.delegation(production, target)) == []
+    monkeypatch.setattr(delegation, "name_servers", lambda domain: pytest.fail("asked"))
+    assert list(delegation.delegation(production, target)) == []
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,6 @@ def test_the_doctor_tells_whom_dns_leads_to_once(monkeypatch, production, target
         topic = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
         made = {"StackName": production.stack, "TemplateBody": topic}
         target.client("cloudformation").create_stack(**made)
-    said = Finding(Level.OK, certificates.DELEGATION, "DNS leads there.")
-    monkeypatch.setattr(certificates, "delegation", lambda *_: iter([said]))
+    said = Finding(Level.OK, delegation.DELEGATION, "DNS leads there.")
+    monkeypatch.setattr(delegation, "delegation", lambda *_: iter([said]))
     assert beforehand.examine(production, target).count(said) == 1

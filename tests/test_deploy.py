@@ -19,11 +19,12 @@ from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError, UnknownStatusError
 from liberty_cfn.deploy.events import Event, Follower
+from liberty_cfn.deploy.live import seconds
 from liberty_cfn.deploy.protection import nested, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK, find, outputs
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, meaning
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.telling import line, seconds
+from liberty_cfn.deploy.telling import line
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import load
 from liberty_cfn.generation import generate

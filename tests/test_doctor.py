@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 from wire import answering
 
-from liberty_cfn.deploy import beforehand, certificates, leftovers, named, targets
+from liberty_cfn.deploy import beforehand, certificates, delegation, leftovers, named, targets
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.stack import find
@@ -561,7 +561,7 @@ def test_a_zone_that_is_not_there_keeps_nothing_else_from_being_looked_at(nowher
     named = with_settings(dev, HostedZoneId="Z1", CreateHostedZone="false")
     with Stubber(nowhere.client("route53")) as route53:
         route53.add_client_error("get_hosted_zone", "NoSuchHostedZone")
-        [found] = beforehand.asked("Delegation", certificates.delegation, named, nowhere)
+        [found] = beforehand.asked("Delegation", delegation.delegation, named, nowhere)
     assert str(found).endswith("not checked: AWS refused GetHostedZone (NoSuchHostedZone).")
 
 

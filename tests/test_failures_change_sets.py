@@ -46,10 +46,10 @@ from wire import (
 )
 
 from liberty_cfn.deploy import (
+    carrying_out,
     change_sets,
     deploying,
     discarding,
-    following,
     preparing,
 )
 from liberty_cfn.deploy.changes import ChangeSet
@@ -422,7 +422,7 @@ def test_case_29_a_change_set_is_not_left_behind_by_who_stops_its_execution(
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(following, "execute", stopped)
+    monkeypatch.setattr(carrying_out, "execute", stopped)
     with pytest.raises(KeyboardInterrupt):
         have(dev, target, MORE)
     assert left_behind(target, dev) == []

@@ -15,6 +15,7 @@ from one_topic import TOPIC
 from wire import THROTTLED, Wire
 
 from liberty_cfn.deploy import (
+    answers,
     packaging,
     sessions,
     targets,
@@ -208,8 +209,8 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
         ),
         (OSError(errno.EMFILE, "Too many"), "This machine says: Too many. What AWS had begun"),
         (
-            ResponseParserError(f"{sessions.WEB_PAGE} (200 OK)"),
-            f"AWS's answer could not be read: {sessions.WEB_PAGE} (200 OK): is there a proxy?",
+            ResponseParserError(f"{answers.WEB_PAGE} (200 OK)"),
+            f"AWS's answer could not be read: {answers.WEB_PAGE} (200 OK): is there a proxy?",
         ),
         (refusal("407", ""), "AWS refused Ask: Proxy Authentication Required (407)"),
     ],

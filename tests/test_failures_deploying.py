@@ -30,6 +30,7 @@ from wire import (
 )
 
 from liberty_cfn.deploy import (
+    carrying_out,
     change_sets,
     deploying,
     following,
@@ -349,8 +350,8 @@ class Killed(BaseException):
     "kill",
     [
         (change_sets, "create", True),  # a change set is there, and nobody was asked
-        (following, "execute", False),  # agreed to, and not executed
-        (following, "execute", True),  # executed, and nobody follows
+        (carrying_out, "execute", False),  # agreed to, and not executed
+        (carrying_out, "execute", True),  # executed, and nobody follows
         (following, "protect", False),  # over, and not protected yet
     ],
     ids=["planned", "agreed", "executed", "over"],

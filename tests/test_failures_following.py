@@ -39,12 +39,13 @@ from wire import (
 )
 
 from liberty_cfn.deploy import diagnosis, faults, following, packaging, patience
+from liberty_cfn.deploy.carrying_out import execute
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnknownStatusError
 from liberty_cfn.deploy.events import Follower, last_operation
-from liberty_cfn.deploy.following import execute, follow
+from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import roll_back, root
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import protect

@@ -23,9 +23,9 @@ from wire import (
 )
 
 from liberty_cfn.deploy import (
+    carrying_out,
     deploying,
     discarding,
-    following,
 )
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.deploying import deploy
@@ -150,7 +150,7 @@ def test_case_28_what_was_allowed_stays_so_if_an_interrupted_execution_has_begun
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(following, "execute", stopped)
+    monkeypatch.setattr(carrying_out, "execute", stopped)
     refused = answering(cloudformation, "DeleteChangeSet", NO_LONGER)
     with refused, pytest.raises(KeyboardInterrupt):
         have(dev, target, second, allowed=["Uploads"])
@@ -179,7 +179,7 @@ def test_case_33_of_two_deploys_at_once_the_loser_does_not_close_what_the_other_
     have(dev, target, UPLOADS)
     aws.delay(60)
     cloudformation, loser = target.client("cloudformation"), Listener()
-    there, how = (following, "execute") if late else (loser, "consents")
+    there, how = (carrying_out, "execute") if late else (loser, "consents")
     original = getattr(there, how)
 
     def overtaken(*asked):
@@ -243,7 +243,7 @@ def test_case_33_what_the_next_update_goes_by_is_closed_only_when_that_is_over(
     cloudformation, ours, execute = (
         target.client("cloudformation"),
         Listener(),
-        following.execute,
+        carrying_out.execute,
     )
 
     def overtaken(*asked):
@@ -256,7 +256,7 @@ def test_case_33_what_the_next_update_goes_by_is_closed_only_when_that_is_over(
         if over:
             settle(cloudformation, dev.stack)
 
-    monkeypatch.setattr(following, "execute", overtaken)
+    monkeypatch.setattr(carrying_out, "execute", overtaken)
     assert have(dev, target, UPLOADS + "  Ours: {Type: AWS::SNS::Topic}\n", ours).changed
     found = cloudformation.get_stack_policy(StackName=dev.stack)["StackPolicyBody"]
     assert found == stack_policy(() if over else ["Theirs"])

@@ -11,12 +11,13 @@ from rich.live import Live
 
 from liberty_cfn.deploy.changes import Change, Replacement
 from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.live import LiveTree
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.stack_sets import showing
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.showing import Board
-from liberty_cfn.deploy.telling import LiveTree, ShownProgress
+from liberty_cfn.deploy.telling import ShownProgress
 from liberty_cfn.deployment_targets import Place
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 from wire import BROKEN, Body, Wire, stack
 
-from liberty_cfn.deploy import sessions, targets
+from liberty_cfn.deploy import answers, sessions, targets
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.environments import load
 from liberty_cfn.mishaps import in_words
@@ -36,13 +36,13 @@ CREDENTIALS = {
     ],
 )
 def test_a_time_is_what_botocore_reads_in_it(said):
-    found, expected = sessions.moment(said), parse_timestamp(said)
+    found, expected = answers.moment(said), parse_timestamp(said)
     assert (found, found.utcoffset()) == (expected, expected.utcoffset())
 
 
 def test_an_answers_times_are_read_by_it(aws, monkeypatch):
     aws.client("s3").create_bucket(Bucket="one")
-    monkeypatch.setattr(sessions, "moment", lambda said: ("read", said))
+    monkeypatch.setattr(answers, "moment", lambda said: ("read", said))
     session = sessions.session(**aws.local.credentials)
     client = session.client("s3", endpoint_url=aws.endpoint)
     [bucket] = client.list_buckets()["Buckets"]
@@ -126,4 +126,4 @@ def test_case_19_what_was_cut_off_is_not_taken_for_an_answer(service, asked, sta
 
 def test_what_is_no_time_is_refused():
     with pytest.raises(ValueError, match="soon"):
-        sessions.moment("soon")
+        answers.moment("soon")

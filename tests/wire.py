@@ -57,7 +57,7 @@ def nobody_waits():
 def dns_is_not_asked():
     """Keep tests from waiting for a network; those of DNS say what it answers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("liberty_cfn.deploy.certificates.name_servers", lambda domain: None)
+        patch.setattr("liberty_cfn.deploy.delegation.name_servers", lambda domain: None)
         yield
 
 

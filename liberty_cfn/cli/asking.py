@@ -61,7 +61,10 @@ def named_otherwise(environment: Environment, given: str | None, undone: str) ->
 
 
 def confirmed(environment: Environment, given: str | None, going: str = "") -> None:
-    """Have the name typed, unless it was given, to delete it all, or what is `going`."""
+    """Have the environment's name typed, unless it was given; refuse otherwise.
+
+    `going` is what will be deleted, if that isn't the whole environment.
+    """
     _named(
         environment,
         given,

@@ -52,6 +52,7 @@ class _Trimmed:
 
 
 def console(*, stderr: bool = False) -> Console:
+    """Return the console for what people read."""
     from rich.console import Console
 
     # None where it was closed: >&-
@@ -144,6 +145,7 @@ def fixed_by_hand(environment: Environment) -> str:
 
 
 def exit_unless(ok: bool) -> None:  # noqa: FBT001 - what it takes is what it is about
+    """Exit with 1 unless all is as it should be."""
     if not ok:
         raise SystemExit(1)
 

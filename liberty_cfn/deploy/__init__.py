@@ -4,8 +4,9 @@ One idea a module, each importing only from those above it:
 
     errors       what ends a command, said to the person at the terminal
     faults       which errors from AWS are transient, and what the others mean
+    answers      how AWS's are read, and asked for again if they can't be
     models       botocore's descriptions of AWS's services, read quickly
-    sessions     boto3 sessions, how answers are read, and asked for again if they can't be
+    sessions     boto3 sessions that read services and answers as above
     targets      which account and region, and with which credentials
     statuses     what each state of a stack means
     stack        a stack, as CloudFormation describes it
@@ -16,10 +17,12 @@ One idea a module, each importing only from those above it:
     finding      what is known about a setting or a resource beforehand
     tasks        the environment's ECS service, and why its tasks stopped
     secrets      which have a value, and those that a person sets
-    certificates whether DNS lets one be issued, and what it still waits for
+    delegation   whether DNS leads to the hosted zone
+    certificates what one that isn't issued yet still waits for
     images       which image runs, by digest
     leftovers    names that a new environment needs, and that are taken
-    named        whether what the settings ask for is there, and can be used
+    named        whether what the settings name is there, and can be used
+    disks        changes of a disk that RDS refuses
     quotas       whether a region has room for another environment
     beforehand   what would make a deploy fail, asked before anything is made
     linked_roles service-linked roles, made before the first resource that needs them
@@ -36,15 +39,17 @@ One idea a module, each importing only from those above it:
     protection   what keeps a deployed environment from loss by accident
     diagnosis    why it failed, first-hand
     waiting      what an operation waits for, said meanwhile
-    following    an operation begun once, reported as it happens, and followed to its end
+    following    an operation reported as it happens, and followed to its end
     operations   a stack's life after deploying: cancel, rollback
     foreseeing   what is deployed, reviewed against what would be: what fails, what is lost
     preparing    what deploying would do
     migrating    the database, before the service moves to the version that needs it
+    carrying_out a change set executed once and followed, and its stacks protected
     kept_secrets what a destroy kept of these, put aside and given back
     adopting     taking in what an earlier destroy kept
     deploying    the way through all of these
     destroying   taking everything down, except what is kept
+    live         what is happening, as a tree that moves
     showing      trees, tables and Markdown of the above
     telling      a deploy as it goes along: a tree that moves, or lines
     stack_sets/  all this in many accounts and regions

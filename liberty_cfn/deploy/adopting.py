@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from liberty_cfn.deploy import certificates, discarding, faults, kept_secrets, secrets
+from liberty_cfn.deploy import delegation, discarding, faults, kept_secrets, secrets
+from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.following import carry_out
 from liberty_cfn.deploy.preparing import look_ahead, prepare_now
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.work import Work
@@ -28,10 +28,14 @@ EMPTY = (
 
 
 def free_names(work: Work, stack: Mapping[str, Any] | None) -> bool:
-    """Free the names of secrets, which can't be imported; False without consent."""
+    """Free the names of secrets, which can't be imported; False without consent.
+
+    Raises:
+        DeployError: a secret can't be taken in, or something else is in the way.
+    """
     environment, target, progress = work.environment, work.target, work.progress
     look_ahead(work, stack, adopt=True)
-    for finding in certificates.own_zone(environment, target):
+    for finding in delegation.own_zone(environment, target):
         progress.say(str(finding))
     kept = kept_secrets.existing(environment, target)
     if not kept:
@@ -68,7 +72,11 @@ def say_what_waits(work: Work) -> None:
 
 
 def put_names_back(work: Work) -> None:
-    """Deploy the reviewed templates, replacing those with names spelled out."""
+    """Deploy the reviewed templates, replacing those with names spelled out.
+
+    Raises:
+        DeployError: that failed.
+    """
     planned, change_set = prepare_now(work)
     if change_set is None:
         return
@@ -81,7 +89,10 @@ def put_names_back(work: Work) -> None:
 
 
 def give_back(work: Work, *, lately: bool = False) -> None:
-    """Give secrets that were adopted their values, and have running tasks read them."""
+    """Give secrets that were adopted their values, and have running tasks read them.
+
+    `lately` is whether they were adopted just now.
+    """
     environment, target, progress = work.environment, work.target, work.progress
     given = kept_secrets.given_back(environment, target, lately=lately)
     for full, as_before in given.items():

@@ -13,11 +13,13 @@ from typing import Any
 
 from liberty_cfn.deploy import (
     certificates,
+    delegation,
     images,
     leftovers,
     named,
     secrets,
 )
+from liberty_cfn.deploy.disks import disk
 from liberty_cfn.deploy.finding import Check, Finding, Level, asked
 from liberty_cfn.deploy.quotas import quotas
 from liberty_cfn.deploy.stack import find, parameters
@@ -70,9 +72,9 @@ def in_the_way(
 ) -> Iterator[Finding]:
     """Yield what is in the way of what a deploy, of these templates, would make or change."""
     before = deployed(stack)
-    yield from asked("Database", partial(named.disk, before=before or {}), environment, target)
+    yield from asked("Database", partial(disk, before=before or {}), environment, target)
     if before is None:
-        yield from asked(certificates.DELEGATION, certificates.delegation, environment, target)
+        yield from asked(delegation.DELEGATION, delegation.delegation, environment, target)
         yield from leftovers.names(environment, target, templates)
         if target.is_aws:
             yield from quotas(environment, target)
@@ -102,10 +104,10 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
     def ask(about: str, check: Check) -> None:
         found.extend(asked(about, check, environment, target))
 
-    if not any(each.about == certificates.DELEGATION for each in found):
-        ask(certificates.DELEGATION, certificates.delegation)
+    if not any(each.about == delegation.DELEGATION for each in found):
+        ask(delegation.DELEGATION, delegation.delegation)
     if deployed(stack) is None:
-        ask("CreateHostedZone", certificates.own_zone)
+        ask("CreateHostedZone", delegation.own_zone)
     ask("Certificate", _certificate)
     ask("Image", _image)
     # Until a deploy has succeeded, there are no secrets.

@@ -55,6 +55,9 @@ def bucket(target: Target) -> Bucket:
     """Return a target's bucket; make it if it is missing.
 
     Its policy is set last: with one, the rest is set, too; without, it holds no templates yet.
+
+    Raises:
+        ClientError: it is another account's, or these credentials may not use it, among others.
     """
     bare = Bucket(target)
     try:
@@ -101,6 +104,7 @@ def _create(bucket: Bucket) -> None:
 
 
 def _close(bucket: Bucket) -> None:
+    """Make a bucket private, encrypted, versioned and TLS-only."""
     s3, where = bucket.s3, bucket.where
     s3.put_public_access_block(
         **where, PublicAccessBlockConfiguration=dict.fromkeys(CLOSED, True)
@@ -126,6 +130,7 @@ def _close(bucket: Bucket) -> None:
 
 
 def _allow(bucket: Bucket, policy: Mapping[str, Any], accounts: Collection[str]) -> None:
+    """Let the execution roles of these accounts, and no others, read the bucket."""
     arn = f"arn:{bucket.target.partition}:iam::"
     statement = {
         "Sid": SHARED,

@@ -108,7 +108,10 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Meeting:
-    """All that somebody changed, met by a plan; and what could not be compared."""
+    """All that somebody changed, met by a plan; and what could not be compared.
+
+    `unprotected` are the stacks whose policies somebody changed.
+    """
 
     by_hand: tuple[ByHand, ...]
     unknown: tuple[str, ...]
@@ -232,7 +235,10 @@ def _read(text: str) -> Any:
 def told(
     one: ByHand, shown: Callable[[str | None, str | None], Iterable[str]]
 ) -> Iterator[tuple[Fate, str]]:
-    """Yield what somebody did to a resource, and what becomes of it: its fate, and in words."""
+    """Yield what somebody did to a resource, and what becomes of it: its fate, and in words.
+
+    `shown` formats two values.
+    """
     if one.drift.status == DELETED:
         yield one.fate, f"deleted by hand  ({OF_DELETED[one.fate]})"
     elif not one.properties:

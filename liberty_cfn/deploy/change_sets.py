@@ -67,6 +67,9 @@ def create(
     With `adopt`, resources that exist under a name spelled out in the templates are imported.
     Where CloudFormation can't tell what changes inside nested stacks, that is said, and the
     plan covers the root alone.
+
+    Raises:
+        DeployError: CloudFormation can't make one.
     """
     asked = {
         "StackName": stack,
@@ -147,7 +150,10 @@ def _is_nothing(reason: str) -> bool:
 def _created_once(
     cloudformation: Any, asked: Mapping[str, Any], *, renamed: bool = False
 ) -> ChangeSet:
-    """Make a change set exactly once, even if AWS's answer is lost."""
+    """Make a change set exactly once, even if AWS's answer is lost.
+
+    `renamed` if the name tried before was taken.
+    """
     # Named after the stack: told by its own ARN, a role may use the change sets of some names.
     stack = asked["StackName"] if asked["StackName"].startswith(OURS) else OURS.rstrip("-")
     token = f"{stack}-{uuid.uuid4().hex}"
@@ -247,6 +253,7 @@ def _untold(page: dict[str, Any]) -> str:
 
 
 def _resources(cloudformation: Any, page: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the resource changes of a change set, from its first page and all others."""
     while True:
         for change in page.get("Changes", []):
             yield change["ResourceChange"]

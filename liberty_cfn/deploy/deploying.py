@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from liberty_cfn.deploy import adopting, beforehand, discarding, migrating
+from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import last_operation
-from liberty_cfn.deploy.following import attend, carry_out, delete
+from liberty_cfn.deploy.following import attend, delete
 from liberty_cfn.deploy.plans import Plan, needless, refusals
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
@@ -44,6 +45,10 @@ def begin(work: Work, failed: str = "") -> Begun:
     """Bring the stack to a state that a deploy can start from: follow what is under way.
 
     `failed` is the name of the stack if what is left of its failed creation may be deleted.
+
+    Raises:
+        DeployError: what was under way failed, or deletes the stack; or what failed may not be
+            deleted, or can't.
     """
     # Any made later may be what somebody else is about to deploy.
     left = discarding.left_behind(
@@ -59,6 +64,10 @@ def deploy(
 
     With `adopt`, a new environment takes in what an earlier destroy kept. With `drift`, the
     plan says what would become of what was changed by hand.
+
+    Raises:
+        DeployError: something is in the way, or CloudFormation refused or undid the change, or
+            the migration failed: then the service is as it was.
     """
     begun = begun or begin(work)
     there = beforehand.deployed(begun.stack) is not None
@@ -84,7 +93,10 @@ def _is_named(work: Work) -> bool:
 
 
 def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
-    """As `begin`: what is under way is somebody else's, or ours from before we were killed."""
+    """Return the stack in a state that a deploy can start from; as `begin`.
+
+    What is under way was begun by somebody else; or by us, and we were killed.
+    """
     stack = find(work.cloudformation, work.environment.stack)
     state = state_of(stack)
     if not stack or state not in (Meaning.WORKING, Meaning.BROKEN):
@@ -151,6 +163,9 @@ def _all_but_the_last(work: Work, planned: Plan, change_set: ChangeSet) -> Chang
     Last comes what would be in the way if the rest failed: protection from deletion, with which
     a stack can't be rolled back, and the service's move, before which the database is migrated.
     With neither, everything is the last step.
+
+    Raises:
+        DeployError: the deploy failed, or the migration: then the service is as it was.
     """
     environment, target, progress = work.environment, work.target, work.progress
     unprotected = lifted(environment.settings) if change_set.new else {}

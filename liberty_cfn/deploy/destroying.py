@@ -97,7 +97,14 @@ def what_is_kept(kept: Iterable[Kept], adopting: str) -> str:
 
 
 def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
-    """Delete the environment's stack; `seen` is what was shown of it as kept and lost."""
+    """Delete the environment's stack, except what its templates keep.
+
+    `seen` is what is kept and lost, as shown to the person who agreed to it.
+
+    Raises:
+        DeployError: something can't, or could not, be deleted. The message says what and why.
+        FollowError: the deadline has passed, or the credentials have expired.
+    """
     cloudformation, name = work.cloudformation, work.environment.stack
     if (stack := find(cloudformation, name)) is None or stack["StackId"] != stack_id:
         left = f"{name} was deleted meanwhile, by somebody else; nothing was deleted here."

@@ -36,7 +36,13 @@ FORGOTTEN = timedelta(hours=1)
 def kept_only_if_well(
     cloudformation: Any, change_set: ChangeSet, afterwards: Callable[[], object] = lambda: None
 ) -> Iterator[None]:
-    """Discard a change set if the block fails, or is interrupted; call `afterwards` then."""
+    """Discard a change set if the block fails, or is interrupted.
+
+    `afterwards` is called once it is gone.
+
+    Raises:
+        DeployError: somebody else discarded it.
+    """
     try:
         yield
     except BaseException as error:

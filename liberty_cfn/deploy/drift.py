@@ -85,7 +85,11 @@ class Compared:
 
 
 def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -> None:
-    """Refuse to compare a stack that is changing, or whose creation failed."""
+    """Refuse to compare a stack that is changing, or whose creation failed.
+
+    Raises:
+        DeployError: CloudFormation compares no stack in this state.
+    """
     if state_of(stack) not in STANDS:
         but = "only what stands can be compared."
         raise DeployError(in_words(stack["StackStatus"], environment, but))
@@ -96,6 +100,9 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
 
     `name` is the environment's. Several are compared at once, in this one thread, so that it
     can be interrupted.
+
+    Raises:
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     patience = Patience(stack_id, say, again=f"make drift ENV={name}")
     ask = partial(patience.insist, cloudformation)
@@ -195,6 +202,7 @@ def _failures(reason: str) -> dict[str, str]:
 
 
 def _results(cloudformation: Any, stack: Standing) -> Iterator[dict[str, Any]]:
+    """Yield the result for each resource that CloudFormation compared, or tried to."""
     more: dict[str, str] = {}
     while True:
         page = cloudformation.describe_stack_resource_drifts(StackName=stack.stack_id, **more)
@@ -245,6 +253,7 @@ def as_lines(compared: Compared) -> Iterator[str]:
 
 
 def as_json(compared: Compared) -> dict[str, Any]:
+    """Return the result for programs; stacks are named as in plans and events."""
     drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]
     return {
         "stacks": compared.stacks,

@@ -1,8 +1,4 @@
-"""What ends a command. The messages are for the person at the terminal.
-
-These go up to liberty_cfn/mishaps.py, as do AWS's own. A docstring names them where somebody on
-the way acts on them, or where it isn't plain what could be refused.
-"""
+"""What ends a command. The messages are for the person at the terminal."""
 
 from __future__ import annotations
 
@@ -16,11 +12,8 @@ class UnreachableError(DeployError):
 
 
 class FollowError(Exception):
-    """Watching ended before the operation did: it takes too long, or AWS can't be asked.
-
-    The message says how to watch again.
-    """
+    """Watching ended before the operation did. The message says how to watch again."""
 
 
 class UnknownStatusError(Exception):
-    """CloudFormation reports a state we don't know; a guess could lose data."""
+    """CloudFormation reports a state that this program doesn't know."""

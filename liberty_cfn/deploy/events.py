@@ -221,6 +221,7 @@ def _over(raw: dict[str, Any]) -> bool:
 
 
 def newest_first(cloudformation: Any, stack_id: str) -> Iterator[dict[str, Any]]:
+    """Yield a stack's events as AWS describes them, page by page."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
     yield from pages.search("StackEvents")
 

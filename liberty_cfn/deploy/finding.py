@@ -48,6 +48,7 @@ class Finding:
 
 
 def hinders(found: Iterable[Finding]) -> bool:
+    """Whether anything found would surely make a deploy fail."""
     return any(each.level is Level.OBSTACLE for each in found)
 
 

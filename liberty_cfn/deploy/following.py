@@ -1,37 +1,23 @@
-"""An operation on a stack: begun once, reported as it happens, and followed to its end."""
+"""An operation on a stack, reported as it happens, and followed to its end."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
-from liberty_cfn.deploy import diagnosis, discarding, faults, linked_roles
-from liberty_cfn.deploy.changes import ChangeSet
+from liberty_cfn.deploy import diagnosis, faults
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.events import Event, Follower, has_begun
+from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.patience import AT_FIRST, Patience, pause
-from liberty_cfn.deploy.protection import (
-    at_work,
-    close_again,
-    expect,
-    protect,
-    protect_from_termination,
-)
-from liberty_cfn.deploy.stack import GONE, NESTED_STACK, find
+from liberty_cfn.deploy.protection import at_work, protect
+from liberty_cfn.deploy.stack import GONE, find
 from liberty_cfn.deploy.statuses import Meaning, meaning
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.deploy.waiting import Watch
-from liberty_cfn.deploy.weighing import let_through, rests_on_policies
 from liberty_cfn.deploy.work import Work
 
-TOO_LATE = (
-    "The stack was changed by someone else after this plan was made, or the plan was deleted: "
-    "it can no longer be executed, and changed nothing. Deploy again to see a new plan."
-)
-BEGUN = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 # A status read just after an operation began may still be the one from before it. Without an
 # event to confirm it, it is believed after this many polls.
 LOOKS = 10
@@ -58,7 +44,12 @@ class Operation:
         return meaning(self.status)
 
     def see_to_its_end(self, follower: Follower) -> None:
-        """Tell what happens until it is over, and what it waits for meanwhile."""
+        """Tell what happens until it is over, and what it waits for meanwhile.
+
+        Raises:
+            FollowError: the deadline has passed, or the credentials have expired.
+            UnknownStatusError: CloudFormation reports a state that this program doesn't know.
+        """
         work, progress = self.work, self.work.progress
         watch = Watch(work.environment, work.target, progress.say)
 
@@ -97,6 +88,10 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
     """Follow what is under way to its end, then protect the stacks.
 
     Not if the next operation has begun: whoever began that does it.
+
+    Raises:
+        DeployError: it failed.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     operation = Operation(work, stack_id)
     operation.see_to_its_end(follower)
@@ -138,81 +133,13 @@ def _protect(operation: Operation, *, known: bool) -> str:
     return ""
 
 
-def carry_out(work: Work, change_set: ChangeSet) -> None:
-    """Execute a change set, follow it to its end, then protect the stacks.
-
-    Meanwhile, what this deploy allows may go; what an earlier deploy, since killed, had allowed
-    may not.
-    """
-    cloudformation, stack_id = work.cloudformation, change_set.stack_id
-    close = partial(close_again, cloudformation, stack_id)
-    # Even if the answer is lost: a request that arrives late then finds nothing to execute. AWS
-    # doesn't delete a change set that is being executed; then what is allowed stays allowed.
-    with discarding.kept_only_if_well(cloudformation, change_set, close):
-        _open(work, change_set)
-        follower = Follower(cloudformation, stack_id)
-        execute(cloudformation, change_set)
-    try:
-        attend(work, stack_id, follower)
-    except DeployError:
-        # A change set whose execution failed stays in the stack's list until it is deleted.
-        discarding.drop(cloudformation, change_set)
-        raise
-
-
-def _open(work: Work, change_set: ChangeSet) -> None:
-    """Have the stack policies let go what is allowed, and nothing else."""
-    cloudformation, stack_id = work.cloudformation, change_set.stack_id
-    if change_set.new:
-        # Before anything is in it, so that it is protected even if we are killed meanwhile.
-        protect_from_termination(cloudformation, stack_id)
-        linked_roles.see_to_them(work.target)
-        return
-    open_ = let_through(change_set.changes, work.allowed)
-    if open_ or rests_on_policies(change_set.changes):
-        # Don't change the policies under somebody else's update that began meanwhile.
-        described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
-        if described["ExecutionStatus"] != "AVAILABLE":
-            raise DeployError(TOO_LATE)
-        protect(cloudformation, stack_id, open_)
-    else:
-        close_again(cloudformation, stack_id)
-    nested = (change for change in change_set.changes if change.type == NESTED_STACK)
-    coming = [change.resource for change in nested if change.action == "Add"]
-    if coming and not open_:
-        expect(cloudformation, stack_id, coming)
-
-
-def execute(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Execute a change set; if the answer is lost, find out whether it began."""
-    try:
-        cloudformation.execute_change_set(
-            ChangeSetName=change_set.id,
-            ClientRequestToken=change_set.token,
-            DisableRollback=False,
-            # If the operation is rolled back, what it made is deleted, even what policies would
-            # keep; but not what it imported, which was there before (docs/decisions/0019).
-            RetainExceptOnCreate=not change_set.adopts,
-        )
-    except faults.OF_AWS as error:
-        if _has_begun(cloudformation, change_set):
-            return
-        late = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
-        if not late and not faults.unready(error):
-            raise
-        raise DeployError(TOO_LATE) from error
-
-
-def _has_begun(cloudformation: Any, change_set: ChangeSet) -> bool:
-    if has_begun(cloudformation, change_set.stack_id, change_set.token):
-        return True
-    with faults.unless("ChangeSetNotFound"):
-        described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
-        return described.get("ExecutionStatus") in BEGUN
-    return False
-
-
 def delete(work: Work, stack_id: str) -> None:
+    """Delete a stack, and follow that to its end.
+
+    Raises:
+        DeployError: not all of it could be deleted.
+        FollowError: the deadline has passed, or the credentials have expired.
+    """
     deletion, follower = Operation(work, stack_id), Follower(work.cloudformation, stack_id)
     # By its id: a new stack may have its name before this one is gone.
     work.cloudformation.delete_stack(
@@ -233,6 +160,10 @@ def follow(
 
     The stack is meant by its id: another may get its name meanwhile. If the next operation has
     begun, the status is the one that this one ended with.
+
+    Raises:
+        FollowError: the deadline has passed, or the credentials have expired.
+        UnknownStatusError: CloudFormation reports a state that this program doesn't know.
     """
     cloudformation, stack_id = follower.cloudformation, follower.stack_id
     patience = patience or Patience(stack_id)

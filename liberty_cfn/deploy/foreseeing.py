@@ -37,7 +37,12 @@ REPLACES = {"certain": Replacement.CERTAIN, "conditional": Replacement.POSSIBLE}
 
 
 def fetch(environment: Environment, target: Target, now: Version) -> Review:
-    """Return what deploying what is here would do to an environment."""
+    """Return what deploying what is here would do to an environment.
+
+    Raises:
+        DeployError: nothing is deployed.
+        ClientError: AWS refuses.
+    """
     client = target.client("cloudformation")
     if (stack := find(client, environment.stack)) is None:
         raise DeployError(

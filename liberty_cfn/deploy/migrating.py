@@ -88,6 +88,10 @@ def migrate(environment: Environment, target: Target, stack_id: str, say: Say) -
 
     If one that an interrupted deploy began is still running, it is followed to its end first:
     two at once could harm the database.
+
+    Raises:
+        DeployError: it didn't start, or ended with an exit code other than 0.
+        FollowError: it takes too long, or the credentials have expired.
     """
     if not (running := service(environment, target)):
         raise DeployError("The migration didn't run: the stack has no service to run it in.")
@@ -116,7 +120,11 @@ def _under_way(environment: Environment, target: Target) -> list[dict[str, Any]]
 
 
 def _inside(cloudformation: Any, stack: str, title: str) -> str:
-    """Return the physical id of a resource of a stack."""
+    """Return the physical id of a resource of a stack.
+
+    Raises:
+        DeployError: CloudFormation doesn't list it.
+    """
     for found in resources(cloudformation, stack):
         if found["LogicalResourceId"] == title and "PhysicalResourceId" in found:
             return str(found["PhysicalResourceId"])

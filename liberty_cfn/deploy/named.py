@@ -1,8 +1,8 @@
-"""Whether what the settings ask for is there, and can be used: a zone, a role, a disk."""
+"""Whether what the settings name is there, and can be used: a zone, a certificate, a role."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from liberty_cfn.deploy import faults, leftovers
@@ -12,10 +12,10 @@ from liberty_cfn.environments import Environment
 
 ZONES = 2
 TASKS = "ecs-tasks.amazonaws.com"
-SIZE, LIMIT = "DatabaseStorage", "DatabaseMaxStorage"
 
 
 def zones(_: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the region has enough zones for the subnets."""
     there = target.client("ec2").describe_availability_zones(
         Filters=[
             {"Name": "state", "Values": ["available"]},
@@ -31,6 +31,7 @@ def zones(_: Environment, target: Target) -> Iterator[Finding]:
 
 
 def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the zone exists, is public, and contains the domain."""
     wanted = environment.settings["HostedZoneId"]
     domain = environment.settings["DomainName"]
     zone = None
@@ -57,6 +58,7 @@ def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the certificate that the settings name can be used."""
     about, host, found = "CertificateArn", environment.host, None
     arn = environment.settings[about]
     with faults.unless("ResourceNotFoundException"):
@@ -81,6 +83,7 @@ def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
 
 
 def existing_role(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the role that the settings name exists, and ECS may assume it."""
     name = environment.settings["ExistingExecutionRole"]
     about, role = "ExistingExecutionRole", leftovers.role(target, name)
     if role is None:
@@ -107,48 +110,3 @@ def _may_assume(trust: Any) -> bool:
     return any(
         one.grants("sts:AssumeRole") and one.to_service(TASKS) for one in statements(trust)
     )
-
-
-def disk(
-    environment: Environment, target: Target, before: Mapping[str, str]
-) -> Iterator[Finding]:
-    """Yield how the disk can't become what the settings say; `before` is what they were.
-
-    What RDS refuses of it, it refuses again when the update is undone: the stack is left in
-    UPDATE_ROLLBACK_FAILED, and somebody has to skip the database.
-    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1312
-    It may have grown by itself since, which counts.
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.ModifyingExisting.html
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
-    """
-    settings = environment.settings
-    changed = [n for n in (SIZE, LIMIT) if n in before and before[n] != settings[n]]
-    found = []
-    if changed:
-        with faults.unless("DBInstanceNotFound"):
-            found = target.client("rds").describe_db_instances(
-                DBInstanceIdentifier=environment.named("liberty-social-db")
-            )["DBInstances"]
-    for database in found:
-        now = int(database["AllocatedStorage"])
-        least = -(-now * 11 // 10)  # a tenth over, rounded up
-        size, limit = int(settings[SIZE]), int(settings[LIMIT])
-        busy = database.get("DBInstanceStatus") == "storage-optimization"
-        if SIZE in changed and size != now and busy:
-            says = (
-                f"{size} given, and RDS is still at the last change of the disk, which takes "
-                f"six hours and more; till then, expected {now}."
-            )
-            yield Finding(Level.OBSTACLE, SIZE, says)
-        elif SIZE in changed and size != now and size < least:
-            says = (
-                f"{size} given, and the disk has {now} GiB, which RDS lets grow by a tenth at "
-                f"least, and never shrink; expected {now}, or {least} or more."
-            )
-            yield Finding(Level.OBSTACLE, SIZE, says)
-        if LIMIT in changed and limit < least:
-            says = (
-                f"{limit} given, and the disk has {now} GiB; expected {least} at least: a "
-                "tenth over that."
-            )
-            yield Finding(Level.OBSTACLE, LIMIT, says)

@@ -18,6 +18,11 @@ from liberty_cfn.environments import Environment
 
 
 def root(environment: Environment, cloudformation: Any) -> dict[str, Any]:
+    """Return the description of the environment's root stack.
+
+    Raises:
+        DeployError: there is none.
+    """
     stack = find(cloudformation, environment.stack)
     if stack is None:
         raise DeployError(
@@ -36,7 +41,11 @@ def succeeded(status: str, events: list[Event]) -> bool:
 
 
 def cancel(environment: Environment, cloudformation: Any) -> None:
-    """Cancel an update that is under way: CloudFormation rolls it back."""
+    """Cancel an update that is under way: CloudFormation rolls it back.
+
+    Raises:
+        DeployError: no update is under way.
+    """
     stack = root(environment, cloudformation)
     _refuse_unless_updating(environment, stack)
     token = f"c-{uuid.uuid4().hex}"
@@ -61,6 +70,10 @@ def roll_back(work: Work, skip: Collection[str]) -> Operation:
 
     `skip` are the resources to leave as they are: logical ids; in a nested stack,
     NestedStack.LogicalId.
+
+    Raises:
+        DeployError: no rollback failed, or a resource to skip is not one that did.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     environment, cloudformation = work.environment, work.cloudformation
     stack = root(environment, cloudformation)

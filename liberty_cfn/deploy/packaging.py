@@ -37,7 +37,11 @@ class Packaged:
 
 
 def package(target: Target, templates: Mapping[str, str]) -> str:
-    """Upload `templates`, by file name, and return the URL of root.yaml."""
+    """Upload `templates`, by file name, and return the URL of root.yaml.
+
+    Raises:
+        DeployError: as `packaged`.
+    """
     return packaged(target.uploads_to or target, templates, [target.account]).url
 
 
@@ -47,6 +51,10 @@ def packaged(
     """Upload `templates`, by file name; the accounts in `readers` may read them, too.
 
     In the uploaded root, each TemplateURL that named a file is that file's URL.
+
+    Raises:
+        DeployError: a template is missing, or the bucket for them is another account's, or
+            these credentials may not use it.
     """
     nested = {found[2] for found in TEMPLATE_URL.finditer(templates.get("root.yaml", ""))}
     if missing := sorted({"root.yaml", *nested} - templates.keys()):
@@ -73,6 +81,7 @@ def read(folder: Path) -> dict[str, str]:
 
 
 def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
+    """Upload the templates that are missing; return the text of the root."""
     children = {name: text for name, text in templates.items() if name != "root.yaml"}
     root = TEMPLATE_URL.sub(
         lambda found: found[1] + _url(bucket, children[found[2]]), templates["root.yaml"]
@@ -113,7 +122,11 @@ def _listed(bucket: Bucket) -> Iterator[tuple[str, str]]:
 
 
 def _put(bucket: Bucket, text: str) -> None:
-    """Upload a template, unless it is there; refuse something else that has its key."""
+    """Upload a template, unless it is there.
+
+    Raises:
+        DeployError: something else has its key.
+    """
     named = {**bucket.where, "Key": _key(text)}
     put = partial(bucket.s3.put_object, **named, IfNoneMatch="*", Body=text.encode())
     with faults.unless("PreconditionFailed", "ConditionalRequestConflict"):

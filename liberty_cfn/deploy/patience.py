@@ -55,6 +55,10 @@ def answered(
 
     `coming` are AWS's codes for there being none of what was just made: it may not be found
     yet.
+
+    Raises:
+        ClientError: AWS refuses.
+        BotoCoreError, ResponseParserError: there is still no answer.
     """
     for _ in range(attempts - 1):
         try:
@@ -160,4 +164,5 @@ class Patience:
 
     @property
     def over(self) -> bool:
+        """Whether the deadline has passed."""
         return self.clock() >= self._end

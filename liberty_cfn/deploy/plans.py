@@ -115,6 +115,7 @@ class Plan:
 def changed_values(
     before: Mapping[str, str], after: Mapping[str, str]
 ) -> dict[str, tuple[str | None, str | None]]:
+    """Return the named values that would change, each before and after."""
     return {
         name: (before.get(name), after.get(name))
         for name in (*after, *sorted(before.keys() - after.keys()))

@@ -28,7 +28,13 @@ NAME = re.compile(r"(?<=: )!Sub '?([\w./-]+)\$\{Suffix\}'?$", re.MULTILINE)
 
 
 def look_ahead(work: Work, stack: Mapping[str, Any] | None, *, adopt: bool = False) -> None:
-    """Refuse what would surely make a deploy fail; with `adopt`, not what can be taken in."""
+    """Check that nothing is in the way that would surely make a deploy fail.
+
+    With `adopt`, what exists under the environment's names is not in the way.
+
+    Raises:
+        DeployError: something is.
+    """
     obstacles = beforehand.obstacles(work.environment, work.target, stack, work.templates)
     if found := [str(each) for each in obstacles if not (adopt and each.adoptable)]:
         raise DeployError("\n".join(["This is in the way; nothing was made:", *found]))
@@ -42,6 +48,10 @@ def prepare(
     `stack` is the environment's, as it was found. With `adopt`, what exists under the
     environment's names is taken in. With `drift`, the plan says what would become of changes
     made by hand, which takes minutes.
+
+    Raises:
+        DeployError: something is in the way, or CloudFormation can't plan the change.
+        FollowError: comparing takes too long, or the credentials have expired.
     """
     planned, change_set = _planned(work, stack, adopt=adopt, drift=drift)
     if change_set is None:
@@ -104,7 +114,11 @@ def _planned(
 
 
 def plan(work: Work, *, drift: bool = False) -> Plan:
-    """Return what deploying would do, and leave no trace; as `prepare`."""
+    """Return what deploying would do, and leave no trace; as `prepare`.
+
+    Raises:
+        DeployError: something is in the way, or CloudFormation can't plan the change.
+    """
     cloudformation, say = work.cloudformation, work.progress.say
     discarding.sweep_forgotten(cloudformation, work.environment.stack, say)
     stack = find(cloudformation, work.environment.stack)
@@ -183,6 +197,7 @@ def with_data(work: Work, stack: Mapping[str, Any] | None, change_set: ChangeSet
 def _retagged(
     environment: Environment, stack: Mapping[str, Any] | None
 ) -> dict[str, tuple[str | None, str | None]]:
+    """Return the tags of a stack that would change, with their values before and after."""
     before = tags(stack or {})
     before.pop(DIGEST_TAG, None)
     return changed_values(before, environment.tags if before else {})

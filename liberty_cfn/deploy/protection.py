@@ -67,6 +67,7 @@ def at_work(cloudformation: Any, stack_id: str) -> bool:
 
 
 def protect_from_termination(cloudformation: Any, stack_id: str, *, on: bool = True) -> None:
+    """Switch the stack's termination protection on or off."""
     cloudformation.update_termination_protection(
         StackName=stack_id, EnableTerminationProtection=on
     )

@@ -51,6 +51,7 @@ QUOTAS = (
 
 
 def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether the region has room for another environment."""
     per_zone = environment.settings["NatGatewayPerZone"] == "true"
     for one in QUOTAS:
         yield _room(target, one, 2 if one.thing == ADDRESSES and per_zone else 1)

@@ -82,7 +82,11 @@ def missing(environment: Environment, target: Target) -> list[str]:
 
 
 def store(environment: Environment, target: Target, name: str, value: str) -> str:
-    """Set a secret to `value`, and return the id of the new version."""
+    """Set a secret to `value`, and return the id of the new version.
+
+    Raises:
+        DeployError: it isn't a person's to set, isn't there, or AWS can't take the value.
+    """
     if why := refusal(environment, name):
         raise DeployError(why)
     if not value.strip():
@@ -109,7 +113,13 @@ def store(environment: Environment, target: Target, name: str, value: str) -> st
 
 
 def restart(environment: Environment, target: Target) -> int:
-    """Have the service replace its tasks, which read secrets only then; return how many."""
+    """Have the service replace its tasks, which read secrets only when they start.
+
+    Returns how many tasks it runs.
+
+    Raises:
+        DeployError: there is no service.
+    """
     name = environment.named(SERVICE)
     with faults.unless(*ABSENT, "ServiceNotActiveException"):
         service = target.client("ecs").update_service(
@@ -177,6 +187,7 @@ def _known(environment: Environment, target: Target, name: str) -> Secret:
 
 
 def has_value(found: Mapping[str, Any]) -> bool:
+    """Whether a secret has a value, by its description."""
     return any(CURRENT in stages for stages in found.get("VersionIdsToStages", {}).values())
 
 

@@ -14,6 +14,7 @@ from rich.tree import Tree
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.destroying import Kept
 from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.live import wrapping
 from liberty_cfn.deploy.plans import Plan, doubts, refusals
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weighing import (
@@ -44,6 +45,7 @@ MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i", "Dynamic": "?"
 
 
 def plan_tree(plan: Plan) -> RenderableType:
+    """Return what would change, as a tree of stacks, resources and properties."""
     tree = Tree(Text(plan.stack, style="bold"))
     branches: dict[tuple[str, ...], Tree] = {(): tree}
     folded = _folded(plan)
@@ -161,7 +163,10 @@ def _branch_of(one: ByHand, branches: dict[tuple[str, ...], Tree]) -> Tree:
 
 
 def _not_compared(plan: Plan) -> list[str]:
-    """Return, in words, what could not be compared, and whose policies somebody changed."""
+    """Return, in words, of what it isn't known whether somebody changed it; if anything.
+
+    And which stacks' policies somebody did change.
+    """
     if plan.drift is None:
         return []
     told = {
@@ -221,11 +226,6 @@ def _planned(change: Change) -> Text:
     return text
 
 
-def wrapping(text: str, style: str = "") -> Text:
-    """Return text that wraps within its place in a tree, even if other lines aren't wrapped."""
-    return Text(text, style, no_wrap=False, overflow="fold")
-
-
 def _changed(change: Change, changed: Property) -> Text:
     text = wrapping(_told(changed))
     for note in _notes(change, changed):
@@ -234,6 +234,7 @@ def _changed(change: Change, changed: Property) -> Text:
 
 
 def _notes(change: Change, changed: Property) -> list[str]:
+    """Return the warnings about a property that changes."""
     replaces = changed.replaces.value
     stops = interruption(change, changed)
     said = (f"replacement {replaces}" if replaces else "", stops, *weaknesses(change, changed))
@@ -252,6 +253,7 @@ def _differing(before: str | None, after: str | None) -> tuple[str, str]:
 
 
 def _line(value: str | None) -> str:
+    """Return a value as one line."""
     if value is None:
         return "none"
     return " ".join(value.replace(UNKNOWN, KNOWN_LATER).split()) or "''"

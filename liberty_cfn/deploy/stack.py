@@ -46,13 +46,19 @@ class Standing:
 
 
 def find(cloudformation: Any, stack: str) -> dict[str, Any] | None:
+    """Return a stack's description, or None where there is none."""
     with faults.unless_missing():
         return described(cloudformation, stack)
     return None
 
 
 def described(cloudformation: Any, stack: str) -> dict[str, Any]:
-    """Return a stack's description. An answer that describes none is no answer."""
+    """Return a stack's description.
+
+    Raises:
+        ClientError: there is no such stack, among others.
+        ResponseParserError: the answer describes no stack, which says nothing.
+    """
     found: list[dict[str, Any]] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     if not found:
         raise ResponseParserError("no stack is described in it")
@@ -83,6 +89,7 @@ def owner(cloudformation: Any, found: Mapping[str, Any]) -> str:
 
 
 def resources(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
+    """Yield what CloudFormation lists of each resource of a stack."""
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     yield from pages.search("StackResourceSummaries")
 

@@ -91,6 +91,11 @@ NEXT_IN_A_SET = {
 
 
 def meaning(status: str) -> Meaning:
+    """Return what `status` means.
+
+    Raises:
+        UnknownStatusError: it isn't in the list; guessing could lose data.
+    """
     try:
         return MEANINGS[status]
     except KeyError as error:
@@ -101,7 +106,11 @@ def meaning(status: str) -> Meaning:
 
 
 def state_of(stack: Mapping[str, Any] | None) -> Meaning:
-    """Return what the state of a described stack means; ABSENT where there is no stack."""
+    """Return what the state of a described stack means; ABSENT where there is no stack.
+
+    Raises:
+        UnknownStatusError: the state isn't in the list.
+    """
     return meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
 
 

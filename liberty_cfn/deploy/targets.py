@@ -62,6 +62,7 @@ class Target:
 
     @property
     def domain(self) -> str:
+        """The domain of AWS's endpoints."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def elsewhere(self, account: str, region: str, credentials: Any) -> Target:
@@ -73,6 +74,11 @@ class Target:
 
 
 def _client(session: Any, service: str, endpoint: str | None, config: Config) -> Any:
+    """Return a new client.
+
+    Raises:
+        InvalidEndpointConfigurationError: a variable such as AWS_ENDPOINT_URL is wrong.
+    """
     try:
         return session.client(service, endpoint_url=endpoint, config=config)
     except JSONDecodeError:
@@ -83,7 +89,16 @@ def _client(session: Any, service: str, endpoint: str | None, config: Config) ->
 
 
 def connect(environment: Environment, say: Callable[[str], object]) -> Target:
-    """Return the environment's target; the local AWS is started if it is not up."""
+    """Return the environment's target; the local AWS is started if it is not up.
+
+    On AWS, credentials come from wherever boto3 finds them.
+
+    Raises:
+        LocalAwsError: the local AWS doesn't start.
+        DeployError: the environment is pinned to another account than the credentials'.
+        BotoCoreError: there are no credentials, or AWS can't be reached.
+        ClientError: AWS refuses the credentials.
+    """
     if environment.is_local:
         local = control.up(say=say)
         credentials = local.credentials | {"region_name": environment.region}

@@ -103,6 +103,7 @@ def decides(change: Change, changed: Property) -> bool:
 
 
 def _known_later(changed: Property) -> bool:
+    """Whether a property's new value isn't known yet."""
     return not changed.told or UNKNOWN in str(changed.after)
 
 
@@ -158,7 +159,10 @@ def doubt(change: Change) -> str:
 
 
 def lost_with(change: Change) -> str:
-    """Return, in words, what is lost with what goes, or of what stays; and what remains."""
+    """Return, in words, what would be lost with a resource that goes, and what remains.
+
+    Or what goes of one that stays.
+    """
     if not _goes(change):
         told = dict.fromkeys(why for found in _less_kept(change).values() for why in found)
         return " and ".join(told)

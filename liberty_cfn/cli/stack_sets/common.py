@@ -48,6 +48,7 @@ def refuse_single(environment: Environment, command: str) -> None:
 
 
 def fleet_of(environment: Environment, screen: Console) -> Fleet:
+    """Return a set's fleet; progress in reaching it is shown on `screen`."""
     from liberty_cfn.deploy.stack_sets.reaching import fleet
 
     return fleet(environment, connect(environment, screen))
@@ -80,9 +81,11 @@ def told(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 
 def by_name(unknown: Mapping[Place, str]) -> dict[str, str]:
+    """Return which targets are unknown, and why, for a program to read."""
     return {str(place): why for place, why in unknown.items()}
 
 
 def say_unknown(unknown: Mapping[Place, str]) -> None:
+    """Say which targets are unknown, and why."""
     for place, why in unknown.items():
         click.echo(f"{place} can't be looked into: {why}")

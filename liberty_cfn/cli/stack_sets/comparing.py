@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def drift(environment: Environment, *, as_json: bool) -> None:
+    """Show what in every target was changed by hand since it was deployed."""
     from liberty_cfn.deploy import drift
     from liberty_cfn.deploy.stack_sets.comparing import drifted
 
@@ -33,6 +34,7 @@ def drift(environment: Environment, *, as_json: bool) -> None:
 
 
 def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bool) -> None:
+    """Compare what exists in every target with the spec's checklist."""
     from liberty_cfn.deploy.stack_sets import comparing, showing
     from liberty_cfn.verify import document
     from liberty_cfn.verify.markdown import as_markdown
@@ -60,6 +62,7 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
 
 
 def doctor(environment: Environment, *, as_json: bool) -> None:
+    """Say what in any target would make a deploy of a set fail."""
     from liberty_cfn.deploy import finding
     from liberty_cfn.deploy.showing import findings_text
     from liberty_cfn.deploy.stack_sets.comparing import examined

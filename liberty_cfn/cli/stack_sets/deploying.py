@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn:
+    """Show what deploying a set would change in every target."""
     from liberty_cfn.deploy.stack_sets import deploying, showing
 
     aside = console(stderr=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> None:
+    """Delete a set's stacks in every target, except what policies keep; then the set."""
     from liberty_cfn.deploy.destroying import as_json as kept_as_json
     from liberty_cfn.deploy.destroying import what_is_kept
     from liberty_cfn.deploy.showing import kept_text

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def status(environment: Environment, *, as_json: bool) -> None:
+    """Show the state of a set, and of each of its targets."""
     from liberty_cfn.deploy.stack_sets.beforehand import without_stacks
     from liberty_cfn.deploy.stack_sets.failures import first_hand
     from liberty_cfn.deploy.stack_sets.operations import under_way
@@ -92,6 +93,7 @@ def _advice(fleet: Fleet, there: StackSet, running: str, missing: list[str]) -> 
 
 
 def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
+    """Show a set's last operation; with `attach`, follow the one that is under way."""
     from liberty_cfn.deploy.stack_sets.operations import follow, newest
 
     screen = common.console(stderr=as_json)
@@ -127,6 +129,7 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
 
 
 def cancel(environment: Environment, *, as_json: bool) -> None:
+    """Cancel a set's operation: stacks that have begun go on to their end, no other begins."""
     from liberty_cfn.deploy.stack_sets.operations import stop
 
     fleet = fleet_of(environment, common.console(stderr=True))

@@ -28,7 +28,10 @@ def watched(
     yes: bool = False,
     confirm: str | None = None,
 ) -> Iterator[Asked]:
-    """Show what happens in a command, and ask; on Ctrl-C, say that AWS goes on."""
+    """Show what happens in a command, and ask; on Ctrl-C, say that AWS goes on.
+
+    `yes` and `confirm` are what was said beforehand: a yes, and the environment's name.
+    """
     from liberty_cfn.deploy.stack_sets.showing import Board
 
     board = Board(screen)

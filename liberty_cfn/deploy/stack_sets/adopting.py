@@ -39,6 +39,9 @@ def make(
 
     Its stacks are created as the set's are, by the execution role; secrets are read and deleted
     by `role`, an administrator's. After an interruption, it carries on where it was.
+
+    Raises:
+        DeployError: it failed. The message says where and why; what was kept is still there.
     """
     environment = with_stack(fleet, place, None).with_parameters(want.overrides[place])
     execution = fleet.at(place).client("cloudformation")
@@ -61,6 +64,9 @@ def as_administrator(fleet: Fleet, place: Place, role: str) -> Target:
     """Return a target as its administrator, but with its stacks by the execution role.
 
     Only that role may read the set's templates, and it changes the stacks from then on.
+
+    Raises:
+        UnreachableError: either role doesn't exist, or can't be assumed.
     """
     found = administrator(fleet, place.account, role, place.region)
     return dataclasses.replace(

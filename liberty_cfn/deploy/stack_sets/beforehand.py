@@ -154,14 +154,21 @@ def adopted_stack(fleet: Fleet) -> str:
 
 
 def with_stack(fleet: Fleet, place: Place, there: StackSet | None) -> Environment:
-    """Return the environment at a place, with its stack; at first, the one that adopts."""
+    """Return the environment in a place, with the name of the set's stack there.
+
+    Before there is one, it has the name of one that adopts.
+    """
     instance = there.instances.get(place) if there else None
     stack = (instance.stack_id if instance else "") or adopted_stack(fleet)
     return dataclasses.replace(fleet.environment.at(place), stack_name=name_of(stack))
 
 
 def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
-    """Refuse to begin if anything is in the way, for every target at once."""
+    """Refuse to begin if anything is in the way, for every target at once.
+
+    Raises:
+        DeployError: something is. The message says what, where, and what to do.
+    """
     if not found:
         return
     lines = ["Nothing was changed, as this would fail:"]
@@ -175,7 +182,11 @@ def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
 def refuse_unseen(
     fleet: Fleet, unknown: Mapping[Place, str], undone: str, new: Collection[Place] = ()
 ) -> None:
-    """Refuse to go on if targets can't be looked into, of which `new` have no stack yet."""
+    """Refuse to go on if targets can't be looked into, of which `new` have no stack yet.
+
+    Raises:
+        DeployError: some can't. The message says why, and what to do.
+    """
     # Nobody may take roles in the accounts of a service-managed set but AWS.
     if not unknown or fleet.targets.service_managed:
         return
@@ -204,6 +215,7 @@ def as_lines(findings: Collection[Finding]) -> Iterator[str]:
 
 
 def _how_to_free_names(fleet: Fleet) -> str:
+    """Return what can be done about names that are taken."""
     name = fleet.environment.name
     adopt = f"To take it in: make deploy ENV={name} ADOPT=1. Or delete"
     delete = "Delete" if fleet.targets.service_managed else adopt

@@ -45,6 +45,7 @@ ROLES: Mapping[Callable[[Any], object], str] = {
 
 
 def missing(fleet: Fleet) -> dict[str, str]:
+    """Return the accounts in which a role is missing, each with what is missing."""
     if fleet.targets.service_managed:
         return {}
     lacking = {}
@@ -122,6 +123,9 @@ def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
     """Return an account's region as its administrator.
 
     In the home account with the credentials at hand, in others with those of `role`.
+
+    Raises:
+        UnreachableError: the role doesn't exist, or can't be assumed.
     """
     home = fleet.home
     if account == home.account:
@@ -136,7 +140,11 @@ def administrator(fleet: Fleet, account: str, role: str, region: str) -> Target:
 def _put(
     fleet: Fleet, target: Target, build: Callable[[Any], object], given: Mapping[str, str]
 ) -> str:
-    """Create or update the stack of one role; return which, or that neither was needed."""
+    """Create or update the stack of one role; return which, or that neither was needed.
+
+    Raises:
+        DeployError: it failed, or is in a state that has to be resolved first.
+    """
     cloudformation = target.client("cloudformation")
     name, template = bootstrap(build)
     stack = f"liberty-cfn-{name}"

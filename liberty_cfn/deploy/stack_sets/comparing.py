@@ -49,7 +49,10 @@ def drifted(fleet: Fleet, there: StackSet, say: Say) -> tuple[dict[Place, Compar
 
 
 def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
-    """Compare every target with the checklist; say what to do where there is no image."""
+    """Compare what exists in every target with the spec's checklist.
+
+    Also returns what to do where there is no image yet.
+    """
     found, unknown = fleet.everywhere(fleet.targets.places, partial(verified_at, fleet))
     advice = [f"{place}: {said}" for place, (_, said) in found.items() if said]
     return {place: report for place, (report, _) in found.items()}, unknown, advice

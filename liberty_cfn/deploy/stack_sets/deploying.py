@@ -39,6 +39,9 @@ def prepare(
     """Return what the set should be, what exists of it, and what deploying would do.
 
     With `adopt`, what exists under the names of new targets is taken in.
+
+    Raises:
+        DeployError: something is in the way.
     """
     last = attach(fleet, progress)
     beforehand.refuse(fleet, beforehand.switched_off(fleet))
@@ -86,6 +89,9 @@ def deploy(
 
     With `adopting_as`, an administrator's role in the targets' accounts, new targets take in
     what an earlier destroy kept.
+
+    Raises:
+        DeployError: something is in the way, or targets failed. The message says which.
     """
     want, there, plan = prepare(fleet, templates, progress, adopt=bool(adopting_as))
     different = plan.differences
@@ -142,6 +148,9 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     """Update the targets that failed, or were never reached; the rest stays as it is.
 
     Nothing about the set is changed. None without consent, and if there is no set.
+
+    Raises:
+        DeployError: something is in the way, or targets failed again.
     """
     last = attach(fleet, progress)
     if (there := standing(fleet)) is None:
@@ -224,7 +233,11 @@ def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
 
 
 def _make(fleet: Fleet, want: Wanted) -> None:
-    """Create the set; one that exists, and is as wanted, is ours: the answer was lost."""
+    """Create the set. If it exists already, and is as wanted, it is ours: the answer was lost.
+
+    Raises:
+        DeployError: somebody else made another one meanwhile.
+    """
     asked = {
         "StackSetName": fleet.name,
         "Description": f"Liberty Social backend, {fleet.environment.name}",
@@ -248,6 +261,7 @@ def _make(fleet: Fleet, want: Wanted) -> None:
 
 
 def _check_inoperable(fleet: Fleet, different: Differences) -> None:
+    """Raise DeployError with what to do about INOPERABLE instances, if there are any."""
     if not different.inoperable:
         return
     lines = [f"  {place}: {taking_out(fleet, place)}" for place in different.inoperable]

@@ -20,6 +20,10 @@ def destroy(
 
     `last` is the id of the operation that had begun last when somebody was asked; None if
     nobody was.
+
+    Raises:
+        DeployError: some could not be deleted. The message says which, and why. Or somebody
+            else changed the set since.
     """
     attach(fleet, progress)
     ours = None if last is None else {last}

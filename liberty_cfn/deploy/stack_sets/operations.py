@@ -106,7 +106,10 @@ def newest(fleet: Fleet, *, changing: bool = False) -> tuple[str, str]:
 
 
 def stop(fleet: Fleet) -> str:
-    """Stop what is under way, but for stacks that have begun; return its id, if any."""
+    """Stop the operation that is under way, and return its id; empty if there is none.
+
+    Stacks that it has begun are finished.
+    """
     if number := under_way(fleet):
         fleet.cloudformation.stop_stack_set_operation(
             StackSetName=fleet.name, OperationId=number
@@ -115,7 +118,10 @@ def stop(fleet: Fleet) -> str:
 
 
 def attach(fleet: Fleet, progress: Progress) -> str:
-    """Follow what is under way to its end; return the id of what had begun last, if any."""
+    """Follow the operation that is under way, if there is one, to its end.
+
+    Returns the id of the one that had begun last; empty where there was none.
+    """
     last, number = newest(fleet, changing=True)
     if number:
         progress.say(f"{fleet.name}: an operation is under way; following {number}")
@@ -152,6 +158,12 @@ def operate(
     One that is under way already is followed first. `ours` are the ids of the operations that
     the caller knows of, to which this one is added; None if any may come in between. `empty` is
     whether the set has no stacks, so that there are no results to wait for.
+
+    Raises:
+        DeployError: another operation came in between.
+        ClientError: AWS refuses it.
+        BotoCoreError: AWS keeps not answering.
+        FollowError: the deadline has passed, or the credentials have expired.
     """
     number = f"liberty-{uuid.uuid4().hex}"
     attempt = 0
@@ -199,7 +211,13 @@ def _is_there(fleet: Fleet, number: str) -> bool:
 def follow(
     fleet: Fleet, number: str, tell: Tell, *, say: Say = silent, empty: bool = False
 ) -> Operation:
-    """Report each target's result until an operation is over; an `empty` set has none."""
+    """Report each target's result until an operation is over; of an `empty` set, there is none.
+
+    Raises:
+        DeployError: it is over, and AWS still doesn't list the result of every target.
+        FollowError: the deadline has passed, or the credentials have expired.
+        UnknownStatusError: AWS reports a state that this program doesn't know.
+    """
     patience = Patience(fleet.name, say)
     known: dict[Place, Result] = {}
     since: dict[Place, float] = {}

@@ -111,7 +111,10 @@ def preview(
     tell: Callable[[int, int], object],
     say: Say,
 ) -> SetPlan:
-    """Return what deploying would do to every target, and leave no trace."""
+    """Return what deploying would do to every target, and leave no trace.
+
+    `tell` hears how many targets have been looked into, and of how many.
+    """
     instances = there.instances if there else {}
     design = flatten(from_texts({n: t for n, t in templates.items() if n.endswith(".yaml")}))
 

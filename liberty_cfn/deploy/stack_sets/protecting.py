@@ -34,7 +34,11 @@ def protect_first(
     known: Mapping[Place, Instance],
     allowed: Collection[str] = (),
 ) -> None:
-    """As `protect`, before an operation that only policies keep from what is not `allowed`."""
+    """As `protect`, before an operation that only policies keep from what is not `allowed`.
+
+    Raises:
+        DeployError: somewhere they can't be set.
+    """
     # Nothing is lost with a stack that somebody deleted.
     deny = faults.unless_missing()(partial(protection.protect, allowed=allowed))
     if failed := _in_stacks(fleet, deny, places, known):

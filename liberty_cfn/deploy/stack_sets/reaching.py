@@ -54,13 +54,21 @@ class Fleet:
 
     @property
     def targets(self) -> Targets:
-        """Return what the environment's file says of targets."""
+        """Return what the environment's file says of targets.
+
+        Raises:
+            TypeError: it names none: the environment is no stack set.
+        """
         if self.environment.targets is None:
             raise TypeError(f"{self.environment.name} has no Targets")
         return self.environment.targets
 
     def at(self, place: Place) -> Target:
-        """Return a place's target, by its account's execution role."""
+        """Return a place's target.
+
+        Raises:
+            UnreachableError: the execution role doesn't exist, or can't be assumed.
+        """
         with self._lock:
             if place not in self._targets:
                 self._targets[place] = self._target(place)
@@ -108,7 +116,10 @@ class Fleet:
         work: Callable[[Place], T],
         tell: Callable[[int, int], object] = lambda _done, _all: None,
     ) -> tuple[dict[Place, T], dict[Place, str]]:
-        """Do `work` in many places, some at a time; return what came of it, and why not."""
+        """Do `work` in many places, several at a time; return the results, and why some failed.
+
+        `tell` hears how many are done, and of how many.
+        """
         wanted = list(places)
         done: dict[Place, T] = {}
         failed: dict[Place, str] = {}
@@ -134,7 +145,11 @@ class Fleet:
 
 
 def fleet(environment: Environment, home: Target) -> Fleet:
-    """Return an environment's fleet; whole units stand for the accounts in them now."""
+    """Return an environment's fleet; whole units stand for the accounts in them now.
+
+    Raises:
+        DeployError: the accounts of a unit would want the same names.
+    """
     targets = environment.targets
     if targets is None or not targets.units or targets.account_filter == "INTERSECTION":
         return Fleet(environment, home)

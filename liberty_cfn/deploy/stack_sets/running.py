@@ -32,7 +32,10 @@ from liberty_cfn.deployment_targets import Place
 
 @dataclass
 class Outcome:
-    """What a deploy came to; in `unprotected` places, no policy keeps stacks from loss."""
+    """What a deploy came to: each target's result, and the operations.
+
+    `unprotected` are the places whose stacks have no policy against loss.
+    """
 
     changed: bool
     unprotected: set[Place] = field(default_factory=set)
@@ -62,7 +65,10 @@ class Run:
 
     @contextmanager
     def protecting(self) -> Iterator[None]:
-        """Protect the stacks that the block changed, even if it failed; not if interrupted."""
+        """Protect the stacks that the block changed, even if it failed.
+
+        After an interruption, the next deploy does that.
+        """
         try:
             yield
         except (DeployError, FollowError, *faults.OF_AWS):
@@ -88,6 +94,11 @@ class Run:
         return known
 
     def bring_up_to_date(self, places: Collection[Place]) -> None:
+        """Bring some places up to date.
+
+        Raises:
+            DeployError: more failed than may. The message says why, first-hand.
+        """
         self._see_to_linked_roles([place for place in places if place in self.different.new])
         for place in places:
             if self.adopt and place in self.adopted:
@@ -165,7 +176,11 @@ class Run:
         self._tell_failures()
 
     def _take_in(self, stack: str, place: Place) -> None:
-        """Import a stack into the set, and note what it still needs to be as wanted."""
+        """Import a stack into the set, and note what it still needs to be as wanted.
+
+        Raises:
+            DeployError: it wasn't imported, and remains a stack by itself.
+        """
         asked = {"StackIds": [stack]}
         self._do(Step("import_stacks_to_stack_set", [place.account], [place.region], asked))
         self._end_if_stopped()
@@ -244,6 +259,7 @@ def lifted(fleet: Fleet, place: Place) -> dict[str, str]:
 
 
 def _tolerance(fleet: Fleet, region: str) -> int:
+    """Return how many targets may fail in a region."""
     preferences = fleet.targets.preferences
     accounts = sum(place.region == region for place in fleet.targets.places)
     percentage = preferences.get("FailureTolerancePercentage", 0)

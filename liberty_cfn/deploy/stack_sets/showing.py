@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from liberty_cfn.deploy.adopting import EMPTY
+from liberty_cfn.deploy.live import moves, seconds, start
 from liberty_cfn.deploy.patience import Speaker
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
@@ -24,7 +25,6 @@ from liberty_cfn.deploy.stack_sets.beforehand import as_lines
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.previews import Part, SetPlan, merge
 from liberty_cfn.deploy.stack_sets.standing import Instance
-from liberty_cfn.deploy.telling import moves, seconds, start
 from liberty_cfn.deployment_targets import Place, Targets
 from liberty_cfn.verify import Report
 

@@ -64,6 +64,11 @@ class StackSet:
 
 
 def standing(fleet: Fleet) -> StackSet | None:
+    """Return what exists of a fleet's stack set; None if nothing does.
+
+    Raises:
+        UnknownStatusError: an instance is in a state that this program doesn't know.
+    """
     ask = partial(fleet.cloudformation.describe_stack_set, StackSetName=fleet.name)
     with faults.unless(MISSING):
         found = answered(fleet.cloudformation, ask)["StackSet"]
@@ -82,10 +87,16 @@ def standing(fleet: Fleet) -> StackSet | None:
 
 
 def instances(fleet: Fleet) -> dict[Place, Instance]:
+    """Return the instances of a stack set that exists.
+
+    Raises:
+        UnknownStatusError: an instance is in a state that this program doesn't know.
+    """
     return answered(fleet.cloudformation, lambda: {one.place: one for one in _instances(fleet)})
 
 
 def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
+    """Return the parameters that are overridden for one instance."""
     asked = {
         "StackSetName": fleet.name,
         "StackInstanceAccount": place.account,
@@ -98,6 +109,11 @@ def overrides(fleet: Fleet, place: Place) -> dict[str, str]:
 
 
 def every_override(fleet: Fleet, places: Iterable[Place]) -> dict[Place, dict[str, str]]:
+    """Return the parameters that are overridden for each of some instances.
+
+    Raises:
+        DeployError: AWS doesn't tell those of some.
+    """
     found, failed = fleet.everywhere(places, partial(overrides, fleet))
     if failed:
         raise DeployError("\n".join(f"{place}: {why}" for place, why in failed.items()))

@@ -68,7 +68,10 @@ def steps_to(
 def preferences(
     fleet: Fleet, regions: Collection[str], failed: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return the operation preferences for some regions, where so many have `failed`."""
+    """Return the operation preferences for some regions.
+
+    `failed` is how many targets failed in each region in earlier operations: they count.
+    """
     said = dict(fleet.targets.preferences)
     order = [region for region in said["RegionOrder"] if region in regions]
     # A region that is no longer among the targets has no place in their order.

@@ -98,7 +98,12 @@ class Differences:
 
 
 def wanted(fleet: Fleet, templates: Mapping[str, str]) -> Wanted:
-    """Return what the set should be; upload its templates for every target to read."""
+    """Return what the set should be; upload its templates for every target to read.
+
+    Raises:
+        DeployError: tasks that run would be stopped, as their image is gone; or the templates
+            can't be uploaded.
+    """
     targets, environment = fleet.targets, fleet.environment
     found, untold = fleet.everywhere(
         targets.places, lambda place: images.resolve(environment.at(place), fleet.at(place))
