@@ -33,6 +33,7 @@ from liberty_cfn.deploy.errors import (
     UnknownStatusError,
     UnreachableError,
 )
+from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.stack import as_parameters, parameters
 from liberty_cfn.deploy.stack_sets import (
     destroying,
@@ -44,7 +45,6 @@ from liberty_cfn.deploy.stack_sets.comparing import drifted
 from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import attach
-from liberty_cfn.deploy.stack_sets.reaching import side_by_side
 from liberty_cfn.deploy.stack_sets.standing import overrides, standing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError, FollowError
-from liberty_cfn.deploy.patience import Patience, Say, pause, silent
+from liberty_cfn.deploy.patience import Patience, Say, pause, side_by_side, silent
 from liberty_cfn.deploy.stack import GONE, NESTED_STACK, Standing, standing
 from liberty_cfn.deploy.statuses import Meaning, in_words, state_of
 from liberty_cfn.environments import Environment
@@ -28,8 +28,6 @@ ALIKE = ("IN_SYNC", "NOT_CHECKED", "UNSUPPORTED")
 AT_ONCE = 5
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DetectStackDrift.html
 STANDS = (Meaning.GOOD, Meaning.UNDONE, Meaning.STUCK)
-
-Ask = Callable[[Callable[[], Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -98,37 +96,20 @@ def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -
 def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) -> Compared:
     """Compare a stack, and all that are nested in it, with what they were deployed as.
 
-    `name` is the environment's. Several are compared at once, in this one thread, so that it
-    can be interrupted.
+    `name` is the environment's.
 
     Raises:
         FollowError: the deadline has passed, or the credentials have expired.
     """
-    patience = Patience(stack_id, say, again=f"make drift ENV={name}")
-    ask = partial(patience.insist, cloudformation)
     stacks = list(standing(cloudformation, stack_id))
     say(f"Comparing {len(stacks)} stacks with what they were deployed as")
-    # None begins before it is asked for the first time.
-    left = {stack.path: _comparison(cloudformation, stack, ask) for stack in stacks}
-    found: dict[tuple[str, ...], Compared] = {}
-    looks = 0
-    while left:
-        before = len(found)
-        for path, comparison in list(left.items())[:AT_ONCE]:
-            try:
-                next(comparison)
-            except StopIteration as over:
-                found[path] = over.value
-                del left[path]
-        if len(found) > before:
-            looks = 0
-            if left:
-                say(f"{len(found)} of {len(stacks)} stacks are compared")
-        else:
-            patience.check()
-            pause(cloudformation, looks)
-            looks += 1
-    inside = [found[stack.path] for stack in stacks]
+    patience = Patience(stack_id, say, again=f"make drift ENV={name}")
+    inside: list[Compared] = []
+    compare = partial(_compared, cloudformation, patience)
+    for one in side_by_side(compare, stacks, min(AT_ONCE, len(stacks)), leave=True):
+        inside.append(one)
+        if len(inside) % AT_ONCE == 0 and len(inside) < len(stacks):
+            say(f"{len(inside)} of {len(stacks)} stacks are compared")
     return Compared(
         len(stacks),
         tuple(drift for one in inside for drift in one.drifts),
@@ -138,26 +119,26 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
     )
 
 
-def _comparison(
-    cloudformation: Any, stack: Standing, ask: Ask
-) -> Generator[None, None, Compared]:
-    """Compare one stack: yield while it is under way, and return what was found."""
+def _compared(cloudformation: Any, patience: Patience, stack: Standing) -> Compared:
+    """Compare one stack, as part of all."""
     if stack.status == GONE:
         [*above, title] = stack.path
         gone = Drift(tuple(above), title, NESTED_STACK, stack.stack_id, DELETED, ())
         return Compared(1, (gone,))
     named = "/".join(stack.path) or "root"
     asked = {"StackName": stack.stack_id}
+    ask = partial(patience.insist, cloudformation)
     try:
         begun = ask(lambda: cloudformation.detect_stack_drift(**asked))
-        detection = {"StackDriftDetectionId": begun["StackDriftDetectionId"]}
-        while True:
-            state = ask(
-                lambda: cloudformation.describe_stack_drift_detection_status(**detection)
-            )
-            if state["DetectionStatus"] != "DETECTION_IN_PROGRESS":
-                break
-            yield
+        look = partial(
+            cloudformation.describe_stack_drift_detection_status,
+            StackDriftDetectionId=begun["StackDriftDetectionId"],
+        )
+        looks = 0
+        while (state := ask(look))["DetectionStatus"] == "DETECTION_IN_PROGRESS":
+            patience.check()
+            pause(cloudformation, looks)
+            looks += 1
         results = ask(lambda: list(_results(cloudformation, stack)))
         policy = ask(lambda: cloudformation.get_stack_policy(**asked)).get("StackPolicyBody")
     except FollowError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -18,12 +17,12 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.buckets import EXECUTION_ROLE
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
+from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place, Targets, crowding
 from liberty_cfn.environments import Environment
 
 T = TypeVar("T")
-Given = TypeVar("Given")
 # As many targets at once as AWS answers without throttling.
 AT_ONCE = 8
 KEPT = 2 * AT_ONCE
@@ -202,27 +201,6 @@ def opting(ec2: Any, regions: Iterable[str]) -> dict[str, bool]:
     return {
         region: state != "not-opted-in" for region, state in states.items() if state != NEEDLESS
     }
-
-
-def side_by_side(
-    work: Callable[[Given], T], things: Iterable[Given], at_once: int, *, leave: bool = False
-) -> Iterator[T]:
-    """Yield the result for each, in order, with so many `at_once`.
-
-    One at a time needs no threads, and can be interrupted at once. Else, on Ctrl-C, those that
-    have begun are waited for, so that they clean up; not with `leave`.
-    """
-    if at_once <= 1:
-        yield from map(work, things)
-        return
-    pool, wait = ThreadPoolExecutor(at_once), True
-    try:
-        yield from pool.map(work, things)
-    except KeyboardInterrupt:
-        wait = not leave
-        raise
-    finally:
-        pool.shutdown(wait=wait)
 
 
 def products(places: Iterable[Place]) -> list[tuple[list[str], list[str]]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from liberty_cfn.deploy import faults, linked_roles, protection
 from liberty_cfn.deploy.errors import DeployError, FollowError
+from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.stack_sets import failures
 from liberty_cfn.deploy.stack_sets.operations import (
     Operation,
@@ -23,7 +24,7 @@ from liberty_cfn.deploy.stack_sets.operations import (
     operate,
 )
 from liberty_cfn.deploy.stack_sets.protecting import close, protect
-from liberty_cfn.deploy.stack_sets.reaching import Fleet, products, side_by_side
+from liberty_cfn.deploy.stack_sets.reaching import Fleet, products
 from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides
 from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
 from liberty_cfn.deploy.stack_sets.wanted import Differences
