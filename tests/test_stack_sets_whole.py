@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from local_aws import Aws
 from stack_sets import EU, HOME, OTHER, US
 
-from liberty_cfn.cli import cli
-from liberty_cfn.cli.stack_sets import deploying, watching
+from liberty_cfn.cli import cli, deploying
+from liberty_cfn.cli.stack_sets import watching
 from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import read

@@ -8,6 +8,7 @@ import click
 
 from liberty_cfn.cli import common
 from liberty_cfn.cli.stack_sets import comparing as of_sets
+from liberty_cfn.cli.stack_sets.common import fleet_of
 
 if TYPE_CHECKING:
     from liberty_cfn.environments import Environment
@@ -65,15 +66,22 @@ def doctor_command(environment: Environment, *, as_json: bool) -> None:
     from liberty_cfn.deploy.beforehand import examine
     from liberty_cfn.deploy.showing import findings_text
 
+    screen, aside = common.console(), common.console(stderr=True)
     if environment.targets:
-        of_sets.doctor(environment, as_json=as_json)
-        return
-    found = examine(environment, common.connect(environment, common.console(stderr=True)))
-    if as_json:
-        common.print_json(finding.as_json(found))
+        from liberty_cfn.deploy.stack_sets.comparing import examined
+
+        found = examined(fleet_of(environment, aside))
     else:
-        common.console().print(findings_text(found))
-    common.exit_unless(not finding.hinders(found))
+        found = {"": examine(environment, common.connect(environment, aside))}
+    told = {where: finding.as_json(findings) for where, findings in found.items()}
+    if as_json:
+        common.print_json(told.get("", told))
+    else:
+        for where, findings in found.items():
+            if where:
+                screen.print(where, style="bold")
+            screen.print(findings_text(findings))
+    common.exit_unless(all(each["ok"] for each in told.values()))
 
 
 @click.command("drift")

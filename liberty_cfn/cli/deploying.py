@@ -43,8 +43,8 @@ def plan_command(
     from liberty_cfn.deploy.telling import ShownProgress
     from liberty_cfn.deploy.work import Work
 
+    refuse_alone(environment, {"--drift": drift})
     if environment.targets:
-        refuse_alone(environment, {"--drift": drift})
         of_sets.plan(environment, as_json=as_json, markdown=markdown)
     aside = common.console(stderr=True)
     target = common.connect(environment, aside)
@@ -145,20 +145,21 @@ def deploy_command(
     screen = common.console(stderr=as_json)
     named_otherwise(environment, confirm, "deployed")
     _refuse_unfit(environment, allowed, role=role, adopt=adopt, failed=failed)
+    alone = {"--restart": restart, "--delete-failed": bool(failed), "--drift": drift}
+    refuse_alone(environment, alone)
+    templates = checked_templates(environment, screen)
+    check_digest(templates, approved)
     if environment.targets:
         of_sets.deploy(
             environment,
+            templates,
             allowed,
-            {"--restart": restart, "--delete-failed": bool(failed), "--drift": drift},
             yes=yes,
             confirm=confirm,
-            approved=approved,
             as_json=as_json,
             adopting_as=(role or ADMINISTRATOR) if adopt else "",
         )
         return
-    templates = checked_templates(environment, screen)
-    check_digest(templates, approved)
     target = common.connect(environment, screen)
     progress = ShownProgress(screen, lambda: may_deploy(environment, confirm, yes=yes))
     with common.interruptible(environment, "deploy", progress.stop):
@@ -230,6 +231,11 @@ def _refuse_unfit(
             f"Nothing was deployed: --delete-failed {failed}: {environment.name} has one "
             f"stack, {environment.stack}.",
             2,
+        )
+    if adopt and environment.targets and environment.targets.service_managed:
+        common.fail(
+            f"Nothing was changed: {environment.name} is service-managed, so only AWS gets "
+            "into its accounts, and nothing there can be adopted."
         )
 
 

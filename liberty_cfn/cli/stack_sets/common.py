@@ -33,9 +33,9 @@ def refuse(environment: Environment, command: str) -> None:
 
 
 def refuse_alone(environment: Environment, alone: Mapping[str, bool]) -> None:
-    """Refuse the first option given that is for single stacks."""
+    """Refuse the first option given that is for single stacks, if this is a stack set."""
     for option, given in alone.items():
-        if given:
+        if given and environment.targets:
             instead = f": see make drift ENV={environment.name}" if option == "--drift" else ""
             fail(f"{environment.name} is a stack set, and {option} is for one stack{instead}.")
 

@@ -1,4 +1,4 @@
-"""Every target against what it should be: `drift`, `verify` and `doctor`."""
+"""Every target against what it should be: `drift` and `verify`."""
 
 from __future__ import annotations
 
@@ -59,20 +59,3 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
     for said in advice:
         aside.print(said)
     exit_unless(ok)
-
-
-def doctor(environment: Environment, *, as_json: bool) -> None:
-    """Say what in any target would make a deploy of a set fail."""
-    from liberty_cfn.deploy import finding
-    from liberty_cfn.deploy.showing import findings_text
-    from liberty_cfn.deploy.stack_sets.comparing import examined
-
-    screen = console()
-    found = examined(fleet_of(environment, console(stderr=True)))
-    if as_json:
-        print_json({where: finding.as_json(findings) for where, findings in found.items()})
-    else:
-        for where, findings in found.items():
-            screen.print(where, style="bold")
-            screen.print(findings_text(findings))
-    exit_unless(not any(map(finding.hinders, found.values())))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from liberty_cfn.cli.common import console, exit_unless, fail, fixed_by_hand, keep, print_json
-from liberty_cfn.cli.reviewed import check_digest, checked_templates, generated
-from liberty_cfn.cli.stack_sets.common import by_name, fleet_of, refuse_alone, told
+from liberty_cfn.cli.reviewed import generated
+from liberty_cfn.cli.stack_sets.common import by_name, fleet_of, told
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
@@ -40,33 +40,23 @@ def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn
 
 def deploy(
     environment: Environment,
+    templates: Mapping[str, str],
     allowed: tuple[str, ...],
-    alone: Mapping[str, bool],
     *,
     yes: bool,
     confirm: str | None,
-    approved: str | None,
     as_json: bool,
     adopting_as: str,
 ) -> None:
     """Make a set what its environment says, canary first, and verify every target.
 
-    `alone` are the options that are for one stack, and whether each was given. With
-    `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
+    With `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
     """
     from liberty_cfn.deploy.stack_sets import comparing, deploying, showing
     from liberty_cfn.digests import digest
     from liberty_cfn.verify import document
 
-    refuse_alone(environment, alone)
-    if adopting_as and environment.targets and environment.targets.service_managed:
-        fail(
-            f"Nothing was changed: {environment.name} is service-managed, so only AWS gets "
-            "into its accounts, and nothing there can be adopted."
-        )
     screen = console(stderr=as_json)
-    templates = checked_templates(environment, screen)
-    check_digest(templates, approved)
     fleet = fleet_of(environment, screen)
     _have_roles(fleet, screen)
     with watched(fleet, screen, "deploy", yes=yes, confirm=confirm) as asked:
@@ -102,17 +92,12 @@ def _have_roles(fleet: Fleet, screen: Console) -> None:
     if not (lacking := missing(fleet)):
         return
     if not fleet.environment.is_local:
-        told = [f"  {account}: {why}" for account, why in lacking.items()]
-        name = fleet.environment.name
-        fail(
-            "\n".join(
-                [
-                    "Nothing was changed: a stack set needs roles that aren't there:",
-                    *told,
-                    f"An administrator makes them: make bootstrap ENV={name}",
-                ]
-            )
+        lines = ["Nothing was changed: a stack set needs roles that aren't there:"]
+        lines += [f"  {account}: {why}" for account, why in lacking.items()]
+        lines.append(
+            f"An administrator makes them: make bootstrap ENV={fleet.environment.name}"
         )
+        fail("\n".join(lines))
     count = "1 local account" if len(lacking) == 1 else f"{len(lacking)} local accounts"
     screen.print(f"Making the roles for stack sets in {count}")
     install(fleet, "", screen.print)
