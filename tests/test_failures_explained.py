@@ -188,6 +188,15 @@ def test_case_24_what_was_cancelled_is_not_told_beside_a_reason(dev):
     assert [each.resource for each in diagnosis.reasons(happened)] == ["Database"]
 
 
+def test_case_24_a_reason_that_speaks_of_something_cancelled_is_told():
+    happened = [
+        failure(1, "Address", "The account's order was cancelled", stack=("Outbound",)),
+        failure(2, "Outbound", "Embedded stack was not successfully created", TYPE),
+    ]
+    assert [each.resource for each in diagnosis.reasons(happened)] == ["Address"]
+    assert diagnosis.is_first_hand(happened[0])
+
+
 def test_case_13_that_somebody_deleted_the_stack_meanwhile_is_told(dev):
     told = diagnosis.explain(nobody, dev, STACK, "DELETE_COMPLETE", [])
     assert "Somebody deleted the stack meanwhile." in told

@@ -214,6 +214,16 @@ def test_case_20_an_execution_whose_answer_was_lost_is_found_by_its_token(lost):
     execute(wire.client, change_set())
 
 
+@pytest.mark.parametrize("unanswered", [THROTTLED, UNAVAILABLE])
+def test_case_20_whether_an_execution_has_happened_is_asked_until_aws_answers(unanswered):
+    wire = Wire(
+        ExecuteChangeSet=[TIMEOUT],
+        DescribeStackEvents=[unanswered, events()],
+        DescribeChangeSet=[unanswered, described("EXECUTE_IN_PROGRESS")],
+    )
+    execute(wire.client, change_set())
+
+
 @pytest.mark.parametrize("how", ["IN_PROGRESS", "COMPLETE", "FAILED"])
 def test_case_20_an_execution_that_is_known_only_to_its_change_set_has_happened_too(how):
     wire = Wire(

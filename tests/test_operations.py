@@ -19,6 +19,7 @@ from wire import (
     EXPIRED,
     RESET,
     START,
+    UNAVAILABLE,
     Wire,
     answer,
     answering,
@@ -570,7 +571,7 @@ def test_case_20_a_rollback_that_had_begun_though_its_answer_was_lost_is_followe
     wire = Wire(
         attempts=2,
         DescribeStacks=[stack("UPDATE_ROLLBACK_FAILED"), stack("UPDATE_ROLLBACK_COMPLETE")],
-        DescribeStackEvents=[events(), events(begun), ended],
+        DescribeStackEvents=[events(), UNAVAILABLE, UNAVAILABLE, events(begun), ended],
         ContinueUpdateRollback=[RESET, refused],
         GetStackPolicy=[done("GetStackPolicy", StackPolicyBody=escape(stack_policy()))],
     )

@@ -10,6 +10,7 @@ from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower, has_begun
 from liberty_cfn.deploy.following import attend
+from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weighing import let_through, rests_on_policies
@@ -86,7 +87,7 @@ def execute(cloudformation: Any, change_set: ChangeSet) -> None:
             RetainExceptOnCreate=not change_set.adopts,
         )
     except faults.OF_AWS as error:
-        if _has_begun(cloudformation, change_set):
+        if answered(cloudformation, partial(_has_begun, cloudformation, change_set)):
             return
         late = faults.code(error) in ("InvalidChangeSetStatus", "ChangeSetNotFound")
         if not late and not faults.unready(error):

@@ -19,7 +19,9 @@ from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, steps, why_stopped
 from liberty_cfn.environments import Environment
 
-CANCELLED = "cancelled"
+# CloudFormation's word for what was under way when another resource failed. A reason may speak
+# of something else that was cancelled.
+CANCELLED = re.compile(r"Resource \w+ cancell?ed", re.IGNORECASE)
 # CloudFormation's reason for what somebody asked for, and ours.
 BY_HAND = "User Initiated"
 CANCELLED_BY_HAND = "The update was cancelled by hand."
@@ -41,7 +43,7 @@ def reasons(events: Iterable[Event]) -> list[Event]:
         failures.sort(key=lambda e: e.status == "DELETE_FAILED")
     # If no resource failed first-hand, as when a template is refused, what the stacks say has
     # to do.
-    said = [event for event in failures if CANCELLED not in event.reason.lower()]
+    said = [event for event in failures if not CANCELLED.match(event.reason)]
     return (
         [event for event in said if is_first_hand(event)]
         or [event for event in said or failures if not event.is_stack]
@@ -64,7 +66,7 @@ def of_the_root(events: Iterable[Event]) -> str:
 def is_first_hand(event: Event) -> bool:
     """Whether a failure is a resource's own, not the echo of another's."""
     echo = event.type == NESTED_STACK or event.is_stack
-    return event.failed and not echo and CANCELLED not in event.reason.lower()
+    return event.failed and not echo and not CANCELLED.match(event.reason)
 
 
 def in_words(event: Event) -> str:
@@ -117,7 +119,7 @@ def first_hand(
             early += refused_early(cloudformation, StackName=stack)
         own = of_the_root(events)
         # That a nested stack was not updated is no reason either, where somebody cancelled.
-        told = own == CANCELLED_BY_HAND or all(CANCELLED in e.reason.lower() for e in failures)
+        told = own == CANCELLED_BY_HAND or all(CANCELLED.match(e.reason) for e in failures)
         if own and told and not early:
             early.append(own)
     return _once(early or map(in_words, failures)), failures

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower, has_begun, last_operation
 from liberty_cfn.deploy.following import Operation
+from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.protection import close_again
 from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.statuses import Meaning, in_words, meaning
@@ -96,7 +98,8 @@ def roll_back(work: Work, skip: Collection[str]) -> Operation:
     try:
         begin(**asked)
     except faults.OF_AWS:
-        if not has_begun(cloudformation, stack_id, asked["ClientRequestToken"]):
+        begun = partial(has_begun, cloudformation, stack_id, asked["ClientRequestToken"])
+        if not answered(cloudformation, begun):
             raise
     rollback.see_to_its_end(follower)
     if rollback.meaning is Meaning.UNDONE:
