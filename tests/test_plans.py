@@ -6,6 +6,7 @@ import re
 
 import pytest
 from deployed import Listener
+from markdown_it import MarkdownIt
 from rich.console import Console
 from small_sets import small
 from test_deploy import local, templates, with_settings
@@ -22,6 +23,7 @@ from liberty_cfn.deploy.showing import plan_markdown, plan_tree
 from liberty_cfn.deploy.stack import NESTED_STACK, find
 from liberty_cfn.deploy.weighing import is_lost, stops_service
 from liberty_cfn.deploy.work import Work
+from liberty_cfn.markdown import fitting
 from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review import schemas
 from liberty_cfn.stateful import LOSSES, stack_policy
@@ -366,6 +368,32 @@ def test_the_markdown_has_settings_values_marks_and_the_whole_digest():
     assert "AWS::ECS::Service, stops service |" in text
     assert "| `Note: a\\|b -> c` |" in text
     assert f"`{plan.digest}`" in text
+
+
+def test_nothing_in_the_markdown_formats_or_notifies_by_what_it_says():
+    nasty = "`` @team <b> | *x*"
+    changed = Property("Note", nasty, "c", Replacement.NO)
+    plan = dataclasses.replace(
+        planned(dataclasses.replace(DATABASE, physical_id="<i>", properties=(changed,))),
+        parameters={"Note": (nasty, "`")},
+        notes=("*gone* @team <b>",),
+    )
+    html = MarkdownIt("commonmark").enable("table").render(plan_markdown(plan))
+    outside = re.sub("<code>.*?</code>", "", html)
+    assert "@team" not in outside
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert "<em>" not in html
+    assert html.count("<td>") == 6
+    assert "<code>Note: `` @team &lt;b&gt; | *x* -&gt; `</code>" in html
+
+
+def test_a_markdown_plan_fits_into_a_comment(monkeypatch):
+    monkeypatch.setattr("liberty_cfn.markdown.LONGEST", 1_000)
+    changes = (dataclasses.replace(SERVICE, resource=f"Service{n}") for n in range(50))
+    text = fitting(plan_markdown(planned(*changes)), "make plan ENV=dev")
+    assert len(text) <= 1_000
+    assert text.endswith("|\n\n_More than fits here: see `make plan ENV=dev`._\n")
 
 
 def test_of_long_values_what_differs_is_shown_though_it_is_at_their_end():

@@ -24,6 +24,7 @@ from liberty_cfn.deploy.weighing import (
     stops_service,
     weaknesses,
 )
+from liberty_cfn.markdown import cell, code, escaped
 from liberty_cfn.stateful import LOSSES
 
 if TYPE_CHECKING:
@@ -80,16 +81,17 @@ def plan_markdown(plan: Plan) -> str:
     lines = [f"### {plan.summary}", "", f"Templates `{plan.digest}`."]
     if plan.lost:
         lines += ["", "**Data would be lost:**", ""]
-        lines += [f"- {refusal}" for refusal in refusals(plan, ())]
+        lines += [f"- {escaped(refusal)}" for refusal in refusals(plan, ())]
     if plan.doubtful:
-        lines += ["", "**Perhaps replaced:**", "", *(f"- {doubt}" for doubt in doubts(plan))]
+        lines += ["", "**Perhaps replaced:**", ""]
+        lines += [f"- {escaped(doubt)}" for doubt in doubts(plan)]
     if by_hand := _by_hand(plan):
         lines += ["", "**Changed by hand since it was deployed:**", ""]
-        lines += [f"- `{'/'.join(o.drift.place)}`: {_code(line)}" for o, _, line in by_hand]
+        lines += [f"- `{'/'.join(o.drift.place)}`: {code(line)}" for o, _, line in by_hand]
     for note in (*plan.notes, *_not_compared(plan)):
-        lines += ["", note]
+        lines += ["", escaped(note)]
     for what, values in _beside(plan).items():
-        lines += ["", f"**{what} that change:**", "", *(f"- {_code(one)}" for one in values)]
+        lines += ["", f"**{what} that change:**", "", *(f"- {code(one)}" for one in values)]
     folded = _folded(plan)
     for note in _unlisted(plan, folded):
         lines += ["", note]
@@ -104,7 +106,7 @@ def plan_markdown(plan: Plan) -> str:
             ", ".join([change.type, *_marks(change)]),
             change.replacement.value or "no",
             "<br>".join(
-                " ".join([_code(_told(p)), *_notes(change, p)]) for p in change.properties
+                " ".join([cell(_told(p)), *_notes(change, p)]) for p in change.properties
             ),
         )
         lines.append("| " + " | ".join(cells) + " |")
@@ -189,12 +191,6 @@ def _beside(plan: Plan) -> dict[str, list[str]]:
         for kind, values in kinds.items()
         if values
     }
-
-
-def _code(text: str) -> str:
-    """Return text as code for a cell of a Markdown table, where a bar would end it."""
-    fence = "``" if "`" in text else "`"
-    return f"{fence}{text}{fence}".replace("|", "\\|")
 
 
 def _marks(change: Change) -> dict[str, str]:

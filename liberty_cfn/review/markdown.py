@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from liberty_cfn.markdown import code, escaped, fitting
 from liberty_cfn.review.changes import Action
 from liberty_cfn.review.findings import ORDER, Finding, Kind
 from liberty_cfn.review.folding import Group, places, sizes
@@ -11,9 +12,6 @@ from liberty_cfn.review.reviewing import Part, Review, counts
 from liberty_cfn.review.text import MARKS, NOTHING, headline, property_line, title
 
 MARKER = "<!-- liberty-cfn diff -->"
-# GitHub refuses a comment of 65,536 characters.
-# https://docs.github.com/en/rest/issues/comments
-LONGEST = 64_000
 HEADINGS = {
     Kind.FAILS: ("🛑", "Will fail"),
     Kind.LOSS: ("🔴", "Loss"),
@@ -34,7 +32,6 @@ OPEN = (
     *(Kind.FAILS, Kind.LOSS, Kind.SECRET, Kind.WEAKENED, Kind.SILENCED),
     *(Kind.OPENS, Kind.GRANTS),
 )
-CUT = "\n_More than fits here: see `make diff`._\n"
 
 
 def markdown(review: Review, groups: Sequence[Group]) -> str:
@@ -44,7 +41,7 @@ def markdown(review: Review, groups: Sequence[Group]) -> str:
     head = [
         MARKER,
         "## What this does to AWS",
-        f"{_code(review.before)} → {_code(review.after)}, templates {digests}",
+        f"{code(review.before)} → {code(review.after)}, templates {digests}",
     ]
     if not review.parts and not review.notes:
         return "\n\n".join([*head, NOTHING]) + "\n"
@@ -52,16 +49,17 @@ def markdown(review: Review, groups: Sequence[Group]) -> str:
     # Of each group first what is dangerous, then the rest: what doesn't fit is the harmless.
     blocks += [_dangers(group) for group in groups]
     details = [_details(group) for group in groups]
-    details += [_escaped(note) for note in review.notes]
+    details += [escaped(note) for note in review.notes]
     if review.untouched:
         names = ", ".join(f"`{name}`" for name in places(review.untouched, sizes(review)))
         details.append(f"Not touched: {names}")
-    return _fitting([block for block in blocks if block], details)
+    whole = [block for block in (*blocks, *details) if block]
+    return fitting("\n\n".join(whole) + "\n", "make diff")
 
 
 def _summary(groups: Sequence[Group]) -> str:
     rows = [
-        f"| {_escaped(group.name)} | {' | '.join(_cells(group.first))} |" for group in groups
+        f"| {escaped(group.name)} | {' | '.join(_cells(group.first))} |" for group in groups
     ]
     return "\n".join(
         [
@@ -84,7 +82,7 @@ def _cells(part: Part) -> list[str]:
 
 def _dangers(group: Group) -> str:
     lines = list(_told(group, OPEN))
-    return "\n".join([f"### {_escaped(group.name)}", "", *lines]) if lines else ""
+    return "\n".join([f"### {escaped(group.name)}", "", *lines]) if lines else ""
 
 
 def _details(group: Group) -> str:
@@ -107,7 +105,7 @@ def _told(group: Group, kinds: Sequence[Kind]) -> Iterator[str]:
             yield f"**{mark} {words}**"
             yield ""
             for text in texts:
-                yield f"- {_escaped(text)}{_source(sources.get(text))}"
+                yield f"- {escaped(text)}{_source(sources.get(text))}"
             yield ""
 
 
@@ -133,48 +131,9 @@ def _folded(summary: str, inside: str) -> str:
     return f"<details><summary>{_html(summary)}</summary>\n\n{inside}\n\n</details>"
 
 
-def _fitting(blocks: Sequence[str], details: Sequence[str]) -> str:
-    """Return all of it, or as much as a comment may have; folds are closed again."""
-    text = ""
-    for block in [*blocks, *details]:
-        room = LONGEST - len(text) - len(CUT)
-        if len(block) + 2 > room:
-            return text + _shortened(block, room) + CUT
-        text += f"{block}\n\n"
-    return text
-
-
-def _shortened(block: str, room: int) -> str:
-    """Return the first lines of a block, with what they opened closed."""
-    ends = "\n```\n\n</details>\n"
-    kept: list[str] = []
-    length = len(ends)
-    for line in block.split("\n"):
-        length += len(line) + 1
-        if length > room:
-            break
-        kept.append(line)
-    text = "\n".join(kept)
-    fence = "\n```\n" if text.count("```") % 2 else ""
-    fold = "\n</details>\n" if text.count("<details>") > text.count("</details>") else ""
-    return f"{text}{fence}{fold}\n"
-
-
-def _escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
-    for mark in "\\`*_{}[]<>|#~":
-        text = text.replace(mark, f"\\{mark}")
-    # No one is to be notified by what stands in a template.
-    return text.replace("@", "@\u200b")
-
-
 def _plain(text: str) -> str:
     """Return a line for a code block, which only its own fence could end."""
     return text.replace("```", "`\u200b``")
-
-
-def _code(text: str) -> str:
-    return f"`{text.replace('`', '')}`"
 
 
 def _html(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from liberty_cfn.markdown import code, fitting
 from liberty_cfn.verify.facts import TOTAL, Check, Fact, Report, Row, words
 
 # The sections of the spec's checklist, and which categories of its summary each has.
@@ -32,7 +33,7 @@ CREATED = {
 
 def as_markdown(report: Report) -> str:
     """Return a report as the spec's checklist, each box ticked that may be."""
-    return "\n".join(_lines(report)) + "\n"
+    return fitting("\n".join(_lines(report)) + "\n", f"make verify ENV={report.environment}")
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -70,10 +71,10 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _row(row: Row) -> Iterator[str]:
     parts = row.parts
-    thing = "" if parts else f" {_code(row.thing)}"
+    thing = "" if parts else f" {code(row.thing)}"
     yield f"- {_box(ok=row.ok)} **{row.name}**{thing}"
     for part, ok in parts.items():
-        yield f"  - {_box(ok=ok)} {_code(part)}"
+        yield f"  - {_box(ok=ok)} {code(part)}"
         yield from _wrong((fact for fact in row.wrong if fact.part == part), "    ")
     yield from _wrong((fact for fact in row.wrong if not fact.part), "  ")
 
@@ -81,21 +82,15 @@ def _row(row: Row) -> Iterator[str]:
 def _check(check: Check) -> Iterator[str]:
     yield f"- {_box(ok=check.ok)} {check.number}. {check.name}"
     for command in check.commands:
-        yield f"  - {_code(command)}"
+        yield f"  - {code(command)}"
     yield from _wrong(check.wrong, "  ")
 
 
 def _wrong(facts: Iterable[Fact], indent: str) -> Iterator[str]:
     for fact in facts:
-        expected, found = _code(words(fact.expected)), _code(words(fact.found))
+        expected, found = code(words(fact.expected)), code(words(fact.found))
         yield f"{indent}- {fact.what}: expected {expected}, found {found}"
 
 
 def _box(*, ok: bool) -> str:
     return "[x]" if ok else "[ ]"
-
-
-def _code(text: str) -> str:
-    """Return text as code, in which Markdown has no other meaning."""
-    text = " ".join(text.split())
-    return f"`` {text} ``" if "`" in text else f"`{text}`"

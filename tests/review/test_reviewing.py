@@ -374,7 +374,7 @@ def test_the_comment_is_found_by_its_marker_and_fits(grave):
 def test_a_comment_too_long_is_cut_where_the_harmless_is_and_what_it_opened_is_closed(
     grave, monkeypatch
 ):
-    monkeypatch.setattr(markdown, "LONGEST", 12_000)
+    monkeypatch.setattr("liberty_cfn.markdown.LONGEST", 12_000)
     comment = rendered(grave)
     assert len(comment) <= 12_000
     assert "More than fits here" in comment
