@@ -3,6 +3,8 @@
 Values flow one way, and each module imports only from those above it:
 
     repository    where it is, and what of it is read and written in several places
+    errors        what ends a command, for people and for programs
+    markdown      text in GitHub's Markdown
     values        the kinds of value that cross a stack boundary
     names         how things are named
     nesting       how a Python function becomes a nested stack

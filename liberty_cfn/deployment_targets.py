@@ -59,6 +59,14 @@ class Place:
     def __str__(self) -> str:
         return f"{self.account}/{self.region}"
 
+    def as_json(self) -> dict[str, str]:
+        return {"account": self.account, "region": self.region}
+
+
+def by_place(reasons: Mapping[Place, str]) -> list[dict[str, str]]:
+    """Return a reason for each place, for programs."""
+    return [{**place.as_json(), "reason": why} for place, why in reasons.items()]
+
 
 @dataclass(frozen=True)
 class Targets:

@@ -20,6 +20,7 @@ import yaml
 
 from liberty_cfn import deployment_targets
 from liberty_cfn.deployment_targets import TARGETS, Place, Targets, crowding
+from liberty_cfn.errors import ToldError
 from liberty_cfn.fitting import contradictions
 from liberty_cfn.misfits import Misfit, as_text, regions
 from liberty_cfn.repository import PARAMS
@@ -36,7 +37,7 @@ TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 COMMON_TAGS = ("Project", "Environment", "ManagedBy")
 
 
-class MisfitsError(Exception):
+class MisfitsError(ToldError):
     """A file of params/ doesn't fit the settings. The message lists every misfit."""
 
 
@@ -163,7 +164,10 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
             for key, why in contradictions(settings, region)
         ]
     if misfits:
-        raise MisfitsError(_in_words(shown, misfits))
+        misfits.sort(key=lambda m: (m.line or 10**6, m.key))
+        raise MisfitsError(
+            _in_words(shown, misfits), file=shown, misfits=[m.as_json() for m in misfits]
+        )
     return Environment(
         name, region, account, endpoint, tags, values, settings, targets, migrate
     )
@@ -171,11 +175,10 @@ def load(name: str, folder: Path = PARAMS) -> Environment:
 
 def _in_words(shown: str, misfits: list[Misfit]) -> str:
     count = "1 misfit" if len(misfits) == 1 else f"{len(misfits)} misfits"
-    ordered = sorted(misfits, key=lambda m: (m.line or 10**6, m.key))
     return "\n".join(
         [
             f"{shown} does not fit the settings ({count}):",
-            *map(str, ordered),
+            *map(str, misfits),
             "What each setting may be: docs/settings.md",
         ]
     )

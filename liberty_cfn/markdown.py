@@ -19,7 +19,7 @@ def escaped(text: str) -> str:
 
 def code(text: str) -> str:
     """Return text as code, in which Markdown has no other meaning."""
-    text = " ".join(text.split())
+    text = " ".join(text.splitlines())
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
     return f"{fence}{space}{text}{space}{fence}"

@@ -34,6 +34,9 @@ class Misfit:
             else f"  {self.key}: {self.why}"
         )
 
+    def as_json(self) -> dict[str, Any]:
+        return {"line": self.line or None, "setting": self.key, "reason": self.why}
+
 
 def as_text(node: yaml.Node, declaration: Declaration) -> str:
     """Return a setting's value as text.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 from traceback import walk_tb
+from typing import Any
+
+from liberty_cfn.errors import ToldError
 
 NO_CREDENTIALS = (
     "AWS was not asked: there are no credentials. Sign in (aws sso login), or set AWS_PROFILE, "
@@ -43,6 +46,16 @@ def in_words(error: Exception, name: str = "ENV") -> str | None:
             where += " (if it is another user's, such as root's, chown it to yourself)"
         return f"This machine says: {error.strerror}{where}. {GOES_ON.format(name=name)}"
     return str(error) if isinstance(error, ours) else _of_aws(error, name)
+
+
+def facts(error: Exception) -> dict[str, Any]:
+    """Return what a program can go by: what the error itself says, or AWS's own code."""
+    if isinstance(error, ToldError):
+        return error.facts
+    from liberty_cfn.deploy import faults  # noqa: PLC0415 - slow to load
+
+    code = faults.code(error)
+    return {"code": code, "call": getattr(error, "operation_name", None)} if code else {}
 
 
 def exit_code(error: Exception) -> int:

@@ -3,6 +3,7 @@
 To start a process for each takes longer than most commands do; test_cli.py starts some.
 """
 
+import re
 import sys
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +15,14 @@ from local_aws import variables
 from liberty_cfn import checked
 from liberty_cfn.cli import main
 from liberty_cfn.deploy import targets
+from liberty_cfn.repository import REPOSITORY
+
+
+def documented(command, *, of_a_set=False):
+    """The keys that docs/json.md says a command's JSON has."""
+    text = (REPOSITORY / "docs" / "json.md").read_text("utf-8")
+    [row] = re.findall(rf"^\| `{command}` \| (.*) \| (.*) \|$", text, re.MULTILINE)
+    return set(re.findall("`([a-z_]+)`", row[of_a_set]))
 
 
 class Answer(NamedTuple):

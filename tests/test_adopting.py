@@ -49,7 +49,7 @@ class Adopted:
     """An environment destroyed, refused, and deployed again with what was kept."""
 
     before: dict[str, str]
-    refused: str
+    refused: DeployError
     declined: tuple[object, dict[str, str], object]
     listener: Listener
     again: object
@@ -81,14 +81,16 @@ def adopted(local_aws, standing_target, templates):
     again = deploy(Work(environment, target, once_more, templates), adopt=True)
     assert any("already, which takes nothing in" in line for line in once_more.said)
     found = target.client("s3").get_object(**cat)["Body"].read()
-    return Adopted(before, str(refused.value), declined, listener, again, values(target), found)
+    return Adopted(before, refused.value, declined, listener, again, values(target), found)
 
 
 def test_what_is_in_the_way_is_named_with_how_to_have_it_adopted(adopted):
-    heading, *lines = adopted.refused.splitlines()
+    heading, *lines = str(adopted.refused).splitlines()
     assert heading == "This is in the way; nothing was made:"
     kinds = [line.split()[0] for line in lines]
     assert kinds == ["Secret"] * 5 + ["Bucket", "Log", "Repository"]
+    findings = adopted.refused.facts["findings"]
+    assert [f"{f['about']}: {f['says']} {f['advice']}" for f in findings] == lines
     for line in lines:
         first, _, otherwise = line.partition(" To take it in: make deploy ENV=local ADOPT=1. ")
         assert "an earlier destroy?" in first

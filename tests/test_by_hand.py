@@ -302,7 +302,7 @@ def test_a_stack_set_is_compared_by_a_command_of_its_own(liberty, command):
     assert code == 1
     why = "global is a stack set, and --drift is for one stack: see make drift ENV=global."
     assert said.strip().endswith(why)
-    assert json.loads(printed) == {"error": why}
+    assert json.loads(printed) == {"error": why, "exit_code": 1}
 
 
 def test_the_commands_ask_if_they_are_told_to(liberty, monkeypatch):

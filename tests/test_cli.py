@@ -208,6 +208,13 @@ def test_what_make_says_while_it_sets_up_is_not_in_the_way_of_json():
     assert all(">&2" in line for line in spoken)
 
 
+def test_where_make_is_started_from_is_not_in_the_way_of_json():
+    """It says so by itself with -C, unless it is told to be silent, as docs/json.md tells."""
+    answer = run("make", "-s", "-C", REPOSITORY, "verify", "ENV=none", "ARGS=--json", cwd="/")
+    assert answer.returncode == 2
+    assert json.loads(answer.stdout)["exit_code"] == 2
+
+
 def test_misfits_exit_with_2_before_aws_is_asked():
     answer = typed("deploy", "none")
     assert (answer.returncode, answer.stdout) == (2, "")

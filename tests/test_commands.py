@@ -6,9 +6,12 @@ import pkgutil
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
+from command_line import documented, typed
 from deployed import Listener
 from local_aws import Aws
 from rich.console import Console
@@ -17,10 +20,11 @@ from test_deploy import templates
 
 import liberty_cfn.deploy as deploy_package
 from liberty_cfn import checked
-from liberty_cfn.cli import cli
+from liberty_cfn.cli import cli, common
 from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import Kept
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.digests import digest
@@ -76,8 +80,57 @@ def run(*arguments, given="", **variables):
 @pytest.mark.parametrize("command", READING, ids=" ".join)
 def test_a_program_gets_one_json_document_and_nothing_else(environment, command):
     answer = run(*command, "--json")
-    assert isinstance(json.loads(answer.stdout), dict | list), answer.output
+    told = json.loads(answer.stdout)
     assert answer.exit_code == EXITS.get(command[0], 0)
+    name = " ".join(word for word in command if word != "dev")
+    # The names of outputs are the keys of theirs, and there are none.
+    assert {*(told if isinstance(told, dict) else told[0])} == documented(name)
+
+
+def test_what_a_refusal_knows_is_told_a_program_by_name(environment, monkeypatch):
+    def refused(*_):
+        raise DeployError("No.", status="UPDATE_FAILED", failures=[])
+
+    monkeypatch.setattr("liberty_cfn.deploy.operations.root", refused)
+    answer = typed("status", "dev", "--json")
+    assert (answer.returncode, answer.stderr) == (1, "No.\n")
+    assert json.loads(answer.stdout) == {
+        "error": "No.",
+        "exit_code": 1,
+        "status": "UPDATE_FAILED",
+        "failures": [],
+    }
+
+
+def test_of_what_aws_refuses_a_program_gets_its_code_and_the_call(environment, monkeypatch):
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "No"}}, "DescribeStacks")
+    monkeypatch.setattr("liberty_cfn.deploy.operations.root", Mock(side_effect=denied))
+    told = json.loads(typed("plan", "dev", "--bad", "--json").stdout)
+    assert {*told} == {"error", "exit_code"}
+    told = json.loads(typed("status", "dev", "--json").stdout)
+    assert (told["code"], told["call"]) == ("AccessDenied", "DescribeStacks")
+
+
+def test_consent_that_is_lacking_is_named_as_the_option_that_gives_it(environment):
+    told = json.loads(typed("deploy", "dev", "--json").stdout)
+    assert told["needs"] == ["--yes"]
+    told = json.loads(typed("destroy", "dev", "--json", "--confirm", "other").stdout)
+    assert "needs" not in told
+
+
+def test_where_it_is_interrupted_while_it_prints_nothing_follows_the_document(
+    environment, monkeypatch
+):
+    """What a full pipe hasn't taken yet comes at the end: another document would follow it."""
+    said = []
+
+    def full(text, **_):
+        said.append(text)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(common.click, "echo", full)
+    assert typed("status", "dev", "--json").returncode == 130
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("command", READING, ids=" ".join)

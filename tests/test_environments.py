@@ -213,6 +213,17 @@ def test_every_misfit_is_told_at_once_with_its_line(written):
     assert "line 8: Zebra" in said
 
 
+def test_a_program_gets_each_misfit_with_its_line_and_setting(written):
+    with pytest.raises(MisfitsError) as error:
+        written(DatabaseStorage="5", Zebra="1", DomainName=None)
+    facts = error.value.facts
+    assert facts["file"].endswith("/test.yaml")
+    told = {one["setting"]: (one["line"], one["reason"]) for one in facts["misfits"]}
+    assert [*told] == ["DatabaseStorage", "Zebra", "DomainName"]
+    assert told["Zebra"] == (6, "no such setting")
+    assert told["DomainName"][0] is None
+
+
 def test_a_misspelt_setting_is_not_taken_for_its_default(written):
     said = misfits(written, DatabaseStorage="500", DatabaseMaxStorge="600")
     assert "(1 misfit)" in said

@@ -61,6 +61,10 @@ def began():
     return failure(0, "liberty-social-dev", "User Initiated", TYPE, status=status)
 
 
+def explain(*told, **known):
+    return str(diagnosis.explain(*told, **known))
+
+
 def nobody(service):
     return Wire(service, DescribeEvents=[EXPIRED]).client
 
@@ -72,7 +76,7 @@ def test_case_24_the_first_failure_in_time_of_all_stacks_comes_first(dev):
         failure(3, "Database", "too big", stack=("Database",)),
         failure(5, "Database", "Embedded stack was not successfully created", TYPE),
     ]
-    said = diagnosis.explain(nobody, dev, STACK, "ROLLBACK_COMPLETE", happened).splitlines()
+    said = explain(nobody, dev, STACK, "ROLLBACK_COMPLETE", happened).splitlines()
     assert said == [
         "liberty-social-dev ended as ROLLBACK_COMPLETE.",
         "First, Database in Database (AWS::X::Y): too big",
@@ -94,10 +98,34 @@ def test_case_24_what_fails_again_when_it_is_tried_again_is_told_once(dev):
         )
         for number in (1, 2, 3)
     ]
-    said = diagnosis.explain(nobody, dev, STACK, "DELETE_FAILED", tries)
+    said = explain(nobody, dev, STACK, "DELETE_FAILED", tries)
     assert said.count("It still holds images") == 1
     assert "  Repository in Registry (AWS::X::Y)" in said
     assert "Request ID: 1a-1b" in said
+
+
+def test_case_24_a_program_gets_each_failure_as_an_event_with_what_to_do(dev):
+    happened = [
+        failure(9, "Late", "Rate exceeded", stack=("Service",)),
+        failure(3, "Database", "too big", stack=("Database",)),
+    ]
+    told = diagnosis.explain(nobody, dev, STACK, "ROLLBACK_COMPLETE", happened).as_json()
+    first, second = told["failures"]
+    assert first == happened[1].as_json() | {"advice": None, "tasks": []}
+    assert second["advice"].startswith("That passes by itself")
+    assert (told["status"], told["stack"]) == ("ROLLBACK_COMPLETE", "liberty-social-dev")
+    assert told["advice"] == what_next("ROLLBACK_COMPLETE", load("dev"))
+
+
+def test_case_24_a_failure_that_no_event_says_has_the_keys_of_one(dev):
+    status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    own = failure(1, "liberty-social-dev", "User Initiated", TYPE, status=status)
+    happened = [began(), dataclasses.replace(own, is_stack=True)]
+    told = diagnosis.explain(nobody, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", happened).as_json()
+    [failed] = told["failures"]
+    assert failed["reason"] == diagnosis.CANCELLED_BY_HAND
+    event = failure(1, "Any", "").as_json()
+    assert failed.keys() == {*event, "advice", "tasks"}
 
 
 def test_case_24_what_could_not_be_cleaned_up_is_not_why_an_update_failed(dev):
@@ -130,9 +158,7 @@ def test_case_24_where_no_resource_says_why_the_roots_own_word_is_told(
     if reason:
         happened.append(failure(3, "Database", "Resource update cancelled", TYPE))
     wire = Wire(DescribeEvents=[operation_events()])
-    told = diagnosis.explain(
-        lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", happened
-    )
+    told = explain(lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", happened)
     assert told.splitlines()[1].strip() == said
 
 
@@ -146,7 +172,9 @@ def test_case_24_what_a_cancelled_update_left_of_a_nested_stack_is_not_why(dev):
         failure(3, "liberty-social-dev", "User Initiated", TYPE, status=undone),
     ]
     wire = Wire(DescribeEvents=[operation_events()])
-    said, _ = diagnosis.first_hand(wire.client, STACK, happened)
+    said = [
+        failure.said for failure in diagnosis.first_hand(lambda _: wire.client, STACK, happened)
+    ]
     assert said == ["The update was cancelled by hand."]
 
 
@@ -158,7 +186,7 @@ def test_case_24_why_a_deletion_ended_as_it_began_is_told(dev):
         for number, (status, reason) in enumerate([deleting, kept])
     ]
     wire = Wire(DescribeEvents=[operation_events()])
-    told = diagnosis.explain(lambda _: wire.client, dev, STACK, "UPDATE_COMPLETE", happened)
+    told = explain(lambda _: wire.client, dev, STACK, "UPDATE_COMPLETE", happened)
     step = next_step(used)
     assert told.splitlines()[1:] == [f"  {used}", f"    {step}"]
     assert not succeeded("UPDATE_COMPLETE", happened)
@@ -173,9 +201,7 @@ def test_case_24_why_a_stack_failed_is_not_hidden_by_the_roots_word_that_it_did(
         failure(2, "liberty-social-dev", echo, TYPE, status=undoing),
     ]
     wire = Wire(DescribeEvents=[operation_events()])
-    told = diagnosis.explain(
-        lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", happened
-    )
+    told = explain(lambda _: wire.client, dev, STACK, "UPDATE_ROLLBACK_COMPLETE", happened)
     assert told.splitlines()[1:-1] == [f"  Database ({TYPE}): {why}"]
     assert [body["StackName"] for _, body in map(decoded, wire.asked)] == [NESTED, STACK]
 
@@ -198,7 +224,7 @@ def test_case_24_a_reason_that_speaks_of_something_cancelled_is_told():
 
 
 def test_case_13_that_somebody_deleted_the_stack_meanwhile_is_told(dev):
-    told = diagnosis.explain(nobody, dev, STACK, "DELETE_COMPLETE", [])
+    told = explain(nobody, dev, STACK, "DELETE_COMPLETE", [])
     assert "Somebody deleted the stack meanwhile." in told
 
 
@@ -237,7 +263,7 @@ def test_case_25_what_early_validation_refused_is_told(dev):
         ]
     )
     vague = failure(1, "liberty-social-dev", "Validation failed with 1 error(s).", TYPE)
-    said = diagnosis.explain(lambda _: wire.client, dev, STACK, "ROLLBACK_COMPLETE", [vague])
+    said = explain(lambda _: wire.client, dev, STACK, "ROLLBACK_COMPLETE", [vague])
     assert "Uploads (AWS::S3::Bucket /Resources): The bucket name already" in said
     assert "Uploads (AWS::S3::Bucket): There are too many" in said
     assert "another NameSuffix" in said
@@ -248,7 +274,7 @@ def test_case_25_what_early_validation_refused_is_told(dev):
 
 def test_case_25_where_events_cannot_be_asked_for_the_stacks_own_word_has_to_do(dev):
     vague = failure(1, "liberty-social-dev", "Validation failed", TYPE)
-    said = diagnosis.explain(nobody, dev, STACK, "ROLLBACK_COMPLETE", [vague])
+    said = explain(nobody, dev, STACK, "ROLLBACK_COMPLETE", [vague])
     assert "Validation failed" in said
 
 
@@ -265,7 +291,7 @@ Resources:
     made = cloudformation.create_stack(StackName=dev.stack, TemplateBody=body)["StackId"]
     follower = last_operation(cloudformation, made)
     status, happened = follow(follower, list)
-    said = diagnosis.explain(aws.client, dev, made, status, happened)
+    said = explain(aws.client, dev, made, status, happened)
     assert "Uploads (AWS::S3::Bucket" in said
     assert "taken-by-someone" in said
     assert "another NameSuffix" in said
@@ -342,7 +368,7 @@ def test_why_an_ecs_service_did_not_come_up_is_told_from_its_tasks(dev):
         stack=("Service",),
         physical=SERVICE,
     )
-    said = diagnosis.explain(lambda _: Ecs(), dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    said = explain(lambda _: Ecs(), dev, STACK, "ROLLBACK_COMPLETE", [failed])
     assert "task abc stopped: Essential container in task exited" in said
     assert "container web: exit code 137, OutOfMemoryError" in said
     assert "container proxy: CannotPullContainerError" in said
@@ -364,7 +390,7 @@ def test_an_image_for_another_processor_is_known_by_what_its_log_says(dev, monke
     said = [{"message": "exec /usr/local/bin/daphne: exec format error"}]
     monkeypatch.setattr(ecs := Ecs(), "get_log_events", lambda **_: {"events": said})
     failed = failure(1, "Service", "did not stabilize", "AWS::ECS::Service", physical=SERVICE)
-    told = diagnosis.explain(lambda _: ecs, dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    told = explain(lambda _: ecs, dev, STACK, "ROLLBACK_COMPLETE", [failed])
     assert told.count("build it with --platform linux/amd64") == 1
 
 
@@ -380,7 +406,7 @@ def test_of_many_tasks_that_stopped_the_last_three_are_told_of(dev):
             }
 
     failed = failure(1, "Service", "no", "AWS::ECS::Service", physical=SERVICE)
-    said = diagnosis.explain(lambda _: Many(), dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    said = explain(lambda _: Many(), dev, STACK, "ROLLBACK_COMPLETE", [failed])
     told = [line.split()[1] for line in said.splitlines() if " stopped: " in line]
     assert told == ["abc", "abd", "abc"]
 
@@ -399,7 +425,7 @@ def test_what_cannot_be_learnt_of_tasks_hides_nothing_else(dev, monkeypatch, una
 
     monkeypatch.setattr(ecs := Ecs(), unanswered, refuse)
     failed = failure(1, "Service", "did not stabilize", "AWS::ECS::Service", physical=SERVICE)
-    said = diagnosis.explain(lambda _: ecs, dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    said = explain(lambda _: ecs, dev, STACK, "ROLLBACK_COMPLETE", [failed])
     assert "Service (AWS::ECS::Service): did not stabilize" in said
     assert left in said
 
@@ -408,7 +434,7 @@ def test_tasks_that_stopped_before_the_service_was_touched_are_not_told_of(dev):
     failed = failure(1, "Service", "no", "AWS::ECS::Service", physical=SERVICE)
     late, early = (dataclasses.replace(failed, took=timedelta(seconds=n)) for n in (0, 1))
     for event, is_told in (late, False), (early, True):
-        said = diagnosis.explain(lambda _: Ecs(), dev, STACK, "ROLLBACK_COMPLETE", [event])
+        said = explain(lambda _: Ecs(), dev, STACK, "ROLLBACK_COMPLETE", [event])
         assert ("task abc stopped" in said) is is_told
 
 
@@ -425,7 +451,7 @@ def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkey
     target = SimpleNamespace(client=lambda _: ecs)
     operation = following.Operation(Work(dev, target, Listener()), STACK)
     operation.see_to_its_end(None)
-    assert "web said: django.db.utils.OperationalError" in operation.explained()
+    assert "web said: django.db.utils.OperationalError" in str(operation.explained())
 
 
 def test_what_stays_of_a_replacement_that_was_undone_is_told(dev):
@@ -441,7 +467,7 @@ def test_what_stays_of_a_replacement_that_was_undone_is_told(dev):
     ]
 
     def said(status):
-        told = diagnosis.explain(nobody, dev, STACK, status, happened)
+        told = explain(nobody, dev, STACK, status, happened)
         return [line for line in told.splitlines() if "stays" in line]
 
     kept = "  new stays, and is no stack's any more: Uploads in Storage (AWS::X::Y)"

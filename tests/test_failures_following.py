@@ -828,7 +828,11 @@ def test_case_24_the_root_cause_of_a_nested_failure_on_the_local_aws(
     afterwards = diagnosis.explain(
         target.client, dev, found["StackId"], found["StackStatus"], happened
     )
-    for said in (str(error.value), afterwards):
+    assert error.value.facts == afterwards.as_json()
+    [failure] = error.value.facts["failures"]
+    assert (failure["stack"], failure["resource"]) == ("Database", "Database")
+    assert failure["reason"].startswith("LIBERTY_LOCAL_FAIL")
+    for said in (str(error.value), str(afterwards)):
         assert "Database in Database (AWS::RDS::DBInstance): LIBERTY_LOCAL_FAIL" in said
         assert "AWS::CloudFormation::Stack" not in said
         assert "cancelled" not in said.lower()

@@ -38,8 +38,8 @@ def test_of_a_resource_that_a_hook_refused_its_reason_is_told():
     ]
     wire = Wire(DescribeStackEvents=[events(), events(*happened)])
     found = Follower(wire.client, STACK).new_events()
-    said = diagnosis.explain(
-        lambda _: wire.client, load("dev"), STACK, "ROLLBACK_COMPLETE", found
+    said = str(
+        diagnosis.explain(lambda _: wire.client, load("dev"), STACK, "ROLLBACK_COMPLETE", found)
     )
     assert f"Uploads (AWS::S3::Bucket): {NAMED}: {WHY}\n    {STEP}" in said
     assert "warning" not in said

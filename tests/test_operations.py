@@ -13,6 +13,7 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from command_line import documented
 from deployed import Listener
 from rich.console import Console
 from wire import (
@@ -364,7 +365,14 @@ def test_events_exit_with_1_and_the_reason_if_what_they_followed_failed(
     assert code == 1
     assert "Third in Inner (AWS::Logs::LogGroup)" in said
     assert "deploy again" in said
-    assert json.loads(shown)["error"] in said
+    *happened, last = map(json.loads, shown.splitlines())
+    assert last["error"] in said
+    assert (last["exit_code"], last["status"]) == (1, "UPDATE_ROLLBACK_COMPLETE")
+    [failure] = last["failures"]
+    assert (failure["stack"], failure["resource"]) == ("Inner", "Third")
+    assert last["advice"] in said
+    event = next(one for one in happened if one["reason"] == failure["reason"])
+    assert event.items() <= failure.items()
 
 
 def test_why_the_last_operation_failed_is_told_afterwards_too(
@@ -382,6 +390,7 @@ def test_why_the_last_operation_failed_is_told_afterwards_too(
     code, told, _ = liberty("events", "dev", "--json")
     assert code == 0
     assert json.loads(told)["error"] in shown
+    assert {*json.loads(told)} == documented("events") | {"error", "exit_code"}
 
 
 def test_a_deletion_that_is_followed_ends_well(liberty, until_awaited, cloudformation, made):
@@ -653,7 +662,7 @@ def test_what_was_changed_by_hand_in_a_nested_stack_is_shown(liberty, aws, made)
     assert "MODIFIED  Inner/First  AWS::Logs::LogGroup" in shown
     assert "RetentionInDays: expected 7, found 30" in shown
     code, shown, _ = liberty("drift", "dev", "--json")
-    [found] = json.loads(shown)["drifts"]
+    [found] = json.loads(shown)["resources"]
     assert (code, found["resource"], found["stack"]) == (1, "First", "Inner")
 
 

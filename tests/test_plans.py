@@ -644,6 +644,10 @@ def test_a_change_that_would_lose_data_is_refused_and_not_executed(local, target
     assert "Data would be lost; nothing was changed" in str(error.value)
     assert "would be deleted: this would lose the files in it" in str(error.value)
     assert "--allow-replace Files" in str(error.value)
+    [refused] = error.value.facts["refused"]
+    assert (refused["resource"], refused["action"]) == ("Files", "Remove")
+    assert refused["reason"] in str(error.value)
+    assert error.value.facts["needs"] == ["--allow-replace Files"]
     assert not listener.asked
     assert plan(Work(plain, target, Listener(), before)).code == 0
     assert plan(Work(plain, target, Listener(), after)).code == 3

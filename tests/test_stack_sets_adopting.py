@@ -196,7 +196,7 @@ def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(
     assert "Every target is as the set says." not in said
     _, unknown = drifted(fleet, standing(fleet), list)
     assert taking_out(fleet, SECOND) in unknown[SECOND]
-    assert [taking_out(fleet, SECOND) in str(f) for f in examined(fleet)[str(SECOND)]] == [True]
+    assert [taking_out(fleet, SECOND) in str(f) for f in examined(fleet)[1][SECOND]] == [True]
     # Nothing is lost, so no policy is missing there.
     assert not retry(fleet, Told()).unprotected
     other = {**KEEPING, "inside.yaml": KEEPING["inside.yaml"].replace("!Ref Days", "14")}

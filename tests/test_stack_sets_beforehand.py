@@ -160,8 +160,8 @@ def test_a_region_that_an_account_has_not_switched_on_is_told_before_anything_be
             said = str(error.value).splitlines()[1:]
             assert said[::2] == [f"{place}:" for place in where]
             assert all(line.startswith(f"  {enable}") for line in said[1::2])
-        found = examined(fleet)
-        assert all(str(found[str(place)][0]).startswith(enable) for place in where)
+        _, found = examined(fleet)
+        assert all(str(found[place][0]).startswith(enable) for place in where)
     assert made_nothing(between)
 
 
@@ -275,11 +275,12 @@ def test_where_a_set_cannot_take_its_role_the_step_is_about_the_role(sets, why):
     fleet = sets.fleet(str(FIRST))
     failed, now = [Result(FIRST, "FAILED", why)], datetime.now(UTC)
     fixed = f"Its roles are missing: make bootstrap ENV={fleet.environment.name}"
-    assert failures.explain(fleet, failed, now)[2].strip() == fixed
+    lines, [told] = failures.explained(fleet, failed, now)
+    assert (lines[2].strip(), told["advice"]) == (fixed, fixed)
     managed = dataclasses.replace(fleet.targets, units=("ou-1-2",))
     environment = dataclasses.replace(fleet.environment, targets=managed)
-    told = failures.explain(Fleet(environment, fleet.home), failed, now)
-    assert "AWS makes its roles itself" in told[2]
+    lines, _ = failures.explained(Fleet(environment, fleet.home), failed, now)
+    assert "AWS makes its roles itself" in lines[2]
 
 
 def test_what_one_target_does_not_answer_is_told_of_that_one(there, monkeypatch):

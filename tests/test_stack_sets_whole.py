@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from command_line import documented
 from local_aws import Aws
 from stack_sets import EU, HOME, OTHER, US
 
@@ -128,7 +129,9 @@ def test_an_override_for_one_region_is_planned_for_that_one_only_and_what_it_lac
     assert code == 2
     changing = [t for t in planned["targets"] if t["action"] == "change"]
     assert {target["region"] for target in changing} == {EU}
-    assert [part["targets"] for part in planned["shared"]] == [PLACES[1:]]
+    [part] = planned["shared"]
+    assert [f"{t['account']}/{t['region']}" for t in part["targets"]] == PLACES[1:]
+    assert planned["next_steps"][0] == f"{PLACES[0]}: docker push it"
 
 
 def test_where_there_is_no_image_yet_no_tasks_are_expected_and_it_is_said_why(
@@ -143,7 +146,7 @@ def test_where_there_is_no_image_yet_no_tasks_are_expected_and_it_is_said_why(
         "liberty_cfn.deploy.stack_sets.deploying.deploy", lambda *_, **__: changed
     )
     assert f"{PLACES[0]}: docker push it" in command("deploy", "global")[1]
-    facts = json.dumps(json.loads(said)["targets"][PLACES[0]])
+    facts = json.dumps(json.loads(said)["targets"][0])
     assert '"what": "desired count", "expected": 0' in facts
 
 
@@ -163,12 +166,18 @@ def test_status_says_of_every_target_how_it_stands(deployed, command):
         (("retry", "global"), "0 targets brought up to date"),
         (("bootstrap", "global"), "is as it should be"),
         (("doctor", "global"), "its roles for stack sets can be taken"),
+        (("plan", "global"), "no changes"),
+        (("status", "global"), "Every target is as the set says"),
+        (("verify", "global"), "25/25"),
+        (("drift", "global"), "0 differ"),
+        (("deploy", "global"), "no changes"),
     ],
 )
 def test_what_else_a_set_is_asked_is_answered(deployed, command, arguments, words):
     code, said, _ = command(*arguments)
     assert (code, words in said) == (0, True)
-    assert json.loads(command(*arguments, "--json")[1])
+    told = json.loads(command(*arguments, "--json")[1])
+    assert {*told} == documented(arguments[0], of_a_set=True)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +323,9 @@ def test_what_was_kept_is_in_the_way_of_a_new_one_and_told_of_every_target(
     with pytest.raises(DeployError) as error:
         command(name, "global")
     said = str(error.value)
+    findings = error.value.facts["findings"]
+    assert {f"{one['account']}/{one['region']}" for one in findings} == {*PLACES}
+    assert {one["level"] for one in findings} == {"obstacle"}
     for place, suffix in zip(PLACES, ("-g0us", "-g0eu", "-g1eu"), strict=True):
         told = said[said.index(f"{place}:") :]
         assert f"liberty-social/SECRET_KEY{suffix}" in told

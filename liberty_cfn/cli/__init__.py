@@ -86,8 +86,9 @@ def main() -> NoReturn:
         sys.exit(leave.exit_code)
     except click.ClickException as error:
         error.show()
-        tell_programs(error.format_message())
-        sys.exit(_failing(error.exit_code))
+        code = _failing(error.exit_code)
+        tell_programs(error.format_message(), code)
+        sys.exit(code)
     except click.Abort:
         from liberty_cfn.mishaps import GOES_ON
 
@@ -99,11 +100,11 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        from liberty_cfn.mishaps import exit_code, in_words
+        from liberty_cfn.mishaps import exit_code, facts, in_words
 
         if (said := in_words(error, _environment() or "ENV")) is None:
             raise
-        fail(said, _failing(exit_code(error)))
+        fail(said, _failing(exit_code(error)), **facts(error))
     sys.exit(0)
 
 

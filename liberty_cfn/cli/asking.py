@@ -26,7 +26,8 @@ confirm_option = click.option(
 def agrees(question: str) -> bool:
     """Whether the person at the terminal says yes; fail if there is nobody to ask."""
     if not sys.stdin.isatty():
-        fail(f"{question} There is nobody to ask; consent with --yes, or YES=1 for make.")
+        why = f"{question} There is nobody to ask; consent with --yes, or YES=1 for make."
+        fail(why, needs=["--yes"])
     try:
         return click.confirm(question, err=True)
     except click.Abort:
@@ -91,7 +92,7 @@ def _named(environment: Environment, given: str | None, question: str, refusal: 
         except click.Abort:
             click.echo(err=True)
     if given != environment.name:
-        fail(refusal)
+        fail(refusal, needs=[f"--confirm {environment.name}"])
 
 
 def _saying(environment: Environment) -> str:

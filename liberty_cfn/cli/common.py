@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
@@ -129,9 +129,26 @@ def interruptible(
         stop()
 
 
+def in_lines() -> bool:
+    """Whether JSON is told as it happens, a line for each thing."""
+    return {"--json", "--follow"} <= {*sys.argv}
+
+
 def print_json(whole: Any = None, **parts: Any) -> None:
     """Print JSON for a program: a whole value, or an object of these parts."""
-    click.echo(json.dumps(parts or whole, indent=2))
+    try:
+        click.echo(json.dumps(parts or whole, indent=None if in_lines() else 2))
+    except KeyboardInterrupt:
+        if in_lines():
+            raise
+        # What is left of it is written at the end, and nothing else is to follow.
+        sys.exit(130)
+
+
+def print_each(happened: Iterable[Any]) -> None:
+    """Print what happened, at once, for a program that follows it."""
+    for each in happened if in_lines() else ():
+        print_json(each.as_json())
 
 
 def fixed_by_hand(environment: Environment) -> str:
@@ -157,19 +174,22 @@ def one_of(**given: object) -> None:
         raise click.UsageError(f"Give one of {' and '.join(found)}: only one would count.")
 
 
-def fail(why: str, code: int = 1) -> NoReturn:
-    """Say why on standard error, and to a program that asked for JSON, and exit."""
+def fail(why: str, code: int = 1, /, **facts: Any) -> NoReturn:
+    """Say why on standard error, and to a program that asked for JSON, and exit.
+
+    `facts` are for the program, by the names of docs/json.md.
+    """
     # The terminal may be closed, or the disk full.
     with suppress(OSError):
         click.echo(why, err=True)
-        tell_programs(why)
+        tell_programs(why, code, **facts)
     sys.exit(code)
 
 
-def tell_programs(why: str) -> None:
+def tell_programs(why: str, code: int, /, **facts: Any) -> None:
     """Print what went wrong as JSON, if that was asked for, as nothing else is printed then."""
     if "--json" in sys.argv:
-        print_json(error=why)
+        print_json(error=why, exit_code=code, **facts)
 
 
 def settle(found: list[str], document: Path, text: str, *, write: bool, command: str) -> None:

@@ -8,7 +8,7 @@ import click
 
 from liberty_cfn.cli import common
 from liberty_cfn.cli.stack_sets import comparing as of_sets
-from liberty_cfn.cli.stack_sets.common import fleet_of
+from liberty_cfn.cli.stack_sets.common import by_target, fleet_of
 
 if TYPE_CHECKING:
     from liberty_cfn.environments import Environment
@@ -43,7 +43,8 @@ def verify_command(
     environment, advice = as_deployed(environment, target)
     report = verify.verify(environment, target.client)
     if as_json:
-        common.print_json(document.as_json(report))
+        steps = [advice] if advice else []
+        common.print_json(document.as_json(report) | {"next_steps": steps})
     elif markdown:
         click.echo(as_markdown(report), nl=False)
     else:
@@ -70,18 +71,25 @@ def doctor_command(environment: Environment, *, as_json: bool) -> None:
     if environment.targets:
         from liberty_cfn.deploy.stack_sets.comparing import examined
 
-        found = examined(fleet_of(environment, aside))
+        own, there = examined(fleet_of(environment, aside))
     else:
-        found = {"": examine(environment, common.connect(environment, aside))}
-    told = {where: finding.as_json(findings) for where, findings in found.items()}
+        own, there = examine(environment, common.connect(environment, aside)), {}
+    ok = not any(map(finding.hinders, (own, *there.values())))
     if as_json:
-        common.print_json(told.get("", told))
+        kind = "stack_set" if environment.targets else "stack"
+        told = {kind: environment.stack, "ok": ok, "findings": finding.as_json(own)}
+        if environment.targets:
+            places = {p: {"findings": finding.as_json(some)} for p, some in there.items()}
+            told["targets"] = by_target(places)
+        common.print_json(told)
     else:
-        for where, findings in found.items():
-            if where:
-                screen.print(where, style="bold")
+        if environment.targets:
+            screen.print(environment.stack, style="bold")
+        screen.print(findings_text(own))
+        for place, findings in there.items():
+            screen.print(str(place), style="bold")
             screen.print(findings_text(findings))
-    common.exit_unless(all(each["ok"] for each in told.values()))
+    common.exit_unless(ok)
 
 
 @click.command("drift")

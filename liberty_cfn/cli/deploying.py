@@ -42,6 +42,7 @@ def plan_command(
     from liberty_cfn.deploy import plans, preparing, showing
     from liberty_cfn.deploy.telling import ShownProgress
     from liberty_cfn.deploy.work import Work
+    from liberty_cfn.markdown import fitting
 
     refuse_alone(environment, {"--drift": drift})
     if environment.targets:
@@ -52,9 +53,11 @@ def plan_command(
     work = Work(environment, target, ShownProgress(aside), generated(aside))
     planned = preparing.plan(work, drift=drift)
     if as_json:
-        common.print_json(plans.as_json(planned))
+        steps = [advice] if advice and planned.changes else []
+        common.print_json(plans.as_json(planned) | {"next_steps": steps})
     elif markdown:
-        click.echo(showing.plan_markdown(planned), nl=False)
+        command = f"make plan ENV={environment.name}"
+        click.echo(fitting(showing.plan_markdown(planned), command), nl=False)
     else:
         common.console().print(showing.plan_tree(planned))
     if advice and planned.changes:
@@ -180,16 +183,19 @@ def deploy_command(
         report = verify.verify(environment, target.client)
         screen.print(table.as_table(report))
         screen.print(showing.outputs_text(outcome.outputs))
-        for step in _next_steps(environment, target, advice, differs=not report.ok):
+        steps = list(_next_steps(environment, target, advice, differs=not report.ok))
+        for step in steps:
             progress.say(step)
     if as_json:
         common.print_json(
             stack=environment.stack,
+            ok=report.ok,
             digest=digest(templates),
             changed=outcome.changed,
             outdated_secrets=outdated,
             outputs=outcome.outputs,
             verify=document.as_json(report),
+            next_steps=steps,
         )
     common.exit_unless(report.ok)
 
@@ -205,7 +211,10 @@ def _deployed(environment: Environment) -> Iterator[None]:
         yield
     except (*faults.OF_AWS, VerifyError) as error:
         why = mishaps.in_words(error, environment.name)
-        common.fail(f"{environment.stack} is deployed, but what comes after that failed. {why}")
+        common.fail(
+            f"{environment.stack} is deployed, but what comes after that failed. {why}",
+            **mishaps.facts(error) | {"stack": environment.stack},
+        )
 
 
 def _refuse_unfit(

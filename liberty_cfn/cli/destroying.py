@@ -51,7 +51,7 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     unasked = environment.is_local
     kept, held = looked_through(environment, target, stack_id, unprotected=unasked)
     if held:
-        common.fail("\n".join(["Nothing was deleted:", *held]))
+        common.fail("\n".join(["Nothing was deleted:", *held]), hindrances=held)
     if kept:
         screen.print(kept_text(kept))
     if unasked:
@@ -73,8 +73,7 @@ def _say(environment: Environment, kept: list[Kept], *, deleted: bool, as_json: 
 
     stack = environment.stack
     if as_json:
-        told = {"kept": kept_as_json(kept), "lost": kept_as_json(kept, lost=True)}
-        common.print_json(stack=stack, deleted=deleted, **told)
+        common.print_json(stack=stack, deleted=deleted, **kept_as_json(kept))
     elif not deleted:
         click.echo(f"{stack}: there is none")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from liberty_cfn.cli.stack_sets.common import refuse
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from liberty_cfn.deploy.diagnosis import Explanation
     from liberty_cfn.deploy.following import Operation
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
@@ -90,7 +91,8 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
     target, screen = _at(environment)
     cloudformation = target.client("cloudformation")
     stack = root(environment, cloudformation)
-    progress = ShownProgress(screen if as_json else common.console())
+    shown = screen if as_json else common.console()
+    progress = ShownProgress(shown, hears=common.print_each)
     work = Work(environment, target, progress)
     operation = Operation(work, stack["StackId"], stack["StackStatus"])
     # In a stack that waits for its first change set, nothing has happened yet.
@@ -102,17 +104,17 @@ def events_command(environment: Environment, *, attach: bool, as_json: bool) -> 
             operation.see_to_its_end(follower)
     else:
         operation.events = follower.new_events()
+        common.print_each(operation.events)
         if not as_json:
             for event in operation.events:
-                click.echo("  " * len(event.stack) + line(event))
+                click.echo(line(event))
     over = begun and operation.meaning is not Meaning.WORKING
     failed = over and not succeeded(operation.status, operation.events)
-    why = operation.explained() if failed else ""
+    why = operation.explained() if failed else None
     if as_json:
-        _print_operation(operation, why)
-        common.exit_unless(not (why and attach))
+        _print_operation(operation, why, int(bool(why and attach)))
     elif why and attach:
-        common.fail(why)
+        common.fail(str(why))
     elif not followed:
         click.echo(why or f"{environment.stack} is in {operation.status}")
 
@@ -199,12 +201,11 @@ def rollback_command(environment: Environment, *, skip: tuple[str, ...], as_json
     with common.interruptible(environment, "rollback", progress.stop):
         done = roll_back(Work(environment, target, progress), skip)
     common.keep(environment)
-    why = "" if done.meaning is Meaning.UNDONE else done.explained()
+    why = None if done.meaning is Meaning.UNDONE else done.explained()
     if as_json:
-        _print_operation(done, why)
-        common.exit_unless(not why)
+        _print_operation(done, why, int(bool(why)))
     elif why:
-        common.fail(why)
+        common.fail(str(why))
     else:
         but = f", but for {' and '.join(skip)}, which may not be" if skip else ""
         click.echo(
@@ -219,16 +220,18 @@ def _at(environment: Environment) -> tuple[Target, Console]:
     return common.connect(environment, screen), screen
 
 
-def _print_operation(operation: Operation, why: str) -> None:
-    """Print an operation for a program; `why` says why it failed, if it did."""
-    common.print_json(
-        stack=operation.work.environment.stack,
-        status=operation.status,
-        events=[event.as_json() for event in operation.events],
-        **({"error": why} if why else {}),
-    )
+def _print_operation(operation: Operation, why: Explanation | None, code: int) -> None:
+    """Print an operation for a program, and exit; `why` says why it failed, if it did."""
+    told: dict[str, Any] = {"failures": [], "advice": None}
     if why:
+        told = why.as_json() | {"error": str(why), "exit_code": code}
         click.echo(why, err=True)
+    stack, status = operation.work.environment.stack, operation.status
+    # Followed, they were told as they happened.
+    if not common.in_lines():
+        told["events"] = [event.as_json() for event in operation.events]
+    common.print_json({"stack": stack, "status": status, **told})
+    raise SystemExit(code)
 
 
 commands = (

@@ -31,6 +31,7 @@ def checked_templates(environment: Environment, screen: Console) -> dict[str, st
     if checked.is_known(sources):
         screen.print("The templates are as generated, and the linters are content, as before")
         return read(TEMPLATES)
+    from liberty_cfn.findings import as_json
     from liberty_cfn.generation import differences, generate, nested, write
     from liberty_cfn.linting import lint_ours
 
@@ -44,7 +45,8 @@ def checked_templates(environment: Environment, screen: Console) -> dict[str, st
     for finding in findings:
         screen.print(str(finding), markup=False)
     if any(finding.level == "error" for finding in findings):
-        fail("The templates are not deployed: the linters object, as above.")
+        why = "The templates are not deployed: the linters object, as above."
+        fail(why, lint=as_json(findings))
     if meanwhile := differences(wanted):
         fail(f"Changed while it was looked at: {', '.join(meanwhile)}. Deploy again.")
     if not findings:
@@ -93,7 +95,8 @@ def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
             2,
         )
     if not (found := digest(templates)).startswith(approved):
-        fail(f"Not the templates that were approved: they have the digest {found}.")
+        why = f"Not the templates that were approved: they have the digest {found}."
+        fail(why, expected=approved, found=found)
 
 
 def _named(differences: Mapping[str, str]) -> str:

@@ -128,7 +128,7 @@ class Meeting:
         return {
             "summary": self.summary,
             "resources": [one.as_json() for one in self.by_hand],
-            "unknown": list(self.unknown),
+            "not_compared": list(self.unknown),
             "unprotected": list(self.unprotected),
         }
 
@@ -174,7 +174,7 @@ def _fate_of_deleted(change: Change | None, *, hidden: bool) -> Fate:
 
 
 def _property(one: Difference, change: Change | None, *, hidden: bool) -> Met:
-    place, found = one.property.strip("/"), one.actual or None
+    place, found = one.property.strip("/"), one.found or None
     met = Met(place, one.expected or None, found, None, Fate.UNTOLD)
     if change is None:
         return met if hidden else replace(met, new=found, fate=Fate.STAYS)

@@ -12,7 +12,7 @@ from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import attend, delete
-from liberty_cfn.deploy.plans import Plan, needless, refusals
+from liberty_cfn.deploy.plans import Plan, needless, refuse_losses
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
 from liberty_cfn.deploy.stack import described, find, outputs
@@ -204,7 +204,8 @@ def _prepared(work: Work, agreed: Plan, before: ChangeSet) -> ChangeSet | None:
     planned, change_set = prepare_now(work, adopt=before.adopts)
     if change_set:
         with discarding.kept_only_if_well(work.cloudformation, change_set):
-            _refuse_losses(work, planned, "by what was deployed meanwhile; it is left at that")
+            so = "by what was deployed meanwhile; it is left at that"
+            refuse_losses([(None, planned)], work.allowed, so)
             if before.new is not change_set.new:
                 raise DeployError(ANOTHER)
             _refuse_unseen(planned, agreed)
@@ -239,18 +240,13 @@ def _agreed(work: Work, planned: Plan, change_set: ChangeSet) -> bool:
     try:
         work.progress.planned(planned)
         _say_needless(work, planned)
-        _refuse_losses(work, planned, "nothing was changed")
+        refuse_losses([(None, planned)], work.allowed, "nothing was changed")
         agreed = work.progress.consents()
     finally:
         if not agreed:
             # drop() raises nothing that would hide why the plan may not go ahead.
             discarding.drop(work.cloudformation, change_set, work.progress.say)
     return agreed
-
-
-def _refuse_losses(work: Work, planned: Plan, so: str) -> None:
-    if refused := refusals(planned, work.allowed):
-        raise DeployError("\n".join([f"Data would be lost; {so}:", *refused]))
 
 
 def _say_needless(work: Work, planned: Plan) -> None:

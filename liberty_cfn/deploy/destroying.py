@@ -80,11 +80,13 @@ def looked_through(
     return [one for one in left if one.type in losing or not one.lost], hindrances
 
 
-def as_json(kept: Iterable[Kept], *, lost: bool = False) -> list[dict[str, str]]:
-    """Return what is kept, or what is lost, for programs."""
-    return [
-        {"type": one.type, "id": one.id, "how": one.how} for one in kept if one.lost is lost
-    ]
+def as_json(kept: Iterable[Kept]) -> dict[str, list[dict[str, str]]]:
+    """Return what is kept, and what is lost, for programs."""
+    told: dict[str, list[dict[str, str]]] = {"kept": [], "lost": []}
+    for one in kept:
+        about = {"type": one.type, "physical_id": one.id, "how": one.how}
+        told["lost" if one.lost else "kept"].append(about)
+    return told
 
 
 def what_is_kept(kept: Iterable[Kept], adopting: str) -> str:
@@ -115,7 +117,8 @@ def destroy(work: Work, stack_id: str, seen: Collection[Kept]) -> None:
         told = [f"{one.type} {one.id} {one.how}" for one in lost]
         hindrances += ["That was not said before, and somebody has deployed since:", *told]
     if hindrances:
-        raise DeployError("\n".join(["Nothing was deleted:", *hindrances]))
+        told = ["Nothing was deleted:", *hindrances]
+        raise DeployError("\n".join(told), hindrances=hindrances)
     if _has_failed(stack):
         protect_from_termination(cloudformation, stack_id, on=False)
     delete(work, stack_id)

@@ -7,12 +7,13 @@ resource fails is cancelled: neither is a reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from liberty_cfn.deploy.causes import next_step
-from liberty_cfn.deploy.events import Event
+from liberty_cfn.deploy.events import NO_EVENT, Event
 from liberty_cfn.deploy.hooks import refused_early
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.statuses import Meaning, meaning, what_next
@@ -108,12 +109,73 @@ def kept(events: Iterable[Event]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Why an operation failed, in words, and by which event, if one says it.
+
+    `tasks` is why those of an ECS service stopped, and what to do about that.
+    """
+
+    said: str
+    event: Event | None = None
+    tasks: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as events are told, and what to do about it."""
+        told = self.event.as_json() if self.event else NO_EVENT | {"reason": self.said}
+        return {**told, "advice": next_step(self.said) or None, "tasks": list(self.tasks)}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an operation on a stack failed, the state it left, and what can be done.
+
+    `left` is what of it is no stack's any more, in words.
+    """
+
+    environment: Environment
+    status: str
+    failures: list[Failure]
+    left: list[str]
+
+    def __str__(self) -> str:
+        lines = [f"{self.environment.stack} ended as {self.status}."]
+        if not self.failures:
+            gone = meaning(self.status) is Meaning.ABSENT
+            lines.append("  Somebody deleted the stack meanwhile." if gone else UNSAID)
+        for number, failure in enumerate(self.failures):
+            first = number == 0 and len(self.failures) > 1
+            lines.append(f"{'First, ' if first else '  '}{failure.said}")
+            if step := next_step(failure.said):
+                lines.append(f"    {step}")
+            lines += [f"    {said}" for said in failure.tasks]
+        lines += [f"  {said}" for said in self.left]
+        return "\n".join([*lines, *filter(None, [self._advice])])
+
+    @property
+    def _advice(self) -> str:
+        good = meaning(self.status) is Meaning.GOOD
+        return "" if good else what_next(self.status, self.environment)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "stack": self.environment.stack,
+            "status": self.status,
+            "failures": [failure.as_json() for failure in self.failures],
+            "advice": self._advice or None,
+        }
+
+
 def first_hand(
-    cloudformation: Any, stack_id: str, events: list[Event]
-) -> tuple[list[str], list[Event]]:
-    """Return why an operation on a stack failed, in words; and the failures."""
+    client: Callable[[str], Any],
+    stack_id: str,
+    events: list[Event],
+    stopped: Mapping[str, list[str]] = NOTHING,
+) -> list[Failure]:
+    """Return why an operation on a stack failed, the first cause first; as `explain`."""
     failures, early = reasons(events), []
     if not any(is_first_hand(event) for event in failures):
+        cloudformation = client("cloudformation")
         nested = [event.physical_id for event in failures if event.type == NESTED_STACK]
         for stack in filter(None, dict.fromkeys([*nested, stack_id])):
             early += refused_early(cloudformation, StackName=stack)
@@ -122,14 +184,29 @@ def first_hand(
         told = own == CANCELLED_BY_HAND or all(CANCELLED.match(e.reason) for e in failures)
         if own and told and not early:
             early.append(own)
-    return _once(early or map(in_words, failures)), failures
+    tasks = [tuple(_why_stopped(client, event, stopped)) for event in failures]
+    if early:
+        # What was cancelled meanwhile is no reason, but what became of its tasks is told.
+        first = Failure(early[0], tasks=tuple(said for each in tasks for said in each))
+        return _once([first, *map(Failure, early[1:])])
+    found = zip(failures, tasks, strict=True)
+    return _once(Failure(in_words(event), event, words) for event, words in found)
 
 
-def _once(sentences: Iterable[str]) -> list[str]:
-    """Return each sentence once, though CloudFormation tried again, and it failed alike."""
-    told: dict[str, str] = {}
-    for sentence in sentences:
-        told.setdefault(OF_A_REQUEST.sub("", sentence), sentence)
+def _why_stopped(
+    client: Callable[[str], Any], event: Event, stopped: Mapping[str, list[str]]
+) -> Iterator[str]:
+    if event.type == SERVICE_TYPE:
+        arn = event.physical_id
+        words = list(stopped.get(arn) or why_stopped(client, arn, event.began))
+        yield from (*words, *steps(words))
+
+
+def _once(failures: Iterable[Failure]) -> list[Failure]:
+    """Return each failure once, though CloudFormation tried again, and it failed alike."""
+    told: dict[str, Failure] = {}
+    for failure in failures:
+        told.setdefault(OF_A_REQUEST.sub("", failure.said), failure)
     return list(told.values())
 
 
@@ -141,28 +218,12 @@ def explain(
     events: list[Event],
     *,
     stopped: Mapping[str, list[str]] = NOTHING,
-) -> str:
+) -> Explanation:
     """Return why an operation failed, the state the stack is in, and what can be done.
 
     `client` returns the boto3 client of a service. `stopped` is what was learnt about the tasks
     of ECS services, by their ARNs, before the rollback removed them.
     """
-    sentences, failures = first_hand(client("cloudformation"), stack_id, events)
-    lines = [f"{environment.stack} ended as {status}."]
-    if not sentences:
-        gone = meaning(status) is Meaning.ABSENT
-        lines.append("  Somebody deleted the stack meanwhile." if gone else UNSAID)
-    for number, sentence in enumerate(sentences):
-        lines.append(f"{'First, ' if number == 0 and len(sentences) > 1 else '  '}{sentence}")
-        if step := next_step(sentence):
-            lines.append(f"    {step}")
-    for event in failures:
-        if event.type == SERVICE_TYPE:
-            arn = event.physical_id
-            words = list(stopped.get(arn) or why_stopped(client, arn, event.began))
-            lines += [f"    {said}" for said in (*words, *steps(words))]
-    if meaning(status) is Meaning.UNDONE:
-        lines += [f"  {said}" for said in kept(events)]
-    if meaning(status) is not Meaning.GOOD:
-        lines.append(what_next(status, environment))
-    return "\n".join(lines)
+    undone = meaning(status) is Meaning.UNDONE
+    failures = first_hand(client, stack_id, events, stopped)
+    return Explanation(environment, status, failures, kept(events) if undone else [])

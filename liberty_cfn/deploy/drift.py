@@ -32,12 +32,12 @@ STANDS = (Meaning.GOOD, Meaning.UNDONE, Meaning.STUCK)
 
 @dataclass(frozen=True)
 class Difference:
-    """A property that is not as deployed. Values are empty if there is none."""
+    """A property that is not as deployed. Values are None if there is none."""
 
     property: str
     how: str
-    expected: str
-    actual: str
+    expected: str | None
+    found: str | None
 
 
 @dataclass(frozen=True)
@@ -213,11 +213,11 @@ def _drift(path: tuple[str, ...], raw: Mapping[str, Any]) -> Drift:
 def _difference(raw: Mapping[str, Any]) -> Difference:
     path, how = raw["PropertyPath"], raw["DifferenceType"]
     # Where there is none, a value is told as null.
-    expected, actual = (
-        "" if how == absent else veiled_text(path, raw.get(key, ""))
+    expected, found = (
+        None if how == absent else veiled_text(path, raw.get(key, ""))
         for key, absent in (("ExpectedValue", "ADD"), ("ActualValue", "REMOVE"))
     )
-    return Difference(path, how, expected, actual)
+    return Difference(path, how, expected, found)
 
 
 def as_lines(compared: Compared) -> Iterator[str]:
@@ -226,8 +226,8 @@ def as_lines(compared: Compared) -> Iterator[str]:
         where = "/".join(drift.place)
         yield f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}"
         for one in drift.differences:
-            expected, actual = one.expected or "nothing", one.actual or "nothing"
-            yield f"  {one.property}: expected {expected}, found {actual}"
+            expected, found = one.expected or "nothing", one.found or "nothing"
+            yield f"  {one.property}: expected {expected}, found {found}"
     for stack in compared.unprotected:
         yield f"{stack}: its stack policy is not the one that keeps what holds data"
     yield from (f"could not be compared: {unknown}" for unknown in compared.unknown)
@@ -235,10 +235,13 @@ def as_lines(compared: Compared) -> Iterator[str]:
 
 def as_json(compared: Compared) -> dict[str, Any]:
     """Return the result for programs; stacks are named as in plans and events."""
-    drifts = [asdict(one) | {"stack": "/".join(one.stack)} for one in compared.drifts]
     return {
-        "stacks": compared.stacks,
-        "drifts": drifts,
-        "unknown": compared.unknown,
+        "ok": compared.same,
+        "compared": compared.stacks,
+        "resources": [
+            asdict(one) | {"stack": "/".join(one.stack), "physical_id": one.physical_id or None}
+            for one in compared.drifts
+        ],
+        "not_compared": compared.unknown,
         "unprotected": compared.unprotected,
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from liberty_cfn.errors import ToldError
 
-class DeployError(Exception):
+
+class DeployError(ToldError):
     """What was asked for was refused or failed. The message says why, and what to do."""
 
 

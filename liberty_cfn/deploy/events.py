@@ -80,6 +80,12 @@ class Event:
         }
 
 
+# What a program is told of a failure that no event says.
+NO_EVENT = dict.fromkeys(
+    ("time", "stack", "resource", "type", "status", "reason", "physical_id", "seconds")
+)
+
+
 class Follower:
     """Reads the events of a stack, and of the stacks nested in it, each once.
 

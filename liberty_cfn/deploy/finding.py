@@ -39,9 +39,14 @@ class Finding:
         return bool(self.adopt)
 
     @property
+    def solved(self) -> str:
+        """All that can be done about it, what loses nothing first."""
+        return " ".join(filter(None, (self.adopt, self.otherwise)))
+
+    @property
     def advice(self) -> str:
-        """What was found, and all that can be done about it, what loses nothing first."""
-        return " ".join(filter(None, (self.says, self.adopt, self.otherwise)))
+        """What was found, and all that can be done about it."""
+        return " ".join(filter(None, (self.says, self.solved)))
 
     def __str__(self) -> str:
         return f"{self.about}: {self.advice}"
@@ -52,14 +57,16 @@ def hinders(found: Iterable[Finding]) -> bool:
     return any(each.level is Level.OBSTACLE for each in found)
 
 
-def as_json(found: list[Finding]) -> dict[str, Any]:
-    return {
-        "ok": not hinders(found),
-        "findings": [
-            {"level": each.level.value, "about": each.about, "says": each.advice}
-            for each in found
-        ],
-    }
+def as_json(found: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [
+        {
+            "level": each.level.value,
+            "about": each.about,
+            "says": each.says,
+            "advice": each.solved or None,
+        }
+        for each in found
+    ]
 
 
 Check = Callable[[Environment, Target], Iterator[Finding]]

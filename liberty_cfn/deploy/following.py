@@ -72,7 +72,7 @@ class Operation:
         patience = Patience(self.stack_id, progress.say, again=again)
         self.status, self.events = follow(follower, noticed, patience, pause)
 
-    def explained(self) -> str:
+    def explained(self) -> diagnosis.Explanation:
         """Return why it failed, the state the stack is in, and what can be done."""
         return diagnosis.explain(
             self.work.target.client,
@@ -101,15 +101,16 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
             "change it again since: how it stands from here on may be their doing"
         )
     unprotected = _protect(operation, known=ours and not follower.overtaken)
-    why = [unprotected] if unprotected else []
+    why, facts = [unprotected] if unprotected else [], {}
     if operation.meaning is Meaning.GOOD:
         for orphan in diagnosis.orphans(operation.events):
             work.progress.say(orphan)
     else:
         whose = [] if ours else ["This deploy began nothing: what was under way failed."]
-        why = [*whose, operation.explained(), *why]
+        explained = operation.explained()
+        why, facts = [*whose, str(explained), *why], explained.as_json()
     if why:
-        raise DeployError("\n".join(why))
+        raise DeployError("\n".join(why), **facts)
 
 
 def _protect(operation: Operation, *, known: bool) -> str:
@@ -147,7 +148,8 @@ def delete(work: Work, stack_id: str) -> None:
     )
     deletion.see_to_its_end(follower)
     if deletion.meaning is not Meaning.ABSENT:
-        raise DeployError(deletion.explained())
+        explained = deletion.explained()
+        raise DeployError(str(explained), **explained.as_json())
 
 
 def follow(

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from liberty_cfn.deploy.changes import Change, Replacement
+from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weighing import (
     doubt,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     # Rarely needed, so not loaded for every plan.
     from liberty_cfn.deploy.by_hand import Meeting
     from liberty_cfn.deploy.drift import Compared
+    from liberty_cfn.deployment_targets import Place
 
 NOTHING, CHANGES, DANGER = 0, 2, 3
 # What CloudFormation returns for a NoEcho parameter.
@@ -128,6 +130,33 @@ def refusals(plan: Plan, allowed: Collection[str]) -> list[str]:
     return [refusal(change) for change in plan.lost if change.resource not in allowed]
 
 
+def refuse_losses(
+    plans: Iterable[tuple[Place | None, Plan]], allowed: Collection[str], so: str, *advice: str
+) -> None:
+    """Refuse to lose data that isn't named in `allowed`; in a set, in any place.
+
+    Raises:
+        DeployError: some would be lost.
+    """
+    refused = [
+        (place, change, refusal(change))
+        for place, plan in plans
+        for change in plan.lost
+        if change.resource not in allowed
+    ]
+    if refused:
+        told = [f"{place}: {why}" if place else why for place, _, why in refused]
+        needs = dict.fromkeys(f"--allow-replace {change.resource}" for _, change, _ in refused)
+        raise DeployError(
+            "\n".join([f"Data would be lost; {so}:", *told, *advice]),
+            refused=[
+                {**(place.as_json() if place else {}), **_change(change), "reason": why}
+                for place, change, why in refused
+            ],
+            needs=list(needs),
+        )
+
+
 def doubts(plan: Plan) -> list[str]:
     """Return, in words, what may be replaced, and what prevents that."""
     return [doubt(change) for change in plan.doubtful]
@@ -153,32 +182,33 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "tags": _pairs(plan.tags),
         "drift": plan.drift.as_json() if plan.drift else None,
         "notes": list(plan.notes),
-        "changes": [
+        "changes": [_change(change) for change in plan.changes],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "stack": "/".join(change.stack),
+        "resource": change.resource,
+        "type": change.type,
+        "physical_id": change.physical_id or None,
+        "action": change.action,
+        "replacement": change.replacement.value or "no",
+        "stateful": change.type in LOSSES,
+        "data_at_risk": is_lost(change),
+        "stops_service": stops_service(change),
+        "remains": change.left or None,
+        "properties": [
             {
-                "stack": "/".join(change.stack),
-                "resource": change.resource,
-                "type": change.type,
-                "physical_id": change.physical_id or None,
-                "action": change.action,
-                "replacement": change.replacement.value or "no",
-                "stateful": change.type in LOSSES,
-                "data_at_risk": is_lost(change),
-                "stops_service": stops_service(change),
-                "remains": change.left or None,
-                "properties": [
-                    {
-                        "name": changed.name,
-                        "within": changed.within or None,
-                        "before": changed.before,
-                        "after": changed.after,
-                        "replacement": changed.replaces.value or "no",
-                        "interruption": interruption(change, changed) or None,
-                        "weakens": weaknesses(change, changed),
-                    }
-                    for changed in change.properties
-                ],
+                "name": changed.name,
+                "within": changed.within or None,
+                "before": changed.before,
+                "after": changed.after,
+                "replacement": changed.replaces.value or "no",
+                "interruption": interruption(change, changed) or None,
+                "weakens": weaknesses(change, changed),
             }
-            for change in plan.changes
+            for changed in change.properties
         ],
     }
 

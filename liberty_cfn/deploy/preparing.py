@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from liberty_cfn.deploy import beforehand, change_sets, discarding, faults
 from liberty_cfn.deploy.changes import Change, ChangeSet
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.finding import as_json
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, changed_values
 from liberty_cfn.deploy.stack import find, parameters, tags
@@ -36,8 +37,9 @@ def look_ahead(work: Work, stack: Mapping[str, Any] | None, *, adopt: bool = Fal
         DeployError: something is.
     """
     obstacles = beforehand.obstacles(work.environment, work.target, stack, work.templates)
-    if found := [str(each) for each in obstacles if not (adopt and each.adoptable)]:
-        raise DeployError("\n".join(["This is in the way; nothing was made:", *found]))
+    if found := [each for each in obstacles if not (adopt and each.adoptable)]:
+        told = ["This is in the way; nothing was made:", *map(str, found)]
+        raise DeployError("\n".join(told), findings=as_json(found))
 
 
 def prepare(

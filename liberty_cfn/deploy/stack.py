@@ -37,7 +37,7 @@ class Standing:
     def as_json(self) -> dict[str, Any]:
         return {
             "stack": "/".join(self.path),
-            "id": self.stack_id,
+            "stack_id": self.stack_id,
             "status": self.status,
             "since": self.since.isoformat(),
             "reason": self.reason or None,

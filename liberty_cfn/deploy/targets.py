@@ -109,7 +109,9 @@ def connect(environment: Environment, say: Callable[[str], object]) -> Target:
         raise DeployError(
             f"These credentials are account {found.account}'s, and {environment.name} is in "
             f"{environment.account} (Account in params/{environment.name}.yaml). Nothing was "
-            "changed; sign in to the other account, or choose its profile (AWS_PROFILE)."
+            "changed; sign in to the other account, or choose its profile (AWS_PROFILE).",
+            expected=environment.account,
+            found=found.account,
         )
     return found
 

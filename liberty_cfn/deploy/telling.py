@@ -20,7 +20,7 @@ class ShownProgress:
     """A deploy as it goes along: a tree on a terminal, lines elsewhere and in CI.
 
     Where nothing has ended for a while, a line says what is under way: CI systems end what says
-    nothing for ten minutes, and a database takes that long.
+    nothing for ten minutes, and a database takes that long. `hears` is told all events, too.
     """
 
     def __init__(
@@ -28,8 +28,9 @@ class ShownProgress:
         console: Console,
         consents: Callable[[], bool] = lambda: True,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        hears: Callable[[list[Event]], object] = list,
     ) -> None:
-        self.consents = consents
+        self.consents, self._hears = consents, hears
         self._console, self._clock = console, clock
         self._moves = moves(console)
         self._tree: LiveTree | None = None
@@ -45,6 +46,7 @@ class ShownProgress:
             self._tree = LiveTree(self._console, plan.changes)
 
     def happened(self, events: list[Event]) -> None:
+        self._hears(events)
         if not self._moves:
             for event in events:
                 # A nested stack's events about itself repeat its parent's events about it.

@@ -50,9 +50,8 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def _fact(fact: Fact) -> dict[str, Any]:
-    about = {"part": fact.part} if fact.part else {}
     return {
-        **about,
+        "part": fact.part or None,
         "what": fact.what,
         "expected": fact.expected,
         "found": fact.found,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +12,6 @@ from liberty_cfn.cli.common import connect, fail
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from liberty_cfn.deploy.stack_sets.operations import Result
     from liberty_cfn.deploy.stack_sets.reaching import Fleet
     from liberty_cfn.deploy.stack_sets.standing import StackSet
     from liberty_cfn.deployment_targets import Place
@@ -66,23 +65,9 @@ def there_is(fleet: Fleet) -> StackSet:
     return found
 
 
-def told(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return each target's result, for a program to read."""
-    return [
-        {
-            "account": result.place.account,
-            "region": result.place.region,
-            "status": result.status,
-            "reason": result.reason or None,
-            "seconds": result.took.total_seconds() if result.took is not None else None,
-        }
-        for result in results
-    ]
-
-
-def by_name(unknown: Mapping[Place, str]) -> dict[str, str]:
-    """Return which targets are unknown, and why, for a program to read."""
-    return {str(place): why for place, why in unknown.items()}
+def by_target(found: Mapping[Place, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what there is to say of each target, for a program to read."""
+    return [{**place.as_json(), **what} for place, what in found.items()]
 
 
 def say_unknown(unknown: Mapping[Place, str]) -> None:

@@ -9,7 +9,7 @@ import click
 
 from liberty_cfn.cli.common import console, exit_unless, fail, fixed_by_hand, keep, print_json
 from liberty_cfn.cli.reviewed import generated
-from liberty_cfn.cli.stack_sets.common import by_name, fleet_of, told
+from liberty_cfn.cli.stack_sets.common import by_target, fleet_of
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 def plan(environment: Environment, *, as_json: bool, markdown: bool) -> NoReturn:
     """Show what deploying a set would change in every target."""
     from liberty_cfn.deploy.stack_sets import deploying, showing
+    from liberty_cfn.markdown import fitting
 
     aside = console(stderr=True)
     fleet = fleet_of(environment, aside)
     with watched(fleet, aside, "plan") as asked:
         want, _, planned = deploying.prepare(fleet, generated(aside), asked)
     if as_json:
-        print_json(showing.set_as_json(planned, fleet.targets))
+        steps = list(want.advice) if planned.differences else []
+        print_json(showing.set_as_json(planned, fleet.targets) | {"next_steps": steps})
     elif markdown:
-        click.echo(showing.set_markdown(planned, fleet.targets), nl=False)
+        command = f"make plan ENV={environment.name}"
+        click.echo(fitting(showing.set_markdown(planned, fleet.targets), command), nl=False)
     else:
         console().print(showing.plan_table(planned, fleet.targets))
     for advice in want.advice if planned.differences else ():
@@ -53,6 +56,7 @@ def deploy(
     With `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
     """
     from liberty_cfn.deploy.stack_sets import comparing, deploying, showing
+    from liberty_cfn.deployment_targets import by_place
     from liberty_cfn.digests import digest
     from liberty_cfn.verify import document
 
@@ -69,20 +73,22 @@ def deploy(
     reports, unknown, advice = comparing.verified(fleet)
     screen.print(showing.verified_table(reports, unknown))
     as_specified = all(report.ok for report in reports.values())
-    if not as_specified:
-        screen.print(fixed_by_hand(environment))
-    for line in advice:
+    steps = [*([] if as_specified else [fixed_by_hand(environment)]), *advice]
+    for line in steps:
         screen.print(line)
+    ok = as_specified and not unknown and not outcome.unprotected
     if as_json:
         print_json(
             stack_set=fleet.name,
+            ok=ok,
             digest=digest(templates),
             changed=outcome.changed,
-            targets=told(outcome.results.values()),
-            verify={str(place): document.as_json(r) for place, r in reports.items()},
-            unknown=by_name(unknown),
+            targets=[result.as_json() for result in outcome.results.values()],
+            verify=by_target({p: document.as_json(report) for p, report in reports.items()}),
+            unknown=by_place(unknown),
+            next_steps=steps,
         )
-    exit_unless(as_specified and not unknown and not outcome.unprotected)
+    exit_unless(ok)
 
 
 def _have_roles(fleet: Fleet, screen: Console) -> None:

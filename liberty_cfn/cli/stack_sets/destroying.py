@@ -8,7 +8,7 @@ import click
 
 from liberty_cfn.cli.asking import confirmed
 from liberty_cfn.cli.common import console, fail, keep, print_json
-from liberty_cfn.cli.stack_sets.common import by_name, fleet_of
+from liberty_cfn.cli.stack_sets.common import by_target, fleet_of
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     from liberty_cfn.deploy.stack_sets import beforehand, destroying
     from liberty_cfn.deploy.stack_sets.operations import attach
     from liberty_cfn.deploy.stack_sets.standing import standing
+    from liberty_cfn.deployment_targets import by_place
 
     screen = console(stderr=as_json)
     fleet = fleet_of(environment, screen)
@@ -32,7 +33,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         there = standing(fleet)
         if there is None:
             if as_json:
-                print_json(stack_set=fleet.name, deleted=False, kept={}, lost={}, unknown={})
+                print_json(stack_set=fleet.name, deleted=False, targets=[], unknown=[])
             else:
                 click.echo(f"{fleet.name}: there is none")
             return
@@ -40,7 +41,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         beforehand.refuse_unseen(fleet, unknown, "deleted")
         if held:
             told = [f"{place}: {why}" for place, found in held.items() for why in found]
-            fail("\n".join(["Nothing was deleted:", *told]))
+            fail("\n".join(["Nothing was deleted:", *told]), hindrances=told)
         for place, left in kept.items():
             if left:
                 screen.print(f"{place}: what is lost, and what is kept")
@@ -52,11 +53,10 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
         results = destroying.destroy(fleet, there, asked, last)
     keep(environment)
     if as_json:
-        listed = {
-            key: {str(place): kept_as_json(left, lost=lost) for place, left in kept.items()}
-            for key, lost in (("kept", False), ("lost", True))
-        }
-        print_json(stack_set=fleet.name, deleted=True, **listed, unknown=by_name(unknown))
+        listed = by_target({place: kept_as_json(left) for place, left in kept.items()})
+        print_json(
+            stack_set=fleet.name, deleted=True, targets=listed, unknown=by_place(unknown)
+        )
     else:
         count = "1 target" if len(results) == 1 else f"{len(results)} targets"
         everywhere = [one for left in kept.values() for one in left]

@@ -10,18 +10,18 @@ from liberty_cfn.cli import common
 from liberty_cfn.cli.asking import confirm_option, named_otherwise, yes_option
 from liberty_cfn.cli.stack_sets.common import (
     ADMINISTRATOR,
-    by_name,
     fleet_of,
     refuse_single,
     say_unknown,
     there_is,
-    told,
 )
 from liberty_cfn.cli.stack_sets.watching import watched
 
 if TYPE_CHECKING:
+    from liberty_cfn.deploy.stack_sets.operations import Result
     from liberty_cfn.deploy.stack_sets.reaching import Fleet
     from liberty_cfn.deploy.stack_sets.standing import StackSet
+    from liberty_cfn.deployment_targets import Place
     from liberty_cfn.environments import Environment
 
 
@@ -32,21 +32,23 @@ def status(environment: Environment, *, as_json: bool) -> None:
     from liberty_cfn.deploy.stack_sets.operations import under_way
     from liberty_cfn.deploy.stack_sets.showing import standing_table
     from liberty_cfn.deploy.stack_sets.standing import operations
+    from liberty_cfn.deployment_targets import by_place
 
     fleet = fleet_of(environment, common.console(stderr=True))
     there = there_is(fleet)
     running = under_way(fleet)
-    missing = [str(p) for p in fleet.targets.places if p not in there.instances]
+    missing = [place for place in fleet.targets.places if place not in there.instances]
     failed = [p for p, i in there.instances.items() if i.detailed in ("FAILED", "INOPERABLE")]
     last = next(operations(fleet), None) if failed else None
-    reasons, _ = first_hand(fleet, failed, last["CreationTimestamp"]) if last else ({}, {})
+    found, _ = first_hand(fleet, failed, last["CreationTimestamp"]) if last else ({}, {})
     lost, unknown = ({}, {}) if running else without_stacks(fleet, there)
-    reasons |= {place: [f"{found.about} was deleted"] for place, found in lost.items()}
+    reasons = {p: [s for f in each for s in (f.said, *f.tasks)] for p, each in found.items()}
+    reasons |= {place: [f"{gone.about} was deleted"] for place, gone in lost.items()}
+    advice = "" if lost or unknown else _advice(fleet, there, running, missing)
     if as_json:
         instances = [
             {
-                "account": one.place.account,
-                "region": one.place.region,
+                **one.place.as_json(),
                 "stack_id": one.stack_id or None,
                 "status": one.status,
                 "detailed_status": one.detailed,
@@ -60,19 +62,20 @@ def status(environment: Environment, *, as_json: bool) -> None:
             drift=there.drift,
             operation=running or None,
             targets=instances,
-            missing=missing,
-            unknown=by_name(unknown),
+            missing=[place.as_json() for place in missing],
+            unknown=by_place(unknown),
+            advice=advice or None,
         )
         return
     common.console().print(standing_table(there.instances.values(), reasons))
-    for place, found in lost.items():
-        click.echo(f"{place}: {found}")
+    for place, gone in lost.items():
+        click.echo(f"{place}: {gone}")
     say_unknown(unknown)
-    if not (lost or unknown):
-        click.echo(_advice(fleet, there, running, missing))
+    if advice:
+        click.echo(advice)
 
 
-def _advice(fleet: Fleet, there: StackSet, running: str, missing: list[str]) -> str:
+def _advice(fleet: Fleet, there: StackSet, running: str, missing: list[Place]) -> str:
     from liberty_cfn.deploy.stack_sets.reaching import taking_out
     from liberty_cfn.deploy.stack_sets.standing import SUSPENDED
 
@@ -86,7 +89,9 @@ def _advice(fleet: Fleet, there: StackSet, running: str, missing: list[str]) -> 
         told = [f"  {place}: {taking_out(fleet, place)}" for place in skipped]
         return "\n".join(["Of suspended accounts; to take them out of the set:", *told])
     if missing:
-        return f"Not there yet: {', '.join(missing)}. To go on: make deploy ENV={name}"
+        return (
+            f"Not there yet: {', '.join(map(str, missing))}. To go on: make deploy ENV={name}"
+        )
     if any(not one.current for one in there.instances.values()):
         return f"To bring up to date what is OUTDATED: make retry ENV={name}"
     return "Every target is as the set says."
@@ -103,7 +108,8 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     last, running = newest(fleet)
     if not last:
         if as_json:
-            common.print_json(stack_set=name, operation=None)
+            nothing = dict.fromkeys(("operation", "action", "status"))
+            common.print_json(stack_set=name, ok=True, **nothing, targets=[])
         else:
             click.echo(f"{name}: nothing has been done to it yet")
         return
@@ -113,15 +119,16 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
             f"ENV={environment.name} ARGS=--follow"
         )
     with watched(fleet, screen, "events") as asked:
-        done = follow(fleet, running or last, asked.happened)
+
+        def tell(results: list[Result]) -> None:
+            common.print_each(results)
+            asked.happened(results)
+
+        done = follow(fleet, running or last, tell)
     if as_json:
-        common.print_json(
-            stack_set=name,
-            operation=done.id,
-            action=done.action,
-            status=done.status,
-            targets=told(done.results.values()),
-        )
+        told = {"operation": done.id, "action": done.action, "status": done.status}
+        results = [result.as_json() for result in done.results.values()]
+        common.print_json(stack_set=name, ok=done.succeeded, **told, targets=results)
     else:
         click.echo(f"{done.action} {done.id}: {done.status}")
     if attach:
@@ -176,7 +183,8 @@ def retry_command(
         common.fail("Nothing was changed.")
     results = list(outcome.results.values())
     if as_json:
-        common.print_json(stack_set=fleet.name, targets=told(results))
+        ok, told = not outcome.unprotected, [result.as_json() for result in results]
+        common.print_json(stack_set=fleet.name, ok=ok, targets=told)
     else:
         count = f"{len(results)} targets" if len(results) != 1 else "1 target"
         click.echo(f"{fleet.name}: {count} brought up to date")
@@ -211,7 +219,7 @@ def bootstrap_command(environment: Environment, *, role: str, as_json: bool) -> 
     done, failed = install(fleet, role, lambda _: None)
     common.keep(environment)
     if as_json:
-        common.print_json(done=done, failed=failed)
+        common.print_json(stack_set=fleet.name, ok=not failed, done=done, failed=failed)
     else:
         for account, how in done.items():
             click.echo(f"{account}: {how}")

@@ -13,12 +13,12 @@ from typing import Any
 from liberty_cfn.deploy import beforehand
 from liberty_cfn.deploy.destroying import Kept, looked_through
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.finding import Finding, Level, as_json
 from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting, taking_out
 from liberty_cfn.deploy.stack_sets.standing import StackSet
 from liberty_cfn.deploy.statuses import Meaning, state_of
-from liberty_cfn.deployment_targets import Place
+from liberty_cfn.deployment_targets import Place, by_place
 from liberty_cfn.environments import Environment
 
 # What policies keep of a stack whose creation failed still exists.
@@ -176,7 +176,12 @@ def refuse(fleet: Fleet, found: Mapping[Place, Collection[Finding]]) -> None:
         lines += [f"{place}:", *(f"  {line}" for line in as_lines(findings))]
     if any(each.adoptable for findings in found.values() for each in findings):
         lines.append(_how_to_free_names(fleet))
-    raise DeployError("\n".join(lines))
+    told = [
+        {**place.as_json(), **each}
+        for place, findings in found.items()
+        for each in as_json(findings)
+    ]
+    raise DeployError("\n".join(lines), findings=told)
 
 
 def refuse_unseen(
@@ -198,7 +203,7 @@ def refuse_unseen(
             f"An account that is closed or suspended: out of {file}, and out of the set:",
             *(f"  {place}: {taking_out(fleet, place)}" for place in there),
         ]
-    raise DeployError("\n".join(lines))
+    raise DeployError("\n".join(lines), unknown=by_place(unknown))
 
 
 def as_lines(findings: Collection[Finding]) -> Iterator[str]:

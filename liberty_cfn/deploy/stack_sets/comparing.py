@@ -72,8 +72,8 @@ def verified_at(fleet: Fleet, place: Place) -> tuple[Report, str]:
         raise UnreachableError(str(error)) from error
 
 
-def examined(fleet: Fleet) -> dict[str, list[Finding]]:
-    """Return what the doctor finds: about the roles, then about every target."""
+def examined(fleet: Fleet) -> tuple[list[Finding], dict[Place, list[Finding]]]:
+    """Return what the doctor finds: about the set's roles, then about every target."""
     lacking = bootstrap.missing(fleet)
     accounts = dict.fromkeys(place.account for place in fleet.targets.places)
     roles = [
@@ -97,9 +97,5 @@ def examined(fleet: Fleet) -> dict[str, list[Finding]]:
     found, unknown = fleet.everywhere(
         [place for place in fleet.targets.places if place.account not in lacking], looked
     )
-    told = {str(place): findings for place, findings in found.items()}
-    told |= {
-        str(place): [Finding(Level.OBSTACLE, "Target", f"{why}.")]
-        for place, why in unknown.items()
-    }
-    return {fleet.name: roles} | told
+    untold = {p: [Finding(Level.OBSTACLE, "Target", f"{why}.")] for p, why in unknown.items()}
+    return roles, found | untold

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.patience import answered
-from liberty_cfn.deploy.plans import needless, refusals
+from liberty_cfn.deploy.plans import needless, refuse_losses
 from liberty_cfn.deploy.stack_sets import adopting, beforehand, protecting, running
 from liberty_cfn.deploy.stack_sets.operations import (
     Progress,
@@ -199,10 +199,8 @@ def _refuse_unnamed(
     if fleet.targets.service_managed:
         return
     plans = as_it_is(fleet, there, places, progress.say)
-    if refused := [f"{p}: {why}" for p, plan in plans.items() for why in refusals(plan, ())]:
-        told = ["Data would be lost; nothing was changed:", *refused]
-        told.append(f"A retry lets nothing go; make deploy ENV={fleet.environment.name} does.")
-        raise DeployError("\n".join(told))
+    advice = f"A retry lets nothing go; make deploy ENV={fleet.environment.name} does."
+    refuse_losses(plans.items(), (), "nothing was changed", advice)
 
 
 def _made_bare(
@@ -228,8 +226,7 @@ def _made_bare(
 def _refuse(fleet: Fleet, plan: SetPlan, allowed: Collection[str]) -> None:
     """Refuse what would lose data that nobody named, and targets that can't be looked into."""
     beforehand.refuse_unseen(fleet, plan.unknown, "changed", new=plan.differences.new)
-    if refused := plan.refusals(allowed):
-        raise DeployError("\n".join(["Data would be lost; nothing was changed:", *refused]))
+    refuse_losses(plan.changing.items(), allowed, "nothing was changed")
 
 
 def _make(fleet: Fleet, want: Wanted) -> None:

@@ -50,7 +50,8 @@ def destroy(
     if failed := [result for one in done for result in one.failed]:
         began = min(one.began for one in done)
         first = f"{fleet.name} is not deleted: {len(failed)} of its stacks are still there."
-        raise DeployError("\n".join([first, *failures.explain(fleet, failed, began)]))
+        lines, told = failures.explained(fleet, failed, began)
+        raise DeployError("\n".join([first, *lines]), failures=told)
     if any(one.status == "STOPPED" for one in done):
         raise DeployError(
             f"{fleet.name} is not deleted: the operation was stopped. To go on: make destroy "

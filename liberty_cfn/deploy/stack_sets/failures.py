@@ -6,16 +6,17 @@ A stack set's own reason is the root's: "ResourceLogicalId: ..., ResourceStatusR
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from liberty_cfn.deploy import diagnosis
 from liberty_cfn.deploy.causes import next_step
+from liberty_cfn.deploy.diagnosis import Failure
 from liberty_cfn.deploy.events import Follower
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.deploy.stack_sets.standing import stack_ids, standing
-from liberty_cfn.deploy.tasks import SERVICE_TYPE, why_stopped
 from liberty_cfn.deployment_targets import Place
 
 # What a stack set says if it can't assume its role in an account, or make it there.
@@ -27,42 +28,40 @@ OF_ROLES = re.compile(
 
 def first_hand(
     fleet: Fleet, places: Iterable[Place], since: datetime
-) -> tuple[dict[Place, list[str]], dict[Place, str]]:
-    """Return what has failed in places since then, in words; and where that can't be told."""
+) -> tuple[dict[Place, list[Failure]], dict[Place, str]]:
+    """Return what has failed in places since then; and where that can't be told."""
     there = standing(fleet)
     ids = stack_ids(there.instances) if there else {}
-    return fleet.everywhere(
-        [place for place in places if place in ids],
-        lambda place: list(_explained_at(fleet, place, ids[place], since)),
-    )
+
+    def found(place: Place) -> list[Failure]:
+        client = fleet.at(place).client
+        events = Follower(client("cloudformation"), ids[place], since).new_events()
+        return diagnosis.first_hand(client, ids[place], events)
+
+    return fleet.everywhere([place for place in places if place in ids], found)
 
 
-def explain(fleet: Fleet, failed: list[Result], since: datetime) -> list[str]:
-    """Return, in words, why targets failed in an operation that began at `since`."""
-    told, unknown = first_hand(fleet, [result.place for result in failed], since)
-    lines = []
+def explained(
+    fleet: Fleet, failed: list[Result], since: datetime
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return why targets failed in an operation that began at `since`.
+
+    In words, and for programs.
+    """
+    found, unknown = first_hand(fleet, [result.place for result in failed], since)
+    lines, told = [], []
     for result in failed:
         place = result.place
         lines.append(f"{place} failed:")
-        sentences = told.get(place) or [result.reason or "no reason given"]
+        failures = found.get(place) or [Failure(result.reason or "no reason given")]
         if place in unknown:
-            sentences.append(f"(more can't be told: {unknown[place]})")
-        for sentence in sentences:
-            lines.append(f"  {sentence}")
-            if step := _step(fleet, sentence):
-                lines.append(f"    {step}")
-    return lines
-
-
-def _explained_at(fleet: Fleet, place: Place, stack_id: str, since: datetime) -> Iterator[str]:
-    target = fleet.at(place)
-    cloudformation = target.client("cloudformation")
-    events = Follower(cloudformation, stack_id, since).new_events()
-    sentences, failures = diagnosis.first_hand(cloudformation, stack_id, events)
-    yield from sentences
-    for event in failures:
-        if event.type == SERVICE_TYPE:
-            yield from why_stopped(target.client, event.physical_id, event.began)
+            failures.append(Failure(f"(more can't be told: {unknown[place]})"))
+        for failure in failures:
+            step = _step(fleet, failure.said)
+            lines += [f"  {failure.said}", *([f"    {step}"] if step else [])]
+            lines += [f"  {said}" for said in failure.tasks]
+            told.append({**place.as_json(), **failure.as_json(), "advice": step or None})
+    return lines, told
 
 
 def _step(fleet: Fleet, sentence: str) -> str:

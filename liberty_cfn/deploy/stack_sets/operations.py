@@ -46,6 +46,14 @@ class Result:
     reason: str
     took: timedelta | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.place.as_json(),
+            "status": self.status,
+            "reason": self.reason or None,
+            "seconds": self.took.total_seconds() if self.took is not None else None,
+        }
+
 
 @dataclass(frozen=True)
 class Operation:

@@ -17,7 +17,7 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.patience import Say
-from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values, refusals
+from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values
 from liberty_cfn.deploy.preparing import with_data
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.beforehand import remaining, without_its_stack
@@ -72,14 +72,6 @@ class SetPlan:
             return NOTHING
         lost = any(plan.lost for plan in self.changing.values())
         return DANGER if lost or self.differences.gone else CHANGES
-
-    def refusals(self, allowed: Collection[str]) -> list[str]:
-        """Return, in words, what can't go ahead without being named in `allowed`."""
-        return [
-            f"{place}: {refusal}"
-            for place, plan in self.changing.items()
-            for refusal in refusals(plan, allowed)
-        ]
 
 
 class Prefixed:

@@ -242,7 +242,8 @@ class Run:
         count = "1 target" if len(failed) == 1 else f"{len(failed)} targets"
         how = "" if all_done else ", more than may; the others were left as they are"
         lines = [f"{self.fleet.name}: {count} failed{how}."]
-        lines += failures.explain(self.fleet, failed, began)
+        why, told = failures.explained(self.fleet, failed, began)
+        lines += why
         # What the templates keep still exists, in the way of the next creation.
         made = any(result.place in self.different.new for result in failed)
         adopts = made and not self.fleet.targets.service_managed
@@ -250,8 +251,13 @@ class Run:
         stays = any(result.place not in self.different.gone for result in failed)
         retry = f"make retry ENV={name} (only what failed), or " if stays else ""
         adopt = ", with ADOPT=1 if what was kept is in the way" if adopts else ""
-        lines.append(f"Fix the cause, then: {retry}make deploy ENV={name}{adopt}")
-        raise DeployError("\n".join(lines))
+        advice = f"Fix the cause, then: {retry}make deploy ENV={name}{adopt}"
+        raise DeployError(
+            "\n".join([*lines, advice]),
+            failures=told,
+            targets=[result.as_json() for result in self.outcome.results.values()],
+            advice=advice,
+        )
 
 
 def lifted(fleet: Fleet, place: Place) -> dict[str, str]:

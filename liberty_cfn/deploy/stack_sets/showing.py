@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from liberty_cfn.deploy.adopting import EMPTY
+from liberty_cfn.deploy.destroying import as_json as kept_as_json
 from liberty_cfn.deploy.live import moves, seconds, start
 from liberty_cfn.deploy.patience import Speaker
 from liberty_cfn.deploy.plans import Plan
@@ -25,7 +26,8 @@ from liberty_cfn.deploy.stack_sets.beforehand import as_lines
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.previews import Part, SetPlan, merge
 from liberty_cfn.deploy.stack_sets.standing import Instance
-from liberty_cfn.deployment_targets import Place, Targets
+from liberty_cfn.deployment_targets import Place, Targets, by_place
+from liberty_cfn.markdown import escaped
 from liberty_cfn.verify import Report
 
 COLOURS = {
@@ -112,7 +114,7 @@ def set_markdown(plan: SetPlan, targets: Targets) -> str:
         lines.append(plan_markdown(_as_plan(plan, part, plan.name)))
     lines += [f"- new: {place}" for place in plan.differences.new]
     lines += [f"- goes: {place}" for place in plan.differences.gone]
-    lines += [f"- can't be looked into: {place}: {why}" for place, why in plan.unknown.items()]
+    lines += [f"- can't be looked into: {p}: {escaped(why)}" for p, why in plan.unknown.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -132,7 +134,7 @@ def set_as_json(plan: SetPlan, targets: Targets) -> dict[str, Any]:
         "definition_changes": different.definition,
         "shared": [
             {
-                "targets": [str(place) for place in part.places],
+                "targets": [place.as_json() for place in part.places],
                 "changes": plan_as_json(_as_plan(plan, part, ""))["changes"],
                 "parameters": {n: {"before": b, "after": a} for n, b, a in part.parameters},
             }
@@ -140,19 +142,17 @@ def set_as_json(plan: SetPlan, targets: Targets) -> dict[str, Any]:
         ],
         "targets": [
             {
-                "account": place.account,
-                "region": place.region,
+                **place.as_json(),
                 "action": kinds[place],
                 "outdated": place in different.outdated,
                 "overrides_change": place in different.changed,
-                "kept": [k.id for k in plan.kept.get(place, ()) if not k.lost],
-                "lost": [k.id for k in plan.kept.get(place, ()) if k.lost],
+                **kept_as_json(plan.kept.get(place, ())),
                 **plan_as_json(one),
             }
             for place, one in plan.plans.items()
         ],
-        "unknown": {str(place): why for place, why in plan.unknown.items()},
-        "inoperable": [str(place) for place in different.inoperable],
+        "unknown": by_place(plan.unknown),
+        "inoperable": [place.as_json() for place in different.inoperable],
     }
 
 
