@@ -122,23 +122,16 @@ def _in_order(
 
     If regions take turns, all groups are done in one region before the next.
     """
-    if fleet.targets.preferences["RegionConcurrencyType"] == "PARALLEL":
-        for told, places in groups.items():
-            for accounts, regions in products(places):
-                yield told, accounts, regions
-        return
     there = {place.region for places in groups.values() for place in places}
+    order = preferences(fleet, there, {})["RegionOrder"] if there else []
+    at_once = fleet.targets.preferences["RegionConcurrencyType"] == "PARALLEL"
     found: list[tuple[Overrides, list[str], list[str]]] = []
-    for region in preferences(fleet, there, {})["RegionOrder"] if there else ():
-        here = [
-            (told, accounts)
-            for told, places in groups.items()
-            if (accounts := [place.account for place in places if place.region == region])
-        ]
-        for told, accounts in here:
-            # If the previous region ended with the same, one operation does both.
-            if found and found[-1][:2] == (told, accounts):
-                found[-1][2].append(region)
-            else:
-                found.append((told, accounts, [region]))
+    for turn in [order] if at_once else [[region] for region in order]:
+        for told, places in groups.items():
+            for accounts, regions in products(p for p in places if p.region in turn):
+                # If the previous region ended with the same, one operation does both.
+                if found and found[-1][:2] == (told, accounts):
+                    found[-1][2].extend(regions)
+                else:
+                    found.append((told, accounts, regions))
     yield from found
