@@ -256,13 +256,10 @@ def _common(changes: list[Change]) -> Change:
     """Return one change for several, with the values that they have in common."""
     first, *others = changes
     properties = tuple(
-        known
-        if all(
-            (o.properties[n].before, o.properties[n].after) == (known.before, known.after)
-            for o in others
-        )
-        else _without_values(known)
-        for n, known in enumerate(first.properties)
+        alike[0]
+        if len({(p.before, p.after) for p in alike}) == 1
+        else _without_values(alike[0])
+        for alike in zip(*(change.properties for change in changes), strict=True)
     )
     physical = first.physical_id if not others else ""
     return replace(first, properties=properties, physical_id=physical)
