@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
-from contextlib import ExitStack
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -12,7 +13,8 @@ from botocore.stub import Stubber
 from wire import answering
 
 from liberty_cfn.deploy import beforehand, certificates, delegation, leftovers, named, targets
-from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy import quotas as beforehand_quotas
+from liberty_cfn.deploy.finding import Finding, Level, all_asked
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.environments import load
@@ -85,6 +87,29 @@ def of(level, found):
 
 def test_an_empty_account_is_in_nobodys_way(target, dev):
     assert obstacles(dev, target) == []
+
+
+def test_several_services_are_asked_at_once_and_told_in_order(nowhere, dev):
+    both = threading.Barrier(2, timeout=10)
+
+    def check(*_):
+        both.wait()
+        yield Finding(Level.OK, "this", "is well")
+
+    def other(*_):
+        both.wait()
+        yield Finding(Level.OK, "that", "is well, too")
+
+    found = all_asked([("This", check), ("That", other)], dev, nowhere)
+    assert [each.about for each in found] == ["this", "that"]
+
+
+def test_quotas_are_asked_for_at_once(nowhere, dev, monkeypatch):
+    both = threading.Barrier(2, timeout=10)
+    pair = beforehand_quotas.QUOTAS[:2]
+    monkeypatch.setattr(beforehand_quotas, "QUOTAS", pair)
+    monkeypatch.setattr(beforehand_quotas, "_room", lambda _, one, __: (both.wait(), one)[1])
+    assert list(beforehand.quotas(dev, nowhere)) == list(pair)
 
 
 # What an earlier destroy left
@@ -481,26 +506,27 @@ def test_a_disk_that_rds_would_not_make_so_is_told(nowhere, dev, asked, told):
 
 
 def quotas(nowhere, environment, *, used, policies=0, default=False):
-    with ExitStack() as stack:
-        names = ("service-quotas", "ec2", "elbv2", "rds", "logs")
-        service, ec2, elbv2, rds, logs = (
-            stack.enter_context(Stubber(nowhere.client(name))) for name in names
-        )
-        for _ in range(4):
-            if default:
-                service.add_client_error("get_service_quota", "NoSuchResourceException")
-            asked = "get_aws_default_service_quota" if default else "get_service_quota"
-            service.add_response(asked, {"Quota": {"Value": 5.0}})
-        others = [{"Type": "network"}] * 5
-        balancers = [{"Type": "application"}] * used + others
-        ec2.add_response("describe_vpcs", {"Vpcs": [{}] * used})
-        ec2.add_response("describe_addresses", {"Addresses": [{}] * used})
-        elbv2.add_response("describe_load_balancers", {"LoadBalancers": balancers})
-        databases = [{"Engine": "postgres"}] * used + [{"Engine": "docdb"}] * 5
-        rds.add_response("describe_db_instances", {"DBInstances": databases})
-        told = {"resourcePolicies": [{}] * policies}
-        logs.add_response("describe_resource_policies", told)
-        return list(beforehand.quotas(environment, nowhere))
+    balancers = [{"Type": "application"}] * used + [{"Type": "network"}] * 5
+    databases = [{"Engine": "postgres"}] * used + [{"Engine": "docdb"}] * 5
+    most = {"Quota": {"Value": 5.0}}
+    answers = {
+        "GetServiceQuota": {"Error": {"Code": "NoSuchResourceException"}} if default else most,
+        "GetAWSDefaultServiceQuota": most,
+        "DescribeVpcs": {"Vpcs": [{}] * used},
+        "DescribeAddresses": {"Addresses": [{}] * used},
+        "DescribeLoadBalancers": {"LoadBalancers": balancers},
+        "DescribeDBInstances": {"DBInstances": databases},
+        "DescribeResourcePolicies": {"resourcePolicies": [{}] * policies},
+    }
+
+    # They are asked at once, in whatever order.
+    def answer(model, **_):
+        said = answers[model.name]
+        return SimpleNamespace(status_code=400 if "Error" in said else 200), said
+
+    for name in ("service-quotas", "ec2", "elbv2", "rds", "logs"):
+        nowhere.client(name).meta.events.register("before-call", answer)
+    return list(beforehand.quotas(environment, nowhere))
 
 
 @pytest.mark.parametrize("default", [False, True])

@@ -20,7 +20,7 @@ from liberty_cfn.deploy import (
     secrets,
 )
 from liberty_cfn.deploy.disks import disk
-from liberty_cfn.deploy.finding import Check, Finding, Level, asked
+from liberty_cfn.deploy.finding import Check, Finding, Level, all_asked, asked
 from liberty_cfn.deploy.quotas import quotas
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
@@ -52,16 +52,16 @@ def named_by_settings(
     environment: Environment, target: Target, stack: Mapping[str, Any] | None
 ) -> Iterator[Finding]:
     """Yield whether what the settings name is there, and can be used."""
-    if deployed(stack) is None:
-        # A stack that is there has its subnets in zones already.
-        yield from asked("Region", named.zones, environment, target)
-    for setting, check in (
+    checks: list[tuple[str, Check]] = [
         ("HostedZoneId", named.hosted_zone),
         ("CertificateArn", named.certificate),
         ("ExistingExecutionRole", named.existing_role),
-    ):
-        if environment.settings[setting]:
-            yield from asked(setting, check, environment, target)
+    ]
+    due = [each for each in checks if environment.settings[each[0]]]
+    if deployed(stack) is None:
+        # A stack that is there has its subnets in zones already.
+        due.insert(0, ("Region", named.zones))
+    yield from all_asked(due, environment, target)
 
 
 def in_the_way(
@@ -100,20 +100,16 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
         *named_by_settings(environment, target, stack),
         *in_the_way(environment, target, stack),
     ]
-
-    def ask(about: str, check: Check) -> None:
-        found.extend(asked(about, check, environment, target))
-
+    checks: list[tuple[str, Check]] = []
     if not any(each.about == delegation.DELEGATION for each in found):
-        ask(delegation.DELEGATION, delegation.delegation)
+        checks.append((delegation.DELEGATION, delegation.delegation))
     if deployed(stack) is None:
-        ask("CreateHostedZone", delegation.own_zone)
-    ask("Certificate", _certificate)
-    ask("Image", _image)
+        checks.append(("CreateHostedZone", delegation.own_zone))
+    checks += [("Certificate", _certificate), ("Image", _image)]
     # Until a deploy has succeeded, there are no secrets.
     if state_of(stack) not in (Meaning.ABSENT, Meaning.BROKEN):
-        ask("Secrets", _secrets)
-    return found
+        checks.append(("Secrets", _secrets))
+    return [*found, *all_asked(checks, environment, target)]
 
 
 def _stack(environment: Environment, stack: Mapping[str, Any] | None) -> Iterator[Finding]:
@@ -152,6 +148,6 @@ def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:
             back = secrets.restoring(target, each.secret)
             says = f"it is scheduled for deletion, and a task that needs it can't start: {back}"
             yield Finding(Level.WARNING, each.name, says)
-    for name in secrets.missing(environment, target):
-        says = f"it has no value: {secrets.setting(environment, name)}"
-        yield Finding(Level.WARNING, name, says)
+        if each.name in secrets.SET_BY_A_PERSON and not each.has_value:
+            says = f"it has no value: {secrets.setting(environment, each.name)}"
+            yield Finding(Level.WARNING, each.name, says)

@@ -10,8 +10,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
+from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
+
+# How many services are asked at once: far away, each takes its time to be reached.
+AT_ONCE = 8
 
 
 class Level(Enum):
@@ -85,3 +89,15 @@ def asked(
             raise
         why = f"not checked: AWS refused {error.operation_name} ({code})."
         yield Finding(Level.WARNING, about, why)
+
+
+def all_asked(
+    checks: Iterable[tuple[str, Check]], environment: Environment, target: Target
+) -> Iterator[Finding]:
+    """Yield what checks find, in their order; several services are asked at once."""
+
+    def found(check: tuple[str, Check]) -> list[Finding]:
+        return list(asked(*check, environment, target))
+
+    for findings in side_by_side(found, checks, AT_ONCE):
+        yield from findings

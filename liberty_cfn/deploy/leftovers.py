@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults, secrets
-from liberty_cfn.deploy.finding import Finding, Level, asked
+from liberty_cfn.deploy.finding import Check, Finding, Level, all_asked
 from liberty_cfn.deploy.stack import owner
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -31,17 +31,22 @@ def names(
     """
     found: list[Finding] = []
     texts = None if templates is None else list(templates.values())
-    for about, resource_type, check in (
+    checks: tuple[tuple[str, str, Check], ...] = (
         ("Secrets", "AWS::SecretsManager::Secret", _secrets),
         ("Bucket", "AWS::S3::Bucket", bucket),
         ("Log groups", "AWS::Logs::LogGroup", _log_groups),
         *((one.kind, one.type, one.taken) for one in NAMED),
         ("Role", "AWS::IAM::Role", _task_role),
         ("Role", "AWS::IAM::Role", execution_role),
-    ):
-        if texts is None or any(resource_type in text for text in texts):
-            found += asked(about, check, environment, target)
-        if any(each.about == IN_USE for each in found):
+    )
+    due = [
+        (about, check)
+        for about, kind, check in checks
+        if texts is None or any(kind in text for text in texts)
+    ]
+    for each in all_asked(due, environment, target):
+        found.append(each)
+        if each.about == IN_USE:
             # All other names are in use, too, and none of that may be deleted.
             break
     yield from found

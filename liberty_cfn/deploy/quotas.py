@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.finding import Finding, Level
+from liberty_cfn.deploy.finding import AT_ONCE, Finding, Level
+from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -53,8 +54,11 @@ QUOTAS = (
 def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield whether the region has room for another environment."""
     per_zone = environment.settings["NatGatewayPerZone"] == "true"
-    for one in QUOTAS:
-        yield _room(target, one, 2 if one.thing == ADDRESSES and per_zone else 1)
+
+    def room(one: Quota) -> Finding:
+        return _room(target, one, 2 if one.thing == ADDRESSES and per_zone else 1)
+
+    yield from side_by_side(room, QUOTAS, AT_ONCE)
 
 
 def _room(target: Target, quota: Quota, needed: int) -> Finding:
