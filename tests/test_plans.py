@@ -566,6 +566,17 @@ def test_a_plan_changes_nothing_and_leaves_no_change_set(local, target, template
     assert cloudformation.list_change_sets(StackName=local.stack)["Summaries"] == []
 
 
+def test_on_aws_it_is_said_beforehand_that_a_plan_takes_a_while(local, target, monkeypatch):
+    plain, listener = dataclasses.replace(local, given={}), Listener()
+    work = Work(plain, target, listener, {"root.yaml": TOPIC_ONLY})
+    plan(work)
+    assert listener.said == []
+    monkeypatch.setattr(type(target), "is_aws", True)
+    monkeypatch.setattr("liberty_cfn.deploy.beforehand.quotas", lambda *_: ())
+    plan(work)
+    assert listener.said == ["CloudFormation makes the plan, which takes up to a minute"]
+
+
 def test_what_was_agreed_to_is_planned_again_without_looking_for_what_will_fail(
     local, target, monkeypatch
 ):

@@ -87,6 +87,8 @@ def _planned(
     new = state is Meaning.ABSENT
     compared = _compared(work, None if new else stack) if drift else None
     spelled = spelled_out(templates, environment) if adopt else templates
+    if work.target.is_aws:
+        work.progress.say("CloudFormation makes the plan, which takes up to a minute")
     change_set = change_sets.create(
         work.cloudformation,
         stack=environment.stack,
