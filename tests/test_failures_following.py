@@ -343,6 +343,23 @@ def test_case_16_the_client_itself_tries_again_first_and_slows_down():
     assert used.meta.config.retries["mode"] == "adaptive"
 
 
+def test_case_18_where_packets_are_dropped_that_is_told_at_once():
+    said, seconds = [], itertools.count(0, 100)
+    patience = Patience(STACK, said.append, clock=lambda: next(seconds))
+    wire = Wire(DescribeStacks=[TIMEOUT, stack("UPDATE_COMPLETE")])
+    assert patience.ask(lambda: find(wire.client, STACK)) is None
+    assert patience.ask(lambda: find(wire.client, STACK))
+    assert ["AWS has not answered 1 time (ReadTimeoutError)." in line for line in said] == [
+        True
+    ]
+
+
+def test_case_18_where_packets_are_dropped_an_attempt_is_soon_over():
+    used = Target(boto3.Session(region_name="us-east-1"), "1").client("cloudformation")
+    # Ten attempts of a minute each would be silent for as long as CI systems let a job be.
+    assert used.meta.config.connect_timeout == 10
+
+
 def test_case_16_who_waits_is_told_when_aws_does_not_answer_for_long(dev):
     wire = Wire(
         DescribeStacks=[*[UNAVAILABLE] * 5, stack("UPDATE_COMPLETE")],

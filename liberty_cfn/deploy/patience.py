@@ -25,8 +25,9 @@ Say = Callable[[str], object]  # prints a line
 DEADLINE = timedelta(hours=3)
 # Seconds without output, at most: CI systems end jobs that are silent for ten minutes.
 SILENCE = 120.0
-# Every so many failed polls in a row, people are told that AWS isn't answering.
-WORRYING = 5
+# Every so many failed polls in a row, people are told that AWS isn't answering; and after each
+# that took so many seconds.
+WORRYING, LONG = 5, 60.0
 # How many times AWS is asked before no answer counts.
 ATTEMPTS = 5
 # Passed to `pause` before the first poll: what has just begun has nothing to tell yet, so that
@@ -142,6 +143,7 @@ class Patience:
             FollowError: the deadline has passed, the credentials have expired, or AWS refuses.
             BotoCoreError: AWS can't be asked like this.
         """
+        asked = self.clock()
         try:
             answer = question()
         except faults.OF_AWS as error:
@@ -158,9 +160,11 @@ class Patience:
             if not faults.passes(error) and not faults.cut_off(error):
                 raise
             self._failed += 1
-            if self._failed % WORRYING == 0:
+            # botocore asks again by itself: where packets are dropped, for minutes.
+            if self._failed % WORRYING == 0 or self.clock() - asked >= LONG:
+                times = "time" if self._failed == 1 else "times"
                 self.say(
-                    f"AWS has not answered {self._failed} times ({faults.short(error)}). It "
+                    f"AWS has not answered {self._failed} {times} ({faults.short(error)}). It "
                     f"goes on with {self._name} regardless; asking again."
                 )
             self.check()

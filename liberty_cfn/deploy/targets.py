@@ -17,8 +17,11 @@ from liberty_cfn.environments import Environment
 from liberty_cfn.local import control
 
 # AWS throttles long deploys; the client slows down by itself rather than failing.
+# Where packets are dropped, on a network that went away, it would fall silent for ten minutes.
 PATIENT = Config(
-    retries={"mode": "adaptive", "max_attempts": 10}, user_agent_extra="liberty-cfn"
+    retries={"mode": "adaptive", "max_attempts": 10},
+    connect_timeout=10,
+    user_agent_extra="liberty-cfn",
 )
 # For the first call, which finds out whether AWS can be reached at all.
 BRIEF = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
