@@ -42,7 +42,7 @@ from liberty_cfn.deploy.operations import cancel, roll_back
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import nested, protect
 from liberty_cfn.deploy.showing import kept_text
-from liberty_cfn.deploy.stack import NESTED_STACK, standing
+from liberty_cfn.deploy.stack import NESTED_STACK, Standing, standing
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.work import Work
@@ -171,6 +171,16 @@ def test_status_shows_the_root_and_the_nested_stacks(liberty, made):
     assert first.split()[2:] == ["CREATE_COMPLETE", "liberty-social-dev"]
     assert second.split()[2:] == ["CREATE_COMPLETE", "Inner"]
     assert last == "Nothing needs to be done."
+
+
+def test_status_tells_of_a_stack_as_soon_as_it_is_read(liberty, made, monkeypatch):
+    def read(*_):
+        yield Standing((), made, "CREATE_COMPLETE", START, "", ())
+        raise DeployError("The others can't be read.")
+
+    monkeypatch.setattr("liberty_cfn.deploy.stack.standing", read)
+    code, shown, _ = liberty("status", "dev")
+    assert (code, shown.split()[2:]) == (1, ["CREATE_COMPLETE", "liberty-social-dev"])
 
 
 def test_case_09_status_shows_a_state_that_nobody_knows(liberty, made, monkeypatch):
@@ -827,7 +837,7 @@ def test_drift_is_waited_for_and_not_for_ever(cloudformation, aws, monkeypatch):
         "DetectionStatus": "DETECTION_IN_PROGRESS",
         "Timestamp": now,
     }
-    hours = iter([0, 1, 3600 * 4])
+    hours = iter([0, 0, 0, 1, 1, 3600 * 4])
     with Stubber(cloudformation) as stub:
         stub.add_response("describe_stacks", {"Stacks": [stack]})
         stub.add_response("list_stack_resources", {"StackResourceSummaries": []})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from liberty_cfn.deploy.diagnosis import Explanation
     from liberty_cfn.deploy.following import Operation
+    from liberty_cfn.deploy.stack import Standing
     from liberty_cfn.deploy.targets import Target
     from liberty_cfn.environments import Environment
 
@@ -44,7 +45,12 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     cloudformation = target.client("cloudformation")
     stack = root(environment, cloudformation)
     digest = tags(stack).get(DIGEST_TAG)
-    found = list(standing(cloudformation, stack["StackId"]))
+    found = []
+    for one in standing(cloudformation, stack["StackId"]):
+        found.append(one)
+        if not as_json:
+            # At once: far away, all of them take seconds to be read.
+            _say_how_it_stands(environment, one)
     advice = migrating.is_held(environment, stack) or what_next(found[0].status, environment)
     tasks = list(of_the_service(environment, target))
     if as_json:
@@ -52,12 +58,6 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
         told = {"digest": digest, "stacks": stacks, "tasks": tasks, "advice": advice}
         common.print_json(stack=environment.stack, status=found[0].status, **told)
         return
-    for one in found:
-        named = "/".join(one.path) or environment.stack
-        since = f"{one.since:%Y-%m-%d %H:%M:%S}"
-        click.echo("  ".join(filter(None, [since, f"{one.status:<24}", named, one.reason])))
-        for running in one.running:
-            click.echo(f"  {running}")
     for line in tasks:
         click.echo(line)
     if digest:
@@ -65,6 +65,14 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     click.echo(advice)
     if MEANINGS.get(found[0].status) in FAILED:
         click.echo(f"Why it failed: make events ENV={environment.name}")
+
+
+def _say_how_it_stands(environment: Environment, one: Standing) -> None:
+    named = "/".join(one.path) or environment.stack
+    since = f"{one.since:%Y-%m-%d %H:%M:%S}"
+    click.echo("  ".join(filter(None, [since, f"{one.status:<24}", named, one.reason])))
+    for running in one.running:
+        click.echo(f"  {running}")
 
 
 @click.command("events")
