@@ -19,9 +19,9 @@ from liberty_cfn.repository import REPOSITORY
 
 
 def documented(command, *, of_a_set=False):
-    """The keys that docs/json.md says a command's JSON has."""
+    """The keys that docs/json.md says a command's JSON has, or each object of a list."""
     text = (REPOSITORY / "docs" / "json.md").read_text("utf-8")
-    [row] = re.findall(rf"^\| `{command}` \| (.*) \| (.*) \|$", text, re.MULTILINE)
+    [row] = re.findall(rf"^\| `{re.escape(command)}` \| (.*) \| (.*) \|$", text, re.MULTILINE)
     return set(re.findall("`([a-z_]+)`", row[of_a_set]))
 
 

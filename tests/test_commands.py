@@ -85,6 +85,10 @@ def test_a_program_gets_one_json_document_and_nothing_else(environment, command)
     name = " ".join(word for word in command if word != "dev")
     # The names of outputs are the keys of theirs, and there are none.
     assert {*(told if isinstance(told, dict) else told[0])} == documented(name)
+    lists = told.items() if isinstance(told, dict) else ()
+    for key, listed in lists:
+        if isinstance(listed, list) and listed and isinstance(listed[0], dict):
+            assert {*listed[0]} == documented(f"{key}[]")
 
 
 def test_what_a_refusal_knows_is_told_a_program_by_name(environment, monkeypatch):
@@ -310,6 +314,7 @@ def test_destroying_wants_the_name_and_tells_a_program_what_is_kept(
     assert find(cloudformation, environment.stack)
     said = json.loads(run("destroy", "dev", "--json", "--confirm", "dev").stdout)
     assert said["deleted"]
+    assert {*said["kept"][0]} == documented("kept[]")
     kinds = [one["type"] for one in said["kept"]]
     assert sorted(kinds) == ["AWS::Logs::LogGroup"] + ["AWS::SecretsManager::Secret"] * 5
     again = json.loads(run("destroy", "dev", "--json").stdout)

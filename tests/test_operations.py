@@ -1,6 +1,7 @@
 """The commands for a stack's life after deploying, as their users type them."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import threading
@@ -243,7 +244,9 @@ def test_status_names_the_resources_that_are_worked_on(cloudformation, aws):
         done = resource | {"LogicalResourceId": "Vpc", "ResourceStatus": "CREATE_COMPLETE"}
         stub.add_response("list_stack_resources", {"StackResourceSummaries": [resource, done]})
         [found] = standing(cloudformation, STACK)
-    assert found.running == ("Database CREATE_IN_PROGRESS",)
+    assert found.running == {"Database": "CREATE_IN_PROGRESS"}
+    working = {"resource": "Database", "status": "CREATE_IN_PROGRESS"}
+    assert dataclasses.replace(found, since=START).as_json()["running"] == [working]
 
 
 @pytest.fixture
@@ -673,6 +676,7 @@ def test_what_was_changed_by_hand_in_a_nested_stack_is_shown(liberty, aws, made)
     assert "RetentionInDays: expected 7, found 30" in shown
     code, shown, _ = liberty("drift", "dev", "--json")
     [found] = json.loads(shown)["resources"]
+    assert {*found} == documented("resources[]")
     assert (code, found["resource"], found["stack"]) == (1, "First", "Inner")
 
 

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from command_line import documented
 from deployed import Listener
 from markdown_it import MarkdownIt
 from rich.console import Console
@@ -487,6 +488,7 @@ def test_the_json_has_every_change_with_its_properties():
     said = json.loads(json.dumps(plans.as_json(planned(DATABASE, TOPIC))))
     assert said["exit_code"] == 3
     database, topic = said["changes"]
+    assert {*database["properties"][0]} == documented("properties[]")
     assert (database["replacement"], database["data_at_risk"]) == ("certain", True)
     assert database["properties"][0] == {
         "name": "DBInstanceIdentifier",

@@ -71,8 +71,8 @@ def _say_how_it_stands(environment: Environment, one: Standing) -> None:
     named = "/".join(one.path) or environment.stack
     since = f"{one.since:%Y-%m-%d %H:%M:%S}"
     click.echo("  ".join(filter(None, [since, f"{one.status:<24}", named, one.reason])))
-    for running in one.running:
-        click.echo(f"  {running}")
+    for resource, status in one.running.items():
+        click.echo(f"  {resource} {status}")
 
 
 @click.command("events")

@@ -24,7 +24,7 @@ GONE = "DELETE_COMPLETE"
 class Standing:
     """The state of a stack. `path` is that of nested stacks to it, `since` its last change.
 
-    `running` are the resources being worked on.
+    `running` has the resources being worked on, and the status of each.
     """
 
     path: tuple[str, ...]
@@ -32,7 +32,7 @@ class Standing:
     status: str
     since: datetime
     reason: str
-    running: tuple[str, ...]
+    running: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -41,7 +41,7 @@ class Standing:
             "status": self.status,
             "since": self.since.isoformat(),
             "reason": self.reason or None,
-            "running": list(self.running),
+            "running": [{"resource": r, "status": s} for r, s in self.running.items()],
         }
 
 
@@ -110,14 +110,14 @@ def _standing(
     cloudformation: Any, stack_id: str, stack: dict[str, Any], path: tuple[str, ...]
 ) -> Iterator[Standing]:
     listed = list(resources(cloudformation, stack_id))
-    at_work = [
-        f"{r['LogicalResourceId']} {r['ResourceStatus']}"
+    running = {
+        r["LogicalResourceId"]: r["ResourceStatus"]
         for r in listed
         if r["ResourceStatus"].endswith("_IN_PROGRESS")
-    ]
+    }
     since = stack.get("DeletionTime") or stack.get("LastUpdatedTime") or stack["CreationTime"]
     reason = stack.get("StackStatusReason", "")
-    yield Standing(path, stack_id, stack["StackStatus"], since, reason, tuple(at_work))
+    yield Standing(path, stack_id, stack["StackStatus"], since, reason, running)
     for resource in listed:
         inside = nested_in(resource)
         if not inside or resource["ResourceStatus"] == GONE:
@@ -128,7 +128,7 @@ def _standing(
             yield from _standing(cloudformation, inside, there, below)
         else:
             since = resource["LastUpdatedTimestamp"]
-            yield Standing(below, inside, GONE, since, "deleted, but not by its parent", ())
+            yield Standing(below, inside, GONE, since, "deleted, but not by its parent", {})
 
 
 def parameters(found: Mapping[str, Any], key: str = "Parameters") -> dict[str, str]:
