@@ -176,7 +176,7 @@ def test_status_shows_the_root_and_the_nested_stacks(liberty, made):
 
 def test_status_tells_of_a_stack_as_soon_as_it_is_read(liberty, made, monkeypatch):
     def read(*_):
-        yield Standing((), made, "CREATE_COMPLETE", START, "", ())
+        yield Standing((), made, "CREATE_COMPLETE", START, "", {})
         raise DeployError("The others can't be read.")
 
     monkeypatch.setattr("liberty_cfn.deploy.stack.standing", read)
