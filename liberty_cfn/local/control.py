@@ -26,6 +26,8 @@ REPOSITORY = HERE.parent.parent
 FOLDER = REPOSITORY / ".local"
 VENV = REPOSITORY / ".venv-local"
 NOTE, LOCK = "status.json", "lock"
+# How often one that starts or stops is looked at, every 0.01 s, before it is taken for stuck.
+LOOKS = 6000
 REQUIREMENTS = REPOSITORY / "requirements-local.txt"
 
 SECRET = "local"  # noqa: S105
@@ -68,10 +70,14 @@ def up(folder: Path = FOLDER, *, say: Callable[[str], object] = print) -> LocalA
 def status(folder: Path = FOLDER) -> LocalAws | None:
     """The local AWS of a folder, if it is up."""
     with contextlib.suppress(FileNotFoundError), (folder / NOTE).open() as note:
-        while _is_locked(note):
+        for _ in range(LOOKS):
+            if not _is_locked(note):
+                return None
             if told := note.read():
                 return LocalAws(**json.loads(told))
             time.sleep(0.01)  # it is about to say where it answers
+        see = f"see {folder / 'log'}, and kill what has {folder / NOTE} open"
+        raise LocalAwsError(f"the local AWS neither starts nor ends: {see}")
     return None
 
 
@@ -82,13 +88,19 @@ def down(folder: Path = FOLDER) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_locked(note):  # else somebody has stopped it meanwhile
                 os.kill(found.pid, signal.SIGTERM)
-            fcntl.flock(note, fcntl.LOCK_EX)  # which it keeps to its end
-    return bool(found)
+            for _ in range(LOOKS):
+                if not _is_locked(note):  # which it is to its end
+                    return True
+                time.sleep(0.01)
+            os.kill(found.pid, signal.SIGKILL)
+            fcntl.flock(note, fcntl.LOCK_EX)
+        raise LocalAwsError("the local AWS was stuck, and killed: it has what was last saved")
+    return False
 
 
 def save(local: LocalAws) -> None:
     """Have what it holds written down now, in case it is killed before it is stopped."""
-    server = http.client.HTTPConnection(local.endpoint.removeprefix("http://"))
+    server = http.client.HTTPConnection(local.endpoint.removeprefix("http://"), timeout=30)
     with contextlib.closing(server), contextlib.suppress(OSError, http.client.HTTPException):
         server.request("POST", "/_ministack/config", '{"LIBERTY_LOCAL_SAVE": "1"}')
         server.getresponse().read()
@@ -134,9 +146,9 @@ def _start(python: Path, folder: Path) -> LocalAws:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    # Nothing of the caller's AWS or Python: it would change who the local AWS thinks it is.
-    foreign = ("AWS_", "MINISTACK_", "PYTHON")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    # Nothing else of the caller's: AWS_*, or SERVICES, would change what the local AWS is.
+    ours = ("HOME", "LD_", "LIBERTY_LOCAL_", "PATH", "TMPDIR")
+    kept = {k: v for k, v in os.environ.items() if k.startswith(ours)}
     # cfn-lint is found without being imported, which takes a second.
     schemas = importlib.metadata.distribution("cfn-lint").locate_file("cfnlint/data/schemas")
     return kept | {
@@ -161,7 +173,7 @@ def _python(say: Callable[[str], object]) -> Path:
             return python
         say(f"Making {VENV.name}, the local AWS's virtual environment")
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        pip += ["--require-hashes", "--requirement", str(REQUIREMENTS)]
+        pip += ["--no-user", "--require-hashes", "--requirement", str(REQUIREMENTS)]
         try:
             venv.create(VENV, clear=True, with_pip=True)
             subprocess.run(pip, check=True, capture_output=True, text=True)  # noqa: S603

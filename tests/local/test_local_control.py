@@ -1,11 +1,13 @@
 """Starting, finding again, stopping and emptying the local AWS."""
 
+import fcntl
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -190,6 +192,36 @@ def test_one_whose_start_was_interrupted_is_found_when_it_is_asked_for_again(
     found = control.up(folder, say=said.append)
     assert not said  # none is started
     Aws(found).client("s3").list_buckets()
+
+
+def test_one_that_is_stuck_is_not_waited_for_without_end(home, local, folder, monkeypatch):
+    Aws(local).client("sns").create_topic(Name="kept")
+    control.save(local)
+    monkeypatch.setattr(control, "LOOKS", 9)
+    os.kill(local.pid, signal.SIGSTOP)
+    with pytest.raises(control.LocalAwsError, match="killed: it has what was last saved"):
+        control.down(home)
+    assert control.status(home) is None
+    monkeypatch.undo()
+    again = control.up(home, say=quiet)
+    assert len(Aws(again).client("sns").list_topics()["Topics"]) == 1
+    monkeypatch.setattr(control, "LOOKS", 9)
+    with (folder / control.NOTE).open("w") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
+        with pytest.raises(control.LocalAwsError, match=r"neither starts nor ends: see .*/log"):
+            control.up(folder, say=quiet)
+
+
+def test_one_whose_folder_is_deleted_ends_by_itself(folder):
+    pid = control.up(folder, say=quiet).pid
+    shutil.rmtree(folder)
+    assert any(os.waitpid(pid, os.WNOHANG)[0] or time.sleep(0.01) for _ in range(3000))
+    assert not folder.exists()
+
+
+def test_what_variables_tell_other_programs_is_not_meant_for_it(folder, monkeypatch):
+    monkeypatch.setenv("SERVICES", "s3")  # LocalStack's
+    Aws(control.up(folder, say=quiet)).client("sns").list_topics()
 
 
 def test_a_server_that_does_not_start_says_why(folder, monkeypatch):
