@@ -86,11 +86,14 @@ def _of_aws(error: Exception, name: str) -> str | None:
     if isinstance(error, ResponseParserError) and str(error).startswith(WEB_PAGE):
         why = f"{error}: is there a proxy? Look at HTTPS_PROXY and NO_PROXY, or sign in to it"
         return f"AWS's answer could not be read: {why}."
+    local = "//127.0.0.1:" in str(error)
     if isinstance(error, aws.EndpointConnectionError | aws.ConnectTimeoutError):
         step = "Is the network up, and the region right?"
-        if "//127.0.0.1:" in str(error):
+        if local:
             step = "Was the local AWS stopped? make local-up starts it."
         return f"AWS can't be reached: {error} {step}"
+    if local and isinstance(error, aws.ReadTimeoutError):
+        return f"The local AWS doesn't answer: {error} make local-down ends it."
     if not isinstance(error, faults.OF_AWS):
         return _of_what_gives_credentials(error, name)
     said = faults.in_words(error)

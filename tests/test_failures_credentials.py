@@ -147,6 +147,11 @@ def test_case_34_a_variable_that_is_wrong_is_a_sentence(monkeypatch, name):
 "http://127.0.0.1:9" Was the local AWS stopped? make local-up starts it.""",
         ),
         (
+            exceptions.ReadTimeoutError(endpoint_url="http://127.0.0.1:9"),
+            """The local AWS doesn't answer: Read timeout on endpoint URL: \
+"http://127.0.0.1:9" make local-down ends it.""",
+        ),
+        (
             exceptions.ConnectTimeoutError(endpoint_url="https://cloudformation"),
             "AWS can't be reached: ",
         ),
