@@ -13,11 +13,19 @@
 unexport PYTHONDONTWRITEBYTECODE
 # Other modules than those that are pinned, or none at all, would be found.
 unexport PYTHONHOME PYTHONPATH
+# Docstrings describe templates, and tests assert.
+unexport PYTHONOPTIMIZE
+# Where pip installs for its user by itself, it refuses to install into a virtual environment.
+export PIP_USER := 0
+
+# A name is one word, taken as it was typed: nothing in it is for make or the shell to carry out.
+$(foreach name,BASE ENV ID NAME,$(eval override $(name) := $$(value $(name))))
+typed = '$(subst ','\'',$($(1)))'
 
 # The first Python at hand that will do; looked for when it is needed, once.
+WILL_DO := -E -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
 PYTHON ?= $(eval PYTHON := $$(shell for python in python3 python3.13 python3.12 python3.11; do \
-            $$$$python -E -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-              2>/dev/null && { echo $$$$python; break; }; done))$(PYTHON)
+            $$$$python $(WILL_DO) && { echo $$$$python; break; }; done))$(PYTHON)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LIBERTY := $(BIN)/python -m liberty_cfn
@@ -50,7 +58,7 @@ format: ready ## Format the Python, and fix what ruff can
 	@$(BIN)/ruff check --fix .
 
 diff: ready ## Say what a change does to AWS, in every environment: make diff BASE=main
-	@$(LIBERTY) diff $(if $(BASE),--base "$(BASE)") $(ARGS)
+	@$(LIBERTY) diff $(if $(BASE),--base $(call typed,BASE)) $(ARGS)
 
 prove: ready ## Prove who reaches whom and who may do what, in every environment
 	@$(LIBERTY) prove $(ARGS)
@@ -65,22 +73,22 @@ audit: ready ## Ask checkov and AWS's Guard rules about every environment; ARGS=
 	@$(LIBERTY) audit $(ARGS)
 
 explain: ready ## Say who uses a resource, what replacing it would do: make explain ID=Vpc
-	@$(LIBERTY) explain "$(ID)" $(ARGS)
+	@$(LIBERTY) explain $(call typed,ID) $(ARGS)
 
 plan: ready ## Show what a deploy would change: make plan ENV=prod
-	@$(LIBERTY) plan "$(ENV)" $(ARGS)
+	@$(LIBERTY) plan $(call typed,ENV) $(ARGS)
 
 deploy: ready ## Deploy an environment and verify it: make deploy ENV=local
-	@$(LIBERTY) deploy "$(ENV)" $(ARGS)
+	@$(LIBERTY) deploy $(call typed,ENV) $(ARGS)
 
 verify: ready ## Tick the spec's checklist from what exists: make verify ENV=local
-	@$(LIBERTY) verify "$(ENV)" $(ARGS)
+	@$(LIBERTY) verify $(call typed,ENV) $(ARGS)
 
 destroy: ready ## Delete an environment, but what is kept by policy: make destroy ENV=local
-	@$(LIBERTY) destroy "$(ENV)" $(ARGS)
+	@$(LIBERTY) destroy $(call typed,ENV) $(ARGS)
 
 status events outputs cancel retry rollback drift doctor bootstrap: ready
-	@$(LIBERTY) $@ "$(ENV)" $(ARGS)
+	@$(LIBERTY) $@ $(call typed,ENV) $(ARGS)
 
 status: ## Say how an environment's stacks stand
 events: ## Show the last operation; ARGS=--follow attaches to what is running
@@ -93,10 +101,10 @@ doctor: ## Say what would make a deploy fail, and what solves it
 bootstrap: ## Make the roles that a stack set needs, in every target
 
 secret: ready ## Set a secret: make secret ENV=prod NAME=DEFAULT_FROM_EMAIL
-	@$(LIBERTY) secret set "$(ENV)" "$(NAME)" $(ARGS)
+	@$(LIBERTY) secret set $(call typed,ENV) $(call typed,NAME) $(ARGS)
 
 secrets: ready ## Say which secrets have a value, and since when
-	@$(LIBERTY) secret list "$(ENV)" $(ARGS)
+	@$(LIBERTY) secret list $(call typed,ENV) $(ARGS)
 
 local-up: ready ## Start the local AWS
 	@$(LIBERTY) local up $(ARGS)
@@ -122,6 +130,8 @@ clean: ## Stop the local AWS and delete all that was made here, its data include
 
 # Made again only when what it is made from has other content; a checkout touches files. Where
 # the folder was moved, only what says where it is; where Python went, or is another, all.
+# It finds the package by a way that has no letters which some language's encoding lacks.
+VENV_FINDS := .venv/lib/python3*/site-packages/liberty_cfn.pth
 PLACE := { readlink -f $(BIN)/python; pwd -P; cat pyproject.toml; } | cksum
 ready:
 	@test -x $(BIN)/python && cksum < requirements.txt | cmp -s - .venv/made-from || \
@@ -129,12 +139,13 @@ ready:
 	@$(PLACE) | cmp -s - .venv/installed-from || { \
 	  $(BIN)/python -c 'import pip' 2>/dev/null || $(MAKE) --no-print-directory .venv; \
 	  $(PIP) install --no-deps --no-build-isolation --editable . && \
+  echo ../../../.. | tee $(VENV_FINDS) >/dev/null && \
 	  $(PLACE) > .venv/installed-from; }
 
 .venv:
-	@test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) $(WILL_DO) || { echo "This needs Python 3.11, 3.12 or 3.13$(PYTHON:%=, not %): apt-get install python3 python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version), once" >&2
-	@$(PYTHON) -m venv --clear .venv || { echo "No virtual environment: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || { echo "No virtual environment. If no other reason is above: apt-get install python3-venv" >&2; exit 1; }
 	@$(PIP) install --require-hashes --requirement requirements.txt || { \
 	  echo "What pip installs could not be had: is there a network, or a proxy (HTTPS_PROXY)? Then make again" >&2; exit 1; }
 	@cksum < requirements.txt > .venv/made-from

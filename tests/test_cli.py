@@ -165,10 +165,18 @@ def test_make_fails_with_its_command_whose_words_it_leaves_as_they_are():
     assert "Traceback" not in answer.stderr
 
 
+def test_nothing_in_a_name_is_carried_out():
+    name = """a'b"; touch x; `touch x` $(shell touch x) $$(touch x) \\"""
+    answer = run("make", "verify", f"ENV={name}")
+    assert answer.stderr.startswith(f"There is no environment {name!r}")
+
+
 # Stands for Python: makes what `-m venv` makes, and writes down what else it is asked for.
 PYTHON = """#!/bin/sh
 case "$*" in
-*venv*) mkdir -p .venv/bin; ln -sf ../../python .venv/bin/python;;
+*venv*) mkdir -p .venv/bin .venv/lib/python3/site-packages; ln -sf ../../python .venv/bin/python
+        touch .venv/lib/python3/site-packages/liberty_cfn.pth;;
+-E*) {version};;
 *) echo "$*" >> asked; {pip};;
 esac
 """
@@ -180,8 +188,8 @@ def test_what_is_set_up_is_mended_where_the_folder_was_moved_or_python_is_anothe
     for name in "Makefile", "requirements.txt", "pyproject.toml":
         shutil.copy(REPOSITORY / name, here)
 
-    def ready(pip="true"):
-        (here / "python").write_text(PYTHON.format(pip=pip))
+    def ready(pip="true", version="true"):
+        (here / "python").write_text(PYTHON.format(pip=pip, version=version))
         (here / "python").chmod(0o755)
         (here / "asked").write_text("")
         run("make", "ready", "PYTHON=./python", cwd=here)
@@ -189,6 +197,8 @@ def test_what_is_set_up_is_mended_where_the_folder_was_moved_or_python_is_anothe
         return "--requirement" in asked, "--editable" in asked
 
     assert ready() == (True, True)
+    # Found by no letters that not every encoding has, whatever the folder is called.
+    assert next(here.glob(".venv/lib/*/*/liberty_cfn.pth")).read_text() == "../../../..\n"
     assert ready() == (False, False)
     here = here.rename(tmp_path / "moved")
     assert ready() == (False, True)
@@ -199,6 +209,9 @@ def test_what_is_set_up_is_mended_where_the_folder_was_moved_or_python_is_anothe
     (here / "requirements.txt").write_text("other")
     assert ready(pip="exit 1") == (True, False)
     assert "is there a network" in run("make", "ready", "PYTHON=./python", cwd=here).stderr
+    assert ready(version="exit 1") == (False, False)
+    said = "This needs Python 3.11, 3.12 or 3.13, not ./python: "
+    assert run("make", "ready", "PYTHON=./python", cwd=here).stderr.startswith(said)
 
 
 def test_what_make_says_while_it_sets_up_is_not_in_the_way_of_json():
