@@ -196,6 +196,19 @@ def test_case_33_a_new_environment_that_another_deploy_made_meanwhile_is_not_cha
     assert left_behind(target, dev) == []
 
 
+@pytest.mark.parametrize("adopt", [False, True])
+def test_case_33_what_another_deploy_made_meanwhile_is_nothing_to_delete_or_to_take_in(
+    target, dev, adopt
+):
+    design = UPLOADS.replace("failures-1", "uploads-dev")
+    work = Work(dev, target, Listener(), {"root.yaml": design})
+    begun = begin(work)
+    have(dev, target, design)
+    with pytest.raises(DeployError, match="somebody else made it meanwhile") as refused:
+        deploy(work, begun, adopt=adopt)
+    assert "Delete it" not in str(refused.value)
+
+
 def test_case_13_what_is_told_at_the_end_is_of_the_stack_that_was_deployed(
     target, dev, monkeypatch
 ):
