@@ -1,6 +1,7 @@
 """What verify says where AWS refuses, or gives no answer."""
 
 import socket
+import threading
 from types import SimpleNamespace
 
 import boto3
@@ -11,11 +12,9 @@ from botocore.parsers import ResponseParserError
 from verifying import failed_checks, refusing, wrong
 
 from liberty_cfn.environments import load
-from liberty_cfn.verify import (
-    VerifyError,
-    verify,
-)
+from liberty_cfn.verify import VerifyError, running, verify
 from liberty_cfn.verify.reading import Aws
+from liberty_cfn.verify.rows import Resource
 
 
 def test_a_refusal_fails_its_row_in_words_and_no_other(deployed):
@@ -84,6 +83,29 @@ def test_ctrl_c_leaves_no_other_row_waiting_for_an_answer_that_never_comes():
     with pytest.raises(KeyboardInterrupt):
         aws.read("iam", "list_users")
     assert all(answer.done() for answer in aws._answers.values())  # noqa: SLF001
+
+
+def test_on_ctrl_c_answers_are_not_waited_for(monkeypatch):
+    caller = {"Account": "000000000000", "Arn": "arn:aws:iam::000000000000:root"}
+    client = SimpleNamespace(can_paginate=lambda _: False, get_caller_identity=lambda: caller)
+    begun, answered, waited = threading.Event(), threading.Event(), []
+
+    def interrupted(_):
+        begun.wait(10)
+        raise KeyboardInterrupt
+
+    def slow(_):
+        begun.set()
+        waited.append(answered.wait(10))
+        yield
+
+    asking = [Resource("", "", "", interrupted), Resource("", "", "", slow)]
+    monkeypatch.setattr(running, "resources", lambda _: asking)
+    monkeypatch.setattr(running, "commands", lambda _: [])
+    with pytest.raises(KeyboardInterrupt):
+        verify(load("local"), lambda _: client)
+    assert waited == []
+    answered.set()
 
 
 def test_no_credentials_are_said_once():

@@ -34,7 +34,8 @@ def verify(environment: Environment, client: Callable[[str], Any]) -> Report:
         facts = _known(command.facts, aws, command.name)
         return Check(number, command.name, command.written, command.calls, facts)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool, wait = ThreadPoolExecutor(AT_ONCE), True
+    try:
         rows = [pool.submit(row, *each) for each in enumerate(resources(aws), 1)]
         checks = [pool.submit(check, *each) for each in enumerate(commands(aws), 1)]
         return Report(
@@ -44,6 +45,12 @@ def verify(environment: Environment, client: Callable[[str], Any]) -> Report:
             rows=tuple(each.result() for each in rows),
             checks=tuple(each.result() for each in checks),
         )
+    except KeyboardInterrupt:
+        # Nothing is left behind without the answers.
+        wait = False
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _known(facts: Callable[[Aws], Iterator[Fact]], aws: Aws, thing: str) -> tuple[Fact, ...]:
