@@ -104,11 +104,29 @@ def test_several_services_are_asked_at_once_and_told_in_order(nowhere, dev):
     assert [each.about for each in found] == ["this", "that"]
 
 
+def test_on_ctrl_c_answers_are_not_waited_for(nowhere, dev):
+    begun, answered, waited = threading.Event(), threading.Event(), []
+
+    def interrupted(*_):
+        begun.wait(10)
+        raise KeyboardInterrupt
+
+    def slow(*_):
+        begun.set()
+        waited.append(answered.wait(10))
+        yield Finding(Level.OK, "that", "is well")
+
+    with pytest.raises(KeyboardInterrupt):
+        list(all_asked([("This", interrupted), ("That", slow)], dev, nowhere))
+    assert waited == []
+    answered.set()
+
+
 def test_quotas_are_asked_for_at_once(nowhere, dev, monkeypatch):
     both = threading.Barrier(2, timeout=10)
     pair = beforehand_quotas.QUOTAS[:2]
     monkeypatch.setattr(beforehand_quotas, "QUOTAS", pair)
-    monkeypatch.setattr(beforehand_quotas, "_room", lambda _, one, __: (both.wait(), one)[1])
+    monkeypatch.setattr(beforehand_quotas, "_room", lambda one, *_: (both.wait(), [one])[1])
     assert list(beforehand.quotas(dev, nowhere)) == list(pair)
 
 

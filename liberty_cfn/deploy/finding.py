@@ -99,5 +99,6 @@ def all_asked(
     def found(check: tuple[str, Check]) -> list[Finding]:
         return list(asked(*check, environment, target))
 
-    for findings in side_by_side(found, checks, AT_ONCE):
+    # On Ctrl-C, nothing is left behind without the answers.
+    for findings in side_by_side(found, checks, AT_ONCE, leave=True):
         yield from findings

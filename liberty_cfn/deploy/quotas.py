@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.finding import AT_ONCE, Finding, Level
-from liberty_cfn.deploy.patience import side_by_side
+from liberty_cfn.deploy.finding import Finding, Level, all_asked
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -53,33 +53,33 @@ QUOTAS = (
 
 def quotas(environment: Environment, target: Target) -> Iterator[Finding]:
     """Yield whether the region has room for another environment."""
+    checks = [(one.thing, partial(_room, one)) for one in QUOTAS]
+    yield from all_asked(checks, environment, target)
+
+
+def _room(quota: Quota, environment: Environment, target: Target) -> Iterator[Finding]:
+    """Yield whether there is room for as many as are needed, or that AWS doesn't say."""
     per_zone = environment.settings["NatGatewayPerZone"] == "true"
-
-    def room(one: Quota) -> Finding:
-        return _room(target, one, 2 if one.thing == ADDRESSES and per_zone else 1)
-
-    yield from side_by_side(room, QUOTAS, AT_ONCE)
-
-
-def _room(target: Target, quota: Quota, needed: int) -> Finding:
-    """Return whether there is room for as many as are `needed`, or that AWS doesn't say."""
+    needed = 2 if quota.thing == ADDRESSES and per_zone else 1
     about, where = f"Quota of {quota.thing}", f"--region {target.region}"
     try:
         most, taken = quota.most or _most(target, quota), _taken(target, quota)
     except faults.OF_AWS as error:
         # Nice to know, but no reason to stop.
         why = f"not checked, as AWS doesn't tell ({faults.short(error)}); {needed} needed."
-        return Finding(Level.WARNING, about, why)
+        yield Finding(Level.WARNING, about, why)
+        return
     said = f"{taken} of {most} are in use in {target.region}, and {needed} more needed"
     if taken + needed <= most:
-        return Finding(Level.OK, about, f"{said}.")
+        yield Finding(Level.OK, about, f"{said}.")
+        return
     asking = (
         f"aws service-quotas request-service-quota-increase {where} --service-code "
         f"{quota.service} --quota-code {quota.code} --desired-value {taken + needed}"
     )
     listing = f"aws {quota.client} {quota.operation.replace('_', '-')} {where}"
     solved = f"more can't be had: {listing}" if quota.most else f"or ask for more: {asking}"
-    return Finding(Level.OBSTACLE, about, f"{said}; release some, {solved}")
+    yield Finding(Level.OBSTACLE, about, f"{said}; release some, {solved}")
 
 
 def _most(target: Target, quota: Quota) -> int:
