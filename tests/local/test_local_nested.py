@@ -272,6 +272,29 @@ def test_what_an_update_replaced_or_removed_in_a_child_goes_when_all_of_it_is_go
     assert ("Gone", "DELETE_COMPLETE") in events(aws, physical(aws, "Child"))
 
 
+def test_what_an_update_leaves_to_itself_is_told_when_all_of_it_is_good(aws):
+    def body(**inside):
+        kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+        made = {
+            title: resource("Logs::LogGroup", {"LogGroupName": name}, **kept)
+            for title, name in inside.items()
+        }
+        topic = resource("SNS::Topic", {"DisplayName": str(inside)}, DependsOn="Child")
+        return template(alone(aws, made)["Resources"] | {"Topic": topic})
+
+    deploy(aws, body(Replaced="one", Removed="two"))
+    aws.fail("AWS::SNS::Topic/Topic")
+    root = deploy(aws, body(Replaced="other"), RetainExceptOnCreate=True)
+    child = physical(aws, "Child")
+    assert root["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "DELETE_SKIPPED" not in dict(events(aws, child)).values()
+    aws.fail()
+    deploy(aws, body(Replaced="other"))
+    assert groups(aws) == ["one", "other", "two"]
+    left = [title for title, status in events(aws, child) if status == "DELETE_SKIPPED"]
+    assert left == ["Replaced", "Removed"]
+
+
 def test_a_nested_stack_that_an_update_removes_is_told_to_go(aws):
     topic = {"Topic": resource("SNS::Topic")}
     deploy(aws, template(topic | alone(aws, topic)["Resources"]))

@@ -59,6 +59,9 @@ async def _clean_up(stack: Stack, deletions: Iterable[Any]) -> None:
     """Delete what an update replaced or removed, once all of it is good."""
     for stack_id, kind, physical, properties, name, title in deletions:
         tell = functools.partial(stacks._add_event, stack_id, name, title, kind)
+        if properties is None:
+            tell("DELETE_SKIPPED", physical_id=physical)
+            continue
         about, why = (kind, physical, properties, name, title), ""
         tell("DELETE_IN_PROGRESS", physical_id=physical)
         try:

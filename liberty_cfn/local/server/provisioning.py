@@ -99,6 +99,11 @@ def _event(tell: Function, stack_id: str, stack: str, *about: str, **named: str)
     """AWS names the resource in every event, once it has one, and says what is made anew."""
     title, kind, status, reason, physical = (*about, "", "")[:5]
     record = cloudformation._stacks.get(stack, {})
+    if status == "DELETE_SKIPPED" and record["StackStatus"] == "UPDATE_IN_PROGRESS":
+        # What an update leaves to itself is told as such when all of it is good.
+        waiting = root_of(record).setdefault("_waiting", [])
+        waiting.append((stack_id, kind, named["physical_id"], None, stack, title))
+        return
     if title == stack and status == "ROLLBACK_FAILED":
         # What could not be taken back is still the stack's, to be deleted later.
         state = {"ResourceStatus": "DELETE_FAILED", "Timestamp": now_iso()}
