@@ -329,6 +329,14 @@ def test_a_stack_that_used_anothers_role_can_not_make_its_own_beside_it(target, 
     assert found.startswith("Role ecsTaskExecutionRole-dev: is there already")
 
 
+def test_a_stack_s_own_role_is_not_named_as_another_s_as_it_would_go(target, dev):
+    role(target, "ecsTaskExecutionRole-dev")
+    stack(target, NameSuffix="-dev", ExistingExecutionRole="")
+    named = with_settings(dev, ExistingExecutionRole="ecsTaskExecutionRole-dev")
+    [found] = obstacles(named, target)
+    assert "is this stack's own, which deletes it" in found
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [

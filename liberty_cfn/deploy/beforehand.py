@@ -55,7 +55,10 @@ def named_by_settings(
     checks: list[tuple[str, Check]] = [
         ("HostedZoneId", named.hosted_zone),
         ("CertificateArn", named.certificate),
-        ("ExistingExecutionRole", named.existing_role),
+        (
+            "ExistingExecutionRole",
+            partial(named.existing_role, before=deployed(stack) or {}),
+        ),
     ]
     due = [each for each in checks if environment.settings[each[0]]]
     if deployed(stack) is None:

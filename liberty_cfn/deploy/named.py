@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from liberty_cfn.deploy import faults, leftovers
@@ -82,12 +82,23 @@ def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
         yield Finding(Level.OK, about, f"the certificate is issued, and good for {host}.")
 
 
-def existing_role(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the role that the settings name exists, and ECS may assume it."""
+def existing_role(
+    environment: Environment, target: Target, before: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield whether the role that the settings name exists, and ECS may assume it.
+
+    `before` is what the stack's settings were: its own role goes once another is named.
+    """
     name = environment.settings["ExistingExecutionRole"]
     about, role = "ExistingExecutionRole", leftovers.role(target, name)
     if role is None:
         says = f"this account has no role {name}; leave it empty to have one made."
+        yield Finding(Level.OBSTACLE, about, says)
+    elif before.get(about) == "" and name == leftovers.EXECUTION_ROLE + before["NameSuffix"]:
+        says = (
+            f"{name} is this stack's own, which deletes it once another's is named: no task "
+            "could start any more; leave it empty."
+        )
         yield Finding(Level.OBSTACLE, about, says)
     elif role["Path"] != "/":
         says = f"{name} has the path {role['Path']}; tasks can be started only with one at /."
