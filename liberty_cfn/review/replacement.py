@@ -49,7 +49,8 @@ def verdict(resource_type: str, path: Steps, before: Any = None, after: Any = No
     stops = _interruption(resource_type, steps, before, after)
     if entry := _documented(resource_type, steps, before, after):
         key = (resource_type, *steps[:1])
-        only = key in ONLY_INTERRUPTED
+        in_place = any(entry is by_value.then for by_value in BY_VALUE.values())
+        only = key in ONLY_INTERRUPTED or in_place
         return Verdict(
             entry.replacement, entry.why, entry.source, entry.refused, only, interruption=stops
         )

@@ -121,8 +121,8 @@ def test_from_redis_to_valkey_is_documented_as_in_place_too():
     path = ("Engine",)
     there = verdict("AWS::ElastiCache::ReplicationGroup", path, "redis", "valkey")
     back = verdict("AWS::ElastiCache::ReplicationGroup", path, "valkey", "redis")
-    assert there.replacement is Replacement.CONDITIONAL
-    assert back.replacement is Replacement.CERTAIN
+    assert (there.replacement, there.only_interrupted) == (Replacement.CONDITIONAL, True)
+    assert (back.replacement, back.only_interrupted) == (Replacement.CERTAIN, False)
 
 
 def test_places_in_lists_are_left_out_of_the_schema_s_paths():
