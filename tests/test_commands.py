@@ -20,7 +20,7 @@ from test_deploy import templates
 
 import liberty_cfn.deploy as deploy_package
 from liberty_cfn import checked
-from liberty_cfn.cli import cli, common
+from liberty_cfn.cli import cli, common, reviewed
 from liberty_cfn.deploy import targets
 from liberty_cfn.deploy.deploying import deploy
 from liberty_cfn.deploy.destroying import Kept
@@ -245,6 +245,13 @@ def test_only_templates_that_were_approved_are_deployed(environment, approved, s
     answer = run("deploy", "dev", "--yes", "--template-digest", approved)
     assert answer.exit_code
     assert said in answer.stderr
+
+
+def test_a_digest_may_have_been_copied_with_spaces_around():
+    templates = {"root.yaml": "Resources: {}"}
+    reviewed.check_digest(templates, f" {digest(templates)}\n")
+    with pytest.raises(SystemExit):
+        reviewed.check_digest(templates, " " * 12)
 
 
 def test_a_digest_that_was_to_be_read_from_somewhere_and_is_empty_approves_nothing(

@@ -88,6 +88,7 @@ def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
 
     if approved is None:
         return
+    approved = approved.strip()
     if len(approved) < SHORTEST:
         fail(
             f"{approved!r} is no digest; expected {SHORTEST} of its characters at least, in "
@@ -95,7 +96,10 @@ def check_digest(templates: Mapping[str, str], approved: str | None) -> None:
             2,
         )
     if not (found := digest(templates)).startswith(approved):
-        why = f"Not the templates that were approved: they have the digest {found}."
+        why = (
+            f"Not the templates that were approved: they have the digest {found}. Have these "
+            "reviewed (make diff), or check out those that were."
+        )
         fail(why, expected=approved, found=found)
 
 
