@@ -110,7 +110,7 @@ class ByHand:
 class Meeting:
     """All that somebody changed, met by a plan; and what could not be compared.
 
-    `unprotected` are the stacks whose policies somebody changed.
+    `unprotected` are the stacks whose policies aren't those that deploying sets.
     """
 
     by_hand: tuple[ByHand, ...]

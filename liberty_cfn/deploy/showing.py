@@ -167,13 +167,13 @@ def _branch_of(one: ByHand, branches: dict[tuple[str, ...], Tree]) -> Tree:
 def _not_compared(plan: Plan) -> list[str]:
     """Return, in words, of what it isn't known whether somebody changed it; if anything.
 
-    And which stacks' policies somebody did change.
+    And which stacks' policies aren't those that deploying sets.
     """
     if plan.drift is None:
         return []
     told = {
         "Not compared with what was deployed": plan.drift.unknown,
-        "Deploying sets stack policies again, changed by hand, of": plan.drift.unprotected,
+        "Deploying sets stack policies again, as they are others, of": plan.drift.unprotected,
     }
     return [f"{what}: {', '.join(stacks)}" for what, stacks in told.items() if stacks]
 
