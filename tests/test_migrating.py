@@ -121,6 +121,12 @@ def test_the_migration_is_a_task_of_the_new_version_where_the_service_runs(life)
     assert override["command"] == ["python", "manage.py", "migrate", "--noinput"]
 
 
+def test_plans_tell_of_it_where_it_is_due(life):
+    said = f"Before the service moves, a task of the new version runs {DJANGO}"
+    told = [said in one.plan.notes for one in (life.first, life.failed, life.fixed, life.idle)]
+    assert told == [True, True, True, False]
+
+
 def test_its_log_lines_are_shown(life):
     migrated = life.first.said[life.first.said.index(f"Migrating: {DJANGO}") :]
     assert migrated[1:4] == [

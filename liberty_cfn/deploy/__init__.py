@@ -42,8 +42,8 @@ One idea a module, each importing only from those above it:
     following    an operation reported as it happens, and followed to its end
     operations   a stack's life after deploying: cancel, rollback
     foreseeing   what is deployed, reviewed against what would be: what fails, what is lost
-    preparing    what deploying would do
     migrating    the database, before the service moves to the version that needs it
+    preparing    what deploying would do
     carrying_out a change set executed once and followed, and its stacks protected
     kept_secrets what a destroy kept of these, put aside and given back
     adopting     taking in what an earlier destroy kept

@@ -51,6 +51,12 @@ def is_due(environment: Environment, plan: Plan) -> bool:
     )
 
 
+def foretold(environment: Environment, plan: Plan) -> Iterator[str]:
+    """Yield, in words, what migrates the database when a plan is carried out, if it is due."""
+    if is_due(environment, plan):
+        yield f"Before the service moves, a task of the new version runs {environment.migrate}"
+
+
 def held(environment: Environment, target: Target, plan: Plan) -> dict[str, str]:
     """Return the parameters that keep the service as it is: its tasks, or none.
 

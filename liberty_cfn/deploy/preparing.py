@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from liberty_cfn.deploy import beforehand, change_sets, discarding, faults
+from liberty_cfn.deploy import beforehand, change_sets, discarding, faults, migrating
 from liberty_cfn.deploy.changes import Change, ChangeSet
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.finding import as_json
@@ -67,6 +67,7 @@ def prepare(
         return planned, None
     with discarding.kept_only_if_well(work.cloudformation, change_set):
         notes = (
+            *migrating.foretold(work.environment, planned),
             *_scaled_in(work.environment, work.target, planned.changes),
             *_failing(work, stack, planned.changes),
         )
