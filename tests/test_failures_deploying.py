@@ -204,7 +204,7 @@ def test_case_33_what_another_deploy_made_meanwhile_is_nothing_to_delete_or_to_t
     work = Work(dev, target, Listener(), {"root.yaml": design})
     begun = begin(work)
     have(dev, target, design)
-    with pytest.raises(DeployError, match="somebody else made it meanwhile") as refused:
+    with pytest.raises(DeployError, match="just before this plan") as refused:
         deploy(work, begun, adopt=adopt)
     assert "Delete it" not in str(refused.value)
 

@@ -44,6 +44,10 @@ UNTOLD = (
 )
 # How it says that the stack is no longer in the state it was found in.
 MEANWHILE = re.compile("Stack.*(already exists|does not exist)")
+JUST_BEFORE = (
+    "Somebody else made, changed or deleted the stack just before this plan, which changed "
+    "nothing. Deploy again: that sees what is under way to its end first."
+)
 PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 LOST = ("OBSOLETE", "UNAVAILABLE")
 # How many times AWS may fail to answer before that counts.
@@ -178,11 +182,7 @@ def _created_once(
         with contextlib.suppress(ClientError):
             return found()
         if faults.unready(error) or MEANWHILE.search(str(error)):
-            raise DeployError(
-                "Somebody else made, changed or deleted the stack just before this plan, which "
-                "changed nothing. Deploy again: that sees what is under way to its end first. "
-                f"{faults.in_words(error)}"
-            ) from error
+            raise DeployError(f"{JUST_BEFORE} {faults.in_words(error)}") from error
         if faults.code(error) == "AlreadyExistsException" and not renamed:
             return _created_once(cloudformation, asked, renamed=True)
         raise

@@ -36,14 +36,12 @@ def look_ahead(work: Work, stack: Mapping[str, Any] | None, *, adopt: bool = Fal
     Raises:
         DeployError: something is.
     """
-    environment = work.environment
-    obstacles = beforehand.obstacles(environment, work.target, stack, work.templates)
+    obstacles = beforehand.obstacles(work.environment, work.target, stack, work.templates)
     if obstacles and beforehand.deployed(stack) is None:
         # What another deploy has begun to make meanwhile is nothing to delete, or to take in.
-        now = find(work.cloudformation, environment.stack)
-        if now and beforehand.deployed(now) is not None:
-            but = "somebody else made it meanwhile, so nothing was done; deploy again."
-            raise DeployError(in_words(now["StackStatus"], environment, but))
+        now = find(work.cloudformation, work.environment.stack)
+        if beforehand.deployed(now) is not None:
+            raise DeployError(change_sets.JUST_BEFORE)
     if found := [each for each in obstacles if not (adopt and each.adoptable)]:
         told = ["This is in the way; nothing was made:", *map(str, found)]
         raise DeployError("\n".join(told), findings=as_json(found))
