@@ -545,6 +545,15 @@ def test_case_21_what_is_looked_at_again_is_what_was_looked_at(dev, stack_name, 
         operation.see_to_its_end(Follower(wire.client, STACK, START))
 
 
+def test_case_21_who_deploys_is_told_to_deploy_again_as_policies_are_still_to_be_set(dev):
+    wire = Wire(DescribeStacks=[EXPIRED], DescribeStackEvents=[events()])
+    target = Target(None, "1", _clients={"cloudformation": wire.client})
+    with pytest.raises(FollowError, match=r"look again: make deploy ENV=dev$"):
+        following.attend(
+            Work(dev, target, Listener()), STACK, Follower(wire.client, STACK, START)
+        )
+
+
 @pytest.mark.parametrize("operation", ["CREATE", "UPDATE", "DELETE", "IMPORT"])
 def test_case_21_with_new_credentials_it_is_attached_to_from_its_beginning(operation):
     begun, over = f"{operation}_IN_PROGRESS", f"{operation}_COMPLETE"

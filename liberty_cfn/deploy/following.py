@@ -30,7 +30,8 @@ QUIET = 3
 class Operation:
     """An operation on a stack: its last status and its events, once it has been followed.
 
-    `stopped` is why the tasks of each ECS service that failed had stopped, by its ARN.
+    `stopped` is why the tasks of each ECS service that failed had stopped, by its ARN;
+    `deploys`, whether a deploy follows it, which has more to do once it is over.
     """
 
     work: Work
@@ -38,6 +39,7 @@ class Operation:
     status: str = ""
     events: list[Event] = field(default_factory=list)
     stopped: dict[str, list[str]] = field(default_factory=dict)
+    deploys: bool = False
 
     @property
     def meaning(self) -> Meaning:
@@ -67,8 +69,9 @@ class Operation:
             progress.happened([])
 
         # A set's own stack is followed only during adoption.
-        adopting = f"make deploy ENV={work.environment.name} ADOPT=1"
-        again = adopting if work.environment.stack_name else ""
+        adopts = " ADOPT=1" if work.environment.stack_name else ""
+        deploy = f"make deploy ENV={work.environment.name}{adopts}"
+        again = deploy if self.deploys or adopts else ""
         patience = Patience(self.stack_id, progress.say, again=again)
         self.status, self.events = follow(follower, noticed, patience, pause)
 
@@ -93,7 +96,7 @@ def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) 
         DeployError: it failed.
         FollowError: the deadline has passed, or the credentials have expired.
     """
-    operation = Operation(work, stack_id)
+    operation = Operation(work, stack_id, deploys=True)
     operation.see_to_its_end(follower)
     if follower.overtaken:
         work.progress.say(
