@@ -273,7 +273,7 @@ def test_a_deploy_tells_of_it_before_it_asks_and_also_where_nothing_is_to_do(
     assert client.get_stack_policy(StackName=inside)["StackPolicyBody"] == ANY
     assert not deploy(Work(local, target, idle, logs), drift=True).changed
     assert client.get_stack_policy(StackName=inside)["StackPolicyBody"] == stack_policy()
-    assert "Deploying sets stack policies again, as they are others, of: Logs\n" in shown(
+    assert "Deploying sets its own stack policies in place of those of: Logs\n" in shown(
         idle.plan
     )
     assert idle.plan.summary.endswith(": no changes; 1 changed by hand (1 left so)")

@@ -173,7 +173,7 @@ def _not_compared(plan: Plan) -> list[str]:
         return []
     told = {
         "Not compared with what was deployed": plan.drift.unknown,
-        "Deploying sets stack policies again, as they are others, of": plan.drift.unprotected,
+        "Deploying sets its own stack policies in place of those of": plan.drift.unprotected,
     }
     return [f"{what}: {', '.join(stacks)}" for what, stacks in told.items() if stacks]
 
