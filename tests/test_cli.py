@@ -28,7 +28,7 @@ from liberty_cfn.cli import asking, cli, main, secret
 from liberty_cfn.cli import run as run_as_process
 from liberty_cfn.cli.common import console, fail, interruptible
 from liberty_cfn.cli.stack_sets.watching import Asked
-from liberty_cfn.deploy import deploying, destroying, images, secrets
+from liberty_cfn.deploy import deploying, destroying, images, secrets, targets
 from liberty_cfn.deploy.errors import UnreachableError
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
 from liberty_cfn.digests import digest
@@ -404,6 +404,18 @@ def test_what_is_not_as_specified_after_a_deploy_is_told_to_be_fixed_by_hand(
         said = liberty("deploy", "dev", "--yes", *options).stdout
         assert meant in said
         assert advice in said
+
+
+def test_on_aws_where_it_takes_a_while_it_is_said_that_what_exists_is_verified(
+    liberty, monkeypatch
+):
+    outcome = deploying.Outcome(changed=False, outputs={})
+    monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
+    monkeypatch.setattr(targets.Target, "is_aws", True)
+    said = liberty("deploy", "dev", "--yes").stdout
+    before, _, after = said.partition("Verifying what exists, which takes some seconds\n")
+    assert before.endswith("liberty-social-dev: no changes\n")
+    assert "Resources  " in after
 
 
 DENIED = ClientError(

@@ -52,6 +52,16 @@ def test_a_name_that_nothing_bears_is_told_though_nothing_changes(target, dev):
     assert any(line.startswith("--allow-replace Databse: ") for line in listener.said)
 
 
+def test_on_aws_where_it_takes_a_while_it_is_said_that_policies_are_set(
+    target, dev, monkeypatch
+):
+    have(dev, target, TOPIC)
+    monkeypatch.setattr(type(target), "is_aws", True)
+    listener = Listener()
+    deploy(Work(dev, target, listener, {"root.yaml": MORE}))
+    assert listener.said[-1] == "Setting the stack policies, which takes some seconds"
+
+
 def test_a_new_stack_is_protected_from_termination_before_anything_is_in_it(target, dev):
     seen = []
 

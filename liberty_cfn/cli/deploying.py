@@ -180,6 +180,8 @@ def deploy_command(
         outdated = _restarted(environment, target, progress.say, restart=restart)
         if outcome.changed or restart:
             common.keep(environment)
+        if target.is_aws:
+            progress.say("Verifying what exists, which takes some seconds")
         report = verify.verify(environment, target.client)
         screen.print(table.as_table(report))
         screen.print(showing.outputs_text(outcome.outputs))

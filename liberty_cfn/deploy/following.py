@@ -123,13 +123,16 @@ def _protect(operation: Operation, *, known: bool) -> str:
     """
     if operation.meaning not in (Meaning.GOOD, Meaning.UNDONE):
         return ""
-    cloudformation, stack_id = operation.work.cloudformation, operation.stack_id
+    work, stack_id = operation.work, operation.stack_id
+    cloudformation = work.cloudformation
     try:
         if known or not at_work(cloudformation, stack_id):
+            if work.target.is_aws:
+                work.progress.say("Setting the stack policies, which takes some seconds")
             protect(cloudformation, stack_id)
     except faults.OF_AWS as error:
         return (
-            f"{operation.work.environment.stack} is in {operation.status}, but its stack "
+            f"{work.environment.stack} is in {operation.status}, but its stack "
             "policies could not be set, which keep what holds data from being replaced or "
             f"deleted. {faults.in_words(error)}. Once that is over, deploy again: that sets "
             "them."

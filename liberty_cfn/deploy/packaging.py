@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.buckets import NOT_YET, Bucket, bucket, share
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import answered
+from liberty_cfn.deploy.patience import answered, side_by_side
 from liberty_cfn.deploy.targets import Target
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
@@ -88,9 +87,7 @@ def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
     )
     there = dict(_listed(bucket)) if bucket.policy else {}
     lacking = [text for text in children.values() if there.get(_key(text)) != _tag(text)]
-    if lacking:
-        with ThreadPoolExecutor(SENDERS) as senders:
-            list(senders.map(partial(_put, bucket), lacking))
+    list(side_by_side(partial(_put, bucket), lacking, SENDERS, leave=True))
     # The root is sent last, when all that it points to is there.
     if there.get(_key(root)) != _tag(root):
         _put(bucket, root)
