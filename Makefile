@@ -143,7 +143,7 @@ ready:
 	  $(PLACE) > .venv/installed-from; }
 
 .venv:
-	@$(PYTHON) $(WILL_DO) || { echo "This needs Python 3.11, 3.12 or 3.13$(PYTHON:%=, not %): apt-get install python3 python3-venv" >&2; exit 1; }
+	@{ $(PYTHON) $(WILL_DO); } || { echo "This needs Python 3.11, 3.12 or 3.13$(PYTHON:%=, not %): apt-get install python3 python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version), once" >&2
 	@$(PYTHON) -m venv --clear .venv || { echo "No virtual environment. If no other reason is above: apt-get install python3-venv" >&2; exit 1; }
 	@$(PIP) install --require-hashes --requirement requirements.txt || { \

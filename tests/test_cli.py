@@ -212,6 +212,8 @@ def test_what_is_set_up_is_mended_where_the_folder_was_moved_or_python_is_anothe
     assert ready(version="exit 1") == (False, False)
     said = "This needs Python 3.11, 3.12 or 3.13, not ./python: "
     assert run("make", "ready", "PYTHON=./python", cwd=here).stderr.startswith(said)
+    # Where there is none, nothing else is tried.
+    assert "Setting up" not in run("make", "ready", "PYTHON=", cwd=here).stderr
 
 
 def test_what_make_says_while_it_sets_up_is_not_in_the_way_of_json():
