@@ -180,6 +180,15 @@ def test_what_else_a_set_is_asked_is_answered(deployed, command, arguments, word
     assert {*told} == documented(arguments[0], of_a_set=True)
 
 
+@pytest.mark.usefixtures("deployed")
+def test_what_is_verified_of_all_targets_fits_into_one_comment(command, monkeypatch):
+    one = len(command("verify", "global", "--markdown")[1]) // len(PLACES)
+    monkeypatch.setattr("liberty_cfn.markdown.LONGEST", 2 * one)
+    _, said, _ = command("verify", "global", "--markdown")
+    assert len(said) <= 2 * one
+    assert said.endswith("\n_More than fits here: see `make verify ENV=global`._\n")
+
+
 @pytest.mark.parametrize(
     ("confirming", "code"), [((), 1), (("--confirm", "other"), 1), (("--confirm", "global"), 0)]
 )

@@ -39,6 +39,7 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
     """Compare what exists in every target with the spec's checklist."""
     from liberty_cfn.deploy.stack_sets import comparing, showing
     from liberty_cfn.deployment_targets import by_place
+    from liberty_cfn.markdown import fitting
     from liberty_cfn.verify import document
     from liberty_cfn.verify.markdown import as_markdown
     from liberty_cfn.verify.table import as_table
@@ -57,8 +58,8 @@ def verify(environment: Environment, *, every: bool, as_json: bool, markdown: bo
             next_steps=advice,
         )
     elif markdown:
-        for place, report in reports.items():
-            click.echo(f"## {place}\n\n{as_markdown(report)}")
+        text = "".join(f"## {p}\n\n{as_markdown(one)}\n" for p, one in reports.items())
+        click.echo(fitting(text, f"make verify ENV={environment.name}"), nl=False)
         say_unknown(unknown)
     else:
         for report in reports.values():
