@@ -41,7 +41,7 @@ from liberty_cfn.deploy.stack_sets import (
     reaching,
     running,
 )
-from liberty_cfn.deploy.stack_sets.comparing import drifted
+from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
 from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import attach
@@ -386,6 +386,36 @@ def test_on_ctrl_c_operations_that_run_side_by_side_are_left_to_aws():
 
     with pytest.raises(KeyboardInterrupt):
         list(side_by_side(operate, range(2), 2, leave=True))
+    assert ended == []
+    over.set()
+
+
+@pytest.mark.parametrize("ask", [verified, examined, lambda f: drifted(f, Mock(), list)])
+def test_on_ctrl_c_targets_that_are_only_looked_at_are_not_waited_for(sets, monkeypatch, ask):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    going, over, ended = threading.Event(), threading.Event(), []
+    known = {
+        "operate": None,
+        "stack_ids": dict.fromkeys(fleet.targets.places),
+        "bootstrap.missing": {},
+        "standing": None,
+        "beforehand.switched_off": {},
+    }
+    for name, found in known.items():
+        path = f"liberty_cfn.deploy.stack_sets.comparing.{name}"
+        monkeypatch.setattr(path, Mock(return_value=found))
+
+    def at(_, place):
+        if place == FIRST:
+            going.wait(10)
+            raise KeyboardInterrupt
+        going.set()
+        over.wait(10)
+        ended.append(place)
+
+    monkeypatch.setattr(reaching.Fleet, "at", at)
+    with pytest.raises(KeyboardInterrupt):
+        ask(fleet)
     assert ended == []
     over.set()
 

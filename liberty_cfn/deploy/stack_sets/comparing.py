@@ -45,7 +45,7 @@ def drifted(fleet: Fleet, there: StackSet, say: Say) -> tuple[dict[Place, Compar
         name = environment.name
         return drift.detect(client, ids[place], name, say=lambda line: say(f"{place}: {line}"))
 
-    return fleet.everywhere(ids, compared)
+    return fleet.everywhere(ids, compared, leave=True)
 
 
 def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
@@ -53,7 +53,8 @@ def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
 
     Also returns what to do where there is no image yet.
     """
-    found, unknown = fleet.everywhere(fleet.targets.places, partial(verified_at, fleet))
+    look = partial(verified_at, fleet)
+    found, unknown = fleet.everywhere(fleet.targets.places, look, leave=True)
     advice = [f"{place}: {said}" for place, (_, said) in found.items() if said]
     return {place: report for place, (report, _) in found.items()}, unknown, advice
 
@@ -94,8 +95,7 @@ def examined(fleet: Fleet) -> tuple[list[Finding], dict[Place, list[Finding]]]:
         environment = beforehand.with_stack(fleet, place, there)
         return examine(environment, fleet.at(place))
 
-    found, unknown = fleet.everywhere(
-        [place for place in fleet.targets.places if place.account not in lacking], looked
-    )
+    places = [place for place in fleet.targets.places if place.account not in lacking]
+    found, unknown = fleet.everywhere(places, looked, leave=True)
     untold = {p: [Finding(Level.OBSTACLE, "Target", f"{why}.")] for p, why in unknown.items()}
     return roles, found | untold

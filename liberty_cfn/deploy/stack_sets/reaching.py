@@ -114,10 +114,13 @@ class Fleet:
         places: Iterable[Place],
         work: Callable[[Place], T],
         tell: Callable[[int, int], object] = lambda _done, _all: None,
+        *,
+        leave: bool = False,
     ) -> tuple[dict[Place, T], dict[Place, str]]:
         """Do `work` in many places, several at a time; return the results, and why some failed.
 
-        `tell` hears how many are done, and of how many.
+        `tell` hears how many are done, and of how many. `leave` is for work that only looks: on
+        Ctrl-C, it isn't waited for.
         """
         wanted = list(places)
         done: dict[Place, T] = {}
@@ -133,7 +136,7 @@ class Fleet:
                 of_aws = isinstance(error, faults.OF_AWS)
                 return place, None, faults.in_words(error) if of_aws else str(error)
 
-        told = side_by_side(one, wanted, min(AT_ONCE, len(wanted)))
+        told = side_by_side(one, wanted, min(AT_ONCE, len(wanted)), leave=leave)
         for number, (place, found, why) in enumerate(told, 1):
             if why:
                 failed[place] = why
