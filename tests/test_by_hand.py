@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from command_line import documented
 from deployed import Listener
 from rich.console import Console
 from small_sets import small
@@ -156,7 +157,9 @@ def test_what_kept_data_as_somebody_left_it_and_no_longer_would_is_told():
     longer = ("/RetentionInDays", "30", "365")
     one = planned(drifted(longer), change(("RetentionInDays", "30", "60")))
     said = json.loads(json.dumps(plans.as_json(one)))["drift"]
-    [told] = said["resources"][0]["properties"]
+    [resource] = said["resources"]
+    assert {*resource} == documented("drift.resources[]")
+    [told] = resource["properties"]
     assert told == {
         "property": "RetentionInDays",
         "deployed": "30",
