@@ -235,10 +235,10 @@ def test_what_is_allowed_is_closed_again_where_another_targets_policy_cannot_be_
     deploy(fleet, SMALL, Told())
     refused = stack_of(fleet, SECOND)
 
-    def refusing(client, stack_id, allowed=()):
+    def refusing(client, stack_id, allowed=(), coming=()):
         if allowed and stack_id == refused:
             raise UnreachableError("not you")
-        protect(client, stack_id, allowed)
+        protect(client, stack_id, allowed, coming)
 
     monkeypatch.setattr(protection, "protect", refusing)
     renamed = {**SMALL, "inside.yaml": SMALL["inside.yaml"].replace("'kept", "'held")}
@@ -365,6 +365,19 @@ def test_what_succeeded_is_protected_though_aws_refuses_the_next_operation(sets,
     assert policies(sets, fleet) == {FIRST: stack_policy()}
 
 
+def test_what_succeeded_and_nobody_may_protect_any_more_is_said_to_be_unprotected(
+    sets, monkeypatch
+):
+    def over(*_):
+        raise ClientError({"Error": {"Code": "ExpiredToken"}}, "SetStackPolicy")
+
+    fleet, told = sets.fleet(str(FIRST)), Told()
+    monkeypatch.setattr(protection, "protect", over)
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        deploy(fleet, FLAT, told)
+    assert "no policy against loss until the next deploy" in told.lines[-1]
+
+
 def test_what_succeeded_and_is_not_listed_yet_is_said_to_be_unprotected(
     sets, between, monkeypatch
 ):
@@ -415,6 +428,31 @@ def test_what_a_killed_deploy_left_open_or_never_closed_the_next_one_closes(sets
     protect(client, stack_of(fleet, SECOND), ["Kept"])
     retry(fleet, Told())
     assert policies(sets, fleet)[SECOND] == closed
+
+
+def test_stacks_that_a_killed_update_or_retry_made_are_protected_by_the_next(sets):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    deploy(fleet, FLAT, Told())
+    inside = SMALL["inside.yaml"].partition("Resources:")[0]
+    more = {
+        "root.yaml": FLAT["root.yaml"] + SMALL["root.yaml"].partition("Resources:\n")[2],
+        "inside.yaml": inside + "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n",
+    }
+
+    def kill(place, results):
+        if any(r.place == place and r.status == "SUCCEEDED" for r in results):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(fleet, more, Told(then=partial(kill, FIRST)))
+    with pytest.raises(KeyboardInterrupt):
+        retry(fleet, Told(then=partial(kill, SECOND)))
+    assert not deploy(fleet, more, Told()).changed
+    for place in (FIRST, SECOND):
+        client = sets.client("cloudformation", place)
+        [made] = nested(client, stack_of(fleet, place))
+        found = client.get_stack_policy(StackName=made)
+        assert found.get("StackPolicyBody") == stack_policy()
 
 
 def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):

@@ -11,9 +11,8 @@ from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Follower, has_begun
 from liberty_cfn.deploy.following import attend
 from liberty_cfn.deploy.patience import answered
-from liberty_cfn.deploy.protection import close_again, expect, protect, protect_from_termination
-from liberty_cfn.deploy.stack import NESTED_STACK
-from liberty_cfn.deploy.weighing import let_through, rests_on_policies
+from liberty_cfn.deploy.protection import close_again, protect, protect_from_termination
+from liberty_cfn.deploy.weighing import coming, let_through, rests_on_policies
 from liberty_cfn.deploy.work import Work
 
 TOO_LATE = (
@@ -57,18 +56,15 @@ def _open(work: Work, change_set: ChangeSet) -> None:
         linked_roles.see_to_them(work.target)
         return
     open_ = let_through(change_set.changes, work.allowed)
-    if open_ or rests_on_policies(change_set.changes):
+    made = coming(change_set.changes)
+    if open_ or made or rests_on_policies(change_set.changes):
         # Don't change the policies under somebody else's update that began meanwhile.
         described = cloudformation.describe_change_set(ChangeSetName=change_set.id)
         if described["ExecutionStatus"] != "AVAILABLE":
             raise DeployError(TOO_LATE)
-        protect(cloudformation, stack_id, open_)
+        protect(cloudformation, stack_id, open_, made)
     else:
         close_again(cloudformation, stack_id)
-    nested = (change for change in change_set.changes if change.type == NESTED_STACK)
-    coming = [change.resource for change in nested if change.action == "Add"]
-    if coming and not open_:
-        expect(cloudformation, stack_id, coming)
 
 
 def execute(cloudformation: Any, change_set: ChangeSet) -> None:

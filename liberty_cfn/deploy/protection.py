@@ -25,29 +25,25 @@ def lifted(settings: Mapping[str, str]) -> dict[str, str]:
     return {name: "false" for name in FROM_DELETION if settings[name] == "true"}
 
 
-def protect(cloudformation: Any, stack_id: str, allowed: Collection[str] = ()) -> None:
+def protect(
+    cloudformation: Any,
+    stack_id: str,
+    allowed: Collection[str] = (),
+    coming: Collection[str] = (),
+) -> None:
     """Deny replacing and deleting stateful resources, except those with `allowed` logical ids.
 
-    The root is opened first and closed last: so if it is closed, all are.
+    The root is opened first and closed last: so if it is closed, all are. It is opened for
+    nested stacks that are `coming`, which will have no policy at first.
     """
     stacks = [stack_id, *nested(cloudformation, stack_id)]
-    for one in stacks if allowed else stacks[::-1]:
+    for one in stacks if allowed or coming else stacks[::-1]:
+        open_ = allowed or (coming if one == stack_id else ())
         try:
-            cloudformation.set_stack_policy(
-                StackName=one, StackPolicyBody=stack_policy(allowed)
-            )
+            cloudformation.set_stack_policy(StackName=one, StackPolicyBody=stack_policy(open_))
         except ClientError as error:
             if one == stack_id or not faults.missing(error):
                 raise
-
-
-def expect(cloudformation: Any, stack_id: str, titles: Collection[str]) -> None:
-    """Mark in the root's policy that stacks are coming, which will have no policy at first.
-
-    If this process is killed before it protects them, the mark tells `close_again` that they
-    are open.
-    """
-    cloudformation.set_stack_policy(StackName=stack_id, StackPolicyBody=stack_policy(titles))
 
 
 def close_again(cloudformation: Any, stack_id: str, *, known: bool = False) -> None:

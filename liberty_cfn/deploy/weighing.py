@@ -128,6 +128,12 @@ def let_through(changes: Iterable[Change], allowed: Collection[str]) -> set[str]
     }
 
 
+def coming(changes: Iterable[Change]) -> list[str]:
+    """Return the logical ids of nested stacks that are made."""
+    stacks = (change for change in changes if change.type == NESTED_STACK)
+    return sorted({change.resource for change in stacks if change.action == "Add"})
+
+
 def refusal(change: Change) -> str:
     """Return, in words, why a change that loses data may not be made unless it is named."""
     passing = f"To allow it anyway: --allow-replace {change.resource}"

@@ -29,7 +29,7 @@ from liberty_cfn.deploy.stack_sets.running import Outcome, Run
 from liberty_cfn.deploy.stack_sets.standing import StackSet, every_override, standing
 from liberty_cfn.deploy.stack_sets.steps import as_before
 from liberty_cfn.deploy.stack_sets.wanted import Differences, Wanted, differences, wanted
-from liberty_cfn.deploy.weighing import let_through, rests_on_policies
+from liberty_cfn.deploy.weighing import coming, let_through, rests_on_policies
 from liberty_cfn.deployment_targets import Place
 
 
@@ -129,8 +129,9 @@ def deploy(
     touched = plan.differences.touched(fleet.targets)
     first, rest = touched[:1], touched[1:]
     with run.protecting():
-        if (open_ := let_through(changes, allowed)) or rests_on_policies(changes):
-            protecting.protect_first(fleet, list(plan.changing), known, open_)
+        open_, made = let_through(changes, allowed), coming(changes)
+        if open_ or made or rests_on_policies(changes):
+            protecting.protect_first(fleet, list(plan.changing), known, open_, made)
         run.bring_up_to_date(first)
         if rest and not progress.goes_on(first[0]):
             again = " ADOPT=1" if plan.adopted else ""
@@ -170,16 +171,17 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         inoperable=tuple(stuck),
         before=before,
     )
+    made: list[str] = []
     if again:
         progress.say(f"{fleet.name}, to be tried again: {', '.join(map(str, again))}")
-        _refuse_unnamed(fleet, there, again, progress)
+        made = _refuse_unnamed(fleet, there, again, progress)
         if not progress.consents(known):
             return None
     # What a deploy, since killed, had allowed, no other operation may do.
     left = protecting.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
         # What may turn out to replace what holds data, or can't be told, only they prevent.
-        protecting.protect_first(fleet, again, there.instances)
+        protecting.protect_first(fleet, again, there.instances, coming=made)
     run = Run(fleet, as_before(fleet), wanted, known, progress, {last})
     run.outcome.unprotected = left
     with run.protecting():
@@ -190,17 +192,19 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
 
 def _refuse_unnamed(
     fleet: Fleet, there: StackSet, places: Collection[Place], progress: Progress
-) -> None:
+) -> list[str]:
     """Refuse to try again what would lose data: a deploy has that named.
 
-    Policies don't keep a secret's value, nor backups that are kept less long.
+    Policies don't keep a secret's value, nor backups that are kept less long. Returns the
+    nested stacks that are made.
     """
     # Only AWS gets into the accounts of a service-managed set.
     if fleet.targets.service_managed:
-        return
+        return []
     plans = as_it_is(fleet, there, places, progress.say)
     advice = f"A retry lets nothing go; make deploy ENV={fleet.environment.name} does."
     refuse_losses(plans.items(), (), "nothing was changed", advice)
+    return coming(change for plan in plans.values() for change in plan.changes)
 
 
 def _made_bare(

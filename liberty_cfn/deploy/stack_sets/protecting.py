@@ -33,14 +33,17 @@ def protect_first(
     places: Collection[Place],
     known: Mapping[Place, Instance],
     allowed: Collection[str] = (),
+    coming: Collection[str] = (),
 ) -> None:
     """As `protect`, before an operation that only policies keep from what is not `allowed`.
+
+    Or that makes nested stacks, with the logical ids `coming`, which have no policy at first.
 
     Raises:
         DeployError: somewhere they can't be set.
     """
     # Nothing is lost with a stack that somebody deleted.
-    deny = faults.unless_missing()(partial(protection.protect, allowed=allowed))
+    deny = faults.unless_missing()(partial(protection.protect, allowed=allowed, coming=coming))
     if failed := _in_stacks(fleet, deny, places, known):
         told = [f"  {place}: {why}" for place, why in failed.items()]
         raise DeployError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -25,7 +25,7 @@ from liberty_cfn.deploy.stack_sets.operations import (
 )
 from liberty_cfn.deploy.stack_sets.protecting import close, protect
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, products
-from liberty_cfn.deploy.stack_sets.standing import Instance, instances, overrides
+from liberty_cfn.deploy.stack_sets.standing import instances, overrides
 from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
 from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
@@ -73,26 +73,28 @@ class Run:
         try:
             yield
         except (DeployError, FollowError, *faults.OF_AWS):
-            try:
-                known = self._protect()
-                close(self.fleet, self.progress, known)
-            except faults.OF_AWS as error:
-                # This must not hide why it failed.
-                self.progress.say(
-                    f"{self.fleet.name}: its stacks may have no policy against loss until the "
-                    f"next deploy. {faults.in_words(error)}"
-                )
+            # This must not hide why it failed.
+            with suppress(*faults.OF_AWS):
+                self._protect(failed=True)
             raise
         self._protect()
 
-    def _protect(self) -> Mapping[Place, Instance]:
-        """Protect the stacks that were changed; return all instances."""
-        known = instances(self.fleet)
+    def _protect(self, *, failed: bool = False) -> None:
+        """Protect the stacks that were changed; if it `failed`, close the others' policies."""
         done = [place for place in self.outcome.results if self._is_well(place)]
         stay = [place for place in done if place not in self.different.gone]
-        self.outcome.unprotected -= {*stay}
-        self.outcome.unprotected |= protect(self.fleet, stay, self.progress, known)
-        return known
+        try:
+            known = instances(self.fleet)
+            self.outcome.unprotected -= {*stay}
+            self.outcome.unprotected |= protect(self.fleet, stay, self.progress, known)
+            if failed:
+                close(self.fleet, self.progress, known)
+        except faults.OF_AWS as error:
+            self.progress.say(
+                f"{self.fleet.name}: its stacks may have no policy against loss until the "
+                f"next deploy. {faults.in_words(error)}"
+            )
+            raise
 
     def bring_up_to_date(self, places: Collection[Place]) -> None:
         """Bring some places up to date.
@@ -106,6 +108,7 @@ class Run:
                 if place not in self.different.new:
                     # First remove what is left of its failed creation.
                     self.remove([place])
+                    self.outcome.results.pop(place, None)
                 self._take_in(self.adopt(place), place)
         bare = self._bare(places)
         others = tuple(place for place in self.different.changed if place not in bare)
