@@ -1,6 +1,7 @@
 """A set that was destroyed, and a new one that takes in what was kept, target by target."""
 
 import dataclasses
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -125,6 +126,25 @@ def test_what_a_failed_creation_kept_is_taken_in_by_the_next(sets, between):
     assert secret(sets, fleet, FIRST) == had
 
 
+def test_of_a_failed_creation_that_is_taken_away_no_policy_is_missed(
+    sets, between, monkeypatch
+):
+    fleet, told = sets.fleet(str(FIRST)), Told()
+    sets.aws.fail("AWS::SecretsManager::Secret/Key")
+    with pytest.raises(DeployError):
+        deploy(fleet, KEEPING, Told())
+    sets.aws.fail()
+
+    def unable(*_, **__):
+        raise DeployError("the role isn't there")
+
+    monkeypatch.setattr(adopting, "make", unable)
+    with pytest.raises(DeployError, match="the role isn't there"):
+        deploy(fleet, KEEPING, told, adopting_as=ROLE)
+    assert FIRST not in standing(fleet).instances
+    assert not any("policy" in line for line in told.lines)
+
+
 def test_a_lost_answer_takes_nothing_in_twice(sets, between):
     fleet, _ = destroyed(sets, FIRST)
     between.lose("ImportStacksToStackSet")
@@ -194,6 +214,8 @@ def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(
     said = capsys.readouterr().out
     assert taking_out(fleet, SECOND) in said
     assert "Every target is as the set says." not in said
+    cli.status(fleet.environment, as_json=True)
+    assert taking_out(fleet, SECOND) in json.loads(capsys.readouterr().out)["advice"]
     _, unknown = drifted(fleet, standing(fleet), list)
     assert taking_out(fleet, SECOND) in unknown[SECOND]
     assert [taking_out(fleet, SECOND) in str(f) for f in examined(fleet)[1][SECOND]] == [True]
@@ -204,7 +226,7 @@ def test_a_target_whose_stack_somebody_deleted_is_to_be_taken_out_of_the_set(
     for templates in (KEEPING, other):
         with pytest.raises(DeployError, match="was deleted, and not by the set") as refused:
             deploy(fleet, templates, Told(), adopting_as=ROLE)
-        assert taking_out(fleet, SECOND) in str(refused.value)
+        assert str(refused.value).count(taking_out(fleet, SECOND)) == 1
     fleet.cloudformation.delete_stack_instances(
         StackSetName=fleet.name, Accounts=[OTHER], Regions=[US], RetainStacks=True
     )

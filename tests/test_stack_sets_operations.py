@@ -1,6 +1,7 @@
 """Operations on stack sets: begun once, followed to their end, whatever becomes of answers."""
 
 import dataclasses
+import json
 import threading
 from datetime import UTC, datetime
 from unittest.mock import Mock
@@ -27,9 +28,11 @@ from stack_sets import (
     statuses,
 )
 
+from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy import protection
 from liberty_cfn.deploy.errors import (
     DeployError,
+    FollowError,
     UnknownStatusError,
     UnreachableError,
 )
@@ -62,6 +65,32 @@ def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, betw
     sets.aws.fail()
     assert deploy(fleet, SMALL, Told()).changed
     assert set(statuses(fleet).values()) == {"CURRENT"}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_why_an_operation_failed_is_told_of_it_later_first_hand(
+    sets, between, monkeypatch, capsys, as_json
+):
+    fleet = sets.fleet(str(FIRST))
+    sets.aws.fail(TYPES)
+    with pytest.raises(DeployError):
+        deploy(fleet, SMALL, Told())
+    monkeypatch.setattr(cli, "fleet_of", lambda *_: fleet)
+    cli.events(fleet.environment, attach=False, as_json=as_json)
+    said = capsys.readouterr().out
+    if as_json:
+        [failure] = json.loads(said)["failures"]
+        assert (failure["account"], failure["stack"]) == (HOME, "Inside")
+    assert (
+        f"{'' if as_json else 'Notes in Inside (AWS::Logs::LogGroup): '}LIBERTY_LOCAL" in said
+    )
+
+
+def test_whose_credentials_end_is_told_that_the_same_command_goes_on(sets, between):
+    fleet = sets.fleet(str(FIRST))
+    between.refuse("DescribeStackSetOperation", "ExpiredToken")
+    with pytest.raises(FollowError, match="then look again: the same command attaches"):
+        deploy(fleet, FLAT, Told())
 
 
 def test_in_the_region_where_one_failed_nobody_follows(sets, between):

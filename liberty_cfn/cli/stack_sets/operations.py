@@ -44,7 +44,9 @@ def status(environment: Environment, *, as_json: bool) -> None:
     lost, unknown = ({}, {}) if running else without_stacks(fleet, there)
     reasons = {p: [s for f in each for s in (f.said, *f.tasks)] for p, each in found.items()}
     reasons |= {place: [f"{gone.about} was deleted"] for place, gone in lost.items()}
-    advice = "" if lost or unknown else _advice(fleet, there, running, missing)
+    advice = "\n".join(f"{place}: {gone}" for place, gone in lost.items())
+    if not lost and not unknown:
+        advice = _advice(fleet, there, running, missing)
     if as_json:
         instances = [
             {
@@ -68,8 +70,6 @@ def status(environment: Environment, *, as_json: bool) -> None:
         )
         return
     common.console().print(standing_table(there.instances.values(), reasons))
-    for place, gone in lost.items():
-        click.echo(f"{place}: {gone}")
     say_unknown(unknown)
     if advice:
         click.echo(advice)
@@ -99,6 +99,7 @@ def _advice(fleet: Fleet, there: StackSet, running: str, missing: list[Place]) -
 
 def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     """Show a set's last operation; with `attach`, follow the one that is under way."""
+    from liberty_cfn.deploy.stack_sets.failures import explained
     from liberty_cfn.deploy.stack_sets.operations import follow, newest
 
     screen = common.console(stderr=as_json)
@@ -109,7 +110,7 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
     if not last:
         if as_json:
             nothing = dict.fromkeys(("operation", "action", "status"))
-            common.print_json(stack_set=name, ok=True, **nothing, targets=[])
+            common.print_json(stack_set=name, ok=True, **nothing, targets=[], failures=[])
         else:
             click.echo(f"{name}: nothing has been done to it yet")
         return
@@ -125,12 +126,14 @@ def events(environment: Environment, *, attach: bool, as_json: bool) -> None:
             asked.happened(results)
 
         done = follow(fleet, running or last, tell)
+    why, failures = explained(fleet, done.failed, done.began) if done.failed else ([], [])
     if as_json:
         told = {"operation": done.id, "action": done.action, "status": done.status}
         results = [result.as_json() for result in done.results.values()]
-        common.print_json(stack_set=name, ok=done.succeeded, **told, targets=results)
+        listed = {"targets": results, "failures": failures}
+        common.print_json(stack_set=name, ok=done.succeeded, **told, **listed)
     else:
-        click.echo(f"{done.action} {done.id}: {done.status}")
+        click.echo("\n".join([f"{done.action} {done.id}: {done.status}", *why]))
     if attach:
         common.exit_unless(done.succeeded)
 

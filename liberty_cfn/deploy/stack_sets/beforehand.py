@@ -197,7 +197,9 @@ def refuse_unseen(
         return
     lines = [f"Nothing was {undone}: these targets can't be looked into:"]
     lines += [f"  {place}: {why}" for place, why in unknown.items()]
-    if there := [place for place in unknown if place not in new]:
+    # A target whose stack somebody deleted says so itself.
+    told = {place for place, why in unknown.items() if taking_out(fleet, place) in why}
+    if there := [place for place in unknown if place not in (*new, *told)]:
         file = f"params/{fleet.environment.name}.yaml"
         lines += [
             f"An account that is closed or suspended: out of {file}, and out of the set:",

@@ -226,7 +226,8 @@ def follow(
         FollowError: the deadline has passed, or the credentials have expired.
         UnknownStatusError: AWS reports a state that this program doesn't know.
     """
-    patience = Patience(fleet.name, say)
+    # Watching alone does nothing of what a deploy, say, has left to do.
+    patience = Patience(fleet.name, say, again="the same command attaches")
     known: dict[Place, Result] = {}
     since: dict[Place, float] = {}
     quiet = late = 0
