@@ -498,6 +498,7 @@ def test_what_an_update_that_succeeded_could_not_delete_is_told(dev):
     listener = Listener()
     work = Work(dev, Target(None, "1", _clients={"cloudformation": wire.client}), listener)
     following.attend(work, STACK, Follower(wire.client, STACK, START))
-    [_, said] = listener.said
+    [policies, said] = listener.said
+    assert policies == "Setting the stack policies, which takes some seconds"
     assert said.startswith("sg-1 could not be deleted, and is no stack's any more")
     assert said.endswith(f"Group (AWS::EC2::SecurityGroup): {why}")
