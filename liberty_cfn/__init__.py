@@ -11,6 +11,7 @@ Values flow one way, and each module imports only from those above it:
     settings      what may differ between environments, with its defaults
     stateful      which resources hold data, and the policy that keeps them
     aside         work done in another process, beside this one's
+    side_by_side  the same done for several things at once
     deferring     what others do when imported, done when it is used
     veiling       secrets that stand in properties, and aren't shown
     policies      policies that more than one stack needs

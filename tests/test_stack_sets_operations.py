@@ -36,7 +36,6 @@ from liberty_cfn.deploy.errors import (
     UnknownStatusError,
     UnreachableError,
 )
-from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.stack import as_parameters, parameters
 from liberty_cfn.deploy.stack_sets import (
     destroying,
@@ -49,6 +48,7 @@ from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import attach
 from liberty_cfn.deploy.stack_sets.standing import overrides, standing
+from liberty_cfn.side_by_side import side_by_side
 
 
 def test_a_target_that_fails_stops_the_others_and_says_why_first_hand(sets, between):

@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.errors import DeployError, FollowError
-from liberty_cfn.deploy.patience import Patience, Say, pause, side_by_side, silent
+from liberty_cfn.deploy.patience import Patience, Say, pause, silent
 from liberty_cfn.deploy.stack import GONE, NESTED_STACK, Standing, standing
 from liberty_cfn.deploy.statuses import Meaning, in_words, state_of
 from liberty_cfn.environments import Environment
+from liberty_cfn.side_by_side import side_by_side
 from liberty_cfn.stateful import stack_policy
 from liberty_cfn.veiling import veiled_text
 

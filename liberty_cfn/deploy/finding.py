@@ -10,9 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
+from liberty_cfn.side_by_side import side_by_side
 
 # How many services are asked at once: far away, each takes its time to be reached.
 AT_ONCE = 8

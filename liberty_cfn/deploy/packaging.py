@@ -19,8 +19,9 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.buckets import NOT_YET, Bucket, bucket, share
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.patience import answered, side_by_side
+from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.targets import Target
+from liberty_cfn.side_by_side import side_by_side
 
 TEMPLATE_URL = re.compile(r"^( +TemplateURL: )(\S+)$", re.MULTILINE)
 SENDERS = 4

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -20,7 +19,6 @@ from liberty_cfn.deploy.errors import FollowError
 from liberty_cfn.deploy.stack import name_of
 
 T = TypeVar("T")
-Given = TypeVar("Given")
 Say = Callable[[str], object]  # prints a line
 DEADLINE = timedelta(hours=3)
 # Seconds without output, at most: CI systems end jobs that are silent for ten minutes.
@@ -71,27 +69,6 @@ def answered(
                 raise
             pause(client, 0)
     return question()
-
-
-def side_by_side(
-    work: Callable[[Given], T], things: Iterable[Given], at_once: int, *, leave: bool = False
-) -> Iterator[T]:
-    """Yield the result for each, in order, with so many `at_once`.
-
-    One at a time needs no threads, and can be interrupted at once. Else, on Ctrl-C, those that
-    have begun are waited for, so that they clean up; not with `leave`.
-    """
-    if at_once <= 1:
-        yield from map(work, things)
-        return
-    pool, wait = ThreadPoolExecutor(at_once), True
-    try:
-        yield from pool.map(work, things)
-    except KeyboardInterrupt:
-        wait = not leave
-        raise
-    finally:
-        pool.shutdown(wait=wait)
 
 
 def silent(_: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from liberty_cfn.environments import Environment
+from liberty_cfn.side_by_side import side_by_side
 from liberty_cfn.verify.checks import Command, commands
 from liberty_cfn.verify.facts import Check, Fact, Report, Row
 from liberty_cfn.verify.reading import Aws, MissingError, RefusedError
@@ -34,23 +35,19 @@ def verify(environment: Environment, client: Callable[[str], Any]) -> Report:
         facts = _known(command.facts, aws, command.name)
         return Check(number, command.name, command.written, command.calls, facts)
 
-    pool, wait = ThreadPoolExecutor(AT_ONCE), True
-    try:
-        rows = [pool.submit(row, *each) for each in enumerate(resources(aws), 1)]
-        checks = [pool.submit(check, *each) for each in enumerate(commands(aws), 1)]
-        return Report(
-            environment=environment.name,
-            region=environment.region,
-            account=aws.account,
-            rows=tuple(each.result() for each in rows),
-            checks=tuple(each.result() for each in checks),
-        )
-    except KeyboardInterrupt:
-        # Nothing is left behind without the answers.
-        wait = False
-        raise
-    finally:
-        pool.shutdown(wait=wait, cancel_futures=True)
+    asking: list[Callable[[], Row | Check]] = [
+        *(partial(row, *each) for each in enumerate(resources(aws), 1)),
+        *(partial(check, *each) for each in enumerate(commands(aws), 1)),
+    ]
+    # On Ctrl-C, nothing is left behind without the answers.
+    found = list(side_by_side(lambda ask: ask(), asking, AT_ONCE, leave=True))
+    return Report(
+        environment=environment.name,
+        region=environment.region,
+        account=aws.account,
+        rows=tuple(one for one in found if isinstance(one, Row)),
+        checks=tuple(one for one in found if isinstance(one, Check)),
+    )
 
 
 def _known(facts: Callable[[Aws], Iterator[Fact]], aws: Aws, thing: str) -> tuple[Fact, ...]:

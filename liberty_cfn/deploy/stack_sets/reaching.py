@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.buckets import EXECUTION_ROLE
 from liberty_cfn.deploy.errors import DeployError, FollowError, UnreachableError
-from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place, Targets, crowding
 from liberty_cfn.environments import Environment
+from liberty_cfn.side_by_side import side_by_side
 
 T = TypeVar("T")
 # As many targets at once as AWS answers without throttling.

@@ -15,7 +15,6 @@ from typing import Any
 
 from liberty_cfn.deploy import faults, linked_roles, protection
 from liberty_cfn.deploy.errors import DeployError, FollowError
-from liberty_cfn.deploy.patience import side_by_side
 from liberty_cfn.deploy.stack_sets import failures
 from liberty_cfn.deploy.stack_sets.operations import (
     Operation,
@@ -29,6 +28,7 @@ from liberty_cfn.deploy.stack_sets.standing import instances, overrides
 from liberty_cfn.deploy.stack_sets.steps import Step, preferences, steps_to
 from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deployment_targets import Place
+from liberty_cfn.side_by_side import side_by_side
 
 
 @dataclass
