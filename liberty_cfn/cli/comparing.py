@@ -31,6 +31,7 @@ def verify_command(
     common.one_of(all=every, markdown=markdown)
     from liberty_cfn import verify
     from liberty_cfn.deploy.images import as_deployed
+    from liberty_cfn.markdown import fitting
     from liberty_cfn.verify import document, table
     from liberty_cfn.verify.markdown import as_markdown
 
@@ -46,7 +47,8 @@ def verify_command(
         steps = [advice] if advice else []
         common.print_json(document.as_json(report) | {"next_steps": steps})
     elif markdown:
-        click.echo(as_markdown(report), nl=False)
+        command = f"make verify ENV={environment.name}"
+        click.echo(fitting(as_markdown(report), command), nl=False)
     else:
         screen.print(table.as_table(report, everything=every))
     if advice:

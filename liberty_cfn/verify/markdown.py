@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from liberty_cfn.markdown import code, fitting
+from liberty_cfn.markdown import code
 from liberty_cfn.verify.facts import TOTAL, Check, Fact, Report, Row, words
 
 # The sections of the spec's checklist, and which categories of its summary each has.
@@ -33,7 +33,7 @@ CREATED = {
 
 def as_markdown(report: Report) -> str:
     """Return a report as the spec's checklist, each box ticked that may be."""
-    return fitting("\n".join(_lines(report)) + "\n", f"make verify ENV={report.environment}")
+    return "\n".join(_lines(report)) + "\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
