@@ -1,9 +1,9 @@
 # Run `make` to see what there is to run. Variables: ENV=<name of a file in params/>,
-# YES=1 (deploy without asking), CONFIRM=<ENV> (deploy production, or destroy, without typing
-# it), APPROVED=<digest> (deploy only those templates), ADOPT=1 (take in what an earlier destroy
-# kept), RESTART=1 (replace tasks that are older than a secret's value), DRIFT=1 (have a plan or a
-# deploy tell of what was changed by hand), BASE=<revision>, ARGS="..." (passed on, such as
-# --json: see `.venv/bin/liberty-cfn --help`).
+# YES=1 (deploy without asking), CONFIRM=<ENV> (deploy production without typing it), APPROVED=<digest>
+# (deploy only those templates), ADOPT=1 (take in what an earlier destroy kept), RESTART=1 (replace
+# tasks that are older than a secret's value), DRIFT=1 (have a plan or a deploy tell of what was
+# changed by hand), BASE=<revision>, ARGS="..." (passed on, such as --json: see
+# `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
 .PHONY: help templates lint diff explain prove audit test check format plan deploy verify destroy \
         local-up local-down bench requirements clean ready status events outputs cancel retry \

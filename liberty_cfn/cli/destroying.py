@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @common.environment_argument
 @click.option(
     "--confirm",
-    envvar="CONFIRM",
+    # Not by envvar: CONFIRM that was exported for deploys is no consent to deleting it all.
     metavar="ENV",
     help="The environment's name once more, instead of typing it when asked.",
 )
