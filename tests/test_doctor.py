@@ -695,6 +695,17 @@ def test_the_command_exits_with_1_only_if_something_is_in_the_way(liberty, targe
     ]
 
 
+def test_an_answer_that_cant_be_read_keeps_the_doctor_from_nothing_else(target, dev):
+    with answering(target.client("iam"), "GetRole", (200, "<GetRoleRes")):
+        found = beforehand.examine(dev, target)
+        in_the_way = obstacles(dev, target)
+    assert any(each.about == "Image" for each in found)
+    unread = "Role: not checked: AWS's answer could not be read"
+    # A deploy doesn't begin without knowing.
+    for said in (of(Level.OBSTACLE, found), in_the_way):
+        assert [each.startswith(unread) for each in said] == [True, True]
+
+
 def test_a_zone_that_is_not_there_keeps_the_doctor_from_nothing_else(target):
     found = beforehand.examine(load("prod"), target)
     assert any("no hosted zone Z0EXAMPLE" in said for said in of(Level.OBSTACLE, found))

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.targets import Target
@@ -79,9 +80,17 @@ Check = Callable[[Environment, Target], Iterator[Finding]]
 def asked(
     about: str, check: Check, environment: Environment, target: Target
 ) -> Iterator[Finding]:
-    """Yield what a check finds; or a warning that AWS doesn't let it look."""
+    """Yield what a check finds; or a warning that AWS doesn't let it look.
+
+    An answer that can't be read is an obstacle: others may be, but nobody knows what a deploy
+    would meet.
+    """
     try:
         yield from check(environment, target)
+    except ResponseParserError as error:
+        yield Finding(
+            Level.OBSTACLE, about, f"not checked: {faults.in_words(error)}. Try again."
+        )
     except ClientError as error:
         code = faults.code(error)
         # What the settings name and isn't there is reported by the check for it.
