@@ -41,7 +41,7 @@ from liberty_cfn.deploy.events import last_operation
 from liberty_cfn.deploy.following import follow
 from liberty_cfn.deploy.operations import cancel, roll_back
 from liberty_cfn.deploy.patience import Patience
-from liberty_cfn.deploy.protection import nested, protect
+from liberty_cfn.deploy.protection import nested, protect, unprotected
 from liberty_cfn.deploy.showing import kept_text
 from liberty_cfn.deploy.stack import NESTED_STACK, Standing, standing
 from liberty_cfn.deploy.statuses import what_next
@@ -165,13 +165,35 @@ def test_a_stack_that_waits_for_its_first_change_set_has_no_operation_that_faile
     assert (code, shown) == (0, f"{dev.stack} is in REVIEW_IN_PROGRESS\n")
 
 
-def test_status_shows_the_root_and_the_nested_stacks(liberty, made):
+def test_status_shows_the_root_and_the_nested_stacks(liberty, made, cloudformation):
+    protect(cloudformation, made)
     code, shown, _ = liberty("status", "dev")
     assert code == 0
     first, second, last = shown.splitlines()
     assert first.split()[2:] == ["CREATE_COMPLETE", "liberty-social-dev"]
     assert second.split()[2:] == ["CREATE_COMPLETE", "Inner"]
     assert last == "Nothing needs to be done."
+
+
+def test_status_tells_what_a_killed_deploy_left_unprotected(liberty, made, cloudformation):
+    protect(cloudformation, made, ["Topic"])
+    advice = json.loads(liberty("status", "dev", "--json")[1])["advice"]
+    assert advice.startswith("Data isn't kept from going as it is to be (stack policies)")
+    assert advice.endswith("make deploy ENV=dev")
+    # A new environment's database is protected in a second update, which may not have come.
+    kept = {"ParameterKey": "DatabaseDeletionProtection", "ParameterValue": "false"}
+    stack = {
+        **cloudformation.describe_stacks(StackName=made)["Stacks"][0],
+        "Parameters": [kept],
+    }
+    prod = dataclasses.replace(load("prod"), stack_name=STACK)
+    said = unprotected(prod, cloudformation, stack)
+    assert "(DatabaseDeletionProtection, stack policies)" in said
+    with answering(cloudformation, "GetStackPolicy", EXPIRED):
+        said = unprotected(prod, cloudformation, stack)
+    assert "(DatabaseDeletionProtection)" in said
+    protect(cloudformation, made)
+    assert unprotected(load("dev"), cloudformation, stack) == ""
 
 
 def test_status_tells_of_a_stack_as_soon_as_it_is_read(liberty, made, monkeypatch):

@@ -33,6 +33,7 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     """
     from liberty_cfn.deploy import migrating
     from liberty_cfn.deploy.operations import root
+    from liberty_cfn.deploy.protection import unprotected
     from liberty_cfn.deploy.stack import standing, tags
     from liberty_cfn.deploy.statuses import FAILED, MEANINGS, what_next
     from liberty_cfn.deploy.tasks import of_the_service
@@ -51,7 +52,11 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
         if not as_json:
             # At once: far away, all of them take seconds to be read.
             _say_how_it_stands(environment, one)
-    advice = migrating.is_held(environment, stack) or what_next(found[0].status, environment)
+    advice = (
+        migrating.is_held(environment, stack)
+        or unprotected(environment, cloudformation, stack)
+        or what_next(found[0].status, environment)
+    )
     tasks = list(of_the_service(environment, target))
     if as_json:
         stacks = [one.as_json() for one in found]

@@ -6,14 +6,16 @@ reviewed in templates/stack-policy.json.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.stack import find, nested_in, resources
-from liberty_cfn.deploy.statuses import Meaning, state_of
+from liberty_cfn.deploy.stack import find, nested_in, parameters, resources
+from liberty_cfn.deploy.statuses import MEANINGS, Meaning, state_of
+from liberty_cfn.environments import Environment
 from liberty_cfn.stateful import stack_policy
 
 # The settings that keep the database and the load balancer from being deleted by anybody.
@@ -53,9 +55,31 @@ def close_again(cloudformation: Any, stack_id: str, *, known: bool = False) -> N
     they are open for: then whoever began that closes them when it is over, or else the next
     deploy.
     """
-    body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
-    if (known or body != stack_policy()) and not at_work(cloudformation, stack_id):
+    if (known or _is_open(cloudformation, stack_id)) and not at_work(cloudformation, stack_id):
         protect(cloudformation, stack_id)
+
+
+def _is_open(cloudformation: Any, stack_id: str) -> bool:
+    body = cloudformation.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
+    return bool(body != stack_policy())
+
+
+def unprotected(environment: Environment, cloudformation: Any, stack: Mapping[str, Any]) -> str:
+    """Return, in words, what a deploy that was killed left unprotected; empty if nothing."""
+    if MEANINGS.get(stack["StackStatus"]) is not Meaning.GOOD:
+        return ""
+    found = parameters(stack)
+    open_ = [name for name in lifted(environment.settings) if found.get(name) == "false"]
+    # Whoever only looks may lack the right to.
+    with contextlib.suppress(*faults.OF_AWS):
+        open_ += ["stack policies"] * _is_open(cloudformation, stack["StackId"])
+    return (
+        f"Data isn't kept from going as it is to be ({', '.join(open_)}), as after a deploy "
+        "that was killed, or of an earlier version; the next one mends that: make deploy "
+        f"ENV={environment.name}"
+        if open_
+        else ""
+    )
 
 
 def at_work(cloudformation: Any, stack_id: str) -> bool:
