@@ -43,7 +43,7 @@ from liberty_cfn.deploy.operations import cancel, roll_back
 from liberty_cfn.deploy.patience import Patience
 from liberty_cfn.deploy.protection import nested, protect, unprotected
 from liberty_cfn.deploy.showing import kept_text
-from liberty_cfn.deploy.stack import NESTED_STACK, Standing, standing
+from liberty_cfn.deploy.stack import NESTED_STACK, Standing, find, standing
 from liberty_cfn.deploy.statuses import what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.work import Work
@@ -310,6 +310,35 @@ def test_a_nested_stack_that_somebody_deleted_keeps_nothing_from_being_protected
     protect(target.client("cloudformation"), inner_gone)
     found = cloudformation.get_stack_policy(StackName=inner_gone)
     assert found["StackPolicyBody"] == stack_policy()
+
+
+def test_case_03_a_destroy_deletes_a_stack_that_was_only_planned_unasked(
+    liberty, cloudformation, dev
+):
+    def planned(name):
+        cloudformation.create_change_set(
+            StackName=dev.stack,
+            ChangeSetName=name,
+            ChangeSetType="CREATE",
+            TemplateBody=CHILD,
+            Parameters=days(7),
+        )
+
+    for name in ("liberty-of-a-plan", "liberty-of-another"):
+        planned(name)
+    # As where a deploy was killed before it executed its own.
+    protection = {"StackName": dev.stack, "EnableTerminationProtection": True}
+    cloudformation.update_termination_protection(**protection)
+    _, shown, _ = liberty("destroy", "dev")
+    assert shown == f"{dev.stack} is deleted; nothing was to be kept.\n"
+    assert find(cloudformation, dev.stack) is None
+    _, shown, _ = liberty("destroy", "dev")
+    assert shown == f"{dev.stack}: there is none\n"
+    # Somebody else's keep it.
+    planned("theirs")
+    _, shown, _ = liberty("destroy", "dev")
+    assert shown.startswith(f"{dev.stack} is empty, and left for change sets")
+    assert find(cloudformation, dev.stack)
 
 
 @pytest.mark.parametrize(

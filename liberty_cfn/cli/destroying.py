@@ -32,6 +32,7 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
     """
     from liberty_cfn.cli.stack_sets.destroying import destroy as destroy_set
     from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
+    from liberty_cfn.deploy.discarding import discard_planned
     from liberty_cfn.deploy.faults import unless_missing
     from liberty_cfn.deploy.protection import protect_from_termination
     from liberty_cfn.deploy.showing import kept_text
@@ -45,7 +46,10 @@ def destroy_command(environment: Environment, *, confirm: str | None, as_json: b
         return
     target = common.connect(environment, screen)
     if not (stack_id := stack_to_go(environment, target)):
-        _say(environment, [], deleted=False, as_json=as_json)
+        # Nothing is in what was only planned, so nobody is asked.
+        cloudformation = target.client("cloudformation")
+        planned = discard_planned(cloudformation, environment.stack, screen.print)
+        _say(environment, [], deleted=planned, as_json=as_json)
         return
     # On the local AWS nobody is asked, and termination protection is lifted.
     unasked = environment.is_local

@@ -87,7 +87,7 @@ def discard(cloudformation: Any, change_set: ChangeSet) -> None:
         with faults.unless("ChangeSetNotFound"):
             _delete(cloudformation, change_set.id)
         if change_set.new:
-            _drop_if_empty(cloudformation, change_set)
+            _drop_if_empty(cloudformation, change_set.stack_id, {change_set.id})
 
 
 def _delete(cloudformation: Any, change_set: str) -> None:
@@ -104,20 +104,34 @@ def _delete(cloudformation: Any, change_set: str) -> None:
     cloudformation.delete_change_set(ChangeSetName=change_set)
 
 
-def _drop_if_empty(cloudformation: Any, change_set: ChangeSet) -> None:
-    """Delete the stack that a change set was to make, if nothing is in it, or to come."""
-    stack = find(cloudformation, change_set.stack_id)
+def discard_planned(cloudformation: Any, stack: str, say: Say) -> bool:
+    """Delete a stack that was only planned, with our plans of it; return whether it is gone."""
+    if (found := find(cloudformation, stack)) is None:
+        return False
+    left = left_behind(cloudformation, stack, say)
+    for each in left:
+        drop(cloudformation, each, say)
+    gone = _drop_if_empty(cloudformation, found["StackId"], {each.id for each in left})
+    if not gone:
+        say(f"{stack} is empty, and left for change sets that are somebody else's")
+    return gone
+
+
+def _drop_if_empty(cloudformation: Any, stack_id: str, deleted: set[str]) -> bool:
+    """Delete a stack if nothing is in it, or to come, but for change sets that are deleted."""
+    stack = find(cloudformation, stack_id)
     if (
         stack is None
         or stack["StackStatus"] != "REVIEW_IN_PROGRESS"
-        or _others(cloudformation, stack["StackName"], change_set.id)
+        or _others(cloudformation, stack["StackName"], deleted)
     ):
-        return
+        return False
     if stack.get("EnableTerminationProtection"):
         cloudformation.update_termination_protection(
-            StackName=change_set.stack_id, EnableTerminationProtection=False
+            StackName=stack_id, EnableTerminationProtection=False
         )
-    cloudformation.delete_stack(StackName=change_set.stack_id)
+    cloudformation.delete_stack(StackName=stack_id)
+    return True
 
 
 def left_behind(
@@ -158,17 +172,16 @@ def sweep_forgotten(cloudformation: Any, stack: str, say: Say) -> None:
         drop(cloudformation, change_set, say)
 
 
-def _others(cloudformation: Any, stack: str, deleted: str) -> bool:
-    """Whether a stack has change sets other than the one being `deleted`.
+def _others(cloudformation: Any, stack: str, deleted: set[str]) -> bool:
+    """Whether a stack has change sets other than those being `deleted`.
 
     One being executed counts: it fills the stack, even if that still looks empty. Waits until
-    the deleted one is gone, with those of its nested stacks: AWS doesn't delete the stack
-    before.
+    the deleted ones are gone, with those of nested stacks: AWS doesn't delete the stack before.
     """
     for _ in range(LOOKS):
         there = {summary["ChangeSetId"] for summary in _summaries(cloudformation, stack)}
-        if there != {deleted}:
-            return bool(there - {deleted})
+        if not there or there - deleted:
+            return bool(there)
         pause(cloudformation, 0)
     return False
 
