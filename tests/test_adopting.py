@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -485,8 +486,13 @@ def test_a_value_that_waits_is_not_lost_to_that_of_a_stack_that_failed(aws, targ
     protect_from_termination(target.client("cloudformation"), stack_id, on=False)
     destroy(Work(local, target, Listener()), stack_id, ())
     aws.fail("AWS::ECS::Service")
-    with pytest.raises(DeployError):
+    with pytest.raises(DeployError) as failed:
         deploy(Work(local, target, Listener(), some), adopt=True)
+    # What it had taken in, or made, is met by the next try, too.
+    command = 'make deploy ENV=local ADOPT=1 ARGS="--delete-failed liberty-social-local"'
+    assert command in str(failed.value)
+    with pytest.raises(DeployError, match=re.escape(command)):
+        deploy(Work(local, target, Listener(), some))
     assert secret(target, "SECRET_KEY") != people_had
     aws.fail()
     work = Work(local, target, Listener(), some)

@@ -16,7 +16,7 @@ from liberty_cfn.deploy import beforehand, certificates, delegation, leftovers, 
 from liberty_cfn.deploy import quotas as beforehand_quotas
 from liberty_cfn.deploy.finding import Finding, Level, all_asked
 from liberty_cfn.deploy.packaging import read
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import Standing, find
 from liberty_cfn.environments import load
 
 REPOSITORY = Path(__file__).parent.parent
@@ -679,6 +679,22 @@ def test_the_doctor_tells_how_the_stack_stands(
     assert said in found.says
     sender = "DEFAULT_FROM_EMAIL" in {each.about for each in others}
     assert sender is (status != "ROLLBACK_COMPLETE")  # there is nothing to set it in
+
+
+@pytest.mark.parametrize(("left", "how"), [(left_bucket, " ADOPT=1"), (left_role, "")])
+def test_a_failed_creation_is_made_again_with_what_it_left_if_that_can_be_taken_in(
+    monkeypatch, liberty, target, *, left, how
+):
+    failed = {"StackStatus": "ROLLBACK_FAILED", "StackId": "arn:x/dev/1", "StackName": "x"}
+    standing = [Standing((), "arn:x/dev/1", "ROLLBACK_FAILED", ASKED, "", {})]
+    monkeypatch.setattr(beforehand, "find", lambda *_: failed)
+    monkeypatch.setattr("liberty_cfn.deploy.operations.find", lambda *_: failed)
+    monkeypatch.setattr("liberty_cfn.deploy.stack.standing", lambda *_: standing)
+    left(target)
+    again = f'make deploy ENV=dev{how} ARGS="--delete-failed liberty-social-dev"'
+    found, *_ = beforehand.examine(load("dev"), target)
+    assert again in found.says
+    assert again in liberty("status", "dev").stdout
 
 
 def test_the_command_exits_with_1_only_if_something_is_in_the_way(liberty, target):

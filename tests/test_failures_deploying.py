@@ -77,7 +77,9 @@ def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named
     failed = find(target.client("cloudformation"), dev.stack)
     assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
     for consent in ("", "liberty-social-prod"):
-        with pytest.raises(DeployError, match="--delete-failed liberty-social-dev"):
+        with pytest.raises(
+            DeployError, match='ENV=dev ARGS="--delete-failed liberty-social-dev"'
+        ):
             have(dev, target, TOPIC, failed=consent)
     assert find(target.client("cloudformation"), dev.stack)["StackId"] == failed["StackId"]
     listener = Listener()

@@ -16,7 +16,7 @@ def states():
     for meaning in Meaning:
         named = [f"`{status}`" for status, what in MEANINGS.items() if what is meaning]
         rows.append(f"| {', '.join(named)} | {meaning.value} | {NEXT[meaning]} |")
-    return "\n".join(rows).replace("{name}", "dev")
+    return "\n".join(rows).replace("{name}", "dev").replace("{adopts}", "")
 
 
 def test_every_state_is_told_with_what_to_do():

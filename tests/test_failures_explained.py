@@ -21,7 +21,7 @@ from wire import (
     told,
 )
 
-from liberty_cfn.deploy import diagnosis, following
+from liberty_cfn.deploy import diagnosis, following, leftovers
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.events import Event, Follower, last_operation
 from liberty_cfn.deploy.following import follow
@@ -448,6 +448,7 @@ def test_what_its_tasks_said_is_heard_before_undoing_takes_their_log_away(monkey
         return "ROLLBACK_COMPLETE", [failed]
 
     monkeypatch.setattr(following, "follow", undo)
+    monkeypatch.setattr(leftovers, "names", lambda *_: ())
     target = SimpleNamespace(client=lambda _: ecs)
     operation = following.Operation(Work(dev, target, Listener()), STACK)
     operation.see_to_its_end(None)

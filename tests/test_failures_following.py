@@ -38,7 +38,7 @@ from wire import (
     told,
 )
 
-from liberty_cfn.deploy import diagnosis, faults, following, packaging, patience
+from liberty_cfn.deploy import diagnosis, faults, following, leftovers, packaging, patience
 from liberty_cfn.deploy.carrying_out import execute
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.changes import ChangeSet
@@ -791,7 +791,8 @@ def test_case_07_a_deletion_that_failed_is_not_said_to_be_done(dev):
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"])
-def test_case_07_what_cannot_be_updated_is_not_protected_in_vain(dev, status):
+def test_case_07_what_cannot_be_updated_is_not_protected_in_vain(dev, monkeypatch, status):
+    monkeypatch.setattr(leftovers, "names", lambda *_: ())
     wire = Wire(
         DescribeStacks=[stack(status)],
         DescribeStackEvents=[ended(status)],

@@ -32,6 +32,7 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     what can be done. Exits with 1 where there is no such stack.
     """
     from liberty_cfn.deploy import migrating
+    from liberty_cfn.deploy.leftovers import of_a_failed_creation
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.protection import unprotected
     from liberty_cfn.deploy.stack import standing, tags
@@ -52,23 +53,25 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
         if not as_json:
             # At once: far away, all of them take seconds to be read.
             _say_how_it_stands(environment, one)
+    status = found[0].status
+    adopts = of_a_failed_creation(environment, target, status)
     advice = (
         migrating.is_held(environment, stack)
         or unprotected(environment, cloudformation, stack)
-        or what_next(found[0].status, environment)
+        or what_next(status, environment, adopts=adopts)
     )
     tasks = list(of_the_service(environment, target))
     if as_json:
         stacks = [one.as_json() for one in found]
         told = {"digest": digest, "stacks": stacks, "tasks": tasks, "advice": advice}
-        common.print_json(stack=environment.stack, status=found[0].status, **told)
+        common.print_json(stack=environment.stack, status=status, **told)
         return
     for line in tasks:
         click.echo(line)
     if digest:
         click.echo(f"Templates {digest}")
     click.echo(advice)
-    if MEANINGS.get(found[0].status) in FAILED:
+    if MEANINGS.get(status) in FAILED:
         click.echo(f"Why it failed: make events ENV={environment.name}")
 
 

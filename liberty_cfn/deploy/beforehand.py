@@ -99,7 +99,7 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
     """Return all that was found: what is fine, what needs attention, what is in the way."""
     stack = find(target.client("cloudformation"), environment.stack)
     found = [
-        *_stack(environment, stack),
+        *_stack(environment, target, stack),
         *named_by_settings(environment, target, stack),
         *in_the_way(environment, target, stack),
     ]
@@ -115,11 +115,14 @@ def examine(environment: Environment, target: Target) -> list[Finding]:
     return [*found, *all_asked(checks, environment, target)]
 
 
-def _stack(environment: Environment, stack: Mapping[str, Any] | None) -> Iterator[Finding]:
+def _stack(
+    environment: Environment, target: Target, stack: Mapping[str, Any] | None
+) -> Iterator[Finding]:
     if stack is None or (state := state_of(stack)) is Meaning.ABSENT:
         return
     status = stack["StackStatus"]
-    says = in_words(status, environment)
+    adopts = leftovers.of_a_failed_creation(environment, target, status)
+    says = in_words(status, environment, adopts=adopts)
     # A deploy waits for it, unless all is being deleted.
     awaited = state is Meaning.WORKING and status != "DELETE_IN_PROGRESS"
     worked = Level.WARNING if awaited else Level.OBSTACLE

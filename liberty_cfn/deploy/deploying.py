@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from liberty_cfn.deploy import adopting, beforehand, discarding, migrating
+from liberty_cfn.deploy import adopting, beforehand, discarding, leftovers, migrating
 from liberty_cfn.deploy.carrying_out import carry_out
 from liberty_cfn.deploy.changes import ChangeSet
 from liberty_cfn.deploy.errors import DeployError
@@ -112,7 +112,8 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
         work.progress.say(f"{name} is in {status}: attached to {stack_id}")
         attend(work, stack_id, last_operation(work.cloudformation, stack_id), ours=False)
     elif failed != name:
-        raise DeployError(in_words(status, work.environment))
+        adopts = leftovers.of_a_failed_creation(work.environment, work.target, status)
+        raise DeployError(in_words(status, work.environment, adopts=adopts))
     else:
         work.progress.say(f"Deleting what is left of {name}, {stack_id}")
         protect_from_termination(work.cloudformation, stack_id, on=False)

@@ -130,13 +130,15 @@ class Failure:
 class Explanation:
     """Why an operation on a stack failed, the state it left, and what can be done.
 
-    `left` is what of it is no stack's any more, in words.
+    `left` is what of it is no stack's any more, in words; `adopts`, whether making it again
+    meets what it can take in.
     """
 
     environment: Environment
     status: str
     failures: list[Failure]
     left: list[str]
+    adopts: bool = False
 
     def __str__(self) -> str:
         lines = [f"{self.environment.stack} ended as {self.status}."]
@@ -155,7 +157,7 @@ class Explanation:
     @property
     def _advice(self) -> str:
         good = meaning(self.status) is Meaning.GOOD
-        return "" if good else what_next(self.status, self.environment)
+        return "" if good else what_next(self.status, self.environment, adopts=self.adopts)
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from liberty_cfn.deploy import diagnosis, faults
+from liberty_cfn.deploy import diagnosis, faults, leftovers
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.events import Event, Follower
 from liberty_cfn.deploy.patience import AT_FIRST, Patience, pause
@@ -77,14 +77,13 @@ class Operation:
 
     def explained(self) -> diagnosis.Explanation:
         """Return why it failed, the state the stack is in, and what can be done."""
-        return diagnosis.explain(
-            self.work.target.client,
-            self.work.environment,
-            self.stack_id,
-            self.status,
-            self.events,
+        environment, target, status = self.work.environment, self.work.target, self.status
+        explained = diagnosis.explain(
+            *(target.client, environment, self.stack_id, status, self.events),
             stopped=self.stopped,
         )
+        adopts = leftovers.of_a_failed_creation(environment, target, status)
+        return replace(explained, adopts=adopts)
 
 
 def attend(work: Work, stack_id: str, follower: Follower, *, ours: bool = True) -> None:

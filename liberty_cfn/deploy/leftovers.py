@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 from liberty_cfn.deploy import faults, secrets
 from liberty_cfn.deploy.finding import Check, Finding, Level, all_asked
 from liberty_cfn.deploy.stack import owner
+from liberty_cfn.deploy.statuses import MEANINGS, Meaning
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
@@ -52,6 +54,18 @@ def names(
     yield from found
     if not found:
         yield Finding(Level.OK, "Names", "none that a new environment needs is taken.")
+
+
+def of_a_failed_creation(environment: Environment, target: Target, status: str) -> bool:
+    """Whether a failed creation left what is in the way of another, which can take it in.
+
+    What was being adopted, say, or what AWS could not delete.
+    """
+    if MEANINGS.get(status) is Meaning.BROKEN:
+        # Why it failed matters more than that this can't be told.
+        with contextlib.suppress(*faults.OF_AWS):
+            return any(each.adoptable for each in names(environment, target))
+    return False
 
 
 def _secrets(environment: Environment, target: Target) -> Iterator[Finding]:

@@ -59,7 +59,7 @@ NEXT = {
     Meaning.GOOD: "Nothing needs to be done.",
     Meaning.UNDONE: "Everything is as it was before. Fix the cause, then deploy again.",
     Meaning.BROKEN: "Its creation failed, so it can only be deleted: fix the cause, then have "
-    "what is left of it deleted, and all made again: `make deploy ENV={name} "
+    "what is left of it deleted, and all made again: `make deploy ENV={name}{adopts} "
     'ARGS="--delete-failed liberty-social-{name}"`; or only deleted: `make destroy '
     "ENV={name}`.",
     Meaning.HALTED: "Somebody's update failed, and was not to be undone by itself: "
@@ -114,19 +114,27 @@ def state_of(stack: Mapping[str, Any] | None) -> Meaning:
     return meaning(stack["StackStatus"]) if stack else Meaning.ABSENT
 
 
-def in_words(status: str, environment: Environment, but: str = "") -> str:
+def in_words(
+    status: str, environment: Environment, but: str = "", *, adopts: bool = False
+) -> str:
     """Return the state of an environment's stack, what it prevents, and what can be done."""
-    hinders = f": {but}" if but else "."
-    return f"{environment.stack} is in {status}{hinders} {what_next(status, environment)}"
+    hinders, step = f": {but}" if but else ".", what_next(status, environment, adopts=adopts)
+    return f"{environment.stack} is in {status}{hinders} {step}"
 
 
-def what_next(status: str, environment: Environment) -> str:
-    """Return what can be done with an environment whose stack is in such a state."""
+def what_next(status: str, environment: Environment, *, adopts: bool = False) -> str:
+    """Return what can be done with an environment whose stack is in such a state.
+
+    `adopts` is whether making it again meets what was left, which it can take in.
+    """
     try:
         state = meaning(status)
     except UnknownStatusError as error:
         return str(error)
     of_a_set = NEXT_IN_A_SET if environment.stack_name else {}
     return of_a_set.get(state, NEXT[state]).format(
-        name=environment.name, stack=environment.stack, region=environment.region
+        name=environment.name,
+        stack=environment.stack,
+        region=environment.region,
+        adopts=" ADOPT=1" if adopts else "",
     )
