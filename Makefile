@@ -1,9 +1,9 @@
 # Run `make` to see what there is to run. Variables: ENV=<name of a file in params/>,
-# YES=1 (deploy without asking), CONFIRM=<ENV> (deploy production without typing it), APPROVED=<digest>
-# (deploy only those templates), ADOPT=1 (take in what an earlier destroy kept), RESTART=1 (replace
-# tasks that are older than a secret's value), DRIFT=1 (have a plan or a deploy tell of what was
-# changed by hand), BASE=<revision>, ARGS="..." (passed on, such as --json: see
-# `.venv/bin/liberty-cfn --help`).
+# YES=1 (deploy without asking), CONFIRM=<ENV> (deploy production, or destroy, without typing
+# it), APPROVED=<digest> (deploy only those templates), ADOPT=1 (take in what an earlier destroy
+# kept), RESTART=1 (replace tasks that are older than a secret's value), DRIFT=1 (have a plan or a
+# deploy tell of what was changed by hand), BASE=<revision>, ARGS="..." (passed on, such as
+# --json: see `.venv/bin/liberty-cfn --help`).
 .DEFAULT_GOAL := help
 .PHONY: help templates lint diff explain prove audit test check format plan deploy verify destroy \
         local-up local-down bench requirements clean ready status events outputs cancel retry \
@@ -18,8 +18,11 @@ unexport PYTHONOPTIMIZE
 # Where pip installs for its user by itself, it refuses to install into a virtual environment.
 export PIP_USER := 0
 
+# One that is exported, for deploys, consents to no destroy.
+CONFIRMED := $(filter command,$(origin CONFIRM))
+
 # A name is one word, taken as it was typed: nothing in it is for make or the shell to carry out.
-$(foreach name,BASE ENV ID NAME,$(eval override $(name) := $$(value $(name))))
+$(foreach name,BASE CONFIRM ENV ID NAME,$(eval override $(name) := $$(value $(name))))
 typed = '$(subst ','\'',$($(1)))'
 
 # The first Python at hand that will do; looked for when it is needed, once.
@@ -85,7 +88,7 @@ verify: ready ## Tick the spec's checklist from what exists: make verify ENV=loc
 	@$(LIBERTY) verify $(call typed,ENV) $(ARGS)
 
 destroy: ready ## Delete an environment, but what is kept by policy: make destroy ENV=local
-	@$(LIBERTY) destroy $(call typed,ENV) $(ARGS)
+	@$(LIBERTY) destroy $(call typed,ENV) $(if $(CONFIRMED),--confirm $(call typed,CONFIRM)) $(ARGS)
 
 status events outputs cancel retry rollback drift doctor bootstrap: ready
 	@$(LIBERTY) $@ $(call typed,ENV) $(ARGS)

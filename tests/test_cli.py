@@ -145,6 +145,12 @@ def test_a_stack_set_with_a_target_of_production_wants_its_name_too():
         asking.may_deploy(replace(lab, targets=targets), None, yes=True)
 
 
+def test_make_destroy_takes_a_name_typed_behind_it_and_none_that_was_exported():
+    asked = ("make", "--dry-run", "destroy", "ENV=dev")
+    assert "--confirm 'dev'" in run(*asked, "CONFIRM=dev").stdout
+    assert "--confirm" not in run(*asked, env={"CONFIRM": "dev"}).stdout
+
+
 @pytest.mark.parametrize("environment", ["local", "global"])
 @pytest.mark.parametrize(
     ("command", "name", "told"),

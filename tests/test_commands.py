@@ -318,7 +318,7 @@ def test_destroying_wants_the_name_and_tells_a_program_what_is_kept(
     # What was said for deploys, and may have been exported, is no consent to this.
     refused = run("destroy", "dev", "--json", YES="1", CONFIRM="dev")
     assert refused.exit_code == 1
-    assert "neither YES=1 nor CONFIRM is enough" in refused.stderr
+    assert "YES=1 isn't enough, nor is a CONFIRM that was exported." in refused.stderr
     assert find(cloudformation, environment.stack)
     said = json.loads(run("destroy", "dev", "--json", "--confirm", "dev").stdout)
     assert said["deleted"]

@@ -178,7 +178,7 @@ def test_status_shows_the_root_and_the_nested_stacks(liberty, made, cloudformati
 def test_status_tells_what_a_killed_deploy_left_unprotected(liberty, made, cloudformation):
     protect(cloudformation, made, ["Topic"])
     advice = json.loads(liberty("status", "dev", "--json")[1])["advice"]
-    assert advice.startswith("Data isn't kept from going as it is to be (stack policies)")
+    assert advice.startswith("Data isn't protected as it is to be (stack policies)")
     assert advice.endswith("make deploy ENV=dev")
     # A new environment's database is protected in a second update, which may not have come.
     kept = {"ParameterKey": "DatabaseDeletionProtection", "ParameterValue": "false"}

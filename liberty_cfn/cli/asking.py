@@ -66,16 +66,12 @@ def confirmed(environment: Environment, given: str | None, going: str = "") -> N
 
     `going` is what will be deleted, if that isn't the whole environment.
     """
-    name = environment.name
-    how = f"{_saying(environment)}; YES=1 isn't enough"
-    if not going:
-        how = f'give --confirm {name}, or ARGS="--confirm {name}" for make; neither YES=1 nor '
-        how += "CONFIRM is enough"
+    exported = "" if going else ", nor is a CONFIRM that was exported"
     _named(
         environment,
         given,
-        f"To delete {going or environment.stack}, type {name}",
-        f"Nothing was deleted: {how}.",
+        f"To delete {going or environment.stack}, type {environment.name}",
+        f"Nothing was deleted: {_saying(environment)}; YES=1 isn't enough{exported}.",
     )
 
 

@@ -73,12 +73,11 @@ def unprotected(environment: Environment, cloudformation: Any, stack: Mapping[st
     # Whoever only looks may lack the right to.
     with contextlib.suppress(*faults.OF_AWS):
         open_ += ["stack policies"] * _is_open(cloudformation, stack["StackId"])
+    if not open_:
+        return ""
     return (
-        f"Data isn't kept from going as it is to be ({', '.join(open_)}), as after a deploy "
-        "that was killed, or of an earlier version; the next one mends that: make deploy "
-        f"ENV={environment.name}"
-        if open_
-        else ""
+        f"Data isn't protected as it is to be ({', '.join(open_)}): a deploy was killed, or is of "
+        f"an earlier version. The next one mends that: make deploy ENV={environment.name}"
     )
 
 
