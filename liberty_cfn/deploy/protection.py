@@ -76,8 +76,8 @@ def unprotected(environment: Environment, cloudformation: Any, stack: Mapping[st
     if not open_:
         return ""
     return (
-        f"Data isn't protected as it is to be ({', '.join(open_)}): a deploy was killed, or is of "
-        f"an earlier version. The next one mends that: make deploy ENV={environment.name}"
+        f"Data isn't protected as it is to be ({', '.join(open_)}): a deploy was killed, or is "
+        f"of an earlier version. The next one mends that: make deploy ENV={environment.name}"
     )
 
 
