@@ -849,6 +849,38 @@ def test_case_25_a_change_set_that_early_validation_refuses_says_why_and_is_dele
     assert asked[-1] == ("DeleteChangeSet", CHANGE_SET)
 
 
+def test_case_25_of_all_nested_change_sets_that_fail_is_told_why_and_those_to_come_awaited():
+    members = (nested_in(f"N{n}", f"<ChangeSetId>{n}</ChangeSetId>")[9:-10] for n in range(4))
+    changes = f"<Changes>{''.join(members)}</Changes>"
+    _, root = described(status="FAILED", reason=NESTED_REFUSED)
+    refused = [
+        "<member><EventType>VALIDATION_ERROR</EventType><LogicalResourceId>"
+        f"{name}</LogicalResourceId><ValidationStatusReason>No good</ValidationStatusReason>"
+        "</member>"
+        for name in ("One", "Two")
+    ]
+    wire = Wire(
+        CreateChangeSet=[CREATED],
+        DescribeChangeSet=[
+            (200, root.replace("<Changes/>", changes)),
+            described(status="FAILED", reason=REFUSED_EARLY),
+            described(reason="Only executable from the root change set."),
+            described(status="FAILED", reason=NO_CHANGES),
+            described(status="CREATE_IN_PROGRESS"),
+            described(status="FAILED", reason=REFUSED_EARLY),
+            described(status="FAILED", reason="Template format error"),
+        ],
+        DescribeEvents=[done("DescribeEvents", OperationEvents=e) for e in (*refused, "")],
+        ListHookResults=[done("ListHookResults", HookResults="")],
+        DeleteChangeSet=[done("DeleteChangeSet")],
+    )
+    with pytest.raises(DeployError) as error:
+        create(wire)
+    heading, *others = str(error.value).splitlines()
+    assert heading == "CloudFormation can't plan this change: One: No good"
+    assert others == ["Two: No good", "Template format error"]
+
+
 def test_why_nothing_can_be_planned_is_told_though_the_change_set_cannot_be_deleted():
     wire = Wire(
         CreateChangeSet=[CREATED],

@@ -134,17 +134,35 @@ def _failure(cloudformation: Any, page: dict[str, Any]) -> _Failure:
     if _is_nothing(reason):
         return _Failure(reason)
     if nested := NESTED_FAILED.search(reason):
+        found: list[_Failure] = []
         if nested[1]:
             with contextlib.suppress(*faults.OF_AWS):
-                return replace(
-                    _failure(cloudformation, _page(cloudformation, nested[1])), inside=True
-                )
-        return _Failure(reason, inside=True)
+                found.extend(_failed_inside(cloudformation, page, nested[1]))
+        reasons = "; ".join(dict.fromkeys(why.reason for why in found))
+        details = [line for why in found for line in (why.details or [why.reason])]
+        return _Failure(reasons or reason, details, inside=True)
     details = refused_early(cloudformation, ChangeSetName=page["ChangeSetId"])
     if REFUSED in reason:
         details += refused_by_hooks(cloudformation, page["ChangeSetId"])
         reason += "" if details else UNTOLD
     return _Failure(reason, details)
+
+
+def _failed_inside(cloudformation: Any, page: dict[str, Any], first: str) -> Iterator[_Failure]:
+    """Yield why nested stacks' change sets could not be made, of which AWS names the `first`.
+
+    The others may still be on their way when that has failed.
+    https://github.com/aws-amplify/amplify-cli/pull/14764
+    """
+    looks = iter(range(LOOKS))
+    listed = [resource.get("ChangeSetId") for resource in _resources(cloudformation, page)]
+    for each in dict.fromkeys(filter(None, [first, *listed])):
+        inside = _page(cloudformation, each)
+        while inside["Status"] in PENDING and next(looks, None) is not None:
+            pause(cloudformation, 0)
+            inside = _page(cloudformation, each)
+        if inside["Status"] == "FAILED" and not _is_nothing(inside.get("StatusReason", "")):
+            yield _failure(cloudformation, inside)
 
 
 def _is_nothing(reason: str) -> bool:
