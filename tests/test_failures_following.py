@@ -681,6 +681,44 @@ def test_case_23_events_of_older_operations_are_left_out():
     assert [e.time.second for e in Follower(wire.client, STACK, START).new_events()] == [1]
 
 
+def test_case_23_a_failure_listed_late_behind_what_was_seen_is_told_and_else_nothing():
+    thing = {"resource": "Thing", "type_": "T", "physical": "p"}
+    before, begun = told(-1, "DELETE_FAILED", **thing), told(1, "UPDATE_IN_PROGRESS")
+    late = [told(3, "DELETE_FAILED", **thing), told(2, "DELETE_IN_PROGRESS", **thing)]
+    again = told(2, "UPDATE_IN_PROGRESS", reason="Eventual consistency check initiated")
+    seen = [told(5, "UPDATE_COMPLETE"), told(4, "DELETE_COMPLETE", **thing)]
+    wire = Wire(
+        DescribeStackEvents=[
+            events(*seen, begun, before),
+            events(*seen, *late, again, begun, before),
+        ]
+    )
+    follower = Follower(wire.client, STACK, START)
+    looks = [follower.new_events() for _ in range(3)]
+    assert [[event.time.second for event in look] for look in looks] == [[1, 4, 5], [3], []]
+    assert not follower.overtaken
+    # In the order in which it happened, it was deleted after all.
+    assert diagnosis.orphans(event for look in looks for event in look) == []
+
+
+def test_case_24_a_nested_stack_is_read_though_it_was_listed_late_that_it_was_called_on():
+    begun = told(1, "UPDATE_IN_PROGRESS")
+    works = [told(n, "UPDATE_IN_PROGRESS", "Database", TYPE, NESTED) for n in (2, 5)]
+    rests = told(3, "UPDATE_COMPLETE", "nested", TYPE, NESTED, within=NESTED)
+    why = told(6, "UPDATE_FAILED", "Thing", "T", "p", within=NESTED, reason="no space is left")
+    wire = Wire(
+        DescribeStackEvents=[
+            events(works[1], begun),
+            events(rests),
+            events(works[1], works[0], begun),
+            events(why, rests),
+        ]
+    )
+    follower = Follower(wire.client, STACK, START)
+    looks = [[event.time.second for event in follower.new_events()] for _ in range(2)]
+    assert looks == [[1, 3, 5], [6]]
+
+
 def test_case_23_what_was_before_an_operation_is_not_told_in_whatever_order_it_comes():
     before = [told(1, "UPDATE_COMPLETE"), told(1, "UPDATE_COMPLETE", "Database", TYPE, NESTED)]
     begun = told(3, "UPDATE_IN_PROGRESS")

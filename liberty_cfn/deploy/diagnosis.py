@@ -84,7 +84,7 @@ def orphans(events: Iterable[Event]) -> list[str]:
 
     CloudFormation reports success, and forgets about it.
     """
-    events = list(events)
+    events = sorted(events, key=lambda event: event.time)
     last = {event.place: event for event in events if not event.is_stack}
     undeleted = [
         f"{event.physical_id} could not be deleted, and is no stack's any more: delete it by "

@@ -109,6 +109,8 @@ class Follower:
         self._done: dict[str, datetime] = {}
         self._seen: set[str] = set()
         self._started: dict[tuple[str, ...], datetime] = {}
+        # When what was last told of a resource happened.
+        self._latest: dict[tuple[str, ...], datetime] = {}
         # Why hooks refused a resource, until its failure is reported.
         self._refused: dict[tuple[str, ...], list[str]] = {}
         # Read, but not reported yet, as a later call failed.
@@ -138,7 +140,8 @@ class Follower:
                 nested = nested_in(raw)
                 if nested and nested != stack_id:
                     if not _over(raw):
-                        self._called[nested] = raw["Timestamp"]
+                        called = self._called.get(nested, raw["Timestamp"])
+                        self._called[nested] = max(called, raw["Timestamp"])
                     if nested not in self._paths:
                         self._paths[nested] = (*self._paths[stack_id], raw["LogicalResourceId"])
                         waiting.append(nested)
@@ -164,6 +167,12 @@ class Follower:
                 if not self._begun:
                     # The end of the operation before, listed late.
                     continue
+            latest = self._latest.get(event.place, event.time)
+            if event.time < latest and not event.failed:
+                # Listed late, too: what came after it has been told. Why it failed matters yet.
+                continue
+            self._latest[event.place] = max(latest, event.time)
+            if event.is_root:
                 self.overtaken |= self._ended and event.status in NEXT_BEGINS
                 self._ended |= event.over
             if self.overtaken:
@@ -177,10 +186,12 @@ class Follower:
         # The events of other stacks are read even if somebody deleted this one.
         with faults.unless_missing():
             for raw in newest_first(self.cloudformation, stack_id):
-                before = self._since and raw["Timestamp"] < self._since
-                if raw["EventId"] in self._seen or before:
+                seen = raw["EventId"] in self._seen
+                # Once it is known since when: AWS may list one late, behind some seen before.
+                if raw["Timestamp"] < self._since if self._since else seen:
                     break
-                fresh[raw["EventId"]] = raw
+                if not seen:
+                    fresh[raw["EventId"]] = raw
             # Only once all pages have been read.
             self._seen.update(fresh)
             return list(fresh.values())[::-1]
