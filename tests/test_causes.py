@@ -1,6 +1,7 @@
 """Known causes of failures, in AWS's own words as people have met them."""
 
 import pytest
+from wire import STACK
 
 from liberty_cfn.deploy.causes import next_step
 
@@ -98,6 +99,9 @@ STEPS = {
         handler("Cannot exceed quota for RolesPerAccount: 1000"),
         handler("You have attempted to create more buckets than allowed"),
         "AWS refused CreateChangeSet: Limit for stack has been exceeded",
+    ],
+    "too many change sets": [
+        f"ChangeSet limit exceeded for stack {STACK} (LimitExceededException)"
     ],
     "another DatabaseClass.": [older(NOT_OFFERED, COMBINATION), handler(NOT_OFFERED)],
     "give the group another name": [

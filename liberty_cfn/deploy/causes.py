@@ -92,6 +92,10 @@ CAUSES = {
         "execution role may read them, and whether the subnets lead to the internet (NAT "
         "gateway)."
     ),
+    r"ChangeSet limit exceeded": (
+        "That stack has too many change sets: delete those that nobody needs, in the console; "
+        "all go when it is updated."
+    ),
     r"limit.*exceeded|exceeded.*limit|quota|maximum number of|more buckets than allowed|"
     r"reached the limit|above your limit": (
         "A quota of the account is used up: delete what is not needed, or ask for more "
