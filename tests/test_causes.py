@@ -215,6 +215,9 @@ STEPS = {
     "its secrets have values": [
         "ResourceInitializationError: unable to pull secrets or registry auth: not authorized"
     ],
+    "EnvironmentFile": [
+        "ResourceInitializationError: failed to download env files: file download command: no",
+    ],
     "own command can't be run": [
         'CannotStartContainerError: ResourceInitializationError: exec: "x": permission denied'
     ],
@@ -228,6 +231,7 @@ STEPS = {
     "answer its health check": [
         "Task failed ELB health checks in (target-group arn:x)",
         "(port 8000) is unhealthy due to (reason Health checks failed with these codes: [400])",
+        "(port 8000) is unhealthy in (target-group x) due to (reason Request timed out)",
     ],
     "": [
         f"Database (AWS::RDS::DBInstance): {WAITED}",

@@ -66,7 +66,7 @@ CAUSES = {
         "then try again."
     ),
     r"OutOfMemory": "It used up its memory: choose a larger TaskMemory.",
-    r"failed (ELB|container) health checks|Health checks failed": (
+    r"failed (ELB|container) health checks|is unhealthy in|Health checks failed": (
         "The app has to answer its health check with 200, by whatever host it is asked: see "
         "What the application must do in README."
     ),
@@ -86,6 +86,10 @@ CAUSES = {
     r"unable to assume the role": (
         "The role that the tasks take is gone, or was changed by hand (`make drift` tells). "
         "One that was just made: wait a little, then try again."
+    ),
+    r"download env files": (
+        "The file that EnvironmentFile names could not be read: check whether it is there, "
+        "and whether its bucket lets the execution role read it."
     ),
     r"ResourceInitializationError": (
         "The task could not start: check whether its secrets have values, whether the "
