@@ -85,6 +85,27 @@ def test_with_a_certificate_at_hand_no_deploy_waits_for_dns(monkeypatch, nowhere
     assert found.level is Level.WARNING
 
 
+@pytest.mark.parametrize(
+    ("before", "checks"),
+    [
+        ({"DomainName": "example.org"}, True),
+        ({"HostedZoneId": "Z2"}, True),
+        ({"CertificateArn": "arn:aws:acm:us-east-1:1:certificate/a"}, True),
+        ({"LogRetentionDays": "1"}, False),
+    ],
+)
+def test_another_certificate_needs_what_the_first_one_does(
+    monkeypatch, production, before, checks
+):
+    elsewhere = Finding(Level.OBSTACLE, delegation.DELEGATION, "DNS leads elsewhere")
+    monkeypatch.setattr(delegation, "delegation", lambda *_: iter([elsewhere]))
+    was = production.settings | before
+    parameters = [{"ParameterKey": n, "ParameterValue": was[n]} for n in was]
+    stack = {"StackStatus": "UPDATE_COMPLETE", "Parameters": parameters}
+    found = list(beforehand.in_the_way(production, None, stack))
+    assert found == [elsewhere] * checks
+
+
 def test_the_local_aws_is_in_nobodys_dns(monkeypatch, production, target):
     monkeypatch.setattr(delegation, "name_servers", lambda domain: pytest.fail("asked"))
     assert list(delegation.delegation(production, target)) == []

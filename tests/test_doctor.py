@@ -390,10 +390,11 @@ def certificate(status="ISSUED", *names, **more):
     }
 
 
-def examined(nowhere, environment, answer):
+def examined(nowhere, environment, answer, **before):
+    given = with_settings(environment, CertificateArn=ARN)
     with Stubber(nowhere.client("acm")) as acm:
         acm.add_response("describe_certificate", answer, {"CertificateArn": ARN})
-        return list(named.certificate(with_settings(environment, CertificateArn=ARN), nowhere))
+        return list(named.certificate(given, nowhere, before))
 
 
 def test_a_certificate_that_is_not_there_is_told(target, dev):
@@ -406,6 +407,15 @@ def test_a_certificate_has_to_be_issued(nowhere, dev, status):
     [found] = examined(nowhere, dev, certificate(status))
     assert found.level is Level.OBSTACLE
     assert f"the certificate is {status}" in found.says
+
+
+def test_one_that_expired_in_use_is_told_and_keeps_nobody_from_deploying(nowhere, dev):
+    expired = certificate("EXPIRED")
+    [found] = examined(nowhere, dev, expired, CertificateArn=ARN)
+    assert found.level is Level.WARNING
+    assert "the certificate is EXPIRED" in found.says
+    [found] = examined(nowhere, dev, expired, CertificateArn="")
+    assert found.level is Level.OBSTACLE
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
 
+# With one of these, another certificate is requested.
+CERTIFIED = ("DomainName", "HostedZoneId", "CertificateArn")
+
 
 def obstacles(
     environment: Environment,
@@ -52,13 +55,11 @@ def named_by_settings(
     environment: Environment, target: Target, stack: Mapping[str, Any] | None
 ) -> Iterator[Finding]:
     """Yield whether what the settings name is there, and can be used."""
+    before = deployed(stack) or {}
     checks: list[tuple[str, Check]] = [
         ("HostedZoneId", named.hosted_zone),
-        ("CertificateArn", named.certificate),
-        (
-            "ExistingExecutionRole",
-            partial(named.existing_role, before=deployed(stack) or {}),
-        ),
+        ("CertificateArn", partial(named.certificate, before=before)),
+        ("ExistingExecutionRole", partial(named.existing_role, before=before)),
     ]
     due = [each for each in checks if environment.settings[each[0]]]
     if deployed(stack) is None:
@@ -76,8 +77,9 @@ def in_the_way(
     """Yield what is in the way of what a deploy, of these templates, would make or change."""
     before = deployed(stack)
     yield from asked("Database", partial(disk, before=before or {}), environment, target)
-    if before is None:
+    if any((before or {}).get(name) != environment.settings[name] for name in CERTIFIED):
         yield from asked(delegation.DELEGATION, delegation.delegation, environment, target)
+    if before is None:
         yield from leftovers.names(environment, target, templates)
         if target.is_aws:
             yield from quotas(environment, target)

@@ -57,8 +57,14 @@ def hosted_zone(environment: Environment, target: Target) -> Iterator[Finding]:
         yield Finding(Level.OK, "HostedZoneId", f"{wanted} is the public zone of {name}.")
 
 
-def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
-    """Yield whether the certificate that the settings name can be used."""
+def certificate(
+    environment: Environment, target: Target, before: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield whether the certificate that the settings name can be used.
+
+    `before` is what the stack's settings were: one that has expired since is in nothing's way,
+    as its listener has it already.
+    """
     about, host, found = "CertificateArn", environment.host, None
     arn = environment.settings[about]
     with faults.unless("ResourceNotFoundException"):
@@ -73,7 +79,8 @@ def certificate(environment: Environment, target: Target) -> Iterator[Finding]:
             f"the certificate is {found['Status']}, and a load balancer takes only one that is "
             "ISSUED; have it issued, or leave this empty to have one made."
         )
-        yield Finding(Level.OBSTACLE, about, says)
+        level = Level.WARNING if before.get(about) == arn else Level.OBSTACLE
+        yield Finding(level, about, says)
     elif not names & {host, f"*.{host.partition('.')[2]}"}:
         said = ", ".join(sorted(names))
         says = f"the certificate is good for {said}, not for {host}: browsers will refuse it."
