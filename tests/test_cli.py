@@ -414,6 +414,21 @@ def test_what_is_not_as_specified_after_a_deploy_is_told_to_be_fixed_by_hand(
         assert advice in said
 
 
+def test_a_deploy_tells_how_a_secret_that_is_scheduled_for_deletion_is_had_back(
+    liberty, target, monkeypatch
+):
+    outcome = deploying.Outcome(changed=False, outputs={})
+    monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
+    manager, named = target.client("secretsmanager"), "liberty-social/SECRET_KEY-dev"
+    manager.create_secret(Name=named)
+    manager.delete_secret(SecretId=named, RecoveryWindowInDays=7)
+    steps = json.loads(liberty("deploy", "dev", "--yes", "--json").stdout)["next_steps"]
+    [told] = [step for step in steps if step.startswith("SECRET_KEY is scheduled for deletion")]
+    assert told.endswith(
+        f"aws secretsmanager restore-secret --region us-east-1 --secret-id {named}"
+    )
+
+
 def test_on_aws_where_it_takes_a_while_it_is_said_that_what_exists_is_verified(
     liberty, monkeypatch
 ):

@@ -251,6 +251,19 @@ def test_running_tasks_get_it_when_they_are_restarted(liberty, target, made, ser
     assert "replaces its tasks" in answer.stdout
 
 
+def test_tasks_are_not_replaced_for_a_key_that_they_are_not_given(
+    liberty, target, made, service
+):
+    before = deployments(target)
+    set_it = ("secret", "set", "dev", "AWS_ACCESS_KEY_ID")
+    for options in ([], ["--restart"]):
+        answer = liberty(*set_it, *options, given="AKIA")
+        assert answer.returncode == 0, answer.stderr
+        assert "Tasks aren't given AWS_ACCESS_KEY_ID" in answer.stdout
+        assert "RESTART=1" not in answer.stdout
+    assert deployments(target) == before
+
+
 def test_without_a_service_the_secret_is_set_and_that_is_said(liberty, target, made):
     answer = liberty("secret", "set", "dev", "DEFAULT_FROM_EMAIL", "--restart", given="a@b.c")
     assert answer.returncode == 1

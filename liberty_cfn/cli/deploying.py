@@ -258,6 +258,10 @@ def _next_steps(
 
     if differs:
         yield common.fixed_by_hand(environment)
+        for each in secrets.listed(environment, target):
+            if each.scheduled_for_deletion:
+                back = secrets.restoring(target, each.secret)
+                yield f"{each.name} is scheduled for deletion; to have it back: {back}"
     if advice:
         yield advice
     for name in secrets.missing(environment, target):

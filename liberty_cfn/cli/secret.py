@@ -47,11 +47,12 @@ def secret_set(environment: Environment, name: str, *, restart: bool, as_json: b
     screen = common.console(stderr=as_json)
     target = common.connect(environment, common.console(stderr=True))
     full, tasks = secrets.full_name(environment, name), 0
+    given = secrets.is_given(environment, name)
     try:
         version = secrets.store(environment, target, name, value)
         # Said at once, as what follows may fail.
         screen.print(f"{full} is set (version {version})")
-        if restart:
+        if restart and given:
             tasks = secrets.restart(environment, target)
             screen.print(
                 f"The service replaces its tasks ({tasks}), which takes some minutes; make "
@@ -61,7 +62,11 @@ def secret_set(environment: Environment, name: str, *, restart: bool, as_json: b
         common.keep(environment)
     if as_json:
         common.print_json(secret=full, version=version, restarted_tasks=tasks)
-    if not restart:
+    if not given:
+        screen.print(
+            f"Tasks aren't given {name}: they reach S3 by their role, and go on as before"
+        )
+    elif not restart:
         screen.print(
             "Tasks that run keep the old value until they are replaced: make deploy "
             f"ENV={environment.name} RESTART=1"

@@ -51,7 +51,7 @@ def full_name(environment: Environment, name: str) -> str:
 
 def refusal(environment: Environment, name: str) -> str:
     """Return why a person may not set the secret `name`; empty if they may."""
-    made = environment.settings["ApplicationAccessKey"] == "true"
+    made = is_given(environment, ACCESS_KEY[0])
     settable = SET_BY_A_PERSON if made else (*SET_BY_A_PERSON, *ACCESS_KEY)
     if name in settable:
         return ""
@@ -141,9 +141,16 @@ def outdated(environment: Environment, target: Target) -> list[str]:
     began = _deployed_at(environment, target)
     if began is None:
         return []
-    made = environment.settings["ApplicationAccessKey"] == "true"
-    read = [name for name in NAMES if made or name not in ACCESS_KEY]
-    return [name for name in read if (since(environment, target, name) or began) > began]
+    return [
+        name
+        for name in NAMES
+        if is_given(environment, name) and (since(environment, target, name) or began) > began
+    ]
+
+
+def is_given(environment: Environment, name: str) -> bool:
+    """Whether tasks are given a secret; the access key's only where the stack makes one."""
+    return name not in ACCESS_KEY or environment.settings["ApplicationAccessKey"] == "true"
 
 
 def _deployed_at(environment: Environment, target: Target) -> datetime | None:
