@@ -466,6 +466,10 @@ def test_a_service_that_was_scaled_out_and_would_be_set_back_is_told_of(local, m
     for count, change in ((6, TOPIC), (2, changed), (None, changed), (6, made)):
         assert not notes(count, change)
     assert not notes(6, changed, settings=with_settings(local, DesiredCount="0"))
+    untold = Change((), "Service", NESTED_STACK, "Modify", Replacement.NO, opaque=True)
+    [note] = notes(6, untold)
+    assert "and is perhaps set back to 2" in note
+    assert not notes(6, dataclasses.replace(untold, resource="Logs"))
 
 
 def test_tags_that_change_are_told_with_their_values(local):

@@ -157,22 +157,23 @@ def _compared(work: Work, stack: Mapping[str, Any] | None) -> Compared | None:
 def _scaled_in(
     environment: Environment, target: Target, changes: Iterable[Change]
 ) -> Iterator[str]:
-    """Yield that a service runs more tasks than its template says, if that is to change.
+    """Yield that a service runs more tasks than its template says, if that may change.
 
     CloudFormation sets the count back with whatever else of the service it changes.
     https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/187
     """
     wanted = int(environment.settings["DesiredCount"])
-    if not wanted or not any((c.type, c.action) == (SERVICE_TYPE, "Modify") for c in changes):
+    surely = any((c.type, c.action) == (SERVICE_TYPE, "Modify") for c in changes)
+    if not wanted or not (surely or any(c.opaque and c.resource == "Service" for c in changes)):
         return
     # It is worth a word, and no reason to stop.
     with contextlib.suppress(*faults.OF_AWS):
         running = service(environment, target)
         if running and running["desiredCount"] > wanted:
             yield (
-                f"The service was scaled to {running['desiredCount']} tasks, and is set back "
-                f"to {wanted} (DesiredCount), from where scaling goes on: under load, set a "
-                "higher DesiredCount for this deploy."
+                f"The service was scaled to {running['desiredCount']} tasks, and is "
+                f"{'' if surely else 'perhaps '}set back to {wanted} (DesiredCount), from "
+                "where scaling goes on: under load, set a higher DesiredCount for this deploy."
             )
 
 
