@@ -394,6 +394,14 @@ def test_an_image_for_another_processor_is_known_by_what_its_log_says(dev, monke
     assert told.count("build it with --platform linux/amd64") == 1
 
 
+def test_what_its_tasks_said_leaves_the_terminal_as_it_is(dev, monkeypatch):
+    said = [{"message": "\x1b[31mno\x1b[0m such\x07 table"}]
+    monkeypatch.setattr(ecs := Ecs(), "get_log_events", lambda **_: {"events": said})
+    failed = failure(1, "Service", "did not stabilize", "AWS::ECS::Service", physical=SERVICE)
+    told = explain(lambda _: ecs, dev, STACK, "ROLLBACK_COMPLETE", [failed])
+    assert "web said: no such table" in told
+
+
 def test_of_many_tasks_that_stopped_the_last_three_are_told_of(dev):
     class Many(Ecs):
         def describe_tasks(self, *, cluster, tasks):

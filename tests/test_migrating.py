@@ -132,7 +132,7 @@ def test_its_log_lines_are_shown(life):
     assert migrated[1:4] == [
         "  Applying 0001_users... OK",
         "  Applying 0002_cats... OK",
-        "Migrated",
+        "Migrated, which isn't undone if the service's move is",
     ]
     assert life.failed.said == [
         "First all but the service, which stays as it is until it is migrated",
@@ -154,6 +154,8 @@ def test_a_migration_that_fails_leaves_the_service_as_it_is(life):
 
 def test_the_status_tells_that_the_service_is_held(life):
     assert life.told.startswith("The service stays with the version before")
+    # Whoever looks meanwhile is told no failure.
+    assert "it is under way, or it failed or was interrupted" in life.told
     now = find(life.target.client("cloudformation"), life.newer.stack)
     assert is_held(life.newer, now) == ""
 
@@ -226,25 +228,51 @@ def test_a_log_that_is_not_there_yet_is_waited_for():
     assert looks == [[], ["Applying"]]
 
 
-def ended(local, lines, states):
+def test_all_of_a_long_log_is_told_though_the_task_has_ended():
+    """AWS gives another token with each page, and at the log's end the one it was given."""
+    pages = {None: ("1", "a"), "1": ("2", ""), "2": ("3", "b"), "3": ("3", "")}
+
+    def get_log_events(nextToken=None, **_):
+        token, said = pages[nextToken]
+        return {"events": [{"message": line} for line in said], "nextForwardToken": token}
+
+    assert ended(load("local"), get_log_events, ["STOPPED"]) == ["  a", "  b"]
+
+
+def test_what_a_migration_logs_leaves_the_terminal_as_it_is(local):
+    logged = "\x1b[1;31mNo\x1b[0m \x1b]0;t\x07\x9b5ncaf\u00e9\t\U0001f408\ud83d\r\n"
+    assert ended(local, [[logged], []], ["STOPPED"]) == ["  No ]0;t5ncaf\u00e9\t\U0001f408"]
+
+
+def test_who_stops_watching_a_migration_is_told_that_it_goes_on(local, monkeypatch):
+    said = []
+    monkeypatch.setattr(migrating, "pause", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        ended(local, [["Applying"]], ["RUNNING"], said)
+    stop = "aws ecs stop-task --region us-east-1 --cluster backend --task 1"
+    assert said[1:] == [f"The migration goes on. To end it half-way: {stop}"]
+
+
+def ended(local, lines, states, said=None):
     """Return what is said of a migration that logs these lines at each look, while it ends."""
+    said = [] if said is None else said
 
     def get_log_events(**_):
-        said = [{"message": line} for line in lines.pop(0)]
-        return {"events": said, "nextForwardToken": "next"}
+        logged = [{"message": line} for line in lines.pop(0)]
+        return {"events": logged, "nextForwardToken": "next"}
 
     options = {"awslogs-group": "g", "awslogs-stream-prefix": "ecs"}
     container = {"name": CONTAINER, "logConfiguration": {"options": options}}
     aws = SimpleNamespace(
-        get_log_events=get_log_events,
+        get_log_events=lines if callable(lines) else get_log_events,
         describe_tasks=lambda **_: {"tasks": [{"lastStatus": states.pop(0)}]},
         meta=SimpleNamespace(endpoint_url="http://127.0.0.1:1"),
         describe_task_definition=lambda **_: {
             "taskDefinition": {"containerDefinitions": [container]}
         },
     )
-    task, said = {"taskArn": "a/1", "taskDefinitionArn": "d", "clusterArn": "c"}, []
-    target = SimpleNamespace(client=lambda _: aws)
+    task = {"taskArn": "a/backend/1", "taskDefinitionArn": "d", "clusterArn": "c"}
+    target = SimpleNamespace(client=lambda _: aws, region="us-east-1")
     migrating._ended(local, target, task, said.append)  # noqa: SLF001 - the local AWS is quick
     return said
 

@@ -274,5 +274,8 @@ def test_status_tells_how_tasks_come_up_and_why_they_do_not(liberty, aws, monkey
     assert json.loads(liberty("status", "dev", "--json")[1])["tasks"] == shown()
     rollout |= dict.fromkeys(("desiredCount", "runningCount"), 0)
     steady |= rollout | {"deployments": [rollout]}
-    why = "  None is wanted: DesiredCount is 0, or there is no image yet"
-    assert shown() == ["Service: 0 of 0 tasks run", f"{why} (make doctor ENV=dev tells)"]
+    why = (
+        "  None is wanted: DesiredCount is 0, there is no image yet (make doctor ENV=dev tells)"
+    )
+    by_hand = ", or somebody stopped them by hand"
+    assert shown() == ["Service: 0 of 0 tasks run", f"{why}{by_hand}"]

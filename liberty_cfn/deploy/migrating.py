@@ -19,7 +19,14 @@ from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import name_of, parameters, resources
 from liberty_cfn.deploy.statuses import Meaning, state_of
 from liberty_cfn.deploy.targets import Target
-from liberty_cfn.deploy.tasks import CLUSTER, SERVICE, SERVICE_TYPE, logs_of, service
+from liberty_cfn.deploy.tasks import (
+    CLUSTER,
+    SERVICE,
+    SERVICE_TYPE,
+    logged,
+    logs_of,
+    service,
+)
 from liberty_cfn.environments import Environment
 from liberty_cfn.names import CONTAINER
 
@@ -83,9 +90,9 @@ def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
     if not parameters(stack).get(HELD) or state_of(stack) is not Meaning.GOOD:
         return ""
     return (
-        "The service stays with the version before, as the migration for the new one failed, "
-        "or was interrupted: see its log, fix it, then deploy again: make deploy "
-        f"ENV={environment.name}"
+        "The service stays with the version before until the migration for the new one is "
+        "done: it is under way, or it failed or was interrupted. If so, see its log, fix it, "
+        f"then deploy again: make deploy ENV={environment.name}"
     )
 
 
@@ -114,7 +121,7 @@ def migrate(environment: Environment, target: Target, stack_id: str, say: Say) -
     container = next(each for each in ended["containers"] if each["name"] == CONTAINER)
     if container.get("exitCode") != 0:
         raise DeployError(_failure(environment, ended, container))
-    say("Migrated")
+    say("Migrated, which isn't undone if the service's move is")
 
 
 def _under_way(environment: Environment, target: Target) -> list[dict[str, Any]]:
@@ -166,7 +173,7 @@ def _fresh(logs: Any, where: dict[str, str]) -> Iterator[str]:
     with faults.unless("ResourceNotFoundException"):
         page = logs.get_log_events(**where, startFromHead=True)
         where["nextToken"] = page["nextForwardToken"]
-        yield from (event["message"].rstrip() for event in page["events"])
+        yield from map(logged, page["events"])
 
 
 def _ended(
@@ -179,23 +186,35 @@ def _ended(
     where = {"cluster": task["clusterArn"], "tasks": [task["taskArn"]]}
     speaker = Speaker(say, patience.clock)
 
-    def tell() -> None:
+    def tell() -> bool:
+        """Tell a page of the log; return whether there may be another."""
+        before = unread.get("nextToken")
         for line in _fresh(logs, unread):
             speaker.say(f"  {line}")
+        return unread.get("nextToken") != before
 
     looks = 0
-    while True:
-        found = patience.ask(lambda: ecs.describe_tasks(**where)["tasks"])
-        patience.ask(tell)
-        if speaker.is_due:
-            speaker.say("  the migration is still under way")
-        if found and found[0]["lastStatus"] == "STOPPED":
-            # Its last lines may have come after the last look.
+    try:
+        while True:
+            found = patience.ask(lambda: ecs.describe_tasks(**where)["tasks"])
             patience.ask(tell)
-            return dict(found[0])
-        patience.check()
-        looks += 1
-        pause(ecs, looks)
+            if speaker.is_due:
+                speaker.say("  the migration is still under way")
+            if found and found[0]["lastStatus"] == "STOPPED":
+                # Its last lines may have come after the last look, and be many.
+                while patience.ask(tell):
+                    pass
+                return dict(found[0])
+            patience.check()
+            looks += 1
+            pause(ecs, looks)
+    except KeyboardInterrupt:
+        cluster, name = task["taskArn"].split("/")[-2:]
+        say(
+            "The migration goes on. To end it half-way: aws ecs stop-task --region "
+            f"{target.region} --cluster {cluster} --task {name}"
+        )
+        raise
 
 
 def _failure(

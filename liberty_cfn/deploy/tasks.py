@@ -20,6 +20,8 @@ CLUSTER, SERVICE = "liberty-social-backend", "liberty-social-backend-service"
 SERVICE_TYPE = "AWS::ECS::Service"
 SAID = " said: "
 WRONG_PROCESSOR = "exec format error"
+# What a terminal obeys, and does not show: colours, titles, a bell.
+CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[^\t\n -~\xa0-\ud7ff\ue000-\U0010ffff]")
 # How ECS says that a service's tasks don't come up, even if there was none to be stopped.
 UNWELL = re.compile("unhealthy|health check|unable to|failed to")
 LINES = 5
@@ -54,7 +56,10 @@ def of_the_service(environment: Environment, target: Target) -> Iterator[str]:
         yield f"Service: {standing}"
         if not found["desiredCount"]:
             told = f"make doctor ENV={environment.name} tells"
-            yield f"  None is wanted: DesiredCount is 0, or there is no image yet ({told})"
+            yield (
+                f"  None is wanted: DesiredCount is 0, there is no image yet ({told}), or "
+                "somebody stopped them by hand"
+            )
         # While others take their place, those of before run on.
         changing = len(found["deployments"]) > 1
         if changing or found["runningCount"] < found["desiredCount"]:
@@ -165,7 +170,12 @@ def _last_words(client: Callable[[str], Any], task: dict[str, Any]) -> Iterator[
         # One that never started has no log; the next may have.
         with faults.unless("ResourceNotFoundException"):
             events = client("logs").get_log_events(**where, limit=LINES, startFromHead=False)
-            yield from (f"  {container}{SAID}{e['message'].rstrip()}" for e in events["events"])
+            yield from (f"  {container}{SAID}{logged(event)}" for event in events["events"])
+
+
+def logged(event: Mapping[str, Any]) -> str:
+    """Return what a task logged, as it can be shown."""
+    return CONTROLS.sub("", event["message"]).rstrip()
 
 
 def logs_of(client: Callable[[str], Any], task: Mapping[str, Any]) -> dict[str, dict[str, str]]:
