@@ -400,6 +400,20 @@ def test_tasks_that_have_an_old_secret_are_replaced_if_that_is_typed(
     assert (none in liberty("deploy", "dev", "--yes", *options).stdout) is bool(options)
 
 
+def test_a_database_password_that_somebody_changed_is_no_mere_reason_to_restart(
+    liberty, monkeypatch
+):
+    outcome = deploying.Outcome(changed=False, outputs={})
+    monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
+    monkeypatch.setattr(secrets, "outdated", lambda *_: ["DB_PASSWORD"])
+    said = liberty("deploy", "dev", "--yes").stdout
+    before, _, after = said.partition(
+        "Somebody changed DB_PASSWORD by hand: unless the database"
+    )
+    assert "RESTART=1" in after
+    assert "RESTART=1" not in before
+
+
 def test_what_is_not_as_specified_after_a_deploy_is_told_to_be_fixed_by_hand(
     liberty, monkeypatch
 ):

@@ -275,6 +275,12 @@ def _restarted(
     from liberty_cfn.deploy import secrets
 
     outdated = secrets.outdated(environment, target)
+    if secrets.DATABASE_PASSWORD in outdated:
+        say(
+            f"Somebody changed {secrets.DATABASE_PASSWORD} by hand: unless the database was "
+            "given the same one (aws rds modify-db-instance), tasks that start now can't reach "
+            "it"
+        )
     if outdated and restart:
         tasks = secrets.restart(environment, target)
         say(
