@@ -251,6 +251,16 @@ def test_running_tasks_get_it_when_they_are_restarted(liberty, target, made, ser
     assert "replaces its tasks" in answer.stdout
 
 
+def test_a_service_without_tasks_is_not_said_to_replace_any(liberty, target, made, service):
+    named = "liberty-social-backend-dev", "liberty-social-backend-service-dev"
+    target.client("ecs").update_service(cluster=named[0], service=named[1], desiredCount=0)
+    set_it = ("secret", "set", "dev", "DEFAULT_FROM_EMAIL", "--restart")
+    said = liberty(*set_it, given="a@b.c").stdout
+    assert said.splitlines()[-1] == (
+        "The service has no tasks; those that start have the new value"
+    )
+
+
 def test_tasks_are_not_replaced_for_a_key_that_they_are_not_given(
     liberty, target, made, service
 ):

@@ -57,6 +57,8 @@ def secret_set(environment: Environment, name: str, *, restart: bool, as_json: b
             screen.print(
                 f"The service replaces its tasks ({tasks}), which takes some minutes; make "
                 f"status ENV={environment.name} tells how they come up"
+                if tasks
+                else "The service has no tasks; those that start have the new value"
             )
     finally:
         common.keep(environment)
