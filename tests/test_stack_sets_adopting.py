@@ -12,6 +12,7 @@ from wire import answering
 from liberty_cfn.cli.stack_sets import operations as cli
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.stack_sets import adopting, running
+from liberty_cfn.deploy.stack_sets import deploying as set_deploying
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined
 from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
@@ -244,3 +245,24 @@ def test_a_set_that_changes_too_is_to_be_deployed_first(sets, between):
         deploy(fleet, other, Told(), adopting_as=ROLE)
     attach(fleet, Told())
     assert operations(fleet) == ["CREATE"]
+
+
+def test_what_another_deploy_of_the_same_took_in_is_not_deleted_to_be_taken_in(
+    sets, between, monkeypatch
+):
+    fleet, had = destroyed(sets, FIRST, SECOND)
+    real = set_deploying.differences
+
+    def outdated(*arguments):
+        return dataclasses.replace(real(*arguments), outdated=(SECOND,))
+
+    def goes_on(_):
+        deploy(fleet, KEEPING, Told(), adopting_as=ROLE)
+        monkeypatch.setattr(set_deploying, "differences", outdated)
+        return True
+
+    told = Told()
+    told.goes_on = goes_on
+    deploy(fleet, KEEPING, told, adopting_as=ROLE)
+    assert operations(fleet) == ["UPDATE", "CREATE", "CREATE"]
+    assert secret(sets, fleet, SECOND) == had[SECOND]

@@ -1,5 +1,6 @@
 """Operations on stack sets: begun once, followed to their end, whatever becomes of answers."""
 
+import contextlib
 import dataclasses
 import json
 import threading
@@ -14,6 +15,7 @@ from stack_sets import (
     FLAT,
     FOURTH,
     HOME,
+    KEEPING,
     OTHER,
     SECOND,
     SMALL,
@@ -37,9 +39,11 @@ from liberty_cfn.deploy.errors import (
     UnreachableError,
 )
 from liberty_cfn.deploy.stack import as_parameters, parameters
+from liberty_cfn.deploy.stack_sets import deploying as set_deploying
 from liberty_cfn.deploy.stack_sets import (
     destroying,
     operations,
+    protecting,
     reaching,
     running,
 )
@@ -373,6 +377,154 @@ def test_interrupted_a_deploy_is_taken_up_by_the_next(sets, between):
     assert told.stopped  # else its table would be in the way of asking for consent
     assert set(statuses(fleet).values()) == {"CURRENT"}
     assert [action for action, _ in begun(fleet)] == ["CREATE"] * 2
+
+
+def second(fleet, templates, told):
+    """Another deploy of the same, as the first one asks whether it may go on."""
+
+    def goes_on(_):
+        with contextlib.suppress(DeployError, KeyboardInterrupt):
+            deploy(fleet, templates, told)
+        return True
+
+    return goes_on
+
+
+def test_two_deploys_of_the_same_do_each_target_once_and_both_end_well(sets):
+    fleet = sets.fleet(str(FIRST), str(SECOND), str(THIRD))
+    deploy(fleet, FLAT, Told())
+    wanted, before = sets.changed(fleet, LogRetentionDays="30"), len(operations_of(fleet))
+    told = Told()
+    told.goes_on = second(wanted, FLAT, Told(agrees=False))
+    assert list(deploy(wanted, FLAT, told).results) == [FIRST, SECOND, THIRD]
+    places = [list(results) for _, results in begun(fleet)[before:]]
+    assert places == [[(HOME, US)], [(OTHER, US)], [(HOME, EU)]]
+    # Nor is anything left to do where the other one did it all.
+    wanted = sets.changed(fleet, LogRetentionDays="60")
+    told.goes_on = second(wanted, FLAT, Told())
+    assert deploy(wanted, FLAT, told).changed
+    assert {retention(sets, fleet, place) for place in (FIRST, SECOND, THIRD)} == {60}
+    # Of the set itself, too, and of what goes.
+    less = sets.changed(wanted, without=[THIRD])
+    told.goes_on = second(less, longer(FLAT), Told())
+    assert deploy(less, longer(FLAT), told).changed
+    assert statuses(fleet) == {FIRST: "CURRENT", SECOND: "CURRENT"}
+
+
+def test_what_failed_under_another_deploy_of_the_same_ends_this_one_with_its_reason(
+    sets, between
+):
+    fleet, told = sets.fleet(str(FIRST), str(SECOND), str(THIRD)), Told()
+    sets.aws.fail(f"{TYPES}@{OTHER}/{US}")
+    told.goes_on = second(fleet, FLAT, Told())
+    with pytest.raises(DeployError, match=f"more than may(.|\n)*{SECOND} failed:\n  Notes "):
+        deploy(fleet, FLAT, told)
+    assert THIRD not in statuses(fleet)
+
+
+def test_what_another_deploy_of_the_same_made_and_was_killed_is_protected_from_deletion(sets):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    own = fleet.targets.overrides
+    own = {place: {**one, "DatabaseDeletionProtection": "true"} for place, one in own.items()}
+    fleet = sets.with_targets(fleet.environment, own)
+
+    def kill(results):
+        if any(r.place == SECOND and r.status == "SUCCEEDED" for r in results):
+            raise KeyboardInterrupt
+
+    told = Told()
+    told.goes_on = second(fleet, FLAT, Told(then=kill))
+    deploy(fleet, FLAT, told)
+    assert overrides(fleet, SECOND) == own[SECOND]
+
+
+@pytest.mark.parametrize("other", ["undone", "otherwise", "template", "more", "less"])
+def test_where_another_deploy_wants_something_else_nobody_goes_on(sets, other):
+    fleet = sets.fleet(str(FIRST), str(SECOND), str(THIRD))
+    before = sets.changed(fleet, without=[THIRD])
+    deploy(before, FLAT, Told())
+    mine = sets.changed(before, LogRetentionDays="30")
+    theirs = {
+        "undone": before,
+        "otherwise": sets.changed(mine, [SECOND], LogRetentionDays="90"),
+        "template": mine,
+        "more": fleet,
+        "less": sets.changed(mine, without=[SECOND]),
+    }[other]
+    told, done = Told(), len(operations_of(fleet))
+    told.goes_on = second(theirs, longer(FLAT) if other == "template" else FLAT, Told())
+    with pytest.raises(DeployError, match="by somebody else, so nothing more was done"):
+        deploy(mine, FLAT, told)
+    assert begun(fleet)[done] == ("UPDATE", {(HOME, US): "SUCCEEDED"})
+    days = {place: retention(sets, fleet, place) for place in statuses(fleet)}
+    expected = {
+        "undone": {FIRST: 7, SECOND: 7},
+        "otherwise": {FIRST: 30, SECOND: 90},
+        "template": {FIRST: 14, SECOND: 14},
+        "more": {FIRST: 7, SECOND: 7, THIRD: 7},
+        "less": {FIRST: 30},
+    }
+    assert days == expected[other]
+
+
+def test_a_second_deploy_that_attached_waits_until_the_first_has_done_all(sets, monkeypatch):
+    fleet, told = sets.fleet(str(FIRST), str(SECOND)), Told()
+    deploy(fleet, FLAT, Told())
+    sets.aws.delay(60)
+    wanted = sets.changed(fleet, LogRetentionDays="30")
+    real, left = set_deploying.preview, [FIRST, SECOND]
+
+    def goes_on():
+        """Begin the first one's next operation, if it has any left."""
+        if left:
+            place = left.pop(0)
+            fleet.cloudformation.update_stack_instances(
+                StackSetName=fleet.name,
+                Accounts=[place.account],
+                Regions=[place.region],
+                ParameterOverrides=as_parameters(wanted.targets.overrides[place]),
+            )
+
+    def preview(*arguments, **named):
+        goes_on()
+        return real(*arguments, **named)
+
+    goes_on()
+    monkeypatch.setattr(set_deploying, "preview", preview)
+    told.heard = lambda _: sets.aws.delay(0)
+    assert deploy(wanted, FLAT, told).changed is False
+    # Planned before that, it would be about the second target.
+    assert (told.plans, left) == ([], [])
+
+
+def test_what_another_first_deploy_makes_meanwhile_is_not_said_to_be_in_the_way(
+    sets, monkeypatch
+):
+    fleet, real = sets.fleet(str(FIRST), str(SECOND)), set_deploying.differences
+
+    def differences(*arguments):
+        found = real(*arguments)
+        if found.new:
+            monkeypatch.setattr(set_deploying, "differences", real)
+            deploy(fleet, KEEPING, Told())
+        return found
+
+    monkeypatch.setattr(set_deploying, "differences", differences)
+    assert deploy(fleet, KEEPING, Told()).changed is False
+
+
+def test_no_retry_touches_what_another_deploy_did_while_consent_was_asked(
+    sets, between, monkeypatch
+):
+    fleet, told = sets.fleet(str(FIRST)), Told()
+    sets.aws.fail(TYPES)
+    with pytest.raises(DeployError):
+        deploy(fleet, FLAT, Told())
+    sets.aws.fail()
+    told.consents = lambda _: deploy(fleet, FLAT, Told()).changed
+    monkeypatch.setattr(protecting, "protect_first", Mock(side_effect=AssertionError))
+    with pytest.raises(DeployError, match="by somebody else, so nothing more was done"):
+        retry(fleet, told)
 
 
 def longer(templates):

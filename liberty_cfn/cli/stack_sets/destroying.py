@@ -29,7 +29,7 @@ def destroy(environment: Environment, *, confirm: str | None, as_json: bool) -> 
     fleet = fleet_of(environment, screen)
     with watched(fleet, screen, "destroy") as asked:
         # What is listed is what goes: nothing comes in between.
-        last = attach(fleet, asked)
+        last, _ = attach(fleet, asked)
         there = standing(fleet)
         if there is None:
             if as_json:

@@ -20,6 +20,7 @@ from liberty_cfn.deploy.stack_sets import adopting, beforehand, protecting, runn
 from liberty_cfn.deploy.stack_sets.operations import (
     Progress,
     attach,
+    newest,
     operate,
     refuse_others,
 )
@@ -43,7 +44,24 @@ def prepare(
     Raises:
         DeployError: something is in the way.
     """
-    last = attach(fleet, progress)
+    while True:
+        last, attached = attach(fleet, progress)
+        try:
+            want, there, plan = _prepared(fleet, templates, progress, adopt=adopt)
+        except DeployError:
+            if newest(fleet, changing=True)[0] == last:
+                raise
+        else:
+            # Whoever was at it may have gone on with the next target meanwhile.
+            disturbed = attached or plan.unknown
+            if not disturbed or newest(fleet, changing=True)[0] == last:
+                return want, there, replace(plan, last=last)
+
+
+def _prepared(
+    fleet: Fleet, templates: Mapping[str, str], progress: Progress, *, adopt: bool
+) -> tuple[Wanted, StackSet | None, SetPlan]:
+    """As `prepare`, while nobody else changes the set."""
     beforehand.refuse(fleet, beforehand.switched_off(fleet))
     want = wanted(fleet, templates)
     there = standing(fleet)
@@ -74,7 +92,7 @@ def prepare(
         fleet, want, there, different, templates, tell=progress.looked, say=progress.say
     )
     unknown = {**want.untold, **unknown, **plan.unknown}
-    return want, there, replace(plan, adopted=adopted, unknown=unknown, last=last)
+    return want, there, replace(plan, adopted=adopted, unknown=unknown)
 
 
 def deploy(
@@ -121,7 +139,17 @@ def deploy(
     adopt = partial(
         adopting.make, fleet, want, templates=templates, role=adopting_as, say=progress.say
     )
-    run = Run(fleet, definition, want.overrides, different, progress, ours, plan.adopted, adopt)
+    run = Run(
+        fleet,
+        definition,
+        want.overrides,
+        different,
+        progress,
+        ours,
+        plan.adopted,
+        adopt,
+        partial(_left, fleet, want, there),
+    )
     if there:
         # What an earlier deploy, since killed, had allowed may not go in this one.
         run.outcome.unprotected = protecting.close(fleet, progress, known)
@@ -140,7 +168,7 @@ def deploy(
                 f"deploy ENV={fleet.environment.name}{again}"
             )
         run.bring_up_to_date(rest)
-        run.remove(different.gone)
+        run.remove_gone()
     _check_inoperable(fleet, different)
     return run.outcome
 
@@ -153,7 +181,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
     Raises:
         DeployError: something is in the way, or targets failed again.
     """
-    last = attach(fleet, progress)
+    last, _ = attach(fleet, progress)
     if (there := standing(fleet)) is None:
         return None
     outdated, stuck = there.being("OUTDATED"), there.being("INOPERABLE")
@@ -177,6 +205,7 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         made = _refuse_unnamed(fleet, there, again, progress)
         if not progress.consents(known):
             return None
+        refuse_others(fleet, [last])
     # What a deploy, since killed, had allowed, no other operation may do.
     left = protecting.close(fleet, progress, there.instances)
     if not fleet.targets.service_managed:
@@ -188,6 +217,14 @@ def retry(fleet: Fleet, progress: Progress) -> Outcome | None:
         run.bring_up_to_date(again)
     _check_inoperable(fleet, known)
     return run.outcome
+
+
+def _left(fleet: Fleet, want: Wanted, was: StackSet | None) -> Differences | None:
+    """Return what differs by now; None if the set was changed to something else."""
+    now = standing(fleet)
+    found = differences(fleet, want, now)
+    as_it_was = now and was and now.definition == was.definition
+    return found if as_it_was or not found.definition else None
 
 
 def _refuse_unnamed(

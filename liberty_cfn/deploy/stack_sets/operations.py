@@ -37,6 +37,17 @@ OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 LOOKS = 10
 
 
+class OthersError(DeployError):
+    """Somebody else's operation, by its id, began since ours was planned."""
+
+    def __init__(self, operation: str, name: str) -> None:
+        super().__init__(
+            f"{operation} began after this plan was made, by somebody else, so nothing more "
+            f"was done to {name}. The same command again makes a new plan, after its end."
+        )
+        self.operation = operation
+
+
 @dataclass(frozen=True)
 class Result:
     """The result in one target. `took` is how long it was seen being worked on."""
@@ -125,30 +136,31 @@ def stop(fleet: Fleet) -> str:
     return number
 
 
-def attach(fleet: Fleet, progress: Progress) -> str:
-    """Follow the operation that is under way, if there is one, to its end.
+def attach(fleet: Fleet, progress: Progress) -> tuple[str, Operation | None]:
+    """Follow the operation that is under way to its end; None if there is none.
 
-    Returns the id of the one that had begun last; empty where there was none.
+    Also returns the id of the one that had begun last; empty where there was none.
     """
     last, number = newest(fleet, changing=True)
-    if number:
-        progress.say(f"{fleet.name}: an operation is under way; following {number}")
-        follow(fleet, number, progress.happened, say=progress.say)
-        # A table that moves would be in the way of what is asked next.
-        progress.stop()
-    return last
+    if not number:
+        return last, None
+    progress.say(f"{fleet.name}: an operation is under way; following {number}")
+    done = follow(fleet, number, progress.happened, say=progress.say)
+    # A table that moves would be in the way of what is asked next.
+    progress.stop()
+    return last, done
 
 
 def refuse_others(fleet: Fleet, ours: Collection[str]) -> None:
     """Refuse to go on if an operation began last that isn't among `ours`, by its id.
 
     There is no change set that CloudFormation would call obsolete.
+
+    Raises:
+        OthersError: one did.
     """
     if (other := newest(fleet, changing=True)[0]) not in ours:
-        raise DeployError(
-            f"{other} began after this plan was made, by somebody else, so nothing more was "
-            f"done to {fleet.name}. The same command again makes a new plan, after its end."
-        )
+        raise OthersError(other, fleet.name)
 
 
 def operate(
@@ -168,7 +180,7 @@ def operate(
     whether the set has no stacks, so that there are no results to wait for.
 
     Raises:
-        DeployError: another operation came in between.
+        OthersError: another operation came in between.
         ClientError: AWS refuses it.
         BotoCoreError: AWS keeps not answering.
         FollowError: the deadline has passed, or the credentials have expired.

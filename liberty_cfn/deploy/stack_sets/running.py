@@ -18,8 +18,10 @@ from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.stack_sets import failures
 from liberty_cfn.deploy.stack_sets.operations import (
     Operation,
+    OthersError,
     Progress,
     Result,
+    follow,
     operate,
 )
 from liberty_cfn.deploy.stack_sets.protecting import close, protect
@@ -50,7 +52,9 @@ class Run:
 
     `definition` and `wanted` are as for `steps_to`. `ours` are the ids of its operations, and
     of the one that had begun last when they were planned. `adopted` are the places that take
-    in what exists; `adopt` creates such a place's stack, and returns its id.
+    in what exists; `adopt` creates such a place's stack, and returns its id. `left` returns
+    what differs by now; None if that isn't to be done unseen. `done` are places brought up to
+    date.
     """
 
     fleet: Fleet
@@ -61,8 +65,10 @@ class Run:
     ours: set[str]
     adopted: Collection[Place] = ()
     adopt: Callable[[Place], str] | None = None
+    left: Callable[[], Differences | None] = lambda: None
     outcome: Outcome = field(default_factory=lambda: Outcome(changed=True))
     failed: Counter[str] = field(default_factory=Counter)
+    done: set[Place] = field(default_factory=set)
 
     @contextmanager
     def protecting(self) -> Iterator[None]:
@@ -97,17 +103,66 @@ class Run:
             raise
 
     def bring_up_to_date(self, places: Collection[Place]) -> None:
-        """Bring some places up to date.
+        """Bring some places up to date, but for what somebody else does of it meanwhile.
 
         Raises:
-            DeployError: more failed than may. The message says why, first-hand.
+            DeployError: more failed than may. The message says why, first-hand. Or somebody
+                else changes the set otherwise.
         """
+        try:
+            self._bring_up_to_date(places)
+        except OthersError as others:
+            self._fall_in(others)
+            self.bring_up_to_date([p for p in places if self.different.concerns(p)])
+        self.done |= {*places}
+
+    def _fall_in(self, others: OthersError) -> None:
+        """Follow somebody else's operation as if it were ours: a second deploy's, say.
+
+        Raises:
+            OthersError: what is left to do by then isn't what was agreed to.
+        """
+        fleet, progress = self.fleet, self.progress
+        progress.say(f"{fleet.name}: somebody else is at it, too: {others.operation}")
+        done = follow(fleet, others.operation, progress.happened, say=progress.say)
+        left = self.left()
+        if left is None or not self._is_agreed(left):
+            raise others
+        self.ours.add(others.operation)
+        self.different = left
+        # What is left of a failed creation is deleted before a target takes in what is there:
+        # theirs may not have failed.
+        self.adopted = {*self.adopted} & {*left.new}
+        self._note(done)
+        self._end_if_stopped()
+
+    def _is_agreed(self, left: Differences) -> bool:
+        """Whether what is left to do is what was agreed to, or a part of it."""
+        agreed = self.different
+        return (
+            {*left.new} <= {*agreed.new}
+            and {*left.gone} <= {*agreed.gone}
+            and all(
+                agreed.concerns(place) and place not in self.done
+                for place in (*left.new, *left.changed, *left.outdated)
+            )
+            and all(
+                left.before[place] in (agreed.before.get(place), self._off(place))
+                for place in left.changed
+            )
+        )
+
+    def _off(self, place: Place) -> dict[str, str]:
+        """Return a place's overrides as it is made, without protection from deletion."""
+        return {**self.wanted[place], **lifted(self.fleet, place)}
+
+    def _bring_up_to_date(self, places: Collection[Place]) -> None:
         self._see_to_linked_roles([place for place in places if place in self.different.new])
         for place in places:
             if self.adopt and place in self.adopted:
                 if place not in self.different.new:
                     # First remove what is left of its failed creation.
-                    self.remove([place])
+                    self._remove([place])
                     self.outcome.results.pop(place, None)
                 self._take_in(self.adopt(place), place)
         bare = self._bare(places)
@@ -131,11 +186,7 @@ class Run:
         for place in places:
             if place in self.wanted and (off := lifted(self.fleet, place)):
                 new = place in self.different.new
-                before = (
-                    {**self.wanted[place], **off}
-                    if new
-                    else self.different.before.get(place, {})
-                )
+                before = self._off(place) if new else self.different.before.get(place, {})
                 if off.items() <= before.items():
                     found[place] = before
         return found
@@ -172,8 +223,19 @@ class Run:
         if accounts := ", ".join(place.account for place in unreached):
             self.progress.say(f"{accounts}: {linked_roles.UNREACHED}")
 
-    def remove(self, places: Collection[Place]) -> None:
-        """Delete the stacks of places that are no longer targets, except what policies keep."""
+    def remove_gone(self) -> None:
+        """Delete the stacks of places that are no longer targets, except what policies keep.
+
+        Raises:
+            DeployError: as of `bring_up_to_date`.
+        """
+        try:
+            self._remove(self.different.gone)
+        except OthersError as others:
+            self._fall_in(others)
+            self.remove_gone()
+
+    def _remove(self, places: Collection[Place]) -> None:
         for accounts, regions in products(places):
             self._do(Step("delete_stack_instances", accounts, regions, {"RetainStacks": False}))
         self._end_if_stopped()
@@ -198,6 +260,7 @@ class Run:
         def others(places: tuple[Place, ...]) -> tuple[Place, ...]:
             return tuple(other for other in places if other != place)
 
+        self.adopted = {*self.adopted} - {place}
         self.different = replace(
             was,
             new=others(was.new),
@@ -220,6 +283,9 @@ class Run:
             **step.where(fleet),
             **step.asked,
         )
+        self._note(done)
+
+    def _note(self, done: Operation) -> None:
         self.outcome.operations.append(done)
         self.outcome.results |= done.results
         self.failed.update(result.place.region for result in done.failed)

@@ -59,6 +59,12 @@ class StackSet:
     auto_deployment: Mapping[str, Any]
     instances: Mapping[Place, Instance]
 
+    @property
+    def definition(self) -> tuple[Any, ...]:
+        """What all of its instances have of it."""
+        options = (self.managed_execution, self.auto_deployment)
+        return self.template, self.parameters, self.tags, *options
+
     def being(self, status: str) -> list[Place]:
         return [place for place, one in self.instances.items() if one.status == status]
 

@@ -79,18 +79,18 @@ class Differences:
     def __bool__(self) -> bool:
         return self.definition or bool(self.new or self.changed or self.outdated or self.gone)
 
+    def concerns(self, place: Place) -> bool:
+        """Whether something is to be done in a place that stays."""
+        some = (*self.new, *self.changed, *self.outdated)
+        return place not in self.inoperable and (self.definition or place in some)
+
     def touched(self, targets: Targets) -> list[Place]:
         """Return the places where something is done, the canary first if it is among them.
 
         But not a new one, if the definition changes and another is there: the definition
         changes with the first place that is updated, and new ones are made by it.
         """
-        some = (*self.new, *self.changed, *self.outdated)
-        found = [
-            place
-            for place in targets.places
-            if place not in self.inoperable and (self.definition or place in some)
-        ]
+        found = [place for place in targets.places if self.concerns(place)]
         return sorted(
             found,
             key=lambda p: (self.definition and p in self.new, p != targets.canary),
