@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 def side_by_side(
-    work: Callable[[Given], T], things: Iterable[Given], at_once: int, *, leave: bool = False
+    work: Callable[[Given], T], things: Iterable[Given], at_once: int, *, finish: bool = False
 ) -> Iterator[T]:
     """Yield the result for each, in order, with so many `at_once`.
 
-    One at a time needs no threads, and can be interrupted at once. Else, on Ctrl-C, those that
-    have begun are waited for, so that they clean up; not with `leave`.
+    On Ctrl-C, those that have begun are waited for only with `finish`, so that they clean up.
+    One at a time needs no threads, and is interrupted itself.
     """
     if at_once <= 1:
         yield from map(work, things)
@@ -25,7 +25,7 @@ def side_by_side(
     try:
         yield from pool.map(work, things)
     except KeyboardInterrupt:
-        wait = not leave
+        wait = finish
         raise
     finally:
         pool.shutdown(wait=wait)

@@ -39,14 +39,15 @@ from liberty_cfn.deploy.errors import (
     UnreachableError,
 )
 from liberty_cfn.deploy.stack import as_parameters, parameters
-from liberty_cfn.deploy.stack_sets import deploying as set_deploying
 from liberty_cfn.deploy.stack_sets import (
+    beforehand,
     destroying,
     operations,
     protecting,
     reaching,
     running,
 )
+from liberty_cfn.deploy.stack_sets import deploying as set_deploying
 from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
 from liberty_cfn.deploy.stack_sets.deploying import deploy, retry
 from liberty_cfn.deploy.stack_sets.destroying import destroy
@@ -566,15 +567,51 @@ def test_on_ctrl_c_operations_that_run_side_by_side_are_left_to_aws():
         ended.append(number)
 
     with pytest.raises(KeyboardInterrupt):
-        list(side_by_side(operate, range(2), 2, leave=True))
+        list(side_by_side(operate, range(2), 2))
     assert ended == []
     over.set()
 
 
-@pytest.mark.parametrize("ask", [verified, examined, lambda f: drifted(f, Mock(), list)])
+KNOWN = dict.fromkeys((FIRST, SECOND), Mock(stack_id="stack"))
+
+
+def pressed(fleet, monkeypatch, ask, seconds):
+    """Press Ctrl-C at the first target; return what is over by then of the second.
+
+    Which takes so many seconds.
+    """
+    going, over, ended = threading.Event(), threading.Event(), []
+
+    def at(_, place):
+        if place == FIRST:
+            going.wait(10)
+            raise KeyboardInterrupt
+        going.set()
+        over.wait(seconds)
+        ended.append(place)
+        raise UnreachableError
+
+    monkeypatch.setattr(reaching.Fleet, "at", at)
+    with pytest.raises(KeyboardInterrupt):
+        ask(fleet)
+    found = [*ended]
+    over.set()
+    return found
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        verified,
+        examined,
+        lambda f: drifted(f, Mock(), list),
+        lambda f: set_deploying.wanted(f, FLAT),
+        lambda f: beforehand.in_the_way(f, KNOWN, None),
+        lambda f: beforehand.remaining(f, Mock(instances=KNOWN), KNOWN),
+    ],
+)
 def test_on_ctrl_c_targets_that_are_only_looked_at_are_not_waited_for(sets, monkeypatch, ask):
     fleet = sets.fleet(str(FIRST), str(SECOND))
-    going, over, ended = threading.Event(), threading.Event(), []
     known = {
         "operate": None,
         "stack_ids": dict.fromkeys(fleet.targets.places),
@@ -585,20 +622,19 @@ def test_on_ctrl_c_targets_that_are_only_looked_at_are_not_waited_for(sets, monk
     for name, found in known.items():
         path = f"liberty_cfn.deploy.stack_sets.comparing.{name}"
         monkeypatch.setattr(path, Mock(return_value=found))
+    assert pressed(fleet, monkeypatch, ask, 10) == []
 
-    def at(_, place):
-        if place == FIRST:
-            going.wait(10)
-            raise KeyboardInterrupt
-        going.set()
-        over.wait(10)
-        ended.append(place)
 
-    monkeypatch.setattr(reaching.Fleet, "at", at)
-    with pytest.raises(KeyboardInterrupt):
-        ask(fleet)
-    assert ended == []
-    over.set()
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda f: protecting.protect_first(f, KNOWN, KNOWN),
+        lambda f: set_deploying.as_it_is(f, Mock(instances=KNOWN), KNOWN, list),
+    ],
+)
+def test_on_ctrl_c_what_was_begun_in_a_target_is_finished(sets, monkeypatch, do):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    assert pressed(fleet, monkeypatch, do, 0.2) == [SECOND]
 
 
 def test_an_operation_that_is_stopped_leaves_the_rest_for_the_next_deploy(sets, between):

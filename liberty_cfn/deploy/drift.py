@@ -107,7 +107,7 @@ def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) 
     patience = Patience(stack_id, say, again=f"make drift ENV={name}")
     inside: list[Compared] = []
     compare = partial(_compared, cloudformation, patience)
-    for one in side_by_side(compare, stacks, min(AT_ONCE, len(stacks)), leave=True):
+    for one in side_by_side(compare, stacks, min(AT_ONCE, len(stacks))):
         inside.append(one)
         if len(inside) % AT_ONCE == 0 and len(inside) < len(stacks):
             say(f"{len(inside)} of {len(stacks)} stacks are compared")

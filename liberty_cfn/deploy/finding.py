@@ -109,5 +109,5 @@ def all_asked(
         return list(asked(*check, environment, target))
 
     # On Ctrl-C, nothing is left behind without the answers.
-    for findings in side_by_side(found, checks, AT_ONCE, leave=True):
+    for findings in side_by_side(found, checks, AT_ONCE):
         yield from findings

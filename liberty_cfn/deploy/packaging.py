@@ -88,7 +88,7 @@ def _sent(bucket: Bucket, templates: Mapping[str, str]) -> str:
     )
     there = dict(_listed(bucket)) if bucket.policy else {}
     lacking = [text for text in children.values() if there.get(_key(text)) != _tag(text)]
-    list(side_by_side(partial(_put, bucket), lacking, SENDERS, leave=True))
+    list(side_by_side(partial(_put, bucket), lacking, SENDERS))
     # The root is sent last, when all that it points to is there.
     if there.get(_key(root)) != _tag(root):
         _put(bucket, root)

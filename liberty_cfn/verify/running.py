@@ -40,7 +40,7 @@ def verify(environment: Environment, client: Callable[[str], Any]) -> Report:
         *(partial(check, *each) for each in enumerate(commands(aws), 1)),
     ]
     # On Ctrl-C, nothing is left behind without the answers.
-    found = list(side_by_side(lambda ask: ask(), asking, AT_ONCE, leave=True))
+    found = list(side_by_side(lambda ask: ask(), asking, AT_ONCE))
     return Report(
         environment=environment.name,
         region=environment.region,

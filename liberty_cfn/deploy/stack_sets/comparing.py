@@ -45,7 +45,7 @@ def drifted(fleet: Fleet, there: StackSet, say: Say) -> tuple[dict[Place, Compar
         name = environment.name
         return drift.detect(client, ids[place], name, say=lambda line: say(f"{place}: {line}"))
 
-    return fleet.everywhere(ids, compared, leave=True)
+    return fleet.everywhere(ids, compared)
 
 
 def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
@@ -54,7 +54,7 @@ def verified(fleet: Fleet) -> tuple[dict[Place, Report], Unknown, list[str]]:
     Also returns what to do where there is no image yet.
     """
     look = partial(verified_at, fleet)
-    found, unknown = fleet.everywhere(fleet.targets.places, look, leave=True)
+    found, unknown = fleet.everywhere(fleet.targets.places, look)
     advice = [f"{place}: {said}" for place, (_, said) in found.items() if said]
     return {place: report for place, (report, _) in found.items()}, unknown, advice
 
@@ -96,6 +96,6 @@ def examined(fleet: Fleet) -> tuple[list[Finding], dict[Place, list[Finding]]]:
         return examine(environment, fleet.at(place))
 
     places = [place for place in fleet.targets.places if place.account not in lacking]
-    found, unknown = fleet.everywhere(places, looked, leave=True)
+    found, unknown = fleet.everywhere(places, looked)
     untold = {p: [Finding(Level.OBSTACLE, "Target", f"{why}.")] for p, why in unknown.items()}
     return roles, found | untold

@@ -136,7 +136,7 @@ def preview(
         return Plan(str(place), want.digest, changes, given)
 
     looked = [place for place in fleet.targets.places if place not in different.inoperable]
-    plans, unknown = fleet.everywhere([*looked, *different.gone], plan, tell)
+    plans, unknown = fleet.everywhere([*looked, *different.gone], plan, tell, finish=True)
     # What remains is said before anything goes; a target where it can't be told counts as
     # unknown.
     looked_at = [p for p in different.gone if p in plans and instances[p].stack_id]
@@ -197,7 +197,8 @@ def as_it_is(
         )
         return Plan(str(place), "", change_set.changes if change_set else (), {})
 
-    return fleet.everywhere([p for p in places if there.instances[p].stack_id], plan)[0]
+    with_stacks = [p for p in places if there.instances[p].stack_id]
+    return fleet.everywhere(with_stacks, plan, finish=True)[0]
 
 
 Parameter = tuple[str, str | None, str | None]

@@ -75,6 +75,7 @@ def _in_stacks(
     _, failed = fleet.everywhere(
         [place for place in places if place in ids],
         lambda place: do(fleet.at(place).client("cloudformation"), ids[place]),
+        finish=True,
     )
     return failed
 

@@ -115,12 +115,12 @@ class Fleet:
         work: Callable[[Place], T],
         tell: Callable[[int, int], object] = lambda _done, _all: None,
         *,
-        leave: bool = False,
+        finish: bool = False,
     ) -> tuple[dict[Place, T], dict[Place, str]]:
         """Do `work` in many places, several at a time; return the results, and why some failed.
 
-        `tell` hears how many are done, and of how many. `leave` is for work that only looks: on
-        Ctrl-C, it isn't waited for.
+        `tell` hears how many are done, and of how many. `finish` is for work that does more
+        than look: on Ctrl-C, it is waited for.
         """
         wanted = list(places)
         done: dict[Place, T] = {}
@@ -136,7 +136,7 @@ class Fleet:
                 of_aws = isinstance(error, faults.OF_AWS)
                 return place, None, faults.in_words(error) if of_aws else str(error)
 
-        told = side_by_side(one, wanted, min(AT_ONCE, len(wanted)), leave=leave)
+        told = side_by_side(one, wanted, min(AT_ONCE, len(wanted)), finish=finish)
         for number, (place, found, why) in enumerate(told, 1):
             if why:
                 failed[place] = why

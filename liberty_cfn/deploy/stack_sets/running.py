@@ -207,7 +207,7 @@ class Run:
             at_once = targets.concurrency(len(targets.accounts) or len(targets.places))
             workers = at_once if targets.managed_execution else 1
             # AWS goes on with operations, for hours maybe, whether we wait or not.
-            list(side_by_side(self._do, group, workers, leave=True))
+            list(side_by_side(self._do, group, workers))
             if self._too_many(regions):
                 self._tell_failures(all_done=False)
             self._end_if_stopped()
@@ -217,7 +217,9 @@ class Run:
             return
         one_each = {place.account: place for place in new}
         _, unreached = self.fleet.everywhere(
-            one_each.values(), lambda place: linked_roles.see_to_them(self.fleet.at(place))
+            one_each.values(),
+            lambda place: linked_roles.see_to_them(self.fleet.at(place)),
+            finish=True,
         )
         # As a rule, nobody gets into the accounts of a service-managed set but AWS.
         if accounts := ", ".join(place.account for place in unreached):
