@@ -59,6 +59,11 @@ class Place:
     def __str__(self) -> str:
         return f"{self.account}/{self.region}"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called: by itself, or with the others of its account or region."""
+        return self.region, self.account, str(self)
+
     def as_json(self) -> dict[str, str]:
         return {"account": self.account, "region": self.region}
 
@@ -355,7 +360,7 @@ def _overrides(
     lines: dict[tuple[Place, str], int] = {}
     for whose in sorted(said, key=_generality):
         key = f"{OVERRIDES}.{whose}"
-        meant = [place for place in places if whose in _called(place)]
+        meant = [place for place in places if whose in place.names]
         if whose in units and not meant:
             # The unit's accounts are named one by one; it is all of them.
             meant = list(places)
@@ -372,10 +377,6 @@ def _overrides(
                 overrides[place][name] = text
                 lines[place, name] = node.start_mark.line + 1
     return overrides, lines
-
-
-def _called(place: Place) -> tuple[str, ...]:
-    return place.region, place.account, str(place)
 
 
 def _generality(whose: str) -> int:

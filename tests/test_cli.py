@@ -328,6 +328,7 @@ def test_what_may_be_replaced_is_named_whole(liberty, asked, name):
         ("lint --sarif --json", "Give one of --json and --sarif"),
         ("rules LC1101 --write", "give no RULE with it"),
         ("deploy dev --yes --delete-failed other", "dev has one stack, liberty-social-dev"),
+        ("deploy dev --yes --allow-removal eu-west-1", "for targets of a stack set, and dev"),
         ("deploy dev --yes --role Other", "--role is the role by which a stack set"),
         ("deploy dev --yes --adopt --role Other", "--role is the role by which a stack set"),
         ("deploy global --yes --role Other", "--role is the role by which a stack set"),

@@ -15,7 +15,6 @@ from local_aws import Aws
 from stack_sets import EU, HOME, OTHER, US
 
 from liberty_cfn.cli import cli, deploying
-from liberty_cfn.cli.stack_sets import watching
 from liberty_cfn.deploy import images, targets
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.packaging import read
@@ -217,48 +216,59 @@ def test_without_a_policy_in_a_target_nothing_is_said_to_be_well(command, monkey
     assert command(tried, "global")[0] == 1
 
 
-@pytest.mark.parametrize(
-    ("confirming", "code"), [((), 1), (("--confirm", "other"), 1), (("--confirm", "global"), 0)]
-)
-@pytest.mark.parametrize("unseen", [True, False])
-@pytest.mark.usefixtures("deployed")
-def test_that_a_target_goes_or_may_lose_data_unseen_wants_the_name_as_destroying_does(
-    command, monkeypatch, confirming, code, unseen
-):
+@pytest.fixture
+def asking(command, monkeypatch):
+    """Deploy a set on AWS of which targets go, or can't be looked into, until consent."""
     real = dataclasses.replace(load("global"), endpoint="")
     monkeypatch.setattr("liberty_cfn.environments.load", lambda _: real)
     monkeypatch.setattr("liberty_cfn.deploy.stack_sets.showing.plan_table", lambda *_: "")
+    monkeypatch.setattr("liberty_cfn.cli.stack_sets.deploying._have_roles", lambda *_: None)
+    places = real.targets.places
 
-    def tried(fleet, asked):
-        places = fleet.targets.places
-        gone = SimpleNamespace(gone=() if unseen else places[1:2], new=())
-        if unseen:
-            gone.touched = lambda _: places
-            asked.planned(SimpleNamespace(differences=gone, plans=places[1:]))
-        return running.Outcome(changed=True) if asked.consents(gone) else None
+    def ask(*arguments, gone=(), unseen=()):
+        agreed = []
+        plan = SimpleNamespace(gone=gone, new=(), touched=lambda _: places)
+        known = [place for place in places if place not in unseen]
 
-    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.deploying.retry", tried)
-    assert command("retry", "global", "--yes", *confirming)[0] == code
+        def deploy(_, __, asked, *___, **____):
+            asked.planned(SimpleNamespace(differences=plan, plans=known))
+            agreed.append(asked.consents(plan))
+
+        monkeypatch.setattr(set_deploying, "deploy", deploy)
+        _, said, beside = command("deploy", "global", *arguments)
+        return agreed == [True], said + beside
+
+    return ask
 
 
 @pytest.mark.usefixtures("deployed")
-def test_what_goes_is_asked_about_also_where_something_can_t_be_told(command, monkeypatch):
-    real, asked_about = dataclasses.replace(load("global"), endpoint=""), []
-    monkeypatch.setattr("liberty_cfn.environments.load", lambda _: real)
-    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.showing.plan_table", lambda *_: "")
-    for name in ("confirmed", "confirmed_unseen"):
-        monkeypatch.setattr(watching, name, lambda *told: asked_about.append(told[-1]))
+def test_that_a_target_may_lose_data_unseen_wants_the_name_as_destroying_does(asking):
+    where = {"unseen": [Place(OTHER, EU)]}
+    assert not asking("--yes", **where)[0]
+    assert not asking("--yes", "--confirm", "other", **where)[0]
+    assert asking("--confirm", "global", **where)[0]
 
-    def tried(fleet, asked):
-        first, second, *_ = fleet.targets.places
-        both = SimpleNamespace(gone=[second], new=(), touched=lambda _: [first])
-        asked.planned(SimpleNamespace(differences=both, plans=()))
-        return running.Outcome(changed=True) if asked.consents(both) else None
 
-    monkeypatch.setattr("liberty_cfn.deploy.stack_sets.deploying.retry", tried)
-    assert command("retry", "global", "--yes")[0] == 0
-    unseen, gone = asked_about
-    assert (unseen, f"the stacks in {OTHER}/{US}" in gone) == (f"{HOME}/{US}", True)
+@pytest.mark.parametrize("name", [f"{OTHER}/{EU}", OTHER, EU])
+@pytest.mark.usefixtures("deployed")
+def test_a_target_goes_only_if_it_is_named_which_no_yes_nor_confirm_does(asking, name):
+    where = {"gone": [Place(OTHER, EU)]}
+    needed = f'To have them go: ARGS="--allow-removal {OTHER}/{EU}"'
+    for given in (("--yes", "--confirm", "global"), ("--yes", "--allow-removal", US)):
+        agreed, said = asking(*given, **where)
+        assert (agreed, needed in said) == (False, True)
+    named = ("--allow-removal", name)
+    assert asking("--yes", *named, **where)[0]
+    # Nor does that name agree to the rest.
+    assert not asking(*named, **where)[0]
+    assert not asking(*named, "--yes", **where, unseen=[Place(HOME, US)])[0]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_name_by_which_no_target_goes_is_told(asking):
+    agreed, said = asking("--yes", "--allow-removal", "eu-west-2")
+    assert agreed
+    assert "--allow-removal eu-west-2: no target of that name goes" in said
 
 
 @pytest.mark.parametrize(

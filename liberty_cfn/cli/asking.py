@@ -61,17 +61,14 @@ def named_otherwise(environment: Environment, given: str | None, undone: str) ->
         fail(f"Nothing was {undone}: {said} is confirmed, and this is {environment.name}.")
 
 
-def confirmed(environment: Environment, given: str | None, going: str = "") -> None:
-    """Have the environment's name typed, unless it was given; refuse otherwise.
-
-    `going` is what will be deleted, if that isn't the whole environment.
-    """
-    exported = "" if going else ", nor is a CONFIRM that was exported"
+def confirmed(environment: Environment, given: str | None) -> None:
+    """Have the environment's name typed, unless it was given; refuse otherwise."""
     _named(
         environment,
         given,
-        f"To delete {going or environment.stack}, type {environment.name}",
-        f"Nothing was deleted: {_saying(environment)}; YES=1 isn't enough{exported}.",
+        f"To delete {environment.stack}, type {environment.name}",
+        f"Nothing was deleted: {_saying(environment)}; YES=1 isn't enough, nor is a CONFIRM "
+        "that was exported.",
     )
 
 

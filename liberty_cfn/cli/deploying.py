@@ -78,6 +78,14 @@ def plan_command(
     "it. Repeatable.",
 )
 @click.option(
+    "--allow-removal",
+    "removed",
+    multiple=True,
+    metavar="TARGET",
+    help="Let a stack set's target go that its file no longer has: ACCOUNT/REGION, or all of "
+    "an account or a region. Repeatable.",
+)
+@click.option(
     "--template-digest",
     "approved",
     # Not by envvar, which ignores an empty one: then whatever should have set it is missing.
@@ -120,6 +128,7 @@ def deploy_command(
     yes: bool,
     confirm: str | None,
     allowed: tuple[str, ...],
+    removed: tuple[str, ...],
     approved: str | None,
     adopt: bool,
     role: str,
@@ -136,7 +145,7 @@ def deploy_command(
 
     A change that would replace or delete what holds data, or have it keep less (a shorter
     retention of backups), is refused, unless each such resource is named with
-    --allow-replace.
+    --allow-replace; to take targets out of a stack set, unless they are with --allow-removal.
     """
     from liberty_cfn import verify
     from liberty_cfn.deploy import deploying, showing
@@ -147,7 +156,7 @@ def deploy_command(
 
     screen = common.console(stderr=as_json)
     named_otherwise(environment, confirm, "deployed")
-    _refuse_unfit(environment, allowed, role=role, adopt=adopt, failed=failed)
+    _refuse_unfit(environment, allowed, removed, role=role, adopt=adopt, failed=failed)
     alone = {"--restart": restart, "--delete-failed": bool(failed), "--drift": drift}
     refuse_alone(environment, alone)
     templates = checked_templates(environment, screen)
@@ -161,6 +170,7 @@ def deploy_command(
             confirm=confirm,
             as_json=as_json,
             adopting_as=(role or ADMINISTRATOR) if adopt else "",
+            removed=removed,
         )
         return
     target = common.connect(environment, screen)
@@ -220,7 +230,13 @@ def _deployed(environment: Environment) -> Iterator[None]:
 
 
 def _refuse_unfit(
-    environment: Environment, allowed: Collection[str], *, role: str, adopt: bool, failed: str
+    environment: Environment,
+    allowed: Collection[str],
+    removed: Collection[str],
+    *,
+    role: str,
+    adopt: bool,
+    failed: str,
 ) -> None:
     """Refuse options that would do nothing here, or more than they say."""
     for name in allowed:
@@ -235,6 +251,12 @@ def _refuse_unfit(
         common.fail(
             "Nothing was deployed: --role is the role by which a stack set takes in what was "
             "kept; it is for --adopt (ADOPT=1), and for an environment with Targets.",
+            2,
+        )
+    if removed and not environment.targets:
+        common.fail(
+            "Nothing was deployed: --allow-removal is for targets of a stack set, and "
+            f"{environment.name} is one stack.",
             2,
         )
     if not environment.targets and failed not in ("", environment.stack):

@@ -50,10 +50,12 @@ def deploy(
     confirm: str | None,
     as_json: bool,
     adopting_as: str,
+    removed: tuple[str, ...],
 ) -> None:
     """Make a set what its environment says, canary first, and verify every target.
 
     With `adopting_as`, an administrator's role, what an earlier destroy kept is taken in.
+    `removed` are the names of targets that may go.
     """
     from liberty_cfn.deploy.stack_sets import comparing, deploying, showing
     from liberty_cfn.deployment_targets import by_place
@@ -63,7 +65,7 @@ def deploy(
     screen = console(stderr=as_json)
     fleet = fleet_of(environment, screen)
     _have_roles(fleet, screen)
-    with watched(fleet, screen, "deploy", yes=yes, confirm=confirm) as asked:
+    with watched(fleet, screen, "deploy", yes=yes, confirm=confirm, removed=removed) as asked:
         outcome = deploying.deploy(fleet, templates, asked, allowed, adopting_as=adopting_as)
     keep(environment)
     if outcome is None:

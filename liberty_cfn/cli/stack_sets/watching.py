@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from liberty_cfn.cli.asking import agrees, confirmed, confirmed_unseen, may_deploy
-from liberty_cfn.cli.common import interruptible
+from liberty_cfn.cli.asking import agrees, confirmed_unseen, may_deploy
+from liberty_cfn.cli.common import fail, interruptible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,28 +27,37 @@ def watched(
     *,
     yes: bool = False,
     confirm: str | None = None,
+    removed: Collection[str] = (),
 ) -> Iterator[Asked]:
     """Show what happens in a command, and ask; on Ctrl-C, say that AWS goes on.
 
-    `yes` and `confirm` are what was said beforehand: a yes, and the environment's name.
+    `yes`, `confirm` and `removed` are what was said beforehand: a yes, the environment's name,
+    and those of targets that may go.
     """
     from liberty_cfn.deploy.stack_sets.showing import Board
 
     board = Board(screen)
     with interruptible(fleet.environment, command, board.stop):
-        yield Asked(fleet, screen, board, yes=yes, confirm=confirm)
+        yield Asked(fleet, screen, board, yes=yes, confirm=confirm, removed=removed)
 
 
 class Asked:
     """A board that also asks for consent: before a deploy, and after its canary."""
 
     def __init__(
-        self, fleet: Fleet, screen: Console, board: Board, *, yes: bool, confirm: str | None
+        self,
+        fleet: Fleet,
+        screen: Console,
+        board: Board,
+        *,
+        yes: bool,
+        confirm: str | None,
+        removed: Collection[str] = (),
     ) -> None:
         self._fleet, self._screen = fleet, screen
         self.say, self.looked, self.happened = board.say, board.looked, board.happened
         self.stop = board.stop
-        self._yes, self._confirm = yes, confirm
+        self._yes, self._confirm, self._removed = yes, confirm, removed
         self._local, self._unseen = fleet.environment.is_local, ""
 
     def planned(self, plan: SetPlan) -> None:
@@ -61,14 +70,24 @@ class Asked:
 
     def consents(self, different: Differences) -> bool:
         environment, confirm = self._fleet.environment, self._confirm
-        unseen, gone = ("", ()) if self._local else (self._unseen, different.gone)
-        if unseen:
-            confirmed_unseen(environment, confirm, unseen)
-        if gone:
-            # As much is deleted as by `destroy`, for which a yes isn't enough either.
-            where = ", ".join(map(str, gone))
-            confirmed(environment, confirm, f"the stacks in {where}, but what is kept as above")
-        return bool(unseen or gone) or may_deploy(environment, confirm, yes=self._yes)
+        self._refuse_unnamed(different.gone)
+        if self._unseen and not self._local:
+            confirmed_unseen(environment, confirm, self._unseen)
+            return True
+        return may_deploy(environment, confirm, yes=self._yes)
+
+    def _refuse_unnamed(self, gone: Collection[Place]) -> None:
+        """Refuse to delete targets that nobody named: no yes, nor CONFIRM, is about them."""
+        for name in self._removed:
+            if not any(name in place.names for place in gone):
+                self.say(f"--allow-removal {name}: no target of that name goes")
+        if unnamed := [place for place in gone if not {*place.names} & {*self._removed}]:
+            needs = [f"--allow-removal {place}" for place in unnamed]
+            fail(
+                "Nothing was changed: targets would go that params/ no longer has, with all "
+                f'but what is kept as above. To have them go: ARGS="{" ".join(needs)}"',
+                needs=needs,
+            )
 
     def goes_on(self, canary: Place) -> bool:
         from liberty_cfn.deploy.errors import UnreachableError
