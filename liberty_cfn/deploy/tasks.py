@@ -51,6 +51,8 @@ def of_the_service(environment: Environment, target: Target) -> Iterator[str]:
     # It may not be there yet, and we may not be let look: the stacks are told all the same.
     with contextlib.suppress(*faults.OF_AWS):
         found = service(environment, target)
+        if not found:
+            yield f"Service: ECS has none of the name {environment.named(SERVICE)}"
         if not found or not (standing := how_many_run(found)):
             return
         yield f"Service: {standing}"
