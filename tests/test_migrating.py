@@ -160,6 +160,29 @@ def test_the_status_tells_that_the_service_is_held(life):
     assert is_held(life.newer, now) == ""
 
 
+@pytest.mark.parametrize(
+    ("image", "count", "migrate", "told"),
+    [
+        ("sha256:0", "0", DJANGO, True),
+        ("sha256:0", "2", DJANGO, False),
+        ("sha256:0", "0", "", False),
+        # There is no image yet, which is something else.
+        ("latest", "0", DJANGO, False),
+    ],
+)
+def test_the_status_tells_that_a_service_has_no_tasks_until_the_first_migration(
+    local, image, count, migrate, told
+):
+    given = {"Image": image, "DesiredCount": count, "HeldTaskDefinition": ""}
+    stack = {
+        "StackStatus": "UPDATE_COMPLETE",
+        "Parameters": [{"ParameterKey": n, "ParameterValue": v} for n, v in given.items()],
+    }
+    said = is_held(dataclasses.replace(local, migrate=migrate), stack)
+    assert said.startswith("The service has no tasks until the migration") is told
+    assert bool(said) is told
+
+
 def test_the_next_deploy_migrates_again_and_moves_the_service(life):
     assert len(life.tasks.asked) == 3
     assert life.moved != life.made["taskDefinition"]

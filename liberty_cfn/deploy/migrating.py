@@ -14,6 +14,7 @@ from typing import Any
 from liberty_cfn.deploy import faults
 from liberty_cfn.deploy.causes import next_step
 from liberty_cfn.deploy.errors import DeployError
+from liberty_cfn.deploy.images import DIGEST
 from liberty_cfn.deploy.patience import Patience, Say, Speaker, pause
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.stack import name_of, parameters, resources
@@ -86,13 +87,20 @@ def held(environment: Environment, target: Target, plan: Plan) -> dict[str, str]
 
 
 def is_held(environment: Environment, stack: Mapping[str, Any]) -> str:
-    """Return, in words, that the service is held by a failed migration; empty if it isn't."""
-    if not parameters(stack).get(HELD) or state_of(stack) is not Meaning.GOOD:
+    """Return, in words, that the service waits for a migration; empty if it doesn't.
+
+    If it had no tasks before, it has none yet, though there is an image.
+    """
+    found = parameters(stack)
+    stopped = found.get(COUNT) == "0" != environment.settings[COUNT]
+    first = environment.migrate and stopped and found["Image"].startswith(DIGEST)
+    if not (first or found.get(HELD)) or state_of(stack) is not Meaning.GOOD:
         return ""
+    stays = "has no tasks" if first else "stays with the version before"
     return (
-        "The service stays with the version before until the migration for the new one is "
-        "done: it is under way, or it failed or was interrupted. If so, see its log, fix it, "
-        f"then deploy again: make deploy ENV={environment.name}"
+        f"The service {stays} until the migration for the new version is done: it is under "
+        "way, or it failed or was interrupted. If so, see its log, fix it, then deploy again: "
+        f"make deploy ENV={environment.name}"
     )
 
 
@@ -229,6 +237,5 @@ def _failure(
     step = f" {known}" if (known := next_step(why)) else ""
     return (
         f"The migration `{environment.migrate}` {ended} ({why}).{step} The service is as it "
-        "was: its tasks are of the version before. Fix it, then deploy again: make deploy "
-        f"ENV={environment.name}"
+        f"was. Fix it, then deploy again: make deploy ENV={environment.name}"
     )
