@@ -364,8 +364,17 @@ def test_a_tag_that_moves_while_another_deploy_is_awaited_is_deployed_as_it_is_t
     assert seen.call_args.args[0].environment.settings["Image"] == "sha256:after"
 
 
-@pytest.mark.parametrize("command", ["deploy dev --yes", "destroy dev --confirm dev"])
-def test_ctrl_c_while_it_goes_on_says_how_to_come_back_to_it(liberty, monkeypatch, command):
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        ("deploy dev --yes", "make deploy ENV=dev attaches"),
+        ("deploy dev --yes --adopt", "make deploy ENV=dev ADOPT=1 attaches"),
+        ("destroy dev --confirm dev", "make destroy ENV=dev attaches"),
+    ],
+)
+def test_ctrl_c_while_it_goes_on_says_how_to_come_back_to_it(
+    liberty, monkeypatch, command, again
+):
     monkeypatch.setattr(deploying, "deploy", Mock(side_effect=KeyboardInterrupt))
     monkeypatch.setattr(destroying, "stack_to_go", lambda *_: "arn:one")
     monkeypatch.setattr(destroying, "looked_through", lambda *_, **__: ([], []))
@@ -373,6 +382,7 @@ def test_ctrl_c_while_it_goes_on_says_how_to_come_back_to_it(liberty, monkeypatc
     answer = liberty(*command.split())
     assert answer.returncode == 130
     assert "No longer watching. AWS goes on with liberty-social-dev" in answer.stderr
+    assert again in answer.stderr
 
 
 @pytest.mark.parametrize(

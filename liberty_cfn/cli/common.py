@@ -104,11 +104,12 @@ def keep(environment: Environment) -> None:
 
 @contextmanager
 def interruptible(
-    environment: Environment, command: str, stop: Callable[[], None]
+    environment: Environment, command: str, stop: Callable[[], None], more: str = ""
 ) -> Iterator[None]:
     """On Ctrl-C in a command, say that AWS carries on, and what can be done.
 
-    So it does if nobody reads any more: a pager that was left, say.
+    So it does if nobody reads any more: a pager that was left, say. `more` is what it takes to
+    go on with the command.
     """
     try:
         yield
@@ -117,7 +118,8 @@ def interruptible(
         name = environment.name
         can = [f"make events ENV={name} ARGS=--follow only watches"]
         if command in ("deploy", "retry", "destroy"):
-            can.insert(0, f"make {command} ENV={name} attaches and does what is left to do")
+            again = f"make {command} ENV={name}{more}"
+            can.insert(0, f"{again} attaches and does what is left to do")
         if environment.targets:
             can.append(f"make cancel ENV={name} stops what has not begun")
         elif command not in ("destroy", "rollback"):

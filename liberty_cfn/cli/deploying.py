@@ -175,7 +175,9 @@ def deploy_command(
         return
     target = common.connect(environment, screen)
     progress = ShownProgress(screen, lambda: may_deploy(environment, confirm, yes=yes))
-    with common.interruptible(environment, "deploy", progress.stop):
+    # What was to be taken in is in the way of a deploy that doesn't.
+    more = " ADOPT=1" if adopt else ""
+    with common.interruptible(environment, "deploy", progress.stop, more):
         work = Work(environment, target, progress, templates, allowed)
         begun = deploying.begin(work, failed)
         # Not sooner: while somebody else's deploy was awaited, the tag may have moved.
