@@ -7,7 +7,9 @@ regions in an account, are what there is to get into each other's way.
 import dataclasses
 import json
 from types import SimpleNamespace
+from unittest.mock import Mock
 
+import click
 import pytest
 from click.testing import CliRunner
 from command_line import documented
@@ -262,6 +264,18 @@ def test_a_target_goes_only_if_it_is_named_which_no_yes_nor_confirm_does(asking,
     # Nor does that name agree to the rest.
     assert not asking(*named, **where)[0]
     assert not asking(*named, "--yes", **where, unseen=[Place(HOME, US)])[0]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_at_a_terminal_the_sets_name_is_typed_for_targets_that_go(asking, monkeypatch):
+    typed = Mock(side_effect=["global", "globe"])
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("liberty_cfn.cli.asking.sys", terminal)
+    monkeypatch.setattr(click, "prompt", typed)
+    where = {"gone": [Place(OTHER, EU)]}
+    assert asking(**where)[0]
+    assert "type global" in typed.call_args.args[0]
+    assert not asking("--yes", "--confirm", "global", **where)[0]
 
 
 @pytest.mark.usefixtures("deployed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import click
 from liberty_cfn.cli.common import fail
 
 if TYPE_CHECKING:
+    from liberty_cfn.deployment_targets import Place
     from liberty_cfn.environments import Environment
 
 yes_option = click.option(
@@ -83,14 +85,34 @@ def confirmed_unseen(environment: Environment, given: str | None, where: str) ->
     )
 
 
-def _named(environment: Environment, given: str | None, question: str, refusal: str) -> None:
+def confirmed_removal(environment: Environment, places: Iterable[Place]) -> None:
+    """Have the name typed, as targets go that nobody named; no CONFIRM is about them."""
+    needs = [f"--allow-removal {place}" for place in places]
+    _named(
+        environment,
+        None,
+        "Targets go that params/ no longer has, with all but what is kept as above. To delete "
+        f"their stacks, type {environment.name}",
+        "Nothing was changed: targets would go that params/ no longer has, with all but what "
+        f'is kept as above. To have them go: ARGS="{" ".join(needs)}"',
+        needs,
+    )
+
+
+def _named(
+    environment: Environment,
+    given: str | None,
+    question: str,
+    refusal: str,
+    needs: Sequence[str] = (),
+) -> None:
     if given is None and sys.stdin.isatty():
         try:
             given = click.prompt(question, err=True).strip()
         except click.Abort:
             click.echo(err=True)
     if given != environment.name:
-        fail(refusal, needs=[f"--confirm {environment.name}"])
+        fail(refusal, needs=needs or [f"--confirm {environment.name}"])
 
 
 def _saying(environment: Environment) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from liberty_cfn.cli.asking import agrees, confirmed_unseen, may_deploy
-from liberty_cfn.cli.common import fail, interruptible
+from liberty_cfn.cli.asking import agrees, confirmed_removal, confirmed_unseen, may_deploy
+from liberty_cfn.cli.common import interruptible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,24 +70,16 @@ class Asked:
 
     def consents(self, different: Differences) -> bool:
         environment, confirm = self._fleet.environment, self._confirm
-        self._refuse_unnamed(different.gone)
-        if self._unseen and not self._local:
-            confirmed_unseen(environment, confirm, self._unseen)
-            return True
-        return may_deploy(environment, confirm, yes=self._yes)
-
-    def _refuse_unnamed(self, gone: Collection[Place]) -> None:
-        """Refuse to delete targets that nobody named: no yes, nor CONFIRM, is about them."""
         for name in self._removed:
-            if not any(name in place.names for place in gone):
+            if not any(name in place.names for place in different.gone):
                 self.say(f"--allow-removal {name}: no target of that name goes")
-        if unnamed := [place for place in gone if not {*place.names} & {*self._removed}]:
-            needs = [f"--allow-removal {place}" for place in unnamed]
-            fail(
-                "Nothing was changed: targets would go that params/ no longer has, with all "
-                f'but what is kept as above. To have them go: ARGS="{" ".join(needs)}"',
-                needs=needs,
-            )
+        unnamed = [p for p in different.gone if not {*p.names} & {*self._removed}]
+        unseen, unnamed = ("", []) if self._local else (self._unseen, unnamed)
+        if unnamed:
+            confirmed_removal(environment, unnamed)
+        if unseen:
+            confirmed_unseen(environment, confirm, unseen)
+        return bool(unseen or unnamed) or may_deploy(environment, confirm, yes=self._yes)
 
     def goes_on(self, canary: Place) -> bool:
         from liberty_cfn.deploy.errors import UnreachableError
