@@ -34,7 +34,7 @@ from wire import (
 )
 from wire import STACK as STACK_ID
 
-from liberty_cfn.deploy import drift
+from liberty_cfn.deploy import drift, tasks
 from liberty_cfn.deploy.destroying import Kept, what_is_kept
 from liberty_cfn.deploy.errors import DeployError, FollowError
 from liberty_cfn.deploy.events import last_operation
@@ -169,13 +169,24 @@ def test_status_shows_the_root_and_the_nested_stacks(liberty, made, cloudformati
     protect(cloudformation, made)
     code, shown, _ = liberty("status", "dev")
     assert code == 0
-    first, second, service, last = shown.splitlines()
+    first, second, *service, last = shown.splitlines()
     # Somebody may have deleted it.
-    none = "Service: ECS has none of the name liberty-social-backend-service-dev"
-    assert service == none
+    none, told = service
+    assert none == "Service: none"
+    assert "ECS has none of the name liberty-social-backend-service-dev" in told
     assert first.split()[2:] == ["CREATE_COMPLETE", "liberty-social-dev"]
     assert second.split()[2:] == ["CREATE_COMPLETE", "Inner"]
-    assert last == "Nothing needs to be done."
+    assert last == "The stacks need nothing; what keeps tasks from running is said above."
+
+
+def test_where_all_tasks_run_status_says_that_nothing_needs_to_be_done(
+    liberty, made, cloudformation, monkeypatch
+):
+    protect(cloudformation, made)
+    rollout = {"status": "PRIMARY", "desiredCount": 2, "runningCount": 2, "pendingCount": 0}
+    service = rollout | {"deployments": [rollout]}
+    monkeypatch.setattr(tasks, "service", lambda *_: service)
+    assert liberty("status", "dev")[1].endswith("2 of 2 tasks run\nNothing needs to be done.\n")
 
 
 def test_status_tells_what_a_killed_deploy_left_unprotected(liberty, made, cloudformation):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from liberty_cfn.environments import Environment
 
 
+OF_TASKS = "The stacks need nothing; what keeps tasks from running is said above."
+
+
 @click.command("status")
 @common.environment_argument
 @common.json_option
@@ -36,7 +39,7 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
     from liberty_cfn.deploy.operations import root
     from liberty_cfn.deploy.protection import unprotected
     from liberty_cfn.deploy.stack import standing, tags
-    from liberty_cfn.deploy.statuses import FAILED, MEANINGS, what_next
+    from liberty_cfn.deploy.statuses import FAILED, MEANINGS, Meaning, what_next
     from liberty_cfn.deploy.tasks import of_the_service
     from liberty_cfn.nesting import DIGEST_TAG
 
@@ -54,13 +57,15 @@ def status_command(environment: Environment, *, as_json: bool) -> None:
             # At once: far away, all of them take seconds to be read.
             _say_how_it_stands(environment, one)
     status = found[0].status
+    tasks = list(of_the_service(environment, target))
     adopts = of_a_failed_creation(environment, target, status)
+    # Below how many tasks run is said why not all do.
+    well = MEANINGS.get(status) is not Meaning.GOOD or not tasks[1:]
     advice = (
         migrating.is_held(environment, stack)
         or unprotected(environment, cloudformation, stack)
-        or what_next(status, environment, adopts=adopts)
+        or (what_next(status, environment, adopts=adopts) if well else OF_TASKS)
     )
-    tasks = list(of_the_service(environment, target))
     if as_json:
         stacks = [one.as_json() for one in found]
         told = {"digest": digest, "stacks": stacks, "tasks": tasks, "advice": advice}

@@ -52,7 +52,11 @@ def of_the_service(environment: Environment, target: Target) -> Iterator[str]:
     with contextlib.suppress(*faults.OF_AWS):
         found = service(environment, target)
         if not found:
-            yield f"Service: ECS has none of the name {environment.named(SERVICE)}"
+            yield "Service: none"
+            yield (
+                f"  ECS has none of the name {environment.named(SERVICE)}: if somebody deleted "
+                f"it, make drift ENV={environment.name} tells so"
+            )
         if not found or not (standing := how_many_run(found)):
             return
         yield f"Service: {standing}"
