@@ -806,6 +806,12 @@ ANSWERS = [
             f"SecretsManagerAccess: expected Allow {READ} on {PASSWORD}, found nothing",
         ),
     ),
+    (
+        compute.service,
+        "describe_services",
+        first("services", runningCount=0),
+        "running tasks: expected 1 or more, found 0",
+    ),
 ]
 
 

@@ -36,6 +36,10 @@ def service(aws: Aws) -> Iterator[Fact]:
     yield equal("status", "ACTIVE", found.get("status"))
     yield equal("launch type", "FARGATE", found.get("launchType"))
     yield between("desired count", *_tasks(aws), found.get("desiredCount"))
+    if found.get("desiredCount"):
+        # Any more may be about to start, or to stop.
+        running = found.get("runningCount")
+        yield Fact("running tasks", "1 or more", running, ok=bool(running))
     family = places.name_in(found.get("taskDefinition"))
     yield equal("task definition", aws.named(FAMILY), family)
 
