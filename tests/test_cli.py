@@ -430,7 +430,10 @@ def test_what_is_not_as_specified_after_a_deploy_is_told_to_be_fixed_by_hand(
 ):
     outcome = deploying.Outcome(changed=False, outputs={})
     monkeypatch.setattr(deploying, "deploy", Mock(return_value=outcome))
-    advice = "make drift ENV=dev says what differs; fix that by hand"
+    advice = (
+        "make drift ENV=dev says what differs; fix that by hand. make status ENV=dev tells why "
+        "tasks don't run\n"
+    )
     meant = "Where the templates were changed on purpose, change what is expected"
     # What an earlier destroy left was taken in, or somebody changed it since.
     for options in (["--adopt"], []):

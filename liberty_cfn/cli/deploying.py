@@ -281,7 +281,8 @@ def _next_steps(
     from liberty_cfn.deploy import secrets
 
     if differs:
-        yield common.fixed_by_hand(environment)
+        status = f"make status ENV={environment.name}"
+        yield f"{common.fixed_by_hand(environment)}. {status} tells why tasks don't run"
         for each in secrets.listed(environment, target):
             if each.scheduled_for_deletion:
                 back = secrets.restoring(target, each.secret)
