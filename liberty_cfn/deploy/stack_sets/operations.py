@@ -40,11 +40,8 @@ LOOKS = 10
 class OthersError(DeployError):
     """Somebody else's operation, by its id, began since ours was planned."""
 
-    def __init__(self, operation: str, name: str) -> None:
-        super().__init__(
-            f"{operation} began after this plan was made, by somebody else, so nothing more "
-            f"was done to {name}. The same command again makes a new plan, after its end."
-        )
+    def __init__(self, why: str, operation: str = "") -> None:
+        super().__init__(why)
         self.operation = operation
 
 
@@ -160,7 +157,11 @@ def refuse_others(fleet: Fleet, ours: Collection[str]) -> None:
         OthersError: one did.
     """
     if (other := newest(fleet, changing=True)[0]) not in ours:
-        raise OthersError(other, fleet.name)
+        why = (
+            f"{other} began after this plan was made, by somebody else, so nothing more was "
+            f"done to {fleet.name}. The same command again makes a new plan, after its end."
+        )
+        raise OthersError(why, other)
 
 
 def operate(
