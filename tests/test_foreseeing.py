@@ -14,7 +14,7 @@ from versions import ROOT, nested, resource, version
 from liberty_cfn import environments
 from liberty_cfn.deploy import deploying, foreseeing
 from liberty_cfn.deploy.errors import DeployError
-from liberty_cfn.deploy.foreseeing import failures, fetch
+from liberty_cfn.deploy.foreseeing import every_failure, failures, fetch
 from liberty_cfn.deploy.stack import find
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.work import Work
@@ -98,6 +98,10 @@ def test_a_plan_says_what_the_review_knows_to_fail(environment, monkeypatch):
     [said] = told("50")
     assert said.startswith("This will fail, and be undone: Database: AllocatedStorage 100 → 50")
     assert told("200") == []
+    # Of a set's stacks, each by its own values.
+    sizes = [with_settings(environment, DatabaseStorage=size) for size in ("200", "50")]
+    updates = [(Work(given, None, None, templates), stack) for given in sizes]
+    assert every_failure(updates) == [[], [said]]
     monkeypatch.setattr(foreseeing, "review", Mock(side_effect=RecursionError))
     assert told("50") == []
 

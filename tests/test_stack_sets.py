@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -31,7 +32,7 @@ from wire import answering
 
 from liberty_cfn.cli.stack_sets import comparing as of_sets
 from liberty_cfn.cli.stack_sets import operations as cli
-from liberty_cfn.deploy import change_sets, protection
+from liberty_cfn.deploy import change_sets, foreseeing, protection
 from liberty_cfn.deploy.drift import Compared
 from liberty_cfn.deploy.errors import DeployError, UnreachableError
 from liberty_cfn.deploy.protection import nested, protect, protect_from_termination
@@ -39,6 +40,7 @@ from liberty_cfn.deploy.stack import name_of
 from liberty_cfn.deploy.stack_sets import (
     comparing,
     operations,
+    previews,
     protecting,
     reaching,
     running,
@@ -51,7 +53,7 @@ from liberty_cfn.deploy.stack_sets.destroying import destroy
 from liberty_cfn.deploy.stack_sets.operations import attach
 from liberty_cfn.deploy.stack_sets.previews import merge, preview
 from liberty_cfn.deploy.stack_sets.reaching import taking_out
-from liberty_cfn.deploy.stack_sets.showing import how, plan_table, summary
+from liberty_cfn.deploy.stack_sets.showing import how, plan_table, set_as_json, summary
 from liberty_cfn.deploy.stack_sets.standing import Instance, StackSet, overrides, standing
 from liberty_cfn.deploy.stack_sets.wanted import differences, wanted
 from liberty_cfn.deployment_targets import Place
@@ -643,6 +645,38 @@ def test_what_all_targets_share_is_said_once_and_the_rest_of_whom(sets, there):
         ((("LogRetentionDays", "7", "30"),), (), (SECOND, THIRD, FOURTH)),
         ((("LogRetentionDays", "7", "60"),), (), (FIRST,)),
     ]
+
+
+def test_what_would_fail_half_way_is_told_of_every_target_with_templates_read_once(
+    sets, there, monkeypatch
+):
+    task = """
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties: {RequiresCompatibilities: [FARGATE], Cpu: '512', Memory: '512'}
+"""
+    deployed = Mock(wraps=foreseeing._deployed)  # noqa: SLF001 - asks for a template a stack
+    monkeypatch.setattr(foreseeing, "_deployed", deployed)
+    scaled = "The service was scaled"
+    monkeypatch.setattr(
+        previews, "scaled_in", lambda environment, *_: [scaled] * (environment.region == EU)
+    )
+    wanted = {**SMALL, "inside.yaml": SMALL["inside.yaml"] + task}
+    _, _, plan = prepare(there, wanted, Told())
+    fails = "This will fail, and be undone: Inside/Task: Fargate has no tasks with 512 CPU"
+    everywhere, eu = merge(plan.changing)
+    assert [note[: len(fails)] for note in everywhere.notes] == [fails]
+    assert (eu.places, eu.notes) == ((THIRD, FOURTH), (scaled,))
+    assert deployed.call_count == 1
+    shown = Console(file=io.StringIO(), width=200)
+    shown.print(plan_table(plan, there.targets))
+    said = shown.file.getvalue()
+    # What is only told of some isn't said to be no change.
+    assert (said.count(fails), said.count("to add"), said.count("no changes")) == (1, 1, 0)
+    assert said.count(plan.digest) == 1
+    told = set_as_json(plan, there.targets)
+    assert told["shared"][0]["notes"] == [*everywhere.notes]
+    assert told["targets"][3]["notes"] == [scaled, *everywhere.notes]
 
 
 def test_a_service_managed_set_gets_one_template_in_the_accounts_of_its_units(sets):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,11 +26,13 @@ from liberty_cfn.nesting import DIGEST_TAG
 from liberty_cfn.review import changes as reviewed
 from liberty_cfn.review.findings import Kind
 from liberty_cfn.review.losing import remains
-from liberty_cfn.review.reviewing import BOOTSTRAP, Review, review
+from liberty_cfn.review.reviewing import BOOTSTRAP, Part, Review, review
 from liberty_cfn.review.sources import Version
 from liberty_cfn.stateful import LOSSES
 
 ROOT = "templates/root.yaml"
+# What a command works on, and its stack as it was found.
+Update = tuple[Work, Mapping[str, Any]]
 # What CloudFormation calls what the review does.
 ACTIONS = {"add": "Add", "remove": "Remove", "change": "Modify"}
 REPLACES = {"certain": Replacement.CERTAIN, "conditional": Replacement.POSSIBLE}
@@ -54,22 +56,33 @@ def fetch(environment: Environment, target: Target, now: Version) -> Review:
     }
     file = _file(environment)
     here = Version(now.name, theirs, {file: now.params[file]})
-    found = review(_version(environment, stack, _deployed(client, stack)), here)
+    values = _values(environment, parameters(stack))
+    deployed = Version(
+        f"{environment.stack} as deployed", _deployed(client, stack), {file: values}
+    )
+    found = review(deployed, here)
     # AWS has the templates under other names, which have another digest.
     return replace(found, digests=(tags(stack).get(DIGEST_TAG, "unknown"), found.digests[1]))
 
 
 def failures(work: Work, stack: Mapping[str, Any]) -> Iterator[str]:
-    """Yield, in words, what AWS would refuse of the update of a stack, as found.
+    """Yield, in words, what AWS would refuse of the update of a stack, as found."""
+    yield from every_failure([(work, stack)])[0]
+
+
+def every_failure(updates: Sequence[Update]) -> list[list[str]]:
+    """Return what `failures` yields of each update.
 
     Nothing where that can't be told, whatever AWS has there: it is worth a word, and no reason
     to keep a deploy from going on.
     """
+    told: list[list[str]] = [[] for _ in updates]
     with contextlib.suppress(Exception):
-        for part in _reviewed(work, stack).parts:
+        for number, part in _reviewed(updates):
             for finding in part.findings:
                 if finding.kind is Kind.FAILS:
-                    yield f"This will fail, and be undone: {finding.text}"
+                    told[number].append(f"This will fail, and be undone: {finding.text}")
+    return told
 
 
 def inside(work: Work, stack: Mapping[str, Any], changes: Iterable[Change]) -> Iterator[Change]:
@@ -79,7 +92,7 @@ def inside(work: Work, stack: Mapping[str, Any], changes: Iterable[Change]) -> I
     secret's value, nor what a shorter retention deletes.
     """
     hidden = [change.place for change in changes if change.opaque]
-    for part in _reviewed(work, stack).parts:
+    for _, part in _reviewed([(work, stack)]):
         for one in part.changes:
             below = any(one.origin.path[: len(place)] == place for place in hidden)
             if below and one.type in LOSSES:
@@ -114,22 +127,32 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
-def _reviewed(work: Work, stack: Mapping[str, Any]) -> Review:
-    """Return what deploying would do to a stack, as found."""
-    environment = work.environment
-    here = {f"templates/{name}": text for name, text in work.templates.items()}
-    now = {_file(environment): _values(environment, environment.settings)}
-    same = tags(stack).get(DIGEST_TAG) == digest(work.templates)
-    was = here if same else _deployed(work.cloudformation, stack)
-    return review(_version(environment, stack, was), Version("what is here", here, now))
+def _reviewed(updates: Sequence[Update]) -> Iterator[tuple[int, Part]]:
+    """Yield what deploying would do to stacks, as found, each with its update's number.
 
-
-def _version(
-    environment: Environment, stack: Mapping[str, Any], templates: Mapping[str, str]
-) -> Version:
-    values = _values(environment, parameters(stack))
-    name = f"{environment.stack} as deployed"
-    return Version(name, templates, {_file(environment): values})
+    Stacks that have the same templates are reviewed together, and these asked for once.
+    """
+    alike: dict[str, list[int]] = {}
+    for number, (_, stack) in enumerate(updates):
+        deployed = tags(stack).get(DIGEST_TAG) or stack["StackId"]
+        alike.setdefault(deployed, []).append(number)
+    for deployed, numbers in alike.items():
+        work, stack = updates[numbers[0]]
+        here = {f"templates/{name}": text for name, text in work.templates.items()}
+        same = deployed == digest(work.templates)
+        was = here if same else _deployed(work.cloudformation, stack)
+        before, now = {}, {}
+        for number in numbers:
+            (work, stack), file = updates[number], f"params/{number}.yaml"
+            before[file] = _values(work.environment, parameters(stack))
+            now[file] = _values(work.environment, work.environment.settings)
+        found = review(
+            Version("what is deployed", was, before), Version("what is here", here, now)
+        )
+        for part in found.parts:
+            # Templates that take no values are the same everywhere.
+            for number in [int(part.environment)] if part.environment else numbers:
+                yield number, part
 
 
 def _file(environment: Environment) -> str:

@@ -66,7 +66,7 @@ def prepare(
     with discarding.kept_only_if_well(work.cloudformation, change_set):
         notes = (
             *migrating.foretold(work.environment, planned),
-            *_scaled_in(work.environment, work.target, planned.changes),
+            *scaled_in(work.environment, work.target, planned.changes),
             *_failing(work, stack, planned.changes),
         )
     return replace(planned, notes=notes), change_set
@@ -154,7 +154,7 @@ def _compared(work: Work, stack: Mapping[str, Any] | None) -> Compared | None:
     return detect(work.cloudformation, stack["StackId"], work.environment.name, say=say)
 
 
-def _scaled_in(
+def scaled_in(
     environment: Environment, target: Target, changes: Iterable[Change]
 ) -> Iterator[str]:
     """Yield that a service runs more tasks than its template says, if that may change.

@@ -46,6 +46,12 @@ MARKS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "i", "Dynamic": "?"
 
 
 def plan_tree(plan: Plan) -> RenderableType:
+    """Return what would change, as a tree of stacks, resources and properties; in all, too."""
+    summary = Text(plan.summary, style="bold")
+    return Group(change_tree(plan), summary, f"Templates {plan.digest}")
+
+
+def change_tree(plan: Plan) -> RenderableType:
     """Return what would change, as a tree of stacks, resources and properties."""
     tree = Tree(Text(plan.stack, style="bold"))
     branches: dict[tuple[str, ...], Tree] = {(): tree}
@@ -72,8 +78,7 @@ def plan_tree(plan: Plan) -> RenderableType:
     ]
     said = [*doubts(plan), *plan.notes, *_not_compared(plan), *_unlisted(plan, folded)]
     notes = [Text(note, style="yellow") for note in said]
-    summary = Text(plan.summary, style="bold")
-    return Group(tree, *beside, *notes, summary, f"Templates {plan.digest}")
+    return Group(tree, *beside, *notes)
 
 
 def plan_markdown(plan: Plan) -> str:

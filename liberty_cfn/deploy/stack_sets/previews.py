@@ -18,7 +18,7 @@ from liberty_cfn.deploy.events import Event
 from liberty_cfn.deploy.finding import Finding
 from liberty_cfn.deploy.patience import Say
 from liberty_cfn.deploy.plans import CHANGES, DANGER, NOTHING, Plan, changed_values
-from liberty_cfn.deploy.preparing import with_data
+from liberty_cfn.deploy.preparing import scaled_in, with_data
 from liberty_cfn.deploy.stack import find, parameters
 from liberty_cfn.deploy.stack_sets.beforehand import remaining, without_its_stack
 from liberty_cfn.deploy.stack_sets.reaching import Fleet
@@ -108,6 +108,7 @@ def preview(
     `tell` hears how many targets have been looked into, and of how many.
     """
     instances = there.instances if there else {}
+    stacks: dict[Place, Mapping[str, Any]] = {}
     design = flatten(from_texts({n: t for n, t in templates.items() if n.endswith(".yaml")}))
 
     def plan(place: Place) -> Plan:
@@ -122,9 +123,12 @@ def preview(
         # A stack whose creation failed can't be updated; it is deleted and created again.
         if found is None or state_of(found) in ANEW:
             return made_anew(place)
+        stacks[place] = found
+        return _changed(work(place), want, place, found)
+
+    def work(place: Place) -> Work:
         environment = fleet.environment.at(place).with_parameters(want.overrides[place])
-        work = Work(environment, fleet.at(place), Prefixed(place, say), templates)
-        return _changed(work, want, place, found)
+        return Work(environment, fleet.at(place), Prefixed(place, say), templates)
 
     def made_anew(place: Place) -> Plan:
         made = resolve(design, want.settings[place], region=place.region)
@@ -137,6 +141,8 @@ def preview(
 
     looked = [place for place in fleet.targets.places if place not in different.inoperable]
     plans, unknown = fleet.everywhere([*looked, *different.gone], plan, tell, finish=True)
+    updated = {p: (work(p), stacks[p]) for p in plans if p in stacks and plans[p].changes}
+    plans |= _foreseen(plans, updated)
     # What remains is said before anything goes; a target where it can't be told counts as
     # unknown.
     looked_at = [p for p in different.gone if p in plans and instances[p].stack_id]
@@ -167,7 +173,23 @@ def _changed(work: Work, want: Wanted, place: Place, found: Mapping[str, Any]) -
     if change_set:
         change_set = with_data(work, found, change_set)
     given = changed_values(parameters(found), want.settings[place])
-    return Plan(str(place), want.digest, change_set.changes if change_set else (), given)
+    changes = change_set.changes if change_set else ()
+    notes = tuple(scaled_in(work.environment, work.target, changes))
+    return Plan(str(place), want.digest, changes, given, notes=notes)
+
+
+def _foreseen(
+    plans: Mapping[Place, Plan], updated: Mapping[Place, tuple[Work, Mapping[str, Any]]]
+) -> dict[Place, Plan]:
+    """Return the plans of updates with what of them AWS would refuse half-way."""
+    if not updated:
+        return {}
+    from liberty_cfn.deploy.foreseeing import every_failure  # noqa: PLC0415 - slow to load
+
+    return {
+        place: replace(plans[place], notes=(*plans[place].notes, *told))
+        for place, told in zip(updated, every_failure([*updated.values()]), strict=True)
+    }
 
 
 def _update_of(cloudformation: Any, say: Say, **asked: Any) -> ChangeSet | None:
@@ -211,24 +233,31 @@ class Part:
     places: tuple[Place, ...]
     changes: tuple[Change, ...]
     parameters: tuple[Parameter, ...]
+    notes: tuple[str, ...] = ()
 
 
 def merge(plans: Mapping[Place, Plan]) -> list[Part]:
     """Return the targets' plans as parts, those that most of them share first."""
     changes: dict[Any, dict[Place, Change]] = {}
     parameters: dict[Parameter, list[Place]] = {}
+    notes: dict[str, list[Place]] = {}
     for place, plan in plans.items():
         for change in plan.changes:
             changes.setdefault(_identity(change), {})[place] = change
         for name, (before, after) in plan.parameters.items():
             parameters.setdefault((name, before, after), []).append(place)
-    parts: dict[tuple[Place, ...], tuple[list[Change], list[Parameter]]] = {}
-    for found in changes.values():
-        parts.setdefault(tuple(found), ([], []))[0].append(_common(list(found.values())))
-    for parameter, places in parameters.items():
-        parts.setdefault(tuple(places), ([], []))[1].append(parameter)
+        for note in plan.notes:
+            notes.setdefault(note, []).append(place)
+    alike: list[tuple[Iterable[Place], int, Any]] = [
+        *((found, 0, _common(list(found.values()))) for found in changes.values()),
+        *((places, 1, parameter) for parameter, places in parameters.items()),
+        *((places, 2, note) for note, places in notes.items()),
+    ]
+    parts: dict[tuple[Place, ...], tuple[list[Any], ...]] = {}
+    for places, kind, one in alike:
+        parts.setdefault(tuple(places), ([], [], []))[kind].append(one)
     ordered = sorted(parts.items(), key=lambda item: -len(item[0]))
-    return [Part(places, tuple(c), tuple(p)) for places, (c, p) in ordered]
+    return [Part(places, *map(tuple, of_all)) for places, of_all in ordered]
 
 
 def _identity(change: Change) -> Any:

@@ -21,7 +21,7 @@ from liberty_cfn.deploy.live import moves, seconds, start
 from liberty_cfn.deploy.patience import Speaker
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.plans import as_json as plan_as_json
-from liberty_cfn.deploy.showing import kept_text, plan_markdown, plan_tree, titled
+from liberty_cfn.deploy.showing import change_tree, kept_text, plan_markdown, titled
 from liberty_cfn.deploy.stack_sets.beforehand import as_lines
 from liberty_cfn.deploy.stack_sets.operations import Result
 from liberty_cfn.deploy.stack_sets.previews import Part, SetPlan, merge
@@ -63,10 +63,12 @@ def summary(plan: SetPlan, targets: Targets) -> str:
 def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
     """Return what would change: what all targets share once, then what is specific."""
     different = plan.differences
-    shown: list[RenderableType] = [
-        plan_tree(_as_plan(plan, part, _whose(part.places, plan)))
-        for part in merge(plan.changing)
-    ]
+    shown: list[RenderableType] = []
+    for part in merge(plan.changing):
+        one = _as_plan(plan, part, _whose(part.places, plan))
+        shown.append(change_tree(one))
+        # Of settings or notes alone, none is counted.
+        shown += [Text(one.summary, style="bold")] if part.changes else []
     if different.new:
         shown.append(_new(plan))
     for place, findings in plan.adopted.items():
@@ -82,7 +84,8 @@ def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
     shown += [Text(line, style="bold red") for line in unknown]
     if touched := different.touched(targets):
         shown.append(Text(how(targets, touched)))
-    return Group(*shown, Text(summary(plan, targets), style="bold"))
+    of_all = Text(summary(plan, targets), style="bold")
+    return Group(*shown, of_all, f"Templates {plan.digest}")
 
 
 def how(targets: Targets, touched: Sequence[Place]) -> str:
@@ -137,6 +140,7 @@ def set_as_json(plan: SetPlan, targets: Targets) -> dict[str, Any]:
                 "targets": [place.as_json() for place in part.places],
                 "changes": plan_as_json(_as_plan(plan, part, ""))["changes"],
                 "parameters": {n: {"before": b, "after": a} for n, b, a in part.parameters},
+                "notes": list(part.notes),
             }
             for part in merge(plan.changing)
         ],
@@ -263,7 +267,7 @@ def _cells(result: Result) -> Iterator[str]:
 
 def _as_plan(plan: SetPlan, part: Part, name: str) -> Plan:
     parameters = {n: (before, after) for n, before, after in part.parameters}
-    return Plan(name, plan.digest, part.changes, parameters)
+    return Plan(name, plan.digest, part.changes, parameters, notes=part.notes)
 
 
 def _whose(places: tuple[Place, ...], plan: SetPlan) -> str:
