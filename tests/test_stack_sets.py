@@ -647,6 +647,19 @@ def test_what_all_targets_share_is_said_once_and_the_rest_of_whom(sets, there):
     ]
 
 
+def test_what_differs_is_told_with_the_stack_that_it_is_in(sets, there):
+    topic = {
+        **SMALL,
+        "inside.yaml": SMALL["inside.yaml"] + "  Topic: {Type: AWS::SNS::Topic}\n",
+    }
+    _, _, plan = prepare(sets.changed(there, [FIRST], LogRetentionDays="60"), topic, Told())
+    everywhere, *_, alone = merge(plan.changing)
+    first, *inside = [change.place for change in everywhere.changes]
+    assert (first, ("Inside", "Topic") in inside) == (("Inside",), True)
+    assert [change.place for change in alone.changes] == [("Inside",), ("Inside", "Notes")]
+    assert alone.places == (FIRST,)
+
+
 def test_what_would_fail_half_way_is_told_of_every_target_with_templates_read_once(
     sets, there, monkeypatch
 ):

@@ -6,7 +6,7 @@ account's execution role, read, and discarded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -241,15 +241,23 @@ def merge(plans: Mapping[Place, Plan]) -> list[Part]:
     changes: dict[Any, dict[Place, Change]] = {}
     parameters: dict[Parameter, list[Place]] = {}
     notes: dict[str, list[Place]] = {}
+    stacks: dict[tuple[str, ...], Change] = {}
     for place, plan in plans.items():
+        above = {
+            change.stack[: n + 1] for change in plan.changes for n in range(len(change.stack))
+        }
         for change in plan.changes:
+            if change.place in above and not change.opaque:
+                # It is in every part that something in it is in.
+                stacks.setdefault(change.place, replace(change, physical_id=""))
+                continue
             changes.setdefault(_identity(change), {})[place] = change
         for name, (before, after) in plan.parameters.items():
             parameters.setdefault((name, before, after), []).append(place)
         for note in plan.notes:
             notes.setdefault(note, []).append(place)
     alike: list[tuple[Iterable[Place], int, Any]] = [
-        *((found, 0, _common(list(found.values()))) for found in changes.values()),
+        *((found, 0, _common([*found.values()])) for found in changes.values()),
         *((places, 1, parameter) for parameter, places in parameters.items()),
         *((places, 2, note) for note, places in notes.items()),
     ]
@@ -257,7 +265,24 @@ def merge(plans: Mapping[Place, Plan]) -> list[Part]:
     for places, kind, one in alike:
         parts.setdefault(tuple(places), ([], [], []))[kind].append(one)
     ordered = sorted(parts.items(), key=lambda item: -len(item[0]))
-    return [Part(places, *map(tuple, of_all)) for places, of_all in ordered]
+    return [
+        Part(places, tuple(_in_stacks(c, stacks)), tuple(p), tuple(n))
+        for places, (c, p, n) in ordered
+    ]
+
+
+def _in_stacks(
+    changes: Iterable[Change], stacks: Mapping[tuple[str, ...], Change]
+) -> Iterator[Change]:
+    """Yield changes, each after the stacks that it is in, if these weren't yielded yet."""
+    seen = set()
+    for change in changes:
+        for depth in range(1, len(change.place)):
+            above = change.place[:depth]
+            if above in stacks and above not in seen:
+                seen.add(above)
+                yield stacks[above]
+        yield change
 
 
 def _identity(change: Change) -> Any:
