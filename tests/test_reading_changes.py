@@ -46,6 +46,16 @@ def test_what_is_new_to_the_stack_is_not_replaced_though_aws_says_true(action):
     assert (plan.summary, plan.code) == (f"{plan.stack}: 1 to {action.lower()}", 2)
 
 
+@pytest.mark.parametrize("action", ["Add", "Import"])
+def test_what_is_new_to_the_stack_keeps_no_less_than_before(action):
+    later = detail("/Properties/LifecycleConfiguration", AfterValue=UNKNOWN)
+    assert not is_lost(change(later, kind="AWS::S3::Bucket", action=action))
+    short = detail("/Properties/RetentionInDays", AfterValue="30")
+    _, _, plan = shown(change(short, kind="AWS::Logs::LogGroup", action=action))
+    [told] = as_json(plan)["changes"][0]["properties"]
+    assert told["weakens"] == []
+
+
 def test_of_one_property_all_that_changes_in_it_is_told():
     variables = "/Properties/Environment/Variables"
     said = {"BeforeValue": "a", "AfterValue": "b", "AttributeChangeType": "Modify"}

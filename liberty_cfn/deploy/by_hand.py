@@ -222,7 +222,7 @@ def _same(one: str | None, other: str | None) -> bool:
         return one is other
     if UNKNOWN in other or VEILED in one:
         return False
-    return one == other or bool(_read(one) == _read(other))
+    return bool(_read(one) == _read(other))
 
 
 def _read(text: str) -> Any:

@@ -78,7 +78,7 @@ def _result_of_hook(cloudformation: Any, result: str) -> list[str]:
 def _sentence(event: Mapping[str, Any]) -> str:
     """Return, in words, what an event refuses; empty for any other event."""
     kind, path = event.get("ResourceType"), event.get("ValidationPath")
-    if event.get("EventType") == "HOOK_INVOCATION_ERROR" and (why := why_hook_failed(event)):
+    if why := why_hook_failed(event):
         return f"{_where(event, kind)}{event.get('HookType', 'a hook')}: {why}"
     refuses = (
         event.get("ValidationFailureMode", "FAIL") == "FAIL"

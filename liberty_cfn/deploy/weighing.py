@@ -193,7 +193,9 @@ def weaknesses(change: Change, changed: Property) -> list[str]:
     """Return how data is protected or kept less once a property has changed."""
     from liberty_cfn.review.losing import less_kept, why_weaker  # noqa: PLC0415 - slow to load
 
-    if change.action == "Modify" and less_kept(changed.name, changed.before, changed.after):
+    if change.action != "Modify":
+        return []
+    if less_kept(changed.name, changed.before, changed.after):
         return ["less of it remains when it goes"]
     return _why(change, changed, why_weaker) or _deletions(change, changed)
 
@@ -206,7 +208,7 @@ def _deletions(change: Change, changed: Property) -> list[str]:
     from liberty_cfn.review.losing import why_less  # noqa: PLC0415 - slow to load
     from liberty_cfn.review.protections import DELETIONS  # noqa: PLC0415
 
-    if change.action != "Modify" or not changed.told:
+    if change.action != "Modify":
         return []
     keeps = {path[0] for path, _, _ in DELETIONS.get(change.type, ())}
     unclear = TOO_LONG in (changed.before, changed.after) or UNKNOWN in str(changed.after)
@@ -218,8 +220,7 @@ def _deletions(change: Change, changed: Property) -> list[str]:
 def _why(change: Change, changed: Property, why: Callable[[str, Difference], str]) -> list[str]:
     """Return what `why` says of all that differs between the values of a property."""
     before, after = changed.before, changed.after
-    known = changed.told and TOO_LONG not in (before, after)
-    if change.action != "Modify" or not known:
+    if TOO_LONG in (before, after):
         return []
     from liberty_cfn.review.comparing import differences, opened  # noqa: PLC0415 - slow to load
 
