@@ -15,7 +15,7 @@ from local_aws import SOON, Aws
 from small_sets import small
 from test_consent import settle
 from test_deploy import local, templates, with_settings
-from wire import CHANGE_SET, STACK, Wire, done, stack
+from wire import CHANGE_SET, STACK, Wire, answering, done, stack
 
 from liberty_cfn.deploy import adopting, kept_secrets, secrets
 from liberty_cfn.deploy.changes import Change, ChangeSet, Replacement, removed
@@ -203,6 +203,21 @@ def test_a_secret_that_a_stack_is_using_is_never_taken_from_it(target, local, ma
     cloudformation.delete_stack(StackName="liberty-social-other")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig=SOON)
     assert kept_secrets.existing(local, target) == ["SECRET_KEY"]
+
+
+def test_a_name_that_aws_frees_a_little_later_is_waited_for_but_not_for_ever(
+    target, local, manager, monkeypatch
+):
+    waited, kept = [], "liberty-social/kept/SECRET_KEY-local"
+    monkeypatch.setattr(kept_secrets, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(kept_secrets, "LOOKS", 3)
+    manager.create_secret(Name="liberty-social/SECRET_KEY-local", SecretString="old")
+    with (
+        answering(manager, "DeleteSecret", (200, "{}")),
+        pytest.raises(DeployError, match=f"still deleting .*, whose value is in {kept}"),
+    ):
+        kept_secrets.put_aside(local, target, "SECRET_KEY")
+    assert (waited, secret(target, "kept/SECRET_KEY")) == ([2.0] * 3, "old")
 
 
 def test_a_deploy_that_was_interrupted_gives_back_what_waits(target, local, manager):

@@ -339,6 +339,8 @@ def test_of_a_set_what_is_dangerous_is_marked_also_where_targets_differ(name, va
     parts = merge(dict(zip(there, plans, strict=True)))
     told = [plan_markdown(planned(*part.changes)) for part in parts]
     assert [marked in one for one in told] == [True, True]
+    # What is one target's alone is told with its id there.
+    assert [c.physical_id for part in parts for c in part.changes] == ["db", "db"]
 
 
 def test_outputs_or_words_of_templates_that_change_no_resource_are_changes_all_the_same():

@@ -19,7 +19,9 @@ from liberty_cfn.deploy.deploying import Outcome, deploy
 from liberty_cfn.deploy.destroying import destroy, looked_through, stack_to_go
 from liberty_cfn.deploy.errors import DeployError, UnknownStatusError
 from liberty_cfn.deploy.events import Event, Follower
+from liberty_cfn.deploy.finding import Level
 from liberty_cfn.deploy.live import seconds
+from liberty_cfn.deploy.named import hosted_zone
 from liberty_cfn.deploy.protection import nested, protect_from_termination
 from liberty_cfn.deploy.stack import NESTED_STACK, find, outputs
 from liberty_cfn.deploy.statuses import MEANINGS, Meaning, meaning
@@ -317,6 +319,8 @@ def test_the_hosted_zone_has_to_be_that_of_the_domain(target, zone, complaint):
     named = with_settings(load("prod"), HostedZoneId=zone_id)
     found = [str(each) for each in beforehand.obstacles(named, target, None)]
     assert [complaint in said for said in found] == ([True] if complaint else [])
+    levels = {each.level for each in hosted_zone(named, target)}
+    assert levels == {Level.OBSTACLE if complaint else Level.OK}
 
 
 def test_a_private_zone_proves_no_certificate(local):

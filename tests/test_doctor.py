@@ -12,9 +12,18 @@ import pytest
 from botocore.stub import Stubber
 from wire import answering
 
-from liberty_cfn.deploy import beforehand, certificates, delegation, leftovers, named, targets
+from liberty_cfn.deploy import (
+    beforehand,
+    certificates,
+    delegation,
+    images,
+    leftovers,
+    named,
+    targets,
+)
 from liberty_cfn.deploy import quotas as beforehand_quotas
 from liberty_cfn.deploy.finding import Finding, Level, all_asked
+from liberty_cfn.deploy.images import Image
 from liberty_cfn.deploy.packaging import read
 from liberty_cfn.deploy.stack import Standing, find
 from liberty_cfn.environments import load
@@ -487,6 +496,19 @@ def test_what_is_proved_is_not_awaited(nowhere, dev):
     assert awaiting(nowhere, dev, pending) == []
 
 
+@pytest.mark.parametrize(("status", "awaited"), [("PENDING_VALIDATION", 1), ("EXPIRED", 0)])
+def test_of_a_certificate_that_the_settings_name_the_record_is_awaited_while_it_is_pending(
+    nowhere, dev, status, awaited
+):
+    options = [validation("dev.example.com", ResourceRecord=CNAME)]
+    with Stubber(nowhere.client("acm")) as acm:
+        acm.add_response(
+            "describe_certificate", certificate(status, DomainValidationOptions=options)
+        )
+        given = with_settings(dev, CertificateArn=ARN)
+        assert len(certificates.awaited(given, nowhere)) == awaited
+
+
 def test_an_issued_certificate_waits_for_nothing(target, dev):
     target.client("acm").request_certificate(
         DomainName="dev.example.com", ValidationMethod="DNS"
@@ -635,6 +657,25 @@ def test_the_doctor_tells_what_is_well_and_what_to_think_of(target, dev):
     assert of(Level.OBSTACLE, found) == []
     assert any(said.startswith("Region: us-east-1 has") for said in of(Level.OK, found))
     assert any("docker push" in said for said in of(Level.WARNING, found))
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (Image("sha256:1"), (Level.OK, "latest is sha256:1.")),
+        (Image(refusal="Image: it is gone"), (Level.OBSTACLE, "it is gone")),
+    ],
+)
+def test_the_doctor_tells_which_image_there_is_and_what_is_awaited(
+    monkeypatch, target, dev, image, told
+):
+    monkeypatch.setattr(images, "resolve", lambda *_: image)
+    record = certificates.Awaited("example.com", "_a.example.com.", "_b.", datetime.now(UTC))
+    monkeypatch.setattr(certificates, "awaited", lambda *_: [record])
+    found = {each.about: each for each in beforehand.examine(dev, target)}
+    assert (found["Image"].level, found["Image"].says) == told
+    assert found["Certificate"].level is Level.WARNING
+    assert "waits for the CNAME _a.example.com." in found["Certificate"].says
 
 
 def test_the_doctor_tells_of_a_zone_that_would_be_made_again(target, dev):

@@ -297,7 +297,8 @@ def test_what_a_killed_plan_left_goes_with_the_next_plan_when_nobody_waits_for_i
     assert bool(find(cloudformation, dev.stack)) is there
 
 
-def test_the_change_set_of_another_program_is_left_alone(target, dev):
+def test_the_change_set_of_another_program_is_left_alone_however_old(target, dev, monkeypatch):
+    monkeypatch.setattr(discarding, "FORGOTTEN", timedelta())
     have(dev, target, TOPIC)
     others = target.client("cloudformation").create_change_set(
         StackName=dev.stack, ChangeSetName="other", TemplateBody=MORE

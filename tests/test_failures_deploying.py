@@ -39,6 +39,7 @@ from liberty_cfn.deploy import (
 from liberty_cfn.deploy.deploying import begin, deploy
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.operations import root
+from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.protection import (
     nested,
     protect,
@@ -76,6 +77,8 @@ def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named
     aws.fail()
     failed = find(target.client("cloudformation"), dev.stack)
     assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
+    with pytest.raises(DeployError, match="it can only be deleted"):
+        plan(Work(dev, target, Listener(), {"root.yaml": TOPIC}))
     for consent in ("", "liberty-social-prod"):
         with pytest.raises(
             DeployError, match='ENV=dev ARGS="--delete-failed liberty-social-dev"'

@@ -105,6 +105,10 @@ UNTOLD = (
     ("answer", "told"),
     [
         (done("ListHookResults", HookResults=RESULTS), f"{HOOK}: {WHY}"),
+        (
+            done("ListHookResults", HookResults=RESULTS.replace(WHY, "")),
+            f"{HOOK}: no reason given",
+        ),
         (DENIED, f"Change set creation failed. {NAMED} {UNTOLD}"),
     ],
 )

@@ -96,6 +96,13 @@ def test_without_an_image_the_service_starts_at_0_tasks(target, dev, exists):
     assert applied.settings["Image"] == "latest"
 
 
+def test_an_image_that_aws_does_not_find_is_to_be_pushed(target, dev):
+    """Of which the local AWS says nothing, where AWS refuses."""
+    with Stubber(target.client("ecr")) as ecr:
+        ecr.add_client_error("describe_images", "ImageNotFoundException")
+        assert "docker push" in images.resolve(dev, target).advice
+
+
 def test_the_next_deploy_raises_it_to_the_settings_count(target, dev):
     repository(target)
     assert images.resolve(dev, target).parameters["DesiredCount"] == "0"

@@ -235,10 +235,19 @@ def test_why_a_migration_failed_has_its_next_step_where_that_is_known(local, why
     assert f"never ran ({why}).{step}" in said
 
 
-def test_a_migration_whose_version_is_not_listed_is_a_sentence(local, monkeypatch):
-    monkeypatch.setattr(migrating, "service", lambda *_: {"networkConfiguration": {}})
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        ({"networkConfiguration": {}}, "lists no Service in liberty-social-local"),
+        (None, "has no service to run it in"),
+    ],
+)
+def test_a_migration_whose_version_or_service_is_not_there_is_a_sentence(
+    local, monkeypatch, service, said
+):
+    monkeypatch.setattr(migrating, "service", lambda *_: service)
     monkeypatch.setattr(migrating, "resources", lambda *_: iter(()))
-    with pytest.raises(DeployError, match="lists no Service in liberty-social-local"):
+    with pytest.raises(DeployError, match=said):
         migrating.migrate(local, Mock(), local.stack, list)
 
 

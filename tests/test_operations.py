@@ -212,12 +212,13 @@ def test_status_tells_what_a_killed_deploy_left_unprotected(liberty, made, cloud
 
 def test_status_tells_of_a_stack_as_soon_as_it_is_read(liberty, made, monkeypatch):
     def read(*_):
-        yield Standing((), made, "CREATE_COMPLETE", START, "", {})
+        yield Standing((), made, "UPDATE_IN_PROGRESS", START, "", {"Vpc": "DELETE_IN_PROGRESS"})
         raise DeployError("The others can't be read.")
 
     monkeypatch.setattr("liberty_cfn.deploy.stack.standing", read)
     code, shown, _ = liberty("status", "dev")
-    assert (code, shown.split()[2:]) == (1, ["CREATE_COMPLETE", "liberty-social-dev"])
+    told = ["UPDATE_IN_PROGRESS", "liberty-social-dev", "Vpc", "DELETE_IN_PROGRESS"]
+    assert (code, shown.split()[2:]) == (1, told)
 
 
 def test_case_09_status_shows_a_state_that_nobody_knows(liberty, made, monkeypatch):
@@ -420,16 +421,21 @@ def test_events_are_those_of_the_last_operation(liberty, cloudformation, made):
     }
 
 
+@pytest.mark.parametrize("asked", [(), ("--json",)])
 def test_events_attach_to_what_is_running_and_stay_to_its_end(
-    liberty, until_awaited, cloudformation, made
+    liberty, until_awaited, cloudformation, made, asked
 ):
     until_awaited()
     update(cloudformation, 14)
     wait_for(cloudformation, "UPDATE_IN_PROGRESS")
-    code, shown, _ = liberty("events", "dev", "--follow")
+    code, shown, _ = liberty("events", "dev", "--follow", *asked)
     assert code == 0
-    assert "Inner/Third" in shown
-    assert shown.splitlines()[-1].split()[1:3] == ["UPDATE_COMPLETE", STACK]
+    if asked:
+        *happened, last = map(json.loads, shown.splitlines())
+        assert (happened[-1]["resource"], last["status"]) == (STACK, "UPDATE_COMPLETE")
+    else:
+        assert "Inner/Third" in shown
+        assert shown.splitlines()[-1].split()[1:3] == ["UPDATE_COMPLETE", STACK]
 
 
 def test_events_exit_with_1_and_the_reason_if_what_they_followed_failed(
@@ -465,6 +471,8 @@ def test_why_the_last_operation_failed_is_told_afterwards_too(
     assert code == 0
     assert "Third in Inner (AWS::Logs::LogGroup)" in shown
     assert shown.endswith("Fix the cause, then deploy again.\n")
+    code, happened, why = liberty("events", "dev", "--follow")
+    assert (code, happened + why) == (1, shown)
     code, told, _ = liberty("events", "dev", "--json")
     assert code == 0
     assert json.loads(told)["error"] in shown
@@ -533,6 +541,8 @@ def stuck(aws, cloudformation, made):
 
 def test_case_05_a_failed_rollback_is_continued_when_its_cause_is_mended(liberty, aws, stuck):
     assert "make rollback ENV=dev" in liberty("status", "dev")[1]
+    code, _, said = liberty("rollback", "dev")
+    assert (code, "Start (AWS::Logs::LogGroup)" in said) == (1, True)
     aws.fail()
     code, shown, said = liberty("rollback", "dev")
     assert code == 0, said
@@ -767,7 +777,13 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
                 "ExpectedValue": "open sesame",
                 "ActualValue": "open barley",
                 "DifferenceType": "NOT_EQUAL",
-            }
+            },
+            {
+                "PropertyPath": "/Description",
+                "ExpectedValue": "null",
+                "ActualValue": "Ask Ann",
+                "DifferenceType": "ADD",
+            },
         ],
     }
     with Stubber(cloudformation) as stub:
@@ -778,7 +794,10 @@ def test_of_a_secret_that_drifted_no_value_is_shown(cloudformation):
         stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": [differs]})
         stub.add_response("get_stack_policy", {"StackPolicyBody": stack_policy()})
         found = drift.detect(cloudformation, STACK, "dev")
-    assert [*drift.as_lines(found)][1] == "  /SecretString: expected (hidden), found (hidden)"
+    assert [*drift.as_lines(found)][1:] == [
+        "  /SecretString: expected (hidden), found (hidden)",
+        "  /Description: expected nothing, found Ask Ann",
+    ]
 
 
 NOW = "2026-01-01T00:00:00Z"
@@ -806,15 +825,19 @@ def test_what_could_not_be_compared_is_not_taken_for_as_deployed(liberty, target
     assert "could not be compared: root: no rights" in shown
 
 
-def compared(detected, resource=UNREAD, over=FAILED):
-    """Compare a stack of one resource: how that begins, and what AWS says of the resource."""
+def compared(detected, resource=UNREAD, over=FAILED, *pages):
+    """Compare a stack of one resource: how that begins, and what AWS says of the resource.
+
+    `pages` are of others, which it tells first.
+    """
     wire = Wire(
         DescribeStacks=[stack("CREATE_COMPLETE")],
         ListStackResources=[done("ListStackResources", StackResourceSummaries="")],
         DetectStackDrift=[detected],
         DescribeStackDriftDetectionStatus=[over],
         DescribeStackResourceDrifts=[
-            done("DescribeStackResourceDrifts", StackResourceDrifts=resource)
+            *pages,
+            done("DescribeStackResourceDrifts", StackResourceDrifts=resource),
         ],
         GetStackPolicy=[done("GetStackPolicy")],
     )
@@ -861,6 +884,14 @@ def test_a_nested_stack_differs_only_by_what_is_in_it():
     differs = UNREAD.replace("UNKNOWN", "MODIFIED")
     assert [one.resource for one in compared(DETECTED, differs).drifts] == ["Uploads"]
     assert compared(DETECTED, differs.replace("AWS::S3::Bucket", NESTED_STACK)).drifts == ()
+
+
+def test_of_many_resources_all_are_compared():
+    differs = UNREAD.replace("UNKNOWN", "MODIFIED")
+    more = {"StackResourceDrifts": differs.replace("Uploads", "Key"), "NextToken": "n"}
+    first = done("DescribeStackResourceDrifts", **more)
+    found = compared(DETECTED, differs, FAILED, first)
+    assert [one.resource for one in found.drifts] == ["Key", "Uploads"]
 
 
 def test_case_21_credentials_that_expire_while_comparing_are_not_one_stacks_alone():

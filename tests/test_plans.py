@@ -305,6 +305,11 @@ def test_what_only_keeps_less_is_not_let_go_by_the_stack_policies():
         assert weighing.let_through([SHORTER, gone], ["Database"]) == {"Database"}
 
 
+def test_what_is_named_is_let_go_though_cloudformation_says_that_it_stays():
+    harmless = dataclasses.replace(SHORTER, properties=())
+    assert weighing.let_through([harmless], ["Database"]) == {"Database"}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [

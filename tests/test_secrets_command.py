@@ -216,9 +216,13 @@ def test_the_list_says_what_exists_has_a_value_and_when_it_changed(liberty, targ
     assert [name for name, each in found.items() if not each["exists"]] == ["SECRET_KEY"]
     assert datetime.fromisoformat(found["DEFAULT_FROM_EMAIL"]["changed"])
     assert VALUE not in answer.stdout
+    target.client("secretsmanager").delete_secret(SecretId="liberty-social/DB_PASSWORD-dev")
     table = liberty("secret", "list", "dev").stdout
-    assert SENDER in table
     assert VALUE not in table
+    rows = {row[0]: row[1:] for row in map(str.split, table.splitlines()) if row}
+    assert rows[SENDER][:2] == ["yes", "yes"]
+    assert rows["liberty-social/SECRET_KEY-dev"] == ["no", "no"]
+    assert rows["liberty-social/DB_PASSWORD-dev"][:3] == ["scheduled", "for", "deletion"]
 
 
 def test_when_a_secret_changed_is_told_in_utc_as_all_times_are(nowhere, dev):

@@ -23,6 +23,7 @@ from stack_sets import (
     US,
     Told,
     begun,
+    made_nothing,
     operations_of,
     retention,
     stack_of,
@@ -261,6 +262,13 @@ def test_a_nested_stack_goes_from_a_set_when_all_in_it_that_holds_data_is_named(
     client = sets.client("cloudformation", FIRST)
     assert list(nested(client, stack_of(fleet, FIRST))) == []
     assert policies(sets, fleet) == {FIRST: stack_policy()}
+
+
+def test_without_consent_nothing_of_a_set_is_made(sets, between):
+    told = Told()
+    told.consents = lambda _: False
+    assert deploy(sets.fleet(str(FIRST)), SMALL, told) is None
+    assert made_nothing(between)
 
 
 def test_what_somebody_deployed_to_a_set_while_consent_was_asked_stays(sets):
@@ -750,7 +758,21 @@ def test_an_account_outside_the_units_gets_its_stack_too(sets):
     fleet = reaching.fleet(dataclasses.replace(small, targets=targets), sets.home)
     assert fleet.targets.places == (FIRST,)
     deploy(fleet, SMALL, Told())
+    found = fleet.cloudformation.describe_stack_set(StackSetName=fleet.name)["StackSet"]
+    # AWS takes what is to become of accounts that leave only if it looks for them.
+    assert found["AutoDeployment"] == {"Enabled": False}
     assert set(destroy(fleet, standing(fleet), Told())) == {FIRST}
+
+
+def test_a_canary_among_the_accounts_of_units_is_the_one_that_was_chosen(sets, monkeypatch):
+    monkeypatch.setattr(reaching, "_members", lambda *_: iter([HOME, OTHER]))
+    monkeypatch.setattr(reaching, "crowding", lambda _: ())
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    chosen = dataclasses.replace(
+        fleet.targets, units=("ou-1",), account_filter="UNION", canary=SECOND
+    )
+    found = reaching.fleet(dataclasses.replace(fleet.environment, targets=chosen), sets.home)
+    assert (found.targets.canary, found.targets.units) == (SECOND, ("ou-1",))
 
 
 def test_accounts_of_a_unit_that_would_want_the_same_names_are_refused(sets, monkeypatch):

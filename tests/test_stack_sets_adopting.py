@@ -90,7 +90,7 @@ def test_an_adoption_that_was_interrupted_is_taken_up_where_it_was(sets, between
     here, told = fleet.at(FIRST).client("cloudformation"), Told()
     with (
         answering(here, "CreateChangeSet", denied),
-        pytest.raises(here.exceptions.ClientError),
+        pytest.raises(here.exceptions.ClientError, match="Not yours"),
     ):
         deploy(fleet, KEEPING, told, adopting_as=ROLE)
     assert told.lines[-1] == f"{FIRST}: what is there could not be taken in:"

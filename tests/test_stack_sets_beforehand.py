@@ -179,28 +179,78 @@ def test_a_region_to_be_switched_on_has_a_service_of_its_own_that_takes_the_role
     assert [bootstrap.missing(fleet) for fleet in fleets] == [{}, {}]
 
 
-def test_a_role_that_was_deleted_by_hand_is_made_again(sets, there):
+def test_a_target_of_which_aws_does_not_tell_what_differs_there_is_named(there, between):
+    between.refuse("DescribeStackInstance", "AccessDenied")
+    with pytest.raises(DeployError, match=r": AWS refused DescribeStackInstance: No \("):
+        deploy(there, FLAT, Told())
+
+
+def test_what_runs_in_a_target_is_not_stopped_for_an_image_that_is_gone(
+    sets, between, monkeypatch
+):
+    monkeypatch.setattr(images, "resolve", lambda *_: images.Image(refusal="it is gone"))
+    with pytest.raises(DeployError, match=f"^{FIRST}: it is gone$"):
+        deploy(sets.fleet(str(FIRST)), SMALL, Told())
+    assert made_nothing(between)
+
+
+def test_a_role_that_was_deleted_by_hand_is_made_again_or_why_not_is_told(sets, there, between):
     iam = sets.client("iam", Place(OTHER, US))
     name = {"RoleName": bootstrap.ROLES[bootstrap.EXECUTION]}
     for policy in iam.list_attached_role_policies(**name)["AttachedPolicies"]:
         iam.detach_role_policy(**name, PolicyArn=policy["PolicyArn"])
     iam.delete_role(**name)
+    sets.aws.fail(f"AWS::IAM::Role/Role@{OTHER}/{US}")
+    assert (
+        "liberty-cfn-stack-set-execution-role in account 111111111111 ended as "
+        "ROLLBACK_COMPLETE: Role (AWS::IAM::Role): "
+    ) in bootstrap.install(there, "", list)[1][OTHER]
+    sets.aws.fail()
     done, failed = bootstrap.install(there, "", list)
     assert (done[HOME], done[OTHER], failed) == ("is as it should be", "made", {})
     assert len(iam.list_attached_role_policies(**name)["AttachedPolicies"]) > 1
     assert bootstrap.missing(there) == {}
 
 
-def test_where_a_role_cannot_be_made_the_other_accounts_get_theirs(there, monkeypatch):
+def refused(code):
+    return ClientError({"Error": {"Code": code, "Message": "No"}}, "CreateStack")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (DeployError("a hook refused it"), "a hook refused it"),
+        (refused("AccessDenied"), "AWS refused CreateStack: No (AccessDenied)"),
+        (
+            UnreachableError("the role isn't there"),
+            (
+                "the role isn't there; by hand: aws cloudformation deploy --stack-name "
+                "liberty-cfn-stack-set-execution-role --template-file templates/bootstrap/"
+                "stack-set-execution-role.yaml --capabilities CAPABILITY_NAMED_IAM --region "
+                f"us-east-1 --parameter-overrides AdministratorAccountId={HOME}  # as an "
+                f"administrator of {HOME}"
+            ),
+        ),
+        (refused("ExpiredToken"), None),
+    ],
+)
+def test_where_a_role_cannot_be_made_the_other_accounts_get_theirs(
+    there, monkeypatch, error, told
+):
     def made(_, target, *more):
         if target.account == HOME and more[0] is bootstrap.EXECUTION:
-            raise DeployError("a hook refused it")
+            raise error
         return "made"
 
     monkeypatch.setattr(bootstrap, "_put", made)
+    if told is None:
+        # No other account can be asked either.
+        with pytest.raises(ClientError):
+            bootstrap.install(there, "", list)
+        return
     done, failed = bootstrap.install(there, "", list)
     assert done == {f"{HOME} (administrator)": "made", OTHER: "made"}
-    assert failed == {HOME: "a hook refused it"}
+    assert failed == {HOME: told}
 
 
 def test_a_target_whose_role_is_missing_is_told_before_anything_is_changed(sets, there):
