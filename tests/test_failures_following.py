@@ -667,6 +667,28 @@ def test_case_33_what_somebody_began_before_the_end_was_seen_is_not_told_as_ours
     assert [event.status for event in happened] == ["UPDATE_IN_PROGRESS", ours]
 
 
+def test_case_24_why_tasks_stopped_is_learnt_when_the_service_fails_not_when_it_is_gone(
+    monkeypatch,
+):
+    service = {"resource": "Service", "type_": "AWS::ECS::Service", "physical": "arn:s"}
+    ended = told(4, "ROLLBACK_COMPLETE")
+    undone, failed = (
+        told(number, status, **service)
+        for number, status in ((3, "DELETE_COMPLETE"), (2, "CREATE_FAILED"))
+    )
+    happened = events(ended, undone, failed, told(1, "CREATE_IN_PROGRESS"))
+    wire = Wire(
+        DescribeStacks=[stack("ROLLBACK_COMPLETE")],
+        DescribeStackEvents=[events(), happened],
+    )
+    learnt = iter([["exit code 1"], []])
+    monkeypatch.setattr(following, "why_stopped", lambda *_: next(learnt))
+    target = Target(None, "000000000000", _clients={"cloudformation": wire.client})
+    operation = following.Operation(Work(load("dev"), target, Listener()), STACK)
+    operation.see_to_its_end(Follower(wire.client, STACK))
+    assert operation.stopped == {"arn:s": ["exit code 1"]}
+
+
 def test_case_24_a_reason_of_several_lines_is_told_as_one():
     why = "S3 error: Access Denied\nFor more information check http://x\n"
     failed = events(told(1, "CREATE_FAILED", "Logs", TYPE, "", reason=why))

@@ -351,13 +351,18 @@ def test_a_plan_whose_migration_fails_again_is_not_left_behind(local, monkeypatc
 @pytest.mark.parametrize("there", [migrating.DEFINITION, migrating.SERVICE_TYPE])
 def test_what_holds_the_service_back_was_agreed_to_and_what_others_deployed_was_not(there):
     """Held at no tasks, it isn't scaled either."""
-    agreed, scaled = plan(change(there)), change("AWS::ApplicationAutoScaling::ScalableTarget")
+    logs = replace(untold("Logs"), opaque=False)
+    scaled = change("AWS::ApplicationAutoScaling::ScalableTarget")
+    agreed = plan(change(there), logs)
     scaled, others = (
         replace(scaled, resource="Else", stack=(at,)) for at in ("Service", "Logs")
     )
     deploying._refuse_unseen(plan(scaled), agreed)  # noqa: SLF001 - AWS's word alone
     with pytest.raises(DeployError, match="Logs/Else"):
         deploying._refuse_unseen(plan(scaled, others), agreed)  # noqa: SLF001
+    # What was planned as a whole was.
+    for whole in (replace(logs, opaque=True), replace(logs, action="Add")):
+        deploying._refuse_unseen(plan(others), plan(whole))  # noqa: SLF001
 
 
 # When it is due
