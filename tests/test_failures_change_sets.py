@@ -583,11 +583,14 @@ def test_case_31_a_nested_stack_of_which_nothing_can_be_told_is_named(status, re
     assert bool(said) is bool(told)
 
 
-def test_a_nested_stack_without_a_change_set_of_its_own_may_change_in_any_way():
+@pytest.mark.parametrize(("action", "any_way"), [("Modify", True), ("Add", False)])
+def test_a_nested_stack_without_a_change_set_of_its_own_may_change_in_any_way_but_if_it_is_made(
+    action, any_way
+):
     inside = f"<IncludeNestedStacks>true</IncludeNestedStacks>{nested_in('Logs')}"
-    root = (200, described()[1].replace("<Changes/>", inside))
+    root = (200, described()[1].replace("<Changes/>", inside.replace("Modify", action)))
     wire = Wire(CreateChangeSet=[CREATED], DescribeChangeSet=[root])
-    assert [change.opaque for change in create(wire).changes] == [True]
+    assert [change.opaque for change in create(wire).changes] == [any_way]
 
 
 def test_a_change_set_that_lists_no_changes_at_all_is_one_of_outputs_alone():

@@ -135,7 +135,7 @@ def test_case_04_a_creation_that_failed_leaves_no_name_in_the_way_of_the_next(aw
 def test_case_04_a_protected_database_is_protected_once_all_is_there(aws, target, dev):
     production = with_settings(dev, DatabaseDeletionProtection="true")
     aws.fail("AWS::SNS::Topic")
-    with pytest.raises(DeployError, match="ended as ROLLBACK_COMPLETE"):
+    with pytest.raises(DeployError, match=f"^{dev.stack} ended as ROLLBACK_COMPLETE"):
         have(production, target, PROTECTED)
     assert not target.client("rds").describe_db_instances()["DBInstances"]
     aws.fail()

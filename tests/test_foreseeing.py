@@ -13,9 +13,10 @@ from versions import ROOT, nested, resource, version
 
 from liberty_cfn import environments
 from liberty_cfn.deploy import deploying, foreseeing
+from liberty_cfn.deploy.changes import Change, Replacement
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.foreseeing import every_failure, failures, fetch
-from liberty_cfn.deploy.stack import find
+from liberty_cfn.deploy.stack import NESTED_STACK, find
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.digests import digest
@@ -153,8 +154,18 @@ def test_what_loses_data_in_a_nested_stack_that_aws_tells_nothing_of_is_refused(
     local, few = small_set
     changed = with_settings(local, UploadsExpireDays="30")
     longer = {**few, "secrets.yaml": few["secrets.yaml"].replace("Length: 40", "Length: 41")}
+    this, stack = (
+        Work(changed, target, Listener(), longer),
+        find(target.client("cloudformation"), local.stack),
+    )
+    # What AWS tells of the other isn't told twice.
+    both = [
+        Change((), name, NESTED_STACK, "Modify", Replacement.NO, opaque=name == "Secrets")
+        for name in ("Secrets", "Storage")
+    ]
+    assert [c.resource for c in foreseeing.inside(this, stack, both)] == ["DatabasePassword"]
     with pytest.raises(DeployError) as refused:
-        deploying.deploy(Work(changed, target, Listener(), longer))
+        deploying.deploy(this)
     said = str(refused.value)
     assert "Secrets/DatabasePassword (AWS::SecretsManager::Secret) would get another" in said
     assert "Storage/Uploads (AWS::S3::Bucket) would keep less, because Lifecycle" in said

@@ -56,6 +56,13 @@ def test_what_is_new_to_the_stack_keeps_no_less_than_before(action):
     assert told["weakens"] == []
 
 
+def test_what_is_known_only_after_apply_is_not_said_to_protect_less():
+    later = detail("/Properties/DeletionProtection", BeforeValue="true", AfterValue=UNKNOWN)
+    _, _, plan = shown(change(later, kind="AWS::RDS::DBInstance"))
+    [told] = as_json(plan)["changes"][0]["properties"]
+    assert told["weakens"] == []
+
+
 def test_of_one_property_all_that_changes_in_it_is_told():
     variables = "/Properties/Environment/Variables"
     said = {"BeforeValue": "a", "AfterValue": "b", "AttributeChangeType": "Modify"}

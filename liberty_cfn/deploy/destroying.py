@@ -11,7 +11,7 @@ from liberty_cfn.deploy.changes import removed
 from liberty_cfn.deploy.errors import DeployError
 from liberty_cfn.deploy.following import delete
 from liberty_cfn.deploy.protection import protect_from_termination
-from liberty_cfn.deploy.stack import NESTED_STACK, described, find
+from liberty_cfn.deploy.stack import described, find
 from liberty_cfn.deploy.statuses import Meaning, state_of, what_next
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.work import Work
@@ -207,5 +207,5 @@ HELD = {
 def _resources(cloudformation: Any, stack_id: str) -> Iterator[Kept]:
     """Yield a stack's resources, and those of the stacks nested in it."""
     for change in removed(cloudformation, stack_id, ()):
-        if change.type != NESTED_STACK and change.physical_id:
+        if change.physical_id:
             yield Kept(change.type, change.physical_id, change.left)
