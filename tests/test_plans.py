@@ -459,7 +459,7 @@ def test_a_service_that_was_scaled_out_and_would_be_set_back_is_told_of(local, m
 
     def notes(count, *changes, settings=wanted):
         monkeypatch.setattr(preparing, "service", lambda *_: count and {"desiredCount": count})
-        return tuple(preparing._scaled_in(settings, None, changes))  # noqa: SLF001
+        return tuple(preparing.scaled_in(settings, None, changes))
 
     [note] = found = notes(6, TOPIC, changed)
     assert note.startswith("The service was scaled to 6 tasks, and is set back to 2")
