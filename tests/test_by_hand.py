@@ -15,7 +15,7 @@ from liberty_cfn.deploy import plans
 from liberty_cfn.deploy.by_hand import Fate, meet
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
 from liberty_cfn.deploy.deploying import deploy
-from liberty_cfn.deploy.drift import Compared, Difference, Drift
+from liberty_cfn.deploy.drift import Compared, Difference, Drift, as_lines
 from liberty_cfn.deploy.plans import Plan
 from liberty_cfn.deploy.preparing import plan
 from liberty_cfn.deploy.protection import nested
@@ -178,6 +178,8 @@ def test_what_aws_changes_by_itself_is_not_said_to_be_somebodys():
     assert "── by scaling, or by hand: DesiredCount: 2 -> 5  (stays so)" in shown(
         planned(scaled)
     )
+    lines = [*as_lines(planned(scaled).compared)]
+    assert lines[1:] == ["  /DesiredCount: expected 2, found 5 (by scaling, or by hand)"]
 
 
 def test_what_the_update_leaves_alone_has_its_place_in_the_tree():

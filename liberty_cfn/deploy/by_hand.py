@@ -14,19 +14,11 @@ from enum import Enum
 from typing import Any
 
 from liberty_cfn.deploy.changes import UNKNOWN, Change, Property, Replacement
-from liberty_cfn.deploy.drift import DELETED, Compared, Difference, Drift
+from liberty_cfn.deploy.drift import BY_AWS, DELETED, Compared, Difference, Drift
 from liberty_cfn.deploy.stack import NESTED_STACK
 from liberty_cfn.deploy.weighing import weaknesses
 from liberty_cfn.veiling import VEILED
 
-# What AWS changes by itself; drift detection can't tell that from a change made by hand.
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
-BY_AWS = {
-    ("AWS::ECS::Service", "DesiredCount"): "by scaling, or by hand",
-    ("AWS::ElastiCache::CacheCluster", "EngineVersion"): "by an upgrade, or by hand",
-    ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): "by an upgrade, or by hand",
-    ("AWS::RDS::DBInstance", "EngineVersion"): "by an upgrade, or by hand",
-}
 # Actions on what isn't part of the stack yet.
 NEW = ("Add", "Import")
 

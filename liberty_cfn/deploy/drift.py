@@ -29,6 +29,14 @@ ALIKE = ("IN_SYNC", "NOT_CHECKED", "UNSUPPORTED")
 AT_ONCE = 5
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DetectStackDrift.html
 STANDS = (Meaning.GOOD, Meaning.UNDONE, Meaning.STUCK)
+# What AWS changes by itself; drift detection can't tell that from a change made by hand.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+BY_AWS = {
+    ("AWS::ECS::Service", "DesiredCount"): "by scaling, or by hand",
+    ("AWS::ElastiCache::CacheCluster", "EngineVersion"): "by an upgrade, or by hand",
+    ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): "by an upgrade, or by hand",
+    ("AWS::RDS::DBInstance", "EngineVersion"): "by an upgrade, or by hand",
+}
 
 
 @dataclass(frozen=True)
@@ -228,7 +236,9 @@ def as_lines(compared: Compared) -> Iterator[str]:
         yield f"{drift.status:<8}  {where}  {drift.type}  {drift.physical_id}"
         for one in drift.differences:
             expected, found = one.expected or "nothing", one.found or "nothing"
-            yield f"  {one.property}: expected {expected}, found {found}"
+            told = f"  {one.property}: expected {expected}, found {found}"
+            by = BY_AWS.get((drift.type, one.property.strip("/")))
+            yield f"{told} ({by})" if by else told
     for stack in compared.unprotected:
         yield f"{stack}: its stack policy is not the one that keeps what holds data"
     yield from (f"could not be compared: {unknown}" for unknown in compared.unknown)
