@@ -418,6 +418,14 @@ def test_a_certificate_has_to_be_issued(nowhere, dev, status):
     assert f"the certificate is {status}" in found.says
 
 
+def test_only_a_certificate_that_can_still_be_issued_is_waited_for(nowhere, dev):
+    [pending] = examined(nowhere, dev, certificate("PENDING_VALIDATION"))
+    assert "make doctor ENV=dev tells what it waits for" in pending.says
+    [failed] = examined(nowhere, dev, certificate("FAILED", FailureReason="CAA_ERROR"))
+    assert "the certificate is FAILED (CAA_ERROR)" in failed.says
+    assert "ISSUED; give another, or leave this empty" in failed.says
+
+
 def test_one_that_expired_in_use_is_told_and_keeps_nobody_from_deploying(nowhere, dev):
     expired = certificate("EXPIRED")
     [found] = examined(nowhere, dev, expired, CertificateArn=ARN)

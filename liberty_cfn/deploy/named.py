@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from liberty_cfn.deploy import faults, leftovers
+from liberty_cfn.deploy import certificates, faults, leftovers
 from liberty_cfn.deploy.finding import Finding, Level
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.environments import Environment
@@ -74,10 +74,17 @@ def certificate(
         yield Finding(Level.OBSTACLE, about, says)
         return
     names = {found["DomainName"], *found.get("SubjectAlternativeNames", [])}
-    if found["Status"] != "ISSUED":
+    if (status := found["Status"]) != "ISSUED":
+        # Only this one can still become so.
+        step = (
+            f"make doctor ENV={environment.name} tells what it waits for"
+            if status == certificates.PENDING
+            else "give another"
+        )
+        why = f" ({found['FailureReason']})" if "FailureReason" in found else ""
         says = (
-            f"the certificate is {found['Status']}, and a load balancer takes only one that is "
-            "ISSUED; have it issued, or leave this empty to have one made."
+            f"the certificate is {status}{why}, and a load balancer takes only one that is "
+            f"ISSUED; {step}, or leave this empty to have one made."
         )
         level = Level.WARNING if before.get(about) == arn else Level.OBSTACLE
         yield Finding(level, about, says)
