@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
+from deployed import Deployed
 from verifying import PASSWORD, TOPIC, Told, allow, first, handling, not_ok, policy_document
 
 from liberty_cfn.verify import (
@@ -818,6 +819,23 @@ ANSWERS = [
 @pytest.mark.parametrize(("row", "operation", "edit", "fact"), ANSWERS)
 def test_a_value_that_is_not_the_specs_is_named(local, row, operation, edit, fact):
     assert fact in not_ok(row(Told(local, operation, edit)))
+
+
+def test_whose_image_is_known_by_its_digest_has_to_run_that(local):
+    """Somebody may have set the service back to another version by hand."""
+    digest = "sha256:" + "0" * 64
+    registry = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+    pinned = Deployed.with_settings(local.environment, Image=digest)
+
+    def wrong(runs):
+        image = f"{registry}/liberty-social-backend-local{runs}"
+        edit = first(*CONTAINER, image=image)
+        told = Told(local, "describe_task_definition", edit, pinned)
+        return not_ok(compute.task_definition(told))
+
+    assert wrong(f"@{digest}") == []
+    assert wrong("@sha256:1") == [f"image: expected {digest}, found sha256:1"]
+    assert wrong(":latest") == [f"image: expected {digest}, found nothing"]
 
 
 @pytest.mark.parametrize(

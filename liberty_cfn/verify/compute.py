@@ -161,13 +161,15 @@ def _scaling_words(policy: Mapping[str, Any]) -> str:
 
 
 def _container(aws: Aws, found: Mapping[str, Any]) -> Iterator[Fact]:
-    # Deploying turns the tag into the digest it stands for; which image runs is its affair.
-    image = found.get("image", "").partition("@")[0]
+    image, _, digest = found.get("image", "").partition("@")
     repository = image.rpartition(":")[0] if ":" in image else image
     domain = DOMAINS.get(aws.partition, "amazonaws.com")
     registry = f"{aws.account}.dkr.ecr.{aws.region}.{domain}"
     expected = f"{registry}/{aws.named('liberty-social-backend')}"
     yield equal("image repository", expected, repository)
+    # What a tag stands for is known while deploying, which turns it into a digest.
+    if (wanted := aws.settings["Image"]).startswith("sha256:"):
+        yield equal("image", wanted, digest)
     ports = [
         f"{port.get('containerPort')} as {port.get('hostPort', port.get('containerPort'))}"
         for port in found.get("portMappings", [])
