@@ -963,6 +963,35 @@ def test_case_31_where_nested_change_sets_cannot_be_made_that_is_said_and_the_ro
     assert [body["IncludeNestedStacks"] for body in sent] == ["true", "false"]
 
 
+@pytest.mark.parametrize(
+    "why",
+    [
+        "Nested change sets are not available in this region",
+        "Change sets for nested stacks are not supported",
+        "The parameter IncludeNestedStacks is not supported",
+    ],
+)
+def test_case_31_a_refusal_to_make_any_for_nested_stacks_is_said_and_the_root_planned(why):
+    wire = Wire(
+        CreateChangeSet=[
+            (400, f"<Code>ValidationError</Code><Message>{why}</Message>"),
+            CREATED,
+        ],
+        DescribeChangeSet=[
+            NO_CHANGE_SET,
+            (200, described()[1].replace("<Changes/>", nested_in("Logs"))),
+        ],
+    )
+    said = []
+    assert [change.opaque for change in create(wire, say=said.append).changes] == [True]
+    [line] = said
+    assert line.startswith(
+        f"What changes inside nested stacks can't be told: AWS refused CreateChangeSet: {why}"
+    )
+    sent = [body for name, body in map(decoded, wire.asked) if name == "CreateChangeSet"]
+    assert [body["IncludeNestedStacks"] for body in sent] == ["true", "false"]
+
+
 def test_what_nested_stacks_cannot_import_is_not_planned_without_them():
     why = (
         "CloudFormation is attempting to import some resources because they already exist in "

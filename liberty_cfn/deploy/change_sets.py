@@ -31,6 +31,8 @@ NOTHING = ("didn't contain changes", "No updates are to be performed")
 NESTED_FAILED = re.compile(
     r"Nested change set (arn:\S+)|ChangeSet limit exceeded for stack|{{IntrinsicFunction:"
 )
+# How it may refuse to make any for nested stacks, without a code for it.
+NESTED_REFUSED = re.compile("(?i)nested ?(stack|change)")
 # AWS keeps those until the nested stack is updated, and refuses to delete them before.
 # https://github.com/aws/copilot-cli/issues/5614
 CROWDED = (
@@ -85,18 +87,28 @@ def create(
         "IncludeNestedStacks": True,
         **({"ImportExistingResources": True} if adopt else {}),
     }
-    made, why = _completed(cloudformation, asked, say)
-    # A change set of the root alone imports nothing into nested stacks.
-    if why and why.inside and not adopt and REFUSED not in why.reason:
-        room = CROWDED if "limit exceeded" in why.reason else ""
+
+    def of_the_root_alone(reason: str) -> tuple[ChangeSet, _Failure | None]:
+        room = CROWDED if "limit exceeded" in reason else ""
         say(
             "What changes inside nested stacks can't be told: "
-            f"{why.reason.removesuffix('.')}. This is the plan of the root alone; stack "
+            f"{reason.removesuffix('.')}. This is the plan of the root alone; stack "
             f"policies still keep what holds data.{room}"
         )
-        # But keep the empty stack that may have been made with it: the next one is for it, too.
-        drop(cloudformation, replace(made, new=False), say)
-        made, why = _completed(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
+        return _completed(cloudformation, {**asked, "IncludeNestedStacks": False}, say)
+
+    # A change set of the root alone imports nothing into nested stacks.
+    try:
+        made, why = _completed(cloudformation, asked, say)
+    except ClientError as error:
+        if adopt or not NESTED_REFUSED.search(str(error)):
+            raise
+        made, why = of_the_root_alone(faults.in_words(error))
+    else:
+        if why and why.inside and not adopt and REFUSED not in why.reason:
+            # Keep the empty stack that may have been made with it: the next one is for it, too.
+            drop(cloudformation, replace(made, new=False), say)
+            made, why = of_the_root_alone(why.reason)
     if not why:
         return made
     drop(cloudformation, made, say)
