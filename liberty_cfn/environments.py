@@ -192,6 +192,8 @@ def _read(file: Path, shown: str) -> tuple[_Given, list[Misfit]]:
     try:
         text = file.read_text(encoding="utf-8")
         document = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except FileNotFoundError as error:
+        raise MisfitsError(f"{shown} is a link to a file that isn't there.") from error
     except UnicodeDecodeError as error:
         raise MisfitsError(f"{shown} is not text in UTF-8 (byte {error.start}).") from error
     except yaml.MarkedYAMLError as error:

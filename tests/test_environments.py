@@ -266,6 +266,12 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
         load("test", tmp_path)
 
 
+def test_a_file_that_is_a_link_to_none_is_refused(tmp_path):
+    (tmp_path / "test.yaml").symlink_to("elsewhere.yaml")
+    with pytest.raises(MisfitsError, match="is a link to a file that isn't there"):
+        load("test", tmp_path)
+
+
 @pytest.mark.parametrize("name", ["prd", "", "../params/prod"])
 def test_an_environment_that_is_not_there_is_answered_with_those_that_are(name):
     with pytest.raises(MisfitsError, match=", ".join(names())):
