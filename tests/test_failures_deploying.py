@@ -82,8 +82,9 @@ def test_case_04_a_failed_creation_is_deleted_and_made_again_only_if_it_is_named
     for consent in ("", "liberty-social-prod"):
         with pytest.raises(
             DeployError, match='ENV=dev ARGS="--delete-failed liberty-social-dev"'
-        ):
+        ) as error:
             have(dev, target, TOPIC, failed=consent)
+        assert error.value.facts["status"] == "ROLLBACK_COMPLETE"
     assert find(target.client("cloudformation"), dev.stack)["StackId"] == failed["StackId"]
     listener = Listener()
     assert have(dev, target, TOPIC, listener, failed=dev.stack).changed

@@ -515,6 +515,14 @@ def test_what_is_no_update_under_way_cannot_be_cancelled(liberty, made):
     assert "is in CREATE_COMPLETE: only an update that is under way" in said
 
 
+@pytest.mark.parametrize("command", ["cancel", "rollback"])
+def test_the_state_that_hinders_a_command_is_told_to_programs(liberty, made, command):
+    code, shown, _ = liberty(command, "dev", "--json")
+    told = json.loads(shown)
+    assert (code, told["stack"], told["status"]) == (1, "liberty-social-dev", "CREATE_COMPLETE")
+    assert told["advice"] == "Nothing needs to be done."
+
+
 # Rollback
 
 

@@ -16,7 +16,7 @@ from liberty_cfn.deploy.plans import Plan, needless, refuse_losses
 from liberty_cfn.deploy.preparing import prepare, prepare_now
 from liberty_cfn.deploy.protection import close_again, lifted, protect_from_termination
 from liberty_cfn.deploy.stack import described, find, outputs
-from liberty_cfn.deploy.statuses import Meaning, in_words, state_of, what_next
+from liberty_cfn.deploy.statuses import Meaning, hindrance, state_of, what_next
 from liberty_cfn.deploy.work import Work
 
 ANOTHER = (
@@ -113,7 +113,7 @@ def _begin_from(work: Work, failed: str) -> dict[str, Any] | None:
         attend(work, stack_id, last_operation(work.cloudformation, stack_id), ours=False)
     elif failed != name:
         adopts = leftovers.of_a_failed_creation(work.environment, work.target, status)
-        raise DeployError(in_words(status, work.environment, adopts=adopts))
+        raise hindrance(status, work.environment, adopts=adopts)
     else:
         work.progress.say(f"Deleting what is left of {name}, {stack_id}")
         protect_from_termination(work.cloudformation, stack_id, on=False)

@@ -12,10 +12,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from liberty_cfn.deploy import faults
-from liberty_cfn.deploy.errors import DeployError, FollowError
+from liberty_cfn.deploy.errors import FollowError
 from liberty_cfn.deploy.patience import Patience, Say, pause, silent
 from liberty_cfn.deploy.stack import GONE, NESTED_STACK, Standing, standing
-from liberty_cfn.deploy.statuses import Meaning, in_words, state_of
+from liberty_cfn.deploy.statuses import Meaning, hindrance, state_of
 from liberty_cfn.environments import Environment
 from liberty_cfn.side_by_side import side_by_side
 from liberty_cfn.stateful import stack_policy
@@ -99,7 +99,7 @@ def refuse_unless_standing(environment: Environment, stack: Mapping[str, Any]) -
     """
     if state_of(stack) not in STANDS:
         but = "only what stands can be compared."
-        raise DeployError(in_words(stack["StackStatus"], environment, but))
+        raise hindrance(stack["StackStatus"], environment, but)
 
 
 def detect(cloudformation: Any, stack_id: str, name: str, *, say: Say = silent) -> Compared:

@@ -14,7 +14,7 @@ from liberty_cfn.deploy.following import Operation
 from liberty_cfn.deploy.patience import answered
 from liberty_cfn.deploy.protection import close_again
 from liberty_cfn.deploy.stack import find, name_of
-from liberty_cfn.deploy.statuses import Meaning, in_words, meaning
+from liberty_cfn.deploy.statuses import Meaning, hindrance, meaning
 from liberty_cfn.deploy.work import Work
 from liberty_cfn.environments import Environment
 
@@ -64,7 +64,7 @@ def cancel(environment: Environment, cloudformation: Any) -> None:
 def _refuse_unless_updating(environment: Environment, stack: dict[str, Any]) -> None:
     if (status := stack["StackStatus"]) != "UPDATE_IN_PROGRESS":
         but = "only an update that is under way can be cancelled."
-        raise DeployError(in_words(status, environment, but))
+        raise hindrance(status, environment, but)
 
 
 def roll_back(work: Work, skip: Collection[str]) -> Operation:
@@ -86,14 +86,14 @@ def roll_back(work: Work, skip: Collection[str]) -> Operation:
     if state is Meaning.HALTED:
         if skip:
             but = "no rollback has failed yet, so nothing can be skipped; nothing was done."
-            raise DeployError(in_words(status, environment, but))
+            raise hindrance(status, environment, but)
         begin = cloudformation.rollback_stack
     elif state is Meaning.STUCK:
         begin = cloudformation.continue_update_rollback
         asked |= _skipping(cloudformation, stack_id, skip)
     else:
         but = "only a rollback that failed can be continued."
-        raise DeployError(in_words(status, environment, but))
+        raise hindrance(status, environment, but)
     follower = Follower(cloudformation, stack_id)
     try:
         begin(**asked)

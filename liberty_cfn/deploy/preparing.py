@@ -15,7 +15,7 @@ from liberty_cfn.deploy.finding import as_json
 from liberty_cfn.deploy.packaging import package
 from liberty_cfn.deploy.plans import Plan, changed_values
 from liberty_cfn.deploy.stack import find, parameters, tags
-from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
+from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, hindrance, state_of
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deploy.tasks import SERVICE_TYPE, service
 from liberty_cfn.deploy.work import Work
@@ -88,7 +88,7 @@ def _planned(
     look_ahead(work, stack, adopt=adopt)
     whole, state = digest(templates), state_of(stack)
     if stack and state not in UPDATABLE:
-        raise DeployError(in_words(stack["StackStatus"], environment))
+        raise hindrance(stack["StackStatus"], environment)
     # A stack whose first change set was never executed exists, but is empty.
     new = state is Meaning.ABSENT
     compared = _compared(work, None if new else stack) if drift else None

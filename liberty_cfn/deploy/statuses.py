@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from liberty_cfn.deploy.errors import UnknownStatusError
+from liberty_cfn.deploy.errors import DeployError, UnknownStatusError
 from liberty_cfn.environments import Environment
 
 
@@ -120,6 +120,18 @@ def in_words(
     """Return the state of an environment's stack, what it prevents, and what can be done."""
     hinders, step = f": {but}" if but else ".", what_next(status, environment, adopts=adopts)
     return f"{environment.stack} is in {status}{hinders} {step}"
+
+
+def hindrance(
+    status: str, environment: Environment, but: str = "", *, adopts: bool = False
+) -> DeployError:
+    """Return the error that says so, for programs, too."""
+    return DeployError(
+        in_words(status, environment, but, adopts=adopts),
+        stack=environment.stack,
+        status=status,
+        advice=what_next(status, environment, adopts=adopts),
+    )
 
 
 def what_next(status: str, environment: Environment, *, adopts: bool = False) -> str:
