@@ -479,6 +479,7 @@ def test_a_target_that_is_taken_out_goes_and_what_remains_is_said_before(sets):
     shown = Console(file=io.StringIO(), width=200)
     shown.print(plan_table(plan, less.targets))
     assert f"{THIRD} goes; of its stacks:" in shown.file.getvalue()
+    assert "1 target: 2 to go" in shown.file.getvalue()
     # Nobody goes first, and nothing may fail, where nothing else is done.
     assert "first" not in shown.file.getvalue()
     assert begun(less)[before:] == [

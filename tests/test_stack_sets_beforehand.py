@@ -32,6 +32,7 @@ from liberty_cfn.deploy.errors import (
     FollowError,
     UnreachableError,
 )
+from liberty_cfn.deploy.stack_sets import beforehand as set_beforehand
 from liberty_cfn.deploy.stack_sets import (
     bootstrap,
     comparing,
@@ -43,7 +44,7 @@ from liberty_cfn.deploy.stack_sets.comparing import drifted, examined, verified
 from liberty_cfn.deploy.stack_sets.deploying import deploy, prepare, retry
 from liberty_cfn.deploy.stack_sets.operations import Result, attach
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, taking_out
-from liberty_cfn.deploy.stack_sets.standing import standing
+from liberty_cfn.deploy.stack_sets.standing import StackSet, standing
 from liberty_cfn.deploy.stack_sets.wanted import Differences
 from liberty_cfn.deploy.targets import Target
 from liberty_cfn.deployment_targets import Place
@@ -114,7 +115,8 @@ def test_what_a_target_has_of_its_own_is_in_nobodys_way(sets):
 def test_what_a_failed_creation_kept_is_in_the_way_of_the_next(sets, between):
     fleet = sets.fleet(str(FIRST))
     sets.aws.fail(f"{TYPES}@{HOME}/{US}")
-    with pytest.raises(DeployError, match="failed:"):
+    # No retry is advised, which would be refused.
+    with pytest.raises(DeployError, match=r"failed:(.|\n)*then: make deploy ENV=.* ADOPT=1 if"):
         deploy(fleet, SMALL, Told())
     sets.aws.fail()
     bucket = f"liberty-social-uploads{fleet.targets.overrides[FIRST]['NameSuffix']}"
@@ -125,6 +127,34 @@ def test_what_a_failed_creation_kept_is_in_the_way_of_the_next(sets, between):
     sets.client("s3", FIRST).delete_bucket(Bucket=bucket)
     retry(fleet, Told())
     assert statuses(fleet) == {FIRST: "CURRENT"}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --region us-east-1 --stack-name"),
+        ("UPDATE_IN_PROGRESS", "or at what somebody began there: wait for that."),
+    ],
+)
+def test_a_target_whose_stack_cannot_be_updated_is_told_with_the_way_out(
+    sets, monkeypatch, status, said
+):
+    fleet = sets.fleet(str(FIRST), str(SECOND))
+    deploy(fleet, FLAT, Told())
+    halted, find = stack_of(fleet, FIRST), set_beforehand.find
+
+    def found(client, stack):
+        there = find(client, stack)
+        return there | {"StackStatus": status} if there["StackId"] == halted else there
+
+    monkeypatch.setattr(set_beforehand, "find", found)
+    monkeypatch.setattr(StackSet, "being", lambda _, state: [FIRST] * (state == "OUTDATED"))
+    wanted = sets.changed(fleet, LogRetentionDays="30")
+    for act in (lambda: prepare(wanted, FLAT, Told()), lambda: retry(fleet, Told())):
+        with pytest.raises(DeployError) as error:
+            act()
+        _, place, why = str(error.value).splitlines()
+        assert (place, f" is in {status}. " in why, said in why) == (f"{FIRST}:", True, True)
 
 
 @contextlib.contextmanager

@@ -76,6 +76,9 @@ NEXT = {
 # For a set's own stack in a target, where the next step differs: what the set can't do, an
 # administrator does in the target's account.
 NEXT_IN_A_SET = {
+    Meaning.WORKING: "AWS is still working on it: at the set's operation, to which `make "
+    "events ENV={name} ARGS=--follow` attaches, or at what somebody began there: wait for "
+    "that.",
     Meaning.BROKEN: "Its creation failed: fix the cause, then have it made again: `make "
     "deploy ENV={name}`, with ADOPT=1 if it was to take in what is there.",
     Meaning.HALTED: "Somebody's update failed, and was not to be undone by itself: `aws "

@@ -17,7 +17,7 @@ from liberty_cfn.deploy.finding import Finding, Level, as_json
 from liberty_cfn.deploy.stack import find, name_of
 from liberty_cfn.deploy.stack_sets.reaching import Fleet, opting, taking_out
 from liberty_cfn.deploy.stack_sets.standing import StackSet
-from liberty_cfn.deploy.statuses import Meaning, state_of
+from liberty_cfn.deploy.statuses import UPDATABLE, Meaning, in_words, state_of
 from liberty_cfn.deployment_targets import Place, by_place
 from liberty_cfn.environments import Environment
 
@@ -76,6 +76,10 @@ def in_the_way(
             return [Finding(Level.OBSTACLE, f"Stack {environment.stack}", says, goes_on)]
         if lost := without_its_stack(fleet, place, there, stack):
             return [lost]
+        # What is left of a failed creation is deleted, and made again.
+        if stack and state_of(stack) not in (*UPDATABLE, Meaning.BROKEN):
+            says = in_words(stack["StackStatus"], environment)
+            return [Finding(Level.OBSTACLE, "Stack", says)]
         if stack and stack["StackStatus"] == LEFT:
             environment = with_stack(fleet, place, None)
             stack = find(cloudformation, environment.stack)

@@ -318,8 +318,9 @@ class Run:
         # What the templates keep still exists, in the way of the next creation.
         made = any(result.place in self.different.new for result in failed)
         adopts = made and not self.fleet.targets.service_managed
-        # What could not be deleted takes part in no update.
-        stays = any(result.place not in self.different.gone for result in failed)
+        # What could not be deleted takes part in no update, and a retry takes nothing in.
+        otherwise = (*self.different.gone, *self.different.new)
+        stays = any(result.place not in otherwise for result in failed)
         retry = f"make retry ENV={name} (only what failed), or " if stays else ""
         adopt = ", with ADOPT=1 if what was kept is in the way" if adopts else ""
         advice = f"Fix the cause, then: {retry}make deploy ENV={name}{adopt}"

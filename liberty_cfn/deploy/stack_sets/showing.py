@@ -57,7 +57,8 @@ def summary(plan: SetPlan, targets: Targets) -> str:
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     if different.definition and not told:
         told = "no resource changes, but the templates, tags or options of the set do"
-    return f"{plan.name}, {len(targets.places)} targets: {told or 'no changes'}"
+    count = len(targets.places)
+    return f"{plan.name}, {count} target{'s' * (count != 1)}: {told or 'no changes'}"
 
 
 def plan_table(plan: SetPlan, targets: Targets) -> RenderableType:
