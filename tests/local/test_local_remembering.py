@@ -1,10 +1,6 @@
 """What the local AWS works out but once is what ministack would have worked out each time."""
 
-import json
-
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 from local_stacks import rest
 
 YAML = """
@@ -49,32 +45,3 @@ def test_yaml_is_read_with_its_short_forms_and_its_dates_as_text(aws, name):
 def test_an_answer_has_the_type_that_its_service_speaks(aws, service, operation, type_):
     answer = getattr(aws.client(service), operation)()
     assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == type_
-
-
-@pytest.mark.parametrize(
-    ("named", "may"),
-    [
-        ({"Action": ["sqs:*", "sns:ListTopics"]}, True),
-        ({"Action": ["SNS:list*"]}, True),
-        ({"Action": ["sns:Publish", "sqs:*"]}, False),
-        ({"NotAction": ["sqs:*", "sns:Publish"]}, True),
-        ({"NotAction": ["sqs:*", "sns:L*"]}, False),
-    ],
-)
-def test_a_role_may_do_what_its_policy_names_each_time_it_is_asked(aws, named, may):
-    iam, every = aws.client("iam"), {"Effect": "Allow", "Resource": "*"}
-    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    iam.create_role(RoleName="one", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**every, **named}]})
-    iam.put_role_policy(RoleName="one", PolicyName="its", PolicyDocument=policy)
-    key = aws.client("sts").assume_role(
-        RoleArn=f"arn:aws:iam::{aws.local.account}:role/one", RoleSessionName="it"
-    )["Credentials"]
-    keys = (key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
-    sns = boto3.Session(*keys, aws.local.region).client("sns", endpoint_url=aws.endpoint)
-    for _ in range(2):
-        if may:
-            assert sns.list_topics()["Topics"] == []
-        else:
-            with pytest.raises(ClientError, match="AuthorizationError"):
-                sns.list_topics()

@@ -1,8 +1,7 @@
 """What ministack works out anew at every request, and need work out but once.
 
 A deploy has the same templates read many times over, every answer looks up its service's
-model, and who comes by a role has the role's policies read at each request, and each of the
-hundreds of actions there compared with the one that is asked for.
+model, and who comes by a role has the role's policies read at each request.
 """
 
 import functools
@@ -35,16 +34,6 @@ def _policy(parse: Function, document: Any) -> Any:
     return _read(parse, document) if isinstance(document, str) else parse(document)
 
 
-def _is_named(match: Function, action: str, *actions: list[str]) -> Any:
-    return _among(match, action, *map(tuple, actions))
-
-
-@functools.cache
-def _among(match: Function, action: str, *actions: tuple[str, ...]) -> Any:
-    """Whether a statement, by its Action and NotAction, is about an action."""
-    return match(action, *actions)
-
-
 def _service(service: str) -> Any:
     name = responses._BOTOCORE_NAME.get(service, service)
     metadata = iam_actions._load_botocore_model(name).get("metadata")
@@ -57,4 +46,3 @@ def add() -> None:
     iam_actions._load_botocore_model = functools.cache(iam_actions._load_botocore_model)
     responses._service_model = _service
     around(iam_evaluator.parse_policy_document, _policy)
-    around(iam_evaluator._action_matches, _is_named)
