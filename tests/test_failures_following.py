@@ -703,6 +703,15 @@ def test_case_23_events_of_older_operations_are_left_out():
     assert [e.time.second for e in Follower(wire.client, STACK, START).new_events()] == [1]
 
 
+def test_case_23_the_end_of_the_operation_before_listed_late_is_not_taken_for_this_ones():
+    before = ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_IN_PROGRESS")
+    late = [told(number, status) for number, status in enumerate(before)]
+    wire = Wire(DescribeStackEvents=[events(), events(*reversed(late))])
+    follower = Follower(wire.client, STACK)
+    assert [event.status for event in follower.new_events()] == ["UPDATE_IN_PROGRESS"]
+    assert not follower.overtaken
+
+
 def test_case_23_a_failure_listed_late_behind_what_was_seen_is_told_and_else_nothing():
     thing = {"resource": "Thing", "type_": "T", "physical": "p"}
     before, begun = told(-1, "DELETE_FAILED", **thing), told(1, "UPDATE_IN_PROGRESS")

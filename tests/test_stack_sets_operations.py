@@ -5,6 +5,7 @@ import dataclasses
 import json
 import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
@@ -300,6 +301,18 @@ def late(sets):
     yield looks
     for name, hook in hooks.items():
         events.unregister(f"after-call.cloudformation.{name}", hook)
+
+
+def test_how_long_a_target_took_is_counted_from_when_it_was_first_worked_on(monkeypatch):
+    states, moments = iter(("PENDING", "RUNNING", "SUCCEEDED")), iter((1.0, 10.0, 15.0))
+    over = {"Status": "SUCCEEDED", "Action": "UPDATE", "CreationTimestamp": datetime.now(UTC)}
+    monkeypatch.setattr(operations, "_results", lambda *_: [(FIRST, next(states), "")])
+    described = iter(({"Status": "RUNNING"}, {"Status": "RUNNING"}, over))
+    monkeypatch.setattr(operations, "_described", lambda *_: next(described))
+    monkeypatch.setattr(operations, "time", Mock(monotonic=lambda: next(moments)))
+    here, told = Mock(meta=Mock(endpoint_url="http://127.0.0.1")), []
+    operations.follow(SimpleNamespace(name="set", cloudformation=here), "1", told.extend)
+    assert [one.as_json()["seconds"] for one in told] == [None, None, 5.0]
 
 
 @pytest.mark.parametrize(
