@@ -533,6 +533,26 @@ def test_a_change_set_that_a_plan_cannot_delete_is_said_and_the_plan_is_made(set
     assert "could not be deleted" in told.lines[-1]
 
 
+@pytest.mark.parametrize(
+    ("was", "differs"),
+    [
+        ({}, False),
+        ({"template": "other"}, True),
+        ({"parameters": {"LogRetentionDays": "1"}}, True),
+        ({"tags": {}}, True),
+        ({"managed_execution": True}, True),
+        ({"auto_deployment": {"Enabled": True}}, True),
+        ({"auto_deployment": {"Enabled": False, "RetainStacksOnAccountRemoval": False}}, False),
+    ],
+)
+def test_a_set_differs_if_anything_does_that_all_of_its_targets_have(sets, was, differs):
+    fleet = sets.fleet()
+    want, targets = wanted(fleet, SMALL), fleet.targets
+    of_all = (want.root.text, want.parameters, want.tags, "", targets.managed_execution, {}, {})
+    there = dataclasses.replace(StackSet(*of_all), **was)
+    assert differences(fleet, want, there).definition is differs
+
+
 def test_a_target_that_goes_before_it_had_a_stack_has_nothing_to_lose(sets):
     fleet = sets.fleet(str(FIRST))
     one = Instance(SECOND, "", "OUTDATED", "CANCELLED", "NOT_CHECKED", "")
