@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -19,6 +20,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from command_line import typed
+from packaging.specifiers import SpecifierSet
 from small_sets import small
 
 import generate
@@ -186,6 +188,17 @@ case "$*" in
 *) echo "$*" >> asked; {pip};;
 esac
 """
+
+
+@pytest.mark.usefixtures("local_aws")
+def test_what_is_pinned_takes_the_python_that_debian_has():
+    local = map(str, REPOSITORY.glob(".venv-local/lib/python*/site-packages"))
+    installed = [*metadata.distributions(), *metadata.distributions(path=[*local])]
+    asked = {one.name: one.metadata["Requires-Python"] for one in installed}
+    assert "ministack" in asked
+    assert not [
+        name for name, some in asked.items() if "3.11.2" not in SpecifierSet(some or "")
+    ]
 
 
 def test_what_is_set_up_is_mended_where_the_folder_was_moved_or_python_is_another(tmp_path):
