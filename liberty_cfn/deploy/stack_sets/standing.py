@@ -61,9 +61,9 @@ class StackSet:
 
     @property
     def definition(self) -> tuple[Any, ...]:
-        """What all of its instances have of it."""
-        options = (self.managed_execution, self.auto_deployment)
-        return self.template, self.parameters, self.tags, *options
+        """What all of its instances have of it; AWS may leave out what is off."""
+        automatic = {name for name, on in self.auto_deployment.items() if on}
+        return self.template, self.parameters, self.tags, self.managed_execution, automatic
 
     def being(self, status: str) -> list[Place]:
         return [place for place, one in self.instances.items() if one.status == status]

@@ -136,21 +136,15 @@ def differences(fleet: Fleet, want: Wanted, there: StackSet | None) -> Differenc
     targets = fleet.targets
     if there is None:
         return Differences(definition=True, new=targets.places)
-    same = (
-        there.template == want.root.text
-        and there.parameters == want.parameters
-        and there.tags == want.tags
-        and there.managed_execution == targets.managed_execution
-        # AWS may leave out what is off.
-        and {k for k, on in there.auto_deployment.items() if on}
-        == {k for k, on in _automatic(targets).items() if on}
-    )
+    automatic = {name for name, on in _automatic(targets).items() if on}
+    options = (targets.managed_execution, automatic)
+    definition = (want.root.text, want.parameters, want.tags, *options)
     known = [place for place in targets.places if place in there.instances]
     stuck = [place for place in there.being("INOPERABLE") if place in targets.overrides]
     usable = [place for place in known if place not in stuck]
     read = every_override(fleet, usable)
     return Differences(
-        definition=not same,
+        definition=there.definition != definition,
         new=tuple(place for place in targets.places if place not in there.instances),
         changed=tuple(p for p in usable if read[p] != want.overrides[p]),
         outdated=tuple(place for place in usable if not there.instances[place].current),
